@@ -1,0 +1,1 @@
+"""Bulk sends: many recipients, few calls, every outcome accounted for."""

@@ -1,0 +1,252 @@
+"""Send one message to many people: validated, de-duplicated, cut into calls, sent concurrently, reported one by one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Literal, TypedDict, Unpack
+
+import attrs
+
+from callsavvy_async.bulk.chunks import Chunk, Chunker
+from callsavvy_async.bulk.fan_out import Budget, FanOut, StopRules
+from callsavvy_async.bulk.number_set import NumberSet
+from callsavvy_async.bulk.plan import Plan, make_plan, units_per_message
+from callsavvy_async.bulk.recipients import Intake, RecipientInput
+from callsavvy_async.bulk.report import BulkReport, ChunkResult
+from callsavvy_async.bulk.run import BulkRun, Teller
+from callsavvy_async.bulk.source import Recipients, Source
+from callsavvy_async.bulk.templates import Template
+from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.resources.messaging import MAX_WHATSAPP_RECIPIENTS, Messaging, SendReceipt, format_minutes
+from callsavvy_async.transport.options import CallOptions
+
+
+class BulkOptions(TypedDict, total=False):
+    """Keyword options that every bulk send takes.
+
+    Attributes:
+        template: text with ``{placeholders}`` for the fields of each recipient, instead of one message for all.
+        chunk_size: recipients per call; WhatsApp takes 30 at the most. Small chunks keep what may become unknown small.
+        max_in_flight: calls under way at a time.
+        max_cost: units that may be spent; estimated before each call, corrected by the cost that the API reports.
+        suppress: numbers that must get nothing.
+        column: the field of a mapping that holds the number; guessed when None.
+        region: two letters (``"NG"``): national numbers of this country are taken too. Needs the ``phone`` extra.
+        validate: ``"shape"``, or ``"possible"`` and ``"valid"`` by the ``phone`` extra.
+        stop_after: calls in a row that fail definitely and alike, after which nothing more is sent.
+        on_result: told of every call that settled.
+        options: for each call; without ``deadline`` a call may wait for the limit as long as it takes.
+    """
+
+    template: str | None
+    chunk_size: int
+    max_in_flight: int
+    max_cost: Decimal | int | None
+    suppress: Iterable[str] | NumberSet
+    column: str | None
+    region: str | None
+    validate: Literal["shape", "possible", "valid"]
+    stop_after: int
+    on_result: Callable[[ChunkResult], object]
+    options: CallOptions
+
+
+@attrs.frozen
+class _Channel:
+    """What differs between SMS, WhatsApp and robocalls."""
+
+    name: Literal["sms", "whatsapp", "robocall"]
+    send: Callable[[Chunk, CallOptions], Awaitable[SendReceipt]]
+    largest_chunk: int | None = None
+    minutes: Decimal | None = None
+
+    def estimate(self, chunk: Chunk) -> Decimal:
+        """Units that a chunk will cost by the document's rules; 0 where they give none."""
+        per_message = units_per_message(self.name, chunk.text, self.minutes)
+        return (per_message or Decimal(0)) * len(chunk.recipients)
+
+
+class Bulk:
+    """Send to many people. One failed call never raises: it is counted, and reported for each of its recipients."""
+
+    def __init__(self, messaging: Messaging) -> None:
+        self._messaging = messaging
+
+    def sms(
+        self,
+        recipients: Recipients,
+        message: str | None = None,
+        *,
+        sender_id: str | None = None,
+        **options: Unpack[BulkOptions],
+    ) -> BulkRun:
+        """Send an SMS to many numbers: ``report = await callsavvy.bulk.sms(recipients, "Hello")``.
+
+        Args:
+            recipients: any iterable or async iterable of numbers, `Recipient` or mappings; it is read as it is needed.
+            message: the text for all; or give `template`.
+            sender_id: what the recipients see as sender.
+            **options: see `BulkOptions`; `chunk_size` is 100 unless given.
+
+        Raises:
+            InvalidRequestError: an argument breaks a rule; nothing was sent.
+        """
+
+        async def send(chunk: Chunk, call: CallOptions) -> SendReceipt:
+            numbers = (recipient.number for recipient in chunk.recipients)
+            return await self._messaging.send_sms(numbers, chunk.text, sender_id=sender_id, **call)
+
+        return _prepare(_Channel("sms", send), recipients, message, options)
+
+    def whatsapp(
+        self,
+        recipients: Recipients,
+        message: str | None = None,
+        *,
+        channel_uid: str,
+        **options: Unpack[BulkOptions],
+    ) -> BulkRun:
+        """Send a WhatsApp message to many numbers, at most 30 in a call. See `sms`; the API reports no cost."""
+
+        async def send(chunk: Chunk, call: CallOptions) -> SendReceipt:
+            numbers = (recipient.number for recipient in chunk.recipients)
+            return await self._messaging.send_whatsapp(numbers, chunk.text, channel_uid=channel_uid, **call)
+
+        return _prepare(_Channel("whatsapp", send, MAX_WHATSAPP_RECIPIENTS), recipients, message, options)
+
+    def robocall(
+        self,
+        recipients: Recipients,
+        text: str | None = None,
+        *,
+        duration_minutes: int | Decimal | timedelta,
+        audio_url: str | None = None,
+        **options: Unpack[BulkOptions],
+    ) -> BulkRun:
+        """Call many numbers and read out a text, or play the recording at `audio_url`. See `sms`."""
+        if audio_url is not None and (text is not None or options.get("template") is not None):
+            raise InvalidRequestError("a robocall plays either audio_url= or a text; give exactly one of the two.")
+        minutes = Decimal(format_minutes(duration_minutes))
+
+        async def send(chunk: Chunk, call: CallOptions) -> SendReceipt:
+            numbers = [recipient.number for recipient in chunk.recipients]
+            content: dict[Literal["audio_url", "text"], str] = {
+                "text" if audio_url is None else "audio_url": chunk.text
+            }
+            return await self._messaging.send_robocall(numbers, duration_minutes=minutes, **content, **call)
+
+        return _prepare(_Channel("robocall", send, minutes=minutes), recipients, audio_url or text, options)
+
+    def stream_sms(
+        self,
+        recipients: Recipients,
+        message: str | None = None,
+        *,
+        sender_id: str | None = None,
+        **options: Unpack[BulkOptions],
+    ) -> AsyncIterator[ChunkResult]:
+        """Send as `sms` does, and yield the result of every call as it comes."""
+        return aiter(self.sms(recipients, message, sender_id=sender_id, **options))
+
+    def stream_whatsapp(
+        self, recipients: Recipients, message: str | None = None, *, channel_uid: str, **options: Unpack[BulkOptions]
+    ) -> AsyncIterator[ChunkResult]:
+        """Send as `whatsapp` does, and yield the result of every call as it comes."""
+        return aiter(self.whatsapp(recipients, message, channel_uid=channel_uid, **options))
+
+    def stream_robocall(
+        self,
+        recipients: Recipients,
+        text: str | None = None,
+        *,
+        duration_minutes: int | Decimal | timedelta,
+        audio_url: str | None = None,
+        **options: Unpack[BulkOptions],
+    ) -> AsyncIterator[ChunkResult]:
+        """Send as `robocall` does, and yield the result of every call as it comes."""
+        return aiter(self.robocall(recipients, text, duration_minutes=duration_minutes, audio_url=audio_url, **options))
+
+    @staticmethod
+    def plan(
+        recipients: Iterable[RecipientInput],
+        message: str | None = None,
+        *,
+        channel: Literal["sms", "whatsapp", "robocall"] = "sms",
+        duration_minutes: int | Decimal | timedelta | None = None,
+        balance: Decimal | None = None,
+        **options: Unpack[BulkOptions],
+    ) -> Plan:
+        """Work out offline what a bulk send would do: recipients, skipped, encoding, segments, calls, units.
+
+        Args:
+            recipients: as for the send; read once.
+            message: as for the send.
+            channel: which send.
+            duration_minutes: of a robocall.
+            balance: units at hand (``account.summary()``), to compare with.
+            **options: as for the send.
+        """
+        minutes = None if duration_minutes is None else Decimal(format_minutes(duration_minutes))
+        largest = MAX_WHATSAPP_RECIPIENTS if channel == "whatsapp" else None
+        return make_plan(
+            recipients,
+            intake=_intake(options),
+            chunker=Chunker(size=_chunk_size(options, largest), content=_content(message, options.get("template"))),
+            channel=channel,
+            minutes=minutes,
+            balance=balance,
+        )
+
+
+def _prepare(channel: _Channel, recipients: Recipients, message: str | None, options: BulkOptions) -> BulkRun:
+    call: CallOptions = {"deadline": None, **options.get("options", {})}
+    max_cost = options.get("max_cost")
+    if max_cost is not None and channel.name == "whatsapp":
+        raise InvalidRequestError("max_cost cannot be kept for WhatsApp: the API documents no cost and reports none.")
+    report = BulkReport()
+    chunker = Chunker(
+        size=_chunk_size(options, channel.largest_chunk), content=_content(message, options.get("template"))
+    )
+    workers = options.get("max_in_flight", 8)
+    if workers < 1:
+        raise InvalidRequestError(f"max_in_flight is {workers}; at least one call must be able to start.")
+    tell = Teller(options.get("on_result"))
+    fan_out = FanOut(
+        lambda chunk: channel.send(chunk, call),
+        Source(recipients, intake=_intake(options), chunker=chunker, report=report),
+        report,
+        workers=workers,
+        budget=Budget(None if max_cost is None else Decimal(max_cost), channel.estimate),
+        rules=StopRules(options.get("stop_after", 10)),
+        on_result=tell,
+    )
+    return BulkRun(fan_out, report, tell)
+
+
+def _intake(options: BulkOptions) -> Intake:
+    return Intake(
+        column=options.get("column"),
+        suppress=options.get("suppress", ()),
+        region=options.get("region"),
+        validate=options.get("validate", "shape"),
+    )
+
+
+def _content(message: str | None, template: str | None) -> str | Template:
+    if (message is None) == (template is None):
+        raise InvalidRequestError("give either one message for all or template=; exactly one of the two.")
+    if template is not None:
+        return Template(template)
+    if message is None or not message.strip():
+        raise InvalidRequestError("the message is blank; the API requires a text.")
+    return message
+
+
+def _chunk_size(options: BulkOptions, largest: int | None) -> int:
+    size = options.get("chunk_size", min(100, largest or 100))
+    if size < 1 or (largest is not None and size > largest):
+        most = f" and {largest} at the most" if largest else ""
+        raise InvalidRequestError(f"chunk_size is {size}; it must be at least 1{most}.")
+    return size

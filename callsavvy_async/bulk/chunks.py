@@ -1,0 +1,83 @@
+"""Recipients gathered into calls: who gets the same text shares a call, as far as a call's size allows."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import attrs
+
+from callsavvy_async.bulk.recipients import Recipient, Skipped, SkipReason
+from callsavvy_async.bulk.templates import Template
+from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.redaction import mask_text
+from callsavvy_async.resources.text import require_text
+
+Content: TypeAlias = Template | str
+"""What the recipients get: a text of their own each, or one for all."""
+
+
+def _count_only(recipients: tuple[Recipient, ...]) -> str:
+    return f"<{len(recipients):,}>"
+
+
+@attrs.frozen
+class Chunk:
+    """The recipients of one call, and its text."""
+
+    number: int
+    """Its place among the chunks, counted from 1."""
+    text: str = attrs.field(repr=mask_text)
+    recipients: tuple[Recipient, ...] = attrs.field(repr=_count_only)
+
+
+class Chunker:
+    """Cuts a stream of recipients into chunks, in constant memory.
+
+    With a template, recipients are gathered by their rendered text. At most `open_groups` texts are open at a time;
+    when one more would be, the one that was fed least recently leaves as it is. Within a text the order is kept.
+
+    Args:
+        size: recipients in a chunk, at most.
+        content: one text for all, or a template.
+        open_groups: texts that are gathered at a time, at most.
+
+    Raises:
+        InvalidRequestError: an argument is less than 1, or the text is blank.
+    """
+
+    def __init__(self, *, size: int, content: Content, open_groups: int = 256) -> None:
+        for name, value in (("size", size), ("open_groups", open_groups)):
+            if value < 1:
+                raise InvalidRequestError(f"{name} is {value}; it must be at least 1.")
+        self._size = size
+        self._content = content if isinstance(content, Template) else require_text(content, "message")
+        self._open_groups = open_groups
+        self._groups: OrderedDict[str, list[Recipient]] = OrderedDict()
+        self._chunks = 0
+
+    def add(self, recipient: Recipient) -> tuple[Chunk, ...] | Skipped:
+        """Take a recipient in; return what is ready to leave, or why the recipient cannot get the text."""
+        content = self._content
+        try:
+            text = content if isinstance(content, str) else content.render(recipient.fields)
+        except InvalidRequestError as error:
+            return Skipped(recipient.row, recipient.number, SkipReason.INVALID, str(error))
+        group = self._groups.setdefault(text, [])
+        group.append(recipient)
+        if len(group) == self._size:
+            return (self._leave(text),)
+        if len(self._groups) > self._open_groups:
+            return (self._leave(next(iter(self._groups))),)
+        self._groups.move_to_end(text)
+        return ()
+
+    def close(self) -> Iterator[Chunk]:
+        """Yield what is still open, the text that was fed least recently first."""
+        while self._groups:
+            yield self._leave(next(iter(self._groups)))
+
+    def _leave(self, text: str) -> Chunk:
+        self._chunks += 1
+        return Chunk(self._chunks, text, tuple(self._groups.pop(text)))

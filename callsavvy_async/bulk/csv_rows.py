@@ -1,0 +1,83 @@
+"""Rows of CSV in the dialects that spreadsheets write: comma, semicolon, tab or bar, quoted or not."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from callsavvy_async.bulk.file_lines import FileLines
+
+DELIMITERS = ",;\t|"
+
+_NUMBER_LIKE = re.compile(r"\+?[\d\s().\-]{6,}")
+
+
+def csv_rows(lines: FileLines) -> Iterator[str | dict[str, str]]:
+    """Yield rows: mappings by the header's names, or the bare cells of a single column without a header.
+
+    Blank rows are passed over. A row that is shorter than the header is filled up with blanks.
+
+    Raises:
+        InvalidRequestError: naming the line: no header over several columns, a name that occurs twice, a row longer
+            than the header, a quote that is not closed.
+    """
+    first = lines.skip_to_content()
+    if first is None:
+        return
+    delimiter = max(DELIMITERS, key=lambda candidate: len(next(csv.reader([first], delimiter=candidate))))
+    rows = _filled_rows(lines, delimiter)
+    header = [name.strip() for name in next(rows)]
+    if len(header) == 1 and _NUMBER_LIKE.fullmatch(header[0]):
+        yield header[0]
+        for row in rows:
+            yield _only_cell(row, lines)
+    else:
+        _check_header(header, lines)
+        for row in rows:
+            yield _by_name(header, row, lines)
+
+
+def _filled_rows(lines: FileLines, delimiter: str) -> Iterator[list[str]]:
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    while True:
+        begin = lines.number + 1
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            raise lines.fault(
+                f"the row that begins here is no CSV ({error}); close its quotes, and double a quote inside quotes.",
+                line=begin,
+            ) from None
+        if row is None:
+            return
+        if any(row):
+            yield row
+
+
+def _only_cell(row: list[str], lines: FileLines) -> str:
+    if any(row[1:]):
+        raise lines.fault(f"the row has {len(row)} cells where the first has one; add a header row with the names.")
+    return row[0]
+
+
+def _by_name(header: list[str], row: list[str], lines: FileLines) -> dict[str, str]:
+    missing = len(header) - len(row)
+    if missing > 0:
+        row += [""] * missing
+    elif any(row[len(header) :]):
+        raise lines.fault(
+            f"the row has {len(row)} cells and the header {len(header)}; quote a cell that holds the delimiter."
+        )
+    return dict(zip(header, row, strict=False))
+
+
+def _check_header(header: list[str], lines: FileLines) -> None:
+    if any(_NUMBER_LIKE.fullmatch(name) for name in header):
+        raise lines.fault(
+            "it holds a phone number where the names of the columns belong; add a row such as phone,name."
+        )
+    twice = [name for name, count in Counter(header).items() if name and count > 1]
+    if twice:
+        raise lines.fault(f"the header names the column {twice[0]!r} twice; each column needs a name of its own.")

@@ -1,0 +1,85 @@
+"""How the text of one number is read: by shape alone, or with the numbering plans that the ``phone`` extra knows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.util import find_spec
+from typing import Literal, TypeAlias, get_args
+
+from callsavvy_async.errors import ConfigurationError, InvalidRequestError
+from callsavvy_async.phone_numbers import normalise_number, strip_fillers
+from callsavvy_async.redaction import mask_number
+
+NumberCheck: TypeAlias = Literal["shape", "possible", "valid"]
+"""How far a number is checked: its shape (E.164), its length in its country, or a range that its country assigned."""
+
+_NATIONAL = re.compile(r"(?!00)[0-9]+")
+
+
+def number_reader(*, region: str | None = None, validate: NumberCheck = "shape") -> Callable[[str], str]:
+    """Build the function that turns what people write into ``+`` and digits, or raises InvalidRequestError.
+
+    Args:
+        region: ISO 3166 code of the country whose national numbers (``0803 123 4567``) are to be understood.
+        validate: how far to check; everything but "shape" needs the ``phone`` extra, as ``region`` does.
+
+    Raises:
+        ConfigurationError: the ``phone`` extra is not installed.
+        InvalidRequestError: there is no such region or check.
+    """
+    if validate not in get_args(NumberCheck):
+        raise InvalidRequestError(f"validate is {validate!r}; it must be 'shape', 'possible' or 'valid'.")
+    reader = normalise_number if region is None else _national_reader(region)
+    return reader if validate == "shape" else _checked(reader, validate)
+
+
+def _national_reader(region: str) -> Callable[[str], str]:
+    _require_extra(f"region={region!r}")
+    import phonenumbers  # noqa: PLC0415 - an extra
+
+    country = region.upper()
+    if country not in phonenumbers.SUPPORTED_REGIONS:
+        raise InvalidRequestError(f"region is {region!r}; it must be an ISO 3166 code of two letters, as 'NG' or 'GB'.")
+
+    def read(text: str) -> str:
+        bare = strip_fillers(text)
+        if not _NATIONAL.fullmatch(bare):
+            return normalise_number(text)
+        with suppress(phonenumbers.NumberParseException):
+            number = phonenumbers.parse(bare, country)
+            if phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE:
+                return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        raise InvalidRequestError(
+            f"{mask_number(text.strip())!r} is no phone number of region {country}: "
+            "write it as it is dialled there, or with '+' and its country code."
+        )
+
+    return read
+
+
+def _checked(reader: Callable[[str], str], validate: NumberCheck) -> Callable[[str], str]:
+    _require_extra(f"validate={validate!r}")
+    import phonenumbers  # noqa: PLC0415 - an extra
+
+    passes = phonenumbers.is_possible_number if validate == "possible" else phonenumbers.is_valid_number
+
+    def read(text: str) -> str:
+        number = reader(text)
+        with suppress(phonenumbers.NumberParseException):
+            if passes(phonenumbers.parse(number)):
+                return number
+        raise InvalidRequestError(
+            f"{mask_number(number)!r} is not {validate} in its country's numbering plan; "
+            "correct it, or ask for less with validate='shape'."
+        )
+
+    return read
+
+
+def _require_extra(option: str) -> None:
+    if find_spec("phonenumbers") is None:
+        raise ConfigurationError(
+            f"{option} needs the numbering plans of an extra: pip install 'callsavvy-async[phone]'"
+        )

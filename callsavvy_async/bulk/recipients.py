@@ -1,0 +1,156 @@
+"""Who gets a message: recipients as users give them, normalised, each number once, nobody who opted out."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias, cast
+
+import attrs
+
+from callsavvy_async.bulk.columns import field_text, number_column
+from callsavvy_async.bulk.number_set import NumberSet
+from callsavvy_async.bulk.numbering import NumberCheck, number_reader
+from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.redaction import mask_number
+
+
+def _names_only(fields: Mapping[str, str]) -> str:
+    return f"<{', '.join(fields)}>"
+
+
+def _masked(given: str) -> str:
+    return repr(mask_number(given))
+
+
+@attrs.frozen
+class Recipient:
+    """One person to reach: a number, and the fields that a template may use."""
+
+    number: str = attrs.field(repr=_masked)
+    fields: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=_names_only, hash=False)
+    row: int = 0
+    """Where it stood in the input, counted from 1; set by `Intake`."""
+
+
+class SkipReason(enum.Enum):
+    """Why a row gets no message."""
+
+    DUPLICATE = "duplicate"
+    """An earlier row has the same number."""
+    SUPPRESSED = "suppressed"
+    """The number is on the suppress list."""
+    INVALID = "invalid"
+    """No phone number, or a template's field is missing or blank."""
+
+
+@attrs.frozen
+class Skipped:
+    """A row that gets no message, and why."""
+
+    row: int
+    given: str = attrs.field(repr=_masked)
+    """The number as it was given."""
+    reason: SkipReason
+    detail: str
+    """One sentence for people, without personal data."""
+
+
+RecipientInput: TypeAlias = str | Recipient | Mapping[str, object]
+"""What stands for one recipient: a number, a `Recipient`, or a row (from CSV, JSON, a data frame)."""
+
+
+class Intake:
+    """Admits recipients one by one: reads the number, checks it, leaves out doubles and who is suppressed.
+
+    It remembers every number that it admitted, in 12 to 24 bytes each; nothing else grows.
+
+    Args:
+        column: the column of a row that holds the number; guessed from the usual names when None.
+        suppress: numbers that must get nothing.
+        region: ISO 3166 code of the country whose national numbers are understood (extra ``phone``).
+        validate: how far numbers are checked; "possible" and "valid" need the extra ``phone``.
+
+    Raises:
+        ConfigurationError: an option needs an extra that is not installed.
+        InvalidRequestError: an option or a suppressed number is bad; who opted out must not be reached by a typing
+            error.
+    """
+
+    def __init__(
+        self,
+        *,
+        column: str | None = None,
+        suppress: Iterable[str] | NumberSet = (),
+        region: str | None = None,
+        validate: NumberCheck = "shape",
+    ) -> None:
+        self._asked_column = column
+        self._column: str | None = None
+        self._read_number = number_reader(region=region, validate=validate)
+        self._suppressed = suppression(suppress, region=region)
+        self._seen = NumberSet()
+
+    def admit(self, item: RecipientInput, row: int) -> Recipient | Skipped:
+        """Return the recipient, or why there is none.
+
+        The first mapping settles which column holds the number; a later one without it has a blank number.
+
+        Args:
+            item: as the user gave it.
+            row: its place in the input, counted from 1.
+
+        Raises:
+            InvalidRequestError: the input as a whole is misused: another type, or a first mapping without the column
+                of the number. Bad data of a row never raises.
+        """
+        fields: Mapping[str, str]
+        if isinstance(item, str):
+            given, fields = item, {}
+        elif isinstance(item, Recipient):
+            given, fields = item.number, item.fields
+        else:
+            fields = _fields(item, row)
+            if self._column is None:
+                self._column = number_column(fields, self._asked_column)
+            given = fields.get(self._column, "")
+        try:
+            number = self._read_number(given)
+        except InvalidRequestError as error:
+            return Skipped(row, given, SkipReason.INVALID, str(error))
+        if self._suppressed and number in self._suppressed:
+            return Skipped(row, given, SkipReason.SUPPRESSED, "the number is on the suppress list.")
+        if not self._seen.add(number):
+            return Skipped(row, given, SkipReason.DUPLICATE, "an earlier row has the same number.")
+        return Recipient(number, fields, row)
+
+
+def suppression(numbers: Iterable[str] | NumberSet, *, region: str | None = None) -> NumberSet:
+    """Collect the numbers that must get nothing, read as the recipients' are; a `NumberSet` is taken as it is.
+
+    Raises:
+        InvalidRequestError: one of them is no phone number; its position, counted from 1, is named.
+    """
+    if isinstance(numbers, NumberSet):
+        return numbers
+    if isinstance(numbers, str):
+        raise InvalidRequestError("suppress is one text; give a list of numbers, or read_suppressed(path) for a file.")
+    read_number = number_reader(region=region)
+    suppressed = NumberSet()
+    for position, number in enumerate(numbers, 1):
+        try:
+            suppressed.add(read_number(number))
+        except InvalidRequestError as error:
+            raise InvalidRequestError(
+                f"entry {position} of the suppress list cannot be read, so its owner might be sent to: {error}"
+            ) from None
+    return suppressed
+
+
+def _fields(item: object, row: int) -> dict[str, str]:
+    if not isinstance(item, Mapping):
+        raise InvalidRequestError(
+            f"row {row} is of type {type(item).__name__}; a recipient is a str, a Recipient or a mapping of its fields."
+        )
+    columns = cast("Mapping[object, object]", item)
+    return {str(name): field_text(value) for name, value in columns.items()}

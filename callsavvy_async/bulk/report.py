@@ -1,0 +1,233 @@
+"""What became of every recipient of a bulk send: sums in memory, one row per recipient in a spool."""
+
+from __future__ import annotations
+
+import csv
+import enum
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import IO
+
+import attrs
+
+from callsavvy_async.bulk.chunks import Chunk
+from callsavvy_async.bulk.recipients import Recipient, Skipped, SkipReason
+from callsavvy_async.bulk.spool import Spool
+from callsavvy_async.errors import CallsavvyError, RequestError
+from callsavvy_async.redaction import mask_number, redact
+from callsavvy_async.resources.messaging import SendReceipt
+
+
+class ChunkState(enum.Enum):
+    """What is known of one call of a bulk send (semantics: "One chunk of a bulk send")."""
+
+    ACCEPTED = "accepted"
+    """The API took the call. Not "delivered": nobody can know that."""
+    FAILED = "failed"
+    """The API took the call and said that the sending failed. It may have been charged."""
+    REJECTED = "rejected"
+    """The API said that it did not do it."""
+    UNKNOWN = "unknown"
+    """The request left, and nothing tells what became of it. Never repeated."""
+    PENDING = "pending"
+    """Not sent: the run stopped before, or it is proved that nothing was done."""
+
+
+class StopReason(enum.Enum):
+    """Why a run ended before its input did."""
+
+    AUTHENTICATION = "the keys were refused"
+    BALANCE = "the account's balance is used up"
+    MAX_COST = "max_cost would be passed"
+    REJECTIONS = "the API rejected one call after the other for the same reason"
+    UNREACHABLE = "the API could not be reached, one call after the other"
+    INTERRUPTED = "the run was stopped"
+    ERROR = "an error ended it"
+
+
+@attrs.frozen
+class ChunkResult:
+    """What became of one call."""
+
+    chunk: Chunk
+    state: ChunkState
+    receipt: SendReceipt | None = None
+    error: RequestError | None = None
+
+    @property
+    def recipients(self) -> tuple[Recipient, ...]:
+        """Whom the call was for."""
+        return self.chunk.recipients
+
+    @property
+    def detail(self) -> str:
+        """Why, without personal data."""
+        if self.error is not None:
+            return redact(f"{self.error.reason}: {self.error.message}" if self.error.message else self.error.reason)
+        return "" if self.receipt is None else str(self.receipt.status or "")
+
+
+@attrs.frozen
+class ReportRow:
+    """One recipient: its place in the input (counted from 1), its number (or what was given for one), its outcome."""
+
+    row: int
+    recipient: str = attrs.field(repr=mask_number)
+    outcome: str
+    call: int | None
+    message_id: str | None
+    detail: str
+
+
+class ReportError(CallsavvyError):
+    """A report does not add up: a bug in the SDK. The numbers are in the text; do not trust the report."""
+
+
+@attrs.define
+class BulkReport:
+    """What became of a bulk send. The states of all recipients add up to those given, or `check` raises.
+
+    Attributes:
+        given: recipients read from the input.
+        accepted: recipients in calls that the API took. Not "delivered".
+        failed: recipients in calls that the API took and said that the sending failed.
+        rejected: recipients in calls that the API refused; not charged.
+        unknown: recipients in calls of which nothing is known; perhaps charged, never repeated.
+        pending: recipients to whom nothing was sent, because the run stopped before.
+        skipped: recipients left out before sending, by reason.
+        calls: calls settled.
+        cost: sum of the costs that the API reported, in its units.
+        calls_without_cost: accepted or failed calls for which it reported none.
+        refusals: answers 429.
+        elapsed: seconds.
+        stopped: why the run ended early; None when it did not.
+        input_complete: whether the input was read to its end.
+    """
+
+    given: int = 0
+    accepted: int = 0
+    failed: int = 0
+    rejected: int = 0
+    unknown: int = 0
+    pending: int = 0
+    skipped: Counter[SkipReason] = attrs.field(factory=Counter[SkipReason])
+    calls: int = 0
+    cost: Decimal = Decimal(0)
+    calls_without_cost: int = 0
+    refusals: int = 0
+    elapsed: float = 0.0
+    stopped: StopReason | None = None
+    input_complete: bool = False
+    _spool: Spool = attrs.field(factory=Spool, repr=False, eq=False)
+
+    # ------------------------------------------------------------------------------------------------ writing it
+
+    def skip(self, skipped: Skipped) -> None:
+        """Take down a recipient that is left out."""
+        self.skipped[skipped.reason] += 1
+        self._spool.append(
+            (f"skipped: {skipped.reason.value}", None, None, skipped.detail, [(skipped.row, skipped.given)])
+        )
+
+    def settle(self, result: ChunkResult) -> None:
+        """Take down a call's outcome."""
+        chunk, count, word = result.chunk, len(result.recipients), result.state.value
+        setattr(self, word, getattr(self, word) + count)
+        if result.state is not ChunkState.PENDING:
+            self.calls += 1
+        message_id = None
+        if result.receipt is not None:
+            message_id = result.receipt.message_id
+            if result.receipt.cost is None:
+                self.calls_without_cost += 1
+            else:
+                self.cost += result.receipt.cost
+        rows = [(recipient.row, recipient.number) for recipient in chunk.recipients]
+        self._spool.append((word, chunk.number, message_id, result.detail, rows))
+
+    # ------------------------------------------------------------------------------------------------ reading it
+
+    def check(self) -> None:
+        """Raise `ReportError` unless the states of all recipients add up to those given."""
+        total = self.accepted + self.failed + self.rejected + self.unknown + self.pending + self.skipped.total()
+        if total != self.given:
+            raise ReportError(f"{self.given} recipients were given, but {total} are accounted for: {self!r}")
+
+    @property
+    def complete(self) -> bool:
+        """Whether every recipient who was not skipped is in an accepted call."""
+        return self.input_complete and not (self.failed or self.rejected or self.unknown or self.pending)
+
+    def rows(self) -> Iterator[ReportRow]:
+        """Yield one row per recipient, in the order in which they settled. Numbers are in clear."""
+        for outcome, call, message_id, detail, recipients in self._spool:
+            for row, number in recipients:
+                yield ReportRow(row, number, outcome, call, message_id, detail)
+
+    def message_ids(self) -> Iterator[str]:
+        """Yield the ids that the API gave to calls."""
+        return (message_id for _, _, message_id, _, _ in self._spool if message_id)
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write one row per recipient as CSV. The file holds phone numbers: it is made readable for its owner only."""
+        with _private_file(path) as file:
+            writer = csv.writer(file)
+            writer.writerow([field.name for field in attrs.fields(ReportRow)])
+            for row in self.rows():
+                writer.writerow(["" if value is None else _harmless(value) for value in attrs.astuple(row)])
+
+    def to_jsonl(self, path: str | os.PathLike[str]) -> None:
+        """Write one JSON object per recipient and line. The file holds phone numbers: it is readable for its owner only."""
+        with _private_file(path) as file:
+            for row in self.rows():
+                json.dump(attrs.asdict(row), file, ensure_ascii=False, separators=(",", ":"))
+                file.write("\n")
+
+    def as_dict(self) -> Mapping[str, object]:
+        """Return the sums as JSON-able values."""
+        return {
+            "given": self.given,
+            "accepted": self.accepted,
+            "failed": self.failed,
+            "rejected": self.rejected,
+            "unknown": self.unknown,
+            "pending": self.pending,
+            "skipped": {reason.value: count for reason, count in self.skipped.items()},
+            "calls": self.calls,
+            "cost": str(self.cost),
+            "calls_without_cost": self.calls_without_cost,
+            "refusals": self.refusals,
+            "elapsed": round(self.elapsed, 3),
+            "stopped": self.stopped.value if self.stopped else None,
+            "input_complete": self.input_complete,
+        }
+
+    def __str__(self) -> str:
+        skipped = ", ".join(f"{count} {reason.value}" for reason, count in sorted(self.skipped.items(), key=str))
+        lines = [
+            f"{self.given} recipients given",
+            f"  {self.accepted} accepted in {self.calls} calls",
+            f"  {self.failed} failed, {self.rejected} rejected, {self.unknown} unknown, {self.pending} pending",
+            f"  {self.skipped.total()} skipped" + (f" ({skipped})" if skipped else ""),
+            f"cost as reported: {self.cost} units; {self.elapsed:.1f} s; {self.refusals} answers 429",
+        ]
+        if self.stopped:
+            lines.append(f"stopped early: {self.stopped.value}")
+        if not self.input_complete:
+            lines.append("the input was not read to its end: what follows is not counted here")
+        return "\n".join(lines)
+
+
+def _private_file(path: str | os.PathLike[str]) -> IO[str]:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    return open(descriptor, "w", encoding="utf-8", newline="")  # noqa: PTH123 - a descriptor, not a path
+
+
+def _harmless(value: object) -> object:
+    """Keep a spreadsheet from running what a stranger wrote into the input (a leading =, @, tab or a non-number + or -)."""
+    if not isinstance(value, str) or not value or (value[0] in "+-" and value[1:].isdecimal()):
+        return value
+    return f"'{value}" if value[0] in "=+-@\t\r" else value

@@ -1,0 +1,103 @@
+"""What one SMS text costs: encoding, units and segments ("Standard GSM SMS pagination rules applies", sendSMS; Q45).
+
+Theory. One short message carries 140 bytes. A text whose characters all stand in the GSM 7-bit default alphabet or its
+extension table (3GPP TS 23.038, 6.2.1 and 6.2.1.1) is packed as septets, 160 to a message; a character of the
+extension table is an escape and a septet, so it takes two. One other character, and the whole text is UCS-2: 16-bit
+units, 70 to a message, a character past U+FFFF taking two (a surrogate pair). A text that does not fit is
+concatenated (3GPP TS 23.040, 9.2.3.24.1): six bytes of header leave 153 septets or 67 units to each part. Parts are
+filled from the left, and what takes two units is never torn apart: it moves to the next part as a whole.
+
+National language shift tables (TS 23.038, annex A) are left out, as networks and aggregators leave them out.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+
+import attrs
+
+_BASIC = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_EXTENSION = frozenset("\f^{}\\[~]|€")
+_GSM_7 = _BASIC | _EXTENSION
+
+_REPLACEMENTS: Mapping[str, str] = {
+    **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u00b4`", "'"),
+    **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb", '"'),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
+    **dict.fromkeys("\t\u00a0\u2002\u2003\u2007\u2009\u200a\u202f\u3000", " "),
+    **dict.fromkeys("\u00ad\u200b\u2060\ufeff", ""),
+    "\u2022": "-",
+    "\u2026": "...",
+    "\u20a6": "NGN",
+    "\u2122": "TM",
+}
+_TRANSLATION = str.maketrans(dict(_REPLACEMENTS))
+
+
+class Encoding(enum.Enum):
+    """How the characters of a short message are written (3GPP TS 23.038)."""
+
+    GSM_7 = "GSM-7"
+    """Septets: 160 in a message, 153 in each part of a longer one."""
+    UCS_2 = "UCS-2"
+    """16-bit units: 70 in a message, 67 in each part of a longer one."""
+
+
+_ROOM = {Encoding.GSM_7: (160, 153), Encoding.UCS_2: (70, 67)}
+
+
+@attrs.frozen
+class Segments:
+    """The size of one SMS text."""
+
+    encoding: Encoding
+    units: int
+    """Septets (GSM-7) or 16-bit units (UCS-2)."""
+    segments: int
+    """Short messages that it takes, each of them charged."""
+    left_in_last: int
+    """Units that still fit without another segment."""
+    forced_by: tuple[str, ...] = ()
+    """The distinct characters that force UCS-2, in the order of the text."""
+    replacements: Mapping[str, str] = attrs.field(factory=dict[str, str], hash=False)
+    """For those of them that GSM-7 can say in other characters: which."""
+
+
+def count_segments(text: str) -> Segments:
+    """Count the segments of an SMS text. A blank one would still be one short message, though the API refuses it."""
+    if _GSM_7.issuperset(text):
+        encoding = Encoding.GSM_7
+        sizes = [2 if char in _EXTENSION else 1 for char in text]
+        forced_by: tuple[str, ...] = ()
+    else:
+        encoding = Encoding.UCS_2
+        sizes = [2 if char > "\uffff" else 1 for char in text]
+        forced_by = tuple(dict.fromkeys(char for char in text if char not in _GSM_7))
+    segments, left = _fill(sizes, *_ROOM[encoding])
+    replacements = {char: _REPLACEMENTS[char] for char in forced_by if char in _REPLACEMENTS}
+    return Segments(encoding, sum(sizes), segments, left, forced_by, replacements)
+
+
+def replace_ucs2(text: str) -> str:
+    """Write typographic characters in GSM-7 ones where the meaning stays: quotes, dashes, blanks, dots, some signs.
+
+    Letters stay as they are: an accent may make another word or another name of them.
+    """
+    return text.translate(_TRANSLATION)
+
+
+def _fill(sizes: list[int], whole: int, part: int) -> tuple[int, int]:
+    """Return the segments that characters of these sizes take, and the units left in the last."""
+    units = sum(sizes)
+    if units <= whole:
+        return 1, whole - units
+    segments, left = 1, part
+    for size in sizes:
+        if size > left:
+            segments, left = segments + 1, part
+        left -= size
+    return segments, left

@@ -1,0 +1,96 @@
+"""The stream of chunks: rows are taken in one by one, skipped ones are taken down, the others leave in chunks."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from typing import TypeAlias
+
+import anyio
+import anyio.lowlevel
+
+from callsavvy_async.bulk.chunks import Chunk, Chunker
+from callsavvy_async.bulk.recipients import Intake, RecipientInput, Skipped
+from callsavvy_async.bulk.report import BulkReport
+
+Recipients: TypeAlias = Iterable[RecipientInput] | AsyncIterable[RecipientInput]
+
+ROWS_BETWEEN_CHECKPOINTS = 500
+"""Rows that are read in one go before the event loop gets a turn."""
+
+
+class Source:
+    """Chunks from any iterable of recipients; nothing is read ahead of what the workers ask for."""
+
+    def __init__(self, recipients: Recipients, *, intake: Intake, chunker: Chunker, report: BulkReport) -> None:
+        self._async_rows: AsyncIterator[RecipientInput] | None = None
+        self._rows: Iterator[RecipientInput] = iter(())
+        if isinstance(recipients, AsyncIterable):
+            self._async_rows = aiter(recipients)
+        else:
+            self._rows = iter(recipients)
+        self._intake = intake
+        self._chunker = chunker
+        self._report = report
+        self._ready: deque[Chunk] = deque()
+        self._ended = False
+        self._lock = anyio.Lock()
+
+    async def next_chunk(self) -> Chunk | None:
+        """Return the next chunk, None at the end. Raises what the iterable raises."""
+        async with self._lock:
+            while not self._ready and not self._ended:
+                await self._read_some()
+        return self._ready.popleft() if self._ready else None
+
+    async def rest(self, *, only_at_hand: bool) -> AsyncIterator[Chunk]:
+        """Yield the chunks that nobody asked for.
+
+        Args:
+            only_at_hand: do not wait for an asynchronous iterable: it may never end.
+        """
+        if only_at_hand and self._async_rows is not None:
+            self._end(complete=False)
+        while True:
+            while self._ready:
+                yield self._ready.popleft()
+            if self._ended:
+                return
+            await self._read_some()
+
+    async def _read_some(self) -> None:
+        """Read until a chunk is ready, the input ends, or the event loop should get a turn."""
+        try:
+            if self._async_rows is not None:
+                self._take(await anext(self._async_rows))
+                return
+            for _ in range(ROWS_BETWEEN_CHECKPOINTS):
+                self._take(next(self._rows))
+                if self._ready:
+                    return
+        except (StopIteration, StopAsyncIteration):
+            self._end(complete=True)
+            return
+        except Exception:
+            self._end(complete=False)
+            raise
+        await anyio.lowlevel.checkpoint()
+
+    def _take(self, row: RecipientInput) -> None:
+        number = self._report.given + 1
+        admitted = self._intake.admit(row, number)
+        self._report.given = number
+        if isinstance(admitted, Skipped):
+            self._report.skip(admitted)
+            return
+        added = self._chunker.add(admitted)
+        if isinstance(added, Skipped):
+            self._report.skip(added)
+        else:
+            self._ready.extend(added)
+
+    def _end(self, *, complete: bool) -> None:
+        if not self._ended:
+            self._ended = True
+            self._report.input_complete = complete
+            self._ready.extend(self._chunker.close())

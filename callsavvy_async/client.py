@@ -1,0 +1,250 @@
+"""The client: opens the transport and exposes the groups of the API."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import tzinfo
+from types import TracebackType
+from typing import Generic, ParamSpec, Self, TypedDict, TypeVar, Unpack
+
+import attrs
+import httpx
+
+from callsavvy_async.bulk.bulk import Bulk
+from callsavvy_async.config import BASE_URL, Config, Credentials, read_environment
+from callsavvy_async.errors import Attempt, ConfigurationError
+from callsavvy_async.policy.budget import RetryBudget
+from callsavvy_async.policy.pacer import Rate, SimplePacer
+from callsavvy_async.policy.retry import RetryPolicy
+from callsavvy_async.resources.account import Account
+from callsavvy_async.resources.calls import Calls
+from callsavvy_async.resources.chats import Chats
+from callsavvy_async.resources.contacts import Contacts
+from callsavvy_async.resources.meetings import Meetings
+from callsavvy_async.resources.messaging import Messaging
+from callsavvy_async.resources.tickets import Tickets
+from callsavvy_async.transport.hooks import Hook, Hooks, log_event
+from callsavvy_async.transport.http import Backend, BorrowedBackend, LanesBackend
+from callsavvy_async.transport.options import CallOptions, apply_options
+from callsavvy_async.transport.pacing import Pacing
+from callsavvy_async.transport.transport import Shared, Transport
+from callsavvy_async.transport.watch import Watch, current_watch
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+@attrs.frozen
+class RawResponse(Generic[R_co]):
+    """A call's result with what went over the wire."""
+
+    value: R_co
+    status_code: int
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    """Under lower-case names."""
+    body: bytes = attrs.field(repr=False)
+    attempts: tuple[Attempt, ...]
+
+
+class ClientOptions(TypedDict, total=False):
+    """Settings of a client beside its keys; see `Callsavvy`."""
+
+    base_url: str
+    timeout: float
+    deadline: float | None
+    max_retries: int
+    timezone: tzinfo | None
+    max_response_bytes: int
+    allow_insecure: bool
+    rate: str | None
+    burst: int
+    max_in_flight: int
+    hooks: Sequence[Hook]
+    extra: Mapping[str, object]
+    http_client: httpx.AsyncClient | None
+    transport: httpx.AsyncBaseTransport | None
+    verify: ssl.SSLContext | bool
+    proxy: str | None
+
+
+class Callsavvy:
+    """Client of the Callsavvy API, for asyncio and trio.
+
+    Use it as ``async with Callsavvy(...) as callsavvy``. It may be entered again after it was closed, and serves
+    several ``asyncio.run()`` one after the other, but not two event loops at once.
+
+    Args:
+        credentials: the account's keys; or give the two by name:
+        public_key: the API Public Key.
+        private_key: the API Private Key.
+        base_url: the API, ``/v1`` included; plain http only to loopback, unless `allow_insecure`.
+        timeout: seconds for one attempt, connecting included.
+        deadline: seconds for a whole call, waiting and repeats included; None for no end.
+        max_retries: repeats after a failure that is proved safe to repeat; a 429 is bounded by the deadline instead.
+        timezone: the zone of the API's naive times; None leaves them naive.
+        max_response_bytes: largest answer that is read, after decompression.
+        allow_insecure: allow plain http to any host: the keys travel readable.
+        rate: most calls per time, such as ``"10/s"`` or ``"600/min"``; None for no limit but that of the API's 429s.
+        burst: calls that may start at once after a pause, with `rate`.
+        max_in_flight: most requests on their way at a time.
+        hooks: called with every event of a call, after the logging hook.
+        extra: undocumented parameters of the API, sent with every call.
+        http_client: an `httpx.AsyncClient` to send with; it stays yours to close.
+        transport: an `httpx.AsyncBaseTransport` to send with; it stays yours to close.
+        verify: an SSL context, or False to verify nothing.
+        proxy: URL of a proxy. Proxy variables of the environment are not read.
+
+    Raises:
+        ConfigurationError: naming the setting that cannot work.
+    """
+
+    account: Account
+    tickets: Tickets
+    calls: Calls
+    chats: Chats
+    messaging: Messaging
+    meetings: Meetings
+    contacts: Contacts
+    bulk: Bulk
+
+    def __init__(
+        self,
+        credentials: Credentials | None = None,
+        *,
+        public_key: str | None = None,
+        private_key: str | None = None,
+        base_url: str = BASE_URL,
+        timeout: float = 30.0,
+        deadline: float | None = 300.0,
+        max_retries: int = 3,
+        timezone: tzinfo | None = None,
+        max_response_bytes: int = 64 * 2**20,
+        allow_insecure: bool = False,
+        rate: str | None = None,
+        burst: int = 1,
+        max_in_flight: int = 32,
+        hooks: Sequence[Hook] = (),
+        extra: Mapping[str, object] | None = None,
+        http_client: httpx.AsyncClient | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        verify: ssl.SSLContext | bool = True,
+        proxy: str | None = None,
+    ) -> None:
+        config = Config(
+            credentials=_credentials(credentials, public_key, private_key),
+            base_url=base_url,
+            timeout=timeout,
+            deadline=deadline,
+            retry=RetryPolicy(max_retries=max_retries),
+            timezone=timezone,
+            max_response_bytes=max_response_bytes,
+            allow_insecure=allow_insecure,
+            extra=dict(extra or {}),
+        )
+        if max_in_flight < 1:
+            raise ConfigurationError(f"max_in_flight is {max_in_flight}; at least one request must be able to start.")
+        pacer = SimplePacer(max_in_flight, None if rate is None else Rate.parse(rate, burst))
+        shared = Shared(
+            backend=_choose_backend(http_client, transport, verify=verify, proxy=proxy),
+            pacing=Pacing(pacer),
+            hooks=Hooks((log_event, *hooks)),
+            budget=RetryBudget(),
+        )
+        self._bind(Transport(config, shared))
+
+    @classmethod
+    def from_env(cls, **options: Unpack[ClientOptions]) -> Self:
+        """Make a client from CALLSAVVY_PUBLIC_KEY, CALLSAVVY_PRIVATE_KEY and, if set, CALLSAVVY_BASE_URL.
+
+        Raises:
+            ConfigurationError: naming the variable that is missing.
+        """
+        credentials, base_url = read_environment()
+        settings: ClientOptions = {"base_url": base_url, **options}
+        return cls(credentials, **settings)
+
+    def _bind(self, transport: Transport) -> None:
+        self._transport = transport
+        self.account = Account(transport)
+        self.tickets = Tickets(transport)
+        self.calls = Calls(transport)
+        self.chats = Chats(transport)
+        self.messaging = Messaging(transport)
+        self.meetings = Meetings(transport)
+        self.contacts = Contacts(transport)
+        self.bulk = Bulk(self.messaging)
+
+    def with_options(self, **options: Unpack[CallOptions]) -> Self:
+        """Make a client with other options that shares this one's connections, limit and hooks."""
+        client = object.__new__(type(self))
+        client._bind(Transport(apply_options(self._transport.config, options), self._transport.shared))
+        return client
+
+    async def with_raw_response(
+        self, method: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs
+    ) -> RawResponse[R]:
+        """Call a method and get its result together with status, headers, raw body and attempts.
+
+        Example: ``raw = await callsavvy.with_raw_response(callsavvy.tickets.list, period="2026-11")``
+        """
+        watch = Watch()
+        token = current_watch.set(watch)
+        try:
+            value = await method(*args, **kwargs)
+        finally:
+            current_watch.reset(token)
+        answered = [exchange for exchange in watch.exchanges if exchange.response is not None]
+        if not answered or answered[-1].response is None:
+            raise ConfigurationError(
+                f"{method!r} made no call; pass a method of the client, such as client.tickets.list."
+            )
+        response = answered[-1].response
+        return RawResponse(value, response.status_code, response.headers, response.body, answered[-1].attempts)
+
+    async def aclose(self) -> None:
+        """Close the connections of this event loop. May be called again."""
+        self._transport.shared.closed = True
+        await self._transport.shared.backend.aclose()
+
+    async def __aenter__(self) -> Self:
+        self._transport.shared.closed = False
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        shared = self._transport.shared
+        state = "closed" if shared.closed else "open"
+        return f"<Callsavvy {self._transport.config.base_url} {state}, {shared.backend!r}, {shared.pacing!r}>"
+
+
+def _credentials(credentials: Credentials | None, public_key: str | None, private_key: str | None) -> Credentials:
+    if credentials is not None and public_key is None and private_key is None:
+        return credentials
+    if credentials is None and public_key is not None and private_key is not None:
+        return Credentials(public_key, private_key)
+    raise ConfigurationError(
+        "give either credentials=Credentials(...) or both public_key= and private_key=; or use Callsavvy.from_env()."
+    )
+
+
+def _choose_backend(
+    http_client: httpx.AsyncClient | None,
+    transport: httpx.AsyncBaseTransport | None,
+    *,
+    verify: ssl.SSLContext | bool,
+    proxy: str | None,
+) -> Backend:
+    borrowed = [sender for sender in (http_client, transport) if sender is not None]
+    if not borrowed:
+        return LanesBackend(verify=verify, proxy=proxy)
+    if len(borrowed) > 1 or verify is not True or proxy is not None:
+        raise ConfigurationError(
+            "http_client= and transport= bring their own TLS and proxy settings; give one of them alone."
+        )
+    return BorrowedBackend(borrowed[0])

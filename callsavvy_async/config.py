@@ -1,0 +1,123 @@
+"""Settings of a client, checked before anything is opened."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from datetime import tzinfo
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+import attrs
+
+from callsavvy_async.errors import ConfigurationError
+from callsavvy_async.policy.retry import RetryPolicy
+from callsavvy_async.redaction import MASK
+
+BASE_URL = "https://api.getcallsavvy.com/v1"
+"""Where the API lives (API document: "URL Format"); there is no staging host."""
+
+
+def _check_key(_: object, attribute: attrs.Attribute[str], value: str) -> None:
+    if not re.fullmatch(r"[\x21-\x7e]+", value):
+        raise ConfigurationError(
+            f"{attribute.name} {'is empty' if not value else 'holds blanks or characters that no HTTP header can carry'};"
+            " copy it from the dashboard, Settings -> API & Integration."
+        )
+
+
+@attrs.frozen
+class Credentials:
+    """The pair of keys of an account (API document: "Authentication"). The repr shows neither."""
+
+    public_key: str = attrs.field(validator=_check_key, repr=lambda _: MASK)
+    private_key: str = attrs.field(validator=_check_key, repr=lambda _: MASK)
+
+    SANDBOX: ClassVar[Credentials]
+    """The document's published test keys. Whether sandbox sends reach phones or cost is not documented (quirk Q19)."""
+
+
+Credentials.SANDBOX = Credentials(
+    "TEST-hdo76HDCGAjfig4jbnyUI4734BNDY",
+    "TEST-934HDHD84JDVBPSW73BYjegh494WD9084NFUih34-9974r",
+)
+
+
+def _positive(_: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
+    if value is not None and not value > 0:
+        raise ConfigurationError(f"{attribute.name} is {value!r}; it must be more than 0.")
+
+
+def _without_slash(url: str) -> str:
+    return url.rstrip("/")
+
+
+def _show_names(extra: Mapping[str, object]) -> str:
+    return f"<{', '.join(extra)}>"
+
+
+@attrs.frozen(kw_only=True)
+class Config:
+    """Everything that a client is told.
+
+    Attributes:
+        credentials: the account's keys.
+        base_url: the API, ``/v1`` included. Plain http is refused to anything but loopback.
+        timeout: seconds for one attempt, connecting included.
+        deadline: seconds for a whole call, waiting and repeats included; None for no end.
+        retry: how often and how long failed attempts are repeated.
+        timezone: the zone of the API's naive times; None leaves them naive.
+        max_response_bytes: largest answer that is read, after decompression.
+        allow_insecure: allow plain http to other hosts than loopback: the keys travel readable.
+        extra: undocumented parameters, sent with every call.
+    """
+
+    credentials: Credentials
+    base_url: str = attrs.field(default=BASE_URL, converter=_without_slash)
+    timeout: float = attrs.field(default=30.0, validator=_positive)
+    deadline: float | None = attrs.field(default=300.0, validator=_positive)
+    retry: RetryPolicy = attrs.field(factory=RetryPolicy)
+    timezone: tzinfo | None = None
+    max_response_bytes: int = attrs.field(default=64 * 2**20, validator=_positive)
+    allow_insecure: bool = False
+    extra: Mapping[str, object] = attrs.field(factory=dict[str, object], repr=_show_names)
+
+    def __attrs_post_init__(self) -> None:
+        url = urlsplit(self.base_url)
+        if url.scheme not in {"http", "https"} or not url.hostname or url.username or url.query or url.fragment:
+            raise ConfigurationError(
+                f"base_url has the scheme {url.scheme!r} and the host {url.hostname!r}; it must look like {BASE_URL},"
+                " without user, query or fragment."
+            )
+        if url.scheme == "http" and not self.allow_insecure and not _is_loopback(url.hostname):
+            raise ConfigurationError(
+                f"base_url is plain http to {url.hostname}: the keys would travel readable. Use https, or pass"
+                " allow_insecure=True if you mean it."
+            )
+        if self.retry.max_retries < 0:
+            raise ConfigurationError(f"max_retries is {self.retry.max_retries}; it must be 0 or more.")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def read_environment(environ: Mapping[str, str] = os.environ) -> tuple[Credentials, str]:
+    """Read the keys and the base URL from CALLSAVVY_PUBLIC_KEY, CALLSAVVY_PRIVATE_KEY and CALLSAVVY_BASE_URL.
+
+    Raises:
+        ConfigurationError: naming the variable that is missing.
+    """
+    names = ("CALLSAVVY_PUBLIC_KEY", "CALLSAVVY_PRIVATE_KEY")
+    missing = [name for name in names if not environ.get(name)]
+    if missing:
+        raise ConfigurationError(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set; export the account's keys"
+            " (dashboard, Settings -> API & Integration)."
+        )
+    return Credentials(*(environ[name] for name in names)), environ.get("CALLSAVVY_BASE_URL") or BASE_URL

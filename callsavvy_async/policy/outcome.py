@@ -1,0 +1,178 @@
+"""What is known after an attempt.
+
+Theory: a request was either done or not, and the client sees only what came back. Three kinds of evidence prove
+something: the body never left (NOT_SENT), the API's own refusal (REJECTED), the API's own success (ACCEPTED). All else
+is UNKNOWN: a time-out, a reset, a gateway's page, a body that cannot be read. An exception's name proves nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from urllib.parse import urlsplit
+
+import attrs
+
+from callsavvy_async.errors import (
+    AnswerTooLargeError,
+    AttemptTimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    ConnectError,
+    ConnectionLostError,
+    DecodeError,
+    InsufficientBalanceError,
+    NotFoundError,
+    NotSentError,
+    Outcome,
+    OutcomeUnknown,
+    PermissionDeniedError,
+    RateLimitedError,
+    RedirectRefusedError,
+    RequestError,
+    ServerError,
+    ServiceUnavailableError,
+)
+from callsavvy_async.wire.endpoint import Effect
+from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
+from callsavvy_async.wire.headers import parse_retry_after
+from callsavvy_async.wire.response import Envelope, EnvelopeStatus, HttpResponse, read_envelope
+
+
+@attrs.frozen
+class Verdict:
+    """What one attempt proved.
+
+    Attributes:
+        outcome: what is known.
+        reason: why, in our words.
+        error: which error tells it (for UNKNOWN: the one for reads).
+        transient: whether the same request may fare better later.
+        status_code: HTTP status, if an answer came.
+        envelope: the answer's envelope, if it could be read.
+        retry_after: seconds that the API asked to wait.
+    """
+
+    outcome: Outcome
+    reason: str
+    error: type[RequestError]
+    transient: bool = False
+    status_code: int | None = None
+    envelope: Envelope | None = None
+    retry_after: float | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Whether the API refused because too much was sent (429)."""
+        return self.error is RateLimitedError
+
+    @property
+    def message(self) -> str | None:
+        """The API's own words."""
+        return self.envelope.message if self.envelope else None
+
+
+_REFUSALS: dict[int, type[RequestError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    402: InsufficientBalanceError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    405: BadRequestError,
+    413: BadRequestError,
+    415: BadRequestError,
+    422: BadRequestError,
+}
+"""Statuses that say by themselves that nothing was done, and that the same request will fail again."""
+
+_HINTS: tuple[tuple[re.Pattern[str], type[RequestError]], ...] = (
+    (re.compile(r"credential|api key|unauthori[sz]ed", re.IGNORECASE), AuthenticationError),
+    (
+        re.compile(
+            r"insufficient|\b(no|low|not enough)\b.{0,20}\b(balance|credit|units?)"
+            r"|\b(balance|credit|units?)\b.{0,20}\b(exhausted|too low|used up)",
+            re.IGNORECASE,
+        ),
+        InsufficientBalanceError,
+    ),
+    (re.compile(r"not found|does ?n[o']t exist|no such", re.IGNORECASE), NotFoundError),
+)
+"""Words of a refusal's message; the API has no error codes, so they are a hint only (quirk Q10)."""
+
+_LOST_READ: dict[FailureKind, tuple[type[RequestError], bool]] = {
+    FailureKind.TIMEOUT: (AttemptTimeoutError, True),
+    FailureKind.ABANDONED: (ConnectionLostError, False),
+    FailureKind.TOO_LARGE: (AnswerTooLargeError, False),
+    FailureKind.ENCODING: (DecodeError, False),
+}
+
+_PASSING_CONNECT = {FailureKind.CONNECT, FailureKind.TIMEOUT, FailureKind.CONNECTION_LOST}
+
+
+def classify_failure(failure: ExchangeFailedError) -> Verdict:
+    """Judge an exchange that brought no whole answer."""
+    reason = f"{failure.kind.value} ({failure.detail})" if failure.detail else failure.kind.value
+    if not failure.sent:
+        connect = failure.kind in _PASSING_CONNECT or failure.kind is FailureKind.CERTIFICATE
+        return Verdict(
+            Outcome.NOT_SENT,
+            reason,
+            ConnectError if connect else NotSentError,
+            transient=failure.kind in _PASSING_CONNECT,
+        )
+    error, transient = _LOST_READ.get(failure.kind, (ConnectionLostError, True))
+    return Verdict(Outcome.UNKNOWN, reason, error, transient=transient)
+
+
+def classify_response(response: HttpResponse, *, now: datetime) -> Verdict:
+    """Judge a whole answer: the HTTP status first, then the envelope (quirks Q10 to Q12).
+
+    Args:
+        response: what came.
+        now: the local time, to read a Retry-After that is a date.
+    """
+    status = response.status_code
+    envelope = read_envelope(response.body)
+    retry_after = parse_retry_after(response.headers, now=now)
+
+    def verdict(outcome: Outcome, reason: str, error: type[RequestError], *, transient: bool = False) -> Verdict:
+        return Verdict(outcome, reason, error, transient, status, envelope, retry_after)
+
+    refused = envelope is not None and envelope.status is EnvelopeStatus.ERROR
+    if 200 <= status < 300:  # noqa: PLR2004
+        if refused:
+            return verdict(Outcome.REJECTED, f"{status}, but the API says error", _by_words(envelope, BadRequestError))
+        if envelope is not None and envelope.status is EnvelopeStatus.SUCCESS:
+            return verdict(Outcome.ACCEPTED, "the API says success", RequestError)
+        return verdict(Outcome.UNKNOWN, f"{status} with a body that says neither success nor error", DecodeError)
+    if status in _REFUSALS:
+        error = _REFUSALS[status]
+        return verdict(Outcome.REJECTED, str(status), _by_words(envelope, error) if error is BadRequestError else error)
+    if status == 429:  # noqa: PLR2004
+        return verdict(Outcome.REJECTED, "429, too many requests", RateLimitedError, transient=True)
+    if status == 503 and refused and retry_after is not None:  # noqa: PLR2004
+        return verdict(Outcome.REJECTED, "503, come back later", ServiceUnavailableError, transient=True)
+    if status in {307, 308}:
+        host = urlsplit(response.headers.get("location", "")).hostname or "an unnamed place"
+        return verdict(Outcome.REJECTED, f"{status}, a redirect to {host} was not followed", RedirectRefusedError)
+    if 300 <= status < 400:  # noqa: PLR2004
+        return verdict(Outcome.UNKNOWN, f"{status}, a redirect after the request was not followed", ServerError)
+    transient = status >= 500 or status in {408, 425}  # noqa: PLR2004
+    return verdict(Outcome.UNKNOWN, f"status {status}", ServerError, transient=transient)
+
+
+def _by_words(envelope: Envelope | None, default: type[RequestError]) -> type[RequestError]:
+    words = (envelope.message if envelope else None) or ""
+    return next((error for pattern, error in _HINTS if pattern.search(words)), default)
+
+
+def error_type(verdict: Verdict, effect: Effect) -> type[RequestError]:
+    """Choose the error that tells a verdict: an unknown outcome matters only where repeating does harm."""
+    if verdict.outcome is Outcome.UNKNOWN and not effect.repeatable:
+        return OutcomeUnknown
+    return verdict.error
+
+
+def means_done(verdict: Verdict, effect: Effect, earlier: tuple[Outcome, ...]) -> bool:
+    """Whether "not found" answers a repeated idempotent request whose earlier try was lost: it was done then (Q38)."""
+    return verdict.error is NotFoundError and effect is Effect.IDEMPOTENT and Outcome.UNKNOWN in earlier

@@ -1,0 +1,1 @@
+"""The groups of the API: models, one row per endpoint, one method per row."""

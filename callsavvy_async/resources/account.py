@@ -1,0 +1,90 @@
+"""The business itself: status, departments, categories, agents.
+
+API document: "Get Business Summary", "List Departments", "List Request Categories", "List Users".
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Unpack
+
+import attrs
+
+from callsavvy_async.transport.options import CallOptions
+from callsavvy_async.transport.transport import Transport
+from callsavvy_async.wire.endpoint import Effect, Endpoint
+from callsavvy_async.wire.model import Model, private
+
+
+@attrs.frozen(kw_only=True)
+class Summary(Model):
+    """Status and balances of the business. A balance that is no number ("Unlimited") is None, its text in `extra`."""
+
+    assigned_number: str | None = private()
+    account_status: str | None = None
+    business_id: str | None = None
+    outbound_local_call_balance: Decimal | None = None
+    """Minutes left this month."""
+    outbound_international_call_balance: Decimal | None = None
+    """Minutes left this month."""
+    inbound_call_balance: Decimal | None = None
+    """Minutes left this month."""
+    sms_balance: Decimal | None = None
+    """SMS units left this month."""
+
+
+@attrs.frozen(kw_only=True)
+class Department(Model):
+    """A department of the business."""
+
+    department_id: str = ""
+    department_name: str | None = None
+    department_email: str | None = private()
+    department_agents: int | None = None
+    """How many agents belong to it."""
+
+
+@attrs.frozen(kw_only=True)
+class Category(Model):
+    """A category of requests."""
+
+    category_id: str = ""
+    category_name: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Agent(Model):
+    """A user of the business's workplace."""
+
+    agent_id: str = ""
+    agent_name: str | None = None
+    agent_email: str | None = private()
+
+
+GET_SUMMARY = Endpoint("getSummary", Summary, Effect.READ)
+LIST_DEPARTMENTS = Endpoint("getDepartments", tuple[Department, ...], Effect.READ)
+LIST_CATEGORIES = Endpoint("getCategories", tuple[Category, ...], Effect.READ)
+LIST_AGENTS = Endpoint("getAgents", tuple[Agent, ...], Effect.READ)
+
+
+class Account:
+    """Status, departments, categories and agents of the business."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def summary(self, **options: Unpack[CallOptions]) -> Summary:
+        """Read the status and the balances of the business."""
+        return await self._transport.send(GET_SUMMARY, options)
+
+    async def departments(self, **options: Unpack[CallOptions]) -> tuple[Department, ...]:
+        """List all departments."""
+        return await self._transport.send(LIST_DEPARTMENTS, options)
+
+    async def categories(self, **options: Unpack[CallOptions]) -> tuple[Category, ...]:
+        """List all request categories."""
+        return await self._transport.send(LIST_CATEGORIES, options)
+
+    async def agents(self, **options: Unpack[CallOptions]) -> tuple[Agent, ...]:
+        """List all agents ("List Users")."""
+        return await self._transport.send(LIST_AGENTS, options)

@@ -1,0 +1,81 @@
+"""Phone calls (API document: "List Calls")."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import date, datetime, timedelta
+from typing import Annotated, Unpack
+
+import attrs
+from cattrs.gen import override
+
+from callsavvy_async.resources.periods import iterate
+from callsavvy_async.transport.options import CallOptions
+from callsavvy_async.transport.transport import Transport
+from callsavvy_async.values import CallDirection, Period, format_period
+from callsavvy_async.wire.endpoint import Effect, Endpoint
+from callsavvy_async.wire.model import Model, private
+
+
+@attrs.frozen(kw_only=True)
+class Call(Model):
+    """A call that the business made or received."""
+
+    call_id: str = ""
+    started_at: Annotated[datetime | None, override(rename="datetime")] = None
+    direction: CallDirection | None = None
+    category: str | None = None
+    """Name or id, the document does not say (quirk Q31)."""
+    duration: timedelta | None = None
+    other_party: Annotated[str | None, override(rename="caller")] = private()
+    """The number that called or was called; on the wire ``caller`` (quirk Q32)."""
+    recording_url: str | None = private()
+    department_id: str | None = None
+
+
+LIST_CALLS = Endpoint("getCalls", tuple[Call, ...], Effect.READ)
+
+
+class Calls:
+    """Read the business's calls."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def list(
+        self,
+        *,
+        department_id: str | None = None,
+        category_id: str | None = None,
+        direction: CallDirection | str | None = None,
+        period: Period | None = None,
+        **options: Unpack[CallOptions],
+    ) -> tuple[Call, ...]:
+        """List calls. There is no paging: narrow the list by `period`, or use `iter` (quirks Q20, Q21)."""
+        return await self._transport.send(
+            LIST_CALLS,
+            options,
+            department_id=department_id,
+            category=category_id,
+            call_direction=None if direction is None else str(CallDirection(direction)),
+            datetime=None if period is None else format_period(period),
+        )
+
+    def iter(
+        self,
+        *,
+        start: date,
+        end: date,
+        department_id: str | None = None,
+        category_id: str | None = None,
+        direction: CallDirection | str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> AsyncIterator[Call]:
+        """Iterate over the calls from `start` to `end`, both days included, read by months and days."""
+
+        async def fetch(period: str) -> tuple[Call, ...]:
+            return await self.list(
+                department_id=department_id, category_id=category_id, direction=direction, period=period, **options
+            )
+
+        return iterate(start, end, fetch, lambda call: call.call_id)

@@ -1,0 +1,87 @@
+"""Live chats and messengers (API document: "List Chats", "List Socials")."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import date, datetime
+from typing import Annotated, Unpack
+
+import attrs
+from cattrs.gen import override
+
+from callsavvy_async.resources.periods import iterate
+from callsavvy_async.transport.options import CallOptions
+from callsavvy_async.transport.transport import Transport
+from callsavvy_async.values import ChatStatus, Period, format_period
+from callsavvy_async.wire.endpoint import Effect, Endpoint
+from callsavvy_async.wire.model import Model, private
+
+
+@attrs.frozen(kw_only=True)
+class Chat(Model):
+    """A live chat."""
+
+    chat_id: str = ""
+    started_at: Annotated[datetime | None, override(rename="datetime")] = None
+    status: Annotated[ChatStatus | None, override(rename="chat_status")] = None
+    visitor_name: str | None = private()
+    visitor_email: str | None = private()
+    visitor_phone: str | None = private()
+    department_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Messenger(Model):
+    """A request that came by a messenger; on the wire ``messanger`` (quirk Q05)."""
+
+    messenger_id: Annotated[str, override(rename="messanger_id")] = ""
+    started_at: Annotated[datetime | None, override(rename="datetime")] = None
+    status: Annotated[ChatStatus | None, override(rename="chat_status")] = None
+    visitor_name: str | None = private()
+    channel: str | None = None
+    """For example facebook or whatsapp."""
+    visitor_phone: str | None = private()
+    department_id: str | None = None
+
+
+LIST_CHATS = Endpoint("getChats", tuple[Chat, ...], Effect.READ)
+LIST_MESSENGERS = Endpoint("getMessangers", tuple[Messenger, ...], Effect.READ)
+
+
+class Chats:
+    """Read live chats and messenger requests."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def list(
+        self, *, department_id: str | None = None, period: Period | None = None, **options: Unpack[CallOptions]
+    ) -> tuple[Chat, ...]:
+        """List chats. There is no paging: narrow the list by `period`, or use `iter` (quirks Q20, Q21)."""
+        return await self._transport.send(
+            LIST_CHATS,
+            options,
+            department_id=department_id,
+            datetime=None if period is None else format_period(period),
+        )
+
+    def iter(
+        self, *, start: date, end: date, department_id: str | None = None, **options: Unpack[CallOptions]
+    ) -> AsyncIterator[Chat]:
+        """Iterate over the chats from `start` to `end`, both days included, read by months and days."""
+
+        async def fetch(period: str) -> tuple[Chat, ...]:
+            return await self.list(department_id=department_id, period=period, **options)
+
+        return iterate(start, end, fetch, lambda chat: chat.chat_id)
+
+    async def messengers(
+        self, *, department_id: str | None = None, period: Period | None = None, **options: Unpack[CallOptions]
+    ) -> tuple[Messenger, ...]:
+        """List requests that came by messengers such as facebook and whatsapp ("List Socials")."""
+        return await self._transport.send(
+            LIST_MESSENGERS,
+            options,
+            department_id=department_id,
+            datetime=None if period is None else format_period(period),
+        )

@@ -1,0 +1,98 @@
+"""Contacts (API document: "Get Contacts", "Get Contact Groups", "Create Contact", "Delete Contact")."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+import attrs
+
+from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.phone_numbers import normalise_number
+from callsavvy_async.resources.text import require_text
+from callsavvy_async.transport.options import CallOptions
+from callsavvy_async.transport.transport import Transport
+from callsavvy_async.wire.endpoint import Effect, Endpoint
+from callsavvy_async.wire.model import Model, Receipt, private
+
+
+@attrs.frozen(kw_only=True)
+class Contact(Model):
+    """A person in the address book. Ids are opaque, ``=`` and all (quirk Q36)."""
+
+    contact_id: str = ""
+    name: str | None = private()
+    email: str | None = private()
+    phone: str | None = private()
+    group_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ContactGroup(Model):
+    """A list of contacts."""
+
+    group_id: str = ""
+    name: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CreatedContact(Receipt):
+    """What createContact answers."""
+
+    contact_id: str | None = None
+    name: str | None = private()
+
+
+@attrs.frozen(kw_only=True)
+class DeletedContact(Receipt):
+    """What deleteContact answers."""
+
+    contact_id: str | None = None
+
+
+LIST_CONTACTS = Endpoint("getContacts", tuple[Contact, ...], Effect.READ)
+LIST_GROUPS = Endpoint("getContactGroups", tuple[ContactGroup, ...], Effect.READ)
+CREATE_CONTACT = Endpoint("createContact", CreatedContact, Effect.WRITE)
+DELETE_CONTACT = Endpoint("deleteContact", DeletedContact, Effect.IDEMPOTENT)
+
+
+class Contacts:
+    """Read, create and delete contacts. The API cannot change one."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def list(self, *, group_id: str | None = None, **options: Unpack[CallOptions]) -> tuple[Contact, ...]:
+        """List contacts, all or those of one group."""
+        return await self._transport.send(LIST_CONTACTS, options, group_id=group_id)
+
+    async def groups(self, **options: Unpack[CallOptions]) -> tuple[ContactGroup, ...]:
+        """List contact groups."""
+        return await self._transport.send(LIST_GROUPS, options)
+
+    async def create(
+        self,
+        name: str,
+        *,
+        email: str | None = None,
+        phone: str | None = None,
+        group_id: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> CreatedContact:
+        """Create a contact with an e-mail address, a phone number, or both (quirk Q37).
+
+        Not idempotent: a lost answer raises `OutcomeUnknown`.
+        """
+        if not email and not phone:
+            raise InvalidRequestError("a contact needs email= or phone= (or both); neither was given.")
+        return await self._transport.send(
+            CREATE_CONTACT,
+            options,
+            name=require_text(name, "name"),
+            email=email or None,
+            phone=normalise_number(phone) if phone else None,
+            group_id=group_id,
+        )
+
+    async def delete(self, contact_id: str, **options: Unpack[CallOptions]) -> DeletedContact:
+        """Delete a contact. The one change that is repeated after a lost answer: "not found" then means done (Q38)."""
+        return await self._transport.send(DELETE_CONTACT, options, contact_id=require_text(contact_id, "contact_id"))

@@ -1,0 +1,98 @@
+"""Virtual meetings (API document: "List Virtual Meetings", "Get Virtual Meeting", "Create Virtual Meeting")."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import date, datetime
+from typing import Annotated, Unpack
+
+import attrs
+from cattrs.gen import override
+
+from callsavvy_async.resources.periods import iterate
+from callsavvy_async.resources.text import require_text
+from callsavvy_async.transport.options import CallOptions
+from callsavvy_async.transport.transport import Transport
+from callsavvy_async.values import MeetingStatus, Period, format_period
+from callsavvy_async.wire.endpoint import Effect, Endpoint
+from callsavvy_async.wire.model import Model, Receipt, private
+
+
+@attrs.frozen(kw_only=True)
+class Meeting(Model):
+    """A virtual meeting, as the list shows it."""
+
+    meeting_id: str = ""
+    title: str | None = None
+    held_at: Annotated[datetime | None, override(rename="datetime")] = None
+    """Of its creation or of its start: the document does not say (quirk Q33)."""
+    status: MeetingStatus | None = None
+
+
+@attrs.frozen(kw_only=True)
+class MeetingDetails(Meeting):
+    """A virtual meeting with its links."""
+
+    host_agent_id: str | None = None
+    start_link: str | None = private()
+    """Carries the host's secret: whoever has it runs the meeting (quirk Q34)."""
+    join_link: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CreatedMeeting(Receipt):
+    """What createMeeting answers; it has no time (quirk Q35)."""
+
+    meeting_id: str | None = None
+    title: str | None = None
+    host_agent_id: str | None = None
+    start_link: str | None = private()
+    """Carries the host's secret: whoever has it runs the meeting (quirk Q34)."""
+    join_link: str | None = None
+    status: MeetingStatus | None = None
+
+
+LIST_MEETINGS = Endpoint("listMeetings", tuple[Meeting, ...], Effect.READ)
+GET_MEETING = Endpoint("getMeeting", MeetingDetails, Effect.READ)
+CREATE_MEETING = Endpoint("createMeeting", CreatedMeeting, Effect.WRITE)
+
+
+class Meetings:
+    """Read and create virtual meetings. The API cannot change, end or delete one."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def list(self, *, period: Period | None = None, **options: Unpack[CallOptions]) -> tuple[Meeting, ...]:
+        """List meetings; `period` is a month or a day, a time of day is refused (quirk Q33)."""
+        return await self._transport.send(
+            LIST_MEETINGS,
+            options,
+            datetime=None if period is None else format_period(period, time_of_day=False),
+        )
+
+    def iter(self, *, start: date, end: date, **options: Unpack[CallOptions]) -> AsyncIterator[Meeting]:
+        """Iterate over the meetings from `start` to `end`, both days included, read by months and days."""
+
+        async def fetch(period: str) -> tuple[Meeting, ...]:
+            return await self.list(period=period, **options)
+
+        return iterate(start, end, fetch, lambda meeting: meeting.meeting_id)
+
+    async def get(self, meeting_id: str, **options: Unpack[CallOptions]) -> MeetingDetails:
+        """Read one meeting with its links."""
+        return await self._transport.send(GET_MEETING, options, meeting_id=require_text(meeting_id, "meeting_id"))
+
+    async def create(
+        self, title: str, *, host_agent_id: str | None = None, **options: Unpack[CallOptions]
+    ) -> CreatedMeeting:
+        """Create a meeting. Not idempotent: a lost answer raises `OutcomeUnknown`.
+
+        Args:
+            title: its caption.
+            host_agent_id: the agent who gets the host's rights.
+            **options: see `CallOptions`.
+        """
+        return await self._transport.send(
+            CREATE_MEETING, options, title=require_text(title, "title"), host_agent_id=host_agent_id
+        )

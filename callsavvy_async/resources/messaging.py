@@ -1,0 +1,188 @@
+"""Outbound messages: what costs money.
+
+API document: "Send SMS Message", "Send Voice Message", "Send WhatsApp Message".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Unpack
+from urllib.parse import urlsplit
+
+import attrs
+
+from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.phone_numbers import normalise_number
+from callsavvy_async.resources.text import require_text
+from callsavvy_async.transport.options import CallOptions
+from callsavvy_async.transport.transport import Transport
+from callsavvy_async.values import CallType, SendStatus
+from callsavvy_async.wire.endpoint import Effect, Endpoint
+from callsavvy_async.wire.model import Receipt
+
+MAX_WHATSAPP_RECIPIENTS = 30
+"""Recipients that one sendWhatsapp call takes (API document: "Send WhatsApp Message"; quirk Q49)."""
+
+
+@attrs.frozen(kw_only=True)
+class SendReceipt(Receipt):
+    """What the API says of one send call: one status, one id and one cost for all its recipients (quirk Q40).
+
+    "Accepted in a call" is all that this means: not delivered, and nothing about a single recipient. Anything that the
+    API left out is None; WhatsApp answers neither id nor cost (quirk Q48).
+    """
+
+    message_id: str | None = None
+    cost: Decimal | None = None
+    """Units as reported; whether per call or per recipient is not documented (quirk Q41)."""
+    status: SendStatus | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the API took the call and says that the sending failed. It is not repeated: it may be charged."""
+        return self.status is SendStatus.FAILED
+
+
+SEND_SMS = Endpoint("sendSMS", SendReceipt, Effect.SPEND)
+SEND_ROBOCALL = Endpoint("sendRobocall", SendReceipt, Effect.SPEND)
+SEND_WHATSAPP = Endpoint("sendWhatsapp", SendReceipt, Effect.SPEND)
+
+
+class Messaging:
+    """Send SMS, robocalls and WhatsApp messages. One call each; for many recipients see `Callsavvy.bulk`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def send_sms(
+        self,
+        recipients: str | Iterable[str],
+        message: str,
+        *,
+        sender_id: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> SendReceipt:
+        """Send one SMS text to one or several numbers in one call.
+
+        Args:
+            recipients: a number in international format, or several.
+            message: the text; see `callsavvy_async.bulk.segments` for what it costs in segments.
+            sender_id: what the recipients see as sender; the account's own setting when None.
+            **options: see `CallOptions`.
+
+        Raises:
+            InvalidRequestError: a number or the text breaks a rule; nothing was sent.
+            OutcomeUnknown: the request left and nothing tells what became of it; it is never repeated.
+        """
+        return await self._transport.send(
+            SEND_SMS,
+            options,
+            recipient=_join(recipients),
+            message=require_text(message, "message"),
+            sender_id=sender_id,
+        )
+
+    async def send_robocall(
+        self,
+        recipients: str | Iterable[str],
+        *,
+        duration_minutes: int | Decimal | timedelta,
+        audio_url: str | None = None,
+        text: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> SendReceipt:
+        """Call one or several numbers and play a recording or read out a text.
+
+        Args:
+            recipients: a number in international format, or several.
+            duration_minutes: length of the call; what is shorter is played in a loop until then, and costs (quirk Q47).
+            audio_url: of an MP3 file; or
+            text: read out in English. Exactly one of the two.
+            **options: see `CallOptions`.
+
+        Raises:
+            InvalidRequestError: an argument breaks a rule; nothing was sent.
+            OutcomeUnknown: the request left and nothing tells what became of it; it is never repeated.
+        """
+        call_type, content = _robocall_content(audio_url, text)
+        return await self._transport.send(
+            SEND_ROBOCALL,
+            options,
+            call_type=call_type.value,
+            recipient=_join(recipients),
+            message=content,
+            duration=format_minutes(duration_minutes),
+        )
+
+    async def send_whatsapp(
+        self,
+        recipients: str | Iterable[str],
+        message: str,
+        *,
+        channel_uid: str,
+        **options: Unpack[CallOptions],
+    ) -> SendReceipt:
+        """Send one WhatsApp text to at most 30 numbers in one call.
+
+        Args:
+            recipients: a number in international format, or up to 30.
+            message: the text.
+            channel_uid: of the channel to send from (dashboard, Settings -> Social Integrations).
+            **options: see `CallOptions`.
+
+        Raises:
+            InvalidRequestError: an argument breaks a rule, or there are more than 30 recipients; nothing was sent.
+            OutcomeUnknown: the request left and nothing tells what became of it; it is never repeated.
+        """
+        return await self._transport.send(
+            SEND_WHATSAPP,
+            options,
+            uid=require_text(channel_uid, "channel_uid"),
+            recipient=_join(recipients, most=MAX_WHATSAPP_RECIPIENTS),
+            message=require_text(message, "message"),
+        )
+
+
+def format_minutes(duration: int | Decimal | timedelta) -> str:
+    """Write a robocall's duration as the API wants it: minutes, as text.
+
+    Raises:
+        InvalidRequestError: when it is not more than 0.
+    """
+    try:
+        minutes = (
+            Decimal(duration // timedelta(seconds=1)) / 60 if isinstance(duration, timedelta) else Decimal(duration)
+        )
+    except (InvalidOperation, TypeError):
+        minutes = Decimal("NaN")
+    if not minutes.is_finite() or minutes <= 0:
+        raise InvalidRequestError(f"duration_minutes is {duration!r}; it must be a number of minutes above 0.")
+    return f"{minutes.normalize():f}"
+
+
+def _robocall_content(audio_url: str | None, text: str | None) -> tuple[CallType, str]:
+    if (audio_url is None) == (text is None):
+        raise InvalidRequestError("a robocall plays either audio_url= or text=; give exactly one of the two.")
+    if audio_url is None:
+        return CallType.TEXT_2_SPEECH, require_text(text or "", "text")
+    url = urlsplit(audio_url)
+    if url.scheme not in {"http", "https"} or not url.hostname or any(c.isspace() for c in audio_url):
+        raise InvalidRequestError(
+            f"audio_url has the scheme {url.scheme!r}; it must be the http(s) URL of an MP3 file."
+        )
+    return CallType.PRE_RECORDED_AUDIO, audio_url
+
+
+def _join(recipients: str | Iterable[str], *, most: int | None = None) -> str:
+    """Write recipients as the API wants them: normalised, each once, with "," and nothing else between (quirk Q44)."""
+    given = [recipients] if isinstance(recipients, str) else recipients
+    numbers = list(dict.fromkeys(normalise_number(number) for number in given))
+    if not numbers:
+        raise InvalidRequestError("recipients is empty; give at least one phone number.")
+    if most is not None and len(numbers) > most:
+        raise InvalidRequestError(
+            f"there are {len(numbers)} recipients; one call takes {most}. Use client.bulk for more: it cuts them up."
+        )
+    return ",".join(numbers)

@@ -1,0 +1,16 @@
+"""The one check that most parameters need."""
+
+from __future__ import annotations
+
+from callsavvy_async.errors import InvalidRequestError
+
+
+def require_text(text: str, name: str) -> str:
+    """Return a text as it is.
+
+    Raises:
+        InvalidRequestError: when it is blank; the value itself is not shown.
+    """
+    if not text.strip():
+        raise InvalidRequestError(f"{name} is blank; the API requires it.")
+    return text

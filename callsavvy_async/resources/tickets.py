@@ -1,0 +1,185 @@
+"""Support tickets.
+
+API document: "List Support Tickets", "Get Ticket Conversation", "Create New Ticket", "Add Ticket Reply".
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import date, datetime
+from typing import Annotated, Unpack
+
+import attrs
+from cattrs.gen import override
+
+from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.resources.periods import iterate
+from callsavvy_async.resources.text import require_text
+from callsavvy_async.transport.options import CallOptions
+from callsavvy_async.transport.transport import Transport
+from callsavvy_async.values import Period, TicketStatus, format_period, format_timestamp
+from callsavvy_async.wire.endpoint import Effect, Endpoint
+from callsavvy_async.wire.model import Model, Receipt, private
+
+
+@attrs.frozen(kw_only=True)
+class Ticket(Model):
+    """A support ticket."""
+
+    ticket_id: str = ""
+    created_at: Annotated[datetime | None, override(rename="datetime")] = None
+    status: Annotated[TicketStatus | None, override(rename="ticket_status")] = None
+    last_reply_at: Annotated[datetime | None, override(rename="last_reply")] = None
+    subject: str | None = private()
+    sender_name: str | None = private()
+    sender_email: str | None = private()
+    department_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ConversationItem(Model):
+    """One message of a ticket's conversation."""
+
+    conversation_id: str = ""
+    sent_at: Annotated[datetime | None, override(rename="datetime")] = None
+    message: str | None = private()
+    """May hold HTML that strangers wrote: never render it unescaped (quirk Q26)."""
+    from_agent: bool | None = None
+    agent_name: str | None = None
+    files: tuple[str, ...] = private(default=())
+    """URLs of attached files."""
+
+
+@attrs.frozen(kw_only=True)
+class CreatedTicket(Receipt):
+    """What createTicket answers; status, department and time come with `Tickets.list` (quirk Q27)."""
+
+    ticket_id: str | None = None
+    subject: str | None = private()
+    sender_name: str | None = private()
+    sender_email: str | None = private()
+
+
+@attrs.frozen(kw_only=True)
+class CreatedReply(Receipt):
+    """What replyTicket answers."""
+
+    conversation_id: str | None = None
+    new_status: TicketStatus | None = None
+
+
+LIST_TICKETS = Endpoint("getTickets", tuple[Ticket, ...], Effect.READ)
+GET_CONVERSATION = Endpoint("getTicketConversation", tuple[ConversationItem, ...], Effect.READ)
+CREATE_TICKET = Endpoint("createTicket", CreatedTicket, Effect.WRITE)
+REPLY_TICKET = Endpoint("replyTicket", CreatedReply, Effect.WRITE)
+
+
+class Tickets:
+    """Read, open and answer support tickets."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def list(
+        self,
+        *,
+        department_id: str | None = None,
+        status: TicketStatus | str | None = None,
+        sender_email: str | None = None,
+        period: Period | None = None,
+        **options: Unpack[CallOptions],
+    ) -> tuple[Ticket, ...]:
+        """List tickets. There is no paging: narrow the list by `period`, or use `iter` (quirks Q20, Q21)."""
+        return await self._transport.send(
+            LIST_TICKETS,
+            options,
+            department_id=department_id,
+            ticket_status=None if status is None else str(TicketStatus(status)),
+            sender_email=sender_email,
+            datetime=None if period is None else format_period(period),
+        )
+
+    def iter(
+        self,
+        *,
+        start: date,
+        end: date,
+        department_id: str | None = None,
+        status: TicketStatus | str | None = None,
+        sender_email: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> AsyncIterator[Ticket]:
+        """Iterate over the tickets from `start` to `end`, both days included, read by months and days."""
+
+        async def fetch(period: str) -> tuple[Ticket, ...]:
+            return await self.list(
+                department_id=department_id, status=status, sender_email=sender_email, period=period, **options
+            )
+
+        return iterate(start, end, fetch, lambda ticket: ticket.ticket_id)
+
+    async def conversation(self, ticket_id: str, **options: Unpack[CallOptions]) -> tuple[ConversationItem, ...]:
+        """Read all messages of a ticket."""
+        return await self._transport.send(GET_CONVERSATION, options, ticket_id=require_text(ticket_id, "ticket_id"))
+
+    async def create(
+        self,
+        *,
+        department_id: str,
+        sender_name: str,
+        sender_email: str,
+        subject: str,
+        message: str,
+        **options: Unpack[CallOptions],
+    ) -> CreatedTicket:
+        """Open a ticket on behalf of a customer. Not idempotent: a lost answer raises `OutcomeUnknown`."""
+        return await self._transport.send(
+            CREATE_TICKET,
+            options,
+            department_id=require_text(department_id, "department_id"),
+            sender_name=require_text(sender_name, "sender_name"),
+            sender_email=require_text(sender_email, "sender_email"),
+            ticket_subject=require_text(subject, "subject"),
+            ticket_message=require_text(message, "message"),
+        )
+
+    async def reply(
+        self,
+        ticket_id: str,
+        *,
+        message: str,
+        agent_id: str | None = None,
+        replied_at: datetime | None = None,
+        **options: Unpack[CallOptions],
+    ) -> CreatedReply:
+        """Add a reply to a ticket. Not idempotent: a lost answer raises `OutcomeUnknown`.
+
+        Args:
+            ticket_id: of the ticket (the API document says "department ID" here: copied text, quirk Q28).
+            message: the reply.
+            agent_id: of the agent who replies; None when the customer does.
+            replied_at: when; now when None. An aware time is turned into the client's timezone, which it then needs.
+            **options: see `CallOptions`.
+        """
+        return await self._transport.send(
+            REPLY_TICKET,
+            options,
+            ticket_id=require_text(ticket_id, "ticket_id"),
+            replying_agent_id=agent_id,
+            response_date=format_timestamp(self._local(replied_at)),
+            response_message=require_text(message, "message"),
+        )
+
+    def _local(self, moment: datetime | None) -> datetime:
+        """Express a time in the zone of the API's naive times (quirks Q16, Q30)."""
+        zone = self._transport.config.timezone
+        if moment is None:
+            return datetime.now(zone)
+        if moment.tzinfo is None:
+            return moment
+        if zone is None:
+            raise InvalidRequestError(
+                f"replied_at is {moment.isoformat()}, but the client does not know the account's zone; give the client"
+                " timezone=ZoneInfo(...), or pass a naive time in the account's zone."
+            )
+        return moment.astimezone(zone)

@@ -1,0 +1,54 @@
+"""The two envelopes in which the API answers (API document, "Response Format")."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | bool | None"
+"""Any value JSON can hold."""
+
+
+class RequestRefused(Exception):
+    """The API does not do what was asked; nothing changed and nothing was charged."""
+
+    def __init__(self, status: int, message: str, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, message)
+        self.status = status
+        self.message = message
+        self.headers = headers or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer before it is turned into bytes."""
+
+    status: int
+    envelope: Mapping[str, Json]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def body(self) -> bytes:
+        """The envelope as compact UTF-8 JSON."""
+        return encode(self.envelope)
+
+
+def encode(value: Json) -> bytes:
+    """Write a value as compact UTF-8 JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def success(resource: str, data: Json) -> Reply:
+    """Build the success envelope, always with HTTP 200."""
+    return Reply(200, {"resource": resource, "status": "success", "data": data})
+
+
+def error(resource: str, refusal: RequestRefused) -> Reply:
+    """Build the error envelope for a refusal."""
+    return Reply(
+        refusal.status,
+        {"resource": resource, "status": "error", "message": refusal.message},
+        refusal.headers,
+    )

@@ -1,0 +1,116 @@
+"""What a parameter's value may be; every check raises `RequestRefused` with 422 and names the parameter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+from .answers import RequestRefused
+
+Check: TypeAlias = Callable[[str, str], None]
+"""Takes the parameter's name and its value; returns only when the value is good."""
+
+_NUMBER = re.compile(r"\+[0-9]{6,15}")
+_NUMBERS = re.compile(rf"{_NUMBER.pattern}(?:,{_NUMBER.pattern})*")
+_EMAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")
+_PHONE = re.compile(r"\+?[0-9][0-9 ()-]{3,}")
+
+_SECOND, _DAY, _MONTH = "%Y-%m-%d %H:%M:%S", "%Y-%m-%d", "%Y-%m"
+_WIDTHS = {_SECOND: 19, _DAY: 10, _MONTH: 7}
+
+
+def invalid(name: str, value: str) -> RequestRefused:
+    """Word the refusal of one value."""
+    return RequestRefused(422, f"Invalid {name}: {value}")
+
+
+def text(name: str, value: str) -> None:
+    """Hold that the value is not blank."""
+    if not value.strip():
+        raise RequestRefused(422, f"Invalid {name}: must not be empty")
+
+
+def text_or_empty(_name: str, _value: str) -> None:
+    """Let any text pass, the empty one too (replyTicket: "or leave it empty")."""
+
+
+def email(name: str, value: str) -> None:
+    """Hold that the value looks like an e-mail address."""
+    if not _EMAIL.fullmatch(value):
+        raise invalid(name, value)
+
+
+def phone(name: str, value: str) -> None:
+    """Hold that the value looks like a phone number as people write it."""
+    if not _PHONE.fullmatch(value):
+        raise invalid(name, value)
+
+
+def recipients(name: str, value: str) -> None:
+    """Hold that the value is international numbers joined by single commas, naming the first that is not."""
+    if _NUMBERS.fullmatch(value):
+        return
+    wrong = next(number for number in value.split(",") if not _NUMBER.fullmatch(number))
+    raise invalid(name, wrong or "(blank)")
+
+
+def up_to_30_recipients(name: str, value: str) -> None:
+    """Hold the recipients of one sendWhatsapp call ("up-to 30 recipients with each API call")."""
+    recipients(name, value)
+    if value.count(",") >= 30:
+        raise RequestRefused(422, f"Invalid {name}: at most 30 recipients are allowed per call")
+
+
+def minutes(name: str, value: str) -> None:
+    """Hold that the value is a positive plain number."""
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise invalid(name, value) from None
+    if not (number.is_finite() and number > 0) or value != value.strip():
+        raise invalid(name, value)
+
+
+def audio_url(name: str, value: str) -> None:
+    """Hold that the value is an absolute web address."""
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise RequestRefused(422, f"Invalid {name}: must be the URL of an MP3 file")
+
+
+def one_of(*words: str) -> Check:
+    """Make a check for a closed list of words."""
+
+    def check(name: str, value: str) -> None:
+        if value not in words:
+            raise invalid(name, value)
+
+    return check
+
+
+def _moment(*formats: str) -> Check:
+    def check(name: str, value: str) -> None:
+        for format_ in formats:
+            if len(value) == _WIDTHS[format_]:
+                try:
+                    datetime.strptime(value, format_)
+                except ValueError:
+                    continue
+                return
+        raise invalid(name, value)
+
+    return check
+
+
+timestamp = _moment(_SECOND)
+"""Hold YYYY-MM-DD HH:MM:SS."""
+
+period = _moment(_SECOND, _DAY, _MONTH)
+"""Hold YYYY-MM-DD HH:MM:SS, YYYY-MM-DD or YYYY-MM."""
+
+day_or_month = _moment(_DAY, _MONTH)
+"""Hold YYYY-MM-DD or YYYY-MM, all that listMeetings takes."""

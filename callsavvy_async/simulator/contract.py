@@ -1,0 +1,158 @@
+"""The 21 endpoints of the API document: one row per resource, its parameters with their rules, and what answers it.
+
+This is the only place where wire names of requests are written down. It is taken from the document and from nothing
+else, so that a wrong name in a client cannot find its own mistake here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from . import checks
+from .answers import Json, RequestRefused
+from .handlers import contacts, directory, meetings, messaging, tickets, traffic
+from .handlers.messaging import Charge
+from .state import World
+
+Params: TypeAlias = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One field of a request body; the document makes every one of them a string."""
+
+    name: str
+    required: bool
+    check: checks.Check
+
+
+def required(name: str, check: checks.Check = checks.text) -> Parameter:
+    """Declare a field that must be there."""
+    return Parameter(name, required=True, check=check)
+
+
+def optional(name: str, check: checks.Check = checks.text) -> Parameter:
+    """Declare a field that may be left out."""
+    return Parameter(name, required=False, check=check)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One resource URI."""
+
+    resource: str
+    parameters: tuple[Parameter, ...]
+    handler: Callable[[World, Params], Json | Charge]
+    spends: bool = False
+    """Whether a call costs units of a balance."""
+    answers_as: str = ""
+    """The name in the answer, where the document shows another one than was asked for."""
+
+    def validate(self, body: Json) -> Params:
+        """Return the body as parameters, or raise `RequestRefused` for the first rule that it breaks."""
+        if not isinstance(body, dict):
+            raise RequestRefused(400, "Request body must be a JSON object")
+        known = {parameter.name for parameter in self.parameters}
+        for name, value in body.items():
+            if name not in known:
+                raise RequestRefused(422, f"Unknown parameter: {name}")
+            if not isinstance(value, str):
+                raise RequestRefused(422, f"Invalid {name}: must be a string")
+        for parameter in self.parameters:
+            if parameter.name in body:
+                parameter.check(parameter.name, body[parameter.name])
+            elif parameter.required:
+                raise RequestRefused(422, f"Missing required parameter: {parameter.name}")
+        return body
+
+
+_DEPARTMENT = optional("department_id")
+_PERIOD = optional("datetime", checks.period)
+_TICKET_STATUS = checks.one_of("New", "Closed", "Awaiting Agent Reply", "Awaiting Customer Reply")
+
+_ROWS = (
+    Endpoint("getSummary", (), directory.get_summary),
+    Endpoint("getDepartments", (), directory.get_departments),
+    Endpoint("getCategories", (), directory.get_categories),
+    Endpoint("getAgents", (), directory.get_agents),
+    Endpoint(
+        "getTickets",
+        (_DEPARTMENT, optional("ticket_status", _TICKET_STATUS), optional("sender_email", checks.email), _PERIOD),
+        tickets.get_tickets,
+    ),
+    Endpoint(
+        "getTicketConversation", (required("ticket_id"),), tickets.get_ticket_conversation, answers_as="getTicket"
+    ),
+    Endpoint(
+        "createTicket",
+        (
+            required("department_id"),
+            required("sender_name"),
+            required("sender_email", checks.email),
+            required("ticket_subject"),
+            required("ticket_message"),
+        ),
+        tickets.create_ticket,
+    ),
+    Endpoint(
+        "replyTicket",
+        (
+            required("ticket_id"),
+            optional("replying_agent_id", checks.text_or_empty),
+            required("response_date", checks.timestamp),
+            required("response_message"),
+        ),
+        tickets.reply_ticket,
+    ),
+    Endpoint(
+        "getCalls",
+        (
+            _DEPARTMENT,
+            optional("category"),
+            optional("call_direction", checks.one_of("Incoming", "Outgoing")),
+            _PERIOD,
+        ),
+        traffic.get_calls,
+    ),
+    Endpoint("getChats", (_DEPARTMENT, _PERIOD), traffic.get_chats),
+    Endpoint("getMessangers", (_DEPARTMENT, _PERIOD), traffic.get_messangers),
+    Endpoint(
+        "sendSMS",
+        (optional("sender_id"), required("recipient", checks.recipients), required("message")),
+        messaging.send_sms,
+        spends=True,
+    ),
+    Endpoint(
+        "sendRobocall",
+        (
+            required("call_type", checks.one_of("Pre-recorded-Audio", "Text-2-Speech")),
+            required("recipient", checks.recipients),
+            required("message"),
+            required("duration", checks.minutes),
+        ),
+        messaging.send_robocall,
+        spends=True,
+    ),
+    Endpoint(
+        "sendWhatsapp",
+        (required("uid"), required("recipient", checks.up_to_30_recipients), required("message")),
+        messaging.send_whatsapp,
+        spends=True,
+    ),
+    Endpoint("listMeetings", (optional("datetime", checks.day_or_month),), meetings.list_meetings),
+    Endpoint("getMeeting", (required("meeting_id"),), meetings.get_meeting),
+    Endpoint("createMeeting", (required("title"), optional("host_agent_id")), meetings.create_meeting),
+    Endpoint("getContacts", (optional("group_id"),), contacts.get_contacts),
+    Endpoint("getContactGroups", (), contacts.get_contact_groups),
+    Endpoint(
+        "createContact",
+        (required("name"), optional("email", checks.email), optional("phone", checks.phone), optional("group_id")),
+        contacts.create_contact,
+    ),
+    Endpoint("deleteContact", (required("contact_id"),), contacts.delete_contact),
+)
+
+ENDPOINTS: Mapping[str, Endpoint] = {row.resource: row for row in _ROWS}
+"""Every endpoint by its resource, which is case-sensitive and literal."""

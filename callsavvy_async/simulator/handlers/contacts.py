@@ -1,0 +1,44 @@
+"""getContacts, getContactGroups, createContact, deleteContact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..answers import Json, RequestRefused
+from ..state import World
+from .rows import check_reference, columns, find, select
+
+
+def get_contacts(world: World, params: Mapping[str, str]) -> Json:
+    """Answer all contacts, or those of one group."""
+    check_reference(world.groups, params, "group_id")
+    return select(world.contacts, params, group_id="group_id")
+
+
+def get_contact_groups(world: World, _params: Mapping[str, str]) -> Json:
+    """Answer all contact groups."""
+    return list(world.groups.values())
+
+
+def create_contact(world: World, params: Mapping[str, str]) -> Json:
+    """Store a contact; either way of reaching it is enough. Equal contacts may exist more than once."""
+    if "email" not in params and "phone" not in params:
+        raise RequestRefused(422, "Missing required parameter: email or phone")
+    check_reference(world.groups, params, "group_id")
+    contact_id = world.record_id()
+    world.contacts[contact_id] = {
+        "contact_id": contact_id,
+        "name": params["name"],
+        "email": params.get("email", ""),
+        "phone": params.get("phone", ""),
+        "group_id": params.get("group_id", ""),
+    }
+    return columns(world.contacts[contact_id], "contact_id", "name")
+
+
+def delete_contact(world: World, params: Mapping[str, str]) -> Json:
+    """Remove a contact; once it is gone it is not found."""
+    contact_id = params["contact_id"]
+    find(world.contacts, contact_id, kind="Contact")
+    del world.contacts[contact_id]
+    return {"contact_id": contact_id}

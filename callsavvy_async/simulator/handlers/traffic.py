@@ -1,0 +1,28 @@
+"""getCalls, getChats, getMessangers: what came in and went out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..answers import Json
+from ..state import World
+from .rows import check_reference, select
+
+
+def get_calls(world: World, params: Mapping[str, str]) -> Json:
+    """Answer the calls that agree with the filters."""
+    check_reference(world.departments, params, "department_id")
+    check_reference(world.categories, params, "category")
+    return select(world.calls, params, department_id="department_id", category="category", call_direction="direction")
+
+
+def get_chats(world: World, params: Mapping[str, str]) -> Json:
+    """Answer the live chats that agree with the filters."""
+    check_reference(world.departments, params, "department_id")
+    return select(world.chats, params, department_id="department_id")
+
+
+def get_messangers(world: World, params: Mapping[str, str]) -> Json:
+    """Answer the messenger chats that agree with the filters; the misspelling is the API's."""
+    check_reference(world.departments, params, "department_id")
+    return select(world.messengers, params, department_id="department_id")

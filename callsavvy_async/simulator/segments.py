@@ -1,0 +1,38 @@
+"""How many SMS one text is: the "standard GSM SMS pagination rules" of sendSMS.
+
+A text of the GSM 7-bit alphabet (3GPP TS 23.038, 6.2.1) fits 160 septets in one message, or 153 in each part of a
+longer one (the part header takes seven); characters of the extension table are an escape and a septet. Any other
+text is UCS-2: 70 code units, or 67 in each part. No part begins in the middle of a character.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+_BASIC = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_EXTENSION = frozenset("\f^{}\\[~]|€")
+
+
+@lru_cache(maxsize=128)
+def segments(text: str) -> int:
+    """Count the SMS that carry a text; an empty one still takes one."""
+    if _BASIC.issuperset(text):
+        return _parts([1] * len(text), single=160, joined=153)
+    if (_BASIC | _EXTENSION).issuperset(text):
+        return _parts([2 if char in _EXTENSION else 1 for char in text], single=160, joined=153)
+    return _parts([2 if ord(char) > 0xFFFF else 1 for char in text], single=70, joined=67)
+
+
+def _parts(sizes: list[int], *, single: int, joined: int) -> int:
+    """Fill parts greedily with characters of these sizes."""
+    if sum(sizes) <= single:
+        return 1
+    parts, room = 1, joined
+    for size in sizes:
+        if size > room:
+            parts, room = parts + 1, joined
+        room -= size
+    return parts

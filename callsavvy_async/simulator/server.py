@@ -1,0 +1,164 @@
+"""The simulator on real loopback sockets.
+
+with serve(Simulator()) as server:      # in a thread of its own: for asyncio, trio and plain code alike
+    httpx.post(f"{server.url}/getSummary", ...)
+
+await serve_forever(Simulator(), port=8080, ready=print)    # as a program of its own
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
+from typing import cast
+
+from .app import Simulator
+from .channel import EXTENSION
+from .exchange import Exchange
+from .http1 import BadRequest, Head, parse_head
+from .service import BASE_PATH
+
+LOOPBACK = "127.0.0.1"
+
+
+class SimulatorServer:
+    """A simulator that listens."""
+
+    def __init__(self, simulator: Simulator, *, idle_timeout: float | None = None) -> None:
+        self.simulator = simulator
+        self.url = ""
+        """The base URL, with the API's /v1."""
+        self.connections = 0
+        """How many connections were accepted so far."""
+        self._idle_timeout = idle_timeout
+        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+
+    def __repr__(self) -> str:
+        return f"SimulatorServer({self.url!r}, {self.connections} connections so far)"
+
+    @contextlib.asynccontextmanager
+    async def listening(self, host: str, port: int) -> AsyncIterator[None]:
+        """Listen while the block runs; whatever is still open at its end is cut."""
+        listener = await asyncio.start_server(self._connected, host, port, backlog=1024)
+        bound_host, bound_port = cast("tuple[str, int]", listener.sockets[0].getsockname()[:2])
+        self.url = f"http://{f'[{bound_host}]' if ':' in bound_host else bound_host}:{bound_port}{BASE_PATH}"
+        try:
+            yield
+        finally:
+            listener.close()
+            tasks = list(self._open)
+            for task, writer in self._open.items():
+                writer.transport.abort()
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await listener.wait_closed()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        self._open[task] = writer
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+                await self._serve(reader, writer)
+        finally:
+            del self._open[task]
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request after another."""
+        reusable = True
+        while reusable:
+            try:
+                head = await self._next_head(reader)
+            except (BadRequest, asyncio.LimitOverrunError):
+                writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                return
+            if head is None:
+                return
+            exchange = Exchange(head, reader, writer)
+            scope: dict[str, object] = {
+                "type": "http",
+                "asgi": {"version": "3.0"},
+                "http_version": "1.1",
+                "method": head.method,
+                "path": head.target.partition("?")[0],
+                "headers": head.headers,
+                "extensions": {EXTENSION: {}},
+            }
+            await self.simulator(scope, exchange.receive, exchange.send)
+            reusable = exchange.reusable
+
+    async def _next_head(self, reader: asyncio.StreamReader) -> Head | None:
+        """Read a request's head; None when the client is done or idle for too long."""
+        try:
+            async with asyncio.timeout(self._idle_timeout):
+                return parse_head(await reader.readuntil(b"\r\n\r\n"))
+        except (asyncio.IncompleteReadError, TimeoutError):
+            return None
+
+
+@contextlib.contextmanager
+def serve(
+    simulator: Simulator, *, host: str = LOOPBACK, port: int = 0, idle_timeout: float | None = None
+) -> Iterator[SimulatorServer]:
+    """Serve a simulator from a background thread while the block runs.
+
+    Args:
+        simulator: What to serve.
+        host: The address to bind, loopback unless told otherwise.
+        port: The port, 0 for any that is free.
+        idle_timeout: Seconds after which a kept-alive connection without a request is closed; None for never.
+    """
+    server = SimulatorServer(simulator, idle_timeout=idle_timeout)
+    started: Future[Callable[[], object]] = Future()
+    thread = threading.Thread(
+        target=lambda: asyncio.run(_run(server, host, port, started)), name="callsavvy-simulator", daemon=True
+    )
+    thread.start()
+    stop = started.result()
+    try:
+        yield server
+    finally:
+        stop()
+        thread.join()
+
+
+async def _run(server: SimulatorServer, host: str, port: int, started: Future[Callable[[], object]]) -> None:
+    """Listen until the function is called that `started` is given; failing to start goes there too."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    try:
+        async with server.listening(host, port):
+            started.set_result(lambda: loop.call_soon_threadsafe(stopped.set))
+            await stopped.wait()
+    except OSError as error:
+        started.set_exception(error)
+
+
+async def serve_forever(
+    simulator: Simulator,
+    *,
+    host: str = LOOPBACK,
+    port: int = 0,
+    idle_timeout: float | None = None,
+    ready: Callable[[str], object] | None = None,
+) -> None:
+    """Serve a simulator on the running asyncio loop until cancelled.
+
+    Args:
+        simulator: What to serve.
+        host: The address to bind, loopback unless told otherwise.
+        port: The port, 0 for any that is free.
+        idle_timeout: Seconds after which a kept-alive connection without a request is closed; None for never.
+        ready: Called with the base URL as soon as the server listens.
+    """
+    server = SimulatorServer(simulator, idle_timeout=idle_timeout)
+    async with server.listening(host, port):
+        if ready is not None:
+            ready(server.url)
+        await asyncio.get_running_loop().create_future()

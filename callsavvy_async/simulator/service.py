@@ -1,0 +1,116 @@
+"""What the API does with one request that was read: pure decision, no I/O.
+
+In this order, as a gateway before an application would: is there such a resource, is the method POST, is the body
+said to be JSON, may the caller come in now, who is it, is the body what the document asks for, is it possible.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from .answers import Json, Reply, RequestRefused, error, success
+from .contract import ENDPOINTS, Endpoint
+from .faults import Fault
+from .handlers.messaging import Charge
+from .ledger import Ledger, LedgerEntry
+from .requests import Request
+from .state import World
+
+BASE_PATH = "/v1"
+"""Where the resources live."""
+
+
+@dataclass(slots=True)
+class _Case:
+    """What is known about a request so far; a refusal leaves the rest at its defaults."""
+
+    endpoint: Endpoint | None = None
+    params: Mapping[str, str] | None = None
+    charge: Charge | None = None
+
+
+class Service:
+    """One business's API."""
+
+    def __init__(self, *, world: World, ledger: Ledger, public_key: str, private_key: str) -> None:
+        self._world = world
+        self._ledger = ledger
+        self._keys = (public_key, private_key)
+        self._lock = threading.Lock()
+
+    def answer(self, request: Request, *, refusal: RequestRefused | None, fault: Fault | None) -> Reply:
+        """Do what a request asks and write it down.
+
+        Args:
+            request: A request that was read to its end.
+            refusal: The rate limiter's, if it has one.
+            fault: What will go wrong with the answer. Where it says that nothing is processed, the request is only
+                rehearsed on a copy of the world, so that there is an answer to spoil.
+        """
+        case = _Case()
+        with self._lock:
+            world = self._world if fault is None or fault.processed else self._world.copy()
+            try:
+                reply = self._process(request, refusal, case, world)
+            except RequestRefused as refused:
+                reply = error(request.resource, refused)
+            self._ledger.count_post(request.resource)
+            if case.endpoint and case.endpoint.spends:
+                self._ledger.record(self._entry(case, reply, fault))
+            return reply
+
+    def _process(self, request: Request, refusal: RequestRefused | None, case: _Case, world: World) -> Reply:
+        endpoint = case.endpoint = _route(request)
+        if refusal is not None:
+            raise refusal
+        if (request.headers.get("public-key"), request.headers.get("private-key")) != self._keys:
+            raise RequestRefused(401, "Invalid API credentials")
+        params = case.params = endpoint.validate(_parse(request.body))
+        result = endpoint.handler(world, params)
+        if isinstance(result, Charge):
+            case.charge = result
+            result = result.data
+        return success(endpoint.answers_as or endpoint.resource, result)
+
+    def _entry(self, case: _Case, reply: Reply, fault: Fault | None) -> LedgerEntry:
+        processed = fault is None or fault.processed
+        charge = case.charge if processed else None
+        if reply.status != 200:
+            reason = str(reply.envelope["message"])
+        else:
+            reason = "charged" if processed else "fault"
+        assert case.endpoint is not None
+        return LedgerEntry(
+            at=self._world.now(),
+            resource=case.endpoint.resource,
+            recipient=case.params["recipient"] if case.params else "",
+            status=reply.status,
+            reason=reason,
+            charged=charge is not None,
+            cost=charge.cost if charge else Decimal(0),
+            message_id=charge.message_id if charge else "",
+            fault=str(fault) if fault else "",
+        )
+
+
+def _route(request: Request) -> Endpoint:
+    endpoint = ENDPOINTS.get(request.resource)
+    if endpoint is None or request.path != f"{BASE_PATH}/{endpoint.resource}":
+        raise RequestRefused(404, "Resource not found")
+    if request.method != "POST":
+        raise RequestRefused(405, "Only JSON encoded HTTP POST requests are accepted", headers={"allow": "POST"})
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise RequestRefused(415, "Content type must be application/json")
+    return endpoint
+
+
+def _parse(body: bytes) -> Json:
+    try:
+        value: Json = json.loads(body.decode())
+    except (ValueError, RecursionError):
+        raise RequestRefused(400, "Request body is not valid JSON") from None
+    return value

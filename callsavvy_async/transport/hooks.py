@@ -1,0 +1,108 @@
+"""What a client tells while it works: one callable, frozen details, logging through the same door."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias
+
+import attrs
+
+from callsavvy_async.errors import Attempt, Outcome
+
+_log = logging.getLogger("callsavvy_async")
+
+
+@attrs.frozen
+class RequestStarted:
+    """A call begins."""
+
+    endpoint: str
+
+
+@attrs.frozen
+class Waiting:
+    """A call waits for its turn: `seconds` is the least it will be, None when that is not known."""
+
+    endpoint: str
+    seconds: float | None
+    why: str
+
+
+@attrs.frozen
+class Limited:
+    """The API refused for now; every request of the client pauses for `seconds`."""
+
+    endpoint: str
+    seconds: float
+    retry_after: float | None
+
+
+@attrs.frozen
+class AttemptFailed:
+    """One try failed; the next comes in `retry_in` seconds, or None when there is no next."""
+
+    endpoint: str
+    attempt: Attempt
+    number: int
+    retry_in: float | None
+
+
+@attrs.frozen
+class Settled:
+    """A call ended. A call that was cancelled after its request left is UNKNOWN."""
+
+    endpoint: str
+    outcome: Outcome
+    attempts: tuple[Attempt, ...]
+    seconds: float
+    cancelled: bool = False
+
+
+HookEvent: TypeAlias = RequestStarted | Waiting | Limited | AttemptFailed | Settled
+
+
+class Hook(Protocol):
+    """Anything that takes an event. It is called in the event loop: be quick, do not block."""
+
+    def __call__(self, event: HookEvent, /) -> None:
+        """Take note of an event. What it raises is logged and otherwise ignored: a send is not lost to its observer."""
+        ...
+
+
+def log_event(event: HookEvent, /) -> None:
+    """Write an event to the logger ``callsavvy_async``, without personal data.
+
+    What slows the client down is a WARNING; a final failure is INFO, since it is raised as well; the rest is DEBUG.
+    """
+    match event:
+        case Limited(endpoint, seconds, retry_after):
+            asked = "no Retry-After" if retry_after is None else f"Retry-After {retry_after:g} s"
+            _log.warning("%s: refused for now (%s); all requests pause for %.3g s", endpoint, asked, seconds)
+        case AttemptFailed(endpoint, attempt, number, retry_in):
+            level = logging.INFO if retry_in is None else logging.WARNING
+            then = "giving up" if retry_in is None else f"trying again in {retry_in:.3g} s"
+            outcome = attempt.outcome.name
+            _log.log(level, "%s: attempt %d failed: %s (%s); %s", endpoint, number, attempt.reason, outcome, then)
+        case Settled(endpoint, outcome, attempts, seconds, cancelled):
+            how = ", cancelled" if cancelled else ""
+            _log.debug("%s: %s after %d attempt(s), %.3f s%s", endpoint, outcome.name, len(attempts), seconds, how)
+        case Waiting(endpoint, seconds, why):
+            _log.debug("%s: waits%s: %s", endpoint, "" if seconds is None else f" {seconds:.3g} s", why)
+        case RequestStarted(endpoint):
+            _log.debug("%s: starts", endpoint)
+
+
+class Hooks:
+    """Calls every hook in order, and survives them."""
+
+    def __init__(self, hooks: Sequence[Hook]) -> None:
+        self._hooks = tuple(hooks)
+
+    def __call__(self, event: HookEvent) -> None:
+        """Tell every hook."""
+        for hook in self._hooks:
+            try:
+                hook(event)
+            except Exception:  # noqa: BLE001 - a send is not lost to its observer
+                _log.exception("the hook %r failed on %s", hook, type(event).__name__)

@@ -1,0 +1,266 @@
+"""The only module that talks httpx: one exchange of a request for an answer, with proof of what was handed over.
+
+The proof is a body stream that notes whether it was ever asked for its bytes. Never asked: no server can have acted on
+the call. Asked: whatever the exception is called, it may have been done. The same stream refuses to be read twice, so
+a transport underneath that repeats requests by itself cannot send a paid message again.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Protocol
+
+import anyio
+import anyio.lowlevel
+import attrs
+import httpx
+
+from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
+from callsavvy_async.wire.inflate import decoder_for
+from callsavvy_async.wire.request import HttpRequest
+from callsavvy_async.wire.response import HttpResponse
+
+KEEPALIVE_EXPIRY = 4.0
+"""Seconds that an idle connection is kept: short, so that the race with the server closing it stays rare."""
+
+
+class Backend(Protocol):
+    """Exchanges one request for one whole answer. Backends swap here."""
+
+    async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
+        """Send a request and read the whole answer.
+
+        Args:
+            request: what to send.
+            timeout: seconds for everything.
+            max_bytes: largest body that is read, after decompression.
+
+        Raises:
+            ExchangeFailedError: when no whole answer came.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close what was opened in this event loop."""
+        ...
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is open that `aclose` would close."""
+        ...
+
+
+class Sender(Protocol):
+    """What sends one httpx request; it is held for one exchange at a time."""
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Send it, without following redirects and without reading the answer's body."""
+        ...
+
+
+class OnceBody(httpx.AsyncByteStream):
+    """A request body that notes that it was asked for, and is given out once."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.asked = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self.asked:
+            raise httpx.StreamConsumed
+        self.asked = True
+        yield self._body
+
+
+async def exchange(send: Sender, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
+    """Run one exchange over httpx; see `Backend.exchange`. Cancelling it closes the connection."""
+    body = OnceBody(request.body)
+    outgoing = httpx.Request(
+        "POST",
+        request.url,
+        headers=[*request.headers, ("content-length", str(len(request.body)))],
+        stream=body,
+        extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout)},
+    )
+    failure: ExchangeFailedError | None = None
+    with anyio.move_on_after(timeout):
+        try:
+            response = await send(outgoing)
+            return await _read(response, max_bytes)
+        except ExchangeFailedError as error:
+            failure = error
+        except Exception as error:  # noqa: BLE001 - a borrowed transport raises what it likes; the body is the proof
+            failure = ExchangeFailedError(_kind(error), sent=body.asked, detail=_describe(error))
+            failure.__cause__ = error
+    raise failure or ExchangeFailedError(FailureKind.TIMEOUT, sent=body.asked, detail=f"{timeout:g} s")
+
+
+async def _read(response: httpx.Response, max_bytes: int) -> HttpResponse:
+    headers: dict[str, str] = {}
+    for name, value in response.headers.multi_items():
+        headers[name.lower()] = f"{headers[name.lower()]}, {value}" if name.lower() in headers else value
+    pieces: list[bytes] = []
+    room = max_bytes + 1
+    try:
+        decoded = response.is_stream_consumed  # a mock's answer, made whole already
+        decoder = decoder_for("" if decoded else headers.get("content-encoding", ""))
+        async for chunk in _raw_chunks(response):
+            piece = decoder.feed(chunk, room)
+            pieces.append(piece)
+            room -= len(piece)
+            if room <= 0:
+                raise ExchangeFailedError(
+                    FailureKind.TOO_LARGE, sent=True, detail=f"{response.status_code}, more than {max_bytes} bytes"
+                )
+        if pieces:
+            decoder.finish()
+    except ValueError as error:
+        raise ExchangeFailedError(FailureKind.ENCODING, sent=True, detail=f"{response.status_code}, {error}") from error
+    finally:
+        with anyio.CancelScope(shield=True):  # closing must happen also when cancelled, and does not wait for the peer
+            await response.aclose()
+    return HttpResponse(response.status_code, headers, b"".join(pieces))
+
+
+async def _raw_chunks(response: httpx.Response) -> AsyncIterator[bytes]:
+    if response.is_stream_consumed:
+        yield response.content
+        return
+    async for chunk in response.aiter_raw():
+        yield chunk
+
+
+def _kind(error: Exception) -> FailureKind:
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+        return FailureKind.BAD_URL
+    if isinstance(error, httpx.ConnectError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return FailureKind.CERTIFICATE
+    if isinstance(error, httpx.ConnectError | httpx.ProxyError):
+        return FailureKind.CONNECT
+    if isinstance(error, httpx.TimeoutException):
+        return FailureKind.TIMEOUT
+    if isinstance(error, httpx.DecodingError):
+        return FailureKind.ENCODING
+    return FailureKind.CONNECTION_LOST
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+# ---------------------------------------------------------------------------------------------------------- backends
+
+
+@attrs.define
+class _Lanes:
+    """The idle connections of one event loop, last used first."""
+
+    idle: list[httpx.AsyncHTTPTransport] = attrs.field(factory=list[httpx.AsyncHTTPTransport])
+    closer: AsyncGenerator[None, None] | None = None
+
+
+class LanesBackend:
+    """Stock httpx, one transport and one connection to a lane, behind the limiter.
+
+    httpx's own pool costs several times as much under load, so it is given one connection at a time. Connections belong
+    to the event loop that opened them and are closed with it, so one client serves several ``asyncio.run()``.
+    """
+
+    def __init__(self, *, verify: ssl.SSLContext | bool = True, proxy: str | httpx.Proxy | None = None) -> None:
+        self._verify = verify
+        self._proxy = proxy
+        self._context: ssl.SSLContext | None = verify if isinstance(verify, ssl.SSLContext) else None
+        self._lanes: anyio.lowlevel.RunVar[_Lanes] = anyio.lowlevel.RunVar("callsavvy_lanes")
+        self._open = 0
+
+    async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
+        """See `Backend.exchange`."""
+        lanes = await self._enter_loop()
+        lane = lanes.idle.pop() if lanes.idle else await self._open_lane(secure=request.url.startswith("https"))
+        try:
+            return await exchange(lane.handle_async_request, request, timeout=timeout, max_bytes=max_bytes)
+        finally:
+            lanes.idle.append(lane)
+            if lanes.closer is None:  # closed while this exchange was under way
+                await self._close_idle(lanes)
+
+    async def aclose(self) -> None:
+        """See `Backend.aclose`."""
+        lanes = self._lanes.get(None)
+        if lanes is not None and lanes.closer is not None:
+            closer, lanes.closer = lanes.closer, None
+            await closer.aclose()
+
+    @property
+    def is_open(self) -> bool:
+        """See `Backend.is_open`."""
+        return self._open > 0
+
+    def __repr__(self) -> str:
+        return f"httpx lanes ({self._open} open)"
+
+    async def _enter_loop(self) -> _Lanes:
+        lanes = self._lanes.get(None)
+        if lanes is None:
+            lanes = _Lanes()
+            self._lanes.set(lanes)
+        if lanes.closer is None:
+            lanes.closer = self._close_with_loop(lanes)
+            await lanes.closer.__anext__()
+        return lanes
+
+    async def _close_with_loop(self, lanes: _Lanes) -> AsyncGenerator[None, None]:
+        # asyncio.run and trio.run finalise the async generators that are left over; so this closes what nobody closed.
+        try:
+            yield
+        finally:
+            await self._close_idle(lanes)
+
+    async def _close_idle(self, lanes: _Lanes) -> None:
+        with anyio.CancelScope(shield=True):
+            while lanes.idle:
+                self._open -= 1
+                await lanes.idle.pop().aclose()
+
+    async def _open_lane(self, *, secure: bool) -> httpx.AsyncHTTPTransport:
+        if secure and self._context is None:
+            # 50 ms of certificates: once, and off the event loop
+            self._context = await anyio.to_thread.run_sync(httpx.create_ssl_context, self._verify)
+        self._open += 1
+        return httpx.AsyncHTTPTransport(
+            verify=self._context or _PLAIN,
+            proxy=self._proxy,
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_EXPIRY),
+        )
+
+
+_PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Stands in where no TLS is spoken: httpx would load the certificates of the system."""
+
+
+class BorrowedBackend:
+    """A user's own ``httpx.AsyncClient`` or ``httpx.AsyncBaseTransport``: used as it is, never closed by us."""
+
+    def __init__(self, sender: httpx.AsyncClient | httpx.AsyncBaseTransport) -> None:
+        self._sender = sender
+
+    async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
+        """See `Backend.exchange`."""
+        return await exchange(self._send, request, timeout=timeout, max_bytes=max_bytes)
+
+    async def aclose(self) -> None:
+        """See `Backend.aclose`; what was borrowed stays open."""
+
+    @property
+    def is_open(self) -> bool:
+        """See `Backend.is_open`."""
+        return False
+
+    def __repr__(self) -> str:
+        return f"a borrowed {type(self._sender).__name__}"
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        if isinstance(self._sender, httpx.AsyncClient):
+            return await self._sender.send(request, stream=True, follow_redirects=False)
+        return await self._sender.handle_async_request(request)

@@ -1,0 +1,65 @@
+"""Follow the calls of one task from above the transport: what went over the wire, and whether something is under way.
+
+`Callsavvy.with_raw_response` reads the exchanges; bulk sends also shield what is on the wire, so that stopping them
+waits for the answers to paid requests instead of making them unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import anyio
+import attrs
+
+from callsavvy_async.errors import Attempt
+from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
+from callsavvy_async.wire.response import HttpResponse
+
+
+@attrs.frozen
+class Exchange:
+    """What went over the wire in one call: the last answer, if any, and every attempt."""
+
+    response: HttpResponse | None
+    attempts: tuple[Attempt, ...]
+
+
+@attrs.define(eq=False)
+class Watch:
+    """A view of the running task's calls.
+
+    Attributes:
+        shield: whether a request on the wire is kept from cancellation until its answer comes or `abandon` is called.
+        exchanges: one for each call that settled.
+        on_wire: whether a request was on the wire when it was last seen.
+    """
+
+    shield: bool = False
+    exchanges: list[Exchange] = attrs.field(factory=list[Exchange])
+    on_wire: bool = False
+    _scope: anyio.CancelScope | None = None
+
+    @contextmanager
+    def exchanging(self) -> Generator[None, None, None]:
+        """Surround one exchange."""
+        self.on_wire = True
+        with anyio.CancelScope(shield=self.shield) as self._scope:
+            yield
+        if self._scope.cancelled_caught:
+            raise ExchangeFailedError(FailureKind.ABANDONED, sent=True)
+
+    def landed(self) -> None:
+        """Note that the exchange ended with a verdict."""
+        self.on_wire = False
+        self._scope = None
+
+    def abandon(self) -> None:
+        """Stop waiting for the answer; the outcome will be UNKNOWN."""
+        if self._scope is not None:
+            self._scope.cancel()
+
+
+current_watch: ContextVar[Watch | None] = ContextVar("callsavvy_watch", default=None)
+"""The watch of the running task, if somebody watches."""

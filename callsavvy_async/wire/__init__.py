@@ -1,0 +1,1 @@
+"""Pure functions between Python values and HTTP messages; nothing here does I/O."""

@@ -1,0 +1,55 @@
+"""Build the HTTP request of a call (API document: "URL Format", "Authentication", "Request Method")."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import attrs
+
+from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.wire.endpoint import Endpoint
+
+
+@attrs.frozen
+class HttpRequest:
+    """A request ready to be sent. Always POST with a JSON body, also for reads (quirks Q02, Q03)."""
+
+    url: str
+    headers: tuple[tuple[str, str], ...] = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=False)
+
+
+def build_request(
+    endpoint: Endpoint[object],
+    params: Mapping[str, str | None],
+    extra: Mapping[str, object],
+    *,
+    base_url: str,
+    headers: tuple[tuple[str, str], ...],
+) -> HttpRequest:
+    """Write a call as a POST of a JSON object.
+
+    Args:
+        endpoint: where to.
+        params: the documented parameters under their wire names; those that are None are left out.
+        extra: undocumented parameters, sent as they are. They may not override documented ones.
+        base_url: without a trailing slash, ``/v1`` included.
+        headers: fields that every request of the client carries, the keys among them.
+
+    Raises:
+        InvalidRequestError: when `extra` overrides a parameter, or something is not JSON or not valid Unicode.
+    """
+    fields: dict[str, object] = {name: value for name, value in params.items() if value is not None}
+    for name, value in extra.items():
+        if name in params:
+            raise InvalidRequestError(
+                f"extra[{name!r}] would override a documented parameter; pass it by its own name."
+            )
+        fields[name] = value
+    try:
+        body = json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError) as error:  # UnicodeEncodeError (a lone surrogate) is a ValueError
+        why = "holds a lone surrogate, which is not text" if isinstance(error, UnicodeEncodeError) else str(error)
+        raise InvalidRequestError(f"{endpoint.resource}: a parameter cannot be written as JSON: {why}.") from None
+    return HttpRequest(url=f"{base_url}/{endpoint.resource}", headers=headers, body=body)
