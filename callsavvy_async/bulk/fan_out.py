@@ -187,6 +187,8 @@ class FanOut:
         try:
             while (chunk := await self._source.next_chunk()) is not None:
                 todo.append((chunk, 0))
+                if self._report.stopped is not None:
+                    return
                 while todo:
                     todo += await self._send_one(*todo.pop())
         except Exception as error:  # noqa: BLE001 - the others drain first, then `run` raises it
@@ -199,7 +201,7 @@ class FanOut:
         """Send a chunk and settle it, or return its halves when the API rejects something in it."""
         if not self._budget.reserve(chunk):
             self._report.settle(ChunkResult(chunk, ChunkState.PENDING))
-            self.stop(StopReason.MAX_COST)
+            self._report.stopped = self._report.stopped or StopReason.MAX_COST  # those that reserved before still go
             return []
         watch = Watch(shield=True)
         token = current_watch.set(watch)

@@ -125,11 +125,13 @@ class Intake:
         return Recipient(number, fields, row)
 
 
-def suppression(numbers: Iterable[str] | NumberSet, *, region: str | None = None) -> NumberSet:
+def suppression(
+    numbers: Iterable[str] | NumberSet, *, region: str | None = None, source: str = "the suppress list"
+) -> NumberSet:
     """Collect the numbers that must get nothing, read as the recipients' are; a `NumberSet` is taken as it is.
 
     Raises:
-        InvalidRequestError: one of them is no phone number; its position, counted from 1, is named.
+        InvalidRequestError: one of them is no phone number; its position in the source, counted from 1, is named.
     """
     if isinstance(numbers, NumberSet):
         return numbers
@@ -142,7 +144,7 @@ def suppression(numbers: Iterable[str] | NumberSet, *, region: str | None = None
             suppressed.add(read_number(number))
         except InvalidRequestError as error:
             raise InvalidRequestError(
-                f"entry {position} of the suppress list cannot be read, so its owner might be sent to: {error}"
+                f"entry {position} of {source} cannot be read, so its owner might be sent to: {error}"
             ) from None
     return suppressed
 

@@ -223,6 +223,7 @@ class BulkReport:
 
 def _private_file(path: str | os.PathLike[str]) -> IO[str]:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.chmod(path, 0o600)  # noqa: PTH101 - the file may have been there, open to others
     return open(descriptor, "w", encoding="utf-8", newline="")  # noqa: PTH123 - a descriptor, not a path
 
 

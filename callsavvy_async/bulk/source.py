@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import TypeAlias
 
 import anyio
@@ -51,6 +51,8 @@ class Source:
         """
         if only_at_hand and self._async_rows is not None:
             self._end(complete=False)
+            if isinstance(self._async_rows, AsyncGenerator):
+                await self._async_rows.aclose()
         while True:
             while self._ready:
                 yield self._ready.popleft()
