@@ -30,7 +30,9 @@ def csv_rows(lines: FileLines) -> Iterator[str | dict[str, str]]:
         return
     delimiter = max(DELIMITERS, key=_QUOTED.sub("", first).count)
     rows = _filled_rows(lines, delimiter)
-    header = [name.strip() for name in next(rows)]
+    header = [name.strip() for name in next(rows, ())]
+    if not header:  # nothing but delimiters
+        return
     if len(header) == 1 and not _is_name(header[0]):
         yield header[0]
         for row in rows:

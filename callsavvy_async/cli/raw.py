@@ -70,8 +70,7 @@ def _split(pair: str) -> tuple[str, str]:
 
 
 def _print(body: bytes) -> None:
-    text = body.decode(errors="replace")
     try:
-        show_json(json.loads(text))
-    except ValueError:
-        sys.stdout.write(text)
+        show_json(json.loads(body))
+    except ValueError:  # deleteContact, repeated, where a gateway says "not found"
+        sys.stdout.write(body.decode(errors="replace"))

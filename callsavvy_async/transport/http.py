@@ -7,6 +7,7 @@ a transport underneath that repeats requests by itself cannot send a paid messag
 
 from __future__ import annotations
 
+import itertools
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Protocol
@@ -97,16 +98,16 @@ class _OnceIterator:
 async def exchange(send: Sender, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
     """Run one exchange over httpx; see `Backend.exchange`. Cancelling it closes the connection."""
     body = OnceBody(request.body)
-    outgoing = httpx.Request(
-        "POST",
-        request.url,
-        headers=[*request.headers, ("content-length", str(len(request.body)))],
-        stream=body,
-        extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout)},
-    )
     failure: ExchangeFailedError | None = None
     with anyio.move_on_after(timeout):
         try:
+            outgoing = httpx.Request(
+                "POST",
+                request.url,
+                headers=[*request.headers, ("content-length", str(len(request.body)))],
+                stream=body,
+                extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout)},
+            )
             response = await send(outgoing)
             return await _read(response, max_bytes)
         except ExchangeFailedError as error:
@@ -179,6 +180,9 @@ class _Lanes:
     closer: AsyncGenerator[None, None] | None = None
 
 
+_serial_numbers = itertools.count()
+
+
 class LanesBackend:
     """Stock httpx, one transport and one connection to a lane, behind the limiter.
 
@@ -190,7 +194,8 @@ class LanesBackend:
         self._verify = verify
         self._proxy = proxy
         self._context: ssl.SSLContext | None = verify if isinstance(verify, ssl.SSLContext) else None
-        self._lanes: anyio.lowlevel.RunVar[_Lanes] = anyio.lowlevel.RunVar("callsavvy_lanes")
+        # Older anyio tells run variables apart by their names: two clients must never share connections.
+        self._lanes: anyio.lowlevel.RunVar[_Lanes] = anyio.lowlevel.RunVar(f"callsavvy_lanes_{next(_serial_numbers)}")
         self._open = 0
 
     async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:

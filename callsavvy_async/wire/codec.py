@@ -152,10 +152,8 @@ def _read_time(value: object, timezone: tzinfo | None) -> datetime:
 
 
 def _read_urls(value: object) -> tuple[str, ...]:
-    if _is_empty(value):
-        return ()
     if isinstance(value, str):
-        return tuple(_BETWEEN_URLS.split(value.strip().strip(",").strip()))
+        return tuple(url for url in _BETWEEN_URLS.split(value.strip().strip(",").strip()) if url)
     return tuple(_read_text(item).strip() for item in _rows(value) if not _is_empty(item))
 
 

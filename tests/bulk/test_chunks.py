@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from callsavvy_async.bulk.chunks import Chunk, Chunker
-from callsavvy_async.bulk.recipients import Recipient, Skipped, SkipReason
+from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.bulk.templates import Template
 from callsavvy_async.errors import InvalidRequestError
 
@@ -19,9 +19,7 @@ def recipient(row: int, name: str = "") -> Recipient:
 
 
 def added(chunker: Chunker, who: Recipient) -> tuple[Chunk, ...]:
-    result = chunker.add(who)
-    assert not isinstance(result, Skipped)
-    return result
+    return chunker.add(who)
 
 
 @given(st.integers(1, 5), st.integers(1, 3), st.lists(st.sampled_from("abcde")))
@@ -68,12 +66,10 @@ def test_least_recently_fed_text_leaves_first() -> None:
     assert list(chunker.close()) == []
 
 
-def test_row_without_its_field_is_skipped() -> None:
-    """Who lacks a field of the template is skipped as invalid, and the field is named."""
-    skipped = Chunker(size=2, content=Template("Hi {first_name}")).add(recipient(5))
-    assert isinstance(skipped, Skipped)
-    assert (skipped.row, skipped.reason) == (5, SkipReason.INVALID)
-    assert "'first_name'" in skipped.detail
+def test_row_without_its_field_is_refused() -> None:
+    """Who lacks a field of the template gets no text, and the field is named."""
+    with pytest.raises(InvalidRequestError, match="'first_name'"):
+        Chunker(size=2, content=Template("Hi {first_name}")).add(recipient(5))
 
 
 @pytest.mark.parametrize(

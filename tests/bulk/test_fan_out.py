@@ -311,6 +311,34 @@ async def test_an_endless_async_source_does_not_hold_a_cancelled_run():
     assert not run.report.complete
 
 
+async def test_an_async_source_that_has_ended_is_complete_also_when_stopped():
+    """An interrupted run whose input was read to its end says so."""
+
+    class Rows:
+        def __init__(self):
+            self.left = numbers(20)
+
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            if not self.left:
+                raise StopAsyncIteration
+            return self.left.pop()
+
+    run = bulk_over(FakeMessaging(seconds=10)).sms(Rows(), "Hello", chunk_size=10, max_in_flight=3)
+    with anyio.move_on_after(1):
+        await run
+    assert run.report.input_complete
+    assert run.report.accepted == 20
+
+    cut = bulk_over(FakeMessaging(seconds=10)).sms(Rows(), "Hello", chunk_size=10, max_in_flight=1)
+    with anyio.move_on_after(1):
+        await cut
+    assert not cut.report.input_complete
+    cut.report.check()
+
+
 async def _after(seconds, call):
     await anyio.sleep(seconds)
     call()
@@ -439,6 +467,15 @@ async def test_a_stream_raises_what_its_source_raises():
         async for result in bulk_over(FakeMessaging()).stream_sms(rows(), "Hello", chunk_size=5, max_in_flight=1):
             seen.append(result)  # noqa: PERF401 - the loop raises
     assert len(seen) == 2
+
+
+async def test_a_stream_that_is_never_read_sends_nothing():
+    """A stream that is dropped or closed before its first result has not begun."""
+    fake = FakeMessaging()
+    bulk_over(fake).stream_sms(numbers(10), "Hello")
+    await bulk_over(fake).stream_sms(numbers(10), "Hello").aclose()
+    await anyio.sleep(10)
+    assert not fake.calls
 
 
 async def test_on_result_is_told_of_every_call():

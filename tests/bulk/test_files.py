@@ -59,6 +59,7 @@ def test_csv_dialects(write: Write, delimiter: str, line_end: str, mark: str) ->
         ("phone,,name,\n+1,x,a,y\n", [{"phone": "+1", "name": "a"}]),
         ("\n\nphone,name\n\n,,\n+1,a\n", [{"phone": "+1", "name": "a"}]),
         ('phone,name\n+1,"two\nlines"\n', [{"phone": "+1", "name": "two\nlines"}]),
+        ('"a;b;c;d",phone\nx,+1\n', [{"a;b;c;d": "x", "phone": "+1"}]),
         ('"first, last",phone\na,+1\n', [{"first, last": "a", "phone": "+1"}]),
         ("number\n+1\nbad\n", [{"number": "+1"}, {"number": "bad"}]),
         ("+111111111\n+222222222\nbad\n", ["+111111111", "+222222222", "bad"]),
@@ -76,6 +77,7 @@ def test_csv_rows(write: Write, content: str, rows: list[object]) -> None:
     ("content", "error"),
     [
         ("phone,name\n+1,a\n+2,b,c\n", "line 3: the row has 3 cells and the header 2; quote"),
+        ("Ada,803 123-456\n", "line 1: it holds a phone number"),
         ("+2348012345678,Ada\n", "line 1: it holds a phone number where the names of the columns belong"),
         ("phone,name,phone\n", "line 1: the header names the column 'phone' twice"),
         ("+111111111\n+222222222,Bob\n", "line 2: the row has 2 cells where the first has one"),

@@ -31,7 +31,7 @@ def plan(
 ) -> Plan:
     return make_plan(
         rows,
-        intake=Intake(suppress=["+999999999"]),
+        intake=Intake(suppress=["+999999999"], template=content if isinstance(content, Template) else None),
         chunker=Chunker(size=size, content=content),
         channel=channel,
         minutes=minutes,
@@ -44,7 +44,12 @@ def test_sms_plan_adds_up() -> None:
     good: list[RecipientInput] = [
         {"phone": number, "x": "\u2019" if row < 3 else "a" * 200} for row, number in enumerate(numbers(25))
     ]
-    bad: list[RecipientInput] = ["nobody", "+999999999", numbers(1)[0], {"phone": "+777777777", "x": " "}]
+    bad: list[RecipientInput] = [
+        "nobody",
+        "+999999999",
+        {"phone": numbers(1)[0], "x": "y"},
+        {"phone": "+777777777", "x": " "},
+    ]
     made = plan([*good, *bad], Template("{x}"), balance=Decimal(47))
     assert (made.recipients, made.given, made.calls) == (25, 29, 4)
     assert made.skipped == {SkipReason.INVALID: 2, SkipReason.SUPPRESSED: 1, SkipReason.DUPLICATE: 1}

@@ -11,6 +11,7 @@ from hypothesis import given, strategies as st
 
 from callsavvy_async.bulk.number_set import NumberSet
 from callsavvy_async.bulk.recipients import Intake, Recipient, RecipientInput, Skipped, SkipReason, suppression
+from callsavvy_async.bulk.templates import Template
 from callsavvy_async.errors import InvalidRequestError
 
 NUMBER = "+2348012345678"
@@ -189,3 +190,13 @@ def test_every_row_is_admitted_or_skipped(rows: list[str]) -> None:
     assert "+7654321" not in admitted
     if NUMBER in rows:
         assert NUMBER in admitted
+
+
+def test_who_lacks_a_field_is_left_out_and_is_no_double() -> None:
+    """A row without what the template needs is invalid; a complete row of the same number is sent to."""
+    intake = Intake(template=Template("Hi {name}"))
+    lacking = intake.admit({"phone": "+2348012345678", "name": " "}, 1)
+    assert isinstance(lacking, Skipped)
+    assert lacking.reason is SkipReason.INVALID
+    assert "'name'" in lacking.detail
+    assert isinstance(intake.admit({"phone": "+2348012345678", "name": "Ada"}, 2), Recipient)

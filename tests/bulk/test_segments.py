@@ -45,6 +45,7 @@ def test_q45_agrees_with_an_independent_calculator() -> None:
         ("ж" * 71, Encoding.UCS_2, 71, 2, 63),
         ("ж" * 66 + "😀" + "ж" * 4, Encoding.UCS_2, 72, 2, 61),
         ("\x1b", Encoding.UCS_2, 1, 1, 69),
+        ("\uff01" * 70, Encoding.UCS_2, 70, 1, 0),
     ],
 )
 def test_borders(text: str, encoding: Encoding, units: int, segments: int, left: int) -> None:

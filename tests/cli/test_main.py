@@ -34,6 +34,14 @@ def test_missing_extra() -> None:
     assert ended.stderr == "callsavvy: the command line needs rich: pip install 'callsavvy-async[cli]'\n"
 
 
+def test_wrong_usage_is_masked(run: Run) -> None:
+    """A number that got into the wrong option is not repeated in clear."""
+    result = run("bulk", "sms", "people.csv", "--max-cost", "+2345990000001x")
+    assert result.code == 2
+    assert "--max-cost" in result.err
+    assert "5990000001" not in result.err
+
+
 def test_unexpected_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug is one line that does not repeat what may be private; the traceback comes on request."""
 

@@ -33,7 +33,7 @@ def ask(verdict: Verdict, effect: Effect = Effect.SPEND, **changes: object) -> D
         "take_budget": lambda: True,
         "jitter": lambda: 0.5,
     }
-    return decide(verdict, effect, **{**settings, **changes})  # type: ignore[arg-type]
+    return decide(verdict, effect, **{**settings, **changes})
 
 
 @pytest.mark.parametrize("effect", Effect)

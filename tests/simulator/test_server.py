@@ -14,7 +14,7 @@ import anyio
 import httpx
 import pytest
 
-from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, SimulatorServer, serve, serve_forever
+from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Fault, Simulator, SimulatorServer, serve, serve_forever
 from callsavvy_async.simulator.http1 import BadRequest, parse_head
 
 DESCRIPTORS = Path("/proc/self/fd")
@@ -180,6 +180,19 @@ def test_the_thread_door_leaves_nothing_behind(sim: Simulator) -> None:
     gc.collect()
     assert threading.active_count() == threads
     assert len(list(DESCRIPTORS.iterdir())) == descriptors
+
+
+def test_a_client_that_does_not_read_cannot_hold_the_server_up(sim: Simulator) -> None:
+    """Answers that nobody takes are thrown away at the end."""
+    sim.faults.next("getSummary", Fault.HUGE_BODY)
+    with serve(sim) as server:
+        url = httpx.URL(server.url)
+        sock = socket.create_connection((url.host, url.port or 0), timeout=5)
+        sock.sendall(b"POST /v1/getSummary HTTP/1.1\r\ncontent-length: 2\r\n" + HEAD + b"\r\n{}")
+        assert sock.recv(100).startswith(OK)
+        started = time.monotonic()
+    assert time.monotonic() - started < 2
+    sock.close()
 
 
 def test_a_port_that_is_taken_is_an_error(server: SimulatorServer) -> None:
