@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from callsavvy_async.bulk.cells import harmless
 from callsavvy_async.wire.model import Model
 
 Format: TypeAlias = Annotated[
@@ -35,7 +36,7 @@ def show_rows(rows: Sequence[Model], model: type[Model], output: Format) -> None
         case "csv":
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(_fields(model))
-            writer.writerows([_harmless(cell) for cell in _cells(row)] for row in rows)
+            writer.writerows([harmless(cell) for cell in _cells(row)] for row in rows)
         case "table":
             table = Table(*_fields(model), box=None, pad_edge=False)
             for row in rows:
@@ -101,8 +102,3 @@ def _plain(value: object) -> object:
             return [str(item) for item in cast("tuple[object, ...]", value)]
         case _:
             return value
-
-
-def _harmless(cell: str) -> str:
-    """Keep a spreadsheet from running what a stranger wrote (OWASP, "CSV Injection"); phone numbers stay as they are."""
-    return f"'{cell}" if cell[:1] in {"=", "+", "-", "@"} and not cell[1:].isdecimal() else cell

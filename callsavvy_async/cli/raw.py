@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from typing import Annotated, cast
+from typing import Annotated
 
 import anyio
 from cyclopts import App, Parameter
@@ -15,10 +15,9 @@ from callsavvy_async.client import Callsavvy
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.resources import account, calls, chats, contacts, meetings, messaging, tickets
 from callsavvy_async.wire.endpoint import Effect, Endpoint
-from callsavvy_async.wire.model import Receipt
 
-_ROWS: Mapping[str, Endpoint[object]] = {
-    row.resource: cast("Endpoint[object]", row)
+_EFFECTS: Mapping[str, Effect] = {
+    row.resource: row.effect
     for module in (account, calls, chats, contacts, meetings, messaging, tickets)
     for row in vars(module).values()
     if isinstance(row, Endpoint)
@@ -45,21 +44,14 @@ def api(
         data: A parameter as name=value; give it as often as needed.
     """
     params = dict(map(_split, data))
-    client = _RawClient.from_env()
+    client = Callsavvy.from_env()
+    effect = _EFFECTS.get(resource, Effect.SPEND)
 
     async def ask() -> bytes:
         async with client:
-            return (await client.with_raw_response(client.call, resource, params)).body
+            return (await client.call(resource, params, effect=effect)).raw
 
     _print(anyio.run(ask))
-
-
-class _RawClient(Callsavvy):
-    """A client that also calls resources by their names on the wire."""
-
-    async def call(self, resource: str, params: Mapping[str, str]) -> object:
-        endpoint = _ROWS.get(resource) or Endpoint(resource, Receipt, Effect.SPEND)
-        return await self._transport.send(endpoint, {}, **params)
 
 
 def _split(pair: str) -> tuple[str, str]:

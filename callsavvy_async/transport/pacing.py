@@ -19,7 +19,6 @@ from anyio.lowlevel import RunVar
 
 from callsavvy_async.policy.pacer import Pacer, Signal, Ticket
 
-
 _offset: RunVar[float] = RunVar("callsavvy_clock_offset")
 
 

@@ -87,6 +87,15 @@ async def test_without_balance_nothing_is_charged(call, sim, resource: str, para
     assert (entry.charged, entry.status, entry.reason) == (False, 402, f"Insufficient {kind} balance")
 
 
+async def test_each_destination_has_its_own_balance(call, sim) -> None:
+    """Local minutes do not pay for international calls: all or nothing, also across the two."""
+    sim.world.balances = Simulator(local_balance=100, international_balance=1).world.balances
+    before = sim.world.balances
+    response = await call("sendWhatsapp", uid=WHATSAPP_UID, recipient=f"{HOME},{ABROAD},{ABROAD}", message="Hi")
+    assert (response.status_code, response.json()["message"]) == (402, "Insufficient international call balance")
+    assert sim.world.balances == before
+
+
 async def test_the_ledger_tells_every_send_that_was_read(call, sim) -> None:
     """Charged or not and why, to whom, for how much, under which id and fault; other resources are only counted."""
     sent = (await call("sendSMS", recipient=f"{HOME},{ABROAD}", message="Hi")).json()["data"]
