@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
-from callsavvy_async import Callsavvy
+from callsavvy_async import Callsavvy, Credentials, Unlimited
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, serve
 
 TEXT = "We open again on Monday at nine."
@@ -84,7 +84,8 @@ def run_client(url: str, count: int, options: Options) -> Measured:
 
 async def send(url: str, count: int, options: Options) -> Measured:
     """Send to `count` numbers after a warm-up to others."""
-    async with Callsavvy(public_key=PUBLIC_KEY, private_key=PRIVATE_KEY, base_url=url) as callsavvy:
+    keys = Credentials(PUBLIC_KEY, PRIVATE_KEY)
+    async with Callsavvy(keys, base_url=url, pacing=Unlimited()) as callsavvy:
         await callsavvy.bulk.sms(numbers(0, WARM_UP), TEXT, **options._asdict())
         before = memory("VmRSS")
         forget_peak()

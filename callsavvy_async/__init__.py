@@ -70,6 +70,11 @@ if TYPE_CHECKING:
         Summary,
         Ticket,
     )
+    from callsavvy_async.policy.adaptive import Adaptive
+    from callsavvy_async.policy.feedback import Feedback, Permit, Signal
+    from callsavvy_async.policy.pacer import Pacer, Snapshot
+    from callsavvy_async.policy.ratelimit_headers import Hints
+    from callsavvy_async.policy.told import Fixed, Unlimited
     from callsavvy_async.transport.hooks import (
         AttemptFailed,
         Hook,
@@ -80,6 +85,7 @@ if TYPE_CHECKING:
         Waiting,
     )
     from callsavvy_async.transport.options import CallOptions
+    from callsavvy_async.transport.pacing import Pacing
     from callsavvy_async.values import (
         CallDirection,
         CallType,
@@ -94,6 +100,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BASE_URL",
+    "Adaptive",
     "Agent",
     "AnswerTooLargeError",
     "Attempt",
@@ -134,6 +141,9 @@ __all__ = [
     "DeletedContact",
     "Department",
     "Effect",
+    "Feedback",
+    "Fixed",
+    "Hints",
     "Hook",
     "HookEvent",
     "InsufficientBalanceError",
@@ -150,8 +160,11 @@ __all__ = [
     "OpenEnum",
     "Outcome",
     "OutcomeUnknown",
+    "Pacer",
+    "Pacing",
     "Period",
     "PermissionDeniedError",
+    "Permit",
     "Plan",
     "RateLimitedError",
     "RawResponse",
@@ -166,11 +179,14 @@ __all__ = [
     "ServerError",
     "ServiceUnavailableError",
     "Settled",
+    "Signal",
     "SkipReason",
+    "Snapshot",
     "StopReason",
     "Summary",
     "Ticket",
     "TicketStatus",
+    "Unlimited",
     "Waiting",
     "__version__",
     "read_rows",
@@ -178,6 +194,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Adaptive": "policy.adaptive",
     "Agent": "models",
     "AnswerTooLargeError": "errors",
     "Attempt": "errors",
@@ -219,6 +236,9 @@ _MODULES = {
     "DeletedContact": "models",
     "Department": "models",
     "Effect": "wire.endpoint",
+    "Feedback": "policy.feedback",
+    "Fixed": "policy.told",
+    "Hints": "policy.ratelimit_headers",
     "Hook": "transport.hooks",
     "HookEvent": "transport.hooks",
     "InsufficientBalanceError": "errors",
@@ -235,8 +255,11 @@ _MODULES = {
     "OpenEnum": "values",
     "Outcome": "errors",
     "OutcomeUnknown": "errors",
+    "Pacer": "policy.pacer",
+    "Pacing": "transport.pacing",
     "Period": "values",
     "PermissionDeniedError": "errors",
+    "Permit": "policy.feedback",
     "Plan": "bulk.plan",
     "RateLimitedError": "errors",
     "RawResponse": "client",
@@ -251,11 +274,14 @@ _MODULES = {
     "ServerError": "errors",
     "ServiceUnavailableError": "errors",
     "Settled": "transport.hooks",
+    "Signal": "policy.feedback",
     "SkipReason": "bulk.recipients",
+    "Snapshot": "policy.pacer",
     "StopReason": "bulk.report",
     "Summary": "models",
     "Ticket": "models",
     "TicketStatus": "values",
+    "Unlimited": "policy.told",
     "Waiting": "transport.hooks",
     "read_rows": "bulk.files",
     "read_suppressed": "bulk.files",

@@ -14,9 +14,11 @@ import httpx
 from callsavvy_async.bulk.bulk import Bulk
 from callsavvy_async.config import BASE_URL, Config, Credentials, read_environment
 from callsavvy_async.errors import Attempt, ConfigurationError
+from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.budget import RetryBudget
-from callsavvy_async.policy.pacer import Rate, SimplePacer
+from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, Pacer
 from callsavvy_async.policy.retry import RetryPolicy
+from callsavvy_async.policy.told import Fixed
 from callsavvy_async.resources.account import Account
 from callsavvy_async.resources.calls import Calls
 from callsavvy_async.resources.chats import Chats
@@ -60,9 +62,10 @@ class ClientOptions(TypedDict, total=False):
     timezone: tzinfo | None
     max_response_bytes: int
     allow_insecure: bool
+    pacing: Pacer | None
     rate: str | None
     burst: int
-    max_in_flight: int
+    max_in_flight: int | None
     hooks: Sequence[Hook]
     extra: Mapping[str, object]
     http_client: httpx.AsyncClient | None
@@ -88,9 +91,11 @@ class Callsavvy:
         timezone: the zone of the API's naive times; None leaves them naive.
         max_response_bytes: largest answer that is read, after decompression.
         allow_insecure: allow plain http to any host: the keys travel readable.
-        rate: most calls per time, such as ``"10/s"`` or ``"600/min"``; None for no limit but that of the API's 429s.
+        pacing: when requests may start: ``Adaptive()``, ``Fixed("10/s")``, ``Unlimited()`` or a `Pacer` of your own.
+            None finds the limit of the account by itself, unless `rate` is given.
+        rate: short for ``pacing=Fixed(rate)``: most calls per time, such as ``"10/s"`` or ``"600/min"``.
         burst: calls that may start at once after a pause, with `rate`.
-        max_in_flight: most requests on their way at a time.
+        max_in_flight: most requests on their way at a time, 64 unless given; not beside `pacing`, which has its own.
         hooks: called with every event of a call, after the logging hook.
         extra: undocumented parameters of the API, sent with every call.
         http_client: an `httpx.AsyncClient` to send with; it stays yours to close.
@@ -124,9 +129,10 @@ class Callsavvy:
         timezone: tzinfo | None = None,
         max_response_bytes: int = 64 * 2**20,
         allow_insecure: bool = False,
+        pacing: Pacer | None = None,
         rate: str | None = None,
         burst: int = 1,
-        max_in_flight: int = 32,
+        max_in_flight: int | None = None,
         hooks: Sequence[Hook] = (),
         extra: Mapping[str, object] | None = None,
         http_client: httpx.AsyncClient | None = None,
@@ -145,12 +151,9 @@ class Callsavvy:
             allow_insecure=allow_insecure,
             extra=dict(extra or {}),
         )
-        if max_in_flight < 1:
-            raise ConfigurationError(f"max_in_flight is {max_in_flight}; at least one request must be able to start.")
-        pacer = SimplePacer(max_in_flight, None if rate is None else Rate.parse(rate, burst))
         shared = Shared(
             backend=_choose_backend(http_client, transport, verify=verify, proxy=proxy),
-            pacing=Pacing(pacer),
+            pacing=Pacing(_choose_pacer(pacing, rate, burst, max_in_flight)),
             hooks=Hooks((log_event, *hooks)),
             budget=RetryBudget(),
         )
@@ -183,6 +186,11 @@ class Callsavvy:
         client = object.__new__(type(self))
         client._bind(Transport(apply_options(self._transport.config, options), self._transport.shared))
         return client
+
+    @property
+    def pacing(self) -> Pacing:
+        """What decides when requests may start: its state can be read and restored."""
+        return self._transport.shared.pacing
 
     async def with_raw_response(
         self, method: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs
@@ -254,6 +262,17 @@ def _credentials(credentials: Credentials | None, public_key: str | None, privat
     raise ConfigurationError(
         "give either credentials=Credentials(...) or both public_key= and private_key=; or use Callsavvy.from_env()."
     )
+
+
+def _choose_pacer(pacing: Pacer | None, rate: str | None, burst: int, max_in_flight: int | None) -> Pacer:
+    if pacing is not None:
+        if rate is not None or burst != 1 or max_in_flight is not None:
+            raise ConfigurationError(
+                "pacing= brings its own rate, burst and cap; give it alone, as in pacing=Fixed('10/s', burst=5)."
+            )
+        return pacing
+    cap = MAX_IN_FLIGHT if max_in_flight is None else max_in_flight
+    return Adaptive(max_in_flight=cap) if rate is None else Fixed(rate, burst=burst, max_in_flight=cap)
 
 
 def _choose_backend(

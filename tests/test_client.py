@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import attrs
 import pytest
 
-from callsavvy_async import Callsavvy, ConfigurationError, Credentials, InvalidRequestError
+from callsavvy_async import Callsavvy, ConfigurationError, Credentials, Fixed, InvalidRequestError, Unlimited
 
 KEYS = Credentials("public-key", "private-key")
 
@@ -41,7 +43,16 @@ def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"max_in_flight": 0}, {"rate": "fast"}, {"rate": "1/s", "burst": 0}, {"timeout": 0}, {"max_retries": -1}],
+    [
+        {"max_in_flight": 0},
+        {"rate": "fast"},
+        {"rate": "1/s", "burst": 0},
+        {"timeout": 0},
+        {"max_retries": -1},
+        {"pacing": Unlimited(), "rate": "1/s"},
+        {"pacing": Unlimited(), "burst": 2},
+        {"pacing": Unlimited(), "max_in_flight": 64},
+    ],
 )
 def test_settings_that_cannot_work(options: dict[str, Any]) -> None:
     """Wrong settings are told when the client is made, not with the first call."""
@@ -49,10 +60,39 @@ def test_settings_that_cannot_work(options: dict[str, Any]) -> None:
         Callsavvy(KEYS, **options)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, ["Adaptive", "cold start", "8 in flight"]),
+        ({"max_in_flight": 5}, ["Adaptive", "5 in flight"]),
+        ({"rate": "600/min", "max_in_flight": 4}, ["Fixed", "10/s", "4 in flight"]),
+        ({"pacing": Fixed("2/s", burst=3)}, ["Fixed", "2/s"]),
+        ({"pacing": Unlimited()}, ["Unlimited", "no rate"]),
+    ],
+)
+def test_the_pacing_that_is_chosen(options: dict[str, Any], words: list[str]) -> None:
+    """Without a word the limit is found; a rate is kept; a pacer of one's own is taken as it is."""
+    shown = repr(Callsavvy(KEYS, **options).pacing)
+    assert all(word in shown for word in words), shown
+
+
+@pytest.mark.anyio
+async def test_what_was_learned_is_kept_for_the_next_client(scripted: Any, ok: Any) -> None:
+    """A client's state survives JSON and is restored into another; `with_options` shares it."""
+    first = scripted(ok({}))
+    await first.with_options(timeout=5).account.summary()
+    assert first.pacing.snapshot().sent == 1
+    learned = json.loads(json.dumps(attrs.asdict(first.pacing.snapshot()) | {"learned_rate": 12.5}))
+    second = scripted(ok({}))
+    second.pacing.restore(learned)
+    assert second.pacing.snapshot().learned_rate == 12.5
+    assert second.pacing.snapshot().why == "learned rate"
+
+
 def test_the_repr_shows_the_state_and_no_key() -> None:
     """Where to, open or closed, how it sends and what is in flight."""
     shown = repr(Callsavvy(KEYS))
-    for word in ("https://api.getcallsavvy.com/v1", "open", "in_flight=0", "waiting"):
+    for word in ("https://api.getcallsavvy.com/v1", "open", "Adaptive", "cold start", "0 of 8 in flight", "0 waiting"):
         assert word in shown
     assert "-key" not in shown
 

@@ -198,7 +198,7 @@ class FanOut:
             self._report.settle(ChunkResult(chunk, ChunkState.PENDING))
             self._report.stopped = self._report.stopped or StopReason.MAX_COST  # those that reserved before still go
             return []
-        watch = Watch(shield=True)
+        watch = Watch(shield=True, bulk=True)
         token = current_watch.set(watch)
         self._under_way[watch] = chunk
         result: ChunkResult | None = None

@@ -109,7 +109,7 @@ def _send(
             **job.options,
             "max_in_flight": pace.max_in_flight,
             "max_cost": pace.max_cost,
-            "on_result": lambda _: meter.show(run.report),
+            "on_result": lambda _: meter.show(run.report, client.pacing.snapshot().learned_rate),
         }
         run = start(client.bulk, rows(), options)
         async with client:

@@ -12,7 +12,7 @@ from cyclopts import Parameter, Token
 from cyclopts.validators import Number
 
 from callsavvy_async.bulk.numbering import NumberCheck
-from callsavvy_async.policy.pacer import Rate
+from callsavvy_async.policy.told import parse_rate
 
 
 def _read_decimal(_: object, tokens: Sequence[Token]) -> Decimal:
@@ -24,7 +24,7 @@ def _read_decimal(_: object, tokens: Sequence[Token]) -> Decimal:
 
 def _check_rate(_: object, rate: str | None) -> None:
     if rate is not None:
-        Rate.parse(rate)
+        parse_rate(rate)
 
 
 def _check_report_name(_: object, path: Path | None) -> None:
@@ -82,7 +82,7 @@ class Pace:
     """How fast, and how much."""
 
     rate: Annotated[str | None, Parameter(validator=_check_rate)] = None
-    """The most calls per time, as 10/s or 600/min."""
+    """The most calls per time, as 10/s or 600/min; found by itself unless given."""
     burst: Annotated[int, _AT_LEAST_ONE] = 1
     """Calls that may start at once after a pause, with --rate."""
     max_in_flight: Annotated[int, _AT_LEAST_ONE] = 8

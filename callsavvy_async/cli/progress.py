@@ -19,8 +19,8 @@ _SECONDS_BETWEEN_LINES = 10.0
 class Meter(Protocol):
     """Shows the state of a run."""
 
-    def show(self, report: BulkReport) -> None:
-        """Show how far it is now."""
+    def show(self, report: BulkReport, learned_rate: float | None) -> None:
+        """Show how far it is now, and the limit in calls per second that was learned, if any."""
         ...
 
 
@@ -47,8 +47,8 @@ class _Bar:
         self._task = bar.add_task("", total=total, facts="")
         self._began = time.monotonic()
 
-    def show(self, report: BulkReport) -> None:
-        facts = _facts(report, time.monotonic() - self._began)
+    def show(self, report: BulkReport, learned_rate: float | None) -> None:
+        facts = _facts(report, time.monotonic() - self._began, learned_rate)
         self._bar.update(self._task, completed=_settled(report), facts=facts)
 
 
@@ -57,24 +57,25 @@ class _Lines:
         self._total = total
         self._began = self._told = time.monotonic()
 
-    def show(self, report: BulkReport) -> None:
+    def show(self, report: BulkReport, learned_rate: float | None) -> None:
         now = time.monotonic()
         if now - self._told < _SECONDS_BETWEEN_LINES:
             return
         self._told = now
         seconds, settled = now - self._began, _settled(report)
         left = seconds * (self._total - settled) / settled if settled else 0.0
-        tell(f"{settled:,}/{self._total:,}, {_facts(report, seconds)}, about {left:,.0f} s left")
+        tell(f"{settled:,}/{self._total:,}, {_facts(report, seconds, learned_rate)}, about {left:,.0f} s left")
 
 
 def _settled(report: BulkReport) -> int:
     return report.accepted + report.failed + report.rejected + report.unknown
 
 
-def _facts(report: BulkReport, seconds: float) -> str:
+def _facts(report: BulkReport, seconds: float, learned_rate: float | None) -> str:
     rate = _settled(report) / seconds if seconds else 0.0
+    limit = "" if learned_rate is None else f", limit {learned_rate:.3g} calls/s"
     not_accepted = report.failed + report.rejected
     return (
         f"{rate:,.0f}/s, cost {report.cost}, {not_accepted:,} not accepted, {report.unknown:,} unknown,"
-        f" {report.refusals:,} times 429"
+        f" {report.refusals:,} times 429{limit}"
     )

@@ -13,7 +13,7 @@ from cyclopts.validators import Number
 from callsavvy_async.cli.interrupts import on_signals
 from callsavvy_async.cli.options import Units
 from callsavvy_async.cli.stderr import tell
-from callsavvy_async.policy.pacer import Rate
+from callsavvy_async.policy.told import parse_rate
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, WHATSAPP_UID, Simulator, TokenBucket, serve
 
 _PLENTY = Decimal(1_000)
@@ -52,7 +52,7 @@ def simulator(
         local_balance=local_balance,
         international_balance=international_balance,
         seed=seed,
-        limit=None if rate is None else TokenBucket(Rate.parse(rate).per_second, burst),
+        limit=None if rate is None else TokenBucket(parse_rate(rate), burst),
         latency=latency,
     )
     stopped = threading.Event()

@@ -22,7 +22,13 @@ class RequestStarted:
 
 @attrs.frozen
 class Waiting:
-    """A call waits for its turn: `seconds` is the least it will be, None when that is not known."""
+    """A call waits for its turn.
+
+    Attributes:
+        endpoint: of the call.
+        seconds: the least that it will be; None when that is not known.
+        why: what holds it back: "learned rate", "fixed rate", "cold start", "in flight", or "refused, gate shut".
+    """
 
     endpoint: str
     seconds: float | None

@@ -25,8 +25,9 @@ from callsavvy_async.errors import (
     RequestError,
 )
 from callsavvy_async.policy.budget import RetryBudget
+from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.outcome import Verdict, classify_failure, classify_response, error_type, means_done
-from callsavvy_async.policy.pacer import Signal, Ticket
+from callsavvy_async.policy.ratelimit_headers import Hints, parse_hints
 from callsavvy_async.policy.retry import Decision, decide
 from callsavvy_async.transport.hooks import AttemptFailed, HookEvent, Hooks, Limited, RequestStarted, Settled, Waiting
 from callsavvy_async.transport.http import Backend
@@ -159,9 +160,9 @@ class Transport:
             raise self._error(call, last.verdict, decision.why) from last.__cause__
 
     async def _attempt(self, call: _Call) -> Verdict:
-        ticket = await self._wait_for_turn(call)
+        permit = await self._wait_for_turn(call)
         started_at = anyio.current_time()
-        verdict, cause = await self._exchange(call, ticket)
+        verdict, cause = await self._exchange(call, permit)
         if means_done(verdict, call.endpoint.effect, call.outcomes):
             verdict = attrs.evolve(verdict, outcome=Outcome.ACCEPTED, envelope=None, reason="gone already")
         seconds = anyio.current_time() - started_at
@@ -172,35 +173,40 @@ class Transport:
         self.shared.budget.succeeded()
         return verdict
 
-    async def _exchange(self, call: _Call, ticket: Ticket) -> tuple[Verdict, ExchangeFailedError | None]:
+    async def _exchange(self, call: _Call, permit: Permit) -> tuple[Verdict, ExchangeFailedError | None]:
         """Send the request once; tell the pacing what that taught. Returns the verdict and what it was made of."""
         timeout = min(call.config.timeout, call.ends_at - anyio.current_time())
         cause: ExchangeFailedError | None = None
+        hints: Hints | None = None
         try:
             with call.watch.exchanging():
                 call.response = await self.shared.backend.exchange(
                     call.request, timeout=timeout, max_bytes=call.config.max_response_bytes
                 )
-            verdict = classify_response(call.response, now=datetime.now(UTC))
+            now = datetime.now(UTC)
+            verdict = classify_response(call.response, now=now)
+            hints = parse_hints(call.response.headers, epoch_now=now.timestamp())
         except ExchangeFailedError as failure:
             verdict, cause = classify_failure(failure), failure
         except BaseException:
-            self.shared.pacing.done(ticket, Signal.NOTHING)
+            self.shared.pacing.done(permit, Feedback(Signal.NOTHING))
             raise
         call.watch.landed()
-        pause = self.shared.pacing.done(ticket, signal := _signal(verdict), verdict.retry_after)
-        if signal is Signal.REFUSED:
+        feedback = Feedback(_signal(verdict), verdict.retry_after, hints)
+        self.shared.pacing.done(permit, feedback)
+        if feedback.signal is Signal.REFUSED:
+            pause = self.shared.pacing.snapshot().shut_for
             self.shared.hooks(Limited(call.endpoint.resource, pause, verdict.retry_after))
         return verdict, cause
 
-    async def _wait_for_turn(self, call: _Call) -> Ticket:
+    async def _wait_for_turn(self, call: _Call) -> Permit:
         resource = call.endpoint.resource
 
-        def on_wait(seconds: float | None) -> None:
-            self.shared.hooks(Waiting(resource, seconds, "for its turn under the limit of the client"))
+        def on_wait(seconds: float | None, why: str) -> None:
+            self.shared.hooks(Waiting(resource, seconds, why))
 
         try:
-            return await self.shared.pacing.acquire(call.ends_at, on_wait)
+            return await self.shared.pacing.acquire(call.ends_at, on_wait, bulk=call.watch.bulk)
         except WaitTooLongError as late:
             wait = "an unknown time" if late.seconds is None else f"{late.seconds:.3g} s"
             left = max(call.ends_at - anyio.current_time(), 0.0)

@@ -32,11 +32,13 @@ class Watch:
 
     Attributes:
         shield: whether a request on the wire is kept from cancellation until its answer comes or `abandon` is called.
+        bulk: whether its requests belong to a bulk send, which lets interactive ones go first.
         exchanges: one for each call that settled.
         on_wire: whether a request was on the wire when it was last seen.
     """
 
     shield: bool = False
+    bulk: bool = False
     exchanges: list[Exchange] = attrs.field(factory=list[Exchange])
     on_wire: bool = False
     _scope: anyio.CancelScope | None = None

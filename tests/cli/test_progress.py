@@ -24,11 +24,11 @@ def test_no_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     monkeypatch.setattr(module.time, "monotonic", lambda: now)
     report = BulkReport(accepted=50, unknown=10, rejected=5, cost=Decimal(50), refusals=2)
     with progress(130) as meter:
-        meter.show(report)
+        meter.show(report, None)
         assert capsys.readouterr().err == ""
         now += 10
-        meter.show(report)
-        meter.show(report)
+        meter.show(report, None)
+        meter.show(report, None)
     assert capsys.readouterr().err == (
         "65/130, 6/s, cost 50, 5 not accepted, 10 unknown, 2 times 429, about 10 s left\n"
     )
@@ -41,7 +41,8 @@ def test_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "150")
     with progress(3) as meter:
-        meter.show(BulkReport(accepted=2, unknown=1))
+        meter.show(BulkReport(accepted=2, unknown=1), 12.34)
     assert "3/3" in terminal.getvalue()
     assert "1 unknown" in terminal.getvalue()
+    assert "limit 12.3 calls/s" in terminal.getvalue()
     assert capsys.readouterr().out == ""

@@ -18,7 +18,7 @@ import httpx
 import pytest
 import trio
 
-from callsavvy_async import AnswerTooLargeError, Callsavvy, ConnectError, DecodeError, OutcomeUnknown
+from callsavvy_async import AnswerTooLargeError, Callsavvy, ConnectError, DecodeError, OutcomeUnknown, Unlimited
 from callsavvy_async.errors import AttemptTimeoutError, NotSentError
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Fault, Simulator, SimulatorServer
 from callsavvy_async.transport.http import LanesBackend
@@ -31,7 +31,7 @@ NUMBER = "+2348012345678"
 
 
 def client_of(server: SimulatorServer, **options: Any) -> Callsavvy:
-    return Callsavvy(public_key=PUBLIC_KEY, private_key=PRIVATE_KEY, base_url=server.url, **options)
+    return Callsavvy(public_key=PUBLIC_KEY, private_key=PRIVATE_KEY, base_url=server.url, pacing=Unlimited(), **options)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from typing import Any
@@ -30,6 +31,7 @@ from callsavvy_async import (
     RequestStarted,
     ServerError,
     Settled,
+    Unlimited,
     Waiting,
 )
 from callsavvy_async.transport.watch import Watch, current_watch
@@ -251,11 +253,49 @@ async def test_a_429_that_stays_ends_with_the_deadline(scripted: Any, refusal: R
 
 
 async def test_a_429_without_retry_after_pauses_longer_and_longer(scripted: Any, refusal: Response) -> None:
-    """1, 2, 4, ... seconds; when the pause would pass the deadline the refusal is told, with the limit's words."""
+    """Told what to keep to, 1, 2, 4, ... seconds; when the pause would pass the deadline the refusal is told, with the limit's words."""
     with pytest.raises(RateLimitedError, match="the limit of the client would keep it waiting for 16 s") as caught:
-        await scripted(refusal(429), deadline=20).account.summary()
+        await scripted(refusal(429), deadline=20, pacing=Unlimited()).account.summary()
     assert len(caught.value.attempts) == 5
     assert anyio.current_time() == pytest.approx(1 + 2 + 4 + 8)
+
+
+async def test_a_429_without_retry_after_is_probed(scripted: Any, ok: Response, refusal: Response) -> None:
+    """Left to find the limit, the client comes back soon: one probe for everybody, each a third later than the last."""
+    events: list[HookEvent] = []
+    client = scripted(*[refusal(429)] * 5, ok(), hooks=[events.append])
+    async with anyio.create_task_group() as group:
+        for _ in range(5):
+            group.start_soon(client.account.summary)
+    pauses = [event.seconds for event in events if isinstance(event, Limited)]
+    assert len(pauses) == 5
+    assert pauses[0] == pytest.approx(0.15, rel=0.1)
+    assert [later / sooner for sooner, later in itertools.pairwise(pauses)] == pytest.approx([1.3] * 4)
+
+
+async def test_headers_slow_a_client_down_before_it_is_refused(scripted: Any) -> None:
+    """What the API says is left is spread over the time until its reset; what cannot be true is not believed."""
+    for reset, seconds in (("60", 60.0), ("-5", 0.2)):
+        told = httpx.Response(
+            200,
+            json={"status": "success", "data": {}},
+            headers={"x-ratelimit-remaining": "2", "x-ratelimit-reset": reset},
+        )
+        client, began = scripted(told, deadline=None), anyio.current_time()
+        for _ in range(4):
+            await client.account.summary()
+        assert anyio.current_time() - began == pytest.approx(seconds, rel=0.5)
+
+
+async def test_why_it_waits_is_told(scripted: Any, ok: Response, refusal: Response) -> None:
+    """An event says what holds a call back: here the gate that a 429 shut, there a rate."""
+    events: list[HookEvent] = []
+    await scripted(refusal(429, retry_after="3"), ok(), hooks=[events.append]).account.summary()
+    paced = scripted(ok(), rate="1/s", hooks=[events.append])
+    for _ in range(2):
+        await paced.account.summary()
+    waits = [(event.seconds, event.why) for event in events if isinstance(event, Waiting)]
+    assert waits == [(pytest.approx(3), "refused, gate shut"), (pytest.approx(1), "fixed rate")]
 
 
 async def test_one_429_pauses_all(scripted: Any, ok: Response, refusal: Response) -> None:
@@ -272,7 +312,8 @@ async def test_one_429_pauses_all(scripted: Any, ok: Response, refusal: Response
         await anyio.sleep(1)
         group.start_soon(one)
         group.start_soon(one)
-    assert times == pytest.approx([30] * 3)
+    assert times[0] == pytest.approx(30)  # the probe; its admission lets the others through
+    assert times[1:] == pytest.approx([30] * 2, abs=1)
 
 
 async def test_the_retry_budget(scripted: Any, refusal: Response) -> None:
@@ -461,7 +502,7 @@ async def test_no_cancellation_leaks_a_permit() -> None:
             scope.cancel()
         with anyio.fail_after(100):
             await client.account.summary()
-        assert "in_flight=0" in repr(client)
+        assert client.pacing.snapshot().in_flight == 0
 
 
 # -------------------------------------------------------------------------------------------------------- watching

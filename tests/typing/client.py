@@ -8,27 +8,59 @@ from typing import assert_never, assert_type
 import httpx
 
 from callsavvy_async import (
+    Adaptive,
     Attempt,
     AttemptFailed,
     CallOptions,
     Callsavvy,
     Credentials,
+    Feedback,
+    Fixed,
     Hook,
     HookEvent,
     Limited,
     Outcome,
     OutcomeUnknown,
+    Pacer,
+    Permit,
     RequestError,
     RequestStarted,
     Settled,
+    Signal,
+    Snapshot,
+    Unlimited,
     Waiting,
 )
+
+
+class PacerOfMyOwn:
+    """A pacer that never holds anything back."""
+
+    def delay(self, now: float) -> float:
+        return 0.0
+
+    def sent(self, now: float) -> Permit:
+        return Permit(now, level=1)
+
+    def done(self, now: float, permit: Permit, feedback: Feedback) -> None:
+        assert_type(feedback.signal, Signal)
+
+    def snapshot(self, now: float) -> Snapshot:
+        return Adaptive().snapshot(now)
+
+    def restore(self, learned: Mapping[str, object]) -> None:
+        pass
 
 
 def clients(http_client: httpx.AsyncClient, transport: httpx.AsyncBaseTransport) -> None:
     assert_type(Callsavvy(public_key="a", private_key="b"), Callsavvy)
     Callsavvy(Credentials("a", "b"), http_client=http_client)
     Callsavvy(Credentials.SANDBOX, transport=transport, rate="10/s", burst=5, max_in_flight=4, timezone=UTC)
+    Callsavvy(Credentials.SANDBOX, pacing=Fixed("10/s", burst=5))
+    assert_type(Callsavvy.from_env(pacing=PacerOfMyOwn()).pacing.snapshot().learned_rate, float | None)
+    pacers: list[Pacer] = [Adaptive(), Adaptive(max_in_flight=4), Fixed(9.5), Unlimited()]
+    Callsavvy.from_env(pacing=pacers[0]).pacing.restore({"learned_rate": 10.0})
+    Callsavvy.from_env(pacing="10/s")  # type: ignore[arg-type]
     Callsavvy.from_env(verify=ssl.create_default_context(), proxy="http://proxy.example:3128", deadline=None)
     Callsavvy("a", "b")  # type: ignore[call-arg, arg-type]
     Callsavvy.from_env(retries=3)  # type: ignore[call-arg]

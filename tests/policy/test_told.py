@@ -1,4 +1,4 @@
-"""When one more request may start: the gate, the rate and the cap, driven by a clock that the test holds."""
+"""The told pacers: the pause, the rate and the cap, driven by a clock that the test holds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from callsavvy_async.errors import ConfigurationError
-from callsavvy_async.policy.pacer import Rate, Signal, SimplePacer, Ticket
+from callsavvy_async.policy.feedback import Feedback, Permit, Signal
+from callsavvy_async.policy.pacer import Pacer
+from callsavvy_async.policy.told import LONGEST_PAUSE, Fixed, Unlimited, parse_rate
 
 
 @pytest.mark.parametrize(
@@ -29,7 +31,7 @@ from callsavvy_async.policy.pacer import Rate, Signal, SimplePacer, Ticket
 )
 def test_rates_are_read(text: str, per_second: float) -> None:
     """A rate is calls per time, in the words that people use."""
-    assert Rate.parse(text).per_second == pytest.approx(per_second)
+    assert parse_rate(text) == pytest.approx(per_second)
 
 
 @pytest.mark.parametrize(
@@ -38,29 +40,30 @@ def test_rates_are_read(text: str, per_second: float) -> None:
 def test_rates_that_make_no_sense(text: str) -> None:
     """Anything else is refused by name, with an example."""
     with pytest.raises(ConfigurationError, match="calls per time"):
-        Rate.parse(text)
+        parse_rate(text)
 
 
 @pytest.mark.parametrize("burst", [0, -1])
 def test_a_burst_of_nothing(burst: int) -> None:
     """At least one call must be able to start."""
     with pytest.raises(ConfigurationError, match="at least one call"):
-        Rate.parse("1/s", burst)
+        Fixed("1/s", burst=burst)
 
 
 def test_the_cap() -> None:
     """What is in flight is capped; there is no telling when the next may start, only that one must end first."""
-    pacer = SimplePacer(max_in_flight=2)
+    pacer = Unlimited(max_in_flight=2)
     first = pacer.sent(0)
     pacer.sent(0)
     assert pacer.delay(0) == math.inf
-    assert pacer.done(1, first, Signal.ADMITTED, None) == 0
+    assert pacer.snapshot(0).why == "in flight"
+    pacer.done(1, first, Feedback(Signal.ADMITTED))
     assert pacer.delay(1) == 0
 
 
 def test_the_rate() -> None:
     """After the burst, requests start 1/rate apart; a rest brings the burst back, and no more."""
-    pacer = SimplePacer(max_in_flight=100, rate=Rate(2.0, burst=3))
+    pacer = Fixed("2/s", burst=3, max_in_flight=100)
     for _ in range(3):
         assert pacer.delay(10) == 0
         pacer.sent(10)
@@ -81,7 +84,7 @@ def test_the_rate() -> None:
 )
 def test_no_stretch_of_time_has_more_than_its_share(rate: float, burst: int, gaps: list[float]) -> None:
     """In any stretch of t seconds at most burst + rate * t requests start (GCRA's own bound)."""
-    pacer = SimplePacer(max_in_flight=10**6, rate=Rate(rate, burst))
+    pacer = Fixed(rate, burst=burst, max_in_flight=10**6)
     now, starts = 0.0, []
     for gap in gaps:
         now += gap
@@ -93,65 +96,66 @@ def test_no_stretch_of_time_has_more_than_its_share(rate: float, burst: int, gap
             assert j - i + 1 <= burst + rate * (starts[j] - first) * (1 + 1e-9) + 1e-6
 
 
-def refuse(pacer: SimplePacer, now: float, ticket: Ticket, retry_after: float | None = None) -> float:
-    return pacer.done(now, ticket, Signal.REFUSED, retry_after)
+def refuse(pacer: Pacer, now: float, permit: Permit, retry_after: float | None = None) -> float:
+    pacer.done(now, permit, Feedback(Signal.REFUSED, retry_after))
+    return pacer.snapshot(now).shut_for
 
 
 def test_a_refusal_shuts_the_gate_for_all() -> None:
     """A 429 pauses every request for as long as the API asks."""
-    pacer = SimplePacer(max_in_flight=10)
-    ticket = pacer.sent(0)
-    assert refuse(pacer, 1, ticket, 5.0) == 5
+    pacer = Unlimited(max_in_flight=10)
+    permit = pacer.sent(0)
+    assert refuse(pacer, 1, permit, 5.0) == 5
     assert pacer.delay(1) == 5
     assert pacer.delay(5.9) == pytest.approx(0.1)
     assert pacer.delay(6) == 0
-    assert pacer.refusals == 1
+    assert pacer.snapshot(9).refused == 1
 
 
 def test_the_pause_grows() -> None:
     """Without Retry-After the pause doubles with every refusal in a row, up to its cap; an admission starts it anew."""
-    pacer = SimplePacer(max_in_flight=1, first_pause=1, longest_pause=5)
+    pacer = Unlimited(max_in_flight=1)
     now, pauses = 0.0, []
-    for _ in range(5):
+    for _ in range(8):
         pauses.append(refuse(pacer, now, pacer.sent(now)))
         now += pauses[-1]
-    assert pauses == [1, 2, 4, 5, 5]
-    pacer.done(now, pacer.sent(now), Signal.ADMITTED, None)
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
+    pacer.done(now, pacer.sent(now), Feedback(Signal.ADMITTED))
     assert refuse(pacer, now, pacer.sent(now)) == 1
 
 
 @pytest.mark.parametrize("signal", [Signal.FAILED, Signal.NOTHING])
 def test_only_an_admission_ends_the_row(signal: Signal) -> None:
     """A failure or a cancellation teaches nothing of the limit."""
-    pacer = SimplePacer(max_in_flight=1)
+    pacer = Unlimited(max_in_flight=1)
     refuse(pacer, 0, pacer.sent(0))
-    pacer.done(1, pacer.sent(1), signal, None)
+    pacer.done(1, pacer.sent(1), Feedback(signal))
     assert refuse(pacer, 1, pacer.sent(1)) == 2
 
 
 def test_an_admission_from_before_the_pause_ends_nothing() -> None:
     """What was sent before the gate shut and is admitted late does not open it, nor shorten the next pause."""
-    pacer = SimplePacer(max_in_flight=2)
+    pacer = Unlimited(max_in_flight=2)
     early, refused = pacer.sent(0), pacer.sent(0)
     refuse(pacer, 1, refused)
-    assert pacer.done(1, early, Signal.ADMITTED, None) == 0
+    pacer.done(1, early, Feedback(Signal.ADMITTED))
     assert pacer.delay(1) == 1
     assert refuse(pacer, 2, pacer.sent(2)) == 2
 
 
 def test_refusals_of_one_volley_count_once() -> None:
     """Ten requests refused together shut the gate once; one that asks for a longer pause is heard all the same."""
-    pacer = SimplePacer(max_in_flight=10)
+    pacer = Unlimited(max_in_flight=10)
     volley = [pacer.sent(0) for _ in range(10)]
-    assert {refuse(pacer, 1, ticket) for ticket in volley[:8]} == {1.0}
+    assert {refuse(pacer, 1, permit) for permit in volley[:8]} == {1.0}
     assert refuse(pacer, 1.5, volley[8], 4.0) == 4.0
     assert refuse(pacer, 2.0, volley[9], 0.5) == 3.5, "a shorter request must not open the gate early"
-    assert pacer.refusals == 10
+    assert pacer.snapshot(9).refused == 10
 
 
 def test_a_retry_after_of_nothing_is_no_leave_to_hammer() -> None:
     """A "Retry-After: 0" on every 429 must not make a loop without pauses: it grows as if nothing had been asked."""
-    pacer = SimplePacer(max_in_flight=1)
+    pacer = Unlimited(max_in_flight=1)
     now, pauses = 0.0, []
     for _ in range(4):
         pauses.append(refuse(pacer, now, pacer.sent(now), 0.0))
@@ -161,10 +165,10 @@ def test_a_retry_after_of_nothing_is_no_leave_to_hammer() -> None:
 
 def test_a_row_without_end() -> None:
     """Thousands of refusals in a row overflow nothing."""
-    pacer = SimplePacer(max_in_flight=1)
+    pacer = Unlimited(max_in_flight=1)
     for now in range(2000):
         refuse(pacer, now, pacer.sent(now), 0.5)
-    assert refuse(pacer, 2000, pacer.sent(2000)) == pacer.longest_pause
+    assert refuse(pacer, 2000, pacer.sent(2000)) == LONGEST_PAUSE
 
 
 class PacerMachine(RuleBasedStateMachine):
@@ -172,9 +176,9 @@ class PacerMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.pacer = SimplePacer(max_in_flight=3, rate=Rate(2.0, burst=2))
+        self.pacer = Fixed(2.0, burst=2, max_in_flight=3)
         self.now = 0.0
-        self.tickets: list[Ticket] = []
+        self.permits: list[Permit] = []
         self.shut_until = -math.inf
 
     @rule(seconds=st.floats(0, 10))
@@ -186,34 +190,35 @@ class PacerMachine(RuleBasedStateMachine):
     def start_when_allowed(self) -> None:
         self.now += self.pacer.delay(self.now)
         assert self.now >= self.shut_until - 1e-9, "the gate opened early"
-        self.tickets.append(self.pacer.sent(self.now))
+        self.permits.append(self.pacer.sent(self.now))
 
-    @precondition(lambda self: self.tickets)
+    @precondition(lambda self: self.permits)
     @rule(
         signal=st.sampled_from(Signal),
         retry_after=st.none() | st.floats(0, 100),
         data=st.data(),
     )
     def end(self, signal: Signal, retry_after: float | None, data: st.DataObject) -> None:
-        ticket = self.tickets.pop(data.draw(st.integers(0, len(self.tickets) - 1)))
-        pause = self.pacer.done(self.now, ticket, signal, retry_after)
-        assert pause >= 0
+        permit = self.permits.pop(data.draw(st.integers(0, len(self.permits) - 1)))
+        shut_for = self.pacer.snapshot(self.now).shut_for
+        self.pacer.done(self.now, permit, Feedback(signal, retry_after))
+        pause = self.pacer.snapshot(self.now).shut_for
         if signal is Signal.REFUSED:
             assert pause >= (retry_after or 0.0) - 1e-9, "less than the API asked for"
             self.shut_until = max(self.shut_until, self.now + (retry_after or 0.0))
         else:
-            assert pause == 0
+            assert pause == shut_for
 
     @invariant()
     def never_more_in_flight_than_allowed(self) -> None:
-        assert self.pacer.in_flight == len(self.tickets) <= self.pacer.max_in_flight
+        assert self.pacer.snapshot(self.now).in_flight == len(self.permits) <= self.pacer.max_in_flight
 
     @invariant()
     def delay_is_honest(self) -> None:
         """Full: no telling. Otherwise a finite time, after which one may really start."""
         delay = self.pacer.delay(self.now)
         assert delay >= 0
-        assert (delay == math.inf) is (len(self.tickets) == self.pacer.max_in_flight)
+        assert (delay == math.inf) is (len(self.permits) == self.pacer.max_in_flight)
         if delay < math.inf:
             assert self.pacer.delay(self.now + delay) <= 1e-9
 

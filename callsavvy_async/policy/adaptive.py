@@ -1,0 +1,143 @@
+"""The pacer that finds the limit nobody documents.
+
+It joins three laws, each with its theory in its own file: the gate (`gate`) that a refusal shuts for everybody, the rate
+(`rate`), and the number in flight (`concurrency`). A refusal belongs to the rate unless the number in flight explains
+it. Requests are told apart by the gate's *episode* in which they were sent: only the first refusal of an episode
+teaches; those that come in later say the same thing again. What the API's headers say is only used to go slower.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import attrs
+
+from callsavvy_async.policy.concurrency import START_LIMIT, ConcurrencyLaw
+from callsavvy_async.policy.feedback import Feedback, Permit, Signal
+from callsavvy_async.policy.gate import Gate
+from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, Snapshot, at_least_one
+from callsavvy_async.policy.rate import RateLaw
+from callsavvy_async.policy.ratelimit_headers import Hints
+
+
+@attrs.define(kw_only=True)
+class Adaptive:
+    """Find the limit that nobody documents, spend nearly all of it, and notice when it changes.
+
+    Args:
+        max_in_flight: most requests on their way at a time, whatever is learned.
+
+    Raises:
+        ConfigurationError: when `max_in_flight` lets no call start.
+    """
+
+    max_in_flight: int = attrs.field(default=MAX_IN_FLIGHT, validator=at_least_one)
+    _rate: RateLaw = attrs.field(factory=RateLaw, init=False, repr=False)
+    _gate: Gate = attrs.field(factory=Gate, init=False, repr=False)
+    _concurrency: ConcurrencyLaw = attrs.field(factory=ConcurrencyLaw, init=False, repr=False)
+    _in_flight: int = attrs.field(default=0, init=False, repr=False)
+    _sent: int = attrs.field(default=0, init=False, repr=False)
+    _refused: int = attrs.field(default=0, init=False, repr=False)
+
+    def delay(self, now: float) -> float:
+        """See `Pacer.delay`."""
+        if self._in_flight >= self._allowed(now):
+            return math.inf
+        return self._gate.delay(now) if self._gate.shut else self._rate.delay(now)
+
+    def sent(self, now: float) -> Permit:
+        """See `Pacer.sent`."""
+        self._in_flight += 1
+        self._sent += 1
+        self._concurrency.sent(self._in_flight)
+        probe = self._gate.shut
+        if probe:
+            self._rate.skip(now - self._gate.opens_at)
+            self._rate.probed()
+            self._gate.probe_sent()
+        else:
+            self._rate.sent(now)
+        return Permit(now, self._in_flight, self._gate.episode, probe)
+
+    def done(self, now: float, permit: Permit, feedback: Feedback) -> None:
+        """See `Pacer.done`."""
+        self._in_flight -= 1
+        if feedback.hints is not None:
+            self._heed(now, feedback.hints)
+        if feedback.signal is Signal.REFUSED:
+            self._refused += 1
+            self._on_refusal(now, permit, feedback.retry_after)
+            return
+        if permit.probe and feedback.signal is Signal.ADMITTED:
+            self._on_admitted_probe(now)
+        elif permit.probe:
+            self._gate.probe_lost(now)
+        if feedback.signal is Signal.ADMITTED:
+            self._concurrency.admitted(now, level=permit.level, sent_at=permit.sent_at)
+        elif feedback.signal is Signal.FAILED:
+            self._concurrency.failed(now)
+
+    def snapshot(self, now: float) -> Snapshot:
+        """See `Pacer.snapshot`."""
+        allowed = self._allowed(now)
+        return Snapshot(
+            rate=self._rate.rate,
+            in_flight=self._in_flight,
+            allowed_in_flight=allowed,
+            shut_for=max(0.0, self._gate.opens_at - now) if self._gate.shut else 0.0,
+            sent=self._sent,
+            refused=self._refused,
+            why=self._why(allowed),
+            learned_rate=self._rate.belief if self._rate.started else None,
+            learned_in_flight=self._concurrency.limit,
+            learned_window=self._rate.longest_pause,
+        )
+
+    def restore(self, learned: Mapping[str, object]) -> None:
+        """See `Pacer.restore`. What is missing or cannot be true is left to be learned again."""
+        rate = _positive(learned.get("learned_rate"))
+        if rate is not None:
+            self._rate = RateLaw(
+                belief=rate, started=True, rate=rate, longest_pause=_positive(learned.get("learned_window")) or 0.0
+            )
+        self._concurrency = ConcurrencyLaw(limit=_positive(learned.get("learned_in_flight")) or START_LIMIT)
+
+    def _allowed(self, now: float) -> int:
+        return max(1, int(min(self.max_in_flight, self._concurrency.allowed(now))))
+
+    def _on_refusal(self, now: float, permit: Permit, retry_after: float | None) -> None:
+        gate, rate = self._gate, self._rate
+        if permit.episode == gate.episode:
+            rate.withdraw()
+        if permit.probe:
+            _ = self._concurrency.refused(now, level=permit.level)
+            gate.probe_refused(now, foretold=rate.debt(now), retry_after=retry_after)
+        elif gate.shut:
+            gate.extend(now + (retry_after or 0.0))
+        elif permit.episode == gate.episode or retry_after is not None:  # late, but a Retry-After is never undercut
+            explained = self._concurrency.refused(now, level=permit.level)
+            if not explained or retry_after is not None:
+                gate.close(now, interval=1.0 / rate.rate, retry_after=retry_after)
+                rate.shut(now)
+
+    def _on_admitted_probe(self, now: float) -> None:
+        self._gate.probe_admitted(now)
+        if not self._gate.shut:
+            self._rate.reopened(now)
+
+    def _heed(self, now: float, hints: Hints) -> None:
+        """Spread what the server says is left, less what is under way already, over the time until its reset."""
+        left = max(hints.remaining - self._in_flight, 0) + 1
+        self._rate.limit_to(left / hints.reset, until=now + hints.reset)
+
+    def _why(self, allowed: int) -> str:
+        if self._in_flight >= allowed:
+            return "in flight"
+        if self._gate.shut:
+            return "refused, gate shut"
+        return "learned rate" if self._rate.started else "cold start"
+
+
+def _positive(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and 0.0 < value < math.inf else None

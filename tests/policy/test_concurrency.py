@@ -1,0 +1,111 @@
+"""The in-flight law on its own."""
+
+from __future__ import annotations
+
+import math
+
+from callsavvy_async.policy.concurrency import EPOCH, FLOOR, START_LIMIT, ConcurrencyLaw
+
+
+def _answers(law: ConcurrencyLaw, *, since: float, seconds: float, latency: float, level: int) -> float:
+    now = since
+    while now < since + seconds:
+        now += 0.02
+        law.sent(level)
+        law.admitted(now, level=level, sent_at=now - latency)
+    return now
+
+
+def test_used_and_unhurt_grows() -> None:
+    """While latency stays unloaded and the limit is in use, the limit grows."""
+    law = ConcurrencyLaw()
+    _answers(law, since=0.0, seconds=5.0, latency=0.1, level=8)
+    assert law.limit > START_LIMIT
+
+
+def test_idle_learns_nothing() -> None:
+    """Below half the limit neither fast nor slow answers move it."""
+    law = ConcurrencyLaw()
+    _answers(law, since=0.0, seconds=5.0, latency=0.1, level=1)
+    _answers(law, since=5.0, seconds=5.0, latency=9.0, level=1)
+    assert law.limit == START_LIMIT
+
+
+def test_queueing_shrinks_it() -> None:
+    """Latency far above the unloaded one takes requests out of the queue again."""
+    law = ConcurrencyLaw()
+    end = _answers(law, since=0.0, seconds=5.0, latency=0.1, level=8)
+    before = law.limit
+    _answers(law, since=end, seconds=5.0, latency=1.0, level=int(before))
+    assert FLOOR <= law.limit < before / 3.0
+
+
+def test_unloaded_latency_is_measured_anew_with_the_load_taken_off() -> None:
+    """Where the limit binds, a new epoch drains before it measures; a network that became slower is accepted."""
+    law = ConcurrencyLaw()
+    now = _answers(law, since=0.0, seconds=5.0, latency=0.1, level=8)
+    drained = False
+    for _ in range(int(EPOCH) * 75):
+        level = max(1, int(law.allowed(now)))
+        drained = drained or law.allowed(now) < law.limit
+        now = _answers(law, since=now, seconds=0.02, latency=0.2, level=level)
+    assert drained
+    assert law.unloaded > 0.19
+
+
+def test_stray_failures_change_nothing() -> None:
+    """One answer in thirty may fail."""
+    law = ConcurrencyLaw()
+    for i in range(300):
+        law.failed(float(i)) if i % 30 == 0 else law.admitted(float(i), level=1, sent_at=i - 0.1)
+    assert law.limit == START_LIMIT
+
+
+def test_common_failures_cut_it_slowly() -> None:
+    """Failures that have become common cut the limit, once per pause and never to nothing."""
+    law = ConcurrencyLaw()
+    law.sent(8)
+    for i in range(10):
+        law.failed(i * 0.1)
+    assert law.limit == 0.7 * START_LIMIT
+    for i in range(100):
+        law.failed(10.0 * i)
+    assert law.limit == FLOOR
+
+
+def test_concurrency_limit_is_attributed() -> None:
+    """Refusals that all lie above one level are the server's cap on concurrency, not its rate."""
+    law = ConcurrencyLaw()
+    explained = False
+    for i in range(20):
+        for level in (1, 2, 3, 4, 5):
+            law.admitted(float(i), level=level, sent_at=i - 0.1)
+        explained = law.refused(float(i), level=6)
+    assert explained
+    assert law.cap == 5.0
+    assert law.allowed(19.0) == 5.0
+    assert law.allowed(39.0) == 6.0
+
+
+def test_rate_limit_is_not_attributed() -> None:
+    """Refusals at every level are not blamed on the number in flight."""
+    law = ConcurrencyLaw()
+    for i in range(100):
+        for level in (1, 2, 3, 4):
+            for _ in range(20):
+                law.admitted(float(i), level=level, sent_at=i - 0.1)
+        assert not law.refused(float(i), level=1 + i % 4)
+    assert law.cap == math.inf
+
+
+def test_drained_latency_counts_only_drained_requests() -> None:
+    """What was sent before the load was taken off still waited in the queue, and is left out."""
+    law = ConcurrencyLaw()
+    now = _answers(law, since=0.0, seconds=5.0, latency=0.1, level=8)
+    while law.allowed(now) == law.limit:
+        now = _answers(law, since=now, seconds=0.02, latency=0.2, level=int(law.allowed(now)))
+    for _ in range(50):
+        law.admitted(now, level=1, sent_at=now - 5.0)
+    for _ in range(20):
+        law.admitted(now + 0.1, level=1, sent_at=now)
+    assert 0.09 < law.unloaded < 0.11

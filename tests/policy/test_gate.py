@@ -1,0 +1,65 @@
+"""The gate: one pause and one probe for everybody."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from callsavvy_async.policy.gate import GROWTH, LONGEST_PAUSE, Gate
+
+
+def test_retry_after_is_exact() -> None:
+    """With a Retry-After the gate opens for its probe exactly then."""
+    gate = Gate()
+    gate.close(100.0, interval=0.1, retry_after=7.0)
+    assert gate.delay(100.0) == 7.0
+    assert gate.delay(106.9) == pytest.approx(0.1)
+    assert gate.delay(107.0) == 0.0
+
+
+def test_one_probe_at_a_time() -> None:
+    """While a probe is under way nobody else may start."""
+    gate = Gate()
+    gate.close(0.0, interval=0.1, retry_after=None)
+    gate.probe_sent()
+    assert gate.delay(1e9) == math.inf
+
+
+def test_refused_probes_wait_longer() -> None:
+    """Each refused probe lengthens the pause, up to a bound."""
+    gate, now, pauses = Gate(), 0.0, []
+    gate.close(now, interval=0.1, retry_after=None)
+    for _ in range(40):
+        now += gate.delay(now)
+        gate.probe_sent()
+        gate.probe_refused(now, foretold=0.0, retry_after=None)
+        pauses.append(gate.delay(now))
+    assert pauses[1] == pytest.approx(pauses[0] * GROWTH)
+    assert pauses[-1] == LONGEST_PAUSE
+
+
+def test_lost_probe_rearms() -> None:
+    """A probe without a verdict is sent again: the gate never deadlocks."""
+    gate = Gate()
+    gate.close(0.0, interval=0.1, retry_after=None)
+    gate.probe_sent()
+    gate.probe_lost(5.0)
+    assert 0.0 < gate.delay(5.0) < 1.0
+
+
+def test_foretold_pause_is_mostly_waited_for() -> None:
+    """A foretold reopening spares the probes that would come too early."""
+    gate = Gate()
+    gate.close(0.0, interval=0.1, retry_after=None)
+    gate.probe_refused(0.2, foretold=10.0, retry_after=None)
+    assert gate.delay(0.2) == pytest.approx(7.0)
+
+
+def test_late_retry_after_extends() -> None:
+    """A pause is never shortened."""
+    gate = Gate()
+    gate.close(0.0, interval=0.1, retry_after=3.0)
+    gate.extend(9.0)
+    gate.extend(5.0)
+    assert gate.delay(0.0) == 9.0
