@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import cast
 
-from aiohttp import web
+from aiohttp import ClientPayloadError, web
 
 from callsavvy_async.webhooks import WebhookRequest, Webhooks
 
@@ -20,15 +20,17 @@ def aiohttp_routes(hooks: Webhooks, *, prefix: str = "/hooks") -> list[web.Route
     """
 
     async def answer(request: web.Request) -> web.Response:
-        reply = await hooks.respond(
-            WebhookRequest(
-                token=request.match_info["token"],
-                method=request.method,
-                headers=tuple((name.lower(), value) for name, value in request.headers.items()),
-                peer=_peer(request),
-                next_chunk=request.content.readany,
-            )
+        webhook = WebhookRequest(
+            token=request.match_info["token"],
+            method=request.method,
+            headers=tuple((name.lower(), value) for name, value in request.headers.items()),
+            peer=_peer(request),
+            next_chunk=request.content.readany,
         )
+        try:
+            reply = await hooks.respond(webhook)
+        except (ConnectionError, ClientPayloadError):
+            return web.Response(status=400)  # the client closed amid its body: nobody will read this
         return web.Response(status=reply.status, body=reply.body or None, headers=reply.headers)
 
     return [web.route("*", f"{prefix}/{{token:.*}}", answer)]

@@ -91,7 +91,7 @@ class Webhooks:
         self._handlers = Handlers(answer_timeout=answer_timeout)
         self._recent = None if duplicate_window is None else RecentBodies(duplicate_window)
         self._queue = NotificationQueue(
-            self._handlers.notify, size=queue_size, workers=concurrency, drain_timeout=drain_timeout
+            self._handlers.notify, size=queue_size, concurrency=concurrency, drain_timeout=drain_timeout
         )
         self._entered = contextlib.AsyncExitStack()
 
@@ -181,7 +181,6 @@ class Webhooks:
             peer: address that the connection came from; needed with an allow-list.
             headers: others; needed with an allow-list that has proxies.
         """
-
         chunks = iter((body,))
 
         async def next_chunk() -> bytes:

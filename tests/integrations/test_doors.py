@@ -146,8 +146,10 @@ ADA: Answer = (
     200,
     JSON,
     None,
-    b'{"status": "success", "caller_name": "Ada \\u00d6bi", "caller_email": "ada@example.com",'
-    b' "customer_info": "owes nothing"}',
+    (
+        b'{"status": "success", "caller_name": "Ada \\u00d6bi", "caller_email": "ada@example.com",'
+        b' "customer_info": "owes nothing"}'
+    ),
 )
 SAID = "You said: What are your opening hours? Är ni öppna & lediga?".encode()
 
@@ -206,7 +208,7 @@ CASES: dict[str, tuple[tuple[str, bytes, str | None, str], Answer]] = {
     "no event named": ((SECRET, b'{"name": "newChat"}', JSON, "POST"), (400, None, None, b"")),
     "deep": (
         (SECRET, b'{"event": "newChat", "x": ' + b"[" * 5_000 + b"]" * 5_000 + b"}", JSON, "POST"),
-        (400,) + EMPTY[1:],
+        (400, *EMPTY[1:]),
     ),
     "many fields": ((SECRET, b"event=newChat" + b"&a=b" * 300, None, "POST"), (400, None, None, b"")),
 }

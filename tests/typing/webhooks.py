@@ -7,8 +7,13 @@ from __future__ import annotations
 
 from typing import assert_type
 
+from aiohttp import web
+from fastapi import FastAPI
 from markupsafe import Markup
+from starlette.applications import Starlette
 
+from callsavvy_async.integrations.aiohttp import aiohttp_lifespan, aiohttp_routes
+from callsavvy_async.integrations.fastapi import fastapi_router
 from callsavvy_async.webhooks import (
     CallerCard,
     CallerInformation,
@@ -67,6 +72,12 @@ async def bot(event: ChatbotCallback) -> str | Markup:
 
 
 assert_type(parse(b""), Event)
+
+Starlette(lifespan=hooks.lifespan).mount("/hooks", hooks)
+FastAPI(lifespan=hooks.lifespan).mount("/hooks", hooks)
+FastAPI().include_router(fastapi_router(hooks))
+web.Application().add_routes(aiohttp_routes(hooks))
+web.Application().cleanup_ctx.append(aiohttp_lifespan(hooks))
 
 
 async def the_function_is_handed_back() -> None:

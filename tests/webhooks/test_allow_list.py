@@ -88,7 +88,7 @@ def test_no_header_lets_a_stranger_in(written: str) -> None:
 
 def test_bad_network_teaches() -> None:
     """A network that is none is named, with the form that is wanted."""
-    with pytest.raises(ConfigurationError, match="'10.0.0.0/8'"):
+    with pytest.raises(ConfigurationError, match=r"'10\.0\.0\.0/8'"):
         AllowList(["10.0.0.0/99"])
 
 

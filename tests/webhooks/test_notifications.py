@@ -59,6 +59,33 @@ async def test_overload_is_refused_and_forgotten_by_deduplication() -> None:
     assert sorted(number or "" for number in gate.done) == ["0", "1", "2", "3", "4", "5"]
 
 
+async def test_handlers_begin_in_order() -> None:
+    """First come, first served."""
+    hooks = Webhooks(insecure=True, concurrency=1)
+    gate = Gate(hooks)
+    gate.open.set()
+    async with hooks:
+        for number in range(20):
+            await post(hooks, number)
+    assert gate.begun == [str(number) for number in range(20)]
+
+
+async def test_a_burst_of_quick_handlers_is_no_overload() -> None:
+    """Quick handlers finish in one turn of the event loop whatever arrived in one, however small the concurrency."""
+    hooks = Webhooks(insecure=True, concurrency=1, queue_size=50)
+    seen: list[CallSummary] = []
+
+    @hooks.on(CallSummary)
+    async def quick(event: CallSummary) -> None:
+        seen.append(event)
+
+    async with hooks:
+        for turn in range(20):
+            assert {(await post(hooks, number)).status for number in range(50)} == {200}
+            await anyio.wait_all_tasks_blocked()
+            assert len(seen) == 50 * (turn + 1)
+
+
 async def test_concurrency_is_bounded() -> None:
     """No more handlers run at a time than `concurrency`."""
     hooks = Webhooks(insecure=True, concurrency=2)
@@ -83,11 +110,10 @@ async def test_shutdown_drains_and_refuses() -> None:
         during.append((await post(hooks, 9)).status)
         gate.open.set()
 
-    async with anyio.create_task_group() as tasks:
-        async with hooks:
-            for number in range(3):
-                await post(hooks, number)
-            tasks.start_soon(late)
+    async with anyio.create_task_group() as tasks, hooks:
+        for number in range(3):
+            await post(hooks, number)
+        tasks.start_soon(late)
     assert during == [503]
     assert gate.done == ["0", "1", "2"]
 

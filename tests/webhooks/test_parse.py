@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pickle
 from datetime import datetime, timedelta, timezone
@@ -229,10 +230,8 @@ def test_malformed_bodies_are_refused_without_a_word_of_theirs(body: bytes) -> N
 @given(st.binary(max_size=400))
 def test_any_bytes_are_an_event_or_refused(body: bytes) -> None:
     """No bytes whatever raise anything else."""
-    try:
+    with contextlib.suppress(MalformedEventError):
         assert parse(body).raw == body
-    except MalformedEventError:
-        pass
 
 
 JSON_VALUES = st.recursive(
