@@ -12,6 +12,7 @@ from callsavvy_async._version import __version__
 
 if TYPE_CHECKING:
     from callsavvy_async.bulk.bulk import Bulk, BulkOptions
+    from callsavvy_async.bulk.files import read_rows, read_suppressed
     from callsavvy_async.bulk.plan import Plan
     from callsavvy_async.bulk.recipients import Recipient, SkipReason
     from callsavvy_async.bulk.report import BulkReport, ChunkResult, ChunkState, StopReason
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
         SendStatus,
         TicketStatus,
     )
+    from callsavvy_async.wire.endpoint import Effect
 
 __all__ = [
     "BASE_URL",
@@ -131,6 +133,7 @@ __all__ = [
     "DecodeError",
     "DeletedContact",
     "Department",
+    "Effect",
     "Hook",
     "HookEvent",
     "InsufficientBalanceError",
@@ -170,6 +173,8 @@ __all__ = [
     "TicketStatus",
     "Waiting",
     "__version__",
+    "read_rows",
+    "read_suppressed",
 ]
 
 _MODULES = {
@@ -213,6 +218,7 @@ _MODULES = {
     "DecodeError": "errors",
     "DeletedContact": "models",
     "Department": "models",
+    "Effect": "wire.endpoint",
     "Hook": "transport.hooks",
     "HookEvent": "transport.hooks",
     "InsufficientBalanceError": "errors",
@@ -251,6 +257,8 @@ _MODULES = {
     "Ticket": "models",
     "TicketStatus": "values",
     "Waiting": "transport.hooks",
+    "read_rows": "bulk.files",
+    "read_suppressed": "bulk.files",
 }
 
 

@@ -30,6 +30,8 @@ from callsavvy_async.transport.options import CallOptions, apply_options
 from callsavvy_async.transport.pacing import Pacing
 from callsavvy_async.transport.transport import Shared, Transport
 from callsavvy_async.transport.watch import Watch, current_watch
+from callsavvy_async.wire.endpoint import Effect, Endpoint
+from callsavvy_async.wire.model import Receipt
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -202,6 +204,27 @@ class Callsavvy:
             )
         response = answered[-1].response
         return RawResponse(value, response.status_code, response.headers, response.body, answered[-1].attempts)
+
+    async def call(
+        self,
+        resource: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        effect: Effect = Effect.SPEND,
+        **options: Unpack[CallOptions],
+    ) -> Receipt:
+        """Call any resource of the API by its name on the wire, also one that this release does not know.
+
+        Args:
+            resource: as the API document writes it, such as ``"getSummary"``.
+            params: under their names on the wire.
+            effect: what the call does; taken for the worst unless told, so that it is never repeated when in doubt.
+            **options: see `CallOptions`.
+
+        Returns:
+            The answer as it came in ``raw``, and the fields of its data, if it is one object, in ``extra``.
+        """
+        return await self._transport.send(Endpoint(resource, Receipt, effect), options, **(params or {}))
 
     async def aclose(self) -> None:
         """Close the connections of this event loop. May be called again."""

@@ -85,7 +85,11 @@ class Config:
     extra: Mapping[str, object] = attrs.field(factory=dict[str, object], repr=_show_names)
 
     def __attrs_post_init__(self) -> None:
-        url = urlsplit(self.base_url)
+        try:
+            url = urlsplit(self.base_url)
+            url.port  # noqa: B018 - reading it is what checks it
+        except ValueError:  # brackets or a port that make no sense
+            url = urlsplit("")
         if url.scheme not in {"http", "https"} or not url.hostname or url.username or url.query or url.fragment:
             raise ConfigurationError(
                 f"base_url has the scheme {url.scheme!r} and the host {url.hostname!r}; it must look like {BASE_URL},"

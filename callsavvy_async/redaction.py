@@ -11,9 +11,11 @@ MASK = "***"
 
 
 def mask_number(number: str) -> str:
-    """Show the first four and the last two characters of a phone number: ``+234********78``."""
+    """Show the first four and the last two characters of a phone number: ``+234********78``; of other text nothing."""
     hidden = len(number) - 6
-    return f"{number[:4]}{'*' * hidden}{number[-2:]}" if hidden > 2 else MASK  # noqa: PLR2004 - fewer hide nothing
+    if hidden <= 2 or any(c.isalpha() for c in number):  # noqa: PLR2004 - two stars would hide next to nothing
+        return MASK
+    return f"{number[:4]}{'*' * hidden}{number[-2:]}"
 
 
 def mask_text(value: object) -> str:

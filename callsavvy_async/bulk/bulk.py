@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Literal, TypedDict, Unpack
 
 import attrs
 
-from callsavvy_async.bulk.chunks import Chunk, Chunker
+from callsavvy_async.bulk.chunks import Chunk, Chunker, Content
 from callsavvy_async.bulk.fan_out import Budget, FanOut, StopRules
 from callsavvy_async.bulk.number_set import NumberSet
 from callsavvy_async.bulk.plan import Plan, make_plan, units_per_message
 from callsavvy_async.bulk.recipients import Intake, RecipientInput
 from callsavvy_async.bulk.report import BulkReport, ChunkResult
-from callsavvy_async.bulk.run import BulkRun, Teller
+from callsavvy_async.bulk.run import BulkRun, Results, Teller
 from callsavvy_async.bulk.source import Recipients, Source
 from callsavvy_async.bulk.templates import Template
 from callsavvy_async.errors import InvalidRequestError
@@ -146,15 +146,15 @@ class Bulk:
         *,
         sender_id: str | None = None,
         **options: Unpack[BulkOptions],
-    ) -> AsyncIterator[ChunkResult]:
+    ) -> Results:
         """Send as `sms` does, and yield the result of every call as it comes."""
-        return aiter(self.sms(recipients, message, sender_id=sender_id, **options))
+        return Results(self.sms(recipients, message, sender_id=sender_id, **options))
 
     def stream_whatsapp(
         self, recipients: Recipients, message: str | None = None, *, channel_uid: str, **options: Unpack[BulkOptions]
-    ) -> AsyncIterator[ChunkResult]:
+    ) -> Results:
         """Send as `whatsapp` does, and yield the result of every call as it comes."""
-        return aiter(self.whatsapp(recipients, message, channel_uid=channel_uid, **options))
+        return Results(self.whatsapp(recipients, message, channel_uid=channel_uid, **options))
 
     def stream_robocall(
         self,
@@ -164,9 +164,11 @@ class Bulk:
         duration_minutes: int | Decimal | timedelta,
         audio_url: str | None = None,
         **options: Unpack[BulkOptions],
-    ) -> AsyncIterator[ChunkResult]:
+    ) -> Results:
         """Send as `robocall` does, and yield the result of every call as it comes."""
-        return aiter(self.robocall(recipients, text, duration_minutes=duration_minutes, audio_url=audio_url, **options))
+        return Results(
+            self.robocall(recipients, text, duration_minutes=duration_minutes, audio_url=audio_url, **options)
+        )
 
     @staticmethod
     def plan(
@@ -189,11 +191,12 @@ class Bulk:
             **options: as for the send.
         """
         minutes = None if duration_minutes is None else Decimal(format_minutes(duration_minutes))
+        content = _content(message, options.get("template"))
         largest = MAX_WHATSAPP_RECIPIENTS if channel == "whatsapp" else None
         return make_plan(
             recipients,
-            intake=_intake(options),
-            chunker=Chunker(size=_chunk_size(options, largest), content=_content(message, options.get("template"))),
+            intake=_intake(options, content),
+            chunker=Chunker(size=_chunk_size(options, largest), content=content),
             channel=channel,
             minutes=minutes,
             balance=balance,
@@ -206,16 +209,15 @@ def _prepare(channel: _Channel, recipients: Recipients, message: str | None, opt
     if max_cost is not None and channel.name == "whatsapp":
         raise InvalidRequestError("max_cost cannot be kept for WhatsApp: the API documents no cost and reports none.")
     report = BulkReport()
-    chunker = Chunker(
-        size=_chunk_size(options, channel.largest_chunk), content=_content(message, options.get("template"))
-    )
+    content = _content(message, options.get("template"))
+    chunker = Chunker(size=_chunk_size(options, channel.largest_chunk), content=content)
     workers = options.get("max_in_flight", 8)
     if workers < 1:
         raise InvalidRequestError(f"max_in_flight is {workers}; at least one call must be able to start.")
     tell = Teller(options.get("on_result"))
     fan_out = FanOut(
         lambda chunk: channel.send(chunk, call),
-        Source(recipients, intake=_intake(options), chunker=chunker, report=report),
+        Source(recipients, intake=_intake(options, content), chunker=chunker, report=report),
         report,
         workers=workers,
         budget=Budget(None if max_cost is None else Decimal(max_cost), channel.estimate),
@@ -225,16 +227,17 @@ def _prepare(channel: _Channel, recipients: Recipients, message: str | None, opt
     return BulkRun(fan_out, report, tell)
 
 
-def _intake(options: BulkOptions) -> Intake:
+def _intake(options: BulkOptions, content: Content) -> Intake:
     return Intake(
         column=options.get("column"),
         suppress=options.get("suppress", ()),
         region=options.get("region"),
         validate=options.get("validate", "shape"),
+        template=content if isinstance(content, Template) else None,
     )
 
 
-def _content(message: str | None, template: str | None) -> str | Template:
+def _content(message: str | None, template: str | None) -> Content:
     if (message is None) == (template is None):
         raise InvalidRequestError("give either one message for all or template=; exactly one of the two.")
     if template is not None:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import attrs
 
-from callsavvy_async.bulk.recipients import Recipient, Skipped, SkipReason
+from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.bulk.templates import Template
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.redaction import mask_text
@@ -57,13 +57,14 @@ class Chunker:
         self._groups: OrderedDict[str, list[Recipient]] = OrderedDict()
         self._chunks = 0
 
-    def add(self, recipient: Recipient) -> tuple[Chunk, ...] | Skipped:
-        """Take a recipient in; return what is ready to leave, or why the recipient cannot get the text."""
+    def add(self, recipient: Recipient) -> tuple[Chunk, ...]:
+        """Take a recipient in; return what is ready to leave.
+
+        Raises:
+            InvalidRequestError: the recipient lacks a field of the template; `Intake` admits nobody who does.
+        """
         content = self._content
-        try:
-            text = content if isinstance(content, str) else content.render(recipient.fields)
-        except InvalidRequestError as error:
-            return Skipped(recipient.row, recipient.number, SkipReason.INVALID, str(error))
+        text = content if isinstance(content, str) else content.render(recipient.fields)
         group = self._groups.setdefault(text, [])
         group.append(recipient)
         if len(group) == self._size:

@@ -11,13 +11,15 @@ from callsavvy_async.bulk.file_lines import FileLines
 
 DELIMITERS = ",;\t|"
 
-_NUMBER_LIKE = re.compile(r"\+?[\d\s().\-]{6,}")
+_QUOTED = re.compile('"[^"]*"')
+_PHONE = re.compile(r"\+?\(?\d(?:[\s().\-]*\d){8,}")
+_FEWEST_DIGITS = 6  # of a phone number (E.164)
 
 
 def csv_rows(lines: FileLines) -> Iterator[str | dict[str, str]]:
     """Yield rows: mappings by the header's names, or the bare cells of a single column without a header.
 
-    Blank rows are passed over. A row that is shorter than the header is filled up with blanks.
+    Blank rows and columns without a name are passed over. A row that is shorter than the header is filled up with blanks.
 
     Raises:
         InvalidRequestError: naming the line: no header over several columns, a name that occurs twice, a row longer
@@ -26,10 +28,12 @@ def csv_rows(lines: FileLines) -> Iterator[str | dict[str, str]]:
     first = lines.skip_to_content()
     if first is None:
         return
-    delimiter = max(DELIMITERS, key=lambda candidate: len(next(csv.reader([first], delimiter=candidate))))
+    delimiter = max(DELIMITERS, key=_QUOTED.sub("", first).count)
     rows = _filled_rows(lines, delimiter)
-    header = [name.strip() for name in next(rows)]
-    if len(header) == 1 and _NUMBER_LIKE.fullmatch(header[0]):
+    header = [name.strip() for name in next(rows, ())]
+    if not header:  # nothing but delimiters
+        return
+    if len(header) == 1 and not _is_name(header[0]):
         yield header[0]
         for row in rows:
             yield _only_cell(row, lines)
@@ -70,11 +74,16 @@ def _by_name(header: list[str], row: list[str], lines: FileLines) -> dict[str, s
         raise lines.fault(
             f"the row has {len(row)} cells and the header {len(header)}; quote a cell that holds the delimiter."
         )
-    return dict(zip(header, row, strict=False))
+    return {name: cell for name, cell in zip(header, row, strict=False) if name}
+
+
+def _is_name(cell: str) -> bool:
+    """Tell a column's name from data: what is taken for a name by mistake would be lost without a word."""
+    return cell[:1].isalpha() and sum(map(str.isdecimal, cell)) < _FEWEST_DIGITS
 
 
 def _check_header(header: list[str], lines: FileLines) -> None:
-    if any(_NUMBER_LIKE.fullmatch(name) for name in header):
+    if any(map(_PHONE.fullmatch, header)):
         raise lines.fault(
             "it holds a phone number where the names of the columns belong; add a row such as phone,name."
         )

@@ -116,7 +116,7 @@ class FanOut:
         workers: int,
         budget: Budget,
         rules: StopRules,
-        on_result: Callable[[ChunkResult], Awaitable[None]] | None = None,
+        on_result: Callable[[ChunkResult], Awaitable[None]],
     ) -> None:
         self._send = send
         self._source = source
@@ -128,11 +128,6 @@ class FanOut:
         self._scope: anyio.CancelScope | None = None
         self._under_way: dict[Watch, Chunk] = {}
         self._failure: Exception | None = None
-
-    @property
-    def under_way(self) -> tuple[tuple[Chunk, bool], ...]:
-        """The chunks that workers hold, each with whether its request is on the wire."""
-        return tuple((chunk, watch.on_wire) for watch, chunk in self._under_way.items())
 
     def stop(self, reason: StopReason) -> None:
         """Send nothing more; what is on the wire is waited for."""
@@ -187,6 +182,8 @@ class FanOut:
         try:
             while (chunk := await self._source.next_chunk()) is not None:
                 todo.append((chunk, 0))
+                if self._report.stopped is not None:
+                    return
                 while todo:
                     todo += await self._send_one(*todo.pop())
         except Exception as error:  # noqa: BLE001 - the others drain first, then `run` raises it
@@ -199,7 +196,7 @@ class FanOut:
         """Send a chunk and settle it, or return its halves when the API rejects something in it."""
         if not self._budget.reserve(chunk):
             self._report.settle(ChunkResult(chunk, ChunkState.PENDING))
-            self.stop(StopReason.MAX_COST)
+            self._report.stopped = self._report.stopped or StopReason.MAX_COST  # those that reserved before still go
             return []
         watch = Watch(shield=True)
         token = current_watch.set(watch)
@@ -225,9 +222,8 @@ class FanOut:
         reason = self._rules.judge(result)
         if reason is not None:
             self.stop(reason)
-        if self._on_result is not None:
-            with anyio.CancelScope(shield=True):  # a result that came is told, also when the run is stopping
-                await self._on_result(result)
+        with anyio.CancelScope(shield=True):  # a result that came is told, also when the run is stopping
+            await self._on_result(result)
         return []
 
     def _halves(self, result: ChunkResult, depth: int) -> list[tuple[Chunk, int]]:

@@ -7,7 +7,7 @@ import io
 import re
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -68,7 +68,7 @@ class FileLines(Iterator[str]):
 
 
 @contextmanager
-def open_lines(path: str) -> Iterator[FileLines]:
+def open_lines(path: str) -> Generator[FileLines]:
     """Open a text file, or standard input for "-"; gzip is known by its first bytes, not by the name.
 
     Line ends of all systems and a byte order mark are understood; the text must be UTF-8.

@@ -15,8 +15,8 @@ from callsavvy_async.bulk.columns import number_column
 from callsavvy_async.bulk.csv_rows import DELIMITERS, csv_rows
 from callsavvy_async.bulk.file_lines import FileLines, open_lines
 from callsavvy_async.bulk.number_set import NumberSet
-from callsavvy_async.bulk.numbering import number_reader
 from callsavvy_async.bulk.parquet_rows import parquet_rows
+from callsavvy_async.bulk.recipients import suppression
 from callsavvy_async.errors import InvalidRequestError
 
 FileFormat: TypeAlias = Literal["auto", "csv", "jsonl", "lines", "parquet"]
@@ -66,17 +66,9 @@ def read_suppressed(path: str | os.PathLike[str], *, column: str | None = None, 
     Raises:
         InvalidRequestError: a row is no phone number: its owner might be sent to.
     """
-    read_number = number_reader(region=region)
-    suppressed = NumberSet()
-    for position, row in enumerate(read_rows(path), 1):
-        given = row if isinstance(row, str) else row[number_column(row, column)]
-        try:
-            suppressed.add(read_number(given))
-        except InvalidRequestError as error:
-            raise InvalidRequestError(
-                f"{os.fspath(path)}, row {position} cannot be read, so its owner might be sent to: {error}"
-            ) from None
-    return suppressed
+    rows = read_rows(path)
+    numbers = (row if isinstance(row, str) else row[number_column(row, column)] for row in rows)
+    return suppression(numbers, region=region, source=os.fspath(path))
 
 
 def _format_by_name(name: str) -> FileFormat:

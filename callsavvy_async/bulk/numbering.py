@@ -6,11 +6,14 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
-from typing import Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 from callsavvy_async.phone_numbers import normalise_number, strip_fillers
 from callsavvy_async.redaction import mask_number
+
+if TYPE_CHECKING:
+    from phonenumbers import PhoneNumber
 
 NumberCheck: TypeAlias = Literal["shape", "possible", "valid"]
 """How far a number is checked: its shape (E.164), its length in its country, or a range that its country assigned."""
@@ -49,7 +52,9 @@ def _national_reader(region: str) -> Callable[[str], str]:
             return normalise_number(text)
         with suppress(phonenumbers.NumberParseException):
             number = phonenumbers.parse(bare, country)
-            if phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE:
+            # Without the 0 of national dialling it may be another country's number that lacks its plus sign.
+            fits = _is_possible if bare.startswith("0") else phonenumbers.is_valid_number
+            if fits(number):
                 return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
         raise InvalidRequestError(
             f"{mask_number(text.strip())!r} is no phone number of region {country}: "
@@ -63,7 +68,7 @@ def _checked(reader: Callable[[str], str], validate: NumberCheck) -> Callable[[s
     _require_extra(f"validate={validate!r}")
     import phonenumbers  # noqa: PLC0415 - an extra
 
-    passes = phonenumbers.is_possible_number if validate == "possible" else phonenumbers.is_valid_number
+    passes = _is_possible if validate == "possible" else phonenumbers.is_valid_number
 
     def read(text: str) -> str:
         number = reader(text)
@@ -76,6 +81,13 @@ def _checked(reader: Callable[[str], str], validate: NumberCheck) -> Callable[[s
         )
 
     return read
+
+
+def _is_possible(number: PhoneNumber) -> bool:
+    """Tell whether the length is one of its country's; a local number that lacks its area code is not enough."""
+    from phonenumbers import ValidationResult, is_possible_number_with_reason  # noqa: PLC0415 - an extra
+
+    return is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
 
 
 def _require_extra(option: str) -> None:

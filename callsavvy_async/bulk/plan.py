@@ -96,11 +96,10 @@ def make_plan(
     tally = _Tally(channel, minutes)
     for row, item in enumerate(rows, 1):
         admitted = intake.admit(item, row)
-        added = admitted if isinstance(admitted, Skipped) else chunker.add(admitted)
-        if isinstance(added, Skipped):
-            tally.skip(added)
+        if isinstance(admitted, Skipped):
+            tally.skip(admitted)
         else:
-            tally.count(added)
+            tally.count(chunker.add(admitted))
     tally.count(chunker.close())
     return tally.plan(balance)
 

@@ -11,6 +11,7 @@ import attrs
 from callsavvy_async.bulk.columns import field_text, number_column
 from callsavvy_async.bulk.number_set import NumberSet
 from callsavvy_async.bulk.numbering import NumberCheck, number_reader
+from callsavvy_async.bulk.templates import Template
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.redaction import mask_number
 
@@ -70,6 +71,8 @@ class Intake:
         suppress: numbers that must get nothing.
         region: ISO 3166 code of the country whose national numbers are understood (extra ``phone``).
         validate: how far numbers are checked; "possible" and "valid" need the extra ``phone``.
+        template: what the recipients get; who lacks one of its fields is left out, and a later row of the same number
+            that has them is no double.
 
     Raises:
         ConfigurationError: an option needs an extra that is not installed.
@@ -84,11 +87,13 @@ class Intake:
         suppress: Iterable[str] | NumberSet = (),
         region: str | None = None,
         validate: NumberCheck = "shape",
+        template: Template | None = None,
     ) -> None:
         self._asked_column = column
         self._column: str | None = None
         self._read_number = number_reader(region=region, validate=validate)
         self._suppressed = suppression(suppress, region=region)
+        self._template = template
         self._seen = NumberSet()
 
     def admit(self, item: RecipientInput, row: int) -> Recipient | Skipped:
@@ -116,20 +121,24 @@ class Intake:
             given = fields.get(self._column, "")
         try:
             number = self._read_number(given)
+            if self._suppressed and number in self._suppressed:
+                return Skipped(row, given, SkipReason.SUPPRESSED, "the number is on the suppress list.")
+            if self._template is not None:
+                self._template.check(fields)
         except InvalidRequestError as error:
             return Skipped(row, given, SkipReason.INVALID, str(error))
-        if self._suppressed and number in self._suppressed:
-            return Skipped(row, given, SkipReason.SUPPRESSED, "the number is on the suppress list.")
         if not self._seen.add(number):
             return Skipped(row, given, SkipReason.DUPLICATE, "an earlier row has the same number.")
         return Recipient(number, fields, row)
 
 
-def suppression(numbers: Iterable[str] | NumberSet, *, region: str | None = None) -> NumberSet:
+def suppression(
+    numbers: Iterable[str] | NumberSet, *, region: str | None = None, source: str = "the suppress list"
+) -> NumberSet:
     """Collect the numbers that must get nothing, read as the recipients' are; a `NumberSet` is taken as it is.
 
     Raises:
-        InvalidRequestError: one of them is no phone number; its position, counted from 1, is named.
+        InvalidRequestError: one of them is no phone number; its position in the source, counted from 1, is named.
     """
     if isinstance(numbers, NumberSet):
         return numbers
@@ -142,7 +151,7 @@ def suppression(numbers: Iterable[str] | NumberSet, *, region: str | None = None
             suppressed.add(read_number(number))
         except InvalidRequestError as error:
             raise InvalidRequestError(
-                f"entry {position} of the suppress list cannot be read, so its owner might be sent to: {error}"
+                f"entry {position} of {source} cannot be read, so its owner might be sent to: {error}"
             ) from None
     return suppressed
 

@@ -13,6 +13,7 @@ from typing import IO
 
 import attrs
 
+from callsavvy_async.bulk.cells import harmless
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.recipients import Recipient, Skipped, SkipReason
 from callsavvy_async.bulk.spool import Spool
@@ -177,7 +178,7 @@ class BulkReport:
             writer = csv.writer(file)
             writer.writerow([field.name for field in attrs.fields(ReportRow)])
             for row in self.rows():
-                writer.writerow(["" if value is None else _harmless(value) for value in attrs.astuple(row)])
+                writer.writerow(["" if value is None else harmless(str(value)) for value in attrs.astuple(row)])
 
     def to_jsonl(self, path: str | os.PathLike[str]) -> None:
         """Write one JSON object per recipient and line. The file holds phone numbers: it is readable for its owner only."""
@@ -223,11 +224,5 @@ class BulkReport:
 
 def _private_file(path: str | os.PathLike[str]) -> IO[str]:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.chmod(path, 0o600)  # noqa: PTH101 - the file may have been there, open to others
     return open(descriptor, "w", encoding="utf-8", newline="")  # noqa: PTH123 - a descriptor, not a path
-
-
-def _harmless(value: object) -> object:
-    """Keep a spreadsheet from running what a stranger wrote into the input (a leading =, @, tab or a non-number + or -)."""
-    if not isinstance(value, str) or not value or (value[0] in "+-" and value[1:].isdecimal()):
-        return value
-    return f"'{value}" if value[0] in "=+-@\t\r" else value

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 import anyio
 import attrs
 import sniffio
-from anyio.streams.memory import MemoryObjectSendStream
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from callsavvy_async.bulk.fan_out import FanOut
 from callsavvy_async.bulk.report import BulkReport, ChunkResult, StopReason
@@ -79,6 +79,24 @@ class BulkRun:
         return await self._run()
 
 
+@attrs.define
+class _Aside:
+    """A run beside its reader. It knows nothing of the reader, so that dropping the reader can stop it."""
+
+    sender: MemoryObjectSendStream[ChunkResult]
+    ended: anyio.Event = attrs.field(factory=anyio.Event)
+    failure: BaseException | None = None
+
+    async def go(self, run: BulkRun) -> None:
+        try:
+            await run.run_into(self.sender)
+        except BaseException as error:  # noqa: BLE001 - raised again by whoever iterates
+            self.failure = error
+        finally:
+            self.sender.close()
+            self.ended.set()
+
+
 class Results:
     """The results of a run as an async iterator. Dropping it, by leaving the loop early, stops the run.
 
@@ -88,58 +106,43 @@ class Results:
 
     def __init__(self, run: BulkRun) -> None:
         self._run = run
-        self._sender, self._receiver = anyio.create_memory_object_stream[ChunkResult]()
-        self._failure: BaseException | None = None
-        self._ended: anyio.Event | None = None
+        self._aside: _Aside | None = None
+        self._receiver: MemoryObjectReceiveStream[ChunkResult] | None = None
 
     def __aiter__(self) -> AsyncIterator[ChunkResult]:
         return self
 
     async def __anext__(self) -> ChunkResult:
-        if self._ended is None:
-            self._ended = anyio.Event()
-            _spawn(_run_aside(self._run, self._sender, self._ended, self._note_failure))
+        if self._receiver is None or self._aside is None:
+            sender, self._receiver = anyio.create_memory_object_stream[ChunkResult]()
+            self._aside = _Aside(sender)
+            _spawn(self._aside.go(self._run))
         try:
             return await self._receiver.receive()
         except anyio.EndOfStream:
-            await self._ended.wait()
-            if self._failure is not None:
-                raise self._failure from None
+            await self.aclose()
+            if self._aside.failure is not None:
+                raise self._aside.failure from None
             raise StopAsyncIteration from None
         except BaseException:  # cancelled: wait for what is on the wire, as an awaited run does
             await self.aclose()
             raise
 
     async def aclose(self) -> None:
-        """Stop the run, and wait until what is on the wire has settled."""
-        self._run.stop()
-        self._receiver.close()
-        if self._ended is not None:
+        """Stop the run if it has not ended, and wait until what is on the wire has settled."""
+        self._drop()
+        if self._aside is not None:
             with anyio.CancelScope(shield=True):
-                await self._ended.wait()
+                await self._aside.ended.wait()
 
-    def _note_failure(self, error: BaseException) -> None:
-        self._failure = error
+    def _drop(self) -> None:
+        if self._receiver is not None:
+            self._receiver.close()
+        if self._aside is None or not self._aside.ended.is_set():
+            self._run.stop()
 
     def __del__(self) -> None:
-        self._sender.close()
-        self._receiver.close()
-        self._run.stop()
-
-
-async def _run_aside(
-    run: BulkRun,
-    sender: MemoryObjectSendStream[ChunkResult],
-    ended: anyio.Event,
-    note_failure: Callable[[BaseException], None],
-) -> None:
-    try:
-        await run.run_into(sender)
-    except BaseException as error:  # noqa: BLE001 - raised again by whoever iterates
-        note_failure(error)
-    finally:
-        sender.close()
-        ended.set()
+        self._drop()
 
 
 def _spawn(coroutine: Coroutine[object, object, None]) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import TypeAlias
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
+from typing import TypeAlias, cast
 
 import anyio
 import anyio.lowlevel
@@ -51,6 +51,8 @@ class Source:
         """
         if only_at_hand and self._async_rows is not None:
             self._end(complete=False)
+            if isinstance(self._async_rows, AsyncGenerator):
+                await cast("AsyncGenerator[RecipientInput, None]", self._async_rows).aclose()
         while True:
             while self._ready:
                 yield self._ready.popleft()
@@ -82,12 +84,8 @@ class Source:
         self._report.given = number
         if isinstance(admitted, Skipped):
             self._report.skip(admitted)
-            return
-        added = self._chunker.add(admitted)
-        if isinstance(added, Skipped):
-            self._report.skip(added)
         else:
-            self._ready.extend(added)
+            self._ready.extend(self._chunker.add(admitted))
 
     def _end(self, *, complete: bool) -> None:
         if not self._ended:

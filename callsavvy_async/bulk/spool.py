@@ -21,7 +21,7 @@ class Spool:
     """Lines that are appended, and read from the first one while more may come."""
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(IN_MEMORY, "w+b", prefix="callsavvy-report-")
+        self._file = tempfile.SpooledTemporaryFile(IN_MEMORY, "w+b", prefix="callsavvy-report-")  # noqa: SIM115 - see __del__
 
     def append(self, line: Line) -> None:
         """Add a line."""

@@ -48,6 +48,11 @@ class Template:
         """The fields that it needs."""
         return frozenset(piece.name for piece in self._pieces if piece.name is not None)
 
+    def check(self, fields: Mapping[str, str]) -> None:
+        """Raise what `render` would raise."""
+        for name in self.names:
+            _value(fields, name)
+
     def render(self, fields: Mapping[str, str]) -> str:
         """Put the fields in.
 

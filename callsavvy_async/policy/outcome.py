@@ -153,12 +153,20 @@ def classify_response(response: HttpResponse, *, now: datetime) -> Verdict:
     if status == 503 and refused and retry_after is not None:  # noqa: PLR2004
         return verdict(Outcome.REJECTED, "503, come back later", ServiceUnavailableError, transient=True)
     if status in {307, 308}:
-        host = urlsplit(response.headers.get("location", "")).hostname or "an unnamed place"
-        return verdict(Outcome.REJECTED, f"{status}, a redirect to {host} was not followed", RedirectRefusedError)
+        target = _host(response.headers.get("location", ""))
+        return verdict(Outcome.REJECTED, f"{status}, a redirect to {target} was not followed", RedirectRefusedError)
     if 300 <= status < 400:  # noqa: PLR2004
         return verdict(Outcome.UNKNOWN, f"{status}, a redirect after the request was not followed", ServerError)
     transient = status >= 500 or status in {408, 425}  # noqa: PLR2004
     return verdict(Outcome.UNKNOWN, f"status {status}", ServerError, transient=transient)
+
+
+def _host(location: str) -> str:
+    try:
+        host = urlsplit(location).hostname
+    except ValueError:  # "http://[": an answer is judged however odd it is
+        host = None
+    return host or "an unnamed place"
 
 
 def _by_words(envelope: Envelope | None, default: type[RequestError]) -> type[RequestError]:

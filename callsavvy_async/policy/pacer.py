@@ -120,7 +120,10 @@ class SimplePacer:
         if ticket.started_at >= self._shut_at:
             self._row_of_refusals += 1
             self._shut_at = now
-        growing = min(self.longest_pause, self.first_pause * 2.0 ** (self._row_of_refusals - 1))
-        pause = growing if retry_after is None else retry_after
-        self._open_at = max(self._open_at, (self._shut_at if retry_after is None else now) + pause)
+        if retry_after:
+            opens_at = now + retry_after
+        else:  # "Retry-After: 0" asks for nothing: taken at its word it would make a loop without pauses
+            growing = min(self.longest_pause, self.first_pause * 2.0 ** min(self._row_of_refusals - 1, 60))
+            opens_at = self._shut_at + growing
+        self._open_at = max(self._open_at, opens_at)
         return max(self._open_at - now, 0.0)

@@ -167,12 +167,19 @@ def _robocall_content(audio_url: str | None, text: str | None) -> tuple[CallType
         raise InvalidRequestError("a robocall plays either audio_url= or text=; give exactly one of the two.")
     if audio_url is None:
         return CallType.TEXT_2_SPEECH, require_text(text or "", "text")
-    url = urlsplit(audio_url)
-    if url.scheme not in {"http", "https"} or not url.hostname or any(c.isspace() for c in audio_url):
+    if not _is_web_url(audio_url):
         raise InvalidRequestError(
-            f"audio_url has the scheme {url.scheme!r}; it must be the http(s) URL of an MP3 file."
+            "audio_url is no URL that the API could fetch; give the http(s) URL of an MP3 file, with a host and no blanks."
         )
     return CallType.PRE_RECORDED_AUDIO, audio_url
+
+
+def _is_web_url(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+    except ValueError:
+        return False
+    return url.scheme in {"http", "https"} and bool(url.hostname) and not any(c.isspace() for c in text)
 
 
 def _join(recipients: str | Iterable[str], *, most: int | None = None) -> str:

@@ -14,16 +14,16 @@ library, so that a mistake in the SDK cannot agree with it.
 
 from __future__ import annotations
 
-from .app import PRIVATE_KEY, PUBLIC_KEY, WHATSAPP_UID, Simulator
-from .channel import ConnectionDropped
-from .contract import ENDPOINTS, Endpoint, Parameter
-from .fault_plan import FAULT_HEADER, FaultPlan
-from .faults import FAULTS, Fault, FaultKind
-from .ledger import Ledger, LedgerEntry, Totals
-from .limits import Admission, Concurrency, FixedWindow, Limit, SlidingWindow, TokenBucket
-from .requests import Request
-from .server import SimulatorServer, serve, serve_forever
-from .state import Balances, World
+from callsavvy_async.simulator.app import PRIVATE_KEY, PUBLIC_KEY, WHATSAPP_UID, Simulator
+from callsavvy_async.simulator.channel import ConnectionDropped
+from callsavvy_async.simulator.contract import ENDPOINTS, Endpoint, Parameter
+from callsavvy_async.simulator.fault_plan import FAULT_HEADER, FaultPlan
+from callsavvy_async.simulator.faults import FAULTS, Fault, FaultKind
+from callsavvy_async.simulator.ledger import Ledger, LedgerEntry, Totals
+from callsavvy_async.simulator.limits import Admission, Concurrency, FixedWindow, Limit, SlidingWindow, TokenBucket
+from callsavvy_async.simulator.requests import Request
+from callsavvy_async.simulator.server import SimulatorServer, serve, serve_forever
+from callsavvy_async.simulator.state import Balances, World
 
 __all__ = [
     "ENDPOINTS",

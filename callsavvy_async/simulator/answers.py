@@ -11,6 +11,9 @@ Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | boo
 """Any value JSON can hold."""
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 class RequestRefused(Exception):
     """The API does not do what was asked; nothing changed and nothing was charged."""
 
@@ -27,7 +30,7 @@ class Reply:
 
     status: int
     envelope: Mapping[str, Json]
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def body(self) -> bytes:
@@ -37,7 +40,7 @@ class Reply:
 
 def encode(value: Json) -> bytes:
     """Write a value as compact UTF-8 JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def success(resource: str, data: Json) -> Reply:

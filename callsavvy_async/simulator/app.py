@@ -16,17 +16,17 @@ from datetime import datetime
 from decimal import Decimal
 from random import Random
 
-from .answers import Reply, RequestRefused, error
-from .channel import Channel, Event, Receive, Send
-from .delivery import deliver
-from .fault_plan import FaultPlan
-from .faults import Fault
-from .ledger import Ledger
-from .limits import Admission, Limit
-from .requests import Request
-from .seeding import seed_world
-from .service import BASE_PATH, Service
-from .state import Balances, World
+from callsavvy_async.simulator.answers import Reply, RequestRefused, error
+from callsavvy_async.simulator.channel import Channel, Event, Receive, Send
+from callsavvy_async.simulator.delivery import deliver
+from callsavvy_async.simulator.fault_plan import FaultPlan
+from callsavvy_async.simulator.faults import Fault
+from callsavvy_async.simulator.ledger import Ledger
+from callsavvy_async.simulator.limits import Admission, Limit
+from callsavvy_async.simulator.requests import Request
+from callsavvy_async.simulator.seeding import seed_world
+from callsavvy_async.simulator.service import BASE_PATH, Service
+from callsavvy_async.simulator.state import Balances, World
 
 PUBLIC_KEY = "TEST-public"
 """The public key that a simulator takes unless told otherwise."""

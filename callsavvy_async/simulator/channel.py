@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import TypeAlias, cast
 
-from .requests import Request
+from callsavvy_async.simulator.requests import Request
 
 EXTENSION = "callsavvy.simulator.break"
 """The scope extension's and the event's name."""

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from .answers import RequestRefused
+from callsavvy_async.simulator.answers import RequestRefused
 
 Check: TypeAlias = Callable[[str, str], None]
 """Takes the parameter's name and its value; returns only when the value is good."""
@@ -20,6 +20,9 @@ _EMAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")
 _PHONE = re.compile(r"\+?[0-9][0-9 ()-]{3,}")
 
 _SECOND, _DAY, _MONTH = "%Y-%m-%d %H:%M:%S", "%Y-%m-%d", "%Y-%m"
+MOST_WHATSAPP_RECIPIENTS = 30
+"""sendWhatsapp: "up-to 30 recipients with each API call"."""
+
 _WIDTHS = {_SECOND: 19, _DAY: 10, _MONTH: 7}
 
 
@@ -59,10 +62,10 @@ def recipients(name: str, value: str) -> None:
 
 
 def up_to_30_recipients(name: str, value: str) -> None:
-    """Hold the recipients of one sendWhatsapp call ("up-to 30 recipients with each API call")."""
+    """Hold the recipients of one sendWhatsapp call, which may only be so many."""
     recipients(name, value)
-    if value.count(",") >= 30:
-        raise RequestRefused(422, f"Invalid {name}: at most 30 recipients are allowed per call")
+    if value.count(",") >= MOST_WHATSAPP_RECIPIENTS:
+        raise RequestRefused(422, f"Invalid {name}: at most {MOST_WHATSAPP_RECIPIENTS} recipients are allowed per call")
 
 
 def minutes(name: str, value: str) -> None:
@@ -97,7 +100,7 @@ def _moment(*formats: str) -> Check:
         for format_ in formats:
             if len(value) == _WIDTHS[format_]:
                 try:
-                    datetime.strptime(value, format_)
+                    datetime.strptime(value, format_)  # noqa: DTZ007  (the API's times have no zone)
                 except ValueError:
                     continue
                 return

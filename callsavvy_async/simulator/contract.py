@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from . import checks
-from .answers import Json, RequestRefused
-from .handlers import contacts, directory, meetings, messaging, tickets, traffic
-from .handlers.messaging import Charge
-from .state import World
+from callsavvy_async.simulator import checks
+from callsavvy_async.simulator.answers import Json, RequestRefused
+from callsavvy_async.simulator.handlers import contacts, directory, meetings, messaging, tickets, traffic
+from callsavvy_async.simulator.handlers.messaging import Charge
+from callsavvy_async.simulator.state import World
 
 Params: TypeAlias = Mapping[str, str]
 
@@ -55,17 +55,19 @@ class Endpoint:
         if not isinstance(body, dict):
             raise RequestRefused(400, "Request body must be a JSON object")
         known = {parameter.name for parameter in self.parameters}
+        params: dict[str, str] = {}
         for name, value in body.items():
             if name not in known:
                 raise RequestRefused(422, f"Unknown parameter: {name}")
             if not isinstance(value, str):
                 raise RequestRefused(422, f"Invalid {name}: must be a string")
+            params[name] = value
         for parameter in self.parameters:
-            if parameter.name in body:
-                parameter.check(parameter.name, body[parameter.name])
+            if parameter.name in params:
+                parameter.check(parameter.name, params[parameter.name])
             elif parameter.required:
                 raise RequestRefused(422, f"Missing required parameter: {parameter.name}")
-        return body
+        return params
 
 
 _DEPARTMENT = optional("department_id")

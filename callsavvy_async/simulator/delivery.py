@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import assert_never
 
-from .answers import Reply, RequestRefused, error
-from .channel import Channel
-from .faults import Fault, FaultKind
-from .mangling import CONTENT_TYPES, HTML_PAGE, MANGLERS
+from callsavvy_async.simulator.answers import Reply, RequestRefused, error
+from callsavvy_async.simulator.channel import Channel
+from callsavvy_async.simulator.faults import Fault, FaultKind
+from callsavvy_async.simulator.mangling import CONTENT_TYPES, HTML_PAGE, MANGLERS
 
 _JSON = "application/json"
 _GARBAGE = b"\x15\x03\x01\x00\x02\x02\x28 this is not HTTP\r\n\r\n"
 _BLOCK = b" " * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """One reply on its way, and what shall happen to it."""
+
+    channel: Channel
+    reply: Reply
+    fault: Fault
+    headers: Mapping[str, str]
+    sleep: Callable[[float], Awaitable[object]]
 
 
 async def deliver(
@@ -24,65 +35,85 @@ async def deliver(
     headers = {**reply.headers, "content-type": _JSON}
     if fault is None:
         await channel.respond(reply.status, headers, reply.body)
-        return
-    match fault.kind:
-        case FaultKind.DROP:
-            await channel.drop()
-        case FaultKind.RESET:
-            await channel.drop(reset=True)
-        case FaultKind.GARBAGE:
-            await channel.drop(_GARBAGE)
-        case FaultKind.HANG:
-            await channel.hang()
-        case FaultKind.CLOSE_AFTER_ANSWER:
-            await channel.respond(reply.status, headers, reply.body)
-            await channel.close()
-        case FaultKind.TRUNCATED_BODY:
-            await channel.start(reply.status, {**headers, "content-length": str(len(reply.body))})
-            await channel.write(reply.body[: len(reply.body) // 2], more=True)
-            await channel.drop()
-        case FaultKind.SLOW_DRIP:
-            await channel.start(reply.status, {**headers, "content-length": str(len(reply.body))})
-            for start in range(0, len(reply.body), fault.size):
-                await channel.write(reply.body[start : start + fault.size], more=True)
-                await sleep(fault.seconds)
-            await channel.write(b"", more=False)
-        case FaultKind.HUGE_BODY:
-            await _stream(channel, reply.status, headers, _padded(reply.body, fault.size))
-        case FaultKind.GZIP_BOMB:
-            packed = _gzip(_padded(reply.body, fault.size))
-            await _stream(channel, reply.status, {**headers, "content-encoding": "gzip"}, packed)
-        case FaultKind.STATUS:
-            await _respond_with_status(channel, reply, fault)
-        case kind:
-            content_type = CONTENT_TYPES.get(kind, _JSON)
-            await channel.respond(reply.status, {**headers, "content-type": content_type}, MANGLERS[kind](reply))
+    else:
+        way = _WAYS.get(fault.kind, _respond_mangled)
+        await way(_Delivery(channel, reply, fault, headers, sleep))
 
 
-async def _respond_with_status(channel: Channel, reply: Reply, fault: Fault) -> None:
+async def _drop(way: _Delivery) -> None:
+    await way.channel.drop()
+
+
+async def _reset(way: _Delivery) -> None:
+    await way.channel.drop(reset=True)
+
+
+async def _hang(way: _Delivery) -> None:
+    await way.channel.hang()
+
+
+async def _write_garbage(way: _Delivery) -> None:
+    await way.channel.drop(_GARBAGE)
+
+
+async def _respond_and_close(way: _Delivery) -> None:
+    await way.channel.respond(way.reply.status, way.headers, way.reply.body)
+    await way.channel.close()
+
+
+async def _respond_with_status(way: _Delivery) -> None:
     """Send another status than the API's, with the body and headers that the fault asks for."""
-    headers = {"content-type": _JSON}
+    fault = way.fault
+    envelope = error(str(way.reply.envelope["resource"]), RequestRefused(fault.status, _phrase(fault.status)))
+    content_type, body = {
+        "envelope": (_JSON, envelope.body),
+        "html": ("text/html; charset=utf-8", HTML_PAGE),
+        "empty": (_JSON, b""),
+    }[fault.body]
+    headers = {"content-type": content_type}
     if fault.retry_after is not None:
         headers["retry-after"] = fault.retry_after
     if fault.location is not None:
         headers["location"] = fault.location
-    match fault.body:
-        case "envelope":
-            body = error(str(reply.envelope["resource"]), RequestRefused(fault.status, _phrase(fault.status))).body
-        case "html":
-            headers["content-type"], body = "text/html; charset=utf-8", HTML_PAGE
-        case "empty":
-            body = b""
-        case _ as unreachable:
-            assert_never(unreachable)
-    await channel.respond(fault.status, headers, body)
+    await way.channel.respond(fault.status, headers, body)
 
 
-async def _stream(channel: Channel, status: int, headers: Mapping[str, str], pieces: Iterator[bytes]) -> None:
-    await channel.start(status, headers)
+async def _drip(way: _Delivery) -> None:
+    body, size = way.reply.body, way.fault.size
+    await way.channel.start(way.reply.status, {**way.headers, "content-length": str(len(body))})
+    for start in range(0, len(body), size):
+        await way.channel.write(body[start : start + size], more=True)
+        await way.sleep(way.fault.seconds)
+    await way.channel.write(b"", more=False)
+
+
+async def _truncate(way: _Delivery) -> None:
+    body = way.reply.body
+    await way.channel.start(way.reply.status, {**way.headers, "content-length": str(len(body))})
+    await way.channel.write(body[: len(body) // 2], more=True)
+    await way.channel.drop()
+
+
+async def _pad(way: _Delivery) -> None:
+    await _stream(way, way.headers, _padded(way.reply.body, way.fault.size))
+
+
+async def _bomb(way: _Delivery) -> None:
+    packed = _gzip(_padded(way.reply.body, way.fault.size))
+    await _stream(way, {**way.headers, "content-encoding": "gzip"}, packed)
+
+
+async def _respond_mangled(way: _Delivery) -> None:
+    kind = way.fault.kind
+    headers = {**way.headers, "content-type": CONTENT_TYPES.get(kind, _JSON)}
+    await way.channel.respond(way.reply.status, headers, MANGLERS[kind](way.reply))
+
+
+async def _stream(way: _Delivery, headers: Mapping[str, str], pieces: Iterator[bytes]) -> None:
+    await way.channel.start(way.reply.status, headers)
     for piece in pieces:
-        await channel.write(piece, more=True)
-    await channel.write(b"", more=False)
+        await way.channel.write(piece, more=True)
+    await way.channel.write(b"", more=False)
 
 
 def _padded(body: bytes, size: int) -> Iterator[bytes]:
@@ -104,3 +135,18 @@ def _phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return "Unknown error"
+
+
+_WAYS: Mapping[FaultKind, Callable[[_Delivery], Awaitable[None]]] = {
+    FaultKind.DROP: _drop,
+    FaultKind.RESET: _reset,
+    FaultKind.HANG: _hang,
+    FaultKind.GARBAGE: _write_garbage,
+    FaultKind.CLOSE_AFTER_ANSWER: _respond_and_close,
+    FaultKind.STATUS: _respond_with_status,
+    FaultKind.SLOW_DRIP: _drip,
+    FaultKind.TRUNCATED_BODY: _truncate,
+    FaultKind.HUGE_BODY: _pad,
+    FaultKind.GZIP_BOMB: _bomb,
+}
+"""The kinds that change more than what the body says; all others are in `MANGLERS`."""

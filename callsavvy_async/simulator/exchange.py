@@ -8,8 +8,8 @@ import struct
 from http import HTTPStatus
 from typing import cast
 
-from .channel import EXTENSION, Event
-from .http1 import Head
+from callsavvy_async.simulator.channel import EXTENSION, Event
+from callsavvy_async.simulator.http1 import Head
 
 _PIECE = 2**16
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from .faults import Fault
-from .requests import Request
+from callsavvy_async.simulator.faults import Fault
+from callsavvy_async.simulator.requests import Request
 
 FAULT_HEADER = "simulator-fault"
 """A request can name its own fault here, as `Fault.named` takes it."""

@@ -10,6 +10,7 @@ Every fault says two things besides its kind: whether the request is *read* to i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import ClassVar, Literal
@@ -203,27 +204,28 @@ def _unread(kind: FaultKind, *, status: int = 200) -> Fault:
     return Fault(kind, processed=False, reads=False, status=status)
 
 
-FAULTS: dict[str, Fault] = {
-    "drop-before-read": _unread(FaultKind.DROP),
-    "reset-before-read": _unread(FaultKind.RESET),
-    "hang-before-read": _unread(FaultKind.HANG),
-    "early-413": _unread(FaultKind.STATUS, status=413),
-    "drop-after-read": Fault(FaultKind.DROP),
-    "drop-unprocessed": Fault(FaultKind.DROP, processed=False),
-    "reset-after-read": Fault(FaultKind.RESET),
-    "reset-unprocessed": Fault(FaultKind.RESET, processed=False),
-    "slow-drip": Fault(FaultKind.SLOW_DRIP, size=1, seconds=0.05),
-    "huge-body": Fault(FaultKind.HUGE_BODY, size=64 * 2**20),
-    "gzip-bomb": Fault(FaultKind.GZIP_BOMB, size=64 * 2**20),
-    "error-envelope": Fault(FaultKind.ERROR_ENVELOPE, processed=False),
-    "send-failed": Fault(FaultKind.SEND_FAILED, processed=False),
-}
+def _constants() -> dict[str, Fault]:
+    """Return the fault of every kind as it commonly is, and the variants that have a name of their own."""
+    plain = set(FaultKind) - {FaultKind.DROP, FaultKind.RESET, FaultKind.STATUS}
+    return {kind.value: Fault(kind) for kind in FaultKind if kind in plain} | {
+        "drop-before-read": _unread(FaultKind.DROP),
+        "reset-before-read": _unread(FaultKind.RESET),
+        "hang-before-read": _unread(FaultKind.HANG),
+        "early-413": _unread(FaultKind.STATUS, status=413),
+        "drop-after-read": Fault(FaultKind.DROP),
+        "drop-unprocessed": Fault(FaultKind.DROP, processed=False),
+        "reset-after-read": Fault(FaultKind.RESET),
+        "reset-unprocessed": Fault(FaultKind.RESET, processed=False),
+        "slow-drip": Fault(FaultKind.SLOW_DRIP, size=1, seconds=0.05),
+        "huge-body": Fault(FaultKind.HUGE_BODY, size=64 * 2**20),
+        "gzip-bomb": Fault(FaultKind.GZIP_BOMB, size=64 * 2**20),
+        "error-envelope": Fault(FaultKind.ERROR_ENVELOPE, processed=False),
+        "send-failed": Fault(FaultKind.SEND_FAILED, processed=False),
+    }
+
+
+FAULTS: Mapping[str, Fault] = dict(sorted(_constants().items()))
 """Every fault that has a constant, by its name in small letters with hyphens."""
 
-FAULTS |= {
-    kind.value: Fault(kind)
-    for kind in FaultKind
-    if kind.value not in FAULTS and kind not in {FaultKind.DROP, FaultKind.RESET, FaultKind.STATUS}
-}
 for _name, _fault in FAULTS.items():
     setattr(Fault, _name.upper().replace("-", "_"), _fault)

@@ -43,7 +43,7 @@ class Limit(ABC):
     def admit(self, now: float) -> Admission:
         """Let one request in, or not, at this monotonic second."""
 
-    def release(self) -> None:
+    def release(self) -> None:  # noqa: B027  (most limits do not count what is in flight)
         """Learn that a request that was admitted has been answered."""
 
     def headers_for(self, admission: Admission, *, wall: datetime) -> dict[str, str]:

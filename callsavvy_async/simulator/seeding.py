@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import cycle
 from random import Random
 
-from .handlers.meetings import add_meeting
-from .handlers.tickets import add_message
-from .state import World, stamp
+from callsavvy_async.simulator.handlers.meetings import add_meeting
+from callsavvy_async.simulator.handlers.tickets import add_message
+from callsavvy_async.simulator.state import World, stamp
 
 HISTORY_DAYS = 180
 """How far back the seeded records reach."""
@@ -135,13 +136,14 @@ def _add_contacts(world: World) -> None:
     for name in ("Demo List One", "VIP"):
         key = world.record_id()
         world.groups[key] = {"name": name, "group_id": key}
-    homes = [*world.groups, ""]
-    for number, person in enumerate(_PEOPLE):
+    homes = cycle([*world.groups, ""])
+    reached_by = cycle(["email and phone", "phone", "email"])
+    for number, (person, home, ways) in enumerate(zip(_PEOPLE, homes, reached_by, strict=False)):
         key = world.record_id()
         world.contacts[key] = {
             "contact_id": key,
             "name": person,
-            "email": "" if number == 1 else _email(person),
-            "phone": "" if number == 2 else f"+23480333444{number:02d}",
-            "group_id": homes[number % len(homes)],
+            "email": _email(person) if "email" in ways else "",
+            "phone": f"+23480333444{number:02d}" if "phone" in ways else "",
+            "group_id": home,
         }

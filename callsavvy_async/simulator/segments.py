@@ -13,6 +13,8 @@ _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
+_LAST_OF_BMP = 0xFFFF
+"""The last code point that is one UTF-16 code unit."""
 _EXTENSION = frozenset("\f^{}\\[~]|€")
 
 
@@ -23,7 +25,7 @@ def segments(text: str) -> int:
         return _parts([1] * len(text), single=160, joined=153)
     if (_BASIC | _EXTENSION).issuperset(text):
         return _parts([2 if char in _EXTENSION else 1 for char in text], single=160, joined=153)
-    return _parts([2 if ord(char) > 0xFFFF else 1 for char in text], single=70, joined=67)
+    return _parts([2 if ord(char) > _LAST_OF_BMP else 1 for char in text], single=70, joined=67)
 
 
 def _parts(sizes: list[int], *, single: int, joined: int) -> int:

@@ -11,15 +11,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import Future
 from typing import cast
 
-from .app import Simulator
-from .channel import EXTENSION
-from .exchange import Exchange
-from .http1 import BadRequest, Head, parse_head
-from .service import BASE_PATH
+from callsavvy_async.simulator.app import Simulator
+from callsavvy_async.simulator.channel import EXTENSION
+from callsavvy_async.simulator.exchange import Exchange
+from callsavvy_async.simulator.http1 import BadRequest, Head, parse_head
+from callsavvy_async.simulator.service import BASE_PATH
 
 LOOPBACK = "127.0.0.1"
 
@@ -40,7 +40,7 @@ class SimulatorServer:
         return f"SimulatorServer({self.url!r}, {self.connections} connections so far)"
 
     @contextlib.asynccontextmanager
-    async def listening(self, host: str, port: int) -> AsyncIterator[None]:
+    async def listening(self, host: str, port: int) -> AsyncGenerator[None]:
         """Listen while the block runs; whatever is still open at its end is cut."""
         listener = await asyncio.start_server(self._connected, host, port, backlog=1024)
         bound_host, bound_port = cast("tuple[str, int]", listener.sockets[0].getsockname()[:2])
@@ -105,7 +105,7 @@ class SimulatorServer:
 @contextlib.contextmanager
 def serve(
     simulator: Simulator, *, host: str = LOOPBACK, port: int = 0, idle_timeout: float | None = None
-) -> Iterator[SimulatorServer]:
+) -> Generator[SimulatorServer]:
     """Serve a simulator from a background thread while the block runs.
 
     Args:

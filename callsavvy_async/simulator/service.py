@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from .answers import Json, Reply, RequestRefused, error, success
-from .contract import ENDPOINTS, Endpoint
-from .faults import Fault
-from .handlers.messaging import Charge
-from .ledger import Ledger, LedgerEntry
-from .requests import Request
-from .state import World
+from callsavvy_async.simulator.answers import Json, Reply, RequestRefused, error, success
+from callsavvy_async.simulator.contract import ENDPOINTS, Endpoint
+from callsavvy_async.simulator.faults import Fault
+from callsavvy_async.simulator.handlers.messaging import Charge
+from callsavvy_async.simulator.ledger import Ledger, LedgerEntry
+from callsavvy_async.simulator.requests import Request
+from callsavvy_async.simulator.state import World
 
 BASE_PATH = "/v1"
 """Where the resources live."""
@@ -26,11 +25,12 @@ BASE_PATH = "/v1"
 
 @dataclass(slots=True)
 class _Case:
-    """What is known about a request so far; a refusal leaves the rest at its defaults."""
+    """What came to light about a request; a refusal leaves the rest as it is."""
 
     endpoint: Endpoint | None = None
-    params: Mapping[str, str] | None = None
+    recipient: str = ""
     charge: Charge | None = None
+    refused: RequestRefused | None = None
 
 
 class Service:
@@ -57,10 +57,11 @@ class Service:
             try:
                 reply = self._process(request, refusal, case, world)
             except RequestRefused as refused:
+                case.refused = refused
                 reply = error(request.resource, refused)
             self._ledger.count_post(request.resource)
             if case.endpoint and case.endpoint.spends:
-                self._ledger.record(self._entry(case, reply, fault))
+                self._ledger.record(self._entry(case, case.endpoint.resource, reply, fault))
             return reply
 
     def _process(self, request: Request, refusal: RequestRefused | None, case: _Case, world: World) -> Reply:
@@ -69,27 +70,23 @@ class Service:
             raise refusal
         if (request.headers.get("public-key"), request.headers.get("private-key")) != self._keys:
             raise RequestRefused(401, "Invalid API credentials")
-        params = case.params = endpoint.validate(_parse(request.body))
+        params = endpoint.validate(_parse(request.body))
+        case.recipient = params.get("recipient", "")
         result = endpoint.handler(world, params)
         if isinstance(result, Charge):
             case.charge = result
             result = result.data
         return success(endpoint.answers_as or endpoint.resource, result)
 
-    def _entry(self, case: _Case, reply: Reply, fault: Fault | None) -> LedgerEntry:
-        processed = fault is None or fault.processed
-        charge = case.charge if processed else None
-        if reply.status != 200:
-            reason = str(reply.envelope["message"])
-        else:
-            reason = "charged" if processed else "fault"
-        assert case.endpoint is not None
+    def _entry(self, case: _Case, resource: str, reply: Reply, fault: Fault | None) -> LedgerEntry:
+        charge = case.charge if fault is None or fault.processed else None
+        done = "charged" if charge else "fault"
         return LedgerEntry(
             at=self._world.now(),
-            resource=case.endpoint.resource,
-            recipient=case.params["recipient"] if case.params else "",
+            resource=resource,
+            recipient=case.recipient,
             status=reply.status,
-            reason=reason,
+            reason=case.refused.message if case.refused else done,
             charged=charge is not None,
             cost=charge.cost if charge else Decimal(0),
             message_id=charge.message_id if charge else "",

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from hashlib import blake2b
 from typing import TypeAlias
 
-from .answers import RequestRefused
+from callsavvy_async.simulator.answers import RequestRefused
 
 Row: TypeAlias = Mapping[str, str]
 """One record in the API's own words."""
@@ -76,9 +76,14 @@ class World:
     ids_given: int = 0
 
     def copy(self) -> World:
-        """Make a second world that can change without touching this one."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        return World(**{name: value.copy() if isinstance(value, dict) else value for name, value in values.items()})
+        """Make a second world, on which every call of the API can be made without touching this one."""
+        return replace(
+            self,
+            tickets=self.tickets.copy(),
+            conversations=self.conversations.copy(),
+            meetings=self.meetings.copy(),
+            contacts=self.contacts.copy(),
+        )
 
     def timestamp(self) -> str:
         """Write the present moment as the API does."""
@@ -90,7 +95,7 @@ class World:
 
     def message_id(self) -> str:
         """Give out an id of sixteen small letters and digits, as the sends answer with."""
-        return base64.b32encode(self._digest(10)).decode().lower()
+        return self._digest(8).hex()
 
     def _digest(self, size: int) -> bytes:
         self.ids_given += 1

@@ -65,7 +65,7 @@ HookEvent: TypeAlias = RequestStarted | Waiting | Limited | AttemptFailed | Sett
 class Hook(Protocol):
     """Anything that takes an event. It is called in the event loop: be quick, do not block."""
 
-    def __call__(self, event: HookEvent, /) -> None:
+    def __call__(self, event: HookEvent, /) -> object:
         """Take note of an event. What it raises is logged and otherwise ignored: a send is not lost to its observer."""
         ...
 

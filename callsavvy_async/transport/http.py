@@ -7,6 +7,7 @@ a transport underneath that repeats requests by itself cannot send a paid messag
 
 from __future__ import annotations
 
+import itertools
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Protocol
@@ -17,7 +18,7 @@ import attrs
 import httpx
 
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
-from callsavvy_async.wire.inflate import decoder_for
+from callsavvy_async.wire.inflate import BoundedBody, decoder_for
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
 
@@ -66,26 +67,47 @@ class OnceBody(httpx.AsyncByteStream):
         self._body = body
         self.asked = False
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return _OnceIterator(self)
+
+    def give(self) -> bytes:
+        """Give out the bytes. Raises `httpx.StreamConsumed` the second time."""
         if self.asked:
             raise httpx.StreamConsumed
         self.asked = True
-        yield self._body
+        return self._body
+
+
+class _OnceIterator:
+    """One piece. No async generator: trio warns of those that a broken connection leaves half-way."""
+
+    def __init__(self, body: OnceBody) -> None:
+        self._body = body
+        self._given = False
+
+    def __aiter__(self) -> _OnceIterator:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._given:
+            raise StopAsyncIteration
+        self._given = True
+        return self._body.give()
 
 
 async def exchange(send: Sender, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
     """Run one exchange over httpx; see `Backend.exchange`. Cancelling it closes the connection."""
     body = OnceBody(request.body)
-    outgoing = httpx.Request(
-        "POST",
-        request.url,
-        headers=[*request.headers, ("content-length", str(len(request.body)))],
-        stream=body,
-        extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout)},
-    )
     failure: ExchangeFailedError | None = None
     with anyio.move_on_after(timeout):
         try:
+            outgoing = httpx.Request(
+                "POST",
+                request.url,
+                headers=[*request.headers, ("content-length", str(len(request.body)))],
+                stream=body,
+                extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout)},
+            )
             response = await send(outgoing)
             return await _read(response, max_bytes)
         except ExchangeFailedError as error:
@@ -100,27 +122,25 @@ async def _read(response: httpx.Response, max_bytes: int) -> HttpResponse:
     headers: dict[str, str] = {}
     for name, value in response.headers.multi_items():
         headers[name.lower()] = f"{headers[name.lower()]}, {value}" if name.lower() in headers else value
-    pieces: list[bytes] = []
-    room = max_bytes + 1
     try:
         decoded = response.is_stream_consumed  # a mock's answer, made whole already
-        decoder = decoder_for("" if decoded else headers.get("content-encoding", ""))
-        async for chunk in _raw_chunks(response):
-            piece = decoder.feed(chunk, room)
-            pieces.append(piece)
-            room -= len(piece)
-            if room <= 0:
-                raise ExchangeFailedError(
-                    FailureKind.TOO_LARGE, sent=True, detail=f"{response.status_code}, more than {max_bytes} bytes"
-                )
-        if pieces:
-            decoder.finish()
+        body = BoundedBody(decoder_for("" if decoded else headers.get("content-encoding", "")), max_bytes)
+        # Cancelled where enough is known, not left by `break`: that would leave httpx's iterators half-way.
+        with anyio.CancelScope() as reading:
+            async for chunk in _raw_chunks(response):
+                if not body.take(chunk):
+                    reading.cancel()
+        content = body.finish()
     except ValueError as error:
         raise ExchangeFailedError(FailureKind.ENCODING, sent=True, detail=f"{response.status_code}, {error}") from error
     finally:
         with anyio.CancelScope(shield=True):  # closing must happen also when cancelled, and does not wait for the peer
             await response.aclose()
-    return HttpResponse(response.status_code, headers, b"".join(pieces))
+    if body.full:
+        raise ExchangeFailedError(
+            FailureKind.TOO_LARGE, sent=True, detail=f"{response.status_code}, more than {max_bytes} bytes"
+        )
+    return HttpResponse(response.status_code, headers, content)
 
 
 async def _raw_chunks(response: httpx.Response) -> AsyncIterator[bytes]:
@@ -160,6 +180,9 @@ class _Lanes:
     closer: AsyncGenerator[None, None] | None = None
 
 
+_serial_numbers = itertools.count()
+
+
 class LanesBackend:
     """Stock httpx, one transport and one connection to a lane, behind the limiter.
 
@@ -171,7 +194,8 @@ class LanesBackend:
         self._verify = verify
         self._proxy = proxy
         self._context: ssl.SSLContext | None = verify if isinstance(verify, ssl.SSLContext) else None
-        self._lanes: anyio.lowlevel.RunVar[_Lanes] = anyio.lowlevel.RunVar("callsavvy_lanes")
+        # Older anyio tells run variables apart by their names: two clients must never share connections.
+        self._lanes: anyio.lowlevel.RunVar[_Lanes] = anyio.lowlevel.RunVar(f"callsavvy_lanes_{next(_serial_numbers)}")
         self._open = 0
 
     async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:

@@ -1,18 +1,34 @@
 """The shell around a `Pacer`: requests wait here in the order in which they came.
 
 Only the first in the queue asks the pacer and sleeps; the others wait for their turn to be first. A cancelled waiter
-leaves the queue in O(1), and whoever comes to be first is woken. Times are those of the running event loop.
+leaves the queue in O(1), and whoever comes to be first is woken.
+
+Every event loop starts its clock where it likes, trio at random. So the pacer is given the running loop's time, moved
+onto the monotonic clock that all loops share: what it learned in one loop holds in the next.
 """
 
 from __future__ import annotations
 
 import math
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 
 import anyio
+from anyio.lowlevel import RunVar
 
 from callsavvy_async.policy.pacer import Pacer, Signal, Ticket
+
+_offset: RunVar[float] = RunVar("callsavvy_clock_offset")
+
+
+def _clock_offset() -> float:
+    """Seconds to add to a time of the running loop; the same for as long as the loop runs."""
+    offset = _offset.get(None)
+    if offset is None:
+        offset = time.monotonic() - anyio.current_time()
+        _offset.set(offset)
+    return offset
 
 
 class WaitTooLongError(Exception):
@@ -52,7 +68,8 @@ class Pacing:
         Raises:
             WaitTooLongError: as soon as it is sure that the turn comes too late.
         """
-        now = anyio.current_time()
+        offset = _clock_offset()
+        now, ends_at = anyio.current_time() + offset, ends_at + offset
         delay = self._pacer.delay(now)
         if not self._queue and delay <= 0:
             return self._pacer.sent(now)
@@ -61,21 +78,21 @@ class Pacing:
         place = object()
         self._queue[place] = anyio.Event()
         try:
-            await self._wait_for_turn(place, ends_at)
-            return self._pacer.sent(anyio.current_time())
+            await self._wait_for_turn(place, ends_at, offset)
+            return self._pacer.sent(anyio.current_time() + offset)
         finally:
             del self._queue[place]
             self._wake_first()
 
     def done(self, ticket: Ticket, signal: Signal, retry_after: float | None = None) -> float:
         """Give back what `acquire` gave, with what was learned. Returns for how long all requests now pause."""
-        pause = self._pacer.done(anyio.current_time(), ticket, signal, retry_after)
+        pause = self._pacer.done(anyio.current_time() + _clock_offset(), ticket, signal, retry_after)
         self._wake_first()
         return pause
 
-    async def _wait_for_turn(self, place: object, ends_at: float) -> None:
+    async def _wait_for_turn(self, place: object, ends_at: float, offset: float) -> None:
         while True:
-            now = anyio.current_time()
+            now = anyio.current_time() + offset
             first = next(iter(self._queue)) is place
             delay = self._pacer.delay(now) if first else math.inf
             if delay <= 0:

@@ -53,8 +53,8 @@ class Codec:
             body: the whole answer, kept on receipts.
 
         Raises:
-            UnreadableDataError: only for endpoints that change nothing; a receipt holds what could be read (it may be
-                empty), since the thing was done whatever the answer looks like.
+            UnreadableDataError: never for a receipt: it holds what could be read (it may be empty), since the thing was
+                done whatever the answer looks like.
         """
         if get_origin(endpoint.returns) is tuple:
             model = get_args(endpoint.returns)[0]
@@ -62,7 +62,7 @@ class Codec:
         try:
             value = self._read_row(endpoint.returns, _single(data))
         except UnreadableDataError:
-            if endpoint.effect.repeatable:
+            if not issubclass(endpoint.returns, Receipt):
                 raise
             value = endpoint.returns()
         return cast("R", attrs.evolve(value, raw=body)) if isinstance(value, Receipt) else value
@@ -138,7 +138,7 @@ def _read_seconds(value: object) -> timedelta:
 
 
 def _read_bool(value: object) -> bool:
-    word = str(value).strip().lower()
+    word = (str(value) if isinstance(value, bool) else _read_text(value)).strip().lower()
     if word in _TRUE:
         return True
     if word in _FALSE:
@@ -152,10 +152,8 @@ def _read_time(value: object, timezone: tzinfo | None) -> datetime:
 
 
 def _read_urls(value: object) -> tuple[str, ...]:
-    if _is_empty(value):
-        return ()
     if isinstance(value, str):
-        return tuple(_BETWEEN_URLS.split(value.strip().strip(",").strip()))
+        return tuple(url for url in _BETWEEN_URLS.split(value.strip().strip(",").strip()) if url)
     return tuple(_read_text(item).strip() for item in _rows(value) if not _is_empty(item))
 
 
@@ -172,7 +170,7 @@ def _build_converter(timezone: tzinfo | None) -> Converter:
         datetime: functools.partial(_read_time, timezone=timezone),
     }
     converter = Converter(detailed_validation=False)
-    converter.register_structure_hook_func(lambda t: t is str, _structure_id)
+    converter.register_structure_hook(str, _structure_id)
     converter.register_structure_hook_func(lambda t: t == tuple[str, ...], _structure_urls)
 
     def structure_optional(annotation: object) -> Callable[[object, object], object]:

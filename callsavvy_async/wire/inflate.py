@@ -36,21 +36,22 @@ class Inflate:
     """gzip and deflate; deflate with or without the zlib header, since servers send both."""
 
     def __init__(self, encoding: str) -> None:
-        self._raw_allowed = encoding == "deflate"
         self._decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32)
-        self._started = False
+        self._head: bytes | None = b"" if encoding == "deflate" else None
+        """What was fed so far, kept while it may still turn out to have no zlib header."""
 
     def feed(self, chunk: bytes, room: int) -> bytes:
         """See `Decoder.feed`."""
         try:
             piece = self._decompressor.decompress(chunk, room)
         except zlib.error as error:
-            if self._started or not self._raw_allowed:
+            if self._head is None:
                 raise ValueError(str(error)) from None
-            self._raw_allowed = False
+            fed, self._head = self._head + chunk, None
             self._decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
-            return self.feed(chunk, room)
-        self._started = self._started or bool(piece)
+            return self.feed(fed, room)
+        if self._head is not None:
+            self._head = None if piece else self._head + chunk
         return piece
 
     def finish(self) -> None:
@@ -71,3 +72,44 @@ def decoder_for(encoding: str) -> Decoder:
     if word in {"gzip", "x-gzip", "deflate"}:
         return Inflate(word)
     raise ValueError(f"the answer is encoded as {word!r}, which was not offered")
+
+
+class BoundedBody:
+    """A body as it comes in: decoded, and never more of it than one byte past what is allowed.
+
+    Args:
+        decoder: of its encoding.
+        max_bytes: the largest size that is wanted, decoded.
+    """
+
+    def __init__(self, decoder: Decoder, max_bytes: int) -> None:
+        self._decoder = decoder
+        self._room = max_bytes + 1
+        self._pieces: list[bytes] = []
+        self._broken: ValueError | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether there was more than is allowed."""
+        return self._room <= 0
+
+    def take(self, chunk: bytes) -> bool:
+        """Add a chunk as it came over the wire; False when no more is wanted."""
+        if self.full or self._broken:
+            return False
+        try:
+            piece = self._decoder.feed(chunk, self._room)
+        except ValueError as error:
+            self._broken = error
+            return False
+        self._pieces.append(piece)
+        self._room -= len(piece)
+        return not self.full
+
+    def finish(self) -> bytes:
+        """Return what was taken. Raises ValueError when its encoding is broken or was cut short."""
+        if self._broken:
+            raise self._broken
+        if self._pieces and not self.full:
+            self._decoder.finish()
+        return b"".join(self._pieces)

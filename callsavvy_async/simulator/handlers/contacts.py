@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..answers import Json, RequestRefused
-from ..state import World
-from .rows import check_reference, columns, find, select
+from callsavvy_async.simulator.answers import Json, RequestRefused
+from callsavvy_async.simulator.handlers.rows import check_reference, columns, find, select
+from callsavvy_async.simulator.state import World
 
 
 def get_contacts(world: World, params: Mapping[str, str]) -> Json:

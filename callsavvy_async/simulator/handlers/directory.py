@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from ..answers import Json
-from ..state import World
+from callsavvy_async.simulator.answers import Json
+from callsavvy_async.simulator.state import World
 
 
 def get_summary(world: World, _params: Mapping[str, str]) -> Json:

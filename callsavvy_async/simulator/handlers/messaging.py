@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from .. import checks
-from ..answers import Json
-from ..segments import segments
-from ..state import World
-from .directory import plain
+from callsavvy_async.simulator import checks
+from callsavvy_async.simulator.answers import Json
+from callsavvy_async.simulator.handlers.directory import plain
+from callsavvy_async.simulator.segments import segments
+from callsavvy_async.simulator.state import World
 
 
 @dataclass(frozen=True, slots=True)

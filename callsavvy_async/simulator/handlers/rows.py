@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..answers import RequestRefused
-from ..state import Row, Table
+from callsavvy_async.simulator.answers import RequestRefused
+from callsavvy_async.simulator.state import Row, Table
 
 
 def columns(row: Row, *names: str) -> Row:

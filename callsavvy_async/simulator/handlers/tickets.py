@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..answers import Json
-from ..state import World
-from .rows import check_reference, columns, find, select
+from callsavvy_async.simulator.answers import Json
+from callsavvy_async.simulator.handlers.rows import check_reference, columns, find, select
+from callsavvy_async.simulator.state import World
 
 
 def get_tickets(world: World, params: Mapping[str, str]) -> Json:

@@ -1,0 +1,28 @@
+"""The command line ``callsavvy`` (extra ``cli``). Results go to stdout, everything else to stderr.
+
+Exit codes: see `callsavvy_async.cli.exit_codes`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+_EXTRA = {"cyclopts", "rich"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Args:
+        arguments: without the program's name; those of the process when None.
+    """
+    try:
+        from callsavvy_async.cli.app import run  # noqa: PLC0415 - may not be installed
+    except ModuleNotFoundError as missing:
+        package = (missing.name or "").partition(".")[0]
+        if package not in _EXTRA:
+            raise
+        print(f"callsavvy: the command line needs {package}: pip install 'callsavvy-async[cli]'", file=sys.stderr)
+        return 5  # ExitCode.CONFIGURATION, which is out of reach here
+    return run(sys.argv[1:] if arguments is None else arguments)

@@ -1,0 +1,41 @@
+"""Ask the API one thing, with the keys of the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import TypeVar
+
+import anyio
+
+from callsavvy_async.bulk.plan import Channel
+from callsavvy_async.client import Callsavvy
+
+R = TypeVar("R")
+
+
+def call(ask: Callable[[Callsavvy], Awaitable[R]], client: Callsavvy | None = None) -> R:
+    """Open a client, the environment's unless one is given, and await what `ask` asks of it."""
+    callsavvy = Callsavvy.from_env() if client is None else client
+
+    async def ask_once() -> R:
+        async with callsavvy:
+            return await ask(callsavvy)
+
+    return anyio.run(ask_once)
+
+
+def read_balance(channel: Channel, client: Callsavvy | None = None) -> Decimal | None:
+    """Read the units at hand for a channel; None where the API tells none (WhatsApp, or a balance that is no number).
+
+    For robocalls it is the minutes within the country and abroad together: the most there can be.
+    """
+    summary = call(lambda callsavvy: callsavvy.account.summary(), client)
+    match channel:
+        case "sms":
+            return summary.sms_balance
+        case "robocall":
+            minutes = (summary.outbound_local_call_balance, summary.outbound_international_call_balance)
+            return sum((part for part in minutes if part is not None), Decimal(0)) if any(minutes) else None
+        case "whatsapp":
+            return None

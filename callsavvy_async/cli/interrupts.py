@@ -1,0 +1,47 @@
+"""Ctrl-C and SIGTERM as plain events. While a bulk send runs, the first stops it in order, the second does not wait."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from types import FrameType
+
+from callsavvy_async.bulk.run import BulkRun
+from callsavvy_async.cli.stderr import tell
+
+
+@contextmanager
+def on_signals(act: Callable[[], object]) -> Generator[None]:
+    """Call `act` for each of the two signals while the block runs. Only in the main thread."""
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        act()
+
+    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def stopping_on_signals(run: BulkRun) -> Generator[None]:
+    """Stop a run with the first signal and abandon it with the second, from inside the asyncio loop it runs in."""
+    loop = asyncio.get_running_loop()
+    stopping = False
+
+    def stop() -> None:
+        nonlocal stopping
+        if stopping:
+            tell("callsavvy: not waiting: what is on the wire becomes unknown.")
+            run.abandon()
+        else:
+            tell("callsavvy: stopping: waiting for what is on the wire. Once more to stop waiting.")
+            run.stop()
+        stopping = True
+
+    with on_signals(lambda: loop.call_soon_threadsafe(stop)):
+        yield

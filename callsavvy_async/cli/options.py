@@ -1,0 +1,116 @@
+"""The options that several commands share, grouped as ``--help`` shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import attrs
+from cyclopts import Parameter, Token
+from cyclopts.validators import Number
+
+from callsavvy_async.bulk.numbering import NumberCheck
+from callsavvy_async.policy.pacer import Rate
+
+
+def _read_decimal(_: object, tokens: Sequence[Token]) -> Decimal:
+    try:
+        return Decimal(tokens[0].value)
+    except InvalidOperation:
+        raise ValueError(f'"{tokens[0].value}" is no number.') from None
+
+
+def _check_rate(_: object, rate: str | None) -> None:
+    if rate is not None:
+        Rate.parse(rate)
+
+
+def _check_report_name(_: object, path: Path | None) -> None:
+    if path is None:
+        return
+    if path.suffix not in {".csv", ".jsonl"}:
+        raise ValueError(f'"{path.name}" must end in .csv or .jsonl, which says how it is written.')
+    if not path.parent.is_dir() or path.is_dir():
+        raise ValueError(f'"{path}" cannot be written: its directory does not exist, or it is one itself.')
+
+
+_AT_LEAST_ONE = Parameter(validator=Number(gte=1))
+
+RecipientsFile: TypeAlias = Annotated[str, Parameter(allow_leading_hyphen=True)]
+"""A path, or "-" for standard input."""
+
+Units: TypeAlias = Annotated[Decimal, Parameter(converter=_read_decimal)]
+"""A decimal number."""
+
+ChunkSize: TypeAlias = Annotated[int | None, _AT_LEAST_ONE]
+"""Recipients per call."""
+
+
+@Parameter(name="*", negative="", group="Message (exactly one)")
+@attrs.frozen(kw_only=True)
+class Content:
+    """What they get."""
+
+    message: str | None = None
+    """The text, the same for all."""
+    template: str | None = None
+    """The text with {columns} of the file in it, as in "Hi {first_name}"."""
+    message_file: Path | None = None
+    """A UTF-8 file that holds the text; it is not seen in the list of processes."""
+
+
+@Parameter(name="*", negative="", group="Recipients")
+@attrs.frozen(kw_only=True)
+class Audience:
+    """Who gets it."""
+
+    column: str | None = None
+    """The column that holds the number; guessed from the usual names unless given."""
+    region: str | None = None
+    """Country of national numbers, as NG (extra: phone)."""
+    validate: NumberCheck = "shape"
+    """How far numbers are checked; more than their shape needs the extra phone."""
+    suppress: Path | None = None
+    """A file of numbers that must get nothing."""
+
+
+@Parameter(name="*", negative="", group="Pace and cost")
+@attrs.frozen(kw_only=True)
+class Pace:
+    """How fast, and how much."""
+
+    rate: Annotated[str | None, Parameter(validator=_check_rate)] = None
+    """The most calls per time, as 10/s or 600/min."""
+    burst: Annotated[int, _AT_LEAST_ONE] = 1
+    """Calls that may start at once after a pause, with --rate."""
+    max_in_flight: Annotated[int, _AT_LEAST_ONE] = 8
+    """Calls under way at a time."""
+    max_cost: Annotated[Decimal | None, Parameter(converter=_read_decimal)] = None
+    """Units that may be spent; the run stops before it would pass them."""
+    timeout: Annotated[float, Parameter(validator=Number(gt=0))] = 30.0
+    """Seconds to wait for the answer to a call."""
+
+
+@Parameter(name="*", negative="", group="Run")
+@attrs.frozen(kw_only=True)
+class Mode:
+    """How the command goes about it."""
+
+    dry_run: bool = False
+    """Show the plan and send nothing."""
+    yes: bool = False
+    """Send without asking."""
+    balance: bool = False
+    """Compare the plan with the account's balance; what it does not cover is not sent (exit code 4)."""
+    report: Annotated[Path | None, Parameter(validator=_check_report_name)] = None
+    """Write one row per recipient to this .csv or .jsonl file. It holds phone numbers."""
+    json: bool = False
+    """Print the result as one JSON object."""
+    simulator: bool = False
+    """Send to the embedded simulator instead of the API, and compare the report with its ledger. Needs no keys."""
+
+
+NO_CONTENT, EVERYBODY, STEADY, DEFAULT_MODE = Content(), Audience(), Pace(), Mode()
+"""The groups with nothing given."""

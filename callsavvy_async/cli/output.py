@@ -1,0 +1,104 @@
+"""Results on stdout, as a table for people or as JSON or CSV for programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Literal, TypeAlias, cast
+
+import attrs
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from callsavvy_async.bulk.cells import harmless
+from callsavvy_async.wire.model import Model
+
+Format: TypeAlias = Annotated[
+    Literal["table", "json", "csv"], Parameter(name=["--output", "-o"], help="How the result is written.")
+]
+"""The option ``-o``."""
+
+_NEITHER_COLUMN_NOR_KEY = {"extra", "raw"}
+_UNFOLDED = 10_000
+
+
+def show_rows(rows: Sequence[Model], model: type[Model], output: Format) -> None:
+    """Print a list: one line, object or CSV row for each."""
+    match output:
+        case "json":
+            show_json([_as_json(row) for row in rows])
+        case "csv":
+            writer = csv.writer(sys.stdout, lineterminator="\n")
+            writer.writerow(_fields(model))
+            writer.writerows([harmless(cell) for cell in _cells(row)] for row in rows)
+        case "table":
+            table = Table(*_fields(model), box=None, pad_edge=False)
+            for row in rows:
+                table.add_row(*(Text(cell) for cell in _cells(row)))
+            _print(table)
+
+
+def show_one(result: Model, output: Format) -> None:
+    """Print a single answer: a line for each field, one object, or a CSV of one row."""
+    match output:
+        case "json":
+            show_json(_as_json(result))
+        case "csv":
+            show_rows((result,), type(result), output)
+        case "table":
+            table = Table.grid(padding=(0, 2))
+            for name, cell in zip(_fields(type(result)), _cells(result), strict=True):
+                table.add_row(name, Text(cell))
+            _print(table)
+
+
+def show_json(value: object) -> None:
+    """Print one JSON value, indented."""
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _print(table: Table) -> None:
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _UNFOLDED)
+    console.print(table)
+
+
+def _fields(model: type[Model]) -> list[str]:
+    return [field.name for field in attrs.fields(model) if field.name not in _NEITHER_COLUMN_NOR_KEY]
+
+
+def _cells(row: Model) -> list[str]:
+    return [_as_cell(getattr(row, name)) for name in _fields(type(row))]
+
+
+def _as_cell(value: object) -> str:
+    """Write a value on one line. Control characters are blanked: strangers wrote these texts, a terminal obeys them."""
+    plain = _plain(value)
+    if isinstance(plain, list):
+        plain = " ".join(map(str, cast("list[object]", plain)))
+    text = "" if plain is None else str(plain)
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _as_json(row: Model) -> Mapping[str, object]:
+    known = {name: _plain(getattr(row, name)) for name in _fields(type(row))}
+    return {**known, "extra": dict(row.extra)} if row.extra else known
+
+
+def _plain(value: object) -> object:
+    match value:
+        case datetime():
+            return value.isoformat(" ")
+        case timedelta():
+            return int(value.total_seconds())
+        case Decimal() | str():
+            return str(value)
+        case tuple():
+            return [str(item) for item in cast("tuple[object, ...]", value)]
+        case _:
+            return value

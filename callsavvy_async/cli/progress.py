@@ -1,0 +1,80 @@
+"""How far a bulk send has come, on stderr: a bar on a terminal, else a line from time to time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from callsavvy_async.bulk.report import BulkReport
+from callsavvy_async.cli.stderr import tell
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+class Meter(Protocol):
+    """Shows the state of a run."""
+
+    def show(self, report: BulkReport) -> None:
+        """Show how far it is now."""
+        ...
+
+
+@contextmanager
+def progress(total: int) -> Generator[Meter]:
+    """Show the progress towards `total` recipients while the block runs."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield _Lines(total)
+        return
+    columns = (
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+        BarColumn(),
+        TextColumn("{task.fields[facts]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        yield _Bar(bar, total)
+
+
+class _Bar:
+    def __init__(self, bar: Progress, total: int) -> None:
+        self._bar = bar
+        self._task = bar.add_task("", total=total, facts="")
+        self._began = time.monotonic()
+
+    def show(self, report: BulkReport) -> None:
+        facts = _facts(report, time.monotonic() - self._began)
+        self._bar.update(self._task, completed=_settled(report), facts=facts)
+
+
+class _Lines:
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._began = self._told = time.monotonic()
+
+    def show(self, report: BulkReport) -> None:
+        now = time.monotonic()
+        if now - self._told < _SECONDS_BETWEEN_LINES:
+            return
+        self._told = now
+        seconds, settled = now - self._began, _settled(report)
+        left = seconds * (self._total - settled) / settled if settled else 0.0
+        tell(f"{settled:,}/{self._total:,}, {_facts(report, seconds)}, about {left:,.0f} s left")
+
+
+def _settled(report: BulkReport) -> int:
+    return report.accepted + report.failed + report.rejected + report.unknown
+
+
+def _facts(report: BulkReport, seconds: float) -> str:
+    rate = _settled(report) / seconds if seconds else 0.0
+    not_accepted = report.failed + report.rejected
+    return (
+        f"{rate:,.0f}/s, cost {report.cost}, {not_accepted:,} not accepted, {report.unknown:,} unknown,"
+        f" {report.refusals:,} times 429"
+    )

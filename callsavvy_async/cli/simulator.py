@@ -1,0 +1,72 @@
+"""``callsavvy simulator``: the embedded simulator as a server, to try things out against."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from decimal import Decimal
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+
+from callsavvy_async.cli.interrupts import on_signals
+from callsavvy_async.cli.options import Units
+from callsavvy_async.cli.stderr import tell
+from callsavvy_async.policy.pacer import Rate
+from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, WHATSAPP_UID, Simulator, TokenBucket, serve
+
+_PLENTY = Decimal(1_000)
+
+
+def register(app: App) -> None:
+    """Add the command."""
+    app.command(simulator)
+
+
+def simulator(
+    *,
+    port: Annotated[int, Parameter(validator=Number(gte=0, lte=65_535))] = 0,
+    rate: str | None = None,
+    burst: Annotated[int, Parameter(validator=Number(gte=1))] = 1,
+    latency: Annotated[float, Parameter(validator=Number(gte=0))] = 0.0,
+    sms_balance: Units = _PLENTY,
+    local_balance: Units = _PLENTY,
+    international_balance: Units = _PLENTY,
+    seed: int = 0,
+) -> None:
+    """Serve a simulated account on a loopback socket until Ctrl-C. Nothing is ever really sent.
+
+    Args:
+        port: The port; any free one when 0.
+        rate: Answer 429 above this rate, as 20/s.
+        burst: Calls that may come at once, with --rate.
+        latency: Seconds that each answer takes.
+        sms_balance: SMS units to begin with.
+        local_balance: Call minutes within the country to begin with; WhatsApp messages take them too.
+        international_balance: Call minutes abroad to begin with; WhatsApp messages take them too.
+        seed: Other records for another seed.
+    """
+    account = Simulator(
+        sms_balance=sms_balance,
+        local_balance=local_balance,
+        international_balance=international_balance,
+        seed=seed,
+        limit=None if rate is None else TokenBucket(Rate.parse(rate).per_second, burst),
+        latency=latency,
+    )
+    stopped = threading.Event()
+    with serve(account, port=port) as server, on_signals(stopped.set):
+        print(f"base URL:         {server.url}")
+        print(f"public key:       {PUBLIC_KEY}")
+        print(f"private key:      {PRIVATE_KEY}")
+        print(f"WhatsApp channel: {WHATSAPP_UID}")
+        print(
+            f"export CALLSAVVY_BASE_URL={server.url}"
+            f" CALLSAVVY_PUBLIC_KEY={PUBLIC_KEY} CALLSAVVY_PRIVATE_KEY={PRIVATE_KEY}"
+        )
+        sys.stdout.flush()
+        tell("Ctrl-C ends it.")
+        stopped.wait()
+    totals = account.ledger.totals
+    tell(f"{totals.requests:,} sends, {totals.charged_recipients:,} recipients charged, cost {totals.cost}.")

@@ -1,0 +1,37 @@
+"""Everything that is said beside the results goes to stderr."""
+
+from __future__ import annotations
+
+import sys
+
+from callsavvy_async.errors import CallsavvyError
+
+
+def tell(line: str) -> None:
+    """Write one line."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def can_ask() -> bool:
+    """Whether a person sits at the terminal, sees a question and can answer it."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def ask(question: str) -> bool:
+    """Ask a person; anything but yes, also no answer at all, is no."""
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def explain(error: BaseException) -> str:
+    """Say in one line what went wrong, without anything personal."""
+    match error:
+        case KeyboardInterrupt():
+            return "interrupted."
+        case CallsavvyError():
+            return str(error)
+        case OSError():
+            where = f"{error.filename}: " if error.filename else ""
+            return f"{where}{error.strerror or type(error).__name__}"
+        case _:  # its text may hold anything
+            return f"unexpected {type(error).__name__}; run it again with CALLSAVVY_DEBUG=1 and report the traceback."

@@ -1,0 +1,627 @@
+"""Bulk sends: every recipient accounted for, whatever happens, on asyncio and trio, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import Counter
+from decimal import Decimal
+
+import anyio
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from callsavvy_async.bulk.fan_out import DEEPEST_SPLIT
+from callsavvy_async.bulk.recipients import Recipient, SkipReason
+from callsavvy_async.bulk.report import ChunkState, StopReason
+from callsavvy_async.errors import (
+    AuthenticationError,
+    ClientClosedError,
+    InvalidRequestError,
+    PermissionDeniedError,
+)
+from callsavvy_async.resources.messaging import SendReceipt
+from callsavvy_async.testing.virtual_time import VirtualTimeLoop
+
+from .fakes import ACCEPT, FAIL, FakeMessaging, bulk_over, no_balance, not_sent, numbers, rejected, unknown
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend(virtual_time):
+    """Every test here runs in virtual time, under asyncio and trio."""
+    return virtual_time
+
+
+def raising(error):
+    def script(_):
+        raise error
+
+    return script
+
+
+async def test_everybody_is_reached_once_and_the_report_says_so():
+    """Each number goes out in exactly one call, duplicates and bad rows are skipped, and the sums add up."""
+    fake = FakeMessaging()
+    report = await bulk_over(fake).sms([*numbers(250), numbers(1)[0], "abc"], "Hello")
+    assert fake.reached == Counter(dict.fromkeys(numbers(250), 1))
+    assert (report.given, report.accepted, report.calls) == (252, 250, 3)
+    assert report.skipped == {SkipReason.DUPLICATE: 1, SkipReason.INVALID: 1}
+    assert report.cost == 3
+    assert report.complete
+    assert report.input_complete
+    assert report.stopped is None
+
+
+async def test_async_iterables_and_mappings_are_read_too():
+    """Recipients may come from an async iterable of str, Recipient and mapping, mixed."""
+
+    async def rows():
+        yield numbers(1)[0]
+        await anyio.sleep(5)
+        yield Recipient(numbers(1, 1)[0])
+        yield {"phone": numbers(1, 2)[0], "name": "x"}
+
+    fake = FakeMessaging()
+    report = await bulk_over(fake).sms(rows(), "Hello")
+    assert report.accepted == 3
+    assert report.complete
+    assert sorted(fake.reached) == numbers(3)
+
+
+async def test_workers_are_bounded_and_busy():
+    """Never more than max_in_flight calls at a time, and that many as long as there is work."""
+    fake = FakeMessaging(seconds=1.0)
+    report = await bulk_over(fake).sms(numbers(100), "Hello", chunk_size=5, max_in_flight=4)
+    assert fake.most_in_flight == 4
+    assert report.elapsed == pytest.approx(5.0)
+
+
+async def test_nothing_is_read_ahead_of_need():
+    """A million recipients are never in memory: the source is at most one chunk per worker ahead."""
+    taken = 0
+
+    def rows():
+        nonlocal taken
+        for number in numbers(10_000):
+            taken += 1
+            yield number
+
+    fake = FakeMessaging()
+    run = bulk_over(fake).sms(rows(), "Hello", chunk_size=10, max_in_flight=3)
+    async for _ in run:
+        assert taken <= 10 * (len(fake.calls) + 3)
+        if len(fake.calls) > 20:
+            run.stop()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [
+        (lambda _: ACCEPT, "accepted"),
+        (lambda _: FAIL, "failed"),
+        (raising(rejected()), "rejected"),
+        (raising(unknown()), "unknown"),
+        (raising(not_sent()), "pending"),
+    ],
+    ids=["accepted", "failed", "rejected", "unknown", "pending"],
+)
+async def test_every_outcome_is_counted_and_never_raised(outcome, state):
+    """One call's outcome is its recipients' outcome; a failed call raises nothing."""
+    fake = FakeMessaging(outcome)
+    report = await bulk_over(fake).sms(numbers(7), "Hello")
+    assert getattr(report, state) == 7
+    assert len(fake.calls) == 1
+    assert {row.outcome for row in report.rows()} == {state}
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (rejected("no", AuthenticationError), StopReason.AUTHENTICATION),
+        (rejected("no", PermissionDeniedError), StopReason.AUTHENTICATION),
+        (no_balance(), StopReason.BALANCE),
+    ],
+    ids=["401", "403", "402"],
+)
+async def test_an_error_that_meets_every_call_stops_at_once(error, reason):
+    """401, 403 and an empty balance end the run at the first call; the rest is pending, not lost."""
+    fake = FakeMessaging(raising(error))
+    report = await bulk_over(fake).sms(numbers(1000), "Hello", chunk_size=10, max_in_flight=1)
+    assert len(fake.calls) == 1
+    assert (report.rejected, report.pending) == (10, 990)
+    assert report.stopped is reason
+    assert report.input_complete
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(rejected("Bad sender 12"), StopReason.REJECTIONS), (not_sent(), StopReason.UNREACHABLE)],
+    ids=["rejections", "unreachable"],
+)
+async def test_identical_failures_in_a_row_stop_the_run(error, reason):
+    """stop_after definite failures of one kind in a row end the run."""
+    fake = FakeMessaging(raising(error))
+    report = await bulk_over(fake).sms(numbers(1000), "Hello", chunk_size=10, max_in_flight=1, stop_after=3)
+    assert len(fake.calls) == 3
+    assert report.stopped is reason
+
+
+async def test_different_failures_or_a_success_between_do_not_stop_it():
+    """Only an unbroken row of like failures counts."""
+    answers = iter([rejected("a"), rejected("b"), rejected("a"), None, rejected("a"), unknown(), rejected("a")])
+
+    def script(_):
+        error = next(answers)
+        if error:
+            raise error
+        return ACCEPT
+
+    report = await bulk_over(FakeMessaging(script)).sms(
+        numbers(7), "Hello", chunk_size=1, max_in_flight=1, stop_after=2
+    )
+    assert report.stopped is None
+    assert (report.rejected, report.accepted, report.unknown) == (5, 1, 1)
+
+
+async def test_a_bad_number_is_isolated_and_the_others_still_get_it():
+    """A rejection that names a recipient splits the chunk in halves until the bad number stands alone."""
+    bad = numbers(100)[37]
+
+    def script(call):
+        if bad in call:
+            raise rejected(f"Invalid recipient: {bad}")
+        return ACCEPT
+
+    fake = FakeMessaging(script)
+    report = await bulk_over(fake).sms(numbers(100), "Hello")
+    assert (report.accepted, report.rejected) == (99, 1)
+    assert [row.recipient for row in report.rows() if row.outcome == "rejected"] == [bad]
+    assert all(bad not in row.detail for row in report.rows()), "the detail masks numbers"
+    assert len(fake.calls) <= 15, "twice the depth, and the first"
+
+
+async def test_splitting_is_bounded():
+    """However many numbers the API dislikes, halving ends at DEEPEST_SPLIT."""
+    fake = FakeMessaging(raising(rejected("Invalid recipient")))
+    size = 2 ** (DEEPEST_SPLIT + 1)
+    report = await bulk_over(fake).sms(numbers(size), "Hello", chunk_size=size)
+    assert report.rejected == size
+    assert min(len(call) for call in fake.calls) == 2
+
+
+async def test_unknown_is_never_split():
+    """Halves of an unknown chunk would reach people twice."""
+    fake = FakeMessaging(raising(unknown()))
+    await bulk_over(fake).sms(numbers(100), "Hello")
+    assert len(fake.calls) == 1
+
+
+async def test_stopping_between_the_halves_leaves_them_pending():
+    """A chunk that is being split when the run stops loses nobody."""
+    fake = FakeMessaging(raising(rejected("Invalid recipient")))
+    run = bulk_over(fake).sms(numbers(8), "Hello")
+    with anyio.move_on_after(2.5):
+        await run
+    run.report.check()
+    assert run.report.pending > 0
+
+
+# ----------------------------------------------------------------------------------------------------------- max_cost
+
+
+async def test_max_cost_stops_before_it_is_passed():
+    """The estimate of a call is reserved before it is sent; what would pass the limit stays pending."""
+    fake = FakeMessaging(lambda call: SendReceipt(cost=Decimal(len(call))))
+    report = await bulk_over(fake).sms(numbers(100), "Hello", chunk_size=10, max_cost=35)
+    assert report.cost == 30
+    assert (report.accepted, report.pending) == (30, 70)
+    assert report.stopped is StopReason.MAX_COST
+
+
+async def test_max_cost_follows_the_reported_cost():
+    """What the API reports replaces the estimate, up and down."""
+    fake = FakeMessaging(lambda call: SendReceipt(cost=Decimal(3 * len(call))))
+    report = await bulk_over(fake).sms(numbers(100), "Hello", chunk_size=10, max_cost=65, max_in_flight=1)
+    assert report.cost == 60
+    cheap = FakeMessaging(lambda _: SendReceipt(cost=Decimal(1)))
+    report = await bulk_over(cheap).sms(numbers(100), "Hello", chunk_size=10, max_cost=20, max_in_flight=1)
+    assert report.accepted == 100
+
+
+@pytest.mark.parametrize(
+    ("script", "calls"),
+    [(raising(unknown()), 2), (lambda _: SendReceipt(), 2), (raising(rejected("x")), 10)],
+    ids=["unknown keeps its estimate", "no cost reported keeps it", "rejected gives it back"],
+)
+async def test_what_may_have_been_charged_stays_in_the_budget(script, calls):
+    """Only what is proved uncharged frees the budget."""
+    fake = FakeMessaging(script)
+    await bulk_over(fake).sms(numbers(100), "Hello", chunk_size=10, max_cost=20, stop_after=99, max_in_flight=1)
+    assert len(fake.calls) == calls
+
+
+# --------------------------------------------------------------------------------------------------- stopping, cancelling
+
+
+async def test_stop_drains_what_is_on_the_wire():
+    """stop() sends nothing more, and the answers to paid requests are still read."""
+    fake = FakeMessaging(seconds=10)
+    run = bulk_over(fake).sms(numbers(100), "Hello", chunk_size=10, max_in_flight=2)
+    async with anyio.create_task_group() as group:
+        group.start_soon(_after, 1.0, run.stop)
+        report = await run
+    assert (report.accepted, report.pending, report.unknown) == (20, 80, 0)
+    assert report.stopped is StopReason.INTERRUPTED
+
+
+async def test_abandon_makes_what_is_on_the_wire_unknown():
+    """abandon() waits for nothing: what was on the wire is unknown, the rest pending."""
+    fake = FakeMessaging(seconds=10)
+    run = bulk_over(fake).sms(numbers(100), "Hello", chunk_size=10, max_in_flight=2)
+    began = anyio.current_time()
+    async with anyio.create_task_group() as group:
+        group.start_soon(_after, 1.0, run.stop)
+        group.start_soon(_after, 2.0, run.abandon)
+        report = await run
+    assert anyio.current_time() - began == pytest.approx(2.0)
+    assert (report.accepted, report.pending, report.unknown) == (0, 80, 20)
+
+
+async def test_stopped_before_it_began_sends_nothing():
+    """A run may be stopped before it is awaited."""
+    fake = FakeMessaging()
+    run = bulk_over(fake).sms(numbers(10), "Hello")
+    run.stop()
+    report = await run
+    assert not fake.calls
+    assert report.pending == 10
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.5, 1.0, 1.5, 2.5, 3.0])
+async def test_a_cancelled_run_still_has_a_report_that_adds_up(seconds):
+    """Cancellation at any moment: nobody is lost, and who was on the wire is not called pending."""
+    fake = FakeMessaging(seconds=1.0)
+    run = bulk_over(fake).sms(numbers(95), "Hello", chunk_size=10, max_in_flight=2)
+    with anyio.move_on_after(seconds) as scope:
+        await run
+    assert scope.cancelled_caught
+    run.report.check()
+    pending = {row.recipient for row in run.report.rows() if row.outcome == "pending"}
+    assert not pending & fake.reached.keys()
+    assert run.report.unknown == 0
+    assert run.report.stopped is StopReason.INTERRUPTED
+    assert run.report.input_complete
+
+
+async def test_an_endless_async_source_does_not_hold_a_cancelled_run():
+    """When interrupted, an async iterable is not read to its end; the report says so."""
+
+    async def endless():
+        for n in range(10**9):
+            yield f"+23480{n:08d}"
+            await anyio.sleep(0.01)
+
+    run = bulk_over(FakeMessaging()).sms(endless(), "Hello", chunk_size=10, max_in_flight=1)
+    with anyio.move_on_after(3.05):
+        await run
+    run.report.check()
+    assert not run.report.input_complete
+    assert not run.report.complete
+
+
+async def test_an_async_source_that_has_ended_is_complete_also_when_stopped():
+    """An interrupted run whose input was read to its end says so."""
+
+    class Rows:
+        def __init__(self):
+            self.left = numbers(20)
+
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            if not self.left:
+                raise StopAsyncIteration
+            return self.left.pop()
+
+    run = bulk_over(FakeMessaging(seconds=10)).sms(Rows(), "Hello", chunk_size=10, max_in_flight=3)
+    with anyio.move_on_after(1):
+        await run
+    assert run.report.input_complete
+    assert run.report.accepted == 20
+
+    cut = bulk_over(FakeMessaging(seconds=10)).sms(Rows(), "Hello", chunk_size=10, max_in_flight=1)
+    with anyio.move_on_after(1):
+        await cut
+    assert not cut.report.input_complete
+    cut.report.check()
+
+
+async def _after(seconds, call):
+    await anyio.sleep(seconds)
+    call()
+
+
+# -------------------------------------------------------------------------------------------------------------- errors
+
+
+async def test_a_source_that_breaks_is_raised_after_everything_was_taken_down():
+    """What the iterable raises comes out as it is; what was under way is settled and reported before."""
+
+    def rows():
+        yield from numbers(25)
+        raise OSError("the disk is gone")
+
+    fake = FakeMessaging()
+    run = bulk_over(fake).sms(rows(), "Hello", chunk_size=10, max_in_flight=2)
+    with pytest.raises(OSError, match="the disk is gone"):
+        await run
+    run.report.check()
+    assert (run.report.accepted, run.report.pending) == (20, 5)
+    assert run.report.stopped is StopReason.ERROR
+    assert not run.report.input_complete
+
+
+async def test_an_async_source_that_breaks_is_raised_too():
+    """The same for async iterables."""
+
+    async def rows():
+        yield numbers(1)[0]
+        raise OSError("the socket is gone")
+
+    run = bulk_over(FakeMessaging()).sms(rows(), "Hello")
+    with pytest.raises(OSError, match="the socket is gone"):
+        await run
+    assert run.report.pending == 1
+
+
+async def test_a_misused_source_sends_nothing():
+    """Rows without the named column raise before anything is sent."""
+    fake = FakeMessaging()
+    run = bulk_over(fake).sms([{"name": "x"}, {"name": "y"}], "Hello", column="phone")
+    with pytest.raises(InvalidRequestError):
+        await run
+    assert not fake.calls
+    run.report.check()
+
+
+async def test_an_error_of_the_program_is_raised_as_it_is():
+    """An error that is no outcome (a closed client) ends the run and comes out unwrapped; its chunk is pending."""
+    fake = FakeMessaging(raising(ClientClosedError("closed")))
+    run = bulk_over(fake).sms(numbers(30), "Hello", chunk_size=10, max_in_flight=2)
+    with pytest.raises(ClientClosedError):
+        await run
+    run.report.check()
+    assert run.report.pending == 30
+
+
+async def test_an_error_in_the_rest_of_the_source_is_raised_after_a_stop():
+    """A source may break while its rest is only being counted."""
+
+    def rows():
+        yield from numbers(1000)
+        raise OSError("late")
+
+    run = bulk_over(FakeMessaging(raising(no_balance()))).sms(rows(), "Hello", chunk_size=10, max_in_flight=1)
+    with pytest.raises(OSError, match="late"):
+        await run
+    run.report.check()
+    assert run.report.given == 1000
+    assert run.report.stopped is StopReason.BALANCE
+
+
+async def test_a_run_is_started_once():
+    """Awaiting a run again would send again."""
+    run = bulk_over(FakeMessaging()).sms(numbers(1), "Hello")
+    await run
+    with pytest.raises(InvalidRequestError, match="make a new one"):
+        await run
+
+
+# ------------------------------------------------------------------------------------------------------------ streaming
+
+
+async def test_results_stream_as_they_come():
+    """Iterating yields one result per call, while the run goes on."""
+    bulk = bulk_over(FakeMessaging())
+    results = [result async for result in bulk.stream_sms(numbers(25), "Hello", chunk_size=10)]
+    assert [result.state for result in results] == [ChunkState.ACCEPTED] * 3
+    assert sum(len(result.recipients) for result in results) == 25
+    assert "+234" not in repr(results)
+    assert "Hello" not in repr(results)
+
+
+async def test_leaving_the_loop_stops_the_run():
+    """After a break nothing more is sent."""
+    fake = FakeMessaging()
+    run = bulk_over(fake).sms(numbers(1000), "Hello", chunk_size=10, max_in_flight=2)
+    async for _ in run:
+        break
+    await anyio.sleep(60)
+    assert len(fake.calls) <= 4
+    run.report.check()
+
+
+async def test_a_cancelled_stream_drains():
+    """Cancelling the loop waits for what is on the wire."""
+    fake = FakeMessaging(seconds=10)
+    run = bulk_over(fake).sms(numbers(100), "Hello", chunk_size=10, max_in_flight=2)
+    with anyio.move_on_after(1):
+        async for _ in run:
+            pass
+    run.report.check()
+    assert (run.report.accepted, run.report.pending) == (20, 80)
+
+
+async def test_a_stream_raises_what_its_source_raises():
+    """The results come first, the error after them."""
+
+    def rows():
+        yield from numbers(10)
+        raise OSError("gone")
+
+    seen = []
+    with pytest.raises(OSError, match="gone"):
+        async for result in bulk_over(FakeMessaging()).stream_sms(rows(), "Hello", chunk_size=5, max_in_flight=1):
+            seen.append(result)  # noqa: PERF401 - the loop raises
+    assert len(seen) == 2
+
+
+async def test_a_stream_that_is_never_read_sends_nothing():
+    """A stream that is dropped or closed before its first result has not begun."""
+    fake = FakeMessaging()
+    bulk_over(fake).stream_sms(numbers(10), "Hello")
+    await bulk_over(fake).stream_sms(numbers(10), "Hello").aclose()
+    await anyio.sleep(10)
+    assert not fake.calls
+
+
+async def test_on_result_is_told_of_every_call():
+    """The callback sees each result once."""
+    seen = []
+    await bulk_over(FakeMessaging()).sms(numbers(30), "Hello", chunk_size=10, on_result=seen.append)
+    assert len(seen) == 3
+
+
+# ------------------------------------------------------------------------------------------------------ the three channels
+
+
+async def test_whatsapp_never_takes_more_than_thirty():
+    """At most 30 recipients a call, always (quirk Q49)."""
+    fake = FakeMessaging()
+    await bulk_over(fake).whatsapp(numbers(100), "Hello", channel_uid="c")
+    assert [len(call) for call in fake.calls] == [30, 30, 30, 10]
+    with pytest.raises(InvalidRequestError, match="30 at the most"):
+        bulk_over(fake).whatsapp(numbers(100), "Hello", channel_uid="c", chunk_size=31)
+    streamed = [r async for r in bulk_over(fake).stream_whatsapp(numbers(31), "Hello", channel_uid="c")]
+    assert len(streamed) == 2
+
+
+async def test_robocall_text_and_audio():
+    """A robocall reads a text or plays a recording, and its estimate is minutes per recipient."""
+    fake = FakeMessaging()
+    await bulk_over(fake).robocall(numbers(3), "Hello", duration_minutes=2)
+    await bulk_over(fake).robocall(numbers(3), audio_url="https://a/b.mp3", duration_minutes=2)
+    assert [("text" in o, "audio_url" in o) for o in fake.options] == [(True, False), (False, True)]
+    stopped = await bulk_over(fake).robocall(
+        numbers(10), "Hello", duration_minutes=2, chunk_size=1, max_cost=7, max_in_flight=1
+    )
+    assert stopped.stopped is StopReason.MAX_COST
+    streamed = [r async for r in bulk_over(fake).stream_robocall(numbers(3), "Hello", duration_minutes=1)]
+    assert len(streamed) == 1
+
+
+async def test_mail_merge_shares_calls_between_equal_texts():
+    """Recipients whose rendered text is equal share a call."""
+    rows = [{"phone": n, "city": "Lagos" if i % 2 else "Kano"} for i, n in enumerate(numbers(60))]
+    fake = FakeMessaging()
+    report = await bulk_over(fake).sms(rows, template="Hello {city}")
+    assert report.accepted == 60
+    assert Counter(fake.texts) == {"Hello Lagos": 1, "Hello Kano": 1}
+
+
+async def test_a_row_that_cannot_be_rendered_is_skipped_not_lost():
+    """A missing field skips the row; a later row of the same number that has it is still sent."""
+    rows = [{"phone": numbers(1)[0], "name": ""}, {"phone": numbers(1)[0], "name": "Ada"}]
+    fake = FakeMessaging()
+    report = await bulk_over(fake).sms(rows, template="Hello {name}")
+    assert report.skipped == {SkipReason.INVALID: 1}
+    assert fake.texts == ["Hello Ada"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "exactly one of the two"),
+        ({"message": "x", "template": "y"}, "exactly one of the two"),
+        ({"message": "  "}, "blank"),
+        ({"message": "x", "chunk_size": 0}, "at least 1"),
+        ({"message": "x", "max_in_flight": 0}, "max_in_flight"),
+    ],
+)
+async def test_bad_arguments_raise_before_anything_is_read(options, message):
+    """The error names the argument and the rule."""
+    with pytest.raises(InvalidRequestError, match=message):
+        bulk_over(FakeMessaging()).sms(iter(()), **options)
+
+
+async def test_what_cannot_be_kept_is_refused():
+    """max_cost for WhatsApp, and a robocall with two contents."""
+    bulk = bulk_over(FakeMessaging())
+    with pytest.raises(InvalidRequestError, match="max_cost"):
+        bulk.whatsapp([], "x", channel_uid="c", max_cost=1)
+    with pytest.raises(InvalidRequestError, match="exactly one"):
+        bulk.robocall([], "x", audio_url="https://a/b.mp3", duration_minutes=1)
+
+
+async def test_calls_of_a_bulk_have_no_deadline_unless_told():
+    """A chunk may wait for the limit as long as it takes; per-call options are handed on."""
+    fake = FakeMessaging()
+    await bulk_over(fake).sms(numbers(1), "x", options={"timeout": 3.0})
+    assert fake.options[0]["deadline"] is None
+    assert fake.options[0]["timeout"] == 3.0
+
+
+def test_plan_counts_without_sending():
+    """plan() reads the recipients once and says what a send would do."""
+    fake = FakeMessaging()
+    plan = bulk_over(fake).plan([*numbers(61), "abc"], "Hello", channel="whatsapp", balance=Decimal(5))
+    assert (plan.recipients, plan.calls) == (61, 3)
+    assert bulk_over(fake).plan(numbers(2), "x", channel="robocall", duration_minutes=3).estimated_units == 6
+    assert not fake.calls
+
+
+# ------------------------------------------------------------------------------------------------------------- property
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    outcomes=st.lists(st.sampled_from(["ok", "failed", "unknown", "rejected", "named", "not_sent"]), max_size=40),
+    count=st.integers(0, 120),
+    size=st.integers(1, 40),
+    workers=st.integers(1, 6),
+    stop_at=st.one_of(st.none(), st.floats(0, 30)),
+    abandon=st.booleans(),
+)
+def test_nobody_is_lost_or_reached_twice(outcomes, count, size, workers, stop_at, abandon):
+    """Whatever the API answers and whenever it is stopped: the sums add up, no number is in two accepted calls."""
+    plan = iter(outcomes)
+    accepted: Counter[str] = Counter()
+
+    def script(call):
+        match next(plan, "ok"):
+            case "failed":
+                return FAIL
+            case "unknown":
+                raise unknown()
+            case "rejected":
+                raise rejected()
+            case "named":
+                raise rejected("Invalid recipient")
+            case "not_sent":
+                raise not_sent()
+        accepted.update(call)
+        return ACCEPT
+
+    async def main():
+        run = bulk_over(FakeMessaging(script)).sms(
+            numbers(count), "x", chunk_size=size, max_in_flight=workers, stop_after=3
+        )
+        async with anyio.create_task_group() as group:
+            if stop_at is not None:
+                group.start_soon(_after, stop_at, run.abandon if abandon else run.stop)
+            await run
+            group.cancel_scope.cancel()
+        return run.report
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        report = runner.run(main())
+    report.check()
+    assert report.given == count
+    rows = Counter(row.recipient for row in report.rows())
+    assert rows == Counter(dict.fromkeys(numbers(count), 1))
+    assert all(times == 1 for times in accepted.values())
+    assert accepted.total() >= report.accepted
+    assert math.isclose(report.accepted, sum(row.outcome == "accepted" for row in report.rows()))

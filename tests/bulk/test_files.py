@@ -1,0 +1,320 @@
+"""Files as people have them are read; what cannot be read is told with its file, line, rule and fix."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import sys
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+from pyarrow import parquet
+
+from callsavvy_async.bulk.files import FileFormat, read_rows, read_suppressed
+from callsavvy_async.errors import ConfigurationError, InvalidRequestError
+
+NUMBER = "+2348012345678"
+
+Write = Callable[[str, str | bytes], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a file and return its path."""
+
+    def write_file(name: str, content: str | bytes) -> Path:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write_file
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_csv_dialects(write: Write, delimiter: str, line_end: str, mark: str) -> None:
+    """Delimiter, line ends of all systems and a byte order mark are found out."""
+    lines = [f"Phone{delimiter} name ", f'{NUMBER}{delimiter}"A{delimiter} ""B"""', f"+111111111{delimiter}Bob"]
+    assert list(read_rows(write("a.csv", mark + line_end.join(lines)))) == [
+        {"Phone": NUMBER, "name": f'A{delimiter} "B"'},
+        {"Phone": "+111111111", "name": "Bob"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        ("", []),
+        ("\n\n", []),
+        ("phone,name\n", []),
+        ("phone,name\n+1\n", [{"phone": "+1", "name": ""}]),
+        ("phone,name\n+1,a,,\n", [{"phone": "+1", "name": "a"}]),
+        ("phone,,name,\n+1,x,a,y\n", [{"phone": "+1", "name": "a"}]),
+        ("\n\nphone,name\n\n,,\n+1,a\n", [{"phone": "+1", "name": "a"}]),
+        ('phone,name\n+1,"two\nlines"\n', [{"phone": "+1", "name": "two\nlines"}]),
+        ('"a;b;c;d",phone\nx,+1\n', [{"a;b;c;d": "x", "phone": "+1"}]),
+        ('"first, last",phone\na,+1\n', [{"first, last": "a", "phone": "+1"}]),
+        ("number\n+1\nbad\n", [{"number": "+1"}, {"number": "bad"}]),
+        ("+111111111\n+222222222\nbad\n", ["+111111111", "+222222222", "bad"]),
+        ("+111111111\n+222222222,,\n", ["+111111111", "+222222222"]),
+        ("2.3E+12\n+222222222\n", ["2.3E+12", "+222222222"]),
+        ("tel:+2348012345678\n+222222222\n", ["tel:+2348012345678", "+222222222"]),
+    ],
+)
+def test_csv_rows(write: Write, content: str, rows: list[object]) -> None:
+    """Every data row comes, also a bad one; blank ones do not; a first number is never taken for a header."""
+    assert list(read_rows(write("a.csv", content))) == rows
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        ("phone,name\n+1,a\n+2,b,c\n", "line 3: the row has 3 cells and the header 2; quote"),
+        ("Ada,803 123-456\n", "line 1: it holds a phone number"),
+        ("+2348012345678,Ada\n", "line 1: it holds a phone number where the names of the columns belong"),
+        ("phone,name,phone\n", "line 1: the header names the column 'phone' twice"),
+        ("+111111111\n+222222222,Bob\n", "line 2: the row has 2 cells where the first has one"),
+        ('phone,name\n+1,a\n+2,"b\nc\nd\n', "line 3: the row that begins here is no CSV .*close its quotes"),
+        ('phone,name\n+1,"a"b\n', "line 2: the row that begins here is no CSV"),
+        (b"phone,name\n+1,Jos\xe9\n", "line 2: it holds bytes that are not UTF-8; save the file as UTF-8"),
+        ("phone,name\n".encode("utf-16"), "line 1: .*UTF-8"),
+        ("phone,name\n+1,\0\n", "line 2: it holds a NUL byte"),
+        ("phone,name\n+1," + "x" * (1 << 20) + "\n", "line 2: the line is longer than 1 MiB"),
+        ("phone,name\n+1," + "x" * 200_000 + "\n", "line 2: .*field larger than field limit"),
+        ("x" * 200_000 + ",phone\n", "line 1: .*field larger than field limit"),
+    ],
+)
+def test_csv_faults(write: Write, content: str | bytes, error: str) -> None:
+    """A fault of the file names file, line, rule and fix."""
+    path = write("people.csv", content)
+    with pytest.raises(InvalidRequestError, match=error) as caught:
+        list(read_rows(path))
+    assert str(caught.value).startswith(f"{path}, line ")
+
+
+def test_rows_before_a_fault_are_yielded(write: Write) -> None:
+    """Reading streams: a fault is raised when its row is reached."""
+    rows = read_rows(write("a.csv", "phone,name\n+1,a\n+2,b,c\n"))
+    assert next(rows) == {"phone": "+1", "name": "a"}
+    with pytest.raises(InvalidRequestError, match="line 3"):
+        next(rows)
+
+
+def test_json_lines(write: Write) -> None:
+    """Objects and texts are rows; numbers stay as written, nothing is blank text, the rest is JSON."""
+    content = (
+        '{"phone": 2348012345678, "x": 1.50, "n": NaN, "none": null}\n\n"+111111111"\n234\n{"vip": true, "l": ["é"]}'
+    )
+    assert list(read_rows(write("a.jsonl", content))) == [
+        {"phone": "2348012345678", "x": "1.50", "n": "", "none": ""},
+        "+111111111",
+        "234",
+        {"vip": "true", "l": '["é"]'},
+    ]
+
+
+def test_spoilt_numbers_in_json_are_not_made_good(write: Write) -> None:
+    """A number that a program spoilt is handed on as it stands, so that the intake can refuse it."""
+    assert list(read_rows(write("a.ndjson", '{"phone": 2348012345678.0}\n{"phone": 2.3e12}'))) == [
+        {"phone": "2348012345678.0"},
+        {"phone": "2.3e12"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("{", "no JSON"),
+        ("[" * 100_000, "no JSON"),
+        ('["+1"]', "neither an object nor a text"),
+        ("null", "neither an object nor a text"),
+    ],
+)
+def test_json_faults(write: Write, line: str, error: str) -> None:
+    """A line that is no recipient is a fault of the file, with its line."""
+    with pytest.raises(InvalidRequestError, match=f"line 3: it is {error}"):
+        list(read_rows(write("a.jsonl", f'"+1"\n\n{line}\n')))
+
+
+def test_plain_lines(write: Write) -> None:
+    """One number a line; comments and blank lines are passed over."""
+    assert list(read_rows(write("a.txt", f"# customers\n\n {NUMBER} \n0803 1\n"))) == [NUMBER, "0803 1"]
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        ("", []),
+        (f"{NUMBER}\n", [NUMBER]),
+        (f"# a, b\n{NUMBER}\n", [NUMBER]),
+        (f'\n{{"phone": "{NUMBER}"}}\n', [{"phone": NUMBER}]),
+        (f'"{NUMBER}"\n', [NUMBER]),
+        (f"phone;name\n{NUMBER};a\n", [{"phone": NUMBER, "name": "a"}]),
+        (f"phone\n{NUMBER}\n", [{"phone": NUMBER}]),
+    ],
+)
+def test_format_is_told_by_content(write: Write, content: str, rows: list[object]) -> None:
+    """Where the name does not tell the format, the first line does."""
+    assert list(read_rows(write("people", content))) == rows
+
+
+def test_format_can_be_given(write: Write) -> None:
+    """format= is taken at its word, whatever the name."""
+    assert list(read_rows(write("a.csv", "phone\n+1"), format="lines")) == ["phone", "+1"]
+
+
+def test_unknown_format_is_refused_at_once() -> None:
+    """A format that does not exist is refused before anything is opened."""
+    with pytest.raises(InvalidRequestError, match="format is 'xlsx'; it must be one of auto, csv"):
+        read_rows("missing", format="xlsx")  # type: ignore[arg-type]
+
+
+def test_missing_file_is_an_os_error(tmp_path: Path) -> None:
+    """The system's own words are best for a file that is not there."""
+    with pytest.raises(FileNotFoundError):
+        list(read_rows(tmp_path / "none.csv"))
+
+
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.CSV", "a"])
+def test_gzip_is_known_by_its_bytes(write: Write, name: str) -> None:
+    """Gzipped files are read whatever they are called."""
+    path = write(name, gzip.compress(b"phone,name\n+1,a\n"))
+    assert list(read_rows(path)) == [{"phone": "+1", "name": "a"}]
+
+
+@pytest.mark.parametrize("damage", ["cut", "checksum", "garbage"])
+def test_damaged_gzip_is_a_fault(write: Write, damage: str) -> None:
+    """A cut or damaged archive is told, never taken for the end of the file."""
+    whole = gzip.compress("".join(f"+{n}\n" for n in range(10**9, 10**9 + 5000)).encode())
+    content = {"cut": whole[:-100], "checksum": whole[:-8] + bytes(8), "garbage": whole[:50] + b"\xff" * 200}[damage]
+    with pytest.raises(InvalidRequestError, match=r"a\.gz, line \d+: the gzip data is damaged or cut short"):
+        list(read_rows(write("a.gz", content)))
+
+
+@pytest.mark.parametrize("content", [b"phone,name\n+1,a\n", gzip.compress(b"phone,name\n+1,a\n")])
+def test_standard_input(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    """Standard input ("-") is read, gzipped or not, and stays open."""
+    stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(content)))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert list(read_rows("-")) == [{"phone": "+1", "name": "a"}]
+    assert not stdin.buffer.closed
+
+
+def test_fault_of_standard_input_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault in piped data says where it came from."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(b"+1\n\xff\n"))))
+    with pytest.raises(InvalidRequestError, match="standard input, line 2"):
+        list(read_rows("-"))
+
+
+def test_parquet(tmp_path: Path) -> None:
+    """Parquet rows are texts like all others: whole floats as integers, nulls as blanks."""
+    path = tmp_path / "a.parquet"
+    table = pa.table({"phone": [2348012345678.0, None], "name": ["Ada", None], "age": [36, 40]})
+    parquet.write_table(table, path, row_group_size=1)
+    assert list(read_rows(path)) == [
+        {"phone": "2348012345678", "name": "Ada", "age": "36"},
+        {"phone": "", "name": "", "age": "40"},
+    ]
+
+
+def test_parquet_faults(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is no Parquet, and a missing extra, say what to do."""
+    path = write("a.parquet", "phone\n")
+    with pytest.raises(InvalidRequestError, match="no readable Parquet file"):
+        list(read_rows(path))
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'callsavvy-async\[parquet\]'"):
+        list(read_rows(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.txt", "+2348012345678\n+1 111 111 111\n"),
+        ("a.csv", "name,phone\nAda,2348012345678\nBob,1111111111\n"),
+        ("a.jsonl", '{"phone": 2348012345678}\n"+1111111111"\n'),
+    ],
+)
+def test_suppressed_numbers_are_read_from_any_format(write: Write, name: str, content: str) -> None:
+    """A suppress file may have any format that recipients may have."""
+    suppressed = read_suppressed(write(name, content))
+    assert len(suppressed) == 2
+    assert NUMBER in suppressed
+
+
+def test_suppressed_column_and_region(write: Write) -> None:
+    """Column and region are those of the recipients."""
+    path = write("a.csv", "cell,phone\n0803 123 4567,x\n")
+    assert "+2348031234567" in read_suppressed(path, column="cell", region="NG")
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        ("phone,name\n+2348012345678,a\n,b\n", "entry 2 of .*a.csv cannot be read, so its owner might be sent to"),
+        ("phone,name\n+2348012345678,a\n+2,b,c\n", "a.csv, line 3"),
+        ("cell,name\n+2348012345678,a\n", "the columns are 'cell', 'name'"),
+    ],
+)
+def test_suppress_file_that_cannot_be_read_raises(write: Write, content: str, error: str) -> None:
+    """A suppress file is read wholly or not at all."""
+    with pytest.raises(InvalidRequestError, match=error):
+        read_suppressed(write("a.csv", content))
+
+
+def test_memory_is_constant(write: Write) -> None:
+    """A file of many megabytes is never held."""
+    path = write("a.csv", "phone,name\n" + "".join(f"+{n},{'x' * 90}\n" for n in range(10**9, 10**9 + 50_000)))
+    tracemalloc.start()
+    count = sum(1 for _ in read_rows(path))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 50_000
+    assert peak < 500_000 < path.stat().st_size / 10
+
+
+CELLS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    rows=st.lists(st.tuples(CELLS, CELLS)), delimiter=st.sampled_from(",;\t|"), line_end=st.sampled_from(["\n", "\r\n"])
+)
+def test_csv_round_trip(tmp_path: Path, rows: list[tuple[str, str]], delimiter: str, line_end: str) -> None:
+    """What the csv module writes, is read back, cell by cell."""
+    path = tmp_path / "a.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter=delimiter, lineterminator=line_end, quoting=csv.QUOTE_ALL)
+        writer.writerows([("phone", "name"), *rows])
+    expected = [{"phone": phone, "name": name} for phone, name in rows if phone or name]
+    assert list(read_rows(path)) == expected
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(rows=st.lists(st.dictionaries(CELLS, CELLS) | CELLS))
+def test_json_round_trip(tmp_path: Path, rows: list[dict[str, str] | str]) -> None:
+    """What the json module writes, a line a row, is read back."""
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), "utf-8")
+    assert list(read_rows(path)) == rows
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(content=st.binary(max_size=200), format=st.sampled_from(["auto", "csv", "jsonl", "lines"]))
+def test_any_bytes_are_rows_or_an_error(tmp_path: Path, content: bytes, format: FileFormat) -> None:  # noqa: A002
+    """No file makes another error than InvalidRequestError."""
+    path = tmp_path / "people"
+    path.write_bytes(content)
+    try:
+        rows = list(read_rows(path, format=format))
+    except InvalidRequestError:
+        return
+    assert all(isinstance(row, str | dict) for row in rows)

@@ -1,0 +1,202 @@
+"""Recipients are admitted once each; bad rows are skipped with their reason, misuse raises."""
+
+from __future__ import annotations
+
+import copy
+import math
+import pickle
+
+import pytest
+from hypothesis import given, strategies as st
+
+from callsavvy_async.bulk.number_set import NumberSet
+from callsavvy_async.bulk.recipients import Intake, Recipient, RecipientInput, Skipped, SkipReason, suppression
+from callsavvy_async.bulk.templates import Template
+from callsavvy_async.errors import InvalidRequestError
+
+NUMBER = "+2348012345678"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        "0023 4801 2345678",
+        Recipient("234 8012345678"),
+        {"phone": "2348012345678"},
+        {"phone": 2348012345678},
+        {"phone": 2348012345678.0},
+    ],
+)
+def test_every_form_is_normalised(item: RecipientInput) -> None:
+    """A text, a Recipient and a mapping (also of numbers, as data frames give them) make the same recipient."""
+    admitted = Intake().admit(item, 7)
+    assert isinstance(admitted, Recipient)
+    assert (admitted.number, admitted.row) == (NUMBER, 7)
+
+
+def test_fields_are_text() -> None:
+    """Values of a row become text: whole floats as integers, None and NaN as blanks."""
+    row = {"phone": NUMBER, "name": "Ada", "points": 12.0, "rate": 1.5, "city": None, "age": math.nan, "vip": True}
+    admitted = Intake().admit(row, 1)
+    assert isinstance(admitted, Recipient)
+    assert admitted.fields == {
+        "phone": NUMBER, "name": "Ada", "points": "12", "rate": "1.5", "city": "", "age": "", "vip": "True",
+    }  # fmt: skip
+
+
+def test_q44_second_writing_is_a_duplicate() -> None:
+    """A number is admitted once, however it is written the second time."""
+    intake = Intake()
+    assert isinstance(intake.admit(NUMBER, 1), Recipient)
+    skipped = intake.admit("00234-801-234-5678", 2)
+    assert skipped == Skipped(2, "00234-801-234-5678", SkipReason.DUPLICATE, "an earlier row has the same number.")
+
+
+@pytest.mark.parametrize("suppress", [["00234 801 234 5678"], iter([NUMBER]), NumberSet([NUMBER])])
+def test_suppressed_number_gets_nothing(suppress: list[str] | NumberSet) -> None:
+    """Who is suppressed is skipped each time, in any writing."""
+    intake = Intake(suppress=suppress)
+    for row in (1, 2):
+        skipped = intake.admit("2348012345678", row)
+        assert isinstance(skipped, Skipped)
+        assert skipped.reason is SkipReason.SUPPRESSED
+
+
+def test_suppressed_national_number_is_met() -> None:
+    """Suppressed numbers are read with the region of the recipients."""
+    skipped = Intake(suppress=["0803 123 4567"], region="NG").admit("+2348031234567", 1)
+    assert isinstance(skipped, Skipped)
+    assert skipped.reason is SkipReason.SUPPRESSED
+
+
+def test_national_number_is_known_again() -> None:
+    """A number is one number, whether it is written nationally or internationally."""
+    intake = Intake(region="NG")
+    admitted = intake.admit("0803 123 4567", 1)
+    assert isinstance(admitted, Recipient)
+    assert admitted.number == "+2348031234567"
+    skipped = intake.admit("+234 803 123 4567", 2)
+    assert isinstance(skipped, Skipped)
+    assert skipped.reason is SkipReason.DUPLICATE
+
+
+def test_bad_suppressed_number_raises() -> None:
+    """A suppress list that cannot be read wholly is refused, with the position: nobody is sent to by a typing error."""
+    with pytest.raises(InvalidRequestError, match="entry 2 of the suppress list"):
+        Intake(suppress=[NUMBER, "0801"])
+
+
+def test_suppress_is_not_one_text() -> None:
+    """A text instead of a list would be read character by character."""
+    with pytest.raises(InvalidRequestError, match=r"read_suppressed\(path\)"):
+        suppression(NUMBER)
+
+
+def test_invalid_row_is_skipped_with_the_reason() -> None:
+    """Bad data never raises; the detail is the reason, without the number."""
+    skipped = Intake().admit("+234801234567890123", 3)
+    assert isinstance(skipped, Skipped)
+    assert (skipped.row, skipped.reason) == (3, SkipReason.INVALID)
+    assert "18 digits" in skipped.detail
+    assert "234801234567890123" not in skipped.detail
+
+
+@pytest.mark.parametrize(
+    "name", ["phone", "Phone", " NUMBER ", "Phone Number", "msisdn", "tel", "WhatsApp", "phone_number", "mobile"]
+)
+def test_column_is_guessed(name: str) -> None:
+    """The usual names of the number's column are known, whatever their case."""
+    admitted = Intake().admit({"name": "Ada", name: NUMBER}, 1)
+    assert isinstance(admitted, Recipient)
+
+
+def test_guess_goes_by_the_usual_names_order() -> None:
+    """Of several usual names the first in the list wins, not the first in the row."""
+    admitted = Intake().admit({"tel": "+111111111", "phone": NUMBER}, 1)
+    assert isinstance(admitted, Recipient)
+    assert admitted.number == NUMBER
+
+
+def test_only_column_needs_no_name() -> None:
+    """A single column holds the numbers, whatever its name."""
+    assert isinstance(Intake().admit({"Kontakt": NUMBER}, 1), Recipient)
+
+
+def test_named_column_wins_over_usual_names() -> None:
+    """column= is taken at its word."""
+    admitted = Intake(column="second").admit({"phone": "+111111111", "second": NUMBER}, 1)
+    assert isinstance(admitted, Recipient)
+    assert admitted.number == NUMBER
+
+
+@pytest.mark.parametrize(
+    ("column", "row", "text"),
+    [
+        ("cell", {"phone": NUMBER, "name": "x"}, "no column 'cell'; the columns are 'phone', 'name'"),
+        (None, {"a": NUMBER, "b": "x"}, r"the columns are 'a', 'b'\. Name it: column="),
+        (None, {}, "the row is empty"),
+        (None, {"+2348012345678": "1", "x": "2"}, r"'\+234\*+78', 'x'"),
+    ],
+)
+def test_misuse_names_the_columns(column: str | None, row: dict[str, object], text: str) -> None:
+    """Where the number stands must be clear from the first row; the error lists the columns, numbers masked."""
+    with pytest.raises(InvalidRequestError, match=text):
+        Intake(column=column).admit(row, 1)
+
+
+def test_later_row_without_the_column_is_skipped() -> None:
+    """Once the column is settled, a row without it is bad data of that row, and does not stop a send under way."""
+    intake = Intake()
+    intake.admit({"phone": NUMBER, "name": "Ada"}, 1)
+    skipped = intake.admit({"mobile": "+111111111", "name": "Bob"}, 2)
+    assert isinstance(skipped, Skipped)
+    assert skipped.reason is SkipReason.INVALID
+    assert "blank" in skipped.detail
+
+
+def test_other_types_are_misuse() -> None:
+    """A recipient is a text, a Recipient or a mapping; the error names the row and the type, not the value."""
+    with pytest.raises(InvalidRequestError, match="row 4 is of type int") as caught:
+        Intake().admit(2348012345678, 4)  # type: ignore[arg-type]
+    assert "2348012345678" not in str(caught.value)
+
+
+def test_reprs_hold_no_personal_data() -> None:
+    """Numbers are masked, and of the fields only the names are shown."""
+    assert repr(Recipient(NUMBER, {"name": "Ada"}, 2)) == "Recipient(number='+234********78', fields=<name>, row=2)"
+    assert NUMBER not in repr(Skipped(1, NUMBER, SkipReason.DUPLICATE, "an earlier row."))
+
+
+def test_recipients_are_values() -> None:
+    """Recipients compare, hash, copy and pickle."""
+    recipient = Recipient(NUMBER, {"name": "Ada"}, 2)
+    assert copy.copy(recipient) == pickle.loads(pickle.dumps(recipient)) == recipient  # noqa: S301 - our own bytes
+    assert len({recipient, Recipient(NUMBER, {"name": "Ada"}, 2)}) == 1
+
+
+@given(st.lists(st.one_of(st.text(max_size=16), st.sampled_from([NUMBER, "+123456", "123-456", "+7654321"]))))
+def test_every_row_is_admitted_or_skipped(rows: list[str]) -> None:
+    """Whatever texts come: no error, no number twice, and only suppressed ones count as suppressed."""
+    intake = Intake(suppress=["+7654321"])
+    admitted: list[str] = []
+    for row, item in enumerate(rows, 1):
+        result = intake.admit(item, row)
+        assert result.row == row
+        if isinstance(result, Recipient):
+            admitted.append(result.number)
+        else:
+            assert result.given == item
+    assert len(admitted) == len(set(admitted))
+    assert "+7654321" not in admitted
+    if NUMBER in rows:
+        assert NUMBER in admitted
+
+
+def test_who_lacks_a_field_is_left_out_and_is_no_double() -> None:
+    """A row without what the template needs is invalid; a complete row of the same number is sent to."""
+    intake = Intake(template=Template("Hi {name}"))
+    lacking = intake.admit({"phone": "+2348012345678", "name": " "}, 1)
+    assert isinstance(lacking, Skipped)
+    assert lacking.reason is SkipReason.INVALID
+    assert "'name'" in lacking.detail
+    assert isinstance(intake.admit({"phone": "+2348012345678", "name": "Ada"}, 2), Recipient)

@@ -1,0 +1,107 @@
+"""The report of a bulk send: it adds up, it exports every recipient, it hides numbers where people do not expect them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import stat
+from decimal import Decimal
+
+import pytest
+
+from callsavvy_async.bulk.chunks import Chunk
+from callsavvy_async.bulk.recipients import Recipient, Skipped, SkipReason
+from callsavvy_async.bulk.report import BulkReport, ChunkResult, ChunkState, ReportError, StopReason
+from callsavvy_async.bulk.spool import IN_MEMORY, Spool
+from callsavvy_async.errors import BadRequestError, Outcome
+from callsavvy_async.resources.messaging import SendReceipt
+
+
+def report_of_three() -> BulkReport:
+    report = BulkReport(given=3, input_complete=True)
+    one, two = Recipient("+2348000000001", {}, 1), Recipient("+2348000000002", {}, 2)
+    receipt = SendReceipt(message_id="m1", cost=Decimal("2.5"))
+    report.settle(ChunkResult(Chunk(1, "Hello", (one,)), ChunkState.ACCEPTED, receipt))
+    error = BadRequestError(
+        "422", endpoint="sendSMS", outcome=Outcome.REJECTED, message="Invalid recipient: +2348000000002"
+    )
+    report.settle(ChunkResult(Chunk(2, "Hello", (two,)), ChunkState.REJECTED, error=error))
+    report.skip(Skipped(3, "=HYPERLINK(1)", SkipReason.INVALID, "it holds letters."))
+    return report
+
+
+def test_it_adds_up_or_raises():
+    """The sum of all states is the number given, or check() says by how much it is not."""
+    report = report_of_three()
+    report.check()
+    report.accepted += 1
+    with pytest.raises(ReportError, match="3 recipients were given, but 4"):
+        report.check()
+
+
+def test_csv_has_one_row_per_recipient_and_runs_nothing(tmp_path):
+    """Every recipient, in clear; what a spreadsheet would run is defused; only the owner may read it."""
+    path = tmp_path / "report.csv"
+    report_of_three().to_csv(path)
+    rows = list(csv.DictReader(path.read_text("utf-8").splitlines()))
+    assert [(r["row"], r["recipient"], r["outcome"], r["call"], r["message_id"]) for r in rows] == [
+        ("1", "+2348000000001", "accepted", "1", "m1"),
+        ("2", "+2348000000002", "rejected", "2", ""),
+        ("3", "'=HYPERLINK(1)", "skipped: invalid", "", ""),
+    ]
+    assert "+2348000000002" not in rows[1]["detail"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_jsonl_has_one_object_per_recipient(tmp_path):
+    """The same rows as JSON, values as they are."""
+    path = tmp_path / "report.jsonl"
+    report_of_three().to_jsonl(path)
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    assert [r["recipient"] for r in rows] == ["+2348000000001", "+2348000000002", "=HYPERLINK(1)"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_an_old_file_becomes_private_too(tmp_path):
+    """A report written over a file that others could read is closed to them."""
+    path = tmp_path / "report.csv"
+    path.write_text("old")
+    path.chmod(0o644)
+    report_of_three().to_csv(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_text_and_sums_name_no_number():
+    """str, repr and as_dict are for logs: no number, no text."""
+    report = report_of_three()
+    shown = f"{report} {report!r} {json.dumps(report.as_dict())} {list(report.rows())!r}"
+    assert "+234800" not in shown.replace("+234*", "")
+    assert "Hello" not in shown
+    assert "1 accepted in 2 calls" in str(report)
+    assert "1 skipped (1 invalid)" in str(report)
+    assert report.as_dict()["cost"] == "2.5"
+    assert report.as_dict()["skipped"] == {"invalid": 1}
+    assert not report.complete
+    assert list(report.message_ids()) == ["m1"]
+
+
+def test_why_it_stopped_is_said():
+    """An early stop and an unread rest stand in the text."""
+    report = BulkReport(stopped=StopReason.BALANCE)
+    assert "stopped early: the account's balance is used up" in str(report)
+    assert "not read to its end" in str(report)
+    assert report.as_dict()["stopped"] == "the account's balance is used up"
+
+
+def test_spool_is_read_while_it_grows():
+    """Reading does not disturb writing, in memory and on the disk."""
+    spool = Spool()
+    count = IN_MEMORY // 40
+    for n in range(count):
+        spool.append(("accepted", n, None, "", [(n, "+2348000000000")]))
+    seen = []
+    for line in spool:
+        seen.append(line[1])
+        if line[1] == 5:
+            spool.append(("late", count, None, "", []))
+    assert seen == list(range(count + 1))

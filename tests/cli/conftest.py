@@ -1,0 +1,48 @@
+"""What the tests of the command line share: a run in process, and the account of the simulator in the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from callsavvy_async.cli import main
+from callsavvy_async.simulator import Simulator, SimulatorServer
+
+from .harness import Result, Run, environment
+
+
+@pytest.fixture(autouse=True)
+def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CALLSAVVY_PUBLIC_KEY", "CALLSAVVY_PRIVATE_KEY", "CALLSAVVY_BASE_URL", "CALLSAVVY_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in this process."""
+
+    def run_command(*arguments: object) -> Result:
+        code = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Result(code, captured.out, captured.err)
+
+    return run_command
+
+
+@pytest.fixture
+def account(sim: Simulator, server: SimulatorServer, monkeypatch: pytest.MonkeyPatch) -> Simulator:
+    """Put the simulator's keys and address into the environment."""
+    for name, value in environment(server).items():
+        monkeypatch.setenv(name, value)
+    return sim
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Path:
+    """Write a list of three people, one of them twice, and a row that is no number."""
+    path = tmp_path / "people.csv"
+    path.write_text(
+        "name,phone\nAda,+2345990000001\nBola,+234 599 000 0002\nChidi,002345990000003\nAda,+2345990000001\nX,nobody\n"
+    )
+    return path

@@ -1,0 +1,261 @@
+"""``callsavvy bulk``, run in process against the simulator on a socket."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import stat
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from callsavvy_async.bulk.report import BulkReport
+from callsavvy_async.simulator import Fault, Simulator
+
+from .harness import Run
+
+
+@pytest.mark.parametrize("name", ["report.csv", "report.jsonl"])
+def test_sends_each_number_once(run: Run, account: Simulator, people: Path, tmp_path: Path, name: str) -> None:
+    """Every good number of the file is sent to once, and the report file has a row for every row of the input."""
+    report = tmp_path / name
+    result = run("bulk", "sms", people, "--message", "Hello", "--yes", "--report", report)
+    assert result.code == 0
+    assert account.ledger.charged == dict.fromkeys(["+2345990000001", "+2345990000002", "+2345990000003"], 1)
+    text = report.read_text()
+    rows = list(csv.DictReader(io.StringIO(text))) if name.endswith("csv") else list(map(json.loads, text.splitlines()))
+    assert sorted((int(row["row"]), row["outcome"]) for row in rows) == [
+        (1, "accepted"),
+        (2, "accepted"),
+        (3, "accepted"),
+        (4, "skipped: duplicate"),
+        (5, "skipped: invalid"),
+    ]
+    assert stat.S_IMODE(report.stat().st_mode) == 0o600
+
+
+def test_json_result(run: Run, account: Simulator, people: Path) -> None:
+    """With --json stdout holds exactly one object, the report."""
+    result = run("bulk", "sms", people, "--message", "Hello", "--yes", "--json")
+    assert (result.json["accepted"], result.json["skipped"]) == (3, {"duplicate": 1, "invalid": 1})
+
+
+def test_template_and_message_file(run: Run, account: Simulator, people: Path, tmp_path: Path) -> None:
+    """A template is filled in for each recipient; a message file is taken without its last line end."""
+    run("bulk", "sms", people, "--template", "Hi {name}", "--yes")
+    bodies = [json.loads(request.body)["message"] for request in account.requests]
+    assert sorted(bodies) == ["Hi Ada", "Hi Bola", "Hi Chidi"]
+    text = tmp_path / "text.txt"
+    text.write_text("\ufeffGood day\n", encoding="utf-8")
+    run("bulk", "sms", people, "--message-file", text, "--yes")
+    assert json.loads(account.requests[-1].body)["message"] == "Good day"
+
+
+def test_robocall_and_whatsapp(run: Run, account: Simulator, people: Path) -> None:
+    """The options that only one channel has reach the API."""
+    spoken = run("bulk", "robocall", people, "--message", "Hello", "--duration-minutes", "2", "--yes")
+    played = run("bulk", "robocall", people, "--audio-url", "https://a.example/b.mp3", "--duration-minutes", 1, "--yes")
+    chat = run("bulk", "whatsapp", people, "--message", "Hello", "--channel-uid", "TEST-whatsapp", "--yes")
+    assert (spoken.code, played.code, chat.code) == (0, 0, 0)
+    sent = [json.loads(request.body) for request in account.requests]
+    assert [body.get("call_type", body.get("uid")) for body in sent] == [
+        "Text-2-Speech",
+        "Pre-recorded-Audio",
+        "TEST-whatsapp",
+    ]
+    assert [body.get("duration") for body in sent] == ["2", "1", None]
+
+
+def test_sender_id_pace_and_suppress(run: Run, account: Simulator, people: Path, tmp_path: Path) -> None:
+    """Sender, chunk size and the suppress list are kept to."""
+    suppressed = tmp_path / "stop.txt"
+    suppressed.write_text("+234 599 000 0002\n")
+    result = run(
+        *("bulk", "sms", people, "--message", "Hello", "--yes", "--json"),
+        *("--sender-id", "ACME", "--chunk-size", 1, "--rate", "1000/s", "--burst", 5, "--suppress", suppressed),
+    )
+    assert result.json["skipped"]["suppressed"] == 1
+    assert [json.loads(request.body)["sender_id"] for request in account.requests] == ["ACME", "ACME"]
+
+
+def test_standard_input(run: Run, account: Simulator, people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list may come through a pipe: it is planned and sent from one reading."""
+    stdin = io.TextIOWrapper(io.BytesIO(people.read_bytes()))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    result = run("bulk", "sms", "-", "--message", "Hello", "--yes", "--json")
+    assert (result.code, result.json["accepted"], sys.stdin) == (0, 3, stdin)
+
+
+# ---------------------------------------------------------------------------------------------------------- refusals
+
+
+def test_nobody_to_ask(run: Run, account: Simulator, people: Path) -> None:
+    """Without a terminal and without --yes nothing is sent."""
+    result = run("bulk", "sms", people, "--message", "Hello")
+    assert result.code == 2
+    assert "--yes" in result.err
+    assert not account.requests
+
+
+def test_dry_run_needs_no_keys(run: Run, people: Path) -> None:
+    """A dry run prints the plan and sends nothing."""
+    result = run("bulk", "sms", people, "--message", "Hello", "--dry-run")
+    assert result.code == 0
+    assert "3 messages by sms in 1 call" in result.out
+
+
+def test_no_row_holds_a_number(run: Run, account: Simulator, people: Path) -> None:
+    """A column without a single number is a mistake, not an empty list."""
+    result = run("bulk", "sms", people, "--message", "Hello", "--column", "name", "--yes")
+    assert result.code == 2
+    assert "--column" in result.err
+    assert not account.requests
+
+
+def test_empty_list(run: Run, account: Simulator, tmp_path: Path) -> None:
+    """An empty list is sent without complaint."""
+    empty = tmp_path / "empty.csv"
+    empty.write_text("name,phone\n")
+    assert run("bulk", "sms", empty, "--message", "Hello", "--yes").code == 0
+
+
+def test_balance_does_not_cover(run: Run, account: Simulator, people: Path) -> None:
+    """With --balance a plan that costs more than is there is not begun."""
+    account.world.balances = account.world.balances.less(sms=Decimal(99_998))
+    result = run("bulk", "sms", people, "--message", "Hello", "--yes", "--balance")
+    assert result.code == 4
+    assert "does not cover" in result.err
+    assert account.ledger.posts("sendSMS") == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--message", "a", "--template", "b"),
+        ("--message", " "),
+        ("--template", "Hi {"),
+        ("--message", "a", "--rate", "fast"),
+        ("--message", "a", "--chunk-size", "0"),
+        ("--message", "a", "--max-in-flight", "0"),
+        ("--message", "a", "--max-cost", "much"),
+        ("--message", "a", "--report", "report.txt"),
+        ("--message", "a", "--report", "nowhere/report.csv"),
+        ("--message", "a", "--column", "telephone"),
+        ("--message", "a", "--suppress", "nowhere.txt"),
+        ("--message", "a", "--bogus"),
+        ("--message", "Hello", "there"),
+        ("--message-file", "nowhere.txt"),
+    ],
+    ids=" ".join,
+)
+def test_usage(run: Run, account: Simulator, people: Path, arguments: tuple[str, ...]) -> None:
+    """Wrong usage is one line on stderr and exit code 2, and nothing is sent."""
+    result = run("bulk", "sms", people, "--yes", *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert len(result.err.splitlines()) == 1
+    assert result.err.startswith("callsavvy: ")
+    assert not account.requests
+
+
+def test_whatsapp_needs_its_channel(run: Run, account: Simulator, people: Path) -> None:
+    """A WhatsApp send names its channel, unless nothing is sent."""
+    assert run("bulk", "whatsapp", people, "--message", "a", "--yes").code == 2
+    assert run("bulk", "whatsapp", people, "--message", "a", "--dry-run").code == 0
+
+
+def test_broken_file_sends_nothing(run: Run, account: Simulator, tmp_path: Path) -> None:
+    """A fault in the last line is found before the first message leaves."""
+    broken = tmp_path / "broken.csv"
+    broken.write_bytes(b"name,phone\nAda,+2345990000001\nJos\xe9,+2345990000002\n")
+    result = run("bulk", "sms", broken, "--message", "Hello", "--yes", "--chunk-size", 1)
+    assert result.code == 2
+    assert "line 3" in result.err
+    assert not account.requests
+
+
+# --------------------------------------------------------------------------------------------------------- exit codes
+
+
+def test_unknown(run: Run, account: Simulator, people: Path) -> None:
+    """A lost answer is exit code 3, and the send is not repeated."""
+    account.faults.next("sendSMS", Fault.DROP_AFTER_READ)
+    result = run("bulk", "sms", people, "--message", "Hello", "--yes", "--json")
+    assert (result.code, result.json["unknown"]) == (3, 3)
+    assert account.ledger.posts("sendSMS") == 1
+
+
+def test_failed(run: Run, account: Simulator, people: Path) -> None:
+    """A send that the API calls failed is exit code 1."""
+    account.faults.next("sendSMS", Fault.SEND_FAILED)
+    result = run("bulk", "sms", people, "--message", "Hello", "--yes", "--json")
+    assert (result.code, result.json["failed"]) == (1, 3)
+
+
+@pytest.mark.parametrize("stop", ["balance", "budget"])
+def test_money(run: Run, account: Simulator, people: Path, stop: str) -> None:
+    """A run that stops at the balance or at --max-cost is exit code 4, the rest is pending."""
+    if stop == "balance":
+        account.world.balances = account.world.balances.less(sms=Decimal(99_999))
+    limit = ("--max-cost", 1) if stop == "budget" else ()
+    result = run(
+        *("bulk", "sms", people, "--message", "Hello", "--yes", "--json"),
+        *("--chunk-size", 1, "--max-in-flight", 1, *limit),
+    )
+    assert (result.code, result.json["accepted"]) == (4, 1)
+    assert account.ledger.totals.charged_recipients == 1
+
+
+def test_wrong_keys(run: Run, account: Simulator, people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused keys are exit code 5, and appear nowhere."""
+    monkeypatch.setenv("CALLSAVVY_PRIVATE_KEY", "my-secret-key")
+    result = run("bulk", "sms", people, "--message", "Hello", "--yes")
+    assert result.code == 5
+    assert "the keys were refused" in result.out
+    assert "my-secret-key" not in result.out + result.err
+
+
+def test_missing_keys(run: Run, people: Path) -> None:
+    """Missing keys are exit code 5, and named."""
+    result = run("bulk", "sms", people, "--message", "Hello", "--yes")
+    assert result.code == 5
+    assert "CALLSAVVY_PRIVATE_KEY" in result.err
+
+
+def test_error_in_the_middle(run: Run, account: Simulator, people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When an error ends the run, what was sent before it is reported all the same."""
+
+    def fail(_: BulkReport) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(BulkReport, "check", fail)
+    result = run("bulk", "sms", people, "--message", "Hello", "--yes")
+    assert "3 accepted" in result.out
+    assert "No space left on device" in result.err
+    assert result.code == 1
+
+
+def test_report_file_cannot_be_written(run: Run, account: Simulator, people: Path, tmp_path: Path) -> None:
+    """A full disk costs the file, not the sums, and is told apart from "nothing was sent"."""
+    full = tmp_path / "report.csv"
+    full.symlink_to("/dev/full")
+    result = run("bulk", "sms", people, "--message", "Hello", "--yes", "--report", full)
+    assert result.code == 1
+    assert "3 accepted" in result.out
+    assert "No space left on device" in result.err
+
+
+# ------------------------------------------------------------------------------------------------------------ privacy
+
+
+def test_nothing_personal_on_the_terminal(run: Run, account: Simulator, people: Path) -> None:
+    """Neither numbers nor the message stand in what a run prints."""
+    account.faults.next("sendSMS", Fault.DROP_AFTER_READ)
+    for mode in ("--yes", "--dry-run"):
+        result = run("bulk", "sms", people, "--message", "Your code is 4711", mode, "--chunk-size", 1)
+        said = result.out + result.err
+        assert "599000000" not in said
+        assert "4711" not in said

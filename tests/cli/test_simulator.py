@@ -1,0 +1,114 @@
+"""The embedded simulator: as a server of its own, and behind ``bulk --simulator``."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from callsavvy_async.bulk.chunks import Chunk
+from callsavvy_async.bulk.recipients import Recipient
+from callsavvy_async.bulk.report import BulkReport, ChunkResult, ChunkState
+from callsavvy_async.cli.ledger import compare
+from callsavvy_async.simulator import Ledger, LedgerEntry, Simulator
+
+from .harness import EXAMPLES, Run, run_program, start
+
+ADA, BOLA = "+2345990000001", "+2345990000002"
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize("channel", ["sms", "whatsapp"])
+def test_the_main_job(channel: str, tmp_path: Path) -> None:
+    """The examples' 5,200 rows go out once each, and the report's counts are those of the ledger."""
+    report = tmp_path / "report.csv"
+    result = run_program(
+        *("bulk", channel, EXAMPLES / "recipients.csv", "--template", "Hi {first_name}"),
+        *("--simulator", "--json", "--report", report),
+    )
+    assert result.code == 0, result.err
+    told = result.json
+    assert told["accepted"] == 4_812
+    assert told["skipped"] == {"duplicate": 250, "invalid": 138}
+    assert told["ledger"] == {"charged_once": 4_812, "charged_more_than_once": 0, "agrees": True}
+    assert len(report.read_text().splitlines()) == 5_201
+
+
+@pytest.mark.sockets
+def test_through_a_pipe(people: Path) -> None:
+    """The list may come on standard input of a real program."""
+    result = run_program("bulk", "sms", "-", "--message", "Hello", "--simulator", stdin=people.read_bytes())
+    assert result.code == 0, result.err
+    assert "ledger: 3 recipients charged once, 0 twice; report: 3 accepted" in result.out
+
+
+@pytest.mark.sockets
+def test_server() -> None:
+    """The server tells its address and keys, answers, and ends in order with Ctrl-C."""
+    with start("simulator", "--sms-balance", "7", "--rate", "100/s", "--burst", "100") as program:
+        assert program.stdout is not None
+        lines = [program.stdout.readline() for _ in range(5)]
+        variables = dict(word.split("=", 1) for word in lines[-1].removeprefix("export ").split())
+        balance = run_program("balance", "-o", "json", **variables)
+        program.send_signal(signal.SIGINT)
+        _, err = program.communicate(timeout=20)
+    assert balance.json["sms_balance"] == "7"
+    assert program.returncode == 0
+    assert "0 sends" in err
+
+
+def test_difference_is_a_failure(run: Run, people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report that does not agree with the ledger is never exit code 0."""
+    monkeypatch.setattr(Ledger, "charged", property(lambda _: {}))
+    result = run("bulk", "sms", people, "--message", "Hello", "--simulator")
+    assert result.code == 1
+    assert "THEY DIFFER" in result.out
+
+
+# ----------------------------------------------------------------------------------------------------- the comparison
+
+
+def _ledger(*numbers: str) -> Ledger:
+    ledger, world = Ledger(), Simulator().world
+    for number in numbers:
+        ledger.record(
+            LedgerEntry(
+                at=world.now(),
+                resource="sendSMS",
+                recipient=number,
+                status=200,
+                reason="charged",
+                charged=True,
+                cost=world.balances.sms,
+                message_id="",
+                fault="",
+            )
+        )
+    return ledger
+
+
+def _report(**outcomes: ChunkState) -> BulkReport:
+    report = BulkReport()
+    for number, state in outcomes.items():
+        report.settle(ChunkResult(Chunk(1, "Hello", (Recipient({"ada": ADA, "bola": BOLA}[number]),)), state))
+    return report
+
+
+@pytest.mark.parametrize(
+    ("report", "charged", "agrees"),
+    [
+        (_report(ada=ChunkState.ACCEPTED, bola=ChunkState.ACCEPTED), (ADA, BOLA), True),
+        (_report(ada=ChunkState.ACCEPTED, bola=ChunkState.ACCEPTED), (ADA,), False),
+        (_report(ada=ChunkState.ACCEPTED), (ADA, ADA), False),
+        (_report(ada=ChunkState.ACCEPTED), (ADA, BOLA), False),
+        (_report(ada=ChunkState.ACCEPTED, bola=ChunkState.UNKNOWN), (ADA, BOLA), True),
+        (_report(ada=ChunkState.ACCEPTED, bola=ChunkState.UNKNOWN), (ADA,), True),
+        (_report(ada=ChunkState.ACCEPTED, bola=ChunkState.REJECTED), (ADA, BOLA), False),
+        (_report(ada=ChunkState.ACCEPTED, bola=ChunkState.PENDING), (ADA, BOLA), False),
+        (_report(), (), True),
+    ],
+)
+def test_comparison(report: BulkReport, charged: tuple[str, ...], agrees: bool) -> None:
+    """All accepted are charged, once, and nobody else is but those of whom nothing is known."""
+    assert compare(report, _ledger(*charged)).agrees is agrees

@@ -1,0 +1,116 @@
+"""What all tests share: both event loops, virtual time, the simulator on sockets, and a client without sockets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Any
+
+import httpx
+import pytest
+
+from callsavvy_async import Callsavvy
+from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, SimulatorServer, serve
+from callsavvy_async.testing.virtual_time import virtual_time_backend
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> object:
+    """Run every async test on asyncio and on trio, in real time."""
+    return request.param
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def virtual_time(request: pytest.FixtureRequest) -> object:
+    """Return a backend in virtual time; a module that wants it overrides ``anyio_backend`` with it."""
+    return virtual_time_backend(request.param)
+
+
+@pytest.fixture
+def sim() -> Simulator:
+    """Make a simulator with plenty of balance."""
+    return Simulator(sms_balance=100_000, local_balance=100_000, international_balance=100_000)
+
+
+@pytest.fixture
+def server(sim: Simulator) -> Iterator[SimulatorServer]:
+    """Serve `sim` on a loopback socket."""
+    with serve(sim) as running:
+        yield running
+
+
+@pytest.fixture
+async def client(anyio_backend: object, server: SimulatorServer) -> AsyncIterator[Callsavvy]:
+    """Open a client of the simulator over sockets, through the SDK's own backend."""
+    async with Callsavvy(public_key=PUBLIC_KEY, private_key=PRIVATE_KEY, base_url=server.url, timeout=10) as opened:
+        yield opened
+
+
+class Answers:
+    """A scripted API below httpx: answers or raises what the script says, one item per request, the last for ever."""
+
+    def __init__(self, script: Sequence[object]) -> None:
+        self.script = list(script)
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        item = self.script[min(len(self.requests), len(self.script)) - 1]
+        if callable(item):
+            item = item(request)
+        if isinstance(item, BaseException):
+            raise item
+        assert isinstance(item, httpx.Response)
+        # A response object may be given out several times, so each request gets its own copy.
+        return httpx.Response(item.status_code, headers=item.headers, content=item.content)
+
+
+class Scripted:
+    """Makes clients over scripts, and closes them."""
+
+    def __init__(self) -> None:
+        self.answers = Answers([])
+
+    def __call__(self, *script: object, **options: Any) -> Callsavvy:
+        self.answers = Answers(script)
+        return Callsavvy(
+            public_key=PUBLIC_KEY,
+            private_key=PRIVATE_KEY,
+            transport=httpx.MockTransport(self.answers),
+            **options,
+        )
+
+    @property
+    def requests(self) -> list[httpx.Request]:
+        return self.answers.requests
+
+
+@pytest.fixture
+def scripted() -> Scripted:
+    """Make clients that talk to a script instead of a server."""
+    return Scripted()
+
+
+def _envelope(data: object = None, *, status: str = "success", message: str | None = None) -> dict[str, object]:
+    body: dict[str, object] = {"resource": "any", "status": status}
+    if data is not None:
+        body["data"] = data
+    if message is not None:
+        body["message"] = message
+    return body
+
+
+@pytest.fixture
+def ok() -> Callable[..., httpx.Response]:
+    """Build the API's success answer."""
+    return lambda data=None: httpx.Response(200, json=_envelope(data))
+
+
+@pytest.fixture
+def refusal() -> Callable[..., httpx.Response]:
+    """Build the API's error answer."""
+
+    def build(status: int, message: str = "no", **headers: str) -> httpx.Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx.Response(status, json=_envelope(status="error", message=message), headers=named)
+
+    return build

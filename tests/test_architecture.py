@@ -1,0 +1,97 @@
+"""The house as ARCHITECTURE.md draws it, where the linters cannot see it."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "callsavvy_async"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LONGEST_MODULE = 320
+"""Lines. Past this a module has more than one purpose."""
+
+
+def drawn_layers() -> list[str]:
+    """Read the names in the block under "Layers" of ARCHITECTURE.md, top to bottom."""
+    section = (ROOT / "ARCHITECTURE.md").read_text("utf-8").split("\n## Layers\n", 1)[1]
+    block = section.split("```text\n", 1)[1].split("```", 1)[0]
+    return [line.split()[0] for line in block.splitlines() if line.strip()]
+
+
+def linted_layers() -> list[str]:
+    """Read the layers of the linter's contract, top to bottom."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / ".importlinter", "utf-8")
+    return config["importlinter:contract:layers"]["layers"].split()
+
+
+def test_layers_drawn_are_layers_linted() -> None:
+    """The picture in ARCHITECTURE.md and the linter's contract are the same list in the same order."""
+    assert drawn_layers() == linted_layers()
+
+
+def test_every_module_has_its_layer() -> None:
+    """The list of layers is complete, and holds nothing that does not exist."""
+    there = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in MODULES} - {"__init__"}
+    assert there == set(linted_layers())
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_module_is_short(module: Path) -> None:
+    """A module has one purpose, and so few lines."""
+    assert len(module.read_text("utf-8").splitlines()) <= LONGEST_MODULE
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_public_names_are_documented(module: Path) -> None:
+    """Every module, and every public class, function and method in it, has a docstring."""
+    tree = ast.parse(module.read_text("utf-8"))
+    assert ast.get_docstring(tree), "the module has no docstring"
+    assert not [name for name, node in public_definitions(tree) if not ast.get_docstring(node)]
+
+
+Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def public_definitions(scope: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator[tuple[str, Definition]]:
+    """Yield public classes, functions and methods; overloads and property setters are told by their first form."""
+    for node in scope.body:
+        if not isinstance(node, Definition) or node.name.startswith("_") or is_another_form(node):
+            continue
+        yield f"{prefix}{node.name}", node
+        if isinstance(node, ast.ClassDef):
+            yield from public_definitions(node, f"{prefix}{node.name}.")
+
+
+def is_another_form(node: Definition) -> bool:
+    """Tell whether a definition only adds to one that stands beside it."""
+    return any(re.fullmatch(r"(typing\.)?overload|\w+\.setter", ast.unparse(name)) for name in node.decorator_list)
+
+
+def test_package_needs_no_extra_to_import() -> None:
+    """No module outside the command line imports an extra at its top: it is asked for where it is used."""
+    extras = {"cyclopts", "rich", "phonenumbers", "pyarrow", "pytest", "trio"}
+    allowed = {PACKAGE / "cli", PACKAGE / "testing"}
+    offenders = {
+        str(module.relative_to(PACKAGE)): imported & extras
+        for module in MODULES
+        if not allowed & set(module.parents) and (imported := top_imports(module)) & extras
+    }
+    assert not offenders
+
+
+def top_imports(module: Path) -> set[str]:
+    """Name the packages that importing a module imports right away."""
+    found: set[str] = set()
+    for node in ast.parse(module.read_text("utf-8")).body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found

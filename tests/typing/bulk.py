@@ -1,0 +1,58 @@
+"""Never executed: bulk sends, plans and reports, seen by a type checker."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import assert_type
+
+from callsavvy_async import (
+    BulkReport,
+    BulkRun,
+    Callsavvy,
+    ChunkResult,
+    ChunkState,
+    Plan,
+    Recipient,
+    SendReceipt,
+    SkipReason,
+    StopReason,
+)
+
+
+async def rows() -> AsyncIterator[dict[str, str]]:
+    """Yield recipients as a database cursor would."""
+    yield {"phone": "+2348012345678", "first_name": "Ada"}
+
+
+async def sends(callsavvy: Callsavvy) -> None:
+    run = callsavvy.bulk.sms(["+2348012345678"], "Hello", sender_id="Shop", chunk_size=50, max_in_flight=4)
+    assert_type(run, BulkRun)
+    assert_type(await run, BulkReport)
+    await callsavvy.bulk.sms(rows(), template="Hello {first_name}", max_cost=Decimal(100), suppress={"+447400123456"})
+    await callsavvy.bulk.whatsapp((Recipient("+2348012345678") for _ in range(3)), "Hello", channel_uid="c")
+    await callsavvy.bulk.robocall(["+2348012345678"], "Hello", duration_minutes=1, options={"timeout": 5})
+    async for result in callsavvy.bulk.stream_sms(["+2348012345678"], "Hello"):
+        assert_type(result, ChunkResult)
+        assert_type(result.state, ChunkState)
+        assert_type(result.receipt, SendReceipt | None)
+
+
+def reports(report: BulkReport) -> None:
+    assert_type(report.accepted, int)
+    assert_type(report.skipped, Counter[SkipReason])
+    assert_type(report.stopped, StopReason | None)
+    report.to_csv("report.csv")
+
+
+def plans(callsavvy: Callsavvy) -> None:
+    plan = callsavvy.bulk.plan(["+2348012345678"], "Hello", channel="whatsapp")
+    assert_type(plan, Plan)
+    assert_type(plan.affordable, bool | None)
+
+
+async def wrong_uses(callsavvy: Callsavvy) -> None:
+    await callsavvy.bulk.whatsapp(["+2348012345678"], "Hello")  # type: ignore[call-arg]
+    await callsavvy.bulk.sms([2348012345678], "Hello")  # type: ignore[list-item]
+    await callsavvy.bulk.sms(["+2348012345678"], "Hello", chunksize=5)  # type: ignore[call-arg]
+    await callsavvy.bulk.sms(["+2348012345678"], "Hello", validate="strict")  # type: ignore[arg-type]
+    callsavvy.bulk.plan(["+2348012345678"], "Hello", channel="fax")  # type: ignore[arg-type]

@@ -1,0 +1,87 @@
+"""Never executed: how a client is made, its hooks and its errors, seen by a type checker."""
+
+import ssl
+from collections.abc import Mapping
+from datetime import UTC
+from typing import assert_never, assert_type
+
+import httpx
+
+from callsavvy_async import (
+    Attempt,
+    AttemptFailed,
+    CallOptions,
+    Callsavvy,
+    Credentials,
+    Hook,
+    HookEvent,
+    Limited,
+    Outcome,
+    OutcomeUnknown,
+    RequestError,
+    RequestStarted,
+    Settled,
+    Waiting,
+)
+
+
+def clients(http_client: httpx.AsyncClient, transport: httpx.AsyncBaseTransport) -> None:
+    assert_type(Callsavvy(public_key="a", private_key="b"), Callsavvy)
+    Callsavvy(Credentials("a", "b"), http_client=http_client)
+    Callsavvy(Credentials.SANDBOX, transport=transport, rate="10/s", burst=5, max_in_flight=4, timezone=UTC)
+    Callsavvy.from_env(verify=ssl.create_default_context(), proxy="http://proxy.example:3128", deadline=None)
+    Callsavvy("a", "b")  # type: ignore[call-arg, arg-type]
+    Callsavvy.from_env(retries=3)  # type: ignore[call-arg]
+
+
+async def context(options: CallOptions) -> None:
+    async with Callsavvy.from_env() as callsavvy:
+        assert_type(callsavvy, Callsavvy)
+        assert_type(callsavvy.with_options(timeout=5, max_retries=0), Callsavvy)
+        await callsavvy.account.summary(**options)
+        callsavvy.with_options(base_url="https://example.com")  # type: ignore[call-arg]
+
+
+class Counter:
+    """A hook that is an object."""
+
+    def __call__(self, event: HookEvent, /) -> None:
+        """Show that the events are a closed set."""
+        match event:
+            case RequestStarted(endpoint):
+                assert_type(endpoint, str)
+            case Waiting(_, seconds, _):
+                assert_type(seconds, float | None)
+            case Limited():
+                assert_type(event.retry_after, float | None)
+            case AttemptFailed():
+                assert_type(event.attempt, Attempt)
+            case Settled():
+                assert_type(event.outcome, Outcome)
+            case _:
+                assert_never(event)
+
+
+def ignore(event: HookEvent) -> None:
+    """Be a hook that is a function."""
+
+
+def only_settled(event: Settled) -> None:
+    """Be no hook: the other events would not fit."""
+
+
+HOOKS: list[Hook] = [Counter(), ignore, print]
+NO_HOOK: Hook = only_settled  # type: ignore[assignment]
+
+
+async def failures(callsavvy: Callsavvy) -> None:
+    try:
+        await callsavvy.account.summary()
+    except OutcomeUnknown as error:
+        assert_type(error.attempts, tuple[Attempt, ...])
+        assert_type(error.safe_to_resend, bool)
+    except RequestError as error:
+        assert_type(error.status_code, int | None)
+        assert_type(error.body, bytes | None)
+    raw = await callsavvy.with_raw_response(callsavvy.account.summary)
+    assert_type(raw.headers, Mapping[str, str])

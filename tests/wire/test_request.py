@@ -1,0 +1,61 @@
+"""Building requests: one POST of a JSON object, whatever the call."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, strategies as st
+
+from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.resources.account import GET_SUMMARY
+from callsavvy_async.wire.request import HttpRequest, build_request
+
+
+def build(params: dict[str, str | None] | None = None, extra: dict[str, object] | None = None) -> HttpRequest:
+    return build_request(
+        GET_SUMMARY, params or {}, extra or {}, base_url="https://api.example/v1", headers=(("public-key", "secret"),)
+    )
+
+
+def test_a_call_without_parameters() -> None:
+    """Endpoints without parameters are sent an empty object (quirk Q03)."""
+    request = build()
+    assert request.url == "https://api.example/v1/getSummary"
+    assert request.body == b"{}"
+
+
+def test_parameters() -> None:
+    """None leaves a parameter out; "" is sent (quirk Q29); extras go with them, as they are."""
+    body = json.loads(build({"a": "1", "b": None, "c": ""}, {"d": 2, "e": None}).body)
+    assert body == {"a": "1", "c": "", "d": 2, "e": None}
+
+
+@pytest.mark.parametrize("value", ["1", None])
+def test_extras_do_not_override(value: str | None) -> None:
+    """An extra that is a documented parameter is refused, also when that parameter is not given."""
+    with pytest.raises(InvalidRequestError, match=r"extra\['a'\]"):
+        build({"a": value}, {"a": "2"})
+
+
+@pytest.mark.parametrize(
+    ("extra", "why"),
+    [(object(), "not JSON serializable"), (float("nan"), "JSON"), ("\ud800", "lone surrogate")],
+)
+def test_what_cannot_be_written(extra: object, why: str) -> None:
+    """What is not JSON is refused before anything is sent."""
+    with pytest.raises(InvalidRequestError, match=why):
+        build({}, {"x": extra})
+
+
+def test_a_request_hides_what_it_carries() -> None:
+    """Neither keys nor texts are in the repr."""
+    shown = repr(build({"message": "secret"}))
+    assert "secret" not in shown
+    assert "getSummary" in shown
+
+
+@given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"]))))
+def test_every_text_survives(params: dict[str, str]) -> None:
+    """Any Unicode text arrives as it was, in UTF-8."""
+    assert json.loads(build(dict(params)).body.decode()) == params
