@@ -84,6 +84,17 @@ def encode_event(event: str, fields: Mapping[str, str] | None = None) -> tuple[s
     return "application/json", json.dumps(values).encode()
 
 
+def new_ticket_fields(ticket: Mapping[str, str]) -> Mapping[str, str]:
+    """Turn a ticket's row, as getTickets answers it, into the fields of newTicketOpened."""
+    return {
+        "ticket_id": ticket["ticket_id"],
+        "ticket_department": ticket["department_id"],
+        "ticket_subject": ticket["subject"],
+        "sender_email": ticket["sender_email"],
+        "ticket_status": ticket["ticket_status"],
+    }
+
+
 def post_event(
     url: str, event: str, fields: Mapping[str, str] | None = None, *, timeout: float = 10.0
 ) -> Future[CallbackAnswer]:
