@@ -28,10 +28,12 @@ class Event(Model):
     """The body as it came."""
 
 
+@attrs.frozen(kw_only=True)
 class AnsweredEvent(Event):
     """Base of the events whose sender waits for an answer."""
 
 
+@attrs.frozen(kw_only=True)
 class Notification(Event):
     """Base of the events to which "no response is expected"."""
 
