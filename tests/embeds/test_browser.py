@@ -8,7 +8,7 @@ import pytest
 
 from callsavvy_async import Credentials, embeds
 
-from .browser import Browser
+from tests.browser import Browser
 
 pytestmark = pytest.mark.browser
 

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageChops, ImageStat
 
-from .browser import Browser
+from tests.browser import Browser, assert_alike
 
 pytestmark = pytest.mark.browser
 
@@ -61,10 +60,4 @@ def test_picture(browser: Browser, url: str) -> None:
     taken = browser.picture()
     if os.environ.get("UPDATE_SCREENSHOTS"):
         taken.quantize(64).save(PICTURE, optimize=True)
-    with Image.open(PICTURE) as kept:
-        difference = ImageChops.difference(_blurred(kept), _blurred(taken))
-    assert ImageStat.Stat(difference).extrema[0][1] < 24
-
-
-def _blurred(picture: Image.Image) -> Image.Image:
-    return picture.convert("L").resize((20, 15), Image.Resampling.BOX)
+    assert_alike(taken, PICTURE)

@@ -131,12 +131,25 @@ def client_of(transport: httpx.ASGITransport) -> httpx.AsyncClient:
 DOORS = {"asgi": asgi_mount, "fastapi": fastapi_door, "aiohttp": aiohttp_door, "sans-io": sans_io}
 
 
-@pytest.fixture(params=DOORS)
-def door(request: pytest.FixtureRequest, anyio_backend_name: str) -> Callable[[Webhooks], object]:
-    """Name each door; aiohttp knows asyncio only."""
-    if request.param == "aiohttp" and anyio_backend_name == "trio":
-        pytest.skip("aiohttp runs on asyncio")
-    return DOORS[request.param]
+ON_TRIO = [name for name in DOORS if name != "aiohttp"]  # which knows asyncio only
+
+
+@pytest.fixture(params=[*(("asyncio", name) for name in DOORS), *(("trio", name) for name in ON_TRIO)], ids="-".join)
+def loop_and_door(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Name each door on each event loop that it knows."""
+    return request.param
+
+
+@pytest.fixture
+def anyio_backend(loop_and_door: tuple[str, str]) -> str:
+    """Run on the loop that was named."""
+    return loop_and_door[0]
+
+
+@pytest.fixture
+def door(loop_and_door: tuple[str, str]) -> Callable[[Webhooks], object]:
+    """Return the door that was named."""
+    return DOORS[loop_and_door[1]]
 
 
 EMPTY: Answer = (200, None, None, b"")

@@ -18,16 +18,10 @@ from callsavvy_async.integrations.fastapi import fastapi_router
 from callsavvy_async.webhooks import CallSummary, Webhooks
 
 pytestmark = pytest.mark.anyio
+on_asyncio = pytest.mark.parametrize("anyio_backend", ["asyncio"])  # aiohttp knows nothing else
 
 SECRET = "a-secret-of-a-fair-length"
 BODY = b'{"event": "callSummary"}'
-
-
-@pytest.fixture
-def asyncio_only(anyio_backend_name: str) -> None:
-    """Skip what runs on asyncio alone."""
-    if anyio_backend_name != "asyncio":
-        pytest.skip("aiohttp runs on asyncio")
 
 
 @pytest.fixture
@@ -61,7 +55,7 @@ async def test_fastapi_lifespans_are_joined(hooks: Webhooks) -> None:
 
 
 @pytest.mark.sockets
-@pytest.mark.usefixtures("asyncio_only")
+@on_asyncio
 async def test_aiohttp_prefix(hooks: Webhooks) -> None:
     """The routes stand below their prefix."""
     app = web.Application()
@@ -70,7 +64,7 @@ async def test_aiohttp_prefix(hooks: Webhooks) -> None:
         assert (await client.post(f"/in/{SECRET}", content=BODY)).status_code == 200
 
 
-@pytest.mark.usefixtures("asyncio_only")
+@on_asyncio
 async def test_aiohttp_may_clean_up_in_another_task(hooks: Webhooks) -> None:
     """Startup and cleanup may run in different tasks, as aiohttp's own runner has them under test frameworks."""
     seen: list[CallSummary] = []
@@ -90,7 +84,7 @@ async def test_aiohttp_may_clean_up_in_another_task(hooks: Webhooks) -> None:
     assert len(seen) == 1
 
 
-@pytest.mark.usefixtures("asyncio_only")
+@on_asyncio
 async def test_aiohttp_start_fails_loudly(hooks: Webhooks) -> None:
     """When the webhooks cannot start, the application does not either."""
     app = web.Application()
@@ -101,7 +95,7 @@ async def test_aiohttp_start_fails_loudly(hooks: Webhooks) -> None:
 
 
 @pytest.mark.sockets
-@pytest.mark.usefixtures("asyncio_only")
+@on_asyncio
 async def test_aiohttp_vanished_client_is_no_error(hooks: Webhooks, caplog: pytest.LogCaptureFixture) -> None:
     """A client that closes amid its body leaves no error in the log and no event with a handler."""
     app = web.Application()

@@ -6,17 +6,20 @@ records is what a browser asks the real host for, to the byte, and nothing leave
 
 from __future__ import annotations
 
+import shutil
 import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import pytest
 import trustme
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 from selenium import webdriver
 
 PLUGIN_HOST = "plugin.getcallsavvy.com"
@@ -150,3 +153,52 @@ class Browser:
     def picture(self) -> Image.Image:
         """Return what a visitor sees."""
         return Image.open(BytesIO(self.driver.get_screenshot_as_png()))
+
+
+@contextmanager
+def chromium(profile: Path) -> Iterator[Browser]:
+    """Start Chromium with an empty profile; its absence is a failure, so that a green run has really seen a browser."""
+    binary, driver_binary = shutil.which("chromium"), shutil.which("chromedriver")
+    if binary is None or driver_binary is None:
+        pytest.fail("no chromium or no chromedriver: apt-get install chromium chromium-driver, or -m 'not browser'")
+    plugin_host, site = PluginHost(), Site()
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    options.accept_insecure_certs = True  # the stand-in's
+    for argument in (
+        "headless",
+        "no-sandbox",
+        "disable-gpu",
+        "disable-quic",
+        "disable-dev-shm-usage",
+        "no-first-run",
+        "no-proxy-server",
+        "disable-background-networking",
+        "disable-component-update",
+        "disable-sync",
+        "hide-scrollbars",
+        "force-device-scale-factor=1",
+        "window-size=800,700",
+        f"user-data-dir={profile}",
+        f"host-resolver-rules=MAP {PLUGIN_HOST} 127.0.0.1:{plugin_host.server_port}, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    ):
+        options.add_argument(f"--{argument}")
+    with plugin_host.running(), site.running():
+        driver = webdriver.Chrome(options, webdriver.ChromeService(driver_binary))
+        try:
+            driver.set_page_load_timeout(20)
+            driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
+            yield Browser(driver, plugin_host, site)
+        finally:
+            driver.quit()
+
+
+def assert_alike(taken: Image.Image, kept: Path) -> None:
+    """Compare two pictures, blurred, so that another font or chip makes no difference."""
+    with Image.open(kept) as picture:
+        difference = ImageChops.difference(_blurred(picture), _blurred(taken))
+    assert ImageStat.Stat(difference).extrema[0][1] < 24
+
+
+def _blurred(picture: Image.Image) -> Image.Image:
+    return picture.convert("L").resize((20, 15), Image.Resampling.BOX)
