@@ -9,10 +9,6 @@ import pytest
 from tests.browser import Browser, chromium
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "browser: needs Debian's packages chromium and chromium-driver")
-
-
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Start one Chromium for all tests."""

@@ -7,7 +7,6 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from callsavvy_async import Credentials, embeds
-
 from tests.browser import Browser
 
 pytestmark = pytest.mark.browser
