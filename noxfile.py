@@ -68,7 +68,7 @@ def types(session: nox.Session) -> None:
     """Check the types of the package and of its users' code with mypy and basedpyright."""
     session.install("-e", f".{EXTRAS}", *_group("types"), *_group("test"))
     session.run("mypy")
-    session.run("basedpyright")
+    session.run("basedpyright", "--pythonpath", str(Path(session.bin) / "python"))  # else a .venv beside it is taken
 
 
 @nox.session
