@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 import attrs
@@ -30,6 +30,15 @@ class Chunk:
     """Its place among the chunks, counted from 1."""
     text: str = attrs.field(repr=mask_text)
     recipients: tuple[Recipient, ...] = attrs.field(repr=_count_only)
+    depth: int = attrs.field(default=0, repr=False)
+    """How often it was halved, to isolate what the API rejects."""
+
+    def halves(self) -> tuple[Chunk, Chunk]:
+        """Return two chunks of half the recipients each."""
+        middle = len(self.recipients) // 2
+        parts = self.recipients[:middle], self.recipients[middle:]
+        first, second = (attrs.evolve(self, recipients=part, depth=self.depth + 1) for part in parts)
+        return first, second
 
 
 class Chunker:
@@ -39,7 +48,7 @@ class Chunker:
     when one more would be, the one that was fed least recently leaves as it is. Within a text the order is kept.
 
     Args:
-        size: recipients in a chunk, at most.
+        size: recipients in a chunk, at most; several sizes are used in turn.
         content: one text for all, or a template.
         open_groups: texts that are gathered at a time, at most.
 
@@ -47,11 +56,11 @@ class Chunker:
         InvalidRequestError: an argument is less than 1, or the text is blank.
     """
 
-    def __init__(self, *, size: int, content: Content, open_groups: int = 256) -> None:
-        for name, value in (("size", size), ("open_groups", open_groups)):
+    def __init__(self, *, size: int | Sequence[int], content: Content, open_groups: int = 256) -> None:
+        self._sizes = (size,) if isinstance(size, int) else tuple(size)
+        for name, value in (*(("size", size) for size in self._sizes), ("open_groups", open_groups)):
             if value < 1:
                 raise InvalidRequestError(f"{name} is {value}; it must be at least 1.")
-        self._size = size
         self._content = content if isinstance(content, Template) else require_text(content, "message")
         self._open_groups = open_groups
         self._groups: OrderedDict[str, list[Recipient]] = OrderedDict()
@@ -67,7 +76,7 @@ class Chunker:
         text = content if isinstance(content, str) else content.render(recipient.fields)
         group = self._groups.setdefault(text, [])
         group.append(recipient)
-        if len(group) == self._size:
+        if len(group) >= self._sizes[self._chunks % len(self._sizes)]:
             return (self._leave(text),)
         if len(self._groups) > self._open_groups:
             return (self._leave(next(iter(self._groups))),)
