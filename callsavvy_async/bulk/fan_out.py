@@ -200,8 +200,9 @@ class FanOut:
                 result = ChunkResult(chunk, ChunkState.UNKNOWN if watch.on_wire else ChunkState.PENDING)
             self._budget.settle(result)
             splits = _worth_splitting(result)
-            if not splits:
-                await self._settle(result)
+            settled = splits or await self._settle(result)
+        if not settled:
+            return ()
         with anyio.CancelScope(shield=True):  # a result that came is told, also when the run is stopping
             if splits:
                 return await self._sink.split(chunk)
@@ -211,9 +212,14 @@ class FanOut:
             await self._on_result(result)
         return ()
 
-    async def _settle(self, result: ChunkResult) -> None:
+    async def _settle(self, result: ChunkResult) -> bool:
         with anyio.CancelScope(shield=True):
-            await self._sink.settle(result)
+            try:
+                await self._sink.settle(result)
+            except Exception as error:  # noqa: BLE001 - raised by `run`; the other workers drain first
+                self._fail(error)
+                return False
+        return True
 
 
 def _worth_splitting(result: ChunkResult) -> bool:

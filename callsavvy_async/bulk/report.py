@@ -43,6 +43,7 @@ class StopReason(enum.Enum):
     REJECTIONS = "the API rejected one call after the other for the same reason"
     UNREACHABLE = "the API could not be reached, one call after the other"
     INTERRUPTED = "the run was stopped"
+    DEADLINE = "the run's deadline came"
     ERROR = "an error ended it"
 
 
@@ -188,7 +189,7 @@ class BulkReport(Sums):
 
     def settle(self, result: ChunkResult) -> None:
         """Take down a call's outcome."""
-        Sums.settle(self, result)
+        super().settle(result)
         chunk, receipt = result.chunk, result.receipt
         rows = [(recipient.row, recipient.number) for recipient in chunk.recipients]
         message_id = None if receipt is None else receipt.message_id

@@ -61,6 +61,16 @@ class InputSource:
                 await self._read_some()
         return self._ready.popleft() if self._ready else None
 
+    async def next_chunks(self) -> list[Chunk] | None:
+        """Read on a little; return the chunks that became ready, perhaps none; None at the end."""
+        if not self._ready:
+            if self._ended:
+                return None
+            await self._read_some()
+        ready = list(self._ready)
+        self._ready.clear()
+        return ready
+
     async def rest(self, *, only_at_hand: bool) -> AsyncIterator[Chunk]:
         """Yield the chunks that nobody asked for.
 
