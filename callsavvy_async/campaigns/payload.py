@@ -12,7 +12,6 @@ from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.campaigns.errors import JournalDamagedError
 
 _FASTEST = 1
-_LARGEST = 2**24
 
 
 def pack(recipients: Iterable[Recipient]) -> bytes:
@@ -31,11 +30,13 @@ def unpack(body: bytes) -> tuple[Recipient, ...]:
     """
     words = array("Q")
     try:
-        words.frombytes(zlib.decompressobj().decompress(body, _LARGEST))
+        words.frombytes(zlib.decompress(body))
     except (zlib.error, ValueError):
         raise JournalDamagedError("the recipients of a chunk cannot be read back.") from None
-    half = len(words) // 2
     values = _little_endian(words)
+    half, odd = divmod(len(values), 2)
+    if odd:
+        raise JournalDamagedError("the recipients of a chunk cannot be read back.")
     return tuple(Recipient(f"+{number}", row=row) for row, number in zip(values[:half], values[half:], strict=True))
 
 
