@@ -126,6 +126,11 @@ class Sums:
         """Recipients in any state."""
         return self.accepted + self.failed + self.rejected + self.unknown + self.pending + self.skipped.total()
 
+    @property
+    def undone(self) -> int:
+        """Recipients who definitely got nothing, but were to."""
+        return self.failed + self.rejected + self.pending
+
     def check(self) -> None:
         """Raise `ReportError` unless the states of all recipients add up to those given."""
         total = self.accounted

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ from callsavvy_async.bulk.numbering import NumberCheck
 from callsavvy_async.bulk.recipients import Intake, Recipient
 from callsavvy_async.bulk.source import Recipients
 from callsavvy_async.bulk.templates import Template
-from callsavvy_async.campaigns import evidence, store
+from callsavvy_async.campaigns import describe, evidence, store
 from callsavvy_async.campaigns.errors import ChunkLostError
 from callsavvy_async.campaigns.export import export
 from callsavvy_async.campaigns.integrity import Verification, verify
@@ -31,7 +30,6 @@ from callsavvy_async.campaigns.states import Mover, State
 from callsavvy_async.campaigns.store import Outcome
 from callsavvy_async.campaigns.writer import Writer
 from callsavvy_async.errors import InvalidRequestError
-from callsavvy_async.resources.messaging import format_minutes
 from callsavvy_async.transport.options import CallOptions
 
 if TYPE_CHECKING:
@@ -72,92 +70,9 @@ class Campaign:
 
     # ------------------------------------------------------------------------------------------------- what is sent
 
-    @staticmethod
-    def sms(
-        message: str | None = None,
-        *,
-        template: str | None = None,
-        sender_id: str | None = None,
-        chunk_size: int | None = None,
-        reconcilable: bool = False,
-        send_window: str | None = None,
-        time_zone: str | None = None,
-        start_at: datetime | None = None,
-    ) -> Spec:
-        """Describe a campaign of SMS.
-
-        Args:
-            message: the text for all; or
-            template: text with ``{placeholders}`` for the fields of each recipient.
-            sender_id: what the recipients see as sender.
-            chunk_size: recipients per call; 100 unless given.
-            reconcilable: cut chunks of sizes that the balance can tell apart, instead of `chunk_size`.
-            send_window: when calls may start, every day: ``"09:00-18:00"``.
-            time_zone: of the window: an IANA name, or ``"recipient"`` for the zones of each number (extra ``phone``).
-            start_at: the first moment, aware.
-
-        Raises:
-            InvalidRequestError: an argument breaks a rule.
-        """
-        return Spec(
-            channel="sms",
-            message=message,
-            template=template,
-            sender_id=sender_id,
-            chunk_size=chunk_size,
-            reconcilable=reconcilable,
-            send_window=send_window,
-            time_zone=time_zone,
-            start_at=None if start_at is None else start_at.isoformat(),
-        )
-
-    @staticmethod
-    def whatsapp(
-        message: str | None = None,
-        *,
-        channel_uid: str,
-        template: str | None = None,
-        chunk_size: int | None = None,
-        send_window: str | None = None,
-        time_zone: str | None = None,
-        start_at: datetime | None = None,
-    ) -> Spec:
-        """Describe a campaign of WhatsApp messages, at most 30 in a call. See `sms`; the API reports no cost."""
-        return Spec(
-            channel="whatsapp",
-            message=message,
-            template=template,
-            channel_uid=channel_uid,
-            chunk_size=chunk_size,
-            send_window=send_window,
-            time_zone=time_zone,
-            start_at=None if start_at is None else start_at.isoformat(),
-        )
-
-    @staticmethod
-    def robocall(
-        text: str | None = None,
-        *,
-        duration_minutes: int | Decimal | timedelta,
-        audio_url: str | None = None,
-        template: str | None = None,
-        chunk_size: int | None = None,
-        send_window: str | None = None,
-        time_zone: str | None = None,
-        start_at: datetime | None = None,
-    ) -> Spec:
-        """Describe a campaign of robocalls that read out a text, or play the recording at `audio_url`. See `sms`."""
-        return Spec(
-            channel="robocall",
-            message=text,
-            audio_url=audio_url,
-            template=template,
-            minutes=format_minutes(duration_minutes),
-            chunk_size=chunk_size,
-            send_window=send_window,
-            time_zone=time_zone,
-            start_at=None if start_at is None else start_at.isoformat(),
-        )
+    sms = staticmethod(describe.sms)
+    whatsapp = staticmethod(describe.whatsapp)
+    robocall = staticmethod(describe.robocall)
 
     # ------------------------------------------------------------------------------------------------------ to whom
 

@@ -69,8 +69,8 @@ class JournalSource:
     async def _claim_or_wait(self) -> bool:
         """Claim some chunks, or sleep until there may be some; False when there never will be."""
         zones = await self.writer.run(lambda cursor: store.pending_zones(cursor, self.campaign, self.epoch))
-        waits = [seconds for zone in zones if (seconds := self._seconds_until_open(zone)) is not None]
-        open_now = [zone for zone in zones if self._seconds_until_open(zone) == 0]
+        waits = {zone: seconds for zone in zones if (seconds := self._seconds_until_open(zone)) is not None}
+        open_now = [zone for zone, seconds in waits.items() if seconds == 0]
         if open_now:
             text = self.spec.content
             own = text if isinstance(text, str) else ""
@@ -81,7 +81,7 @@ class JournalSource:
             )
             self._ready.extend(claimed)
         elif waits:
-            await anyio.sleep(min(*waits, LONGEST_SLEEP))
+            await anyio.sleep(min(*waits.values(), LONGEST_SLEEP))
         return bool(waits)
 
     async def _give_back(self) -> None:

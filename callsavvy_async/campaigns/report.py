@@ -43,6 +43,11 @@ class CampaignReport(Sums):
         """Whether every recipient who was not skipped is in an accepted call."""
         return super().complete and not (self.in_flight or self.not_sent or self.cancelled)
 
+    @property
+    def undone(self) -> int:
+        """Recipients who definitely got nothing, but were to."""
+        return super().undone + self.not_sent + self.cancelled
+
     def settle(self, result: ChunkResult) -> None:
         """Count a call's outcome; its recipients were pending until now."""
         self.pending -= len(result.recipients)

@@ -7,7 +7,8 @@ phone in a large country does: then the window must be open in all of them. Reci
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -20,8 +21,8 @@ RECIPIENT = "recipient"
 """The time zone of a window on the recipients' clocks."""
 
 _WINDOW = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|(24:00))")
-_STEP = timedelta(minutes=1)
-_LOOK_AHEAD = 3 * 24 * 60
+_LOOK_AHEAD = 3
+"""Days."""
 _UNKNOWN_ZONE = "Etc/Unknown"
 
 
@@ -70,14 +71,15 @@ class SendWindow:
 
     def seconds_until_open(self, zones: str, at: datetime) -> float | None:
         """Return how long it takes until it is open in all of these zones; None when they never are at once."""
-        if self.is_open(zones, at):
-            return 0.0
-        minute = at.astimezone(UTC).replace(second=0, microsecond=0)
-        for step in range(1, _LOOK_AHEAD):
-            moment = minute + step * _STEP
-            if self.is_open(zones, moment):
-                return (moment - at).total_seconds()
-        return None
+        moments = [at, *(moment for name in zones.split(",") for moment in self._openings(_zone(name), at))]
+        waits = [(moment - at).total_seconds() for moment in moments if moment >= at and self.is_open(zones, moment)]
+        return min(waits, default=None)
+
+    def _openings(self, zone: ZoneInfo, at: datetime) -> Iterator[datetime]:
+        """Yield when it opens in a zone in the next days; all zones together can only open when one of them does."""
+        today = at.astimezone(zone).date()
+        for day in range(_LOOK_AHEAD):
+            yield datetime.combine(today + timedelta(days=day), self.opens, zone)
 
     def _is_open(self, clock: time) -> bool:
         if self.closes == time(0):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from callsavvy_async.campaigns import Campaign, Journal, evidence
+from callsavvy_async.campaigns.payload import checksum
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 from callsavvy_async.resources.messaging import SendReceipt
 from tests.bulk.fakes import rejected, unknown
@@ -71,7 +72,11 @@ async def test_the_balance_decides_all_or_none(journal, charged):
     campaign = await ran(journal, client := Doubtful({2, 5}, charged))
     found = await campaign.reconcile(client)
     assert (found.balance_before, found.known_cost, found.missing) == (1000, 80, 10 * len(charged))
-    assert (found.charged, found.not_charged, found.acted) == ((2, 5) if charged else (), () if charged else (2, 5), False)
+    assert (found.charged, found.not_charged, found.acted) == (
+        (2, 5) if charged else (),
+        () if charged else (2, 5),
+        False,
+    )
     assert "exclusive=True" in found.why
     assert (await campaign.status()).unknown == 20
     found = await campaign.reconcile(client, exclusive=True)
@@ -198,8 +203,6 @@ async def test_verifying_names_what_is_wrong(journal, damage, finding):
 
 async def test_a_person_twice_is_found(journal):
     """A payload that repeats another's recipients, and one of garbage under a right checksum, are named."""
-    from callsavvy_async.campaigns.payload import checksum
-
     campaign = await ran(journal, FakeClient(), 30)
 
     def damage(cursor):

@@ -91,7 +91,9 @@ async def test_only_sqlite_is_opened():
             Journal.open(url)
 
 
-@pytest.mark.parametrize("content", [b"This is no database at all, but a text file.\n" * 50, b"SQLite format 3\0" + b"x" * 5000])
+@pytest.mark.parametrize(
+    "content", [b"This is no database at all, but a text file.\n" * 50, b"SQLite format 3\0" + b"x" * 5000]
+)
 async def test_a_damaged_file_is_refused(url, content):
     """What cannot be read is named, and left as it is."""
     path(url).write_bytes(content)

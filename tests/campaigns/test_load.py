@@ -32,7 +32,13 @@ def cut_after(rows, count):
 async def test_the_same_list_again_changes_nothing(journal):
     """A list that was loaded to its end adds nobody, and counts nobody twice."""
     campaign = await journal.campaign("c", SPEC)
-    rows = [*numbers(25), numbers(1)[0], "nobody", Recipient(numbers(1, 90)[0], {"a": "b"}), {"phone": numbers(1, 91)[0]}]
+    rows = [
+        *numbers(25),
+        numbers(1)[0],
+        "nobody",
+        Recipient(numbers(1, 90)[0], {"a": "b"}),
+        {"phone": numbers(1, 91)[0]},
+    ]
     first = await campaign.load(rows)
     assert (first.given, first.pending, first.input_complete) == (29, 27, True)
     assert first.skipped == {SkipReason.DUPLICATE: 1, SkipReason.INVALID: 1}

@@ -87,12 +87,14 @@ class Summary:
     def __str__(self) -> str:
         kills = ", ".join(f"{count} in {phase}" for phase, count in sorted(self.kills.items()))
         outcomes = ", ".join(f"{count:,} {word}" for word, count in sorted(self.outcomes.items()))
-        return "\n".join((
-            f"{self.campaigns} campaigns, {self.kills.total()} kills ({kills}), {self.recipients:,} recipients",
-            f"outcomes: {outcomes}",
-            f"lost {self.lost}, twice {self.twice}, contradicted by the ledger {self.contradicted},"
-            f" more unknown than in flight {self.too_many_unknown}",
-        ))
+        return "\n".join(
+            [
+                f"{self.campaigns} campaigns, {self.kills.total()} kills ({kills}), {self.recipients:,} recipients",
+                f"outcomes: {outcomes}",
+                f"lost {self.lost}, twice {self.twice}, contradicted by the ledger {self.contradicted}",
+                f"more unknown than in flight {self.too_many_unknown}",
+            ]
+        )
 
 
 def main() -> None:
@@ -131,7 +133,9 @@ def _kill_and_resume(trial: Trial, service: Account, draw: random.Random, summar
     for _ in range(min(KILLS_PER_CAMPAIGN, most)):
         phase = draw.choice(PHASES)
         before = _status(trial)
-        if not _killed_in(phase, draw.uniform(0, LONGEST[phase]), lambda told, p=phase: _work(trial, service.url, p, told)):
+        if not _killed_in(
+            phase, draw.uniform(0, LONGEST[phase]), lambda told, p=phase: _work(trial, service.url, p, told)
+        ):
             return
         summary.kills[phase] += 1
         summary.too_many_unknown += not trial.faults and _status(trial).unknown - before.unknown > largest
