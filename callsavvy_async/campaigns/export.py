@@ -15,7 +15,6 @@ import attrs
 from callsavvy_async.bulk.row_files import ReportRow, write_csv, write_jsonl
 from callsavvy_async.campaigns import sql, store
 from callsavvy_async.campaigns.report import chunk_rows, skipped_row
-from callsavvy_async.campaigns.states import State
 from callsavvy_async.campaigns.writer import Writer
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 
@@ -45,9 +44,8 @@ def _rows(writer: Writer, campaign: int) -> Iterator[ReportRow]:
     ):
         for number, state, message_id, detail, recipients in page:
             after = number
-            if state is not State.SPLIT:
-                people = ((person.row, person.number) for person in recipients)
-                yield from chunk_rows(number, state, message_id, detail, people)
+            people = ((person.row, person.number) for person in recipients)
+            yield from chunk_rows(number, state, message_id, detail, people)
     last = (0, 0)
     while left := anyio.from_thread.run(
         writer.run,

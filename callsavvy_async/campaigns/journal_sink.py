@@ -71,5 +71,6 @@ class JournalSink:
                 return await self.writer.run(work)
             except JournalUnavailableError:
                 if anyio.current_time() - began >= self.patience:
+                    self.patience = 0  # it is used up
                     raise
                 await anyio.sleep(_BETWEEN_TRIES)

@@ -24,7 +24,7 @@ def _now() -> datetime:
 
 @attrs.define
 class JournalSource:
-    """Chunks for a fan-out. What it claimed and nobody took is pending again when the run's epoch ends."""
+    """Chunks for a fan-out."""
 
     writer: Writer
     campaign: int
@@ -61,10 +61,9 @@ class JournalSource:
                     return None
 
     async def rest(self, *, only_at_hand: bool) -> AsyncIterator[Chunk]:  # noqa: ARG002 - nothing is ever waited for
-        """Yield nothing: what nobody took stays in the journal."""
-        nothing: tuple[Chunk, ...] = ()
-        for chunk in nothing:
-            yield chunk
+        """Yield what was claimed and nobody took."""
+        while self._ready:
+            yield self._ready.popleft()
 
     async def _claim_or_wait(self) -> bool:
         """Claim some chunks, or sleep until there may be some; False when there never will be."""

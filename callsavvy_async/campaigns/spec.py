@@ -86,7 +86,7 @@ class Spec:
                 return sms_sender(messaging, self.sender_id)
             case "whatsapp":
                 return whatsapp_sender(messaging, self.channel_uid or "")
-            case "robocall":
+            case _:
                 return robocall_sender(messaging, Decimal(self.minutes or 0), recorded=self.audio_url is not None)
 
     def estimate(self, chunk: Chunk) -> Decimal:

@@ -164,12 +164,6 @@ def next_number(cursor: sqlite3.Cursor, campaign: int) -> int:
     return int(last) + 1
 
 
-def numbers_in(cursor: sqlite3.Cursor, campaign: int, state: State) -> list[int]:
-    """Return the chunks in a state."""
-    query = "SELECT number FROM chunk WHERE campaign = ? AND state = ? ORDER BY number"
-    return [number for (number,) in cursor.execute(query, (campaign, state))]
-
-
 def page_of_recipients(
     cursor: sqlite3.Cursor, *, campaign: int, after: int, limit: int
 ) -> list[tuple[int, State, str | None, str, tuple[Recipient, ...]]]:

@@ -33,6 +33,7 @@ class FakeClient:
         self.reached: Counter[str] = Counter()
         self.on_wire: Callable[[], object] | None = None
         self.hang = False
+        self.attempts = 1
 
     @property
     def messaging(self):
@@ -51,7 +52,8 @@ class FakeClient:
         numbers = list(recipients)
         watch = current_watch.get()
         assert watch is not None
-        await watch.about_to_send()
+        for _ in range(self.attempts):
+            await watch.about_to_send()
         try:
             with watch.exchanging():
                 self.calls.append(numbers)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from callsavvy_async.bulk.recipients import Recipient, SkipReason
-from callsavvy_async.campaigns import Campaign, load as load_module
+from callsavvy_async.campaigns import Campaign, JournalUnavailableError, load as load_module
 from callsavvy_async.errors import InvalidRequestError
 
 from .fakes import FakeClient, numbers
@@ -116,6 +116,16 @@ async def test_many_skipped_rows_are_written_as_they_come(journal, monkeypatch):
     report = await campaign.load(["nobody"] * 5000)
     assert report.skipped.total() == 5000
     assert most < 1000
+
+
+async def test_a_full_disk_is_said(journal):
+    """When the file cannot grow, loading ends with the journal's error, and is done anew when it can."""
+    campaign = await journal.campaign("c", Campaign.sms("Hello", chunk_size=1))
+    await journal._writer.run(lambda cursor: cursor.execute("PRAGMA max_page_count = 20"))
+    with pytest.raises(JournalUnavailableError, match="full"):
+        await campaign.load(numbers(2000))
+    await journal._writer.run(lambda cursor: cursor.execute("PRAGMA max_page_count = 1000000"))
+    assert (await campaign.load(numbers(2000))).pending == 2000
 
 
 async def test_sizes_that_the_balance_can_tell_apart(journal):

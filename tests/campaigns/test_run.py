@@ -90,6 +90,14 @@ async def test_every_outcome_is_in_the_journal(journal, script, word):
     assert report.calls_without_cost == (3 if word == "accepted" else 0)
 
 
+async def test_a_repeat_is_the_same_flight(journal):
+    """What the transport repeats after a proved refusal is written ahead once."""
+    campaign = await loaded(journal, 10)
+    client = FakeClient()
+    client.attempts = 3
+    assert (await campaign.run(client)).accepted == 10
+
+
 async def test_resuming_sends_pending_only(journal):
     """After a run that ended early, the next sends what the first did not, and nothing unknown."""
     campaign = await loaded(journal)
@@ -394,4 +402,6 @@ async def test_a_report_that_does_not_add_up_is_refused(journal):
 
 def test_report_shows_its_own_states():
     """What is in flight, not sent or cancelled is said where there is any."""
-    assert "7 not sent" in str(CampaignReport(name="c", not_sent=7))
+    report = CampaignReport(name="c", not_sent=7)
+    assert "7 not sent" in str(report)
+    assert (report.undone, report.complete) == (7, False)

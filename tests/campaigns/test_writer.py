@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 
 import anyio
 import pytest
@@ -108,6 +109,20 @@ async def test_what_was_cancelled_is_done_all_the_same(writer):
     assert await count(writer) == 1
 
 
+async def test_closing_finishes_what_is_queued(writer, tmp_path):
+    """What was handed over before is committed, and then the connection is closed."""
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await writer.run(lambda cursor: time.sleep(0.1))
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await writer.run(insert(1))
+    await writer.close()
+    connection = sqlite3.connect(tmp_path / "w.db")
+    assert connection.execute("SELECT count(*) FROM t").fetchone() == (1,)
+    connection.close()
+
+
 async def test_failing_to_open_is_raised():
     """The error of the thread comes to whoever opens; closing is harmless then."""
     writer = Writer(lambda: _boom(None), lambda error: error)
@@ -126,7 +141,7 @@ def test_a_loop_that_is_gone_is_not_waited_for(tmp_path):
             await writer.open()
             with anyio.CancelScope() as scope:
                 scope.cancel()
-                await writer.run(lambda cursor: __import__("time").sleep(0.2))
+                await writer.run(lambda cursor: time.sleep(0.2))
 
         anyio.run(leave, backend=backend)
         anyio.run(writer.close)

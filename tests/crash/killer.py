@@ -19,6 +19,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -229,6 +230,8 @@ def _killed_in(phase: str, seconds: float, work: Callable[[Callable[[], None]], 
         try:
             work(lambda: os.write(writing, b"."))
             code = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(code)
     os.close(writing)
