@@ -188,8 +188,12 @@ async def _finish(trial: Trial, url: str, rows: Path) -> None:
 def _work(trial: Trial, url: str, phase: str, told: Callable[[], None]) -> None:
     """Do what a campaign's process does, and tell when the phase begins in which it is to die."""
 
+    entered = False
+
     def enter(name: str) -> None:
-        if name == phase:
+        nonlocal entered
+        if name == phase and not entered:
+            entered = True
             told()
 
     async def work() -> None:
@@ -230,8 +234,8 @@ def _killed_in(phase: str, seconds: float, work: Callable[[Callable[[], None]], 
         try:
             work(lambda: os.write(writing, b"."))
             code = 0
-        except BaseException:
-            traceback.print_exc()
+        except BaseException:  # noqa: BLE001 - told, and its exit code too
+            os.write(2, traceback.format_exc().encode())  # at once: it may be killed any moment
         finally:
             os._exit(code)
     os.close(writing)
