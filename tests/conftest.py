@@ -7,10 +7,14 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 
 from callsavvy_async import Callsavvy
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, SimulatorServer, serve
 from callsavvy_async.testing.virtual_time import virtual_time_backend
+
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")  # a busy machine is no failing test; pytest-timeout bounds them all
 
 
 @pytest.fixture(params=["asyncio", "trio"])

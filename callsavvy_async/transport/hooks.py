@@ -40,7 +40,7 @@ class Limited:
 
 @attrs.frozen
 class AttemptFailed:
-    """One try failed; the next comes in `retry_in` seconds, or None when there is no next."""
+    """One try failed; the next comes `retry_in` seconds later, at 0 when its turn comes, and never when it is None."""
 
     endpoint: str
     attempt: Attempt
@@ -81,7 +81,8 @@ def log_event(event: HookEvent, /) -> None:
             _log.warning("%s: refused for now (%s); all requests pause for %.3g s", endpoint, asked, seconds)
         case AttemptFailed(endpoint, attempt, number, retry_in):
             level = logging.INFO if retry_in is None else logging.WARNING
-            then = "giving up" if retry_in is None else f"trying again in {retry_in:.3g} s"
+            later = f"in {retry_in:.3g} s" if retry_in else "when its turn comes"
+            then = "giving up" if retry_in is None else f"trying again {later}"
             outcome = attempt.outcome.name
             _log.log(level, "%s: attempt %d failed: %s (%s); %s", endpoint, number, attempt.reason, outcome, then)
         case Settled(endpoint, outcome, attempts, seconds, cancelled):

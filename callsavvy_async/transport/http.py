@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import ssl
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Protocol
 
@@ -193,6 +194,7 @@ class LanesBackend:
     def __init__(self, *, verify: ssl.SSLContext | bool = True, proxy: str | httpx.Proxy | None = None) -> None:
         self._verify = verify
         self._proxy = proxy
+        self._loading = threading.Lock()
         self._context: ssl.SSLContext | None = verify if isinstance(verify, ssl.SSLContext) else None
         # Older anyio tells run variables apart by their names: two clients must never share connections.
         self._lanes: anyio.lowlevel.RunVar[_Lanes] = anyio.lowlevel.RunVar(f"callsavvy_lanes_{next(_serial_numbers)}")
@@ -249,14 +251,19 @@ class LanesBackend:
 
     async def _open_lane(self, *, secure: bool) -> httpx.AsyncHTTPTransport:
         if secure and self._context is None:
-            # 50 ms of certificates: once, and off the event loop
-            self._context = await anyio.to_thread.run_sync(httpx.create_ssl_context, self._verify)
+            await anyio.to_thread.run_sync(self._load_certificates)
         self._open += 1
         return httpx.AsyncHTTPTransport(
             verify=self._context or _PLAIN,
             proxy=self._proxy,
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_EXPIRY),
         )
+
+    def _load_certificates(self) -> None:
+        # 50 ms: off the event loop, and once, also when the first calls come all at the same time
+        with self._loading:
+            if self._context is None:
+                self._context = httpx.create_ssl_context(self._verify)
 
 
 _PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -318,3 +318,10 @@ def test_any_bytes_are_rows_or_an_error(tmp_path: Path, content: bytes, format: 
     except InvalidRequestError:
         return
     assert all(isinstance(row, str | dict) for row in rows)
+
+
+def test_nothing_but_delimiters_is_no_row(tmp_path: Path) -> None:
+    """A file whose lines hold delimiters only has neither header nor rows."""
+    path = tmp_path / "empty.csv"
+    path.write_text(";;\n;;\n", encoding="utf-8")
+    assert list(read_rows(path)) == []

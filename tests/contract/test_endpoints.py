@@ -147,9 +147,7 @@ CASES: dict[str, Case] = {
         lambda client, _: client.messaging.send_whatsapp(NUMBER, "Hello", channel_uid=WHATSAPP_UID),
         lambda _: {"uid": WHATSAPP_UID, "recipient": NUMBER, "message": "Hello"},
     ),
-    "listMeetings": Case(
-        lambda client, _: client.meetings.list(period="2026-11"), lambda _: {"datetime": "2026-11"}
-    ),
+    "listMeetings": Case(lambda client, _: client.meetings.list(period="2026-11"), lambda _: {"datetime": "2026-11"}),
     "getMeeting": Case(
         lambda client, sim: client.meetings.get(first(sim.world.meetings)),
         lambda sim: {"meeting_id": first(sim.world.meetings)},

@@ -32,7 +32,9 @@ def test_rates_are_read(text: str, per_second: float) -> None:
     assert Rate.parse(text).per_second == pytest.approx(per_second)
 
 
-@pytest.mark.parametrize("text", ["", "10", "10/", "/s", "ten/s", "10/day", "-1/s", "0/s", "0.0/s", "1/0s", "1/.s", "1/0.0s"])
+@pytest.mark.parametrize(
+    "text", ["", "10", "10/", "/s", "ten/s", "10/day", "-1/s", "0/s", "0.0/s", "1/0s", "1/.s", "1/0.0s"]
+)
 def test_rates_that_make_no_sense(text: str) -> None:
     """Anything else is refused by name, with an example."""
     with pytest.raises(ConfigurationError, match="calls per time"):
@@ -148,7 +150,7 @@ def test_refusals_of_one_volley_count_once() -> None:
 
 
 def test_a_retry_after_of_nothing_is_no_leave_to_hammer() -> None:
-    """ "Retry-After: 0" on every 429 must not make a loop without pauses: it grows as if nothing had been asked."""
+    """A "Retry-After: 0" on every 429 must not make a loop without pauses: it grows as if nothing had been asked."""
     pacer = SimplePacer(max_in_flight=1)
     now, pauses = 0.0, []
     for _ in range(4):

@@ -15,9 +15,7 @@ from callsavvy_async.wire.endpoint import Effect
 POLICY = RetryPolicy(max_retries=3, base=0.5, cap=30.0)
 
 
-def failed(
-    outcome: Outcome = Outcome.NOT_SENT, *, transient: bool = True, retry_after: float | None = None
-) -> Verdict:
+def failed(outcome: Outcome = Outcome.NOT_SENT, *, transient: bool = True, retry_after: float | None = None) -> Verdict:
     return Verdict(outcome, "why", ServerError, transient=transient, retry_after=retry_after)
 
 

@@ -14,6 +14,7 @@ OPTIONS = ("-p", "no:cacheprovider", "-p", "no:asyncio", *LOADED, "-W", "error")
 
 
 def run(pytester: pytest.Pytester, code: str, *more: str) -> pytest.RunResult:
+    pytester.makeini("[pytest]")  # a project of its own, wherever the temporary folder lies
     pytester.makepyfile(code)
     return pytester.runpytest_subprocess(*OPTIONS, *more)
 

@@ -250,7 +250,7 @@ async def test_an_accepted_send_keeps_what_came(name: str, client: Callsavvy, si
 
 
 async def test_a_lost_delete_that_is_gone_is_done(client: Callsavvy, sim: Simulator) -> None:
-    """ "Not found" after a lost answer means that the first try deleted it; without one it is an error (quirk Q38)."""
+    """A "not found" after a lost answer means that the first try deleted it; without one it is an error (quirk Q38)."""
     contact_id = next(iter(sim.world.contacts))
     sim.faults.next("deleteContact", Fault.DROP_AFTER_READ)
     await client.contacts.delete(contact_id)
@@ -263,5 +263,5 @@ async def test_a_lost_delete_that_is_gone_is_done(client: Callsavvy, sim: Simula
 async def test_a_refused_redirect_names_where_the_keys_would_have_gone(client: Callsavvy, sim: Simulator) -> None:
     """The error of a 307 says which host it points to, and the keys never travel there (quirk Q08)."""
     sim.faults.next("sendSMS", Fault.redirect(307))
-    with pytest.raises(RedirectRefusedError, match="elsewhere.example"):
+    with pytest.raises(RedirectRefusedError, match=r"elsewhere\.example"):
         await client.messaging.send_sms(NUMBER, "Hello")

@@ -103,7 +103,9 @@ def test_five_ways_to_say_nothing(nothing: object) -> None:
     assert read(ConversationItem, {"files": nothing, "conversation_id": nothing}) == ConversationItem()
 
 
-@pytest.mark.parametrize("data", [{"0": {"ticket_id": "1"}, "2": {"ticket_id": "2"}}, [{"ticket_id": "1"}, {"ticket_id": "2"}]])
+@pytest.mark.parametrize(
+    "data", [{"0": {"ticket_id": "1"}, "2": {"ticket_id": "2"}}, [{"ticket_id": "1"}, {"ticket_id": "2"}]]
+)
 def test_php_lists(data: object) -> None:
     """A list with gaps comes as an object with numbers for names (quirk Q15)."""
     assert [ticket.ticket_id for ticket in read(Ticket, data, many=True)] == ["1", "2"]

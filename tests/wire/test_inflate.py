@@ -25,7 +25,9 @@ PACKERS = {
     ("identity", "none"): bytes,
     ("", "none"): bytes,
 }
-packed = pytest.mark.parametrize(("encoding", "pack"), [(name, pack) for (name, _), pack in PACKERS.items()], ids=map(str, PACKERS))
+packed = pytest.mark.parametrize(
+    ("encoding", "pack"), [(name, pack) for (name, _), pack in PACKERS.items()], ids=map(str, PACKERS)
+)
 
 
 def unpack(encoding: str, chunks: list[bytes], max_bytes: int = 10**6) -> bytes:
@@ -36,7 +38,9 @@ def unpack(encoding: str, chunks: list[bytes], max_bytes: int = 10**6) -> bytes:
 
 
 @packed
-@given(data=st.binary(max_size=300) | st.just(b'{"status":"success"}' * 50), cuts=st.lists(st.integers(1, 50), max_size=8))
+@given(
+    data=st.binary(max_size=300) | st.just(b'{"status":"success"}' * 50), cuts=st.lists(st.integers(1, 50), max_size=8)
+)
 def test_any_cut_of_the_stream_reads_the_same(encoding: str, pack: object, data: bytes, cuts: list[int]) -> None:
     """However the network cuts the bytes, one by one too, the same comes out."""
     stream = pack(data)

@@ -55,7 +55,11 @@ def test_a_request_hides_what_it_carries() -> None:
     assert "getSummary" in shown
 
 
-@given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"]))))
+@given(
+    st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"]))
+    )
+)
 def test_every_text_survives(params: dict[str, str]) -> None:
     """Any Unicode text arrives as it was, in UTF-8."""
     assert json.loads(build(dict(params)).body.decode()) == params

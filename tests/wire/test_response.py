@@ -10,14 +10,22 @@ from hypothesis import given, strategies as st
 from callsavvy_async.wire.response import Envelope, EnvelopeStatus, HttpResponse, read_envelope
 
 
-@given(st.binary() | st.text().map(str.encode) | st.recursive(st.none() | st.text(), st.lists).map(lambda v: json.dumps(v).encode()))
+@given(
+    st.binary()
+    | st.text().map(str.encode)
+    | st.recursive(st.none() | st.text(), st.lists).map(lambda v: json.dumps(v).encode())
+)
 def test_no_bytes_raise(body: bytes) -> None:
     """Whatever the body, there is an envelope or there is none."""
     envelope = read_envelope(body)
     assert envelope is None or isinstance(envelope, Envelope)
 
 
-@given(status=st.none() | st.text() | st.integers() | st.just("success"), message=st.none() | st.text() | st.integers(), data=st.text())
+@given(
+    status=st.none() | st.text() | st.integers() | st.just("success"),
+    message=st.none() | st.text() | st.integers(),
+    data=st.text(),
+)
 def test_any_object_is_an_envelope(status: object, message: object, data: str) -> None:
     """Two words count as status, any text as message, anything as data."""
     envelope = read_envelope(json.dumps({"status": status, "message": message, "data": data}).encode())
@@ -30,7 +38,18 @@ def test_any_object_is_an_envelope(status: object, message: object, data: str) -
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>", b"[]", b'"success"', b"null", b'{"status":"success"', b'{"a":NaN}', b'{"a":-Infinity}', b"\xff", b"{" * 10**6],
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b'"success"',
+        b"null",
+        b'{"status":"success"',
+        b'{"a":NaN}',
+        b'{"a":-Infinity}',
+        b"\xff",
+        b"{" * 10**6,
+    ],
 )
 def test_what_is_no_envelope(body: bytes) -> None:
     """HTML, other JSON, cut JSON, NaN and bytes that are no text are no envelope; nothing is repaired (quirk Q09)."""
