@@ -13,7 +13,7 @@ import anyio
 import attrs
 
 from callsavvy_async.bulk.row_files import ReportRow, write_csv, write_jsonl
-from callsavvy_async.campaigns import sql, store
+from callsavvy_async.campaigns import store
 from callsavvy_async.campaigns.report import chunk_rows, skipped_row
 from callsavvy_async.campaigns.writer import Writer
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
@@ -46,13 +46,11 @@ def _rows(writer: Writer, campaign: int) -> Iterator[ReportRow]:
             after = number
             people = ((person.row, person.number) for person in recipients)
             yield from chunk_rows(number, state, message_id, detail, people)
-    last = (0, 0)
+    load, row = 0, 0
     while left := anyio.from_thread.run(
-        writer.run,
-        lambda cursor, last=last: cursor.execute(sql.SKIPPED_AFTER, (campaign, *last, _PAGE)).fetchall(),
+        writer.run, partial(store.page_of_skipped, campaign=campaign, after=(load, row), limit=_PAGE)
     ):
-        for load, row, reason, given, detail in left:
-            last = (load, row)
+        for load, row, reason, given, detail in left:  # noqa: B007 - the last ones begin the next page
             yield skipped_row(row, reason, given, detail)
 
 

@@ -13,6 +13,7 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from functools import partial
+from typing import Protocol
 
 import anyio
 import attrs
@@ -31,12 +32,24 @@ _PAGE = 200
 _MOST_SKIPPED = 5_000
 
 
+class Digest(Protocol):
+    """What `hashlib` makes."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take in more."""
+        ...
+
+    def hexdigest(self) -> str:
+        """Return what it comes to."""
+        ...
+
+
 @attrs.define
 class Digested:
     """An intake that keeps a digest of everything that came in."""
 
     intake: Intake
-    digest: hashlib._Hash = attrs.field(factory=hashlib.sha256)
+    digest: Digest = attrs.field(factory=hashlib.sha256)
 
     def admit(self, item: RecipientInput, row: int) -> Recipient | Skipped:
         """Admit a recipient, and take it into the digest."""

@@ -174,6 +174,13 @@ def page_of_recipients(
     ]
 
 
+def page_of_skipped(
+    cursor: sqlite3.Cursor, *, campaign: int, after: tuple[int, int], limit: int
+) -> list[tuple[int, int, str, str, str]]:
+    """Read load, row, reason, what was given and detail of the next recipients who were left out."""
+    return cursor.execute(sql.SKIPPED_AFTER, (campaign, *after, limit)).fetchall()
+
+
 def fill(cursor: sqlite3.Cursor, campaign: int, report: CampaignReport) -> None:
     """Put the sums of the journal into a report."""
     fresh = CampaignReport(name=report.name, refusals=report.refusals, elapsed=report.elapsed, stopped=report.stopped)

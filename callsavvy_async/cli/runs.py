@@ -12,7 +12,7 @@ import anyio
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from callsavvy_async.campaigns import Campaign, Journal
+from callsavvy_async.campaigns import Campaign, CampaignRun, Journal
 from callsavvy_async.cli.client import client_options
 from callsavvy_async.cli.durable import Reopening, send_durably, show_sums, url_of
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
@@ -83,12 +83,12 @@ def resume(
         tell("callsavvy: nothing was sent. Say --yes where there is no terminal to ask at.")
         return ExitCode.REFUSED
     client = Callsavvy.from_env(**client_options(pace))
-    again = None
-    if resend != "nothing":
-        again = lambda campaign, _: campaign.resend_unknown(  # noqa: E731 - a value, not a function of ours
-            client, only_not_sent=resend == "not-sent", max_cost=pace.max_cost
-        )
-    return send_durably(journal, Reopening(name), client, pace, report=report, json=json, start=again)
+
+    def again(campaign: Campaign, _: object) -> CampaignRun:
+        return campaign.resend_unknown(client, only_not_sent=resend == "not-sent", max_cost=pace.max_cost)
+
+    start = None if resend == "nothing" else again
+    return send_durably(journal, Reopening(name), client, pace, report=report, json=json, start=start)
 
 
 @_commands.command
