@@ -17,7 +17,7 @@ nox.options.sessions = ["lint", "layers", "types", "tests", "tests_min", "docs",
 ROOT = Path(__file__).parent
 WHEELS = ROOT / "build" / "wheel"
 SETTINGS = ROOT / "pyproject.toml"
-EXTRAS = "[cli,parquet,phone]"
+EXTRAS = "[aiohttp,cli,fastapi,parquet,phone]"
 COVERED_WHOLLY = ",".join(f"*/callsavvy_async/{part}/*" for part in ("policy", "wire", "bulk"))
 DEMO_TEXT = "We open again on Monday at nine. Reply STOP to hear no more from us."
 
@@ -68,7 +68,7 @@ def types(session: nox.Session) -> None:
     """Check the types of the package and of its users' code with mypy and basedpyright."""
     session.install("-e", f".{EXTRAS}", *_group("types"), *_group("test"))
     session.run("mypy")
-    session.run("basedpyright")
+    session.run("basedpyright", "--pythonpath", str(Path(session.bin) / "python"))  # else a .venv beside it is taken
 
 
 @nox.session

@@ -35,33 +35,32 @@ from callsavvy_async import (
     SendStatus,
     ServerError,
     TicketStatus,
+    embeds,
 )
 from callsavvy_async.bulk.segments import Encoding, count_segments
 from callsavvy_async.simulator import ENDPOINTS, Simulator
+from callsavvy_async.webhooks import (
+    CallerCard,
+    CallerInformation,
+    CallSummary,
+    ChatbotCallback,
+    Event,
+    NewTicket,
+    UnknownEvent,
+    Webhooks,
+    parse,
+)
 
 pytestmark = pytest.mark.anyio
 
 NUMBER = "+2348012345678"
-
-NOT_YET = {
-    51: "webhooks: not in this release",
-    52: "webhooks: not in this release",
-    53: "webhooks: not in this release",
-    54: "webhooks: not in this release",
-    55: "webhooks: not in this release",
-    56: "webhooks: not in this release",
-    57: "webhooks: not in this release",
-    58: "webhooks: not in this release",
-    59: "widgets: not in this release",
-    60: "widgets: not in this release",
-    61: "widgets: not in this release",
-}
+SECRET = "a-secret-of-a-fair-length"
 
 
-def test_every_quirk_is_held_or_put_off() -> None:
-    """Each number from 1 to 61 has one test, or a reason in NOT_YET, and never both."""
+def test_every_quirk_is_held() -> None:
+    """Each number from 1 to 61 has exactly one test."""
     tested = [int(number) for number in re.findall(r"def test_q(\d\d)_", Path(__file__).read_text("utf-8"))]
-    assert sorted([*tested, *NOT_YET]) == list(range(1, 62))
+    assert sorted(tested) == list(range(1, 62))
 
 
 def success(data: object = None, **more: object) -> httpx.Response:
@@ -623,3 +622,118 @@ async def test_q50_channel_uid_is_required(scripted: Scripted) -> None:
         await client.messaging.send_whatsapp(NUMBER, "Hi", channel_uid=" ")
     assert Simulator().world.whatsapp_uids
     assert any(parameter.name == "uid" and parameter.required for parameter in ENDPOINTS["sendWhatsapp"].parameters)
+
+
+# ------------------------------------------------------------------------------------------------------- F. Webhooks
+
+
+async def test_q51_without_a_signature_a_secret_path_is_what_lets_in() -> None:
+    """No secret is an error; a wrong one is a 404 like any unknown path."""
+    with pytest.raises(ConfigurationError, match="secret"):
+        Webhooks()
+    reply = await Webhooks(secrets=[SECRET]).handle(token="wrong", body=b'{"event":"callSummary"}')
+    assert reply.status == 404
+
+
+async def test_q52_doubles_are_left_out_by_content_and_a_short_window_only_when_asked() -> None:
+    """There is no event id: equal bodies run twice, unless a window is set."""
+    for window, times in ((None, 2), (60.0, 1)):
+        seen: list[Event] = []
+        hooks = Webhooks(secrets=[SECRET], duplicate_window=window)
+
+        async def note(event: CallSummary, seen: list[Event] = seen) -> None:
+            seen.append(event)
+
+        hooks.on(CallSummary)(note)
+        async with hooks:
+            for _ in range(2):
+                assert (await hooks.handle(token=SECRET, body=b'{"event":"callSummary"}')).status == 200
+        assert len(seen) == times
+
+
+def test_q53_the_form_is_known_by_its_first_byte() -> None:
+    """ChatbotCallback is form-encoded, whatever its Content-Type says; blanks and blank values are read."""
+    body = b"event=chatbotCallback&original_message=Hi+there&department=&bot_name=B"
+    event = parse(body, content_type="application/json")
+    assert isinstance(event, ChatbotCallback)
+    assert (event.original_message, event.department, event.bot_name) == ("Hi there", None, "B")
+
+
+async def test_q54_a_failing_handler_never_breaks_a_live_call() -> None:
+    """CallerInformation is answered with an empty success when the handler fails."""
+    hooks = Webhooks(secrets=[SECRET])
+
+    @hooks.on(CallerInformation)
+    async def broken(event: CallerInformation) -> CallerCard | None:
+        raise RuntimeError("the database is gone")
+
+    async with hooks:
+        reply = await hooks.handle(token=SECRET, body=b'{"event":"callerInformation"}')
+    assert reply.status == 200
+    assert json.loads(reply.body) == {"status": "success", "caller_name": "", "caller_email": "", "customer_info": ""}
+
+
+@pytest.mark.parametrize(
+    ("event", "key"),
+    [
+        ("callSummary", "call_department"),
+        ("callerInformation", "call_department"),
+        ("newTicketOpened", "ticket_department"),
+        ("ticketEscalated", "ticket_department"),
+        ("newChat", "chat_department"),
+    ],
+)
+def test_q55_one_name_for_the_department(event: str, key: str) -> None:
+    """The department's id is `department_id` in every event, whatever its name on the wire."""
+    parsed = parse(json.dumps({"event": event, key: "d1"}).encode())
+    assert getattr(parsed, "department_id") == "d1"  # noqa: B009 - the types differ
+
+
+def test_q56_what_is_missing_on_the_wire_is_not_invented() -> None:
+    """CallSummary has no call id and newChat no chat id; an empty recording URL is None."""
+    summary = parse(b'{"event":"callSummary","call_duration":"61","recording_url":"","call_direction":"Outgoing"}')
+    assert isinstance(summary, CallSummary)
+    assert (summary.duration, summary.recording_url) == (timedelta(seconds=61), None)
+    assert not hasattr(summary, "call_id")
+    assert not hasattr(parse(b'{"event":"newChat"}'), "chat_id")
+
+
+def test_q57_events_are_known_by_their_exact_names() -> None:
+    """The title "New Ticket" means newTicketOpened; a name that is not known is no error."""
+    assert isinstance(parse(b'{"event":"newTicketOpened"}'), NewTicket)
+    unknown = parse(b'{"event":"newticketopened","x":"1"}')
+    assert isinstance(unknown, UnknownEvent)
+    assert unknown.extra == {"x": "1"}
+
+
+async def test_q58_notifications_are_acknowledged_with_an_empty_200() -> None:
+    """No response is expected: 200, no body, for any content type."""
+    hooks = Webhooks(secrets=[SECRET])
+    async with hooks:
+        for content_type in (None, "text/plain", "application/json"):
+            reply = await hooks.handle(token=SECRET, body=b'{"event":"newChat"}', content_type=content_type)
+            assert (reply.status, reply.body) == (200, b"")
+
+
+# -------------------------------------------------------------------------------------------------------- G. Widgets
+
+
+def test_q59_widget_urls_are_the_documents() -> None:
+    """The colour word is base64, percent-encoded; so is every inserted value."""
+    call = embeds.call("KEY-1", department="a b&c", theme="green")
+    assert call.src == "https://plugin.getcallsavvy.com/call/KEY-1?p&d=a%20b%26c&c=Z3JlZW4%3D"
+    assert embeds.chat("KEY-1").src == "https://plugin.getcallsavvy.com/chat/KEY-1?p&c=Z3JlZW4%3D"
+
+
+def test_q60_ids_are_kept_byte_for_byte() -> None:
+    """Misspelt as they are, and with the key glued on."""
+    assert 'id="callservy_call_button"' in embeds.call("KEY-1", department="d").call_button("Call")
+    assert 'id="callservy_ticket_widget_holderKEY-1"' in embeds.ticket_form("KEY-1").html()
+    assert "setAttribute('crossorigin','*')" in embeds.chat("KEY-1").script()
+
+
+def test_q61_the_department_uid_of_a_widget_is_its_own_text() -> None:
+    """Whether it is a department_id is not said: it is taken as it comes, and is required."""
+    with pytest.raises(TypeError):
+        embeds.call("KEY-1")  # type: ignore[call-arg]
+    assert "d=any-uid" in embeds.call("KEY-1", department="any-uid").src

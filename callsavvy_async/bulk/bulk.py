@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Literal, TypedDict, Unpack
 
-import attrs
-
-from callsavvy_async.bulk.chunks import Chunk, Chunker, Content
-from callsavvy_async.bulk.fan_out import Budget, FanOut, StopRules
+from callsavvy_async.bulk.chunks import Chunker, Content
+from callsavvy_async.bulk.fan_out import FanOut, ReportSink
+from callsavvy_async.bulk.limits import Budget, StopRules
 from callsavvy_async.bulk.number_set import NumberSet
-from callsavvy_async.bulk.plan import Plan, make_plan, units_per_message
+from callsavvy_async.bulk.plan import Plan, make_plan
 from callsavvy_async.bulk.recipients import Intake, RecipientInput
 from callsavvy_async.bulk.report import BulkReport, ChunkResult
 from callsavvy_async.bulk.run import BulkRun, Results, Teller
-from callsavvy_async.bulk.source import Recipients, Source
+from callsavvy_async.bulk.sender import (
+    Sender,
+    checked_chunk_size,
+    one_content,
+    robocall_sender,
+    sms_sender,
+    whatsapp_sender,
+)
+from callsavvy_async.bulk.source import InputSource, Recipients
 from callsavvy_async.bulk.templates import Template
 from callsavvy_async.errors import InvalidRequestError
-from callsavvy_async.resources.messaging import MAX_WHATSAPP_RECIPIENTS, Messaging, SendReceipt, format_minutes
+from callsavvy_async.resources.messaging import Messaging, format_minutes
 from callsavvy_async.transport.options import CallOptions
 
 
@@ -53,21 +60,6 @@ class BulkOptions(TypedDict, total=False):
     options: CallOptions
 
 
-@attrs.frozen
-class _Channel:
-    """What differs between SMS, WhatsApp and robocalls."""
-
-    name: Literal["sms", "whatsapp", "robocall"]
-    send: Callable[[Chunk, CallOptions], Awaitable[SendReceipt]]
-    largest_chunk: int | None = None
-    minutes: Decimal | None = None
-
-    def estimate(self, chunk: Chunk) -> Decimal:
-        """Units that a chunk will cost by the document's rules; 0 where they give none."""
-        per_message = units_per_message(self.name, chunk.text, self.minutes)
-        return (per_message or Decimal(0)) * len(chunk.recipients)
-
-
 class Bulk:
     """Send to many people. One failed call never raises: it is counted, and reported for each of its recipients."""
 
@@ -93,12 +85,7 @@ class Bulk:
         Raises:
             InvalidRequestError: an argument breaks a rule; nothing was sent.
         """
-
-        async def send(chunk: Chunk, call: CallOptions) -> SendReceipt:
-            numbers = (recipient.number for recipient in chunk.recipients)
-            return await self._messaging.send_sms(numbers, chunk.text, sender_id=sender_id, **call)
-
-        return _prepare(_Channel("sms", send), recipients, message, options)
+        return _prepare(sms_sender(self._messaging, sender_id), recipients, message, options)
 
     def whatsapp(
         self,
@@ -109,12 +96,7 @@ class Bulk:
         **options: Unpack[BulkOptions],
     ) -> BulkRun:
         """Send a WhatsApp message to many numbers, at most 30 in a call. See `sms`; the API reports no cost."""
-
-        async def send(chunk: Chunk, call: CallOptions) -> SendReceipt:
-            numbers = (recipient.number for recipient in chunk.recipients)
-            return await self._messaging.send_whatsapp(numbers, chunk.text, channel_uid=channel_uid, **call)
-
-        return _prepare(_Channel("whatsapp", send, MAX_WHATSAPP_RECIPIENTS), recipients, message, options)
+        return _prepare(whatsapp_sender(self._messaging, channel_uid), recipients, message, options)
 
     def robocall(
         self,
@@ -129,15 +111,8 @@ class Bulk:
         if audio_url is not None and (text is not None or options.get("template") is not None):
             raise InvalidRequestError("a robocall plays either audio_url= or a text; give exactly one of the two.")
         minutes = Decimal(format_minutes(duration_minutes))
-
-        async def send(chunk: Chunk, call: CallOptions) -> SendReceipt:
-            numbers = [recipient.number for recipient in chunk.recipients]
-            content: dict[Literal["audio_url", "text"], str] = {
-                "text" if audio_url is None else "audio_url": chunk.text
-            }
-            return await self._messaging.send_robocall(numbers, duration_minutes=minutes, **content, **call)
-
-        return _prepare(_Channel("robocall", send, minutes=minutes), recipients, audio_url or text, options)
+        sender = robocall_sender(self._messaging, minutes, recorded=audio_url is not None)
+        return _prepare(sender, recipients, audio_url or text, options)
 
     def stream_sms(
         self,
@@ -191,36 +166,35 @@ class Bulk:
             **options: as for the send.
         """
         minutes = None if duration_minutes is None else Decimal(format_minutes(duration_minutes))
-        content = _content(message, options.get("template"))
-        largest = MAX_WHATSAPP_RECIPIENTS if channel == "whatsapp" else None
+        content = one_content(message, options.get("template"))
         return make_plan(
             recipients,
             intake=_intake(options, content),
-            chunker=Chunker(size=_chunk_size(options, largest), content=content),
+            chunker=Chunker(size=checked_chunk_size(channel, options.get("chunk_size")), content=content),
             channel=channel,
             minutes=minutes,
             balance=balance,
         )
 
 
-def _prepare(channel: _Channel, recipients: Recipients, message: str | None, options: BulkOptions) -> BulkRun:
+def _prepare(sender: Sender, recipients: Recipients, message: str | None, options: BulkOptions) -> BulkRun:
     call: CallOptions = {"deadline": None, **options.get("options", {})}
     max_cost = options.get("max_cost")
-    if max_cost is not None and channel.name == "whatsapp":
-        raise InvalidRequestError("max_cost cannot be kept for WhatsApp: the API documents no cost and reports none.")
+    sender.check_max_cost(max_cost)
     report = BulkReport()
-    content = _content(message, options.get("template"))
-    chunker = Chunker(size=_chunk_size(options, channel.largest_chunk), content=content)
+    content = one_content(message, options.get("template"))
+    chunker = Chunker(size=checked_chunk_size(sender.channel, options.get("chunk_size")), content=content)
     workers = options.get("max_in_flight", 8)
     if workers < 1:
         raise InvalidRequestError(f"max_in_flight is {workers}; at least one call must be able to start.")
     tell = Teller(options.get("on_result"))
     fan_out = FanOut(
-        lambda chunk: channel.send(chunk, call),
-        Source(recipients, intake=_intake(options, content), chunker=chunker, report=report),
+        lambda chunk: sender.send(chunk, call),
+        InputSource(recipients, intake=_intake(options, content), chunker=chunker, report=report),
         report,
+        sink=ReportSink(report),
         workers=workers,
-        budget=Budget(None if max_cost is None else Decimal(max_cost), channel.estimate),
+        budget=Budget(None if max_cost is None else Decimal(max_cost), sender.estimate),
         rules=StopRules(options.get("stop_after", 10)),
         on_result=tell,
     )
@@ -235,21 +209,3 @@ def _intake(options: BulkOptions, content: Content) -> Intake:
         validate=options.get("validate", "shape"),
         template=content if isinstance(content, Template) else None,
     )
-
-
-def _content(message: str | None, template: str | None) -> Content:
-    if (message is None) == (template is None):
-        raise InvalidRequestError("give either one message for all or template=; exactly one of the two.")
-    if template is not None:
-        return Template(template)
-    if message is None or not message.strip():
-        raise InvalidRequestError("the message is blank; the API requires a text.")
-    return message
-
-
-def _chunk_size(options: BulkOptions, largest: int | None) -> int:
-    size = options.get("chunk_size", min(100, largest or 100))
-    if size < 1 or (largest is not None and size > largest):
-        most = f" and {largest} at the most" if largest else ""
-        raise InvalidRequestError(f"chunk_size is {size}; it must be at least 1{most}.")
-    return size

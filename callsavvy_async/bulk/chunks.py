@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 import attrs
@@ -30,6 +30,18 @@ class Chunk:
     """Its place among the chunks, counted from 1."""
     text: str = attrs.field(repr=mask_text)
     recipients: tuple[Recipient, ...] = attrs.field(repr=_count_only)
+    depth: int = attrs.field(default=0, repr=False)
+    """How often it was halved, to isolate what the API rejects."""
+
+    zone: str = attrs.field(default="", repr=False)
+    """The time zones of its recipients, where they matter."""
+
+    def halves(self) -> tuple[Chunk, Chunk]:
+        """Return two chunks of half the recipients each."""
+        middle = len(self.recipients) // 2
+        parts = self.recipients[:middle], self.recipients[middle:]
+        first, second = (attrs.evolve(self, recipients=part, depth=self.depth + 1) for part in parts)
+        return first, second
 
 
 class Chunker:
@@ -39,22 +51,31 @@ class Chunker:
     when one more would be, the one that was fed least recently leaves as it is. Within a text the order is kept.
 
     Args:
-        size: recipients in a chunk, at most.
+        size: recipients in a chunk, at most; several sizes are used in turn.
         content: one text for all, or a template.
         open_groups: texts that are gathered at a time, at most.
+        zone_of: the time zones of a recipient; only recipients of the same zones share a chunk.
 
     Raises:
         InvalidRequestError: an argument is less than 1, or the text is blank.
     """
 
-    def __init__(self, *, size: int, content: Content, open_groups: int = 256) -> None:
-        for name, value in (("size", size), ("open_groups", open_groups)):
+    def __init__(
+        self,
+        *,
+        size: int | Sequence[int],
+        content: Content,
+        open_groups: int = 256,
+        zone_of: Callable[[Recipient], str] | None = None,
+    ) -> None:
+        self._sizes = (size,) if isinstance(size, int) else tuple(size)
+        for name, value in (*(("size", size) for size in self._sizes), ("open_groups", open_groups)):
             if value < 1:
                 raise InvalidRequestError(f"{name} is {value}; it must be at least 1.")
-        self._size = size
         self._content = content if isinstance(content, Template) else require_text(content, "message")
         self._open_groups = open_groups
-        self._groups: OrderedDict[str, list[Recipient]] = OrderedDict()
+        self._zone_of = zone_of
+        self._groups: OrderedDict[tuple[str, str], list[Recipient]] = OrderedDict()
         self._chunks = 0
 
     def add(self, recipient: Recipient) -> tuple[Chunk, ...]:
@@ -65,13 +86,14 @@ class Chunker:
         """
         content = self._content
         text = content if isinstance(content, str) else content.render(recipient.fields)
-        group = self._groups.setdefault(text, [])
+        key = ("" if self._zone_of is None else self._zone_of(recipient), text)
+        group = self._groups.setdefault(key, [])
         group.append(recipient)
-        if len(group) == self._size:
-            return (self._leave(text),)
+        if len(group) >= self._sizes[self._chunks % len(self._sizes)]:
+            return (self._leave(key),)
         if len(self._groups) > self._open_groups:
             return (self._leave(next(iter(self._groups))),)
-        self._groups.move_to_end(text)
+        self._groups.move_to_end(key)
         return ()
 
     def close(self) -> Iterator[Chunk]:
@@ -79,6 +101,7 @@ class Chunker:
         while self._groups:
             yield self._leave(next(iter(self._groups)))
 
-    def _leave(self, text: str) -> Chunk:
+    def _leave(self, key: tuple[str, str]) -> Chunk:
         self._chunks += 1
-        return Chunk(self._chunks, text, tuple(self._groups.pop(text)))
+        zone, text = key
+        return Chunk(self._chunks, text, tuple(self._groups.pop(key)), zone=zone)

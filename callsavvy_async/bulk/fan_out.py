@@ -8,90 +8,72 @@ answer nobody read is unknown for ever.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Awaitable, Callable
-from decimal import Decimal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import Protocol
 
 import anyio
 import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
-from callsavvy_async.bulk.report import BulkReport, ChunkResult, ChunkState, StopReason
-from callsavvy_async.bulk.source import Source
-from callsavvy_async.errors import (
-    AuthenticationError,
-    BadRequestError,
-    InsufficientBalanceError,
-    NotSentError,
-    Outcome,
-    PermissionDeniedError,
-    RejectedError,
-    RequestError,
-)
+from callsavvy_async.bulk.limits import Budget, StopRules, names_recipient
+from callsavvy_async.bulk.report import ChunkResult, ChunkState, StopReason, Sums
+from callsavvy_async.errors import Outcome, RequestError
 from callsavvy_async.resources.messaging import SendReceipt
 from callsavvy_async.transport.watch import Watch, current_watch
 
 DEEPEST_SPLIT = 10
 """How often a rejected chunk is halved to isolate what the API rejects: enough for 1,024 recipients."""
 
-_NAMES_RECIPIENT = re.compile(r"recipient|phone|number|msisdn", re.IGNORECASE)
-_DIGITS = re.compile(r"\d+")
+
+class Source(Protocol):
+    """Where the chunks come from."""
+
+    async def next_chunk(self) -> Chunk | None:
+        """Return the next chunk, None at the end. Whatever it raises ends the run."""
+        ...
+
+    def rest(self, *, only_at_hand: bool) -> AsyncIterator[Chunk]:
+        """Yield the chunks that nobody asked for; they are settled as pending.
+
+        Args:
+            only_at_hand: do not wait for more.
+        """
+        ...
 
 
-@attrs.define
-class Budget:
-    """Units that may be spent. The estimate of a chunk is reserved before it is sent and replaced by what it cost."""
+class Sink(Protocol):
+    """Where what becomes of every chunk is taken down. Nothing of it is cancelled half-way but `before_sending`."""
 
-    limit: Decimal | None
-    estimate: Callable[[Chunk], Decimal]
-    committed: Decimal = Decimal(0)
+    async def before_sending(self, chunk: Chunk) -> None:
+        """Take down that a chunk's request is about to leave. Whatever it raises keeps the request from leaving."""
+        ...
 
-    def reserve(self, chunk: Chunk) -> bool:
-        """Reserve the estimate of a chunk; False when it would pass the limit."""
-        units = self.estimate(chunk)
-        if self.limit is not None and self.committed + units > self.limit:
-            return False
-        self.committed += units
-        return True
+    async def split(self, chunk: Chunk) -> tuple[Chunk, ...]:
+        """Take down that two halves stand for a rejected chunk from now on, and return them."""
+        ...
 
-    def settle(self, result: ChunkResult) -> None:
-        """Replace the estimate by the reported cost; what may have been charged keeps its estimate."""
-        if result.state in {ChunkState.REJECTED, ChunkState.PENDING}:
-            self.committed -= self.estimate(result.chunk)
-        elif result.receipt is not None and result.receipt.cost is not None:
-            self.committed += result.receipt.cost - self.estimate(result.chunk)
+    async def settle(self, result: ChunkResult) -> None:
+        """Take down a chunk's outcome."""
+        ...
 
 
-@attrs.define
-class StopRules:
-    """When to stop early, seen from the results: some errors will meet every chunk that follows."""
+@attrs.frozen
+class ReportSink:
+    """Takes everything down in a report in memory."""
 
-    most_in_a_row: int
-    _last: str = ""
-    _in_a_row: int = 0
+    report: Sums
 
-    def judge(self, result: ChunkResult) -> StopReason | None:
-        """Say why to stop after this result; None to go on."""
-        error = result.error
-        if isinstance(error, AuthenticationError | PermissionDeniedError):
-            return StopReason.AUTHENTICATION
-        if isinstance(error, InsufficientBalanceError):
-            return StopReason.BALANCE
-        counts = isinstance(error, NotSentError) or (isinstance(error, RejectedError) and not names_recipient(error))
-        if error is None or not counts:
-            self._in_a_row = 0
-            return None
-        kind = f"{type(error).__name__} {_DIGITS.sub('#', error.message or '')}"
-        self._in_a_row = self._in_a_row + 1 if kind == self._last else 1
-        self._last = kind
-        if self._in_a_row < self.most_in_a_row:
-            return None
-        return StopReason.UNREACHABLE if isinstance(error, NotSentError) else StopReason.REJECTIONS
+    async def before_sending(self, chunk: Chunk) -> None:
+        """Nothing is written ahead: the report does not outlive the process."""
 
+    async def split(self, chunk: Chunk) -> tuple[Chunk, ...]:
+        """Halve it."""
+        return chunk.halves()
 
-def names_recipient(error: RequestError) -> bool:
-    """Whether a final rejection speaks of a recipient, so that it may come from one bad number."""
-    return isinstance(error, BadRequestError) and bool(_NAMES_RECIPIENT.search(error.message or ""))
+    async def settle(self, result: ChunkResult) -> None:
+        """Count it, and keep its rows."""
+        self.report.settle(result)
 
 
 class FanOut:
@@ -100,7 +82,8 @@ class FanOut:
     Args:
         send: sends one chunk; a resource method with its arguments filled in.
         source: where the chunks come from.
-        report: where every outcome is taken down.
+        report: of the run as a whole: why it stopped, how often the API answered 429.
+        sink: where every outcome is taken down.
         workers: chunks under way at a time.
         budget: what may be spent.
         rules: when to stop early.
@@ -111,8 +94,9 @@ class FanOut:
         self,
         send: Callable[[Chunk], Awaitable[SendReceipt]],
         source: Source,
-        report: BulkReport,
+        report: Sums,
         *,
+        sink: Sink,
         workers: int,
         budget: Budget,
         rules: StopRules,
@@ -121,6 +105,7 @@ class FanOut:
         self._send = send
         self._source = source
         self._report = report
+        self._sink = sink
         self._workers = workers
         self._budget = budget
         self._rules = rules
@@ -168,7 +153,7 @@ class FanOut:
     async def _take_down_rest(self) -> None:
         try:
             async for chunk in self._source.rest(only_at_hand=self._report.stopped is StopReason.INTERRUPTED):
-                self._report.settle(ChunkResult(chunk, ChunkState.PENDING))
+                await self._settle(ChunkResult(chunk, ChunkState.PENDING))
         except Exception as error:  # noqa: BLE001 - raised by `run`
             self._fail(error)
             await self._take_down_rest()  # the source has ended; what it had ready is left
@@ -178,27 +163,27 @@ class FanOut:
         self.stop(StopReason.ERROR)
 
     async def _work(self) -> None:
-        todo: list[tuple[Chunk, int]] = []
+        todo: list[Chunk] = []
         try:
             while (chunk := await self._source.next_chunk()) is not None:
-                todo.append((chunk, 0))
+                todo.append(chunk)
                 if self._report.stopped is not None:
                     return
                 while todo:
-                    todo += await self._send_one(*todo.pop())
+                    todo += reversed(await self._send_one(todo.pop()))  # the first half is the next
         except Exception as error:  # noqa: BLE001 - the others drain first, then `run` raises it
             self._fail(error)
         finally:
-            for left, _ in todo:  # stopped between the halves of a split chunk
-                self._report.settle(ChunkResult(left, ChunkState.PENDING))
+            for left in todo:  # stopped between the halves of a split chunk
+                await self._settle(ChunkResult(left, ChunkState.PENDING))
 
-    async def _send_one(self, chunk: Chunk, depth: int) -> list[tuple[Chunk, int]]:
+    async def _send_one(self, chunk: Chunk) -> tuple[Chunk, ...]:
         """Send a chunk and settle it, or return its halves when the API rejects something in it."""
         if not self._budget.reserve(chunk):
-            self._report.settle(ChunkResult(chunk, ChunkState.PENDING))
+            await self._settle(ChunkResult(chunk, ChunkState.PENDING))
             self._report.stopped = self._report.stopped or StopReason.MAX_COST  # those that reserved before still go
-            return []
-        watch = Watch(shield=True, bulk=True)
+            return ()
+        watch = Watch(shield=True, bulk=True, before_sending=partial(self._sink.before_sending, chunk))
         token = current_watch.set(watch)
         self._under_way[watch] = chunk
         result: ChunkResult | None = None
@@ -214,27 +199,37 @@ class FanOut:
             if result is None:  # cancelled, or an error that is no answer of the API's
                 result = ChunkResult(chunk, ChunkState.UNKNOWN if watch.on_wire else ChunkState.PENDING)
             self._budget.settle(result)
-            halves = self._halves(result, depth)
-            if not halves:
-                self._report.settle(result)
-        if halves:
-            return halves
-        reason = self._rules.judge(result)
-        if reason is not None:
-            self.stop(reason)
+            splits = _worth_splitting(result)
+            settled = splits or await self._settle(result)
+        if not settled:
+            return ()
         with anyio.CancelScope(shield=True):  # a result that came is told, also when the run is stopping
+            if splits:
+                return await self._sink.split(chunk)
+            reason = self._rules.judge(result)
+            if reason is not None:
+                self.stop(reason)
             await self._on_result(result)
-        return []
+        return ()
 
-    def _halves(self, result: ChunkResult, depth: int) -> list[tuple[Chunk, int]]:
-        if result.error is None or depth >= DEEPEST_SPLIT or not names_recipient(result.error):
-            return []
-        many = result.recipients
-        if len(many) == 1:
-            return []
-        middle = len(many) // 2
-        # the second half first: the list is taken from its end
-        return [(attrs.evolve(result.chunk, recipients=half), depth + 1) for half in (many[middle:], many[:middle])]
+    async def _settle(self, result: ChunkResult) -> bool:
+        with anyio.CancelScope(shield=True):
+            try:
+                await self._sink.settle(result)
+            except Exception as error:  # noqa: BLE001 - raised by `run`; the other workers drain first
+                self._fail(error)
+                return False
+        return True
+
+
+def _worth_splitting(result: ChunkResult) -> bool:
+    error = result.error
+    return (
+        error is not None
+        and names_recipient(error)
+        and len(result.recipients) > 1
+        and result.chunk.depth < DEEPEST_SPLIT
+    )
 
 
 _STATES = {

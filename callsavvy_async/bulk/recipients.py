@@ -73,6 +73,7 @@ class Intake:
         validate: how far numbers are checked; "possible" and "valid" need the extra ``phone``.
         template: what the recipients get; who lacks one of its fields is left out, and a later row of the same number
             that has them is no double.
+        seen: numbers that count as admitted before; this set grows with those that are admitted.
 
     Raises:
         ConfigurationError: an option needs an extra that is not installed.
@@ -88,13 +89,14 @@ class Intake:
         region: str | None = None,
         validate: NumberCheck = "shape",
         template: Template | None = None,
+        seen: NumberSet | None = None,
     ) -> None:
         self._asked_column = column
         self._column: str | None = None
         self._read_number = number_reader(region=region, validate=validate)
         self._suppressed = suppression(suppress, region=region)
         self._template = template
-        self._seen = NumberSet()
+        self._seen = NumberSet() if seen is None else seen
 
     def admit(self, item: RecipientInput, row: int) -> Recipient | Skipped:
         """Return the recipient, or why there is none.

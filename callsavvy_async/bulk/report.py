@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import enum
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import IO
 
 import attrs
 
-from callsavvy_async.bulk.cells import harmless
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.recipients import Recipient, Skipped, SkipReason
+from callsavvy_async.bulk.row_files import ReportRow, write_csv, write_jsonl
 from callsavvy_async.bulk.spool import Spool
 from callsavvy_async.errors import CallsavvyError, RequestError
-from callsavvy_async.redaction import mask_number, redact
+from callsavvy_async.redaction import redact
 from callsavvy_async.resources.messaging import SendReceipt
 
 
@@ -46,6 +43,7 @@ class StopReason(enum.Enum):
     REJECTIONS = "the API rejected one call after the other for the same reason"
     UNREACHABLE = "the API could not be reached, one call after the other"
     INTERRUPTED = "the run was stopped"
+    DEADLINE = "the run's deadline came"
     ERROR = "an error ended it"
 
 
@@ -71,25 +69,13 @@ class ChunkResult:
         return "" if self.receipt is None else str(self.receipt.status or "")
 
 
-@attrs.frozen
-class ReportRow:
-    """One recipient: its place in the input (counted from 1), its number (or what was given for one), its outcome."""
-
-    row: int
-    recipient: str = attrs.field(repr=mask_number)
-    outcome: str
-    call: int | None
-    message_id: str | None
-    detail: str
-
-
 class ReportError(CallsavvyError):
     """A report does not add up: a bug in the SDK. The numbers are in the text; do not trust the report."""
 
 
 @attrs.define
-class BulkReport:
-    """What became of a bulk send. The states of all recipients add up to those given, or `check` raises.
+class Sums:
+    """What became of the recipients, counted. Their states add up to those given, or `check` raises.
 
     Attributes:
         given: recipients read from the input.
@@ -122,38 +108,32 @@ class BulkReport:
     elapsed: float = 0.0
     stopped: StopReason | None = None
     input_complete: bool = False
-    _spool: Spool = attrs.field(factory=Spool, repr=False, eq=False)
-
-    # ------------------------------------------------------------------------------------------------ writing it
-
-    def skip(self, skipped: Skipped) -> None:
-        """Take down a recipient that is left out."""
-        self.skipped[skipped.reason] += 1
-        self._spool.append(
-            (f"skipped: {skipped.reason.value}", None, None, skipped.detail, [(skipped.row, skipped.given)])
-        )
 
     def settle(self, result: ChunkResult) -> None:
-        """Take down a call's outcome."""
-        chunk, count, word = result.chunk, len(result.recipients), result.state.value
-        setattr(self, word, getattr(self, word) + count)
+        """Count a call's outcome."""
+        word = result.state.value
+        setattr(self, word, getattr(self, word) + len(result.recipients))
         if result.state is not ChunkState.PENDING:
             self.calls += 1
-        message_id = None
         if result.receipt is not None:
-            message_id = result.receipt.message_id
             if result.receipt.cost is None:
                 self.calls_without_cost += 1
             else:
                 self.cost += result.receipt.cost
-        rows = [(recipient.row, recipient.number) for recipient in chunk.recipients]
-        self._spool.append((word, chunk.number, message_id, result.detail, rows))
 
-    # ------------------------------------------------------------------------------------------------ reading it
+    @property
+    def accounted(self) -> int:
+        """Recipients in any state."""
+        return self.accepted + self.failed + self.rejected + self.unknown + self.pending + self.skipped.total()
+
+    @property
+    def undone(self) -> int:
+        """Recipients who definitely got nothing, but were to."""
+        return self.failed + self.rejected + self.pending
 
     def check(self) -> None:
         """Raise `ReportError` unless the states of all recipients add up to those given."""
-        total = self.accepted + self.failed + self.rejected + self.unknown + self.pending + self.skipped.total()
+        total = self.accounted
         if total != self.given:
             raise ReportError(f"{self.given} recipients were given, but {total} are accounted for: {self!r}")
 
@@ -161,31 +141,6 @@ class BulkReport:
     def complete(self) -> bool:
         """Whether every recipient who was not skipped is in an accepted call."""
         return self.input_complete and not (self.failed or self.rejected or self.unknown or self.pending)
-
-    def rows(self) -> Iterator[ReportRow]:
-        """Yield one row per recipient, in the order in which they settled. Numbers are in clear."""
-        for outcome, call, message_id, detail, recipients in self._spool:
-            for row, number in recipients:
-                yield ReportRow(row, number, outcome, call, message_id, detail)
-
-    def message_ids(self) -> Iterator[str]:
-        """Yield the ids that the API gave to calls."""
-        return (message_id for _, _, message_id, _, _ in self._spool if message_id)
-
-    def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Write one row per recipient as CSV. The file holds phone numbers: it is made readable for its owner only."""
-        with _private_file(path) as file:
-            writer = csv.writer(file)
-            writer.writerow([field.name for field in attrs.fields(ReportRow)])
-            for row in self.rows():
-                writer.writerow(["" if value is None else harmless(str(value)) for value in attrs.astuple(row)])
-
-    def to_jsonl(self, path: str | os.PathLike[str]) -> None:
-        """Write one JSON object per recipient and line. The file holds phone numbers: it is readable for its owner only."""
-        with _private_file(path) as file:
-            for row in self.rows():
-                json.dump(attrs.asdict(row), file, ensure_ascii=False, separators=(",", ":"))
-                file.write("\n")
 
     def as_dict(self) -> Mapping[str, object]:
         """Return the sums as JSON-able values."""
@@ -222,7 +177,45 @@ class BulkReport:
         return "\n".join(lines)
 
 
-def _private_file(path: str | os.PathLike[str]) -> IO[str]:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    os.chmod(path, 0o600)  # noqa: PTH101 - the file may have been there, open to others
-    return open(descriptor, "w", encoding="utf-8", newline="")  # noqa: PTH123 - a descriptor, not a path
+@attrs.define
+class BulkReport(Sums):
+    """What became of a bulk send: the sums, and one row per recipient."""
+
+    _spool: Spool = attrs.field(factory=Spool, repr=False, eq=False)
+
+    # ------------------------------------------------------------------------------------------------ writing it
+
+    def skip(self, skipped: Skipped) -> None:
+        """Take down a recipient that is left out."""
+        self.skipped[skipped.reason] += 1
+        self._spool.append(
+            (f"skipped: {skipped.reason.value}", None, None, skipped.detail, [(skipped.row, skipped.given)])
+        )
+
+    def settle(self, result: ChunkResult) -> None:
+        """Take down a call's outcome."""
+        super().settle(result)
+        chunk, receipt = result.chunk, result.receipt
+        rows = [(recipient.row, recipient.number) for recipient in chunk.recipients]
+        message_id = None if receipt is None else receipt.message_id
+        self._spool.append((result.state.value, chunk.number, message_id, result.detail, rows))
+
+    # ------------------------------------------------------------------------------------------------ reading it
+
+    def rows(self) -> Iterator[ReportRow]:
+        """Yield one row per recipient, in the order in which they settled. Numbers are in clear."""
+        for outcome, call, message_id, detail, recipients in self._spool:
+            for row, number in recipients:
+                yield ReportRow(row, number, outcome, call, message_id, detail)
+
+    def message_ids(self) -> Iterator[str]:
+        """Yield the ids that the API gave to calls."""
+        return (message_id for _, _, message_id, _, _ in self._spool if message_id)
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write one row per recipient as CSV. The file holds phone numbers: it is made readable for its owner only."""
+        write_csv(path, self.rows())
+
+    def to_jsonl(self, path: str | os.PathLike[str]) -> None:
+        """Write one JSON object per recipient and line. The file holds phone numbers: it is readable for its owner only."""
+        write_jsonl(path, self.rows())

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import TypeAlias, cast
+from typing import Protocol, TypeAlias, cast
 
 import anyio
 import anyio.lowlevel
 
 from callsavvy_async.bulk.chunks import Chunk, Chunker
-from callsavvy_async.bulk.recipients import Intake, RecipientInput, Skipped
-from callsavvy_async.bulk.report import BulkReport
+from callsavvy_async.bulk.recipients import Recipient, RecipientInput, Skipped
 
 Recipients: TypeAlias = Iterable[RecipientInput] | AsyncIterable[RecipientInput]
 
@@ -19,10 +18,29 @@ ROWS_BETWEEN_CHECKPOINTS = 500
 """Rows that are read in one go before the event loop gets a turn."""
 
 
-class Source:
+class Door(Protocol):
+    """Admits recipients one by one; `Intake` is one."""
+
+    def admit(self, item: RecipientInput, row: int) -> Recipient | Skipped:
+        """Return the recipient, or why there is none."""
+        ...
+
+
+class InputTally(Protocol):
+    """Counts what is read; a `Sums` that keeps the skipped is one."""
+
+    given: int
+    input_complete: bool
+
+    def skip(self, skipped: Skipped) -> None:
+        """Take down a recipient that is left out."""
+        ...
+
+
+class InputSource:
     """Chunks from any iterable of recipients; nothing is read ahead of what the workers ask for."""
 
-    def __init__(self, recipients: Recipients, *, intake: Intake, chunker: Chunker, report: BulkReport) -> None:
+    def __init__(self, recipients: Recipients, *, intake: Door, chunker: Chunker, report: InputTally) -> None:
         self._async_rows: AsyncIterator[RecipientInput] | None = None
         self._rows: Iterator[RecipientInput] = iter(())
         if isinstance(recipients, AsyncIterable):
@@ -42,6 +60,16 @@ class Source:
             while not self._ready and not self._ended:
                 await self._read_some()
         return self._ready.popleft() if self._ready else None
+
+    async def next_chunks(self) -> list[Chunk] | None:
+        """Read on a little; return the chunks that became ready, perhaps none; None at the end."""
+        if not self._ready:
+            if self._ended:
+                return None
+            await self._read_some()
+        ready = list(self._ready)
+        self._ready.clear()
+        return ready
 
     async def rest(self, *, only_at_hand: bool) -> AsyncIterator[Chunk]:
         """Yield the chunks that nobody asked for.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cyclopts import App
 
+from callsavvy_async.campaigns import Campaign
 from callsavvy_async.cli.bulk_run import run_job
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.job import make_job
@@ -66,7 +67,11 @@ def sms(
     """
     job = make_job("sms", file, content, audience, chunk_size=chunk_size)
     return run_job(
-        job, pace, mode, lambda bulk, rows, options: bulk.sms(rows, job.message, sender_id=sender_id, **options)
+        job,
+        pace,
+        mode,
+        lambda bulk, rows, options: bulk.sms(rows, job.message, sender_id=sender_id, **options),
+        lambda: Campaign.sms(job.message, template=content.template, sender_id=sender_id, chunk_size=chunk_size),
     )
 
 
@@ -100,7 +105,11 @@ def whatsapp(
         uid = ""  # nothing is sent
     job = make_job("whatsapp", file, content, audience, chunk_size=chunk_size)
     return run_job(
-        job, pace, mode, lambda bulk, rows, options: bulk.whatsapp(rows, job.message, channel_uid=uid, **options)
+        job,
+        pace,
+        mode,
+        lambda bulk, rows, options: bulk.whatsapp(rows, job.message, channel_uid=uid, **options),
+        lambda: Campaign.whatsapp(job.message, template=content.template, channel_uid=uid, chunk_size=chunk_size),
     )
 
 
@@ -145,5 +154,12 @@ def robocall(
         mode,
         lambda bulk, rows, options: bulk.robocall(
             rows, spoken, duration_minutes=duration_minutes, audio_url=audio_url, **options
+        ),
+        lambda: Campaign.robocall(
+            spoken,
+            duration_minutes=duration_minutes,
+            audio_url=audio_url,
+            template=content.template,
+            chunk_size=chunk_size,
         ),
     )

@@ -15,7 +15,9 @@ from callsavvy_async.bulk.plan import Plan
 from callsavvy_async.bulk.recipients import SkipReason
 from callsavvy_async.bulk.report import BulkReport
 from callsavvy_async.bulk.run import BulkRun
-from callsavvy_async.cli.client import read_balance
+from callsavvy_async.campaigns import Spec
+from callsavvy_async.cli.client import client_options, read_balance
+from callsavvy_async.cli.durable import Loading, send_durably
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.job import Job
@@ -26,7 +28,7 @@ from callsavvy_async.cli.planning import plan_lines, show_plan
 from callsavvy_async.cli.progress import progress
 from callsavvy_async.cli.recipients_file import Rows, readable_again
 from callsavvy_async.cli.stderr import ask, can_ask, explain, tell
-from callsavvy_async.client import Callsavvy, ClientOptions
+from callsavvy_async.client import Callsavvy
 from callsavvy_async.config import Credentials
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, serve
 
@@ -36,8 +38,16 @@ Start: TypeAlias = Callable[[Bulk, Iterator[Row], BulkOptions], BulkRun]
 _INEXHAUSTIBLE = 10**12
 
 
-def run_job(job: Job, pace: Pace, mode: Mode, start: Start) -> ExitCode:
-    """Plan a job, get a yes for it, send it and report."""
+def run_job(job: Job, pace: Pace, mode: Mode, start: Start, describe: Callable[[], Spec]) -> ExitCode:
+    """Plan a job, get a yes for it, send it and report.
+
+    Args:
+        job: who gets what.
+        pace: how fast, and how much.
+        mode: how to go about it.
+        start: makes the run.
+        describe: says the same for a journal, with --run.
+    """
     if not (mode.yes or mode.simulator or mode.dry_run) and (job.file == "-" or not can_ask()):
         tell("callsavvy: nothing was sent: there is no terminal to ask at. Look at it with --dry-run, send with --yes.")
         return ExitCode.REFUSED
@@ -51,6 +61,9 @@ def run_job(job: Job, pace: Pace, mode: Mode, start: Start) -> ExitCode:
             refusal = _refusal(plan, mode)
             if refusal is not None:
                 return refusal
+            if mode.run is not None:
+                loading = Loading(mode.run, describe(), rows, job.options)
+                return send_durably(mode.journal, loading, client, pace, report=mode.report, json=mode.json)
             report, error = _send(job, rows, start, client, total=plan.recipients, pace=pace)
             comparison = None if simulator is None else compare(report, simulator.ledger)
     error = _write_rows(report, mode.report) or error
@@ -64,12 +77,7 @@ def run_job(job: Job, pace: Pace, mode: Mode, start: Start) -> ExitCode:
 @contextmanager
 def _service(pace: Pace, mode: Mode) -> Generator[tuple[Callsavvy, Simulator | None]]:
     """Make the client, for the API or for a simulator on a loopback socket."""
-    options: ClientOptions = {
-        "rate": pace.rate,
-        "burst": pace.burst,
-        "max_in_flight": pace.max_in_flight,
-        "timeout": pace.timeout,
-    }
+    options = client_options(pace)
     if not mode.simulator:
         yield Callsavvy.from_env(**options), None
         return

@@ -9,9 +9,20 @@ from typing import TypeVar
 import anyio
 
 from callsavvy_async.bulk.plan import Channel
-from callsavvy_async.client import Callsavvy
+from callsavvy_async.cli.options import Pace
+from callsavvy_async.client import Callsavvy, ClientOptions
 
 R = TypeVar("R")
+
+
+def client_options(pace: Pace) -> ClientOptions:
+    """Return the settings of a client that keeps a pace."""
+    return {
+        "rate": pace.rate,
+        "burst": pace.burst,
+        "max_in_flight": pace.max_in_flight,
+        "timeout": pace.timeout,
+    }
 
 
 def call(ask: Callable[[Callsavvy], Awaitable[R]], client: Callsavvy | None = None) -> R:

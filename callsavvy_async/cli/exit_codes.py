@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 
-from callsavvy_async.bulk.report import BulkReport, StopReason
+from callsavvy_async.bulk.report import StopReason, Sums
 from callsavvy_async.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -57,7 +57,7 @@ _BY_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (
 )
 
 
-def code_of_report(report: BulkReport) -> ExitCode:
+def code_of_report(report: Sums) -> ExitCode:
     """Return the exit code of a bulk send that was begun."""
     return max(_findings(report), key=_PRECEDENCE.index)
 
@@ -77,12 +77,12 @@ _PRECEDENCE = (
 )
 
 
-def _findings(report: BulkReport) -> set[ExitCode]:
+def _findings(report: Sums) -> set[ExitCode]:
     findings = {ExitCode.DONE}
     if report.stopped is not None:
         findings.add(_BY_STOP_REASON.get(report.stopped, ExitCode.FAILED))
     if report.unknown:
         findings.add(ExitCode.UNKNOWN)
-    if report.failed or report.rejected or report.pending:
+    if report.undone:
         findings.add(ExitCode.FAILED)
     return findings

@@ -7,9 +7,21 @@ import signal
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Protocol
 
-from callsavvy_async.bulk.run import BulkRun
 from callsavvy_async.cli.stderr import tell
+
+
+class Stoppable(Protocol):
+    """A run."""
+
+    def stop(self) -> None:
+        """Send nothing more, and wait for what is on the wire."""
+        ...
+
+    def abandon(self) -> None:
+        """Do not wait either."""
+        ...
 
 
 @contextmanager
@@ -28,7 +40,7 @@ def on_signals(act: Callable[[], object]) -> Generator[None]:
 
 
 @contextmanager
-def stopping_on_signals(run: BulkRun) -> Generator[None]:
+def stopping_on_signals(run: Stoppable) -> Generator[None]:
     """Stop a run with the first signal and abandon it with the second, from inside the asyncio loop it runs in."""
     loop = asyncio.get_running_loop()
     stopping = False

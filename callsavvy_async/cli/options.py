@@ -36,6 +36,9 @@ def _check_report_name(_: object, path: Path | None) -> None:
         raise ValueError(f'"{path}" cannot be written: its directory does not exist, or it is one itself.')
 
 
+DEFAULT_JOURNAL = Path("callsavvy-runs.db")
+"""Where runs are written down unless told otherwise."""
+
 _AT_LEAST_ONE = Parameter(validator=Number(gte=1))
 
 RecipientsFile: TypeAlias = Annotated[str, Parameter(allow_leading_hyphen=True)]
@@ -108,6 +111,10 @@ class Mode:
     """Write one row per recipient to this .csv or .jsonl file. It holds phone numbers."""
     json: bool = False
     """Print the result as one JSON object."""
+    run: str | None = None
+    """Write the run into a journal under this name: it survives the process, and the same command continues it."""
+    journal: Path = DEFAULT_JOURNAL
+    """The journal's file, with --run. It holds phone numbers and texts."""
     simulator: bool = False
     """Send to the embedded simulator instead of the API, and compare the report with its ledger. Needs no keys."""
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from callsavvy_async.bulk.report import BulkReport
+from callsavvy_async.bulk.report import Sums
 from callsavvy_async.cli.stderr import tell
 
 _SECONDS_BETWEEN_LINES = 10.0
@@ -19,7 +19,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 class Meter(Protocol):
     """Shows the state of a run."""
 
-    def show(self, report: BulkReport, learned_rate: float | None) -> None:
+    def show(self, report: Sums, learned_rate: float | None) -> None:
         """Show how far it is now, and the limit in calls per second that was learned, if any."""
         ...
 
@@ -47,7 +47,7 @@ class _Bar:
         self._task = bar.add_task("", total=total, facts="")
         self._began = time.monotonic()
 
-    def show(self, report: BulkReport, learned_rate: float | None) -> None:
+    def show(self, report: Sums, learned_rate: float | None) -> None:
         facts = _facts(report, time.monotonic() - self._began, learned_rate)
         self._bar.update(self._task, completed=_settled(report), facts=facts)
 
@@ -57,7 +57,7 @@ class _Lines:
         self._total = total
         self._began = self._told = time.monotonic()
 
-    def show(self, report: BulkReport, learned_rate: float | None) -> None:
+    def show(self, report: Sums, learned_rate: float | None) -> None:
         now = time.monotonic()
         if now - self._told < _SECONDS_BETWEEN_LINES:
             return
@@ -67,11 +67,11 @@ class _Lines:
         tell(f"{settled:,}/{self._total:,}, {_facts(report, seconds, learned_rate)}, about {left:,.0f} s left")
 
 
-def _settled(report: BulkReport) -> int:
+def _settled(report: Sums) -> int:
     return report.accepted + report.failed + report.rejected + report.unknown
 
 
-def _facts(report: BulkReport, seconds: float, learned_rate: float | None) -> str:
+def _facts(report: Sums, seconds: float, learned_rate: float | None) -> str:
     rate = _settled(report) / seconds if seconds else 0.0
     limit = "" if learned_rate is None else f", limit {learned_rate:.3g} calls/s"
     not_accepted = report.failed + report.rejected

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -27,6 +28,7 @@ from callsavvy_async.simulator.requests import Request
 from callsavvy_async.simulator.seeding import seed_world
 from callsavvy_async.simulator.service import BASE_PATH, Service
 from callsavvy_async.simulator.state import Balances, World
+from callsavvy_async.simulator.webhooks import CallbackAnswer, new_ticket_fields, post_event
 
 PUBLIC_KEY = "TEST-public"
 """The public key that a simulator takes unless told otherwise."""
@@ -54,6 +56,7 @@ class Simulator:
         latency: Seconds between a request's processing and its answer, fixed or drawn.
         sleep: How to wait; give `trio.sleep` to use the simulator in process under trio.
         keep_requests: How many requests `requests` remembers.
+        callback_url: Where events are posted, newTicketOpened by itself after each createTicket.
     """
 
     base_url = f"http://simulator.invalid{BASE_PATH}"
@@ -76,6 +79,7 @@ class Simulator:
         latency: float | Callable[[Random], float] = 0.0,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         keep_requests: int = 1_000,
+        callback_url: str | None = None,
     ) -> None:
         self.world = World(
             now=now,
@@ -94,6 +98,7 @@ class Simulator:
         self.faults = FaultPlan(seed=seed)
         self.limit = limit
         self.latency = latency
+        self.callback_url = callback_url
         self.requests: deque[Request] = deque(maxlen=keep_requests)
         self._service = Service(world=self.world, ledger=self.ledger, public_key=public_key, private_key=private_key)
         self._clock = clock
@@ -102,6 +107,12 @@ class Simulator:
 
     def __repr__(self) -> str:
         return f"Simulator(balances={self.world.balances}, limit={self.limit}, {self.ledger}, {self.faults})"
+
+    def emit(self, event: str, **fields: str) -> Future[CallbackAnswer]:
+        """Post an event to `callback_url` in the background; see `callsavvy_async.simulator.webhooks`."""
+        if self.callback_url is None:
+            raise ValueError("the simulator has no callback_url; give it one to emit events.")
+        return post_event(self.callback_url, event, fields)
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
         """Answer one HTTP request (ASGI 3)."""
@@ -131,7 +142,7 @@ class Simulator:
         admission = limit.admit(self._clock()) if limit else None
         try:
             shown = limit.headers_for(admission, wall=self.world.now()) if limit and admission else {}
-            reply = self._service.answer(request, refusal=_refusal(admission), fault=fault)
+            reply = self._process(request, _refusal(admission), fault)
             delay = self.latency(self._random) if callable(self.latency) else self.latency
             if delay > 0:
                 await self._sleep(delay)
@@ -141,6 +152,16 @@ class Simulator:
         finally:
             if limit and admission and admission.admitted:
                 limit.release()
+
+    def _process(self, request: Request, refusal: RequestRefused | None, fault: Fault | None) -> Reply:
+        """Do what a request asks, and tell the business of a ticket that it opened."""
+        if self.callback_url is None:
+            return self._service.answer(request, refusal=refusal, fault=fault)
+        before = set(self.world.tickets)
+        reply = self._service.answer(request, refusal=refusal, fault=fault)
+        for ticket_id in self.world.tickets.keys() - before:
+            self.emit("newTicketOpened", **new_ticket_fields(self.world.tickets[ticket_id]))
+        return reply
 
 
 def _refusal(admission: Admission | None) -> RequestRefused | None:

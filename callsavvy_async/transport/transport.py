@@ -175,10 +175,11 @@ class Transport:
 
     async def _exchange(self, call: _Call, permit: Permit) -> tuple[Verdict, ExchangeFailedError | None]:
         """Send the request once; tell the pacing what that taught. Returns the verdict and what it was made of."""
-        timeout = min(call.config.timeout, call.ends_at - anyio.current_time())
         cause: ExchangeFailedError | None = None
         hints: Hints | None = None
         try:
+            await call.watch.about_to_send()
+            timeout = min(call.config.timeout, call.ends_at - anyio.current_time())
             with call.watch.exchanging():
                 call.response = await self.shared.backend.exchange(
                     call.request, timeout=timeout, max_bytes=call.config.max_response_bytes

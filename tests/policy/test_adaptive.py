@@ -14,7 +14,7 @@ from hypothesis import given, strategies as st
 
 from benchmarks.limiter.competitors import COMPETITORS
 from benchmarks.limiter.scenarios import CHANGES, OVERLOAD, STEADY, Scenario
-from benchmarks.limiter.servers import FixedWindow, Tell, TokenBucket
+from benchmarks.limiter.servers import ConcurrencyLimit, FixedWindow, Tell, TokenBucket
 from benchmarks.limiter.simulation import World, simulate
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
@@ -212,6 +212,13 @@ def test_queueing_servers_leave_nothing_unknown(scenario: Scenario) -> None:
     _, figures = scenario.run(COMPETITORS["adaptive"], seed=0)
     assert figures.unknown == 0
     assert figures.share > 85.0
+
+
+def test_a_limit_on_what_is_in_flight_is_told_from_a_rate() -> None:
+    """A server that takes five requests at once is kept busy, and hardly ever refuses once that is known."""
+    run = simulate(Adaptive(), World(ConcurrencyLimit(5), seconds=120.0), seed=0)
+    assert run.refused_between(60.0, 120.0) <= 0.02 * run.accepted_between(60.0, 120.0)
+    assert run.accepted_between(60.0, 120.0) > 0.7 * 60.0 * 5 / 0.275
 
 
 @pytest.mark.parametrize("make", PACERS)

@@ -19,6 +19,8 @@ NOW = 1_790_000_000.0
         ({"ratelimit": '"a";r=50;t=30, "b";r=1;t=10'}, Hints(1, 10.0)),
         ({"ratelimit": '"a";r=7', "ratelimit-policy": '"a";q=100;w=60'}, Hints(7, 60.0)),
         ({"ratelimit-policy": '"a";q=100;w=60'}, None),
+        ({"ratelimit": '"a";t=30'}, None),
+        ({"ratelimit": '"a";r=5;t=0'}, None),
         ({"ratelimit-remaining": "9", "ratelimit-reset": "3"}, Hints(9, 3.0)),
         ({"x-ratelimit-remaining": "9", "x-ratelimit-reset": "1.5"}, Hints(9, 1.5)),
         ({"x-rate-limit-remaining": "0", "x-rate-limit-reset": str(int(NOW) + 20)}, Hints(0, 20.0)),

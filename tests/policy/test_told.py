@@ -163,6 +163,22 @@ def test_a_retry_after_of_nothing_is_no_leave_to_hammer() -> None:
     assert pauses == [1, 2, 4, 8]
 
 
+@pytest.mark.parametrize("pacer", [Fixed("2/s"), Unlimited()])
+def test_nothing_is_learned_that_lasts(pacer: Pacer) -> None:
+    """What another pacer had learned does not change what this one was told."""
+    before = pacer.snapshot(0)
+    pacer.restore({"learned_rate": 9.0, "learned_in_flight": 3.0})
+    assert pacer.snapshot(0) == before
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, math.inf, math.nan])
+def test_a_number_of_calls_per_second(rate: float) -> None:
+    """A rate may be a number, if it is one that can be kept."""
+    assert Fixed(2.5).snapshot(0).rate == 2.5
+    with pytest.raises(ConfigurationError, match="positive number"):
+        Fixed(rate)
+
+
 def test_a_row_without_end() -> None:
     """Thousands of refusals in a row overflow nothing."""
     pacer = Unlimited(max_in_flight=1)

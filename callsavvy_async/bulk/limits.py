@@ -1,0 +1,81 @@
+"""What ends a run early: a budget, and errors that will meet every chunk that follows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+
+import attrs
+
+from callsavvy_async.bulk.chunks import Chunk
+from callsavvy_async.bulk.report import ChunkResult, ChunkState, StopReason
+from callsavvy_async.errors import (
+    AuthenticationError,
+    BadRequestError,
+    InsufficientBalanceError,
+    NotSentError,
+    PermissionDeniedError,
+    RejectedError,
+    RequestError,
+)
+
+_NAMES_RECIPIENT = re.compile(r"recipient|phone|number|msisdn", re.IGNORECASE)
+_DIGITS = re.compile(r"\d+")
+
+
+@attrs.define
+class Budget:
+    """Units that may be spent. The estimate of a chunk is reserved before it is sent and replaced by what it cost."""
+
+    limit: Decimal | None
+    estimate: Callable[[Chunk], Decimal]
+    committed: Decimal = Decimal(0)
+    """What was spent, or may have been."""
+
+    def reserve(self, chunk: Chunk) -> bool:
+        """Reserve the estimate of a chunk; False when it would pass the limit."""
+        units = self.estimate(chunk)
+        if self.limit is not None and self.committed + units > self.limit:
+            return False
+        self.committed += units
+        return True
+
+    def settle(self, result: ChunkResult) -> None:
+        """Replace the estimate by the reported cost; what may have been charged keeps its estimate."""
+        if result.state in {ChunkState.REJECTED, ChunkState.PENDING}:
+            self.committed -= self.estimate(result.chunk)
+        elif result.receipt is not None and result.receipt.cost is not None:
+            self.committed += result.receipt.cost - self.estimate(result.chunk)
+
+
+@attrs.define
+class StopRules:
+    """When to stop early, seen from the results: some errors will meet every chunk that follows."""
+
+    most_in_a_row: int
+    _last: str = ""
+    _in_a_row: int = 0
+
+    def judge(self, result: ChunkResult) -> StopReason | None:
+        """Say why to stop after this result; None to go on."""
+        error = result.error
+        if isinstance(error, AuthenticationError | PermissionDeniedError):
+            return StopReason.AUTHENTICATION
+        if isinstance(error, InsufficientBalanceError):
+            return StopReason.BALANCE
+        counts = isinstance(error, NotSentError) or (isinstance(error, RejectedError) and not names_recipient(error))
+        if error is None or not counts:
+            self._in_a_row = 0
+            return None
+        kind = f"{type(error).__name__} {_DIGITS.sub('#', error.message or '')}"
+        self._in_a_row = self._in_a_row + 1 if kind == self._last else 1
+        self._last = kind
+        if self._in_a_row < self.most_in_a_row:
+            return None
+        return StopReason.UNREACHABLE if isinstance(error, NotSentError) else StopReason.REJECTIONS
+
+
+def names_recipient(error: RequestError) -> bool:
+    """Whether a final rejection speaks of a recipient, so that it may come from one bad number."""
+    return isinstance(error, BadRequestError) and bool(_NAMES_RECIPIENT.search(error.message or ""))

@@ -1,0 +1,49 @@
+"""One row per recipient, written to files that only their owner can read: they hold phone numbers."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterable
+from typing import IO
+
+import attrs
+
+from callsavvy_async.bulk.cells import harmless
+from callsavvy_async.redaction import mask_number
+
+
+@attrs.frozen
+class ReportRow:
+    """One recipient: its place in the input (counted from 1), its number (or what was given for one), its outcome."""
+
+    row: int
+    recipient: str = attrs.field(repr=mask_number)
+    outcome: str
+    call: int | None
+    message_id: str | None
+    detail: str
+
+
+def write_csv(path: str | os.PathLike[str], rows: Iterable[ReportRow]) -> None:
+    """Write the rows as CSV under a header, harmless to spreadsheets."""
+    with _private_file(path) as file:
+        writer = csv.writer(file)
+        writer.writerow([field.name for field in attrs.fields(ReportRow)])
+        for row in rows:
+            writer.writerow(["" if value is None else harmless(str(value)) for value in attrs.astuple(row)])
+
+
+def write_jsonl(path: str | os.PathLike[str], rows: Iterable[ReportRow]) -> None:
+    """Write one JSON object per row and line."""
+    with _private_file(path) as file:
+        for row in rows:
+            json.dump(attrs.asdict(row), file, ensure_ascii=False, separators=(",", ":"))
+            file.write("\n")
+
+
+def _private_file(path: str | os.PathLike[str]) -> IO[str]:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.chmod(path, 0o600)  # noqa: PTH101 - the file may have been there, open to others
+    return open(descriptor, "w", encoding="utf-8", newline="")  # noqa: PTH123 - a descriptor, not a path

@@ -1,0 +1,37 @@
+"""Campaigns that survive the process: bulk sends written down in a journal before anything leaves.
+
+See `Journal` and `Campaign`.
+"""
+
+from callsavvy_async.campaigns.campaign import Campaign, UnknownChunk
+from callsavvy_async.campaigns.errors import (
+    ChunkLostError,
+    JournalDamagedError,
+    JournalError,
+    JournalInUseError,
+    JournalUnavailableError,
+)
+from callsavvy_async.campaigns.integrity import Verification
+from callsavvy_async.campaigns.journal import Journal
+from callsavvy_async.campaigns.reconcile import Reconciliation
+from callsavvy_async.campaigns.report import CampaignReport
+from callsavvy_async.campaigns.run import CampaignRun
+from callsavvy_async.campaigns.spec import Spec
+from callsavvy_async.campaigns.states import State
+
+__all__ = [
+    "Campaign",
+    "CampaignReport",
+    "CampaignRun",
+    "ChunkLostError",
+    "Journal",
+    "JournalDamagedError",
+    "JournalError",
+    "JournalInUseError",
+    "JournalUnavailableError",
+    "Reconciliation",
+    "Spec",
+    "State",
+    "UnknownChunk",
+    "Verification",
+]

@@ -1,0 +1,261 @@
+"""A campaign: what is sent, to whom, and what became of it; all of it in a journal."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import attrs
+
+from callsavvy_async.bulk.number_set import NumberSet
+from callsavvy_async.bulk.numbering import NumberCheck
+from callsavvy_async.bulk.recipients import Intake, Recipient
+from callsavvy_async.bulk.source import Recipients
+from callsavvy_async.bulk.templates import Template
+from callsavvy_async.campaigns import describe, evidence, store
+from callsavvy_async.campaigns.errors import ChunkLostError
+from callsavvy_async.campaigns.export import export
+from callsavvy_async.campaigns.integrity import Verification, verify
+from callsavvy_async.campaigns.load import delete_unfinished, known_numbers, load
+from callsavvy_async.campaigns.reconcile import Reconciliation
+from callsavvy_async.campaigns.report import CampaignReport
+from callsavvy_async.campaigns.run import CampaignRun, RunSettings
+from callsavvy_async.campaigns.spec import Spec
+from callsavvy_async.campaigns.states import Mover, State
+from callsavvy_async.campaigns.store import Outcome
+from callsavvy_async.campaigns.writer import Writer
+from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.transport.options import CallOptions
+
+if TYPE_CHECKING:
+    from callsavvy_async.client import Callsavvy
+
+_SENT = "a person said that it was sent"
+_NOT_SENT = "a person said that it was not sent"
+
+
+@attrs.frozen
+class UnknownChunk:
+    """A call of which nothing is known: perhaps done, perhaps charged."""
+
+    number: int
+    """What `Campaign.resolve` takes."""
+    recipients: tuple[Recipient, ...]
+    estimate: Decimal
+    """Units that it costs if it was charged."""
+    detail: str
+    """Why nothing is known."""
+
+
+class Campaign:
+    """One campaign of an open journal. Made by `Journal.campaign`."""
+
+    def __init__(self, writer: Writer, campaign: int, name: str, spec: Spec, *, patience: float, purged: bool) -> None:
+        self.name = name
+        self.spec = spec
+        """What it sends."""
+        self._writer = writer
+        self._id = campaign
+        self._patience = patience
+        self._purged = purged
+        self._loading = anyio.Lock()
+
+    def __repr__(self) -> str:
+        return f"<Campaign {self.name!r}: {self.spec.channel}{', purged' if self._purged else ''}>"
+
+    # ------------------------------------------------------------------------------------------------- what is sent
+
+    sms = staticmethod(describe.sms)
+    whatsapp = staticmethod(describe.whatsapp)
+    robocall = staticmethod(describe.robocall)
+
+    # ------------------------------------------------------------------------------------------------------ to whom
+
+    async def load(
+        self,
+        recipients: Recipients,
+        *,
+        column: str | None = None,
+        suppress: Iterable[str] | NumberSet = (),
+        region: str | None = None,
+        validate: NumberCheck = "shape",
+    ) -> CampaignReport:
+        """Load recipients into the journal: each number once, nobody who is suppressed.
+
+        It may be called again after a crash, and again with other lists. A list that was loaded to its end changes
+        nothing; one that was cut off is loaded anew.
+
+        Args:
+            recipients: any iterable or async iterable of numbers, `Recipient` or mappings; streamed.
+            column: the field of a mapping that holds the number; guessed when None.
+            suppress: numbers that must get nothing.
+            region: two letters (``"NG"``): national numbers of this country are taken too (extra ``phone``).
+            validate: how far numbers are checked.
+
+        Raises:
+            InvalidRequestError: the input as a whole is misused.
+            JournalError: the journal cannot be written.
+        """
+        self._refuse_if_purged()
+        async with self._loading:
+            await self._writer.run(lambda cursor: delete_unfinished(cursor, self._id))
+            content = self.spec.content
+            intake = Intake(
+                column=column,
+                suppress=suppress,
+                region=region,
+                validate=validate,
+                template=content if isinstance(content, Template) else None,
+                seen=await known_numbers(self._writer, self._id),
+            )
+            await load(self._writer, self._id, self.spec, recipients, intake)
+        return await self.status()
+
+    # ------------------------------------------------------------------------------------------------------ sending
+
+    def run(
+        self,
+        callsavvy: Callsavvy,
+        *,
+        max_cost: Decimal | int | None = None,
+        deadline: float | None = None,
+        max_in_flight: int = 8,
+        stop_after: int = 10,
+        on_progress: Callable[[CampaignReport], object] | None = None,
+        options: CallOptions | None = None,
+    ) -> CampaignRun:
+        """Send what is pending: ``report = await campaign.run(callsavvy)``. What is unknown is never sent again.
+
+        Args:
+            callsavvy: the client to send with.
+            max_cost: units that the campaign may spend over all its runs; estimated before each call, corrected by the
+                cost that the API reports.
+            deadline: seconds after which nothing more is sent.
+            max_in_flight: calls under way at a time.
+            stop_after: calls in a row that fail definitely and alike, after which nothing more is sent.
+            on_progress: called with the report after every call.
+            options: for each call.
+
+        Raises:
+            InvalidRequestError: an argument breaks a rule, or the recipients are not loaded to their end.
+            JournalError: the journal cannot be written, or is damaged; nothing is sent without it.
+        """
+        settings = RunSettings(
+            max_cost=None if max_cost is None else Decimal(max_cost),
+            deadline=deadline,
+            max_in_flight=max_in_flight,
+            stop_after=stop_after,
+            on_progress=on_progress,
+            options=options or {},
+            patience=self._patience,
+        )
+        return self._start(callsavvy, settings)
+
+    resume = run
+    """The same as `run`: what was accepted, failed, rejected or unknown is left alone."""
+
+    def resend_unknown(
+        self, callsavvy: Callsavvy, *, only_not_sent: bool = False, max_cost: Decimal | int | None = None
+    ) -> CampaignRun:
+        """Send again what is unknown, and what is proved or declared not sent; and what is pending.
+
+        Who got a message that is unknown gets it twice, and is charged twice. That is your decision.
+
+        Args:
+            callsavvy: the client to send with.
+            only_not_sent: leave alone what is unknown.
+            max_cost: as for `run`; what is sent again is no longer counted as perhaps spent.
+        """
+        states = {State.NOT_SENT} if only_not_sent else {State.NOT_SENT, State.UNKNOWN}
+        cost = None if max_cost is None else Decimal(max_cost)
+        return self._start(callsavvy, RunSettings(max_cost=cost, patience=self._patience, resends=frozenset(states)))
+
+    def _start(self, callsavvy: Callsavvy, settings: RunSettings) -> CampaignRun:
+        self._refuse_if_purged()
+        sender = self.spec.sender(callsavvy.messaging)
+        sender.check_max_cost(settings.max_cost)
+        return CampaignRun(
+            self._writer,
+            self._id,
+            name=self.name,
+            spec=self.spec,
+            sender=sender,
+            account=callsavvy.account,
+            settings=settings,
+        )
+
+    # --------------------------------------------------------------------------------------------- what became of it
+
+    async def status(self) -> CampaignReport:
+        """Return the sums of the journal as they are now."""
+        report = CampaignReport(name=self.name)
+        await self._writer.run(lambda cursor: store.fill(cursor, self._id, report))
+        return report
+
+    async def unknown(self) -> tuple[UnknownChunk, ...]:
+        """Return the calls of which nothing is known."""
+
+        def read(cursor: sqlite3.Cursor) -> tuple[UnknownChunk, ...]:
+            return tuple(
+                UnknownChunk(
+                    number,
+                    () if self._purged else store.read_chunk(cursor, self._id, number, "").recipients,
+                    estimate,
+                    detail,
+                )
+                for number, estimate, detail in store.unknown_chunks(cursor, self._id)
+            )
+
+        return await self._writer.run(read)
+
+    async def resolve(self, chunk: int, *, as_sent: bool) -> None:
+        """Say what became of an unknown call: it was sent, or it was not (then `resend_unknown` sends it).
+
+        Raises:
+            InvalidRequestError: this call is not unknown.
+        """
+        outcome = Outcome(State.ACCEPTED, detail=_SENT) if as_sent else Outcome(State.NOT_SENT, detail=_NOT_SENT)
+        try:
+            await self._writer.run(lambda cursor: store.move(cursor, self._id, chunk, outcome, by=Mover.PERSON))
+        except ChunkLostError:
+            raise InvalidRequestError(f"call {chunk} is not unknown; unknown() lists those that are.") from None
+
+    async def reconcile(self, callsavvy: Callsavvy, *, exclusive: bool = False) -> Reconciliation:
+        """Find out by the account's balance which of the unknown calls were charged.
+
+        Args:
+            callsavvy: to read the balance with.
+            exclusive: nothing but this campaign spent SMS units on the account since it began. Only then the journal is
+                changed: what was charged is accepted, what was not is not sent. Otherwise it is evidence for you.
+        """
+        return await evidence.reconcile(self._writer, self._id, self.spec, callsavvy.account, exclusive=exclusive)
+
+    async def export(self, path: str | os.PathLike[str]) -> None:
+        """Write one row per recipient to a .csv, .jsonl or .parquet file that only its owner can read.
+
+        Raises:
+            InvalidRequestError: the campaign was purged, or the name ends otherwise.
+            OSError: it cannot be written.
+        """
+        self._refuse_if_purged()
+        await export(self._writer, self._id, Path(path))
+
+    async def verify(self) -> Verification:
+        """Check the journal: the file, states, checksums, that nobody is in it twice, and the sums."""
+        return await verify(self._writer, self._id, purged=self._purged)
+
+    async def purge(self) -> None:
+        """Remove numbers and texts from the journal and its file; the sums stay. What is pending will never be sent."""
+        spec = self.spec.without_texts()
+        await self._writer.run(lambda cursor: store.purge(cursor, self._id, spec))
+        await self._writer.run(store.forget_deleted, alone=True)
+        self._purged, self.spec = True, Spec.from_json(spec)
+
+    def _refuse_if_purged(self) -> None:
+        if self._purged:
+            raise InvalidRequestError(f"campaign {self.name!r} was purged: its numbers and texts are gone.")

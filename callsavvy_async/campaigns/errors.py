@@ -1,0 +1,35 @@
+"""What can be wrong with a journal.
+
+```
+CallsavvyError
+└── JournalError               the journal cannot be used as asked; the text says what to do
+    ├── JournalInUseError      another process has it open
+    ├── JournalDamagedError    it is no journal, of another version, or its content does not fit together
+    ├── JournalUnavailableError  it cannot be written or read now: disk full, read-only, input/output error
+    └── ChunkLostError         a chunk is not in the state that a move starts from: somebody else moved it
+```
+"""
+
+from __future__ import annotations
+
+from callsavvy_async.errors import CallsavvyError
+
+
+class JournalError(CallsavvyError):
+    """The journal of a campaign cannot be used as asked."""
+
+
+class JournalInUseError(JournalError):
+    """Another process has the journal open."""
+
+
+class JournalDamagedError(JournalError):
+    """The file is no journal, or what it holds does not fit together."""
+
+
+class JournalUnavailableError(JournalError):
+    """The journal cannot be written or read at the moment. Nothing is sent while it is so."""
+
+
+class ChunkLostError(JournalError):
+    """A chunk was not in the state that a move starts from."""

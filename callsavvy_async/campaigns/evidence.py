@@ -1,0 +1,105 @@
+"""Gathers what the balance tells about unknown chunks, and acts on it when that is allowed."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import attrs
+
+from callsavvy_async.campaigns import store
+from callsavvy_async.campaigns.reconcile import Reconciliation, decide
+from callsavvy_async.campaigns.report import CampaignReport
+from callsavvy_async.campaigns.spec import Spec
+from callsavvy_async.campaigns.states import Mover, State
+from callsavvy_async.campaigns.store import Outcome
+from callsavvy_async.campaigns.writer import Writer
+from callsavvy_async.resources.account import Account
+
+_CHARGED = Outcome(State.ACCEPTED, detail="the balance proves that it was charged")
+_NOT_CHARGED = Outcome(State.NOT_SENT, detail="the balance proves that it was not charged")
+
+
+@attrs.frozen
+class _Known:
+    """What the journal knows."""
+
+    report: CampaignReport
+    before: Decimal | None
+    before_at: float
+    unknown: dict[int, Decimal]
+    surprises: int
+    """Calls whose reported cost was not the estimate."""
+
+
+async def reconcile(writer: Writer, campaign: int, spec: Spec, account: Account, *, exclusive: bool) -> Reconciliation:
+    """Compare the balance now with the one before the campaign, less the known costs."""
+    known = await writer.run(lambda cursor: _read(cursor, campaign))
+    found = Reconciliation(known_cost=known.report.cost, undecided=tuple(known.unknown))
+    why = _why_not(spec, known)
+    if why:
+        return attrs.evolve(found, balance_before=known.before, why=why)
+    now = (await account.summary()).sms_balance
+    found = attrs.evolve(found, balance_before=known.before, balance_now=now)
+    if now is None or known.before is None:
+        return attrs.evolve(found, why="the API reports no SMS balance that is a number.")
+    found = _decided(found, known, known.before - now - known.report.cost)
+    if not exclusive or not (found.charged or found.not_charged):
+        why = found.why or "nothing was changed: say exclusive=True if nothing else spent on this account."
+        return attrs.evolve(found, why=why)
+
+    def act(cursor: sqlite3.Cursor) -> None:
+        for numbers, outcome in ((found.charged, _CHARGED), (found.not_charged, _NOT_CHARGED)):
+            for number in numbers:
+                charged = attrs.evolve(outcome, cost=known.unknown[number]) if outcome is _CHARGED else outcome
+                store.move(cursor, campaign, number, charged, by=Mover.PERSON)
+
+    await writer.run(act)
+    return attrs.evolve(found, acted=True)
+
+
+def _read(cursor: sqlite3.Cursor, campaign: int) -> _Known:
+    report = CampaignReport()
+    store.fill(cursor, campaign, report)
+    before, at = store.balance_before(cursor, campaign)
+    unknown = {number: estimate for number, estimate, _ in store.unknown_chunks(cursor, campaign)}
+    return _Known(report, before, at, unknown, store.surprising_costs(cursor, campaign))
+
+
+def _why_not(spec: Spec, known: _Known) -> str:
+    if not known.unknown:
+        return "nothing is unknown."
+    if spec.channel != "sms":
+        return f"the cost of {spec.channel} cannot be told from the SMS balance."
+    if known.before is None:
+        return "the balance before the first call is not known."
+    if known.report.in_flight:
+        return "calls are still in flight."
+    if known.report.calls_without_cost or known.surprises:
+        return (
+            f"{known.report.calls_without_cost} calls reported no cost, and {known.surprises} another than estimated:"
+            " what the unknown calls cost is not known either."
+        )
+    begun, now = datetime.fromtimestamp(known.before_at, UTC), datetime.now(UTC)
+    if (begun.year, begun.month) != (now.year, now.month):
+        return "balances are monthly, and the campaign began in another month."
+    return ""
+
+
+def _decided(found: Reconciliation, known: _Known, missing: Decimal) -> Reconciliation:
+    solutions, verdicts = decide(known.unknown, missing)
+    why = ""
+    if not solutions:
+        why = "no selection of the unknown calls costs what is missing: something else changed the balance."
+    elif not verdicts:
+        why = f"{solutions:,} selections of the unknown calls cost what is missing, and agree on none."
+    return attrs.evolve(
+        found,
+        missing=missing,
+        solutions=solutions,
+        charged=tuple(number for number, charged in verdicts.items() if charged),
+        not_charged=tuple(number for number, charged in verdicts.items() if not charged),
+        undecided=tuple(number for number in known.unknown if number not in verdicts),
+        why=why,
+    )

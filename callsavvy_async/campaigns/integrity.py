@@ -1,0 +1,112 @@
+"""Re-checks a campaign in the journal: does everything in it fit together?"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from functools import partial
+
+import attrs
+
+from callsavvy_async.bulk.number_set import NumberSet
+from callsavvy_async.campaigns import store
+from callsavvy_async.campaigns.errors import JournalDamagedError
+from callsavvy_async.campaigns.payload import checksum, unpack
+from callsavvy_async.campaigns.report import CampaignReport
+from callsavvy_async.campaigns.states import State
+from callsavvy_async.campaigns.writer import Writer
+
+_PAGE = 200
+
+
+@attrs.frozen
+class Verification:
+    """What is wrong with a campaign in the journal; nothing is when `findings` is empty."""
+
+    chunks: int
+    recipients: int
+    findings: tuple[str, ...] = ()
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.findings
+
+
+async def verify(writer: Writer, campaign: int, *, purged: bool) -> Verification:
+    """Check the file, every chunk's state, recipients and checksum, that nobody is in it twice, and the sums."""
+    findings = list(await writer.run(_check_file))
+    seen, after, chunks, recipients = NumberSet(), 0, 0, 0
+    while page := await writer.run(partial(_page, campaign=campaign, after=after)):
+        for number, state, size, body, text, check in page:
+            after = number
+            chunks += 1
+            if state == State.SPLIT:
+                continue
+            recipients += size
+            findings += _check_chunk(number, state, size)
+            if not purged:
+                findings += _check_payload(campaign, number, size, (body, text, check), seen)
+    findings += await writer.run(lambda cursor: list(_check_sums(cursor, campaign)))
+    return Verification(chunks, recipients, tuple(findings))
+
+
+def _check_file(cursor: sqlite3.Cursor) -> list[str]:
+    found = [str(row[0]) for row in cursor.execute("PRAGMA integrity_check(20)")]
+    return [] if found == ["ok"] else [f"the file: {finding}" for finding in found]
+
+
+def _page(cursor: sqlite3.Cursor, *, campaign: int, after: int) -> list[tuple[int, str, int, bytes, str | None, str]]:
+    return cursor.execute(
+        """SELECT chunk.number, state, recipients, body, text, checksum FROM chunk
+        LEFT JOIN payload ON payload.campaign = chunk.campaign AND payload.number = chunk.number
+        WHERE chunk.campaign = ? AND chunk.number > ? ORDER BY chunk.number LIMIT ?""",
+        (campaign, after, _PAGE),
+    ).fetchall()
+
+
+def _check_chunk(number: int, state: str, size: int) -> Iterator[str]:
+    if state not in set(State):
+        yield f"chunk {number}: there is no state {state!r}"
+    if size < 1:
+        yield f"chunk {number}: it has {size} recipients"
+
+
+def _check_payload(
+    campaign: int, number: int, size: int, payload: tuple[bytes | None, str | None, str], seen: NumberSet
+) -> Iterator[str]:
+    body, text, check = payload
+    if body is None:
+        yield f"chunk {number}: its recipients are missing"
+        return
+    if checksum(campaign, number, body, text) != check:
+        yield f"chunk {number}: its checksum is wrong"
+        return
+    try:
+        people = unpack(body)
+    except JournalDamagedError as error:
+        yield f"chunk {number}: {error}"
+        return
+    if len(people) != size:
+        yield f"chunk {number}: it has {len(people)} recipients, but counts {size}"
+    twice = sum(not seen.add(person.number) for person in people)
+    if twice:
+        yield f"chunk {number}: {twice} of its recipients are in the journal twice"
+
+
+def _check_sums(cursor: sqlite3.Cursor, campaign: int) -> Iterator[str]:
+    known = ", ".join(f"'{state}'" for state in State)
+    query = f"SELECT count(*) FROM chunk WHERE campaign = ? AND state NOT IN ({known})"  # noqa: S608 - our own words
+    if cursor.execute(query, (campaign,)).fetchone()[0]:
+        return  # they are named already, and cannot be added up
+    report = CampaignReport()
+    store.fill(cursor, campaign, report)
+    if report.input_complete and report.accounted != report.given:
+        yield f"the sums: {report.given} recipients were given, but {report.accounted} are accounted for"
+    orphans = cursor.execute(
+        """SELECT count(*) FROM payload WHERE campaign = ? AND number NOT IN
+        (SELECT number FROM chunk WHERE campaign = ? AND state <> ?)""",
+        (campaign, campaign, State.SPLIT),
+    ).fetchone()[0]
+    if orphans:
+        yield f"the payloads: {orphans} belong to no chunk"

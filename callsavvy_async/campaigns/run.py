@@ -1,0 +1,199 @@
+"""A run of a campaign as its user holds it: to await, to stop, to pause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from decimal import Decimal
+
+import anyio
+import attrs
+
+from callsavvy_async.bulk.chunks import Chunk
+from callsavvy_async.bulk.fan_out import FanOut
+from callsavvy_async.bulk.limits import Budget, StopRules
+from callsavvy_async.bulk.report import ChunkResult, StopReason
+from callsavvy_async.bulk.sender import Sender
+from callsavvy_async.campaigns import store
+from callsavvy_async.campaigns.journal_sink import JournalSink
+from callsavvy_async.campaigns.journal_source import JournalSource
+from callsavvy_async.campaigns.report import CampaignReport
+from callsavvy_async.campaigns.spec import Spec
+from callsavvy_async.campaigns.writer import Writer
+from callsavvy_async.errors import InvalidRequestError, RequestError
+from callsavvy_async.resources.account import Account
+from callsavvy_async.resources.messaging import SendReceipt
+from callsavvy_async.transport.options import CallOptions
+
+
+@attrs.frozen(kw_only=True)
+class RunSettings:
+    """How a run goes about it; see `Campaign.run`."""
+
+    max_cost: Decimal | None = None
+    deadline: float | None = None
+    max_in_flight: int = 8
+    stop_after: int = 10
+    on_progress: Callable[[CampaignReport], object] | None = None
+    options: CallOptions = attrs.field(factory=CallOptions)
+    patience: float = 30.0
+    resends: frozenset[str] = frozenset()
+    """States whose chunks are made pending before the run begins."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.max_in_flight < 1:
+            raise InvalidRequestError(
+                f"max_in_flight is {self.max_in_flight}; at least one call must be able to start."
+            )
+
+
+class CampaignRun:
+    """A run of a campaign: await it for its report. Once.
+
+    ``run.report`` is there at any time. Cancelling sends nothing more and waits for the answers to what is on the wire.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        campaign: int,
+        *,
+        name: str,
+        spec: Spec,
+        sender: Sender,
+        account: Account,
+        settings: RunSettings,
+    ) -> None:
+        self.report = CampaignReport(name=name)
+        """What became of the recipients so far, over all runs."""
+        self._writer = writer
+        self._campaign = campaign
+        self._spec = spec
+        self._sender = sender
+        self._account = account
+        self._settings = settings
+        self._fan_out: FanOut | None = None
+        self._source: JournalSource | None = None
+        self._sink: JournalSink | None = None
+        self._paused = False
+        self._began = False
+
+    def stop(self) -> None:
+        """Send nothing more, wait for what is on the wire, and report. What was not sent stays pending."""
+        self._stop(StopReason.INTERRUPTED)
+
+    def abandon(self) -> None:
+        """Stop without waiting: what is on the wire becomes unknown."""
+        self.stop()
+        if self._sink is not None:
+            self._sink.patience = 0
+        if self._fan_out is not None:
+            self._fan_out.abandon()
+
+    def pause(self) -> None:
+        """Start no further calls until `go_on`; those under way go on."""
+        self._paused = True
+        if self._source is not None:
+            self._source.pause()
+
+    def go_on(self) -> None:
+        """Continue after `pause`."""
+        self._paused = False
+        if self._source is not None:
+            self._source.go_on()
+
+    def __await__(self) -> Generator[object, None, CampaignReport]:
+        return self._run().__await__()
+
+    async def _run(self) -> CampaignReport:
+        if self._began:
+            raise InvalidRequestError("this run was started before; make a new one.")
+        self._began = True
+        began = anyio.current_time()
+        epoch = await self._begin()
+        try:
+            await self._fan_out_until_deadline(self._make_fan_out(epoch))
+        finally:
+            with anyio.CancelScope(shield=True):
+                self.report.elapsed = anyio.current_time() - began
+                await self._writer.run(lambda cursor: store.end_epoch(cursor, epoch))
+                await self._writer.run(lambda cursor: store.fill(cursor, self._campaign, self.report))
+        self.report.check()
+        return self.report
+
+    async def _begin(self) -> int:
+        """Read the sums, refuse what cannot be run, note the balance, and begin an epoch."""
+        await self._writer.run(lambda cursor: store.fill(cursor, self._campaign, self.report))
+        if not self.report.input_complete:
+            raise InvalidRequestError(
+                "the recipients of this campaign are not loaded to their end; load them (again), which takes nobody twice."
+            )
+        if not await self._writer.run(lambda cursor: store.has_baseline(cursor, self._campaign)):
+            await self._note_balance()
+
+        def begin(cursor: store.Cursor) -> int:
+            store.make_pending(cursor, self._campaign, self._settings.resends)
+            store.fill(cursor, self._campaign, self.report)
+            return store.begin_epoch(cursor, self._campaign)
+
+        return await self._writer.run(begin)
+
+    async def _note_balance(self) -> None:
+        """Note the balance before anything was sent. It is evidence for later, so failing to read it stops nothing."""
+        if self._spec.channel != "sms" or self.report.calls or self.report.in_flight:
+            return
+        try:
+            balance = (await self._account.summary()).sms_balance
+        except RequestError:
+            return
+        if balance is not None:
+            await self._writer.run(lambda cursor: store.note_balance(cursor, self._campaign, balance))
+
+    def _make_fan_out(self, epoch: int) -> FanOut:
+        settings = self._settings
+        call: CallOptions = {"deadline": None, **settings.options}
+        writer, campaign, spec = self._writer, self._campaign, self._spec
+        self._source = JournalSource(writer, campaign, epoch, spec, 2 * settings.max_in_flight)
+        self._sink = JournalSink(writer, campaign, epoch, spec, self.report, settings.patience)
+        if self._paused:
+            self._source.pause()
+
+        async def send(chunk: Chunk) -> SendReceipt:
+            return await self._sender.send(chunk, call)
+
+        async def tell(_: ChunkResult) -> None:
+            if settings.on_progress is not None:
+                settings.on_progress(self.report)
+
+        self._fan_out = FanOut(
+            send,
+            self._source,
+            self.report,
+            sink=self._sink,
+            workers=settings.max_in_flight,
+            budget=Budget(settings.max_cost, self._sender.estimate, self.report.committed),
+            rules=StopRules(settings.stop_after),
+            on_result=tell,
+        )
+        return self._fan_out
+
+    async def _fan_out_until_deadline(self, fan_out: FanOut) -> None:
+        failure: Exception | None = None
+        async with anyio.create_task_group() as group:
+            if self._settings.deadline is not None:
+                group.start_soon(self._stop_at_deadline, self._settings.deadline)
+            try:
+                await fan_out.run()
+            except Exception as error:  # noqa: BLE001 - raised bare, outside the group
+                failure = error
+            group.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+
+    async def _stop_at_deadline(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
+        self._stop(StopReason.DEADLINE)
+
+    def _stop(self, reason: StopReason) -> None:
+        if self._fan_out is not None:
+            self._fan_out.stop(reason)
+        self.report.stopped = self.report.stopped or reason

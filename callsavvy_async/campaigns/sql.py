@@ -1,0 +1,81 @@
+"""The journal's tables and statements.
+
+A chunk is a small row that moves often; its recipients lie apart, in a payload that never changes. The SQL is what
+SQLite and PostgreSQL have in common (SQLite takes any name of a type), so that only the clock and the locking of rows
+need to differ. Units of money are texts: exact decimals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+FORMAT = "callsavvy campaign journal"
+VERSION = 1
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE journal (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+        f"INSERT INTO journal (name, value) VALUES ('format', '{FORMAT}'), ('version', '0')",
+        """CREATE TABLE campaign (
+            id BIGINT PRIMARY KEY, name TEXT NOT NULL UNIQUE, spec TEXT NOT NULL, created DOUBLE PRECISION NOT NULL,
+            balance TEXT, balance_at DOUBLE PRECISION, purged BIGINT NOT NULL DEFAULT 0)""",
+        """CREATE TABLE load (
+            id BIGINT PRIMARY KEY, campaign BIGINT NOT NULL, given BIGINT NOT NULL, digest TEXT)""",
+        """CREATE TABLE epoch (
+            id BIGINT PRIMARY KEY, campaign BIGINT NOT NULL, began DOUBLE PRECISION NOT NULL,
+            heartbeat DOUBLE PRECISION NOT NULL, ended DOUBLE PRECISION)""",
+        """CREATE TABLE chunk (
+            campaign BIGINT NOT NULL, number BIGINT NOT NULL, load BIGINT NOT NULL, state TEXT NOT NULL, epoch BIGINT,
+            zone TEXT NOT NULL, recipients BIGINT NOT NULL, depth BIGINT NOT NULL, estimate TEXT NOT NULL,
+            cost TEXT, message_id TEXT, detail TEXT NOT NULL DEFAULT '', PRIMARY KEY (campaign, number))""",
+        "CREATE INDEX chunk_by_state ON chunk (campaign, state, zone, number)",
+        """CREATE TABLE payload (
+            campaign BIGINT NOT NULL, number BIGINT NOT NULL, body BYTEA NOT NULL, text TEXT, checksum TEXT NOT NULL,
+            PRIMARY KEY (campaign, number))""",
+        """CREATE TABLE skipped (
+            campaign BIGINT NOT NULL, load BIGINT NOT NULL, row BIGINT NOT NULL, reason TEXT NOT NULL,
+            given TEXT NOT NULL, detail TEXT NOT NULL)""",
+        "CREATE INDEX skipped_by_campaign ON skipped (campaign, load, row)",
+    ),
+)
+"""What brings a journal from one version to the next; the first one makes it."""
+
+NEXT_ID = {table: f"SELECT coalesce(max(id), 0) + 1 FROM {table}" for table in ("campaign", "load", "epoch")}
+
+INSERT_CHUNK = """INSERT INTO chunk (campaign, number, load, state, epoch, zone, recipients, depth, estimate)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+INSERT_PAYLOAD = "INSERT INTO payload (campaign, number, body, text, checksum) VALUES (?, ?, ?, ?, ?)"
+INSERT_SKIPPED = "INSERT INTO skipped (campaign, load, row, reason, given, detail) VALUES (?, ?, ?, ?, ?, ?)"
+
+SUMS = """SELECT state, estimate, cost, count(*), sum(recipients) FROM chunk WHERE campaign = ?
+    GROUP BY state, estimate, cost"""
+
+ROWS_AFTER = """SELECT chunk.number, state, message_id, detail, body FROM chunk
+    JOIN payload ON payload.campaign = chunk.campaign AND payload.number = chunk.number
+    WHERE chunk.campaign = ? AND chunk.number > ? ORDER BY chunk.number LIMIT ?"""
+SKIPPED_AFTER = """SELECT load, row, reason, given, detail FROM skipped WHERE campaign = ? AND (load, row) > (?, ?)
+    ORDER BY load, row LIMIT ?"""
+
+
+def claim(zones: int) -> str:
+    """Return the statement that claims pending chunks of so many zones which this epoch did not try yet.
+
+    The subquery is materialised, or PostgreSQL would run it once for every row.
+    """
+    return f"""WITH picked AS MATERIALIZED (
+        SELECT number FROM chunk WHERE campaign = ? AND state = ? AND zone IN ({_marks(zones)})
+        AND (epoch IS NULL OR epoch <> ?) ORDER BY zone, number LIMIT ?)
+    UPDATE chunk SET state = ?, epoch = ? WHERE campaign = ? AND state = ? AND number IN (SELECT number FROM picked)
+    RETURNING number, depth, zone"""
+
+
+def move(sources: Iterable[str], *, owned: bool) -> str:
+    """Return the statement that moves one chunk from any of these states; 0 rows: it was not there, stop."""
+    states = ", ".join(f"'{state}'" for state in sorted(sources))
+    epoch = " AND epoch = ?" if owned else ""
+    return f"""UPDATE chunk SET state = ?, cost = ?, message_id = ?, detail = ?
+    WHERE campaign = ? AND number = ? AND state IN ({states}){epoch}"""
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)

@@ -1,0 +1,238 @@
+"""``callsavvy runs``: what became of sends that are written in a journal, and what to do about them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias, TypeVar
+
+import anyio
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+
+from callsavvy_async.campaigns import Campaign, CampaignRun, Journal
+from callsavvy_async.cli.client import client_options
+from callsavvy_async.cli.durable import Reopening, send_durably, show_sums, url_of
+from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
+from callsavvy_async.cli.options import DEFAULT_JOURNAL, STEADY, Pace
+from callsavvy_async.cli.stderr import ask, can_ask, tell
+from callsavvy_async.client import Callsavvy
+
+T = TypeVar("T")
+
+JournalFile: TypeAlias = Annotated[Path, Parameter(help="The journal's file.")]
+
+_commands = App(name="runs", help="Look at, continue and settle sends that were begun with bulk --run.")
+
+
+def register(app: App) -> None:
+    """Add the commands."""
+    app.command(_commands)
+
+
+@_commands.command(name="list")
+def list_runs(*, journal: JournalFile = DEFAULT_JOURNAL) -> None:
+    """List all runs of a journal."""
+
+    async def read() -> None:
+        async with Journal.open(url_of(journal), read_only=True) as opened:
+            for report in await opened.campaigns():
+                print(
+                    f"{report.name}: {report.given:,} given, {report.accepted:,} accepted, {report.unknown:,} unknown,"
+                    f" {report.pending + report.in_flight:,} pending, cost {report.cost}"
+                )
+
+    anyio.run(read)
+
+
+@_commands.command
+def show(name: str, /, *, journal: JournalFile = DEFAULT_JOURNAL, json: bool = False) -> ExitCode:
+    """Show the sums of a run. The exit code is that of the run as it stands."""
+    report = _look(journal, name, lambda campaign: campaign.status())
+    show_sums(report, json=json)
+    return code_of_report(report)
+
+
+@_commands.command
+def resume(
+    name: str,
+    /,
+    *,
+    journal: JournalFile = DEFAULT_JOURNAL,
+    resend: Literal["nothing", "not-sent", "unknown"] = "nothing",
+    yes: bool = False,
+    report: Path | None = None,
+    json: bool = False,
+    pace: Pace = STEADY,
+) -> ExitCode:
+    """Send what is pending.
+
+    Args:
+        name: The run.
+        journal: The journal's file.
+        resend: Send again what is proved or declared not sent; or also what is unknown, at the risk that somebody gets
+            it twice.
+        yes: Send without asking.
+        report: Write one row per recipient to this .csv, .jsonl or .parquet file.
+        json: Print the result as one JSON object.
+        pace: How fast, and how much.
+    """
+    if not yes and not (can_ask() and ask(f"Send what is left of {name!r}?")):
+        tell("callsavvy: nothing was sent. Say --yes where there is no terminal to ask at.")
+        return ExitCode.REFUSED
+    client = Callsavvy.from_env(**client_options(pace))
+
+    def again(campaign: Campaign, _: object) -> CampaignRun:
+        return campaign.resend_unknown(client, only_not_sent=resend == "not-sent", max_cost=pace.max_cost)
+
+    start = None if resend == "nothing" else again
+    return send_durably(journal, Reopening(name), client, pace, report=report, json=json, start=start)
+
+
+@_commands.command
+def unknown(name: str, /, *, journal: JournalFile = DEFAULT_JOURNAL, numbers: bool = False) -> ExitCode:
+    """List the calls of which nothing is known: perhaps done, perhaps charged.
+
+    Args:
+        name: The run.
+        journal: The journal's file.
+        numbers: Show the phone numbers too.
+    """
+    chunks = _look(journal, name, lambda campaign: campaign.unknown())
+    for chunk in chunks:
+        print(
+            f"call {chunk.number}: {len(chunk.recipients):,} recipients, about {chunk.estimate} units: {chunk.detail}"
+        )
+        for recipient in chunk.recipients if numbers else ():
+            print(f"  {recipient.number}")
+    return ExitCode.UNKNOWN if chunks else ExitCode.DONE
+
+
+@_commands.command
+def resolve(name: str, calls: tuple[int, ...], /, *, sent: bool, journal: JournalFile = DEFAULT_JOURNAL) -> None:
+    """Say what became of unknown calls, by the numbers that `runs unknown` shows.
+
+    Args:
+        name: The run.
+        calls: The calls.
+        sent: --sent: they were; --no-sent: they were not, and `runs resume --resend not-sent` sends them.
+        journal: The journal's file.
+    """
+
+    async def settle(campaign: Campaign) -> None:
+        for call in calls:
+            await campaign.resolve(call, as_sent=sent)
+
+    _act(journal, name, settle)
+
+
+@_commands.command
+def reconcile(name: str, /, *, journal: JournalFile = DEFAULT_JOURNAL, exclusive: bool = False) -> ExitCode:
+    """Find out by the account's balance which of the unknown calls were charged.
+
+    Args:
+        name: The run.
+        journal: The journal's file.
+        exclusive: Nothing else spent on this account since the run began: act on what is found.
+    """
+
+    async def settle(campaign: Campaign) -> ExitCode:
+        async with Callsavvy.from_env() as callsavvy:
+            found = await campaign.reconcile(callsavvy, exclusive=exclusive)
+        print(f"balance before {found.balance_before}, now {found.balance_now}; known cost {found.known_cost}")
+        print(f"charged: {_listed(found.charged)}; not charged: {_listed(found.not_charged)}")
+        print(f"undecided: {_listed(found.undecided)}")
+        if found.why:
+            print(found.why)
+        return ExitCode.DONE if found.acted else code_of_report(await campaign.status())
+
+    return _act(journal, name, settle)
+
+
+@_commands.command
+def report(name: str, file: Path, /, *, journal: JournalFile = DEFAULT_JOURNAL) -> None:
+    """Write one row per recipient to a .csv, .jsonl or .parquet file. It holds phone numbers."""
+    _look(journal, name, lambda campaign: campaign.export(file))
+
+
+@_commands.command
+def verify(name: str, /, *, journal: JournalFile = DEFAULT_JOURNAL) -> ExitCode:
+    """Check the journal: the file, states, checksums, that nobody is in it twice, and the sums."""
+    verification = _look(journal, name, lambda campaign: campaign.verify())
+    for finding in verification.findings:
+        print(finding)
+    print(
+        f"{verification.chunks:,} calls, {verification.recipients:,} recipients, {len(verification.findings)} findings"
+    )
+    return ExitCode.DONE if verification.sound else ExitCode.FAILED
+
+
+@_commands.command
+def purge(name: str, /, *, journal: JournalFile = DEFAULT_JOURNAL, yes: bool = False) -> ExitCode:
+    """Remove numbers and texts from the journal; the sums stay. What is pending will never be sent."""
+    if not yes and not (can_ask() and ask(f"Remove the numbers and texts of {name!r} for ever?")):
+        tell("callsavvy: nothing was removed. Say --yes where there is no terminal to ask at.")
+        return ExitCode.REFUSED
+    _act(journal, name, lambda campaign: campaign.purge())
+    return ExitCode.DONE
+
+
+@_commands.command
+def watch(
+    name: str,
+    /,
+    *,
+    journal: JournalFile = DEFAULT_JOURNAL,
+    every: Annotated[float, Parameter(validator=Number(gt=0))] = 2.0,
+) -> ExitCode:
+    """Look on while another process sends: a line from time to time, until nothing changes any more.
+
+    Args:
+        name: The run.
+        journal: The journal's file.
+        every: Seconds between two lines.
+    """
+    before, began = -1, time.monotonic()
+    first: int | None = None
+    while True:
+        status = _look(journal, name, lambda campaign: campaign.status())
+        settled = status.given - status.skipped.total() - status.pending - status.in_flight
+        first = settled if first is None else first
+        seconds = time.monotonic() - began
+        rate = (settled - first) / seconds if seconds else 0.0
+        left = f", about {(status.pending + status.in_flight) / rate:,.0f} s left" if rate else ""
+        cost = Decimal(status.cost)
+        print(
+            f"{settled:,} settled, {status.pending:,} pending, {status.in_flight:,} in flight,"
+            f" {status.unknown:,} unknown, cost {cost}, {rate:,.0f}/s{left}",
+            flush=True,
+        )
+        if settled == before or not (status.pending + status.in_flight):
+            return code_of_report(status)
+        before = settled
+        time.sleep(every)
+
+
+def _look(journal: Path, name: str, see: Callable[[Campaign], Awaitable[T]]) -> T:
+    """Open a journal for reading, which is possible while another process writes it."""
+    return _with_campaign(journal, name, see, read_only=True)
+
+
+def _act(journal: Path, name: str, do: Callable[[Campaign], Awaitable[T]]) -> T:
+    return _with_campaign(journal, name, do, read_only=False)
+
+
+def _with_campaign(journal: Path, name: str, do: Callable[[Campaign], Awaitable[T]], *, read_only: bool) -> T:
+    read_only = read_only or not journal.exists()  # a misspelt name makes no new file
+
+    async def opened() -> T:
+        async with Journal.open(url_of(journal), read_only=read_only) as file:
+            return await do(await file.campaign(name))
+
+    return anyio.run(opened)
+
+
+def _listed(calls: tuple[int, ...]) -> str:
+    return ", ".join(map(str, calls)) or "none"

@@ -1,0 +1,69 @@
+"""Webhooks in an aiohttp.web application (extra ``aiohttp``)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import cast
+
+from aiohttp import ClientPayloadError, web
+
+from callsavvy_async.webhooks import WebhookRequest, Webhooks
+
+
+def aiohttp_routes(hooks: Webhooks, *, prefix: str = "/hooks") -> list[web.RouteDef]:
+    """Make the routes for ``app.add_routes``; add `aiohttp_lifespan` too, for work in the background.
+
+    Args:
+        hooks: the webhooks.
+        prefix: their path; the callback URL is it, a slash, and a secret.
+    """
+
+    async def answer(request: web.Request) -> web.Response:
+        webhook = WebhookRequest(
+            token=request.match_info["token"],
+            method=request.method,
+            headers=tuple((name.lower(), value) for name, value in request.headers.items()),
+            peer=_peer(request),
+            next_chunk=request.content.readany,
+        )
+        try:
+            reply = await hooks.respond(webhook)
+        except (ConnectionError, ClientPayloadError):
+            return web.Response(status=400)  # the client closed amid its body: nobody will read this
+        return web.Response(status=reply.status, body=reply.body or None, headers=reply.headers)
+
+    return [web.route("*", f"{prefix}/{{token:.*}}", answer)]
+
+
+def aiohttp_lifespan(hooks: Webhooks) -> Callable[[web.Application], AsyncIterator[None]]:
+    """Make the context for ``app.cleanup_ctx.append``: notifications run in the background and are drained at the end.
+
+    aiohttp may start and clean up in different tasks, which a task group does not bear, so it gets a task of its own.
+    """
+
+    async def context(_app: web.Application) -> AsyncIterator[None]:
+        started, stopping = asyncio.Event(), asyncio.Event()
+
+        async def run() -> None:
+            async with hooks:
+                started.set()
+                await stopping.wait()
+
+        running = asyncio.create_task(run(), name="callsavvy-webhooks")
+        starting = asyncio.create_task(started.wait())
+        await asyncio.wait({running, starting}, return_when=asyncio.FIRST_COMPLETED)
+        if not started.is_set():
+            starting.cancel()
+            await running
+        yield
+        stopping.set()
+        await running
+
+    return context
+
+
+def _peer(request: web.Request) -> str | None:
+    """Return the other end's address; `request.remote` would be the one that some middleware made of a header."""
+    name: object = request.transport.get_extra_info("peername") if request.transport else None
+    return str(cast("tuple[object, ...]", name)[0]) if isinstance(name, tuple) else None  # a UNIX socket has text

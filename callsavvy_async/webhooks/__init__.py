@@ -1,0 +1,48 @@
+"""Receive Callsavvy's events in any backend. Start with `Webhooks`; `parse` alone reads a body, without I/O.
+
+Integrations for FastAPI and aiohttp are in `callsavvy_async.integrations`.
+"""
+
+from __future__ import annotations
+
+from callsavvy_async.webhooks.allow_list import AllowList
+from callsavvy_async.webhooks.answers import CallerCard, Reply, SupportsHtml
+from callsavvy_async.webhooks.events import (
+    AnsweredEvent,
+    CallerInformation,
+    CallSummary,
+    ChatbotCallback,
+    Event,
+    NewChat,
+    NewTicket,
+    Notification,
+    TicketEscalated,
+    UnknownEvent,
+)
+from callsavvy_async.webhooks.parse import EventTooLargeError, MalformedEventError, parse
+from callsavvy_async.webhooks.request import WebhookRequest
+from callsavvy_async.webhooks.router import Webhooks
+from callsavvy_async.webhooks.secrets import new_secret
+
+__all__ = [
+    "AllowList",
+    "AnsweredEvent",
+    "CallSummary",
+    "CallerCard",
+    "CallerInformation",
+    "ChatbotCallback",
+    "Event",
+    "EventTooLargeError",
+    "MalformedEventError",
+    "NewChat",
+    "NewTicket",
+    "Notification",
+    "Reply",
+    "SupportsHtml",
+    "TicketEscalated",
+    "UnknownEvent",
+    "WebhookRequest",
+    "Webhooks",
+    "new_secret",
+    "parse",
+]

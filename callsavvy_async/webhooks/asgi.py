@@ -1,0 +1,74 @@
+"""The ASGI door (ASGI 3: HTTP and lifespan)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import TypeAlias, cast
+
+from callsavvy_async.webhooks.answers import Reply
+from callsavvy_async.webhooks.request import WebhookRequest
+
+Message: TypeAlias = MutableMapping[str, object]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Respond: TypeAlias = Callable[[WebhookRequest], Awaitable[Reply]]
+
+
+class _ClientGoneError(Exception):
+    """The client closed before its body was whole; there is nobody to answer."""
+
+
+def token_below_mount(scope: Message) -> str:
+    """Return the path below the place where an application is mounted, as old and new servers tell it."""
+    path, mounted_at = str(scope["path"]), str(scope.get("root_path", ""))
+    return path.removeprefix(mounted_at).removeprefix("/")
+
+
+async def answer_http(respond: Respond, scope: Message, receive: Receive, send: Send, *, token: str) -> None:
+    """Answer one request by what `respond` makes of it."""
+    client = cast("tuple[str, int] | None", scope.get("client"))
+    request = WebhookRequest(
+        token=token,
+        method=str(scope["method"]),
+        headers=tuple(
+            (name.decode("latin-1"), value.decode("latin-1"))
+            for name, value in cast("Iterable[tuple[bytes, bytes]]", scope["headers"])
+        ),
+        peer=client[0] if client else None,
+        next_chunk=_chunk_reader(receive),
+    )
+    try:
+        reply = await respond(request)
+    except _ClientGoneError:
+        return
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+def _chunk_reader(receive: Receive) -> Callable[[], Awaitable[bytes]]:
+    more = True
+
+    async def next_chunk() -> bytes:
+        nonlocal more
+        chunk = b""
+        while more and not chunk:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _ClientGoneError
+            chunk, more = cast("bytes", message.get("body", b"")), bool(message.get("more_body", False))
+        return chunk
+
+    return next_chunk
+
+
+async def answer_lifespan(
+    running: Callable[[], contextlib.AbstractAsyncContextManager[None]], receive: Receive, send: Send
+) -> None:
+    """Run between the server's start and its shutdown; drained before the shutdown is reported complete."""
+    await receive()
+    async with running():
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+    await send({"type": "lifespan.shutdown.complete"})

@@ -1,0 +1,46 @@
+"""What is logged of webhooks: no personal data, no secrets."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from callsavvy_async.webhooks.events import Event
+from callsavvy_async.webhooks.secrets import SecretSet
+
+log = logging.getLogger("callsavvy_async.webhooks")
+
+
+def log_failure(event: Event, handler: object, error: BaseException, *, consequence: str) -> None:
+    """Log that a handler failed: which, by what type of error and where. The error's text may hold anything."""
+    name = getattr(handler, "__qualname__", type(handler).__name__)
+    log.error(
+        "%s: %s failed with %s%s; %s", type(event).__name__, name, type(error).__name__, _place(error), consequence
+    )
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+
+
+class MaskSecrets(logging.Filter):
+    """Masks the secrets in log records: put it on the *handlers* or loggers that write access logs, which hold paths."""
+
+    def __init__(self, secrets: SecretSet) -> None:
+        super().__init__()
+        self._secrets = secrets
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Mask the record's text and arguments; every record passes."""
+        record.msg = self._mask(record.msg)
+        if isinstance(record.args, Mapping):
+            record.args = {name: self._mask(value) for name, value in record.args.items()}
+        elif record.args:
+            record.args = tuple(self._mask(value) for value in record.args)
+        return True
+
+    def _mask(self, value: object) -> object:
+        return self._secrets.mask(value) if isinstance(value, str) else value

@@ -1,0 +1,85 @@
+"""POST /sms: one message, and an honest answer about what became of it.
+
+Whoever reads a 5xx may repeat the request by itself, be it a proxy or a queue. So a 5xx is given only where that cannot
+send twice, and whatever may have been charged is a 2xx.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+
+from callsavvy_async import (
+    AuthenticationError,
+    Callsavvy,
+    InvalidRequestError,
+    NotSentError,
+    OutcomeUnknown,
+    PermissionDeniedError,
+    RateLimitedError,
+    RequestError,
+    ServiceUnavailableError,
+)
+
+
+class Sms(BaseModel):
+    """What to send to whom."""
+
+    recipient: str
+    message: str
+
+
+class SmsOutcome(BaseModel):
+    """What became of it."""
+
+    outcome: Literal["accepted", "failed", "rejected", "not_sent", "unknown"]
+    safe_to_resend: bool
+    message_id: str | None = None
+    cost: Decimal | None = None
+    detail: str | None = None
+
+
+def sends_router(client: Callsavvy) -> APIRouter:
+    """Make the route."""
+    router = APIRouter()
+
+    @router.post("/sms")
+    async def send_sms(sms: Sms, response: Response) -> SmsOutcome:
+        """Send one SMS. 202 says that it may have been sent and charged: look at the account before it is repeated."""
+        try:
+            receipt = await client.messaging.send_sms(sms.recipient, sms.message)
+        except InvalidRequestError as error:
+            response.status_code = 422
+            return SmsOutcome(outcome="not_sent", safe_to_resend=False, detail=str(error))
+        except RequestError as error:
+            response.status_code = status_of(error)
+            if error.retry_after is not None:
+                response.headers["Retry-After"] = str(math.ceil(error.retry_after))
+            return SmsOutcome(outcome=error.outcome.value, safe_to_resend=error.safe_to_resend, detail=str(error))
+        if receipt.failed:
+            response.status_code = 202
+        return SmsOutcome(
+            outcome="failed" if receipt.failed else "accepted",
+            safe_to_resend=False,
+            message_id=receipt.message_id,
+            cost=receipt.cost,
+        )
+
+    return router
+
+
+def status_of(error: RequestError) -> int:
+    """Choose the HTTP status that tells the caller what may be done about an error."""
+    match error:
+        case OutcomeUnknown():
+            return 202
+        case NotSentError() | RateLimitedError() | ServiceUnavailableError():
+            return 503  # nothing was done: repeat it later
+        case AuthenticationError() | PermissionDeniedError():
+            return 502  # this service is set up wrongly
+        case _:
+            return 409  # refused for good: the balance, the number

@@ -1,0 +1,145 @@
+"""Loading: everybody once, whatever happens in between."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from callsavvy_async.bulk.recipients import Recipient, SkipReason
+from callsavvy_async.campaigns import Campaign, JournalUnavailableError, load as load_module
+from callsavvy_async.errors import InvalidRequestError
+
+from .fakes import FakeClient, numbers
+
+pytestmark = pytest.mark.anyio
+
+SPEC = Campaign.sms("Hello", chunk_size=10)
+
+
+class Cut(Exception):
+    pass
+
+
+def cut_after(rows, count):
+    for n, row in enumerate(rows):
+        if n == count:
+            raise Cut
+        yield row
+
+
+async def test_the_same_list_again_changes_nothing(journal):
+    """A list that was loaded to its end adds nobody, and counts nobody twice."""
+    campaign = await journal.campaign("c", SPEC)
+    rows = [
+        *numbers(25),
+        numbers(1)[0],
+        "nobody",
+        Recipient(numbers(1, 90)[0], {"a": "b"}),
+        {"phone": numbers(1, 91)[0]},
+    ]
+    first = await campaign.load(rows)
+    assert (first.given, first.pending, first.input_complete) == (29, 27, True)
+    assert first.skipped == {SkipReason.DUPLICATE: 1, SkipReason.INVALID: 1}
+    assert await campaign.load(iter(rows)) == first
+
+
+async def test_another_list_adds_to_it(journal):
+    """Who is there already is a duplicate; the others are added."""
+    campaign = await journal.campaign("c", SPEC)
+    await campaign.load(numbers(25))
+    report = await campaign.load(numbers(25, 15))
+    assert (report.given, report.pending, report.skipped[SkipReason.DUPLICATE]) == (50, 40, 10)
+    report = await campaign.run(client := FakeClient())
+    assert report.accepted == 40
+    assert set(client.reached.values()) == {1}
+
+
+async def test_a_load_that_was_cut_off_is_loaded_anew(journal, monkeypatch):
+    """Half a list is not sent to; the whole list afterwards takes nobody twice and loses nobody."""
+    monkeypatch.setattr(load_module, "BATCH", 3)
+    campaign = await journal.campaign("c", SPEC)
+    with pytest.raises(Cut):
+        await campaign.load(cut_after(numbers(200), 155))
+    halfway = await campaign.status()
+    assert 0 < halfway.pending < 200
+    assert not halfway.input_complete
+    with pytest.raises(InvalidRequestError, match="load them"):
+        await campaign.run(FakeClient())
+    report = await campaign.load(numbers(200))
+    assert (report.given, report.pending) == (200, 200)
+    await campaign.run(client := FakeClient())
+    assert client.reached == dict.fromkeys(numbers(200), 1)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(0, 40), max_size=60), st.integers(0, 60))
+async def test_any_list_cut_anywhere(journal, people, cut):
+    """Each number of a list is pending exactly once after it was cut off and loaded again."""
+    name = f"{people} {cut}"
+    campaign = await journal.campaign(name, SPEC)
+    rows = [f"+2348000{n:06}" for n in people]
+    try:
+        await campaign.load(cut_after(rows, cut))
+    except Cut:
+        await campaign.load(rows)
+    report = await campaign.status()
+    assert report.pending == len(set(people))
+    assert report.given == len(people)
+    report.check()
+
+
+async def test_templates_make_chunks_of_one_text(journal):
+    """Who gets the same text shares a call; the texts come back as they were."""
+    campaign = await journal.campaign("c", Campaign.sms(template="Hi {name}", chunk_size=2))
+    rows = [{"phone": number, "name": "AB"[n % 2]} for n, number in enumerate(numbers(6))]
+    await campaign.load([*rows, {"phone": numbers(1, 50)[0], "name": ""}])
+    report = await campaign.run(client := FakeClient())
+    assert sorted(client.texts) == ["Hi A", "Hi A", "Hi B", "Hi B"]
+    assert (report.accepted, report.skipped[SkipReason.INVALID]) == (6, 1)
+
+
+async def test_many_skipped_rows_are_written_as_they_come(journal, monkeypatch):
+    """Rows that make no chunk do not pile up in memory."""
+    monkeypatch.setattr(load_module, "_MOST_SKIPPED", 100)
+    most = 0
+    insert = load_module.store.insert_skipped
+
+    def spy(cursor, campaign, loading, skipped):
+        nonlocal most
+        most = max(most, len(skipped))
+        insert(cursor, campaign, loading, skipped)
+
+    monkeypatch.setattr(load_module.store, "insert_skipped", spy)
+    campaign = await journal.campaign("c", SPEC)
+    report = await campaign.load(["nobody"] * 5000)
+    assert report.skipped.total() == 5000
+    assert most < 1000
+
+
+async def test_a_full_disk_is_said(journal):
+    """When the file cannot grow, loading ends with the journal's error, and is done anew when it can."""
+    campaign = await journal.campaign("c", Campaign.sms("Hello", chunk_size=1))
+    await journal._writer.run(lambda cursor: cursor.execute("PRAGMA max_page_count = 20"))
+    with pytest.raises(JournalUnavailableError, match="full"):
+        await campaign.load(numbers(2000))
+    await journal._writer.run(lambda cursor: cursor.execute("PRAGMA max_page_count = 1000000"))
+    assert (await campaign.load(numbers(2000))).pending == 2000
+
+
+async def test_sizes_that_the_balance_can_tell_apart(journal):
+    """With reconcilable=True the sizes of neighbouring chunks have distinct subset sums."""
+    campaign = await journal.campaign("c", Campaign.sms("Hello", reconcilable=True))
+    await campaign.load(numbers(577))
+    await campaign.run(client := FakeClient(), max_in_flight=1)
+    assert [len(call) for call in client.calls] == [84, 83, 82, 80, 77, 71, 60, 40]
+
+
+async def test_the_file_holds_no_more_than_it_must(journal):
+    """Fields of recipients are not kept: only what is sent."""
+    campaign = await journal.campaign("c", Campaign.sms(template="Hi {name}"))
+    await campaign.load([{"phone": numbers(1)[0], "name": "Ada", "salary": "secret-salary"}])
+    dump = await journal._writer.run(lambda cursor: json.dumps(list(cursor.connection.iterdump())))
+    assert "Hi Ada" in dump
+    assert "secret-salary" not in dump

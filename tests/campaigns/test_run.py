@@ -1,0 +1,407 @@
+"""Running a campaign: written ahead, settled durably, stopped in order, resumed without a second message to anybody."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import anyio
+import pytest
+
+from callsavvy_async.bulk.report import ReportError, StopReason
+from callsavvy_async.campaigns import Campaign, CampaignReport, Journal, JournalUnavailableError, State, journal_source
+from callsavvy_async.campaigns.journal_source import JournalSource
+from callsavvy_async.errors import ConnectError, InvalidRequestError, Outcome
+from callsavvy_async.resources.messaging import SendReceipt
+from tests.bulk.fakes import ACCEPT, FAIL, not_sent, rejected, unknown
+
+from .fakes import FakeClient, Raising, accept, numbers
+
+pytestmark = pytest.mark.anyio
+
+SPEC = Campaign.sms("Hello", chunk_size=10)
+
+
+async def loaded(journal: Journal, count: int = 100, spec=SPEC, name: str = "c") -> Campaign:
+    campaign = await journal.campaign(name, spec)
+    await campaign.load(numbers(count))
+    return campaign
+
+
+async def states(journal: Journal) -> dict[int, str]:
+    query = "SELECT number, state FROM chunk"
+    return await journal._writer.run(lambda cursor: dict(cursor.execute(query).fetchall()))
+
+
+async def test_everybody_is_reached_once(journal):
+    """A run sends every chunk once, and its report adds up over the journal."""
+    campaign = await loaded(journal)
+    progress = []
+    run = campaign.run(client := FakeClient(), on_progress=lambda report: progress.append(report.accepted))
+    report = await run
+    assert client.reached == dict.fromkeys(numbers(100), 1)
+    assert (report.accepted, report.calls, report.cost, report.committed) == (100, 10, 100, 100)
+    assert report.complete
+    assert report is run.report
+    assert progress == list(range(10, 101, 10))
+    with pytest.raises(InvalidRequestError, match="started before"):
+        await run
+    assert "campaign c: 100 recipients" in str(report)
+    assert report.as_dict()["in_flight"] == 0
+
+
+async def test_in_flight_is_durable_before_the_first_byte(journal, url):
+    """Another connection sees the chunk in flight at the moment its request leaves."""
+    campaign = await loaded(journal, 30)
+    client = FakeClient()
+    seen: list[Counter[str]] = []
+
+    def look() -> None:
+        other = sqlite3.connect(url.removeprefix("sqlite:///"))
+        rows = other.execute("SELECT state, count(*) FROM chunk GROUP BY state").fetchall()
+        other.close()
+        seen.append(Counter(dict(rows)))
+
+    client.on_wire = look
+    await campaign.run(client, max_in_flight=1)
+    assert [row[State.IN_FLIGHT] for row in seen] == [1, 1, 1]
+    assert [row[State.ACCEPTED] for row in seen] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("script", "word"),
+    [
+        (lambda _: FAIL, "failed"),
+        (Raising(rejected()), "rejected"),
+        (Raising(unknown()), "unknown"),
+        (Raising(not_sent()), "pending"),
+        (lambda _: SendReceipt(), "accepted"),
+    ],
+)
+async def test_every_outcome_is_in_the_journal(journal, script, word):
+    """What became of a call is the same in the report and in the journal read anew."""
+    campaign = await loaded(journal, 30)
+    report = await campaign.run(FakeClient(script), stop_after=100)
+    assert getattr(report, word) == 30
+    status = await campaign.status()
+    assert getattr(status, word) == 30
+    assert report.calls_without_cost == (3 if word == "accepted" else 0)
+
+
+async def test_a_repeat_is_the_same_flight(journal):
+    """What the transport repeats after a proved refusal is written ahead once."""
+    campaign = await loaded(journal, 10)
+    client = FakeClient()
+    client.attempts = 3
+    assert (await campaign.run(client)).accepted == 10
+
+
+async def test_resuming_sends_pending_only(journal):
+    """After a run that ended early, the next sends what the first did not, and nothing unknown."""
+    campaign = await loaded(journal)
+    calls = 0
+
+    def script(called):
+        nonlocal calls
+        calls += 1
+        if calls in {2, 4}:
+            raise unknown()
+        if calls == 5:
+            run.stop()
+        return accept(called)
+
+    client = FakeClient(script)
+    run = campaign.run(client, max_in_flight=1)
+    first = await run
+    assert first.stopped is StopReason.INTERRUPTED
+    assert (first.accepted, first.unknown, first.pending) == (30, 20, 50)
+    last = await campaign.resume(client)
+    assert (last.accepted, last.unknown, last.pending, last.stopped) == (80, 20, 0, None)
+    assert set(client.reached.values()) == {1}
+
+
+async def test_abandoning_makes_unknown(journal):
+    """What is on the wire and not waited for is unknown, here and in the journal; the rest is pending."""
+    campaign = await loaded(journal)
+    client = FakeClient()
+    client.hang = True
+    run = campaign.run(client, max_in_flight=3)
+    client.on_wire = lambda: len(client.calls) == 3 and run.abandon()
+    report = await run
+    assert (report.unknown, report.pending) == (30, 70)
+    assert Counter((await states(journal)).values()) == {"unknown": 3, "pending": 7}
+
+
+async def test_cancelling_leaves_a_journal_that_says_so(journal):
+    """A cancelled run claims nothing any more, and what was on the wire has settled."""
+    campaign = await loaded(journal)
+    client = FakeClient()
+    with anyio.CancelScope() as scope:
+        client.on_wire = scope.cancel
+        await campaign.run(client)
+    found = Counter((await states(journal)).values())
+    assert set(found) == {"accepted", "pending"}
+    assert found["accepted"] == len(client.calls)
+
+
+async def test_stopped_before_it_began(journal):
+    """A run that was stopped, abandoned or paused before its start obeys."""
+    campaign = await loaded(journal)
+    for end in (lambda run: run.stop(), lambda run: run.abandon()):
+        run = campaign.run(client := FakeClient())
+        end(run)
+        report = await run
+        assert (report.pending, report.stopped, client.calls) == (100, StopReason.INTERRUPTED, [])
+
+
+async def test_pausing_starts_nothing(journal):
+    """Between pause and go_on no call starts; afterwards all do."""
+    campaign = await loaded(journal)
+    client = FakeClient()
+    run = campaign.run(client, max_in_flight=1)
+    run.go_on()
+    run.pause()
+
+    async def go_on() -> None:
+        await anyio.sleep(0.1)
+        assert not client.calls
+        client.on_wire = lambda: len(client.calls) == 3 and (run.pause(), run.pause())
+        run.go_on()
+        await anyio.sleep(0.2)
+        assert len(client.calls) == 3
+        run.go_on()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(go_on)
+        report = await run
+    assert report.accepted == 100
+
+
+async def test_a_deadline_ends_it_in_order(journal):
+    """After the deadline nothing more is sent, and the rest is pending."""
+    campaign = await loaded(journal)
+    run = campaign.run(FakeClient(), deadline=0.05)
+    run.pause()
+    report = await run
+    assert (report.pending, report.stopped) == (100, StopReason.DEADLINE)
+
+
+async def test_the_budget_is_of_the_whole_campaign(journal):
+    """max_cost counts what earlier runs spent or may have spent; an estimate counts for what is unknown."""
+    campaign = await loaded(journal)
+    report = await campaign.run(FakeClient(Raising(unknown())), max_cost=20)
+    assert (report.unknown, report.committed, report.stopped) == (20, 20, StopReason.MAX_COST)
+    report = await campaign.run(FakeClient(), max_cost=Decimal(55))
+    assert (report.accepted, report.cost, report.committed) == (30, 30, 50)
+    with pytest.raises(InvalidRequestError, match="WhatsApp"):
+        await (await loaded(journal, 1, Campaign.whatsapp("Hi", channel_uid="u"), "w")).run(FakeClient(), max_cost=1)
+    with pytest.raises(InvalidRequestError, match="max_in_flight"):
+        campaign.run(FakeClient(), max_in_flight=0)
+
+
+async def test_a_bad_number_is_isolated_and_stays_so(journal):
+    """A chunk rejected for a recipient is halved in the journal until it stands alone; a resumed run goes on from there."""
+    campaign = await loaded(journal, 40)
+    bad = numbers(40)[13]
+
+    def script(called):
+        if bad in called:
+            raise rejected("Invalid recipient")
+        return accept(called)
+
+    report = await campaign.run(client := FakeClient(script))
+    assert (report.accepted, report.rejected, report.pending) == (39, 1, 0)
+    assert {number for number, times in client.reached.items() if times > 1} <= set(numbers(10, 10))
+    assert (await campaign.verify()).sound
+    assert set((await states(journal)).values()) == {"accepted", "rejected", "split"}
+
+
+async def test_stopped_between_halves(journal):
+    """Halves that were not sent are pending in the journal."""
+    campaign = await loaded(journal, 10)
+
+    def script(_):
+        run.stop()
+        raise rejected("Invalid recipient")
+
+    run = campaign.run(FakeClient(script))
+    report = await run
+    assert report.pending == 10
+    assert Counter((await states(journal)).values()) == {"split": 1, "pending": 2}
+    assert (await campaign.run(FakeClient())).accepted == 10
+
+
+async def test_what_is_not_sent_again_in_a_run_is_in_the_next(journal):
+    """A chunk whose request never left is pending, and tried once in every run."""
+    campaign = await loaded(journal, 20)
+    report = await campaign.run(FakeClient(Raising(not_sent())))
+    assert (report.pending, report.stopped) == (20, None)
+    assert (await campaign.run(FakeClient())).accepted == 20
+
+
+async def test_other_channels(journal):
+    """WhatsApp and robocalls are sent with their own arguments."""
+    for name, spec in {
+        "w": Campaign.whatsapp("Hi", channel_uid="u"),
+        "r": Campaign.robocall("Hi", duration_minutes=2),
+        "a": Campaign.robocall(audio_url="https://example.com/a.mp3", duration_minutes=2),
+    }.items():
+        campaign = await loaded(journal, 40, spec, name)
+        report = await campaign.run(client := FakeClient(lambda _: ACCEPT))
+        assert report.accepted == 40
+        assert set(client.texts) == {spec.content}
+
+
+async def test_a_spec_that_cannot_work_is_refused():
+    """Two contents, sizes that contradict each other, a naive moment: said before anything is created."""
+    for make in (
+        Campaign.sms,
+        lambda: Campaign.sms("a", template="b"),
+        lambda: Campaign.sms("a", reconcilable=True, chunk_size=3),
+        lambda: Campaign.whatsapp("a", channel_uid="u", chunk_size=31),
+        lambda: Campaign.robocall("a", audio_url="https://x.y/z", duration_minutes=1),
+        lambda: Campaign.sms("a", start_at=datetime(2026, 1, 1)),  # noqa: DTZ001
+        lambda: Campaign.sms("a", send_window="9-5", time_zone="UTC"),
+    ):
+        with pytest.raises(InvalidRequestError):
+            make()
+
+
+async def test_a_full_disk_sends_nothing_and_loses_nothing(journal):
+    """While the journal cannot be written nothing is sent; outcomes wait in memory and are written when it can."""
+    campaign = await loaded(journal)
+    client = FakeClient()
+    pages = await journal._writer.run(lambda cursor: cursor.execute("PRAGMA page_count").fetchone()[0])
+    original = journal._writer.run
+    broken = False
+
+    async def run(work, *, alone=False):
+        if broken:
+            raise JournalUnavailableError("database or disk is full")
+        return await original(work, alone=alone)
+
+    journal._writer.run = run
+    assert pages
+
+    def break_down() -> None:
+        nonlocal broken
+        broken = len(client.calls) == 3
+
+    client.on_wire = break_down
+
+    async def mend() -> None:
+        nonlocal broken
+        await anyio.sleep(0.2)
+        assert len(client.calls) == 3
+        broken = False
+
+    campaign._patience = 5.0
+    async with anyio.create_task_group() as group:
+        group.start_soon(mend)
+        report = await campaign.run(client, max_in_flight=1)
+    assert report.accepted == 100
+    assert set(client.reached.values()) == {1}
+
+
+async def test_a_journal_that_stays_away_ends_the_run(url):
+    """After its patience the run ends with the journal's error; what was on the wire is unknown to the next process."""
+    client = FakeClient()
+    async with Journal.open(url, patience=0.05) as journal:
+        campaign = await loaded(journal)
+        original = journal._writer.run
+
+        async def run(work, *, alone=False):
+            if len(client.calls) == 3:
+                raise JournalUnavailableError("database or disk is full")
+            return await original(work, alone=alone)
+
+        journal._writer.run = run
+        with pytest.raises(JournalUnavailableError):
+            await campaign.run(client, max_in_flight=1)
+        assert len(client.calls) == 3
+    async with Journal.open(url) as journal:
+        status = await (await journal.campaign("c")).status()
+        assert (status.accepted, status.unknown, status.pending) == (20, 10, 70)
+
+
+async def test_the_balance_is_noted_once_if_it_can_be_read(journal):
+    """Before the first call the balance is noted; failing to read it stops nothing."""
+    campaign = await loaded(journal, 30)
+    for balance in (ConnectError("no", endpoint="getSummary", outcome=Outcome.NOT_SENT), None):
+        await campaign.run(FakeClient(Raising(not_sent()), balance=balance))
+    assert (await campaign.run(FakeClient(balance=Decimal(70)))).accepted == 30
+    read = "SELECT balance FROM campaign"
+    assert await journal._writer.run(lambda cursor: cursor.execute(read).fetchone()) == ("70",)
+    await campaign.run(FakeClient(balance=Decimal(40)))
+    assert await journal._writer.run(lambda cursor: cursor.execute(read).fetchone()) == ("70",)
+
+
+class Clock:
+    """A wall clock that sleeping moves on."""
+
+    def __init__(self, monkeypatch, start: datetime) -> None:
+        self.now = start
+        self.jump = timedelta(0)
+        monkeypatch.setattr(journal_source, "_now", lambda: self.now)
+        monkeypatch.setattr(journal_source.anyio, "sleep", self.sleep)
+        original = JournalSource.__init__
+        monkeypatch.setattr(
+            JournalSource, "__init__", lambda source, *args: original(source, *args, now=lambda: self.now)
+        )
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds) + self.jump
+        self.jump = timedelta(0)
+        await anyio.lowlevel.checkpoint()
+
+
+async def test_start_and_window_are_waited_for(journal, monkeypatch):
+    """Nothing leaves before start_at, nor outside of the window; a clock that is set back only makes it wait longer."""
+    clock = Clock(monkeypatch, datetime(2026, 11, 22, 3, tzinfo=UTC))
+    spec = Campaign.sms(
+        "Hello",
+        chunk_size=10,
+        send_window="09:00-18:00",
+        time_zone="Africa/Lagos",
+        start_at=datetime(2026, 11, 22, 17, 30, tzinfo=UTC),
+    )
+    campaign = await loaded(journal, 60, spec)
+    client, at = FakeClient(), []
+    clock.jump = timedelta(hours=-2)
+
+    def on_wire() -> None:
+        at.append(clock.now)
+        if len(at) == 3:
+            clock.now += timedelta(hours=12)
+
+    client.on_wire = on_wire
+    report = await campaign.run(client, max_in_flight=1)
+    assert report.accepted == 60
+    assert at[0].date() == datetime(2026, 11, 23, tzinfo=UTC).date()
+    assert {moment.astimezone(UTC).hour for moment in at} == {8}  # 9 in Lagos
+    assert at[3].date() > at[2].date()
+
+
+async def test_a_window_that_never_opens_leaves_it_pending(journal, monkeypatch):
+    """Recipients whose zones are never open at once stay pending, and the run ends."""
+    spec = Campaign.sms("Hello", chunk_size=10, send_window="09:00-09:30", time_zone="UTC")
+    campaign = await loaded(journal, 10, spec)
+    await journal._writer.run(lambda cursor: cursor.execute("UPDATE chunk SET zone = 'Africa/Lagos,Asia/Tokyo'"))
+    assert (await campaign.run(FakeClient())).pending == 10
+
+
+async def test_a_report_that_does_not_add_up_is_refused(journal):
+    """A journal from which somebody took a chunk is noticed at the end of the run."""
+    campaign = await loaded(journal, 30)
+    await journal._writer.run(lambda cursor: cursor.execute("DELETE FROM chunk WHERE number = 2"))
+    with pytest.raises(ReportError):
+        await campaign.run(FakeClient())
+
+
+def test_report_shows_its_own_states():
+    """What is in flight, not sent or cancelled is said where there is any."""
+    report = CampaignReport(name="c", not_sent=7)
+    assert "7 not sent" in str(report)
+    assert (report.undone, report.complete) == (7, False)

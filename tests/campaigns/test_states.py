@@ -1,0 +1,182 @@
+"""The table of moves, and the journal's database against a plain model of it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from decimal import Decimal
+
+import attrs
+import pytest
+from hypothesis import settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from callsavvy_async.bulk.chunks import Chunk
+from callsavvy_async.bulk.recipients import Recipient
+from callsavvy_async.campaigns import Campaign, ChunkLostError, State, sql, store
+from callsavvy_async.campaigns.report import CampaignReport
+from callsavvy_async.campaigns.states import MOVES, Mover, sources
+from callsavvy_async.campaigns.store import Outcome
+
+FINAL = {State.ACCEPTED, State.FAILED, State.REJECTED, State.CANCELLED, State.SPLIT}
+SPEC = Campaign.sms("Hello", chunk_size=4)
+OURS = 1
+
+
+def test_what_is_final_is_left_by_nobody() -> None:
+    """No move leads away from what was accepted, failed, rejected, cancelled or split."""
+    assert not FINAL & {source for moves in MOVES.values() for into in moves.values() for source in into}
+
+
+def test_unknown_becomes_pending_only_by_a_person() -> None:
+    """Neither a run nor the opening of a journal ever makes an unknown chunk ready to be sent again."""
+    assert all(State.UNKNOWN not in sources(State.PENDING, by) for by in (Mover.OWNER, Mover.HEIR))
+
+
+def test_nothing_comes_to_be_in_flight_but_what_the_run_claimed() -> None:
+    """Only the run that claimed a chunk takes it into the air."""
+    assert sources(State.IN_FLIGHT, Mover.OWNER) == {State.CLAIMED}
+    assert not sources(State.IN_FLIGHT, Mover.HEIR)
+    assert not sources(State.IN_FLIGHT, Mover.PERSON)
+
+
+@attrs.define
+class Row:
+    state: State
+    size: int
+    epoch: int | None = None
+    depth: int = 0
+
+
+class JournalModel(RuleBasedStateMachine):
+    """A dict of chunks does what the database does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connection = sqlite3.connect(":memory:", isolation_level=None)
+        for statement in sql.MIGRATIONS[0]:
+            self.connection.execute(statement)
+        self.cursor = self.connection.cursor()
+        self.cursor.execute("INSERT INTO campaign (id, name, spec, created) VALUES (1, 'c', '', 0)")
+        self.chunks: dict[int, Row] = {}
+        self.given = 0
+        self.epoch = store.begin_epoch(self.cursor, OURS)
+
+    def teardown(self) -> None:
+        self.connection.close()
+
+    def _of(self, *states: State, owned: bool = False) -> list[int]:
+        return [
+            number
+            for number, row in self.chunks.items()
+            if row.state in states and (not owned or row.epoch == self.epoch)
+        ]
+
+    @rule(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=4))
+    def load(self, sizes: list[int]) -> None:
+        number = store.next_number(self.cursor, OURS)
+        assert number == len(self.chunks) + 1
+        chunks = []
+        for index, size in enumerate(sizes):
+            people = tuple(Recipient(f"+23480{self.given + n:08}", row=self.given + n + 1) for n in range(size))
+            chunks.append(Chunk(number + index, "Hello", people))
+            self.chunks[number + index] = Row(State.PENDING, size)
+            self.given += size
+        store.insert_chunks(self.cursor, OURS, SPEC, chunks, load=1)
+
+    @rule(limit=st.integers(1, 5))
+    def claim(self, limit: int) -> None:
+        due = [n for n in self._of(State.PENDING) if self.chunks[n].epoch != self.epoch][:limit]
+        claimed = store.claim(self.cursor, OURS, self.epoch, zones=[""], limit=limit, text="Hello")
+        assert [(c.number, len(c.recipients), c.depth) for c in claimed] == [
+            (n, self.chunks[n].size, self.chunks[n].depth) for n in due
+        ]
+        for n in due:
+            self.chunks[n] = attrs.evolve(self.chunks[n], state=State.CLAIMED, epoch=self.epoch)
+
+    @rule(data=st.data(), to=st.sampled_from(State), by=st.sampled_from([Mover.OWNER, Mover.PERSON]))
+    def move(self, data: st.DataObject, to: State, by: Mover) -> None:
+        """Any move of any chunk is done exactly when the table allows it."""
+        if not self.chunks or not sources(to, by):
+            return
+        number = data.draw(st.sampled_from(sorted(self.chunks)))
+        row = self.chunks[number]
+        allowed = row.state in sources(to, by) and (by is Mover.PERSON or row.epoch == self.epoch)
+        try:
+            store.move(self.cursor, OURS, number, Outcome(to, cost=Decimal(1)), by=by, epoch=self.epoch)
+        except ChunkLostError:
+            assert not allowed
+            return
+        assert allowed
+        self.chunks[number] = attrs.evolve(row, state=to)
+
+    @precondition(lambda self: self._of(State.IN_FLIGHT, owned=True))
+    @rule()
+    def split(self) -> None:
+        number = self._of(State.IN_FLIGHT, owned=True)[0]
+        row = self.chunks[number]
+        if row.size == 1:
+            return
+        chunk = attrs.evolve(store.read_chunk(self.cursor, OURS, number, "Hello"), depth=row.depth)
+        first, second = store.split(self.cursor, OURS, self.epoch, chunk, SPEC)
+        self.chunks[number] = attrs.evolve(row, state=State.SPLIT)
+        for half in (first, second):
+            assert half.number not in self.chunks
+            self.chunks[half.number] = Row(State.CLAIMED, len(half.recipients), self.epoch, row.depth + 1)
+        assert first.recipients + second.recipients == chunk.recipients
+
+    @rule()
+    def die_and_come_back(self) -> None:
+        store.take_over(self.cursor)
+        self._leave(State.UNKNOWN)
+
+    @rule()
+    def end_and_begin(self) -> None:
+        store.end_epoch(self.cursor, self.epoch)
+        self._leave(State.IN_FLIGHT)
+
+    def _leave(self, flown: State) -> None:
+        into = {State.CLAIMED: State.PENDING, State.IN_FLIGHT: flown}
+        for number, row in self.chunks.items():
+            self.chunks[number] = attrs.evolve(row, state=into.get(row.state, row.state))
+        self.epoch = store.begin_epoch(self.cursor, OURS)
+
+    @rule(only_not_sent=st.booleans())
+    def make_pending(self, only_not_sent: bool) -> None:
+        states = {State.NOT_SENT} if only_not_sent else {State.NOT_SENT, State.UNKNOWN}
+        store.make_pending(self.cursor, OURS, states)
+        for number in self._of(*states):
+            self.chunks[number] = attrs.evolve(self.chunks[number], state=State.PENDING, epoch=None)
+
+    @rule()
+    def release(self) -> None:
+        claimed = self._of(State.CLAIMED, owned=True)
+        store.release(self.cursor, OURS, self.epoch, claimed)
+        for number in claimed:
+            self.chunks[number] = attrs.evolve(self.chunks[number], state=State.PENDING, epoch=None)
+
+    @invariant()
+    def sums_agree(self) -> None:
+        report = CampaignReport()
+        store.fill(self.cursor, OURS, report)
+        counted: Counter[str] = Counter()
+        for row in self.chunks.values():
+            counted[State.PENDING if row.state is State.CLAIMED else row.state] += row.size
+        del counted[State.SPLIT]
+        assert {word: getattr(report, word) for word in counted} == counted
+        # a chunk moved to split by hand has no halves; all others add up
+        assert report.accounted == counted.total()
+
+
+JournalModel.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestJournalModel = JournalModel.TestCase
+
+
+def test_a_damaged_payload_is_never_claimed() -> None:
+    """What a chunk's recipients are is checked before they are sent to."""
+    model = JournalModel()
+    model.load([3])
+    model.cursor.execute("UPDATE payload SET checksum = 'x'")
+    with pytest.raises(store.JournalDamagedError, match="chunk 1"):
+        model.claim(1)
+    model.teardown()

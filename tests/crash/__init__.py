@@ -1,0 +1,1 @@
+"""Campaigns whose processes are killed."""

@@ -1,0 +1,255 @@
+"""Kill campaigns with -9 at random moments, resume them until they are done, and compare with the ledger.
+
+python -m tests.crash.killer --kills 200 --seed 1
+
+Every campaign is loaded, run, drained and reconciled by processes that are killed one after the other; the last one is
+left alive. What a killed process knew is gone, except for the journal. Then everybody must be in the report once, nobody
+may be charged twice, and the report must say the same as the ledger.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import random
+import select
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+import attrs
+
+from callsavvy_async import Callsavvy
+from callsavvy_async.campaigns import Campaign, CampaignReport, Journal, Spec
+from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY
+
+from .account import Account, account
+
+KILLS_PER_CAMPAIGN = 6
+"""At most; a campaign that ended by itself is done."""
+IN_FLIGHT = 8
+LATENCY = 0.02
+PHASES = ("load", "run", "drain", "reconcile")
+LONGEST = {"load": 0.06, "run": 0.3, "drain": 0.03, "reconcile": 0.03}
+"""Seconds into the phase."""
+CHARGED = {"accepted", "failed"}
+NOT_CHARGED = {"rejected", "pending", "not_sent", "cancelled"}
+
+
+@attrs.frozen
+class Trial:
+    """One campaign."""
+
+    number: int
+    journal: Path
+    backend: str
+    faults: float
+
+    @property
+    def spec(self) -> Spec:
+        """Half of the campaigns can be told apart by the balance."""
+        return Campaign.sms("Hello", reconcilable=True) if self.number % 2 else Campaign.sms("Hello", chunk_size=5)
+
+    @property
+    def largest_chunk(self) -> int:
+        return max(self.spec.chunk_sizes)
+
+    @property
+    def people(self) -> list[str]:
+        count = 12_000 if self.number % 2 else 1_500
+        return [f"+234{self.number:04}{n:06}" for n in range(count)]
+
+
+@attrs.define
+class Summary:
+    """What all trials came to."""
+
+    campaigns: int = 0
+    kills: Counter[str] = attrs.field(factory=Counter)
+    recipients: int = 0
+    lost: int = 0
+    twice: int = 0
+    contradicted: int = 0
+    outcomes: Counter[str] = attrs.field(factory=Counter)
+    too_many_unknown: int = 0
+
+    @property
+    def good(self) -> bool:
+        return not (self.lost or self.twice or self.contradicted or self.too_many_unknown)
+
+    def __str__(self) -> str:
+        kills = ", ".join(f"{count} in {phase}" for phase, count in sorted(self.kills.items()))
+        outcomes = ", ".join(f"{count:,} {word}" for word, count in sorted(self.outcomes.items()))
+        return "\n".join(
+            [
+                f"{self.campaigns} campaigns, {self.kills.total()} kills ({kills}), {self.recipients:,} recipients",
+                f"outcomes: {outcomes}",
+                f"lost {self.lost}, twice {self.twice}, contradicted by the ledger {self.contradicted}",
+                f"more unknown than in flight {self.too_many_unknown}",
+            ]
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    logging.disable(logging.WARNING)  # the faults are our own
+    began = time.monotonic()
+    summary = kill(given.kills, given.seed)
+    print(f"seed {given.seed}, {time.monotonic() - began:.0f} s")
+    print(summary)
+    sys.exit(not summary.good)
+
+
+def kill(kills: int, seed: int) -> Summary:
+    """Kill so many processes."""
+    draw = random.Random(seed)
+    summary = Summary()
+    with account(seed, LATENCY) as service, tempfile.TemporaryDirectory() as folder:
+        number = 0
+        while summary.kills.total() < kills:
+            number += 1
+            faults = 0.01 if number % 4 >= 2 else 0.0
+            backend = draw.choice(["asyncio", "trio"])
+            trial = Trial(number, Path(folder) / f"{number}.db", backend, faults)
+            service.fail(faults)
+            _kill_and_resume(trial, service, draw, summary, most=kills - summary.kills.total())
+            _judge(trial, service, summary)
+            trial.journal.unlink()
+    return summary
+
+
+def _kill_and_resume(trial: Trial, service: Account, draw: random.Random, summary: Summary, *, most: int) -> None:
+    largest = IN_FLIGHT * trial.largest_chunk
+    for _ in range(min(KILLS_PER_CAMPAIGN, most)):
+        phase = draw.choice(PHASES)
+        before = _status(trial)
+        if not _killed_in(
+            phase, draw.uniform(0, LONGEST[phase]), lambda told, p=phase: _work(trial, service.url, p, told)
+        ):
+            return
+        summary.kills[phase] += 1
+        summary.too_many_unknown += not trial.faults and _status(trial).unknown - before.unknown > largest
+
+
+def _judge(trial: Trial, service: Account, summary: Summary) -> None:
+    """Let the campaign end, and compare."""
+    rows = trial.journal.with_suffix(".jsonl")
+    anyio.run(_finish, trial, service.url, rows, backend=trial.backend)
+    report = _status(trial)
+    outcomes: dict[str, str] = {}
+    seen: Counter[str] = Counter()
+    for line in rows.read_text().splitlines():
+        row = json.loads(line)
+        outcomes[row["recipient"]] = row["outcome"]
+        seen[row["recipient"]] += 1
+    charged = service.charged()
+    summary.campaigns += 1
+    summary.recipients += len(trial.people)
+    summary.outcomes.update(outcomes.values())
+    summary.lost += sum(seen[number] != 1 for number in trial.people) + (report.given != len(trial.people))
+    summary.twice += sum(charged[number] > 1 for number in trial.people)
+    summary.contradicted += sum(
+        (outcome in CHARGED and charged[number] != 1) or (outcome in NOT_CHARGED and charged[number] != 0)
+        for number, outcome in outcomes.items()
+    )
+
+
+def _status(trial: Trial) -> CampaignReport:
+    async def read() -> CampaignReport:
+        async with Journal.open(f"sqlite:///{trial.journal}") as journal:
+            return await (await journal.campaign("c", trial.spec)).status()
+
+    return anyio.run(read)
+
+
+async def _finish(trial: Trial, url: str, rows: Path) -> None:
+    async with Journal.open(f"sqlite:///{trial.journal}") as journal, _client(url) as client:
+        campaign = await journal.campaign("c", trial.spec)
+        report = await campaign.load(trial.people)
+        while report.pending:
+            report = await campaign.run(client)
+        await campaign.reconcile(client, exclusive=True)
+        verified = await campaign.verify()
+        assert verified.sound, verified
+        await campaign.export(rows)
+
+
+def _work(trial: Trial, url: str, phase: str, told: Callable[[], None]) -> None:
+    """Do what a campaign's process does, and tell when the phase begins in which it is to die."""
+
+    entered = False
+
+    def enter(name: str) -> None:
+        nonlocal entered
+        if name == phase and not entered:
+            entered = True
+            told()
+
+    async def work() -> None:
+        async with Journal.open(f"sqlite:///{trial.journal}") as journal, _client(url) as client:
+            campaign = await journal.campaign("c", trial.spec)
+            enter("load")
+            await campaign.load(trial.people)
+            enter("run")
+            calls = 0
+
+            def drain(_: CampaignReport) -> None:
+                nonlocal calls
+                calls += 1
+                if phase == "drain" and calls == IN_FLIGHT:
+                    run.stop()
+                    enter("drain")
+
+            run = campaign.run(client, on_progress=drain)
+            await run
+            enter("drain")  # there was nothing left to drain
+            enter("reconcile")
+            await campaign.reconcile(client, exclusive=True)
+
+    anyio.run(work, backend=trial.backend)
+
+
+def _client(url: str) -> Callsavvy:
+    return Callsavvy(public_key=PUBLIC_KEY, private_key=PRIVATE_KEY, base_url=url, timeout=5)
+
+
+def _killed_in(phase: str, seconds: float, work: Callable[[Callable[[], None]], None]) -> bool:
+    """Fork, wait until the child is in the phase, and kill it some time later; False when it had ended by then."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        code = 1
+        try:
+            work(lambda: os.write(writing, b"."))
+            code = 0
+        except BaseException:  # noqa: BLE001 - told, and its exit code too
+            os.write(2, traceback.format_exc().encode())  # at once: it may be killed any moment
+        finally:
+            os._exit(code)
+    os.close(writing)
+    ready, _, _ = select.select([reading], [], [], 60)
+    assert ready, f"the child never came to {phase}"
+    os.close(reading)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if not os.WIFSIGNALED(status):
+        assert os.WEXITSTATUS(status) == 0, f"the child failed in {phase}"
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,16 @@
+"""kill -9, at random moments, with the simulator's ledger as witness."""
+
+from __future__ import annotations
+
+import pytest
+
+from .killer import kill
+
+pytestmark = pytest.mark.sockets
+
+
+def test_nobody_is_lost_or_reached_twice_however_often_it_is_killed() -> None:
+    """20 kills in load, run, drain and reconcile: all are in the report once, none is charged twice, the ledger agrees."""
+    summary = kill(20, seed=20)
+    assert summary.good, str(summary)
+    assert summary.kills.total() == 20
