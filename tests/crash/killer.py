@@ -187,7 +187,6 @@ async def _finish(trial: Trial, url: str, rows: Path) -> None:
 
 def _work(trial: Trial, url: str, phase: str, told: Callable[[], None]) -> None:
     """Do what a campaign's process does, and tell when the phase begins in which it is to die."""
-
     entered = False
 
     def enter(name: str) -> None:
