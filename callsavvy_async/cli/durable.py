@@ -82,7 +82,9 @@ def send_durably(
             campaign = await what.open(opened)
             status = await campaign.status()
             with progress(status.given - status.skipped.total()) as meter:
-                run = (start or run_all)(campaign, meter.show)
+                run = (start or run_all)(
+                    campaign, lambda report: meter.show(report, client.pacing.snapshot().learned_rate)
+                )
                 with stopping_on_signals(run):
                     error = await _outcome(run)
             if report is not None:
