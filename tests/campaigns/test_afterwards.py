@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet
 
 from callsavvy_async.campaigns import Campaign, Journal, evidence
 from callsavvy_async.campaigns.payload import checksum
@@ -145,7 +146,6 @@ async def test_evidence_has_limits(journal, monkeypatch):
 
 async def test_rows_are_written_in_three_formats(journal, tmp_path):
     """One row per recipient, the skipped included, the halves of a split chunk once; readable for the owner only."""
-    parquet = pytest.importorskip("pyarrow.parquet")
 
     def script(called):
         if numbers(40)[3] in called:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import stat
 import zlib
@@ -182,12 +181,8 @@ async def test_a_payload_of_nonsense_is_damaged(body):
         unpack(body)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anything")
-async def test_a_read_only_file_is_refused(url):
-    """A journal without write permission is not run."""
-    async with Journal.open(url):
-        pass
-    path(url).chmod(0o400)
-    with pytest.raises(JournalUnavailableError, match="cannot be opened for writing"):
-        async with Journal.open(url):
+async def test_a_folder_that_takes_no_file_is_refused():
+    """A journal that cannot be written is not run; /proc takes no file of anybody's, root's included."""
+    with pytest.raises(JournalUnavailableError):
+        async with Journal.open("sqlite:////proc/journal.db"):
             pass

@@ -53,7 +53,6 @@ def test_a_number_of_several_zones_waits_for_all_of_them() -> None:
 
 def test_a_recipient_tells_its_zones() -> None:
     """A number's zones come from the numbering plan; one of no known zone goes by UTC."""
-    pytest.importorskip("phonenumbers.timezone")
     window = SendWindow.parse("09:00-18:00", "recipient")
     assert window.zone_of(Recipient("+2348012345678")) == "Africa/Lagos"
     assert window.zone_of(Recipient("+8129912345678")) != ""
