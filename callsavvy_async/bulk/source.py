@@ -63,10 +63,9 @@ class InputSource:
 
     async def next_chunks(self) -> list[Chunk] | None:
         """Read on a little; return the chunks that became ready, perhaps none; None at the end."""
-        if not self._ready:
-            if self._ended:
-                return None
-            await self._read_some()
+        if self._ended:
+            return None
+        await self._read_some()
         ready = list(self._ready)
         self._ready.clear()
         return ready
