@@ -27,7 +27,7 @@ from pathlib import Path
 import anyio
 import attrs
 
-from callsavvy_async import Callsavvy
+from callsavvy_async import Callsavvy, Unlimited
 from callsavvy_async.campaigns import Campaign, CampaignReport, Journal, Spec
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY
 
@@ -220,7 +220,7 @@ def _work(trial: Trial, url: str, phase: str, told: Callable[[], None]) -> None:
 
 
 def _client(url: str) -> Callsavvy:
-    return Callsavvy(public_key=PUBLIC_KEY, private_key=PRIVATE_KEY, base_url=url, timeout=5)
+    return Callsavvy(public_key=PUBLIC_KEY, private_key=PRIVATE_KEY, base_url=url, timeout=5, pacing=Unlimited())
 
 
 def _killed_in(phase: str, seconds: float, work: Callable[[Callable[[], None]], None]) -> bool:
