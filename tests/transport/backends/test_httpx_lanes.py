@@ -21,7 +21,7 @@ import trio
 from callsavvy_async import AnswerTooLargeError, Callsavvy, ConnectError, DecodeError, OutcomeUnknown, Unlimited
 from callsavvy_async.errors import AttemptTimeoutError, NotSentError
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Fault, Simulator, SimulatorServer
-from callsavvy_async.transport.http import LanesBackend
+from callsavvy_async.transport.backends.httpx import LanesBackend
 from callsavvy_async.wire.failure import ExchangeFailedError
 from callsavvy_async.wire.request import HttpRequest
 

@@ -27,32 +27,6 @@ KEEPALIVE_EXPIRY = 4.0
 """Seconds that an idle connection is kept: short, so that the race with the server closing it stays rare."""
 
 
-class Backend(Protocol):
-    """Exchanges one request for one whole answer. Backends swap here."""
-
-    async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
-        """Send a request and read the whole answer.
-
-        Args:
-            request: what to send.
-            timeout: seconds for everything.
-            max_bytes: largest body that is read, after decompression.
-
-        Raises:
-            ExchangeFailedError: when no whole answer came.
-        """
-        ...
-
-    async def aclose(self) -> None:
-        """Close what was opened in this event loop."""
-        ...
-
-    @property
-    def is_open(self) -> bool:
-        """Whether something is open that `aclose` would close."""
-        ...
-
-
 class Sender(Protocol):
     """What sends one httpx request; it is held for one exchange at a time."""
 

@@ -15,7 +15,7 @@ from pytest_httpx import HTTPXMock
 
 from callsavvy_async import BASE_URL, Callsavvy, RedirectRefusedError
 from callsavvy_async.errors import ConfigurationError
-from callsavvy_async.transport.http import BorrowedBackend, OnceBody, exchange
+from callsavvy_async.transport.backends.httpx import BorrowedBackend, OnceBody, exchange
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.request import HttpRequest
 

@@ -1,0 +1,1 @@
+"""What carries one request to the API and its answer back; everything above knows only `Backend`."""
