@@ -26,9 +26,9 @@ from callsavvy_async.resources.contacts import Contacts
 from callsavvy_async.resources.meetings import Meetings
 from callsavvy_async.resources.messaging import Messaging
 from callsavvy_async.resources.tickets import Tickets
-from callsavvy_async.transport.hooks import Hook, Hooks, log_event
 from callsavvy_async.transport.backends.backend import Backend
 from callsavvy_async.transport.backends.httpx import BorrowedBackend, LanesBackend
+from callsavvy_async.transport.hooks import Hook, Hooks, log_event
 from callsavvy_async.transport.options import CallOptions, apply_options
 from callsavvy_async.transport.pacing import Pacing
 from callsavvy_async.transport.transport import Shared, Transport

@@ -29,8 +29,8 @@ from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.outcome import Verdict, classify_failure, classify_response, error_type, means_done
 from callsavvy_async.policy.ratelimit_headers import Hints, parse_hints
 from callsavvy_async.policy.retry import Decision, decide
-from callsavvy_async.transport.hooks import AttemptFailed, HookEvent, Hooks, Limited, RequestStarted, Settled, Waiting
 from callsavvy_async.transport.backends.backend import Backend
+from callsavvy_async.transport.hooks import AttemptFailed, HookEvent, Hooks, Limited, RequestStarted, Settled, Waiting
 from callsavvy_async.transport.options import CallOptions, apply_options
 from callsavvy_async.transport.pacing import Pacing, WaitTooLongError
 from callsavvy_async.transport.watch import Exchange, Watch, current_watch
