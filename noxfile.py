@@ -37,9 +37,7 @@ def tests(session: nox.Session) -> None:
     _install_wheel(session)
     session.install(*_group("test"))
     _leave_source_tree(session)
-    _pytest(session, "coverage", "run", f"--rcfile={SETTINGS}", "-m")
-    session.run("coverage", "combine", f"--rcfile={SETTINGS}", "--quiet")
-    session.run("coverage", "report", f"--rcfile={SETTINGS}")
+    _pytest(session, "--cov", f"--cov-config={SETTINGS}", "--cov-report=term")
     if not session.posargs:  # a part of the tests covers a part of the code
         session.run("coverage", "report", f"--rcfile={SETTINGS}", f"--include={COVERED_WHOLLY}", "--fail-under=100")
 
@@ -120,13 +118,14 @@ def _leave_source_tree(session: nox.Session) -> None:
     session.chdir(session.create_tmp())
 
 
-def _pytest(session: nox.Session, *runner: str, tests: str = "tests", leave_out: tuple[str, ...] = ()) -> None:
-    """Run pytest; a test that was skipped or expected to fail did not hold its rule, so it fails the session."""
+def _pytest(session: nox.Session, *options: str, tests: str = "tests", leave_out: tuple[str, ...] = ()) -> None:
+    """Run pytest on all cores; a test that was skipped or expected to fail did not hold its rule: it fails the session."""
     results = Path.cwd() / "results.xml"
     chosen = [*session.posargs] or [str(ROOT / tests)]
     ignored = [f"--ignore={ROOT / tests / part}" for part in leave_out]
     settings = (f"--config-file={SETTINGS}", f"--rootdir={ROOT}", f"--junitxml={results}")
-    session.run(*runner, "pytest", *settings, *ignored, *chosen)
+    spread = ("--numprocesses=auto", "--dist=loadfile")  # a file's tests stay together: they share servers and browsers
+    session.run("pytest", *settings, *spread, *options, *ignored, *chosen)
     skipped = sum(int(suite.get("skipped", 0)) for suite in ET.parse(results).iter("testsuite"))  # noqa: S314 - our own
     if skipped:
         session.error(f"{skipped} tests were skipped: they prove nothing here; make them run or remove them")
