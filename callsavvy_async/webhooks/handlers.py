@@ -28,8 +28,9 @@ class Subscription:
 class Handlers:
     """The handlers of one application: at most one where an answer is wanted, any number elsewhere."""
 
-    def __init__(self, *, answer_timeout: float) -> None:
+    def __init__(self, *, answer_timeout: float, handler_timeout: float | None) -> None:
         self._answer_timeout = answer_timeout
+        self._handler_timeout = handler_timeout
         self._answerers: dict[type[Event], Handler] = {}
         self._subscriptions: dict[type[Event], list[Subscription]] = {}
 
@@ -71,14 +72,15 @@ class Handlers:
             return answering.fallback
 
     async def notify(self, event: Notification) -> None:
-        """Run the event's handlers one after another; one that fails does not keep the others from it."""
+        """Run the event's handlers one after another; one that fails or hangs does not keep the others from it."""
         for subscription in self._subscriptions.get(type(event), ()):
             handler, confirm = subscription.handler, subscription.confirm
             try:
-                if confirm is not None and not await confirm(event):
-                    log.warning("%s: not confirmed; its handler did not run", type(event).__name__)
-                    continue
-                await handler(event)
+                with anyio.fail_after(self._handler_timeout):
+                    if confirm is not None and not await confirm(event):
+                        log.warning("%s: not confirmed; its handler did not run", type(event).__name__)
+                        continue
+                    await handler(event)
             except Exception as error:  # noqa: BLE001 - it is acknowledged already
                 log_failure(event, handler, error, consequence="the event is not repeated")
 

@@ -51,6 +51,7 @@ class Webhooks:
         insecure: allow to have no secret: any path is taken.
         allow_list: the addresses that may post; None for all.
         answer_timeout: seconds that the handler of an answered event has before the safe answer is given.
+        handler_timeout: seconds that each handler of a notification has, `confirm` included; None for no end.
         body_timeout: seconds that a request has to send its body.
         concurrency: how many notifications are worked off at a time.
         queue_size: how many notifications may wait; what comes then is answered 503.
@@ -69,6 +70,7 @@ class Webhooks:
         insecure: bool = False,
         allow_list: AllowList | None = None,
         answer_timeout: float = 2.5,
+        handler_timeout: float | None = 60.0,
         body_timeout: float = 10.0,
         concurrency: int = 16,
         queue_size: int = 1_000,
@@ -78,6 +80,7 @@ class Webhooks:
     ) -> None:
         _check_positive(
             answer_timeout=answer_timeout,
+            handler_timeout=handler_timeout,
             body_timeout=body_timeout,
             concurrency=concurrency,
             queue_size=queue_size,
@@ -88,7 +91,7 @@ class Webhooks:
         self._allow_list = allow_list
         self._body_timeout = body_timeout
         self._timezone = timezone
-        self._handlers = Handlers(answer_timeout=answer_timeout)
+        self._handlers = Handlers(answer_timeout=answer_timeout, handler_timeout=handler_timeout)
         self._recent = None if duplicate_window is None else RecentBodies(duplicate_window)
         self._queue = NotificationQueue(
             self._handlers.notify, size=queue_size, concurrency=concurrency, drain_timeout=drain_timeout

@@ -59,6 +59,24 @@ async def test_overload_is_refused_and_forgotten_by_deduplication() -> None:
     assert sorted(number or "" for number in gate.done) == ["0", "1", "2", "3", "4", "5"]
 
 
+async def test_a_handler_that_hangs_is_cut_off(caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged and gives its worker back: the event's next handler runs, and the next event is handled."""
+    hooks = Webhooks(insecure=True, concurrency=1, handler_timeout=0.01)
+    gate = Gate(hooks)  # never opened
+    handled: list[str | None] = []
+
+    @hooks.on(CallSummary)
+    async def second(event: CallSummary) -> None:
+        handled.append(event.department_id)
+
+    async with hooks:
+        await post(hooks, 1)
+        await post(hooks, 2)
+    assert gate.begun == handled == ["1", "2"]
+    assert not gate.done
+    assert caplog.text.count("TimeoutError") == 2
+
+
 async def test_handlers_begin_in_order() -> None:
     """First come, first served."""
     hooks = Webhooks(insecure=True, concurrency=1)
