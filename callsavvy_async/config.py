@@ -95,6 +95,11 @@ class Config:
                 f"base_url has the scheme {url.scheme!r} and the host {url.hostname!r}; it must look like {BASE_URL},"
                 " without user, query or fragment."
             )
+        if not re.fullmatch(r"[\x21-\x7e]+", self.base_url):
+            raise ConfigurationError(
+                f"base_url holds {re.sub(r'[!-~]', '', self.base_url)!r}, which no request line can carry; write an"
+                " international host in its ASCII form (xn--...), anything else percent-encoded."
+            )
         if url.scheme == "http" and not self.allow_insecure and not _is_loopback(url.hostname):
             raise ConfigurationError(
                 f"base_url is plain http to {url.hostname}: the keys would travel readable. Use https, or pass"

@@ -54,6 +54,15 @@ def test_base_urls_that_cannot_work(url: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "url", ["https://b\u00fccher.example/v1", "https://api.getcallsavvy.com/v 1", "https://a.example/\nv1"]
+)
+def test_base_urls_that_no_request_line_can_carry(url: str) -> None:
+    """A base URL with blanks, control or non-ASCII characters is refused early, and the fix is named."""
+    with pytest.raises(ConfigurationError, match="xn--"):
+        Config(credentials=KEYS, base_url=url)
+
+
 @pytest.mark.parametrize("url", ["http://api.example/v1", "http://127.0.0.1.example/v1", "http://localhost.example/v1"])
 def test_plain_http(url: str) -> None:
     """Plain http to another host must be asked for."""

@@ -40,6 +40,7 @@ from callsavvy_async.wire.failure import ExchangeFailedError
 from callsavvy_async.wire.inflate import ACCEPTED_ENCODINGS
 from callsavvy_async.wire.request import HttpRequest, build_request
 from callsavvy_async.wire.response import HttpResponse
+from callsavvy_async.wire.target import Target
 
 R = TypeVar("R")
 
@@ -94,6 +95,7 @@ class Transport:
         self.config = config
         self.shared = shared
         self._codec = Codec(config.timezone)
+        self._targets: dict[str, Target] = {}
         self._headers = (
             ("host", _host(config.base_url)),
             ("public-key", config.credentials.public_key),
@@ -117,7 +119,7 @@ class Transport:
             RequestError: as the tree in `callsavvy_async.errors` says.
         """
         config = apply_options(self.config, options)
-        request = build_request(endpoint, params, config.extra, base_url=config.base_url, headers=self._headers)
+        request = build_request(endpoint, params, config.extra, target=self._target(endpoint.resource))
         if self.shared.closed:
             raise ClientClosedError(f"{endpoint.resource}: the client is closed. Enter it again with 'async with'.")
         now = anyio.current_time()
@@ -125,6 +127,12 @@ class Transport:
         call = _Call(endpoint, request, config, now, ends_at)
         async with self._settled(call):
             return self._decode(endpoint, call, await self._run(call))
+
+    def _target(self, resource: str) -> Target:
+        target = self._targets.get(resource)
+        if target is None:
+            target = self._targets[resource] = Target.of(f"{self.config.base_url}/{resource}", self._headers)
+        return target
 
     # ------------------------------------------------------------------------------------------------- attempts
 

@@ -9,14 +9,14 @@ import attrs
 
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.wire.endpoint import Endpoint
+from callsavvy_async.wire.target import Target
 
 
 @attrs.frozen
 class HttpRequest:
     """A request ready to be sent. Always POST with a JSON body, also for reads (quirks Q02, Q03)."""
 
-    url: str
-    headers: tuple[tuple[str, str], ...] = attrs.field(repr=False)
+    target: Target
     body: bytes = attrs.field(repr=False)
 
 
@@ -25,17 +25,15 @@ def build_request(
     params: Mapping[str, str | None],
     extra: Mapping[str, object],
     *,
-    base_url: str,
-    headers: tuple[tuple[str, str], ...],
+    target: Target,
 ) -> HttpRequest:
     """Write a call as a POST of a JSON object.
 
     Args:
-        endpoint: where to.
+        endpoint: what is called.
         params: the documented parameters under their wire names; those that are None are left out.
         extra: undocumented parameters, sent as they are. They may not override documented ones.
-        base_url: without a trailing slash, ``/v1`` included.
-        headers: fields that every request of the client carries, the keys among them.
+        target: of the endpoint.
 
     Raises:
         InvalidRequestError: when `extra` overrides a parameter, or something is not JSON or not valid Unicode.
@@ -52,4 +50,4 @@ def build_request(
     except (TypeError, ValueError) as error:  # UnicodeEncodeError (a lone surrogate) is a ValueError
         why = "holds a lone surrogate, which is not text" if isinstance(error, UnicodeEncodeError) else str(error)
         raise InvalidRequestError(f"{endpoint.resource}: a parameter cannot be written as JSON: {why}.") from None
-    return HttpRequest(url=f"{base_url}/{endpoint.resource}", headers=headers, body=body)
+    return HttpRequest(target, body)

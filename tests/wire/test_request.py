@@ -10,18 +10,22 @@ from hypothesis import given, strategies as st
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.resources.account import GET_SUMMARY
 from callsavvy_async.wire.request import HttpRequest, build_request
+from callsavvy_async.wire.target import Target
 
 
 def build(params: dict[str, str | None] | None = None, extra: dict[str, object] | None = None) -> HttpRequest:
     return build_request(
-        GET_SUMMARY, params or {}, extra or {}, base_url="https://api.example/v1", headers=(("public-key", "secret"),)
+        GET_SUMMARY,
+        params or {},
+        extra or {},
+        target=Target.of("https://api.example/v1/getSummary", (("public-key", "secret"),)),
     )
 
 
 def test_a_call_without_parameters() -> None:
     """Endpoints without parameters are sent an empty object (quirk Q03)."""
     request = build()
-    assert request.url == "https://api.example/v1/getSummary"
+    assert request.target.url == "https://api.example/v1/getSummary"
     assert request.body == b"{}"
 
 

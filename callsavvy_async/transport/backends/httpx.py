@@ -78,8 +78,8 @@ async def exchange(send: Sender, request: HttpRequest, *, timeout: float, max_by
         try:
             outgoing = httpx.Request(
                 "POST",
-                request.url,
-                headers=[*request.headers, ("content-length", str(len(request.body)))],
+                request.target.url,
+                headers=[*request.target.headers, ("content-length", str(len(request.body)))],
                 stream=body,
                 extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout)},
             )
@@ -177,7 +177,7 @@ class LanesBackend:
     async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
         """See `Backend.exchange`."""
         lanes = await self._enter_loop()
-        lane = lanes.idle.pop() if lanes.idle else await self._open_lane(secure=request.url.startswith("https"))
+        lane = lanes.idle.pop() if lanes.idle else await self._open_lane(secure=request.target.secure)
         try:
             return await exchange(lane.handle_async_request, request, timeout=timeout, max_bytes=max_bytes)
         finally:

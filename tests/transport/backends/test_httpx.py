@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import attrs
 import httpx
 import pytest
 import respx
@@ -18,11 +19,12 @@ from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.transport.backends.httpx import BorrowedBackend, OnceBody, exchange
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.request import HttpRequest
+from callsavvy_async.wire.target import Target
 
 pytestmark = pytest.mark.anyio
 
 NUMBER = "+2348012345678"
-REQUEST = HttpRequest("http://127.0.0.1:9/v1/sendSMS", (), b"{}")
+REQUEST = HttpRequest(Target.of("http://127.0.0.1:9/v1/sendSMS", ()), b"{}")
 SUCCESS = b'{"status":"success"}'
 
 
@@ -88,8 +90,9 @@ async def test_failures(error: Exception, kind: FailureKind, asks: bool) -> None
 async def test_a_url_that_httpx_refuses() -> None:
     """A URL that cannot even be written as a request is NOT_SENT, not an error of httpx."""
     backend = BorrowedBackend(httpx.MockTransport(lambda _: httpx.Response(200)))
+    target = attrs.evolve(REQUEST.target, url="http://a:b:c/v1")
     with pytest.raises(ExchangeFailedError) as caught:
-        await backend.exchange(HttpRequest("http://a:b:c/v1", (), b"{}"), timeout=1, max_bytes=1)
+        await backend.exchange(HttpRequest(target, b"{}"), timeout=1, max_bytes=1)
     assert (caught.value.kind, caught.value.sent) == (FailureKind.BAD_URL, False)
 
 

@@ -24,6 +24,7 @@ from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Fault, Simulator,
 from callsavvy_async.transport.backends.httpx import LanesBackend
 from callsavvy_async.wire.failure import ExchangeFailedError
 from callsavvy_async.wire.request import HttpRequest
+from callsavvy_async.wire.target import Target
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
 
@@ -256,7 +257,7 @@ async def test_the_ssl_context_is_built_once_and_off_the_loop(monkeypatch: pytes
 
 async def _fail_to_connect(backend: LanesBackend, url: str) -> None:
     with pytest.raises(ExchangeFailedError):
-        await backend.exchange(HttpRequest(url, (), b"{}"), timeout=5, max_bytes=10)
+        await backend.exchange(HttpRequest(Target.of(url, ()), b"{}"), timeout=5, max_bytes=10)
 
 
 async def test_a_success_that_is_no_json_keeps_its_bytes(server: SimulatorServer, sim: Simulator) -> None:

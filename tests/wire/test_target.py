@@ -1,0 +1,54 @@
+"""The fixed part of a request: what stands above every body of an endpoint."""
+
+from __future__ import annotations
+
+import pytest
+
+from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.wire.target import Target
+
+HEADERS = (("host", "api.example"), ("public-key", "secret"))
+
+
+def test_the_head_of_a_request() -> None:
+    """It is a request line and all fields, and ends where the length of the body goes."""
+    target = Target.of("https://api.example/v1/sendSMS", HEADERS)
+    assert target.head == (b"POST /v1/sendSMS HTTP/1.1\r\nhost: api.example\r\npublic-key: secret\r\ncontent-length: ")
+
+
+@pytest.mark.parametrize(
+    ("url", "secure", "host", "port", "line"),
+    [
+        ("https://api.example/v1/x", True, "api.example", 443, b"POST /v1/x "),
+        ("http://127.0.0.1:8080/v1/x", False, "127.0.0.1", 8080, b"POST /v1/x "),
+        ("http://[::1]:81/v1/x?a=1&b", False, "::1", 81, b"POST /v1/x?a=1&b "),
+        ("http://localhost", False, "localhost", 80, b"POST / "),
+    ],
+)
+def test_where_to_connect(url: str, secure: bool, host: str, port: int, line: bytes) -> None:
+    """Scheme, host and port come from the URL, the port by the scheme where it is not named."""
+    target = Target.of(url, ())
+    assert (target.secure, target.host, target.port) == (secure, host, port)
+    assert target.head.startswith(line + b"HTTP/1.1\r\n")
+
+
+@pytest.mark.parametrize("odd", ["\r", "\n", "\0", " ", "\x7f", "é"])
+def test_nothing_is_smuggled_by_a_resource(odd: str) -> None:
+    """A resource that would end the request line early is refused before anything is sent (RFC 9112, 3.2)."""
+    with pytest.raises(InvalidRequestError, match="URL"):
+        Target.of(f"https://api.example/v1/send{odd}SMS", HEADERS)
+
+
+@pytest.mark.parametrize(
+    "field", [("a", "1\r\nb: 2"), ("a", "1\n"), ("a", "\0"), ("a", "€"), ("a b", "1"), ("a:", "1")]
+)
+def test_nothing_is_smuggled_by_a_field(field: tuple[str, str]) -> None:
+    """A field that would begin another is refused, and its value is not shown (RFC 9110, 5.5)."""
+    with pytest.raises(InvalidRequestError, match="header field") as caught:
+        Target.of("https://api.example/v1/sendSMS", (*HEADERS, field))
+    assert field[1] not in str(caught.value) or field[1] == "1"
+
+
+def test_a_target_hides_the_keys() -> None:
+    """Keys stand in the head, and neither is in the repr."""
+    assert repr(Target.of("https://api.example/v1/x", HEADERS)) == "Target(url='https://api.example/v1/x')"
