@@ -8,6 +8,7 @@ is UNKNOWN: a time-out, a reset, a gateway's page, a body that cannot be read. A
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ import attrs
 
 from callsavvy_async.errors import (
     AnswerTooLargeError,
+    Attempt,
     AttemptTimeoutError,
     AuthenticationError,
     BadRequestError,
@@ -181,6 +183,10 @@ def error_type(verdict: Verdict, effect: Effect) -> type[RequestError]:
     return verdict.error
 
 
-def means_done(verdict: Verdict, effect: Effect, earlier: tuple[Outcome, ...]) -> bool:
+def means_done(verdict: Verdict, effect: Effect, earlier: Iterable[Attempt]) -> bool:
     """Whether "not found" answers a repeated idempotent request whose earlier try was lost: it was done then (Q38)."""
-    return verdict.error is NotFoundError and effect is Effect.IDEMPOTENT and Outcome.UNKNOWN in earlier
+    return (
+        verdict.error is NotFoundError
+        and effect is Effect.IDEMPOTENT
+        and any(attempt.outcome is Outcome.UNKNOWN for attempt in earlier)
+    )

@@ -105,6 +105,12 @@ class Hooks:
 
     def __init__(self, hooks: Sequence[Hook]) -> None:
         self._hooks = tuple(hooks)
+        self._beside_log = any(hook is not log_event for hook in hooks)
+
+    @property
+    def listening(self) -> bool:
+        """Whether anybody wants to be told how calls begin and end; if not, the events need not be made."""
+        return self._beside_log or _log.isEnabledFor(logging.DEBUG)
 
     def __call__(self, event: HookEvent) -> None:
         """Tell every hook."""

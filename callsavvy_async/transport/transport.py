@@ -2,75 +2,37 @@
 
 from __future__ import annotations
 
-import math
 import random
 import warnings
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TypeVar
 
-import anyio
 import attrs
-from tenacity import AsyncRetrying, RetryCallState
 
 from callsavvy_async._version import __version__
 from callsavvy_async.config import Config
-from callsavvy_async.errors import (
-    Attempt,
-    ClientClosedError,
-    DeadlineExceededError,
-    DecodeError,
-    Outcome,
-    RequestError,
-)
+from callsavvy_async.errors import ClientClosedError, DeadlineExceededError, DecodeError, Outcome, RequestError
 from callsavvy_async.policy.budget import RetryBudget
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.outcome import Verdict, classify_failure, classify_response, error_type, means_done
 from callsavvy_async.policy.ratelimit_headers import Hints, parse_hints
 from callsavvy_async.policy.retry import Decision, decide
 from callsavvy_async.transport.backends.backend import Backend
-from callsavvy_async.transport.hooks import AttemptFailed, HookEvent, Hooks, Limited, RequestStarted, Settled, Waiting
+from callsavvy_async.transport.call import Call
+from callsavvy_async.transport.clock import current_time
+from callsavvy_async.transport.hooks import AttemptFailed, Hooks, Limited, RequestStarted, Settled, Waiting
 from callsavvy_async.transport.options import CallOptions, apply_options
 from callsavvy_async.transport.pacing import Pacing, WaitTooLongError
-from callsavvy_async.transport.watch import Exchange, Watch, current_watch
+from callsavvy_async.transport.watch import Exchange, current_watch
 from callsavvy_async.wire.codec import Codec, UnreadableDataError
 from callsavvy_async.wire.endpoint import Endpoint
 from callsavvy_async.wire.failure import ExchangeFailedError
 from callsavvy_async.wire.inflate import ACCEPTED_ENCODINGS
-from callsavvy_async.wire.request import HttpRequest, build_request
+from callsavvy_async.wire.request import build_request
 from callsavvy_async.wire.response import HttpResponse
 from callsavvy_async.wire.target import Target
 
 R = TypeVar("R")
-
-
-@attrs.define
-class _Call:
-    """One call on its way."""
-
-    endpoint: Endpoint[object]
-    request: HttpRequest
-    config: Config
-    started_at: float
-    ends_at: float
-    attempts: list[Attempt] = attrs.field(factory=list[Attempt])
-    failures: int = 0
-    response: HttpResponse | None = None
-    verdict: Verdict | None = None
-    watch: Watch = attrs.field(factory=lambda: current_watch.get() or Watch())
-
-    @property
-    def outcomes(self) -> tuple[Outcome, ...]:
-        return tuple(attempt.outcome for attempt in self.attempts)
-
-
-class _AttemptFailedError(Exception):
-    """An attempt that was not accepted, on its way to the policy."""
-
-    def __init__(self, verdict: Verdict) -> None:
-        super().__init__(verdict)
-        self.verdict = verdict
 
 
 @attrs.define
@@ -122,11 +84,22 @@ class Transport:
         request = build_request(endpoint, params, config.extra, target=self._target(endpoint.resource))
         if self.shared.closed:
             raise ClientClosedError(f"{endpoint.resource}: the client is closed. Enter it again with 'async with'.")
-        now = anyio.current_time()
-        ends_at = math.inf if config.deadline is None else now + config.deadline
-        call = _Call(endpoint, request, config, now, ends_at)
-        async with self._settled(call):
-            return self._decode(endpoint, call, await self._run(call))
+        call = Call(endpoint, request, config, current_time(), current_watch.get())
+        if self.shared.hooks.listening:
+            self.shared.hooks(RequestStarted(endpoint.resource))
+        try:
+            verdict = await self._attempt(call)  # plainly: tenacity would cost more than the call
+            if verdict.outcome is not Outcome.ACCEPTED:
+                verdict = await self._repeat(call, verdict)
+            value = self._decode(endpoint, call, verdict)
+        except RequestError as error:
+            self._settle(call, error.outcome)
+            raise
+        except BaseException:
+            self._settle(call, call.outcome_if_cancelled, cancelled=True)
+            raise
+        self._settle(call, Outcome.ACCEPTED)
+        return value
 
     def _target(self, resource: str) -> Target:
         target = self._targets.get(resource)
@@ -136,89 +109,80 @@ class Transport:
 
     # ------------------------------------------------------------------------------------------------- attempts
 
-    async def _run(self, call: _Call) -> Verdict:
-        try:
-            return await self._attempt(call)  # plainly: tenacity would cost more than the call
-        except _AttemptFailedError as failed:
-            return await self._repeat(call, failed)
-
-    async def _repeat(self, call: _Call, first: _AttemptFailedError) -> Verdict:
-        replay: _AttemptFailedError | None = first  # the plain attempt counts as the first
-        decision = Decision(None)
-
-        def worth_repeating(state: RetryCallState) -> bool:
-            nonlocal decision
-            error = state.outcome.exception() if state.outcome else None
-            decision = self._decide(call, error.verdict) if isinstance(error, _AttemptFailedError) else Decision(None)
-            return decision.wait is not None
-
-        async def attempt() -> Verdict:
-            nonlocal replay
-            if replay is not None:
-                error, replay = replay, None
-                raise error
-            return await self._attempt(call)
-
-        retrying = AsyncRetrying(
-            retry=worth_repeating, wait=lambda _: decision.wait or 0.0, sleep=anyio.sleep, reraise=True
-        )
-        try:
-            return await retrying(attempt)
-        except _AttemptFailedError as last:
-            raise self._error(call, last.verdict, decision.why) from last.__cause__
-
-    async def _attempt(self, call: _Call) -> Verdict:
+    async def _attempt(self, call: Call) -> Verdict:
         permit = await self._wait_for_turn(call)
-        started_at = anyio.current_time()
-        verdict, cause = await self._exchange(call, permit)
-        if means_done(verdict, call.endpoint.effect, call.outcomes):
+        began = current_time()
+        verdict = await self._exchange(call, permit, timeout=min(call.config.timeout, call.ends_at - began))
+        if means_done(verdict, call.endpoint.effect, call.attempts):
             verdict = attrs.evolve(verdict, outcome=Outcome.ACCEPTED, envelope=None, reason="gone already")
-        seconds = anyio.current_time() - started_at
-        call.attempts.append(Attempt(verdict.outcome, verdict.reason, seconds, verdict.status_code))
-        call.verdict = verdict
-        if verdict.outcome is not Outcome.ACCEPTED:
-            raise _AttemptFailedError(verdict) from cause
-        self.shared.budget.succeeded()
+        call.tried(verdict, current_time() - began)
+        if verdict.outcome is Outcome.ACCEPTED:
+            self.shared.budget.succeeded()
         return verdict
 
-    async def _exchange(self, call: _Call, permit: Permit) -> tuple[Verdict, ExchangeFailedError | None]:
-        """Send the request once; tell the pacing what that taught. Returns the verdict and what it was made of."""
-        cause: ExchangeFailedError | None = None
-        hints: Hints | None = None
+    async def _repeat(self, call: Call, first: Verdict) -> Verdict:
+        """Repeat a failed attempt while the policy allows it. Raises what the last one means, unless it was accepted."""
+        from callsavvy_async.transport.repeats import repeat  # noqa: PLC0415 - imported after a first failure
+
+        verdict, decision = await repeat(first, lambda: self._attempt(call), lambda failed: self._decide(call, failed))
+        if verdict.outcome is not Outcome.ACCEPTED:
+            raise self._error(call, verdict, decision.why) from call.cause
+        return verdict
+
+    async def _exchange(self, call: Call, permit: Permit, *, timeout: float) -> Verdict:
+        """Send the request once, and tell the pacing what that taught."""
+        watch, hints = call.watch, None
+        exchange = self.shared.backend.exchange
+        call.cause = None
         try:
-            await call.watch.about_to_send()
-            timeout = min(call.config.timeout, call.ends_at - anyio.current_time())
-            with call.watch.exchanging():
-                call.response = await self.shared.backend.exchange(
-                    call.request, timeout=timeout, max_bytes=call.config.max_response_bytes
-                )
-            now = datetime.now(UTC)
-            verdict = classify_response(call.response, now=now)
-            hints = parse_hints(call.response.headers, epoch_now=now.timestamp())
+            if watch is None:
+                call.on_wire = True
+                response = await exchange(call.request, timeout=timeout, max_bytes=call.config.max_response_bytes)
+            else:
+                await watch.about_to_send()
+                call.on_wire = True
+                with watch.exchanging():
+                    response = await exchange(call.request, timeout=timeout, max_bytes=call.config.max_response_bytes)
+            verdict, hints = self._judge(call, response)
         except ExchangeFailedError as failure:
-            verdict, cause = classify_failure(failure), failure
+            verdict, call.cause = classify_failure(failure), failure
         except BaseException:
-            self.shared.pacing.done(permit, Feedback(Signal.NOTHING))
+            self.shared.pacing.done(permit, _NOTHING)
             raise
-        call.watch.landed()
-        feedback = Feedback(_signal(verdict), verdict.retry_after, hints)
-        self.shared.pacing.done(permit, feedback)
-        if feedback.signal is Signal.REFUSED:
+        call.on_wire = False
+        if watch is not None:
+            watch.landed()
+        self._learn(call, permit, verdict, hints)
+        return verdict
+
+    @staticmethod
+    def _judge(call: Call, response: HttpResponse) -> tuple[Verdict, Hints | None]:
+        call.response = response
+        now = datetime.now(UTC)
+        return classify_response(response, now=now), parse_hints(response.headers, epoch_now=now.timestamp())
+
+    def _learn(self, call: Call, permit: Permit, verdict: Verdict, hints: Hints | None) -> None:
+        signal = _signal(verdict)
+        if signal is Signal.ADMITTED and hints is None:
+            self.shared.pacing.done(permit, _ADMITTED)
+            return
+        self.shared.pacing.done(permit, Feedback(signal, verdict.retry_after, hints))
+        if signal is Signal.REFUSED:
             pause = self.shared.pacing.snapshot().shut_for
             self.shared.hooks(Limited(call.endpoint.resource, pause, verdict.retry_after))
-        return verdict, cause
 
-    async def _wait_for_turn(self, call: _Call) -> Permit:
+    async def _wait_for_turn(self, call: Call) -> Permit:
         resource = call.endpoint.resource
 
         def on_wait(seconds: float | None, why: str) -> None:
             self.shared.hooks(Waiting(resource, seconds, why))
 
+        bulk = call.watch is not None and call.watch.bulk
         try:
-            return await self.shared.pacing.acquire(call.ends_at, on_wait, bulk=call.watch.bulk)
+            return await self.shared.pacing.acquire(call.ends_at, on_wait, bulk=bulk)
         except WaitTooLongError as late:
             wait = "an unknown time" if late.seconds is None else f"{late.seconds:.3g} s"
-            left = max(call.ends_at - anyio.current_time(), 0.0)
+            left = max(call.ends_at - current_time(), 0.0)
             why = f"the limit of the client would keep it waiting for {wait}, past its deadline in {left:.3g} s"
             if call.verdict is not None:
                 raise self._error(call, call.verdict, f"gave up: {why}") from None
@@ -226,13 +190,13 @@ class Transport:
 
     # ------------------------------------------------------------------------------------------------ decisions
 
-    def _decide(self, call: _Call, verdict: Verdict) -> Decision:
+    def _decide(self, call: Call, verdict: Verdict) -> Decision:
         call.failures += not verdict.limited
         decision = decide(
             verdict,
             call.endpoint.effect,
             failures=call.failures,
-            seconds_left=call.ends_at - anyio.current_time(),
+            seconds_left=call.ends_at - current_time(),
             policy=call.config.retry,
             take_budget=self.shared.budget.take,
             jitter=random.random,
@@ -241,7 +205,8 @@ class Transport:
         self.shared.hooks(AttemptFailed(call.endpoint.resource, call.attempts[-1], number, decision.wait))
         return decision
 
-    def _error(self, call: _Call, verdict: Verdict, why: str) -> RequestError:
+    @staticmethod
+    def _error(call: Call, verdict: Verdict, why: str) -> RequestError:
         return error_type(verdict, call.endpoint.effect)(
             f"{verdict.reason}; {why}" if why else verdict.reason,
             endpoint=call.endpoint.resource,
@@ -253,7 +218,7 @@ class Transport:
             body=call.response.body if call.response and verdict.status_code else None,
         )
 
-    def _decode(self, endpoint: Endpoint[R], call: _Call, verdict: Verdict) -> R:
+    def _decode(self, endpoint: Endpoint[R], call: Call, verdict: Verdict) -> R:
         body = call.response.body if call.response else b""
         try:
             return self._codec.decode(endpoint, verdict.envelope.data if verdict.envelope else None, body)
@@ -267,29 +232,22 @@ class Transport:
                 body=body,
             ) from error
 
-    @asynccontextmanager
-    async def _settled(self, call: _Call) -> AsyncGenerator[None, None]:
-        """Tell the hooks how a call began and ended, also when it was cancelled."""
-        resource = call.endpoint.resource
-        self.shared.hooks(RequestStarted(resource))
-        outcome, cancelled = Outcome.ACCEPTED, False
-        try:
-            yield
-        except RequestError as error:
-            outcome = error.outcome
-            raise
-        except BaseException:
-            cancelled = True
-            outcome = Outcome.UNKNOWN if call.watch.on_wire else (call.outcomes or (Outcome.NOT_SENT,))[-1]
-            raise
-        finally:
-            taken = anyio.current_time() - call.started_at
-            event: HookEvent = Settled(resource, outcome, tuple(call.attempts), taken, cancelled=cancelled)
-            self.shared.hooks(event)
+    def _settle(self, call: Call, outcome: Outcome, *, cancelled: bool = False) -> None:
+        """Tell who follows how a call ended, also when it was cancelled."""
+        if self.shared.hooks.listening:
+            seconds = current_time() - call.began
+            ended = Settled(call.endpoint.resource, outcome, tuple(call.attempts), seconds, cancelled=cancelled)
+            self.shared.hooks(ended)
+        if call.watch is not None:
             call.watch.exchanges.append(Exchange(call.response, tuple(call.attempts)))
 
 
+_ADMITTED, _NOTHING = Feedback(Signal.ADMITTED), Feedback(Signal.NOTHING)
+
+
 def _signal(verdict: Verdict) -> Signal:
+    if verdict.outcome is Outcome.ACCEPTED:
+        return Signal.ADMITTED
     if verdict.limited or (verdict.outcome is Outcome.REJECTED and verdict.transient):
         return Signal.REFUSED
     if verdict.outcome is Outcome.NOT_SENT:

@@ -55,7 +55,10 @@ class Watch:
     def exchanging(self) -> Generator[None, None, None]:
         """Surround one exchange."""
         self.on_wire = True
-        with anyio.CancelScope(shield=self.shield) as self._scope:
+        if not self.shield:
+            yield
+            return
+        with anyio.CancelScope(shield=True) as self._scope:
             yield
         if self._scope.cancelled_caught:
             raise ExchangeFailedError(FailureKind.ABANDONED, sent=True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from callsavvy_async import errors
-from callsavvy_async.errors import Outcome, OutcomeUnknown, RequestError
+from callsavvy_async.errors import Attempt, Outcome, OutcomeUnknown, RequestError
 from callsavvy_async.policy.outcome import Verdict, classify_failure, classify_response, error_type, means_done
 from callsavvy_async.wire.endpoint import Effect
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
@@ -227,7 +227,8 @@ def test_unknown_is_told_apart_by_effect(outcome: Outcome, effect: Effect) -> No
 def test_not_found_means_done(error: type[RequestError], earlier: tuple[Outcome, ...], effect: Effect) -> None:
     """Only for an idempotent call, only after a try whose answer was lost (quirk Q38)."""
     expected = error is errors.NotFoundError and Outcome.UNKNOWN in earlier and effect is Effect.IDEMPOTENT
-    assert means_done(Verdict(Outcome.REJECTED, "", error), effect, earlier) is expected
+    attempts = [Attempt(outcome, "", 0.0) for outcome in earlier]
+    assert means_done(Verdict(Outcome.REJECTED, "", error), effect, attempts) is expected
 
 
 @given(

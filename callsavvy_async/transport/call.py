@@ -1,0 +1,65 @@
+"""One call on its way: what was asked, what was tried, what is known so far."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+
+from callsavvy_async.config import Config
+from callsavvy_async.errors import Attempt, Outcome
+from callsavvy_async.policy.outcome import Verdict
+from callsavvy_async.transport.watch import Watch
+from callsavvy_async.wire.endpoint import Endpoint
+from callsavvy_async.wire.failure import ExchangeFailedError
+from callsavvy_async.wire.request import HttpRequest
+from callsavvy_async.wire.response import HttpResponse
+
+
+@attrs.define(eq=False)
+class Call:
+    """One call, from its first attempt to its end.
+
+    Attributes:
+        endpoint: what is called.
+        request: the same for every attempt.
+        config: the client's settings with the call's options over them.
+        began: on the event loop's clock.
+        watch: of whoever follows the calls of this task.
+        attempts: every try so far.
+        failures: how many of them count against `max_retries`.
+        on_wire: whether a request has left whose verdict is not known yet.
+        response: the last answer.
+        verdict: of the last attempt.
+        cause: what broke the last attempt, when no whole answer came.
+    """
+
+    endpoint: Endpoint[object]
+    request: HttpRequest
+    config: Config
+    began: float
+    watch: Watch | None
+    attempts: list[Attempt] = attrs.field(factory=list[Attempt])
+    failures: int = 0
+    on_wire: bool = False
+    response: HttpResponse | None = None
+    verdict: Verdict | None = None
+    cause: ExchangeFailedError | None = None
+
+    @property
+    def ends_at(self) -> float:
+        """The call's deadline on the event loop's clock; inf for none."""
+        deadline = self.config.deadline
+        return math.inf if deadline is None else self.began + deadline
+
+    @property
+    def outcome_if_cancelled(self) -> Outcome:
+        """What is known of a call that nobody waits for any more."""
+        if self.on_wire:
+            return Outcome.UNKNOWN
+        return self.attempts[-1].outcome if self.attempts else Outcome.NOT_SENT
+
+    def tried(self, verdict: Verdict, seconds: float) -> None:
+        """Note an attempt that took `seconds`."""
+        self.verdict = verdict
+        self.attempts.append(Attempt(verdict.outcome, verdict.reason, seconds, verdict.status_code))
