@@ -12,7 +12,7 @@ import attrs
 import httpx
 
 from callsavvy_async.bulk.bulk import Bulk
-from callsavvy_async.config import BASE_URL, Config, Credentials, read_environment
+from callsavvy_async.config import BASE_URL, CallSettings, Config, Credentials, read_environment
 from callsavvy_async.errors import Attempt, ConfigurationError
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.budget import RetryBudget
@@ -144,13 +144,15 @@ class Callsavvy:
         config = Config(
             credentials=_credentials(credentials, public_key, private_key),
             base_url=base_url,
-            timeout=timeout,
-            deadline=deadline,
-            retry=RetryPolicy(max_retries=max_retries),
             timezone=timezone,
             max_response_bytes=max_response_bytes,
             allow_insecure=allow_insecure,
-            extra=dict(extra or {}),
+            call=CallSettings(
+                timeout=timeout,
+                deadline=deadline,
+                retry=RetryPolicy(max_retries=max_retries),
+                extra=dict(extra or {}),
+            ),
         )
         shared = Shared(
             backend=_choose_backend(http_client, transport, verify=verify, proxy=proxy),
@@ -185,7 +187,9 @@ class Callsavvy:
     def with_options(self, **options: Unpack[CallOptions]) -> Self:
         """Make a client with other options that shares this one's connections, limit and hooks."""
         client = object.__new__(type(self))
-        client._bind(Transport(apply_options(self._transport.config, options), self._transport.shared))
+        config = self._transport.config
+        config = attrs.evolve(config, call=apply_options(config.call, options))
+        client._bind(Transport(config, self._transport.shared))
         return client
 
     @property

@@ -59,30 +59,45 @@ def _show_names(extra: Mapping[str, object]) -> str:
 
 
 @attrs.frozen(kw_only=True)
+class CallSettings:
+    """What every call keeps to, and may be told otherwise.
+
+    Attributes:
+        timeout: seconds for one attempt, connecting included.
+        deadline: seconds for the whole call, waiting and repeats included; None for no end.
+        retry: how often and how long failed attempts are repeated.
+        extra: undocumented parameters, sent with every call.
+    """
+
+    timeout: float = attrs.field(default=30.0, validator=_positive)
+    deadline: float | None = attrs.field(default=300.0, validator=_positive)
+    retry: RetryPolicy = attrs.field(factory=RetryPolicy)
+    extra: Mapping[str, object] = attrs.field(factory=dict[str, object], repr=_show_names)
+
+    def __attrs_post_init__(self) -> None:
+        if self.retry.max_retries < 0:
+            raise ConfigurationError(f"max_retries is {self.retry.max_retries}; it must be 0 or more.")
+
+
+@attrs.frozen(kw_only=True)
 class Config:
     """Everything that a client is told.
 
     Attributes:
         credentials: the account's keys.
         base_url: the API, ``/v1`` included. Plain http is refused to anything but loopback.
-        timeout: seconds for one attempt, connecting included.
-        deadline: seconds for a whole call, waiting and repeats included; None for no end.
-        retry: how often and how long failed attempts are repeated.
         timezone: the zone of the API's naive times; None leaves them naive.
         max_response_bytes: largest answer that is read, after decompression.
         allow_insecure: allow plain http to other hosts than loopback: the keys travel readable.
-        extra: undocumented parameters, sent with every call.
+        call: what single calls keep to.
     """
 
     credentials: Credentials
     base_url: str = attrs.field(default=BASE_URL, converter=_without_slash)
-    timeout: float = attrs.field(default=30.0, validator=_positive)
-    deadline: float | None = attrs.field(default=300.0, validator=_positive)
-    retry: RetryPolicy = attrs.field(factory=RetryPolicy)
     timezone: tzinfo | None = None
     max_response_bytes: int = attrs.field(default=64 * 2**20, validator=_positive)
     allow_insecure: bool = False
-    extra: Mapping[str, object] = attrs.field(factory=dict[str, object], repr=_show_names)
+    call: CallSettings = attrs.field(factory=CallSettings)
 
     def __attrs_post_init__(self) -> None:
         try:
@@ -105,8 +120,6 @@ class Config:
                 f"base_url is plain http to {url.hostname}: the keys would travel readable. Use https, or pass"
                 " allow_insecure=True if you mean it."
             )
-        if self.retry.max_retries < 0:
-            raise ConfigurationError(f"max_retries is {self.retry.max_retries}; it must be 0 or more.")
 
 
 def _is_loopback(host: str) -> bool:

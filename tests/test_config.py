@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from callsavvy_async.config import BASE_URL, Config, Credentials, read_environment
+from callsavvy_async.config import BASE_URL, CallSettings, Config, Credentials, read_environment
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.retry import RetryPolicy
 from callsavvy_async.transport.options import apply_options
@@ -77,43 +77,50 @@ def test_loopback(host: str) -> None:
     assert Config(credentials=KEYS, base_url=f"http://{host}/v1/").base_url == f"http://{host}/v1"
 
 
-@pytest.mark.parametrize("name", ["timeout", "deadline", "max_response_bytes"])
+@pytest.mark.parametrize("name", ["timeout", "deadline"])
 @pytest.mark.parametrize("value", [0, -1, float("nan")])
-def test_numbers_that_make_no_sense(name: str, value: float) -> None:
-    """Times and sizes are more than nothing."""
+def test_times_that_make_no_sense(name: str, value: float) -> None:
+    """Times are more than nothing."""
     with pytest.raises(ConfigurationError, match=f"{name} is "):
-        Config(credentials=KEYS, **{name: value})
+        CallSettings(**{name: value})
+
+
+@pytest.mark.parametrize("value", [0, -1])
+def test_sizes_that_make_no_sense(value: int) -> None:
+    """Sizes are more than nothing."""
+    with pytest.raises(ConfigurationError, match="max_response_bytes is "):
+        Config(credentials=KEYS, max_response_bytes=value)
 
 
 def test_no_deadline() -> None:
     """None is no deadline."""
-    assert Config(credentials=KEYS, deadline=None).deadline is None
+    assert CallSettings(deadline=None).deadline is None
 
 
 def test_retries() -> None:
     """None at all are fine, less than none are not."""
-    Config(credentials=KEYS, retry=RetryPolicy(max_retries=0))
+    CallSettings(retry=RetryPolicy(max_retries=0))
     with pytest.raises(ConfigurationError, match="max_retries is -1"):
-        Config(credentials=KEYS, retry=RetryPolicy(max_retries=-1))
+        CallSettings(retry=RetryPolicy(max_retries=-1))
 
 
 def test_extras_show_their_names_only() -> None:
     """The values of undocumented parameters may be anything."""
-    shown = repr(Config(credentials=KEYS, extra={"beta": "secret"}))
+    shown = repr(Config(credentials=KEYS, call=CallSettings(extra={"beta": "secret"})))
     assert "beta" in shown
     assert "secret" not in shown
 
 
 def test_options_are_laid_over() -> None:
     """What a call says wins, what it does not say stays, extras add up."""
-    config = Config(credentials=KEYS, extra={"a": 1, "b": 1})
-    assert apply_options(config, {}) is config
-    changed = apply_options(config, {"timeout": 5, "deadline": None, "max_retries": 9, "extra": {"b": 2}})
+    settings = CallSettings(extra={"a": 1, "b": 1})
+    assert apply_options(settings, {}) is settings
+    changed = apply_options(settings, {"timeout": 5, "deadline": None, "max_retries": 9, "extra": {"b": 2}})
     assert (changed.timeout, changed.deadline, changed.retry.max_retries) == (5, None, 9)
     assert changed.extra == {"a": 1, "b": 2}
-    assert apply_options(changed, {"timeout": 6}).deadline is None
+    assert apply_options(changed, {"timeout": 6}) == attrs.evolve(changed, timeout=6)
     with pytest.raises(ConfigurationError, match="timeout is -5"):
-        apply_options(config, {"timeout": -5})
+        apply_options(settings, {"timeout": -5})
 
 
 def test_the_environment() -> None:

@@ -6,7 +6,7 @@ import math
 
 import attrs
 
-from callsavvy_async.config import Config
+from callsavvy_async.config import CallSettings
 from callsavvy_async.errors import Attempt, Outcome
 from callsavvy_async.policy.outcome import Verdict
 from callsavvy_async.transport.watch import Watch
@@ -23,7 +23,7 @@ class Call:
     Attributes:
         endpoint: what is called.
         request: the same for every attempt.
-        config: the client's settings with the call's options over them.
+        settings: the client's, with the call's options over them.
         began: on the event loop's clock.
         watch: of whoever follows the calls of this task.
         attempts: every try so far.
@@ -36,7 +36,7 @@ class Call:
 
     endpoint: Endpoint[object]
     request: HttpRequest
-    config: Config
+    settings: CallSettings
     began: float
     watch: Watch | None
     attempts: list[Attempt] = attrs.field(factory=list[Attempt])
@@ -49,7 +49,7 @@ class Call:
     @property
     def ends_at(self) -> float:
         """The call's deadline on the event loop's clock; inf for none."""
-        deadline = self.config.deadline
+        deadline = self.settings.deadline
         return math.inf if deadline is None else self.began + deadline
 
     @property

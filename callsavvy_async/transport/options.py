@@ -7,7 +7,7 @@ from typing import TypedDict
 
 import attrs
 
-from callsavvy_async.config import Config
+from callsavvy_async.config import CallSettings
 from callsavvy_async.errors import ConfigurationError
 
 
@@ -27,24 +27,27 @@ class CallOptions(TypedDict, total=False):
     extra: Mapping[str, object]
 
 
-def apply_options(config: Config, options: CallOptions) -> Config:
+def apply_options(settings: CallSettings, options: CallOptions) -> CallSettings:
     """Lay a call's options over the client's settings; extras add up, the call's win.
 
     Raises:
         ConfigurationError: for an option that does not exist or a value out of range.
     """
     if not options:
-        return config
-    unknown = options.keys() - CallOptions.__annotations__.keys()
+        return settings
+    unknown = options.keys() - _NAMES
     if unknown:
-        raise ConfigurationError(
-            f"there is no option {', '.join(sorted(unknown))}; a call takes {', '.join(CallOptions.__annotations__)}."
-        )
-    retry = attrs.evolve(config.retry, max_retries=options.get("max_retries", config.retry.max_retries))
-    return attrs.evolve(
-        config,
-        timeout=options.get("timeout", config.timeout),
-        deadline=options.get("deadline", config.deadline),
-        retry=retry,
-        extra={**config.extra, **options.get("extra", {})},
+        raise ConfigurationError(f"there is no option {', '.join(sorted(unknown))}; a call takes {', '.join(_NAMES)}.")
+    retries = options.get("max_retries", settings.retry.max_retries)
+    extra = options.get("extra")
+    return CallSettings(
+        timeout=options.get("timeout", settings.timeout),
+        deadline=options.get("deadline", settings.deadline),
+        retry=settings.retry
+        if retries == settings.retry.max_retries
+        else attrs.evolve(settings.retry, max_retries=retries),
+        extra={**settings.extra, **extra} if extra else settings.extra,
     )
+
+
+_NAMES = CallOptions.__annotations__.keys()

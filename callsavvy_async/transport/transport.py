@@ -80,11 +80,11 @@ class Transport:
             InvalidRequestError: before anything is sent.
             RequestError: as the tree in `callsavvy_async.errors` says.
         """
-        config = apply_options(self.config, options)
-        request = build_request(endpoint, params, config.extra, target=self._target(endpoint.resource))
+        settings = apply_options(self.config.call, options)
+        request = build_request(endpoint, params, settings.extra, target=self._target(endpoint.resource))
         if self.shared.closed:
             raise ClientClosedError(f"{endpoint.resource}: the client is closed. Enter it again with 'async with'.")
-        call = Call(endpoint, request, config, current_time(), current_watch.get())
+        call = Call(endpoint, request, settings, current_time(), current_watch.get())
         if self.shared.hooks.listening:
             self.shared.hooks(RequestStarted(endpoint.resource))
         try:
@@ -112,7 +112,7 @@ class Transport:
     async def _attempt(self, call: Call) -> Verdict:
         permit = await self._wait_for_turn(call)
         began = current_time()
-        verdict = await self._exchange(call, permit, timeout=min(call.config.timeout, call.ends_at - began))
+        verdict = await self._exchange(call, permit, timeout=min(call.settings.timeout, call.ends_at - began))
         if means_done(verdict, call.endpoint.effect, call.attempts):
             verdict = attrs.evolve(verdict, outcome=Outcome.ACCEPTED, envelope=None, reason="gone already")
         call.tried(verdict, current_time() - began)
@@ -137,12 +137,12 @@ class Transport:
         try:
             if watch is None:
                 call.on_wire = True
-                response = await exchange(call.request, timeout=timeout, max_bytes=call.config.max_response_bytes)
+                response = await exchange(call.request, timeout=timeout, max_bytes=self.config.max_response_bytes)
             else:
                 await watch.about_to_send()
                 call.on_wire = True
                 with watch.exchanging():
-                    response = await exchange(call.request, timeout=timeout, max_bytes=call.config.max_response_bytes)
+                    response = await exchange(call.request, timeout=timeout, max_bytes=self.config.max_response_bytes)
             verdict, hints = self._judge(call, response)
         except ExchangeFailedError as failure:
             verdict, call.cause = classify_failure(failure), failure
@@ -197,7 +197,7 @@ class Transport:
             call.endpoint.effect,
             failures=call.failures,
             seconds_left=call.ends_at - current_time(),
-            policy=call.config.retry,
+            policy=call.settings.retry,
             take_budget=self.shared.budget.take,
             jitter=random.random,
         )
