@@ -1,4 +1,4 @@
-"""What a backend reports when no whole answer came: the stage, and whether the request's body was handed over."""
+"""What a backend reports when no whole answer came: the stage, and what had left by then."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ class ExchangeFailedError(Exception):
 
     Args:
         kind: the stage.
-        sent: whether anybody asked the request's body for its bytes. If not, no server can have acted on it; if so,
-            no exception's name proves that it did not (semantics: "Proof that holds on any httpx transport").
+        sent: whether a byte of the request may have left. If not, no server can have acted on it; if so, no
+            exception's name proves that it did not (semantics: "Proof that holds on any httpx transport").
+        bytes_sent: how many bytes the kernel took, those of TLS records where TLS is spoken; None where nobody counted.
         detail: the cause in words.
     """
 
-    def __init__(self, kind: FailureKind, *, sent: bool, detail: str = "") -> None:
+    def __init__(self, kind: FailureKind, *, sent: bool, bytes_sent: int | None = None, detail: str = "") -> None:
         super().__init__(kind, sent, detail)
         self.kind = kind
         self.sent = sent
+        self.bytes_sent = bytes_sent
         self.detail = detail

@@ -32,6 +32,10 @@ class Identity:
         """See `Decoder.finish`."""
 
 
+IDENTITY = Identity()
+"""It keeps nothing, so that one serves all."""
+
+
 class Inflate:
     """gzip and deflate; deflate with or without the zlib header, since servers send both."""
 
@@ -68,7 +72,7 @@ def decoder_for(encoding: str) -> Decoder:
     """
     word = encoding.strip().lower()
     if word in {"", "identity"}:
-        return Identity()
+        return IDENTITY
     if word in {"gzip", "x-gzip", "deflate"}:
         return Inflate(word)
     raise ValueError(f"the answer is encoded as {word!r}, which was not offered")
@@ -80,22 +84,23 @@ class BoundedBody:
     Args:
         decoder: of its encoding.
         max_bytes: the largest size that is wanted, decoded.
+
+    Attributes:
+        full: whether there was more than is allowed.
     """
 
+    __slots__ = ("_broken", "_decoder", "_pieces", "_room", "full")
+
     def __init__(self, decoder: Decoder, max_bytes: int) -> None:
+        self.full = False
         self._decoder = decoder
         self._room = max_bytes + 1
         self._pieces: list[bytes] = []
         self._broken: ValueError | None = None
 
-    @property
-    def full(self) -> bool:
-        """Whether there was more than is allowed."""
-        return self._room <= 0
-
     def take(self, chunk: bytes) -> bool:
         """Add a chunk as it came over the wire; False when no more is wanted."""
-        if self.full or self._broken:
+        if self.full or self._broken is not None:
             return False
         try:
             piece = self._decoder.feed(chunk, self._room)
@@ -104,11 +109,12 @@ class BoundedBody:
             return False
         self._pieces.append(piece)
         self._room -= len(piece)
+        self.full = self._room <= 0
         return not self.full
 
     def finish(self) -> bytes:
         """Return what was taken. Raises ValueError when its encoding is broken or was cut short."""
-        if self._broken:
+        if self._broken is not None:
             raise self._broken
         if self._pieces and not self.full:
             self._decoder.finish()
