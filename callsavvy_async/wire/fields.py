@@ -32,6 +32,6 @@ class Fields(Mapping[str, str]):
         if text is None:
             text = self._text = {}
             for raw_name, raw_value in self.raw:
-                name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+                name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1").strip(" \t")
                 text[name] = f"{text[name]}, {value}" if name in text else value
         return text

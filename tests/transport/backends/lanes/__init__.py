@@ -1,0 +1,1 @@
+"""Tests of the lanes against servers that misbehave byte by byte."""
