@@ -37,7 +37,7 @@ GOOD = {
     "chunked, extensions": answer(CHUNKED, body=b'14;a="b;c";d\r\n%b\r\n0;e\r\n\r\n' % BODY),
     "chunked, trailers": answer(CHUNKED, body=chunks(end=b"0\r\nX-Sum: 1\r\nContent-Type: x\r\n\r\n")),
     "CHUNKED": answer(b"TRANSFER-ENCODING: CHUNKED", body=chunks()),
-    "chunked and spaces": answer(b"Transfer-Encoding: \t chunked \t ", body=chunks()),
+    "chunked and spaces": answer(b"Transfer-Encoding: \t chunked  ", body=chunks()),
     "gzip": sized(ZIPPED, b"Content-Encoding: gzip"),
     "gzip, chunked": answer(CHUNKED, b"Content-Encoding: gzip", body=chunks(ZIPPED)),
     "deflate": sized(zlib.compress(BODY), b"Content-Encoding: deflate"),
@@ -224,6 +224,7 @@ GARBLED = {
     "another transfer encoding": answer(b"Transfer-Encoding: gzip", body=b"abc"),
     "two transfer encodings": answer(b"Transfer-Encoding: gzip, chunked", body=chunks()),
     "chunked, but not last": answer(b"Transfer-Encoding: chunked, gzip", body=chunks()),
+    "a tab behind chunked": answer(b"Transfer-Encoding: chunked\t", body=chunks()),
     "xchunked": answer(b"Transfer-Encoding: xchunked", body=chunks()),
     "folded fields": answer(b"X: a\r\n b", b"Content-Length: 0"),
     "space before the colon": answer(b"Content-Length : 0"),
@@ -300,7 +301,7 @@ def test_the_largest_body(size: int, form: str) -> None:
     data = {
         "content-length": sized(body),
         "chunked": answer(CHUNKED, body=chunks(body)),
-        "chunked and spaces": answer(b"Transfer-Encoding: \t chunked \t ", body=chunks()),
+        "chunked and spaces": answer(b"Transfer-Encoding: \t chunked  ", body=chunks()),
     "gzip": sized(gzip.compress(body), b"Content-Encoding: gzip"),
         "to eof": answer(body=body),
     }[form]
