@@ -26,7 +26,10 @@ async def connect_tcp(loop: asyncio.AbstractEventLoop, host: str, port: int) -> 
     Raises:
         OSError: the host has no address, or none of them could be reached.
     """
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:  # an address needs no look-up, and so no thread
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     waiting = _in_turn([(family, address) for family, _, _, _, address in found])
     running: set[asyncio.Task[socket.socket]] = set()
     failures: list[OSError] = []
