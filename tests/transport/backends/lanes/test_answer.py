@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import zlib
 
 import pytest
@@ -143,10 +144,10 @@ def test_answers_one_after_the_other(data: bytes) -> None:
     read = AnswerReader()
     for index in range(3):
         body = b'{"n":%d}' % index
-        for given, expected in ((data, BODY), (sized(body, b"X-Number: %d" % index), body)):
+        for sent, expected in ((data, BODY), (sized(body, b"X-Number: %d" % index), body)):
             read.expect(1000)
             assert read.answer is None
-            assert read.feed(given)
+            assert read.feed(sent)
             assert read.answer.body == expected
             assert read.reusable
     assert read.answer.headers == {"content-length": "7", "x-number": "2"}
@@ -282,7 +283,10 @@ def test_two_fields_of_encodings() -> None:
 @pytest.mark.parametrize("body", [b"not gzip at all", ZIPPED[:-1], ZIPPED[:10], ZIPPED[:12] + b"\xff" + ZIPPED[13:]])
 def test_a_broken_encoding(body: bytes) -> None:
     """A body whose encoding is broken or cut short is no body."""
-    for framed in (sized(body, b"Content-Encoding: gzip"), answer(CHUNKED, b"Content-Encoding: gzip", body=chunks(body))):
+    for framed in (
+        sized(body, b"Content-Encoding: gzip"),
+        answer(CHUNKED, b"Content-Encoding: gzip", body=chunks(body)),
+    ):
         read = reader()
         assert read.feed(framed)
         assert read.answer is None
@@ -302,7 +306,7 @@ def test_the_largest_body(size: int, form: str) -> None:
         "content-length": sized(body),
         "chunked": answer(CHUNKED, body=chunks(body)),
         "chunked and spaces": answer(b"Transfer-Encoding: \t chunked  ", body=chunks()),
-    "gzip": sized(gzip.compress(body), b"Content-Encoding: gzip"),
+        "gzip": sized(gzip.compress(body), b"Content-Encoding: gzip"),
         "to eof": answer(body=body),
     }[form]
     read = reader(1000)
@@ -393,7 +397,7 @@ def mutations(draw: st.DrawFn) -> bytes:
 def outcome(data: bytes, cuts: list[int]) -> tuple[object, ...]:
     read = reader()
     places = [0, *sorted({cut % (len(data) + 1) for cut in cuts}), len(data)]
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in itertools.pairwise(places):
         if start < end and read.feed(data[start:end]):
             break
     read.end(clean=True)

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import callsavvy_async.transport.backends as backends
+import pytest
+
+from callsavvy_async.transport import backends
 from callsavvy_async.transport.backends.lanes import LanesBackend
 from callsavvy_async.wire import fields
-
-import pytest
 
 from .hostile import Hostile
 
@@ -84,7 +84,6 @@ def test_function_calls() -> None:
     """At most 56 function calls of our own, C's among them, and 122 with the event loop's."""
     backend = LanesBackend()
     with answering() as server, asyncio.Runner() as runner:
-
         request = server.request()
 
         async def some() -> None:

@@ -395,7 +395,7 @@ async def test_a_connection_that_is_not_accepted(backend: LanesBackend) -> None:
 async def test_a_name_without_an_address(backend: LanesBackend, host: str) -> None:
     """A host that cannot be found, or cannot be: not sent."""
     request = HttpRequest(Target.of(f"http://{host}/", ()), b"{}")
-    with pytest.raises(Exception, match="CONNECT|BAD_URL") as caught:
+    with pytest.raises(Exception, match=r"CONNECT|BAD_URL") as caught:
         await backend.exchange(request, timeout=5, max_bytes=10)
     assert caught.value.bytes_sent == 0
 

@@ -12,8 +12,7 @@ from callsavvy_async.transport.backends import happy_eyeballs
 from callsavvy_async.transport.backends.happy_eyeballs import connect_tcp
 from callsavvy_async.transport.backends.lanes import LanesBackend
 
-from .conftest import descriptors
-from .hostile import Peer, hostile
+from .hostile import Peer, descriptors, hostile
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
 
@@ -105,7 +104,7 @@ async def test_given_up(monkeypatch: pytest.MonkeyPatch, turns: int) -> None:
 
 
 async def test_both_families(backend: LanesBackend) -> None:
-    """localhost may be ::1 first; a server on 127.0.0.1 alone is found."""
+    """Localhost may be ::1 first; a server on 127.0.0.1 alone is found."""
 
     async def script(peer: Peer) -> None:
         await peer.answer()

@@ -83,7 +83,7 @@ async def test_streams(client: httpx.AsyncClient) -> None:
 
 
 async def test_encodings(client: httpx.AsyncClient) -> None:
-    """httpx decodes what came."""
+    """Httpx decodes what came."""
 
     async def script(peer: Peer) -> None:
         await peer.answer(sized(gzip.compress(b"abc"), b"Content-Encoding: gzip"))

@@ -14,8 +14,7 @@ from callsavvy_async.transport.backends.lanes import LanesBackend
 from callsavvy_async.transport.backends.lanes_pool import LanePool, NoFreeLaneError
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 
-from .conftest import descriptors
-from .hostile import OK, Hostile, Peer, hostile, seen
+from .hostile import OK, Hostile, Peer, descriptors, hostile, seen
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
 
@@ -91,8 +90,7 @@ async def test_a_server_that_closes_after_some_answers(backend: LanesBackend, an
         for number in range(1000):
             assert (await server.post(backend)).body == b"{}"
             if notice == "loop":
-                while backend.is_open and (number + 1) % answers == 0:
-                    await asyncio.sleep(0)
+                await seen(lambda number=number: (number + 1) % answers or not backend.is_open)
             else:
                 await seen(lambda expected=(number + 1) // answers: closed == expected)
         assert server.connections == -(-1000 // answers)
@@ -300,8 +298,7 @@ def test_a_run_that_ends_in_the_middle() -> None:
 
     async def run() -> None:
         async with hostile(script) as server:
-            for _ in range(5):
-                tasks.append(asyncio.create_task(server.post(backend)))
+            tasks.extend(asyncio.create_task(server.post(backend)) for _ in range(5))
             await seen(lambda: len(server.peers) == 2)
 
     with warnings.catch_warnings():

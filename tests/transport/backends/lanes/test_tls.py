@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
+import datetime as dt
 import ssl
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-import certifi
 import httpx
 import pytest
 import trustme
@@ -19,8 +18,7 @@ from callsavvy_async.transport.backends.lane_tls import Trust
 from callsavvy_async.transport.backends.lanes import LanesBackend
 from callsavvy_async.wire.failure import FailureKind
 
-from .conftest import descriptors
-from .hostile import Hostile, Peer, hostile, seen
+from .hostile import Hostile, Peer, descriptors, hostile, seen
 from .test_answer import BODY, TO_EOF, WHOLE, named
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
@@ -34,7 +32,7 @@ async def trusting(anyio_backend: str, client_tls: ssl.SSLContext) -> AsyncItera
     yield made
     await made.aclose()
     assert not made.is_open
-    assert descriptors() <= before
+    await seen(lambda: descriptors() <= before)
 
 
 async def polite(peer: Peer) -> None:
@@ -43,7 +41,9 @@ async def polite(peer: Peer) -> None:
         await peer.answer()
 
 
-async def relay(peer: Peer, server: Hostile, *, up: Callable[[bytes], bool] = bool, at_every_byte: bool = False) -> None:
+async def relay(
+    peer: Peer, server: Hostile, *, up: Callable[[bytes], bool] = bool, at_every_byte: bool = False
+) -> None:
     """Be the wire between a client and a server: `up` sees what goes to the server, and may hold it back."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
 
@@ -132,10 +132,10 @@ async def test_large_bodies_over_tls(trusting: LanesBackend, server_tls: ssl.SSL
 
 def _expired(authority: trustme.CA) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    yesterday = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
-    authority.issue_cert(
-        "127.0.0.1", not_before=yesterday - datetime.timedelta(days=1), not_after=yesterday
-    ).configure_cert(context)
+    yesterday = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
+    authority.issue_cert("127.0.0.1", not_before=yesterday - dt.timedelta(days=1), not_after=yesterday).configure_cert(
+        context
+    )
     return context
 
 
@@ -273,6 +273,7 @@ async def test_a_lane_says_goodbye(trusting: LanesBackend, server_tls: ssl.SSLCo
 
 async def test_garbage_between_records(trusting: LanesBackend, server_tls: ssl.SSLContext) -> None:
     """Bytes that are no record break the connection; the request may have been acted on."""
+
     async def reads(peer: Peer) -> None:
         await peer.read_request()
         await peer.hang()
@@ -379,4 +380,3 @@ async def test_whom_the_lanes_trust(
     assert ours.cert_store_stats() == theirs.cert_store_stats()
     assert (ours.verify_mode, ours.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert (ours.minimum_version, ours.options) == (theirs.minimum_version, theirs.options)
-    assert Path(certifi.where()).exists()
