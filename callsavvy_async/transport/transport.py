@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 import warnings
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -24,12 +25,13 @@ from callsavvy_async.transport.hooks import AttemptFailed, Hooks, Limited, Reque
 from callsavvy_async.transport.options import CallOptions, apply_options
 from callsavvy_async.transport.pacing import Pacing, WaitTooLongError
 from callsavvy_async.transport.watch import Exchange, current_watch
-from callsavvy_async.wire.codec import Codec, UnreadableDataError
+from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.endpoint import Endpoint
 from callsavvy_async.wire.failure import ExchangeFailedError
 from callsavvy_async.wire.inflate import ACCEPTED_ENCODINGS
 from callsavvy_async.wire.request import build_request
-from callsavvy_async.wire.response import HttpResponse
+from callsavvy_async.wire.response import HttpResponse, read_envelope
+from callsavvy_async.wire.rules import UnreadableDataError
 from callsavvy_async.wire.target import Target
 
 R = TypeVar("R")
@@ -158,8 +160,8 @@ class Transport:
     @staticmethod
     def _judge(call: Call, response: HttpResponse) -> tuple[Verdict, Hints | None]:
         call.response = response
-        now = datetime.now(UTC)
-        return classify_response(response, now=now), parse_hints(response.headers, epoch_now=now.timestamp())
+        verdict = classify_response(response, read_envelope(response.body), now=_utc_now)
+        return verdict, parse_hints(response.headers, epoch_now=time.time())
 
     def _learn(self, call: Call, permit: Permit, verdict: Verdict, hints: Hints | None) -> None:
         signal = _signal(verdict)
@@ -221,7 +223,7 @@ class Transport:
     def _decode(self, endpoint: Endpoint[R], call: Call, verdict: Verdict) -> R:
         body = call.response.body if call.response else b""
         try:
-            return self._codec.decode(endpoint, verdict.envelope.data if verdict.envelope else None, body)
+            return self._codec.decode(endpoint, verdict.envelope, body)
         except UnreadableDataError as error:
             raise DecodeError(
                 str(error),
@@ -253,6 +255,10 @@ def _signal(verdict: Verdict) -> Signal:
     if verdict.outcome is Outcome.NOT_SENT:
         return Signal.NOTHING
     return Signal.FAILED if verdict.outcome is Outcome.UNKNOWN else Signal.ADMITTED
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _host(base_url: str) -> str:
