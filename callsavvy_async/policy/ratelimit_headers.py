@@ -46,6 +46,11 @@ def parse_hints(headers: Mapping[str, str], *, epoch_now: float) -> Hints | None
     return min(hints, key=lambda hint: (hint.remaining / hint.reset, -hint.reset), default=None)
 
 
+def parse_policies(field: str) -> frozenset[str]:
+    """Return what tells the policies of a `RateLimit-Policy` apart: their names, with their partition keys if any."""
+    return frozenset(f"{name} {parameters.get('pk', '')}".strip() for name, parameters in _members(field))
+
+
 def _from_draft(field: str, policy: str) -> list[Hints]:
     """Read `RateLimit: "name";r=50;t=30`; a missing `t` is the `w` of the policy of that name."""
     windows = {name: parameters.get("w") for name, parameters in _members(policy)}

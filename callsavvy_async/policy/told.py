@@ -96,7 +96,9 @@ class _Told:
             why = "refused, gate shut"
         elif self._in_flight >= self.max_in_flight:
             why = "in flight"
-        return Snapshot(rate, self._in_flight, self.max_in_flight, shut_for, self._sent, self._refused, why)
+        return Snapshot(
+            rate, self._in_flight, self.max_in_flight, shut_for, self._sent, self._refused, why, learned_rate=rate
+        )
 
 
 @attrs.define(kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import attrs
 
@@ -22,9 +23,10 @@ class Call:
 
     Attributes:
         endpoint: what is called.
-        request: the same for every attempt.
+        params: under their wire names, as the call began.
+        request: the same for every attempt, unless `watch` settles parts of it late.
         settings: the client's, with the call's options over them.
-        began: on the event loop's clock.
+        began: on the clock of `transport.clock`.
         watch: of whoever follows the calls of this task.
         attempts: every try so far.
         failures: how many of them count against `max_retries`.
@@ -35,6 +37,7 @@ class Call:
     """
 
     endpoint: Endpoint[object]
+    params: Mapping[str, str | None]
     request: HttpRequest
     settings: CallSettings
     began: float
@@ -48,7 +51,7 @@ class Call:
 
     @property
     def ends_at(self) -> float:
-        """The call's deadline on the event loop's clock; inf for none."""
+        """The call's deadline on the clock of `transport.clock`; inf for none."""
         deadline = self.settings.deadline
         return math.inf if deadline is None else self.began + deadline
 

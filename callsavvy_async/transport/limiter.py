@@ -18,6 +18,7 @@ from heapq import heapify, heappop, heappush
 from typing import TypeAlias
 
 import anyio
+import attrs
 
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.pacer import Pacer, Snapshot
@@ -55,6 +56,12 @@ class Limiter:
         self._alarm: anyio.CancelScope | None = None
         self._rings_at = math.inf
 
+    def __repr__(self) -> str:
+        seen = self.snapshot()
+        rate = "no rate" if seen.rate is None else f"{seen.rate:.3g}/s"
+        held = f"{rate} ({seen.why}), {seen.in_flight} of {seen.allowed_in_flight} in flight, {seen.waiting} waiting"
+        return f"<{type(self.pacer).__name__}: {held}>"
+
     @property
     def waiting(self) -> int:
         """How many requests wait for their turn."""
@@ -62,7 +69,7 @@ class Limiter:
 
     def snapshot(self) -> Snapshot:
         """Return what is known of the limit, and what holds requests back now."""
-        return self.pacer.snapshot(current_time())
+        return attrs.evolve(self.pacer.snapshot(current_time()), waiting=self.waiting)
 
     def try_acquire(self, moment: float) -> Permit | None:
         """Return a permit if one is to be had without waiting and without passing anybody by.

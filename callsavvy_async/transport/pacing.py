@@ -17,7 +17,6 @@ import attrs
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.pacer import Pacer, Snapshot
 from callsavvy_async.policy.ratelimit_headers import parse_policies
-from callsavvy_async.transport.clock import current_time
 from callsavvy_async.transport.limiter import Limiter
 
 ALL_OTHERS = "*"
@@ -40,12 +39,11 @@ class Pacing:
         self._told = {resource: limiters[id(pacer)] for resource, pacer in told.items()}
         self._learned: dict[str, Limiter] = {}
         self._limiters = dict(self._told)
-        self._policies: list[tuple[set[str], Limiter]] = []
+        self._policies: list[tuple[frozenset[str], Limiter]] = []
         self._kept: dict[str, Mapping[str, object]] = {}
 
     def __repr__(self) -> str:
-        apart = "".join(f", {name}: {_describe(limiter)}" for name, limiter in self._apart().items())
-        return f"<{_describe(self._shared)}{apart}>"
+        return ", ".join([repr(self._shared), *(f"{name}: {limiter!r}" for name, limiter in self._apart().items())])
 
     @property
     def waiting(self) -> int:
@@ -63,22 +61,17 @@ class Pacing:
             resource: the endpoint that answered.
             policies: the field `RateLimit-Policy`.
         """
+        if resource in self._limiters or not isinstance(self._shared.pacer, Adaptive):
+            return  # what an endpoint was first told counts
         names = parse_policies(policies)
-        if not names or resource in self._told or not isinstance(self._shared.pacer, Adaptive):
-            return
-        for known, limiter in self._policies:
-            if known & names:
-                known |= names
-                self._limiters[resource] = limiter
-                return
-        limiter = self._limiter_for(sorted(names)[0]) if self._policies else self._shared
-        self._policies.append((set(names), limiter))
-        self._limiters[resource] = limiter
+        if names:
+            alike = (limiter for known, limiter in self._policies if known & names)
+            self._limiters[resource] = next(alike, None) or self._limiter_for(names)
 
     def snapshot(self) -> Snapshot:
         """Return what is known of the limit, and what holds requests back now; other limits stand in its `groups`."""
-        groups = {name: _look(limiter) for name, limiter in self._apart().items()}
-        return attrs.evolve(_look(self._shared), groups=groups)
+        groups = {name: limiter.snapshot() for name, limiter in self._apart().items()}
+        return attrs.evolve(self._shared.snapshot(), groups=groups)
 
     def restore(self, learned: Mapping[str, object]) -> None:
         """Start from what an earlier process had learned.
@@ -97,20 +90,13 @@ class Pacing:
     def _apart(self) -> dict[str, Limiter]:
         return {**self._told, **self._learned}
 
-    def _limiter_for(self, policy: str) -> Limiter:
-        """Make a limit like the shared one, that knows what an earlier process had learned of this policy."""
-        pacer = attrs.evolve(self._shared.pacer)  # type: ignore[misc] # `heard` has seen that it is an Adaptive
-        pacer.restore(self._kept.get(policy, {}))
-        self._learned[policy] = Limiter(pacer)
-        return self._learned[policy]
-
-
-def _look(limiter: Limiter) -> Snapshot:
-    return attrs.evolve(limiter.pacer.snapshot(current_time()), waiting=limiter.waiting)
-
-
-def _describe(limiter: Limiter) -> str:
-    seen = _look(limiter)
-    rate = "no rate" if seen.rate is None else f"{seen.rate:.3g}/s"
-    held = f"{rate} ({seen.why}), {seen.in_flight} of {seen.allowed_in_flight} in flight, {seen.waiting} waiting"
-    return f"{type(limiter.pacer).__name__}: {held}"
+    def _limiter_for(self, names: frozenset[str]) -> Limiter:
+        """Return the limit for endpoints that are first to name these policies: the shared one, or one of their own."""
+        limiter = self._shared
+        if self._policies:
+            pacer = attrs.evolve(self._shared.pacer)  # type: ignore[misc] # `heard` has seen that it is an Adaptive
+            policy = min(names)
+            pacer.restore(self._kept.get(policy, {}))
+            limiter = self._learned[policy] = Limiter(pacer)
+        self._policies.append((names, limiter))
+        return limiter

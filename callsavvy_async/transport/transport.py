@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import warnings
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -21,14 +22,15 @@ from callsavvy_async.transport.backends.backend import Backend
 from callsavvy_async.transport.call import Call
 from callsavvy_async.transport.clock import current_time
 from callsavvy_async.transport.hooks import AttemptFailed, Hooks, Limited, RequestStarted, Settled, Waiting
+from callsavvy_async.transport.limiter import Limiter, WaitTooLongError
 from callsavvy_async.transport.options import CallOptions, apply_options
-from callsavvy_async.transport.pacing import Pacing, WaitTooLongError
+from callsavvy_async.transport.pacing import Pacing
 from callsavvy_async.transport.watch import Exchange, current_watch
 from callsavvy_async.wire.codec import Codec, UnreadableDataError
 from callsavvy_async.wire.endpoint import Endpoint
 from callsavvy_async.wire.failure import ExchangeFailedError
 from callsavvy_async.wire.inflate import ACCEPTED_ENCODINGS
-from callsavvy_async.wire.request import build_request
+from callsavvy_async.wire.request import HttpRequest, build_request
 from callsavvy_async.wire.response import HttpResponse
 from callsavvy_async.wire.target import Target
 
@@ -84,7 +86,7 @@ class Transport:
         request = build_request(endpoint, params, settings.extra, target=self._target(endpoint.resource))
         if self.shared.closed:
             raise ClientClosedError(f"{endpoint.resource}: the client is closed. Enter it again with 'async with'.")
-        call = Call(endpoint, request, settings, current_time(), current_watch.get())
+        call = Call(endpoint, params, request, settings, current_time(), current_watch.get())
         if self.shared.hooks.listening:
             self.shared.hooks(RequestStarted(endpoint.resource))
         try:
@@ -110,9 +112,13 @@ class Transport:
     # ------------------------------------------------------------------------------------------------- attempts
 
     async def _attempt(self, call: Call) -> Verdict:
-        permit = await self._wait_for_turn(call)
-        began = current_time()
-        verdict = await self._exchange(call, permit, timeout=min(call.settings.timeout, call.ends_at - began))
+        limiter, began = self.shared.pacing.limiter(call.endpoint.resource), current_time()
+        permit = limiter.try_acquire(began)
+        if permit is None:
+            permit = await self._wait_for_turn(call, limiter)
+            began = current_time()
+        timeout = min(call.settings.timeout, call.ends_at - began)
+        verdict = await self._exchange(call, limiter, permit, timeout=timeout)
         if means_done(verdict, call.endpoint.effect, call.attempts):
             verdict = attrs.evolve(verdict, outcome=Outcome.ACCEPTED, envelope=None, reason="gone already")
         call.tried(verdict, current_time() - began)
@@ -129,8 +135,8 @@ class Transport:
             raise self._error(call, verdict, decision.why) from call.cause
         return verdict
 
-    async def _exchange(self, call: Call, permit: Permit, *, timeout: float) -> Verdict:
-        """Send the request once, and tell the pacing what that taught."""
+    async def _exchange(self, call: Call, limiter: Limiter, permit: Permit, *, timeout: float) -> Verdict:
+        """Send the request once, and tell the limiter what that taught."""
         watch, hints = call.watch, None
         exchange = self.shared.backend.exchange
         call.cause = None
@@ -139,7 +145,9 @@ class Transport:
                 call.on_wire = True
                 response = await exchange(call.request, timeout=timeout, max_bytes=self.config.max_response_bytes)
             else:
-                await watch.about_to_send()
+                late = await watch.about_to_send()
+                if late is not None:
+                    call.request = self._rebuild(call, late)
                 call.on_wire = True
                 with watch.exchanging():
                     response = await exchange(call.request, timeout=timeout, max_bytes=self.config.max_response_bytes)
@@ -147,39 +155,46 @@ class Transport:
         except ExchangeFailedError as failure:
             verdict, call.cause = classify_failure(failure), failure
         except BaseException:
-            self.shared.pacing.done(permit, _NOTHING)
+            limiter.done(permit, _NOTHING)
             raise
         call.on_wire = False
         if watch is not None:
             watch.landed()
-        self._learn(call, permit, verdict, hints)
+        self._learn(call, limiter, permit, verdict, hints)
         return verdict
 
-    @staticmethod
-    def _judge(call: Call, response: HttpResponse) -> tuple[Verdict, Hints | None]:
+    def _rebuild(self, call: Call, late: Mapping[str, str]) -> HttpRequest:
+        """Build the request again, with parameters that were settled only when its turn had come."""
+        target = self._target(call.endpoint.resource)
+        return build_request(call.endpoint, {**call.params, **late}, call.settings.extra, target=target)
+
+    def _judge(self, call: Call, response: HttpResponse) -> tuple[Verdict, Hints | None]:
         call.response = response
+        if "ratelimit-policy" in response.headers:
+            self.shared.pacing.heard(call.endpoint.resource, response.headers["ratelimit-policy"])
         now = datetime.now(UTC)
         return classify_response(response, now=now), parse_hints(response.headers, epoch_now=now.timestamp())
 
-    def _learn(self, call: Call, permit: Permit, verdict: Verdict, hints: Hints | None) -> None:
+    def _learn(self, call: Call, limiter: Limiter, permit: Permit, verdict: Verdict, hints: Hints | None) -> None:
         signal = _signal(verdict)
         if signal is Signal.ADMITTED and hints is None:
-            self.shared.pacing.done(permit, _ADMITTED)
+            limiter.done(permit, _ADMITTED)
             return
-        self.shared.pacing.done(permit, Feedback(signal, verdict.retry_after, hints))
+        limiter.done(permit, Feedback(signal, verdict.retry_after, hints))
         if signal is Signal.REFUSED:
-            pause = self.shared.pacing.snapshot().shut_for
+            pause = limiter.snapshot().shut_for
             self.shared.hooks(Limited(call.endpoint.resource, pause, verdict.retry_after))
 
-    async def _wait_for_turn(self, call: Call) -> Permit:
-        resource = call.endpoint.resource
+    async def _wait_for_turn(self, call: Call, limiter: Limiter) -> Permit:
+        resource, watch = call.endpoint.resource, call.watch
 
-        def on_wait(seconds: float | None, why: str) -> None:
-            self.shared.hooks(Waiting(resource, seconds, why))
+        def on_wait(seconds: float | None, why: str, ahead: int) -> None:
+            if watch is not None:
+                watch.waited = True
+            self.shared.hooks(Waiting(resource, seconds, why, ahead))
 
-        bulk = call.watch is not None and call.watch.bulk
         try:
-            return await self.shared.pacing.acquire(call.ends_at, on_wait, bulk=bulk)
+            return await limiter.acquire(call.ends_at, on_wait, bulk=watch is not None and watch.bulk)
         except WaitTooLongError as late:
             wait = "an unknown time" if late.seconds is None else f"{late.seconds:.3g} s"
             left = max(call.ends_at - current_time(), 0.0)
