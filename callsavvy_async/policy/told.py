@@ -58,7 +58,7 @@ class _Pause:
             self._refusals_in_a_row = 0
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)  # else every count is validated, ten calls a request
 class _Told:
     """What both share: the count of what is in flight, and the pause."""
 
@@ -70,7 +70,10 @@ class _Told:
 
     def delay(self, now: float) -> float:
         """See `Pacer.delay`."""
-        return math.inf if self._in_flight >= self.max_in_flight else max(0.0, self._pause.ends_at - now)
+        if self._in_flight >= self.max_in_flight:
+            return math.inf
+        pause = self._pause.ends_at - now
+        return pause if pause > 0.0 else 0.0  # max() would be a call more, in every request
 
     def sent(self, now: float) -> Permit:
         """See `Pacer.sent`."""
@@ -101,7 +104,7 @@ class _Told:
         )
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class Unlimited(_Told):
     """Start whatever fits into `max_in_flight`, and pause only when the API refuses.
 
@@ -125,7 +128,7 @@ def _positive(_: object, field: attrs.Attribute[float], value: float) -> None:
         )
 
 
-@attrs.define
+@attrs.define(on_setattr=attrs.setters.NO_OP)
 class Fixed(_Told):
     """Keep to a rate that is known.
 

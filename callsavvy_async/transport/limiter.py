@@ -125,21 +125,21 @@ class Limiter:
             self._note_deadline(place)
         try:
             self._admit(current_time())
-            while place.permit is None:
-                if place.late is not None:
-                    raise place.late
+            while place.given is None:
                 await self._sleep(place)
         except BaseException:
-            if place.permit is not None:
-                self.done(place.permit, Feedback(Signal.NOTHING))
-            elif place.queued:
+            if place.queued:
                 self._turns.leave(place)
                 self._admit(current_time())
+            elif isinstance(place.given, Permit):
+                self.done(place.given, Feedback(Signal.NOTHING))
             raise
         finally:
             if self._alarm is None and (heir := self._turns.last) is not None:
                 heir.woken.set()
-        return place.permit
+        if isinstance(place.given, Exception):
+            raise place.given
+        return place.given
 
     async def _sleep(self, place: Place) -> None:
         """Sleep until woken; the first to come here also keeps the time."""
@@ -147,7 +147,7 @@ class Limiter:
             await place.woken.wait()
         else:
             await self._keep_time(place)
-        if place.permit is None:
+        if place.given is None:
             place.woken = anyio.Event()
 
     async def _keep_time(self, place: Place) -> None:
@@ -170,7 +170,7 @@ class Limiter:
             delay = self.pacer.delay(moment)
             if delay <= 0.0:
                 self._turns.take(first)
-                first.permit = self.pacer.sent(moment)
+                first.given = self.pacer.sent(moment)
                 first.woken.set()
             elif delay < math.inf and moment + delay > first.ends_at:
                 self._give_notice(first, delay)
@@ -180,7 +180,7 @@ class Limiter:
 
     def _give_notice(self, place: Place, seconds: float | None) -> None:
         self._turns.leave(place)
-        place.late = WaitTooLongError(seconds)
+        place.given = WaitTooLongError(seconds)
         place.woken.set()
 
     def _ring_at(self, at: float, moment: float) -> None:

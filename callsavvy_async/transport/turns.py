@@ -27,16 +27,14 @@ class Place:
         ends_at: when it is given up, on the shared clock.
         queued: whether it stands in the queue; not yet, or no longer, otherwise.
         woken: set when there is something to see to.
-        permit: what it has waited for, as soon as it has it.
-        late: that it will not get one in time, as soon as that is sure.
+        given: what it has waited for, as soon as it has it: a permit; or the error that says that it would come too late.
     """
 
     bulk: bool
     ends_at: float = math.inf
     queued: bool = False
     woken: anyio.Event = attrs.field(factory=anyio.Event)
-    permit: Permit | None = None
-    late: Exception | None = None
+    given: Permit | Exception | None = None
 
 
 @attrs.define
