@@ -70,10 +70,7 @@ class _Told:
 
     def delay(self, now: float) -> float:
         """See `Pacer.delay`."""
-        if self._in_flight >= self.max_in_flight:
-            return math.inf
-        pause = self._pause.ends_at - now
-        return pause if pause > 0.0 else 0.0  # max() would be a call more, in every request
+        return math.inf if self._in_flight >= self.max_in_flight else max(0.0, self._pause.ends_at - now)
 
     def sent(self, now: float) -> Permit:
         """See `Pacer.sent`."""
