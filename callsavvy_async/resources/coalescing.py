@@ -80,11 +80,10 @@ class _Batch(Generic[R]):
         return member
 
     def withdraw(self, number: str) -> None:
-        """Leave a recipient out, unless a request with it is on the wire or was the last."""
-        if not self.watch.on_wire:
-            self.members.pop(number, None)
-            if not self.members:
-                self.scope.cancel()
+        """Leave a recipient out of every request that has not left; one that has is shielded, and answered for the rest."""
+        self.members.pop(number, None)
+        if not self.members:
+            self.scope.cancel()
 
     async def _settle_recipients(self) -> Mapping[str, str]:
         self.leaving = True
