@@ -189,8 +189,8 @@ class Transport:
         resource, watch = call.endpoint.resource, call.watch
 
         def on_wait(seconds: float | None, why: str, ahead: int) -> None:
-            if watch is not None:
-                watch.waited = True
+            if watch is not None and watch.on_wait is not None:
+                watch.on_wait()
             self.shared.hooks(Waiting(resource, seconds, why, ahead))
 
         try:

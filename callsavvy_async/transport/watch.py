@@ -35,7 +35,7 @@ class Watch:
         bulk: whether its requests belong to a bulk send, which lets interactive ones go first.
         exchanges: one for each call that settled.
         on_wire: whether a request was on the wire when it was last seen.
-        waited: whether a request had to wait for its turn.
+        on_wait: called when a request has to wait for its turn.
         before_sending: awaited before the first byte of each request leaves; what it raises keeps the request from being
             sent. A journal writes ahead here. The parameters that it returns take the place of those of the call.
     """
@@ -44,7 +44,7 @@ class Watch:
     bulk: bool = False
     exchanges: list[Exchange] = attrs.field(factory=list[Exchange])
     on_wire: bool = False
-    waited: bool = False
+    on_wait: Callable[[], object] | None = None
     before_sending: Callable[[], Awaitable[Mapping[str, str] | None]] | None = None
     _scope: anyio.CancelScope | None = None
 
