@@ -102,14 +102,17 @@ async def test_the_first_goes_at_once_and_the_rest_gather() -> None:
 async def test_as_few_calls_as_the_limit_demands(most: int, channel: str) -> None:
     """At one call a second 300 sends take no more calls than there is room for, and never more than a call takes."""
     sim = make_simulator(limit=TokenBucket(1, 1))
-    async with over(sim, Fixed("1/s")) as client, client.messaging.batching() as messaging:
-        async with anyio.create_task_group() as group:
-            for n in range(300):
-                if channel == "sms":
-                    group.start_soon(messaging.send_sms, number(n), TEXT)
-                else:
-                    group.start_soon(_whatsapp, messaging, number(n))
-                await anyio.sleep(0.001)
+    async with (
+        over(sim, Fixed("1/s")) as client,
+        client.messaging.batching() as messaging,
+        anyio.create_task_group() as group,
+    ):
+        for n in range(300):
+            if channel == "sms":
+                group.start_soon(messaging.send_sms, number(n), TEXT)
+            else:
+                group.start_soon(_whatsapp, messaging, number(n))
+            await anyio.sleep(0.001)
     assert sim.ledger.charged == Counter({number(n): 1 for n in range(300)})
     assert max(sizes(sim)) <= most
     assert len(sizes(sim)) <= 300 / most + 2
@@ -135,14 +138,17 @@ async def test_who_comes_while_the_call_waits_for_its_turn_joins_it() -> None:
 async def test_nothing_is_shared_across_texts_senders_channels_and_options() -> None:
     """Only what is alike in everything but the recipient shares a call."""
     sim = make_simulator()
-    async with over(sim, Unlimited()) as client, client.messaging.batching() as messaging:
-        async with anyio.create_task_group() as group:
-            for n in range(3):
-                group.start_soon(messaging.send_sms, number(n), TEXT)
-                group.start_soon(messaging.send_sms, number(n), "another text")
-                group.start_soon(_from, messaging, number(n), "Shop")
-                group.start_soon(_whatsapp, messaging, number(n))
-                group.start_soon(_patient, messaging, number(n))
+    async with (
+        over(sim, Unlimited()) as client,
+        client.messaging.batching() as messaging,
+        anyio.create_task_group() as group,
+    ):
+        for n in range(3):
+            group.start_soon(messaging.send_sms, number(n), TEXT)
+            group.start_soon(messaging.send_sms, number(n), "another text")
+            group.start_soon(_from, messaging, number(n), "Shop")
+            group.start_soon(_whatsapp, messaging, number(n))
+            group.start_soon(_patient, messaging, number(n))
     told = Counter((entry.resource, len(entry.recipients)) for entry in sim.ledger.calls)
     assert told == {("sendSMS", 3): 4, ("sendWhatsapp", 3): 1}
 
@@ -158,10 +164,13 @@ async def _patient(messaging: Batching, to: str) -> None:
 async def test_the_same_number_twice_is_two_sends() -> None:
     """A duplicate is neither dropped nor doubled within a call: it goes with another one."""
     sim = make_simulator()
-    async with over(sim, Unlimited()) as client, client.messaging.batching() as messaging:
-        async with anyio.create_task_group() as group:
-            for n in (1, 2, 1, 1):
-                group.start_soon(messaging.send_sms, number(n), TEXT)
+    async with (
+        over(sim, Unlimited()) as client,
+        client.messaging.batching() as messaging,
+        anyio.create_task_group() as group,
+    ):
+        for n in (1, 2, 1, 1):
+            group.start_soon(messaging.send_sms, number(n), TEXT)
     assert sim.ledger.charged == Counter({number(1): 3, number(2): 1})
     assert all(len(set(entry.recipients)) == len(entry.recipients) for entry in sim.ledger.calls)
 
@@ -169,10 +178,13 @@ async def test_the_same_number_twice_is_two_sends() -> None:
 async def test_the_same_number_in_another_spelling_is_the_same_number() -> None:
     """Numbers are compared as they go out."""
     sim = make_simulator()
-    async with over(sim, Unlimited()) as client, client.messaging.batching() as messaging:
-        async with anyio.create_task_group() as group:
-            group.start_soon(messaging.send_sms, "+234 801 234 5678", TEXT)
-            group.start_soon(messaging.send_sms, "00234-801-234-5678", TEXT)
+    async with (
+        over(sim, Unlimited()) as client,
+        client.messaging.batching() as messaging,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(messaging.send_sms, "+234 801 234 5678", TEXT)
+        group.start_soon(messaging.send_sms, "00234-801-234-5678", TEXT)
     assert sizes(sim) == [1, 1]
 
 
@@ -302,10 +314,13 @@ async def test_everybody_gets_an_error_of_their_own() -> None:
             await messaging.send_sms(number(n), TEXT)
         errors.append(caught.value)
 
-    async with over(sim, Unlimited()) as client, client.messaging.batching() as messaging:
-        async with anyio.create_task_group() as group:
-            for n in range(5):
-                group.start_soon(one, messaging, n)
+    async with (
+        over(sim, Unlimited()) as client,
+        client.messaging.batching() as messaging,
+        anyio.create_task_group() as group,
+    ):
+        for n in range(5):
+            group.start_soon(one, messaging, n)
     assert len({id(error) for error in errors}) == 5
     assert len({str(error) for error in errors}) == 1
     assert str(pickle.loads(pickle.dumps(copy.copy(errors[0])))) == str(errors[0])  # noqa: S301 - our own
@@ -316,11 +331,14 @@ async def test_a_refused_call_lets_go_of_who_gives_up_before_it_is_repeated(pati
     """A 429 proves that nothing was done: who gave up meanwhile is not in the repeat."""
     sim = make_simulator()
     sim.faults.next("sendSMS", Fault.with_status(429, retry_after="5"))
-    async with over(sim, Unlimited()) as client, client.messaging.batching() as messaging:
-        async with anyio.create_task_group() as group:
-            group.start_soon(messaging.send_sms, number(1), TEXT)
-            with anyio.move_on_after(patience):
-                await messaging.send_sms(number(2), TEXT)
+    async with (
+        over(sim, Unlimited()) as client,
+        client.messaging.batching() as messaging,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(messaging.send_sms, number(1), TEXT)
+        with anyio.move_on_after(patience):
+            await messaging.send_sms(number(2), TEXT)
     assert sim.ledger.charged == Counter({number(1): 1})
 
 
