@@ -126,6 +126,9 @@ def classify_failure(failure: ExchangeFailedError) -> Verdict:
     return Verdict(Outcome.UNKNOWN, reason, error, transient=transient)
 
 
+_RETRY_AFTER = frozenset({b"retry-after"})
+
+
 def classify_response(response: HttpResponse, envelope: Envelope | None, *, now: Callable[[], datetime]) -> Verdict:
     """Judge a whole answer: the HTTP status first, then the envelope (quirks Q10 to Q12).
 
@@ -135,7 +138,7 @@ def classify_response(response: HttpResponse, envelope: Envelope | None, *, now:
         now: tells the local time, to read a Retry-After that is a date.
     """
     status, headers = response.status_code, response.headers
-    retry_after = parse_retry_after(headers, now=now) if "retry-after" in headers else None
+    retry_after = parse_retry_after(headers, now=now) if headers.has_any(_RETRY_AFTER) else None
     outcome, reason, error, transient = _judge(status, envelope, retry_after, headers)
     return Verdict(outcome, reason, error, transient, status, envelope, retry_after)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
 
 import attrs
 
+from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.json_bytes import Json, loads
 
 
@@ -15,7 +15,7 @@ class HttpResponse:
     """A whole answer: status, headers under lower-case names, decoded body."""
 
     status_code: int
-    headers: Mapping[str, str] = attrs.field(repr=False)
+    headers: Fields = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
 
 
@@ -46,12 +46,13 @@ def read_envelope(body: bytes) -> Envelope | None:
         return None
     if not isinstance(document, dict):
         return None
-    word, message = document.get("status"), document.get("message")
     status: EnvelopeStatus | None
     try:
-        status = _WORDS[word]
-    except (KeyError, TypeError):  # in other letters, another word, or no text at all
+        status = _WORDS[document["status"]]
+    except (KeyError, TypeError):  # none, in other letters, another word, or no text at all
+        word = document.get("status")
         status = _WORDS.get(word.strip().lower()) if isinstance(word, str) else None
+    message = document.get("message")
     return Envelope(status, message if message and isinstance(message, str) else None, document.get("data"))
 
 

@@ -1,0 +1,1 @@
+"""Lanes against servers that keep to no rule."""
