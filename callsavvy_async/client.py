@@ -63,7 +63,7 @@ class ClientOptions(TypedDict, total=False):
     timezone: tzinfo | None
     max_response_bytes: int
     allow_insecure: bool
-    pacing: Pacer | None
+    pacing: Pacer | Mapping[str, Pacer] | None
     rate: str | None
     burst: int
     max_in_flight: int | None
@@ -93,7 +93,8 @@ class Callsavvy:
         max_response_bytes: largest answer that is read, after decompression.
         allow_insecure: allow plain http to any host: the keys travel readable.
         pacing: when requests may start: ``Adaptive()``, ``Fixed("10/s")``, ``Unlimited()`` or a `Pacer` of your own.
-            None finds the limit of the account by itself, unless `rate` is given.
+            None finds the limit of the account by itself, unless `rate` is given. For endpoints that are limited apart
+            give pacers by their names on the wire: ``{"sendSMS": Fixed("10/s"), "*": Adaptive()}``.
         rate: short for ``pacing=Fixed(rate)``: most calls per time, such as ``"10/s"`` or ``"600/min"``.
         burst: calls that may start at once after a pause, with `rate`.
         max_in_flight: most requests on their way at a time, 64 unless given; not beside `pacing`, which has its own.
@@ -130,7 +131,7 @@ class Callsavvy:
         timezone: tzinfo | None = None,
         max_response_bytes: int = 64 * 2**20,
         allow_insecure: bool = False,
-        pacing: Pacer | None = None,
+        pacing: Pacer | Mapping[str, Pacer] | None = None,
         rate: str | None = None,
         burst: int = 1,
         max_in_flight: int | None = None,
@@ -156,7 +157,7 @@ class Callsavvy:
         )
         shared = Shared(
             backend=_choose_backend(http_client, transport, verify=verify, proxy=proxy),
-            pacing=Pacing(_choose_pacer(pacing, rate, burst, max_in_flight)),
+            pacing=Pacing(_choose_pacing(pacing, rate, burst, max_in_flight)),
             hooks=Hooks((log_event, *hooks)),
             budget=RetryBudget(),
         )
@@ -269,7 +270,9 @@ def _credentials(credentials: Credentials | None, public_key: str | None, privat
     )
 
 
-def _choose_pacer(pacing: Pacer | None, rate: str | None, burst: int, max_in_flight: int | None) -> Pacer:
+def _choose_pacing(
+    pacing: Pacer | Mapping[str, Pacer] | None, rate: str | None, burst: int, max_in_flight: int | None
+) -> Pacer | Mapping[str, Pacer]:
     if pacing is not None:
         if rate is not None or burst != 1 or max_in_flight is not None:
             raise ConfigurationError(

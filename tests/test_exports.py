@@ -19,6 +19,7 @@ import callsavvy_async
 from callsavvy_async import Callsavvy, CallsavvyError, HookEvent, models
 from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.endpoint import Effect, Endpoint
+from callsavvy_async.wire.response import Envelope
 
 PACKAGE = Path(callsavvy_async.__file__).parent
 WITH_LIST = [
@@ -95,7 +96,7 @@ MODELS = [getattr(models, name) for name in models.__all__]
 def test_models_are_frozen_and_picklable(model: type[Any]) -> None:
     """Every answer type has slots, cannot be changed, and survives pickling, strange fields and all."""
     row = {field.name: "7" for field in attrs.fields(model) if field.name not in {"extra", "raw"}} | {"strange": [1]}
-    value = Codec().decode(Endpoint("x", model, Effect.READ), row, b"raw")
+    value = Codec().decode(Endpoint("x", model, Effect.READ), Envelope(None, None, row), b"raw")
     assert pickle.loads(pickle.dumps(value)) == value  # noqa: S301
     assert not hasattr(value, "__dict__")
     with pytest.raises(attrs.exceptions.FrozenInstanceError):

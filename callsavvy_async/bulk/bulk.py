@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Literal, TypedDict, Unpack
 
+from callsavvy_async.bulk.chunk_size import ChunkSize
 from callsavvy_async.bulk.chunks import Chunker, Content
 from callsavvy_async.bulk.fan_out import FanOut, ReportSink
 from callsavvy_async.bulk.limits import Budget, StopRules
@@ -35,7 +36,8 @@ class BulkOptions(TypedDict, total=False):
 
     Attributes:
         template: text with ``{placeholders}`` for the fields of each recipient, instead of one message for all.
-        chunk_size: recipients per call; WhatsApp takes 30 at the most. Small chunks keep what may become unknown small.
+        chunk_size: most recipients per call; WhatsApp takes 30 at the most. Small chunks keep what may become unknown small,
+            so a call takes no more than 25 until calls are scarce; see `callsavvy_async.bulk.chunk_size`.
         max_in_flight: calls under way at a time.
         max_cost: units that may be spent; estimated before each call, corrected by the cost that the API reports.
         suppress: numbers that must get nothing.
@@ -183,8 +185,9 @@ def _prepare(sender: Sender, recipients: Recipients, message: str | None, option
     sender.check_max_cost(max_cost)
     report = BulkReport()
     content = one_content(message, options.get("template"))
-    chunker = Chunker(size=checked_chunk_size(sender.channel, options.get("chunk_size")), content=content)
     workers = options.get("max_in_flight", 8)
+    size = ChunkSize(checked_chunk_size(sender.channel, options.get("chunk_size")), free=workers)
+    chunker = Chunker(size=size, content=content)
     if workers < 1:
         raise InvalidRequestError(f"max_in_flight is {workers}; at least one call must be able to start.")
     tell = Teller(options.get("on_result"))
@@ -196,6 +199,7 @@ def _prepare(sender: Sender, recipients: Recipients, message: str | None, option
         workers=workers,
         budget=Budget(None if max_cost is None else Decimal(max_cost), sender.estimate),
         rules=StopRules(options.get("stop_after", 10)),
+        size=size,
         on_result=tell,
     )
     return BulkRun(fan_out, report, tell)

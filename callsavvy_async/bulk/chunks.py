@@ -51,7 +51,8 @@ class Chunker:
     when one more would be, the one that was fed least recently leaves as it is. Within a text the order is kept.
 
     Args:
-        size: recipients in a chunk, at most; several sizes are used in turn.
+        size: recipients in a chunk, at most; several sizes are used in turn; or a rule that says the size of the next one,
+            given how many chunks there were before.
         content: one text for all, or a template.
         open_groups: texts that are gathered at a time, at most.
         zone_of: the time zones of a recipient; only recipients of the same zones share a chunk.
@@ -63,15 +64,16 @@ class Chunker:
     def __init__(
         self,
         *,
-        size: int | Sequence[int],
+        size: int | Sequence[int] | Callable[[int], int],
         content: Content,
         open_groups: int = 256,
         zone_of: Callable[[Recipient], str] | None = None,
     ) -> None:
-        self._sizes = (size,) if isinstance(size, int) else tuple(size)
-        for name, value in (*(("size", size) for size in self._sizes), ("open_groups", open_groups)):
+        sizes = () if callable(size) else (size,) if isinstance(size, int) else tuple(size)
+        for name, value in (*(("size", size) for size in sizes), ("open_groups", open_groups)):
             if value < 1:
                 raise InvalidRequestError(f"{name} is {value}; it must be at least 1.")
+        self._size = size if callable(size) else lambda chunks: sizes[chunks % len(sizes)]
         self._content = content if isinstance(content, Template) else require_text(content, "message")
         self._open_groups = open_groups
         self._zone_of = zone_of
@@ -89,7 +91,7 @@ class Chunker:
         key = ("" if self._zone_of is None else self._zone_of(recipient), text)
         group = self._groups.setdefault(key, [])
         group.append(recipient)
-        if len(group) >= self._sizes[self._chunks % len(self._sizes)]:
+        if len(group) >= self._size(self._chunks):
             return (self._leave(key),)
         if len(self._groups) > self._open_groups:
             return (self._leave(next(iter(self._groups))),)

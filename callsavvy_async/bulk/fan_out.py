@@ -15,10 +15,12 @@ from typing import Protocol
 import anyio
 import attrs
 
+from callsavvy_async.bulk.chunk_size import ChunkSize
 from callsavvy_async.bulk.chunks import Chunk
-from callsavvy_async.bulk.limits import Budget, StopRules, names_recipient
+from callsavvy_async.bulk.limits import Budget, StopRules
 from callsavvy_async.bulk.report import ChunkResult, ChunkState, StopReason, Sums
 from callsavvy_async.errors import Outcome, RequestError
+from callsavvy_async.policy.rejection import names_recipient, too_large
 from callsavvy_async.resources.messaging import SendReceipt
 from callsavvy_async.transport.watch import Watch, current_watch
 
@@ -87,6 +89,7 @@ class FanOut:
         workers: chunks under way at a time.
         budget: what may be spent.
         rules: when to stop early.
+        size: told what calls teach about the size of chunks.
         on_result: told of every result.
     """
 
@@ -100,6 +103,7 @@ class FanOut:
         workers: int,
         budget: Budget,
         rules: StopRules,
+        size: ChunkSize,
         on_result: Callable[[ChunkResult], Awaitable[None]],
     ) -> None:
         self._send = send
@@ -109,6 +113,7 @@ class FanOut:
         self._workers = workers
         self._budget = budget
         self._rules = rules
+        self._size = size
         self._on_result = on_result
         self._scope: anyio.CancelScope | None = None
         self._under_way: dict[Watch, Chunk] = {}
@@ -183,7 +188,8 @@ class FanOut:
             await self._settle(ChunkResult(chunk, ChunkState.PENDING))
             self._report.stopped = self._report.stopped or StopReason.MAX_COST  # those that reserved before still go
             return ()
-        watch = Watch(shield=True, bulk=True, before_sending=partial(self._sink.before_sending, chunk))
+        write_ahead = partial(self._sink.before_sending, chunk)
+        watch = Watch(shield=True, bulk=True, before_sending=write_ahead, on_wait=self._size.scarce)
         token = current_watch.set(watch)
         self._under_way[watch] = chunk
         result: ChunkResult | None = None
@@ -199,6 +205,8 @@ class FanOut:
             if result is None:  # cancelled, or an error that is no answer of the API's
                 result = ChunkResult(chunk, ChunkState.UNKNOWN if watch.on_wire else ChunkState.PENDING)
             self._budget.settle(result)
+            if result.error is not None and too_large(result.error):
+                self._size.refused(len(result.recipients))
             splits = _worth_splitting(result)
             settled = splits or await self._settle(result)
         if not settled:
@@ -226,7 +234,7 @@ def _worth_splitting(result: ChunkResult) -> bool:
     error = result.error
     return (
         error is not None
-        and names_recipient(error)
+        and (names_recipient(error) or too_large(error))
         and len(result.recipients) > 1
         and result.chunk.depth < DEEPEST_SPLIT
     )

@@ -12,15 +12,13 @@ from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.report import ChunkResult, ChunkState, StopReason
 from callsavvy_async.errors import (
     AuthenticationError,
-    BadRequestError,
     InsufficientBalanceError,
     NotSentError,
     PermissionDeniedError,
     RejectedError,
-    RequestError,
 )
+from callsavvy_async.policy.rejection import names_recipient
 
-_NAMES_RECIPIENT = re.compile(r"recipient|phone|number|msisdn", re.IGNORECASE)
 _DIGITS = re.compile(r"\d+")
 
 
@@ -74,8 +72,3 @@ class StopRules:
         if self._in_a_row < self.most_in_a_row:
             return None
         return StopReason.UNREACHABLE if isinstance(error, NotSentError) else StopReason.REJECTIONS
-
-
-def names_recipient(error: RequestError) -> bool:
-    """Whether a final rejection speaks of a recipient, so that it may come from one bad number."""
-    return isinstance(error, BadRequestError) and bool(_NAMES_RECIPIENT.search(error.message or ""))

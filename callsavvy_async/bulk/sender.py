@@ -12,10 +12,8 @@ from callsavvy_async.bulk.chunks import Chunk, Content
 from callsavvy_async.bulk.plan import Channel, units_per_message
 from callsavvy_async.bulk.templates import Template
 from callsavvy_async.errors import InvalidRequestError
-from callsavvy_async.resources.messaging import MAX_WHATSAPP_RECIPIENTS, Messaging, SendReceipt
+from callsavvy_async.resources.messaging import MAX_WHATSAPP_RECIPIENTS, USUAL_RECIPIENTS, Messaging, SendReceipt
 from callsavvy_async.transport.options import CallOptions
-
-_USUAL_CHUNK = 100
 
 
 @attrs.frozen
@@ -96,7 +94,7 @@ def checked_chunk_size(channel: Channel, asked: int | None) -> int:
         InvalidRequestError: the channel does not take so many.
     """
     largest = MAX_WHATSAPP_RECIPIENTS if channel == "whatsapp" else None
-    size = min(_USUAL_CHUNK, largest or _USUAL_CHUNK) if asked is None else asked
+    size = min(USUAL_RECIPIENTS, largest or USUAL_RECIPIENTS) if asked is None else asked
     if size < 1 or (largest is not None and size > largest):
         most = f" and {largest} at the most" if largest else ""
         raise InvalidRequestError(f"chunk_size is {size}; it must be at least 1{most}.")

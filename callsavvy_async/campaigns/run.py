@@ -8,6 +8,7 @@ from decimal import Decimal
 import anyio
 import attrs
 
+from callsavvy_async.bulk.chunk_size import ChunkSize
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.fan_out import FanOut
 from callsavvy_async.bulk.limits import Budget, StopRules
@@ -172,6 +173,7 @@ class CampaignRun:
             workers=settings.max_in_flight,
             budget=Budget(settings.max_cost, self._sender.estimate, self.report.committed),
             rules=StopRules(settings.stop_after),
+            size=ChunkSize(),  # chunks were cut when the recipients were loaded
             on_result=tell,
         )
         return self._fan_out

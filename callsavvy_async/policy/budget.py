@@ -30,4 +30,5 @@ class RetryBudget:
 
     def succeeded(self) -> None:
         """Bring back one token."""
-        self.tokens = min(self.capacity, self.tokens + 1.0)
+        if self.tokens < self.capacity:
+            self.tokens = min(self.capacity, self.tokens + 1.0)

@@ -8,7 +8,7 @@ is UNKNOWN: a time-out, a reset, a gateway's page, a body that cannot be read. A
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -38,7 +38,7 @@ from callsavvy_async.errors import (
 from callsavvy_async.wire.endpoint import Effect
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.headers import parse_retry_after
-from callsavvy_async.wire.response import Envelope, EnvelopeStatus, HttpResponse, read_envelope
+from callsavvy_async.wire.response import Envelope, EnvelopeStatus, HttpResponse
 
 
 @attrs.frozen
@@ -126,41 +126,47 @@ def classify_failure(failure: ExchangeFailedError) -> Verdict:
     return Verdict(Outcome.UNKNOWN, reason, error, transient=transient)
 
 
-def classify_response(response: HttpResponse, *, now: datetime) -> Verdict:
+_RETRY_AFTER = frozenset({b"retry-after"})
+
+
+def classify_response(response: HttpResponse, envelope: Envelope | None, *, now: Callable[[], datetime]) -> Verdict:
     """Judge a whole answer: the HTTP status first, then the envelope (quirks Q10 to Q12).
 
     Args:
         response: what came.
-        now: the local time, to read a Retry-After that is a date.
+        envelope: of its body, if that could be read.
+        now: tells the local time, to read a Retry-After that is a date.
     """
-    status = response.status_code
-    envelope = read_envelope(response.body)
-    retry_after = parse_retry_after(response.headers, now=now)
+    status, headers = response.status_code, response.headers
+    retry_after = parse_retry_after(headers, now=now) if headers.has_any(_RETRY_AFTER) else None
+    outcome, reason, error, transient = _judge(status, envelope, retry_after, headers)
+    return Verdict(outcome, reason, error, transient, status, envelope, retry_after)
 
-    def verdict(outcome: Outcome, reason: str, error: type[RequestError], *, transient: bool = False) -> Verdict:
-        return Verdict(outcome, reason, error, transient, status, envelope, retry_after)
 
+def _judge(
+    status: int, envelope: Envelope | None, retry_after: float | None, headers: Mapping[str, str]
+) -> tuple[Outcome, str, type[RequestError], bool]:
     refused = envelope is not None and envelope.status is EnvelopeStatus.ERROR
     if 200 <= status < 300:  # noqa: PLR2004
         if refused:
-            return verdict(Outcome.REJECTED, f"{status}, but the API says error", _by_words(envelope, BadRequestError))
+            words = _by_words(envelope, BadRequestError)
+            return Outcome.REJECTED, f"{status}, but the API says error", words, False
         if envelope is not None and envelope.status is EnvelopeStatus.SUCCESS:
-            return verdict(Outcome.ACCEPTED, "the API says success", RequestError)
-        return verdict(Outcome.UNKNOWN, f"{status} with a body that says neither success nor error", DecodeError)
+            return Outcome.ACCEPTED, "the API says success", RequestError, False
+        return Outcome.UNKNOWN, f"{status} with a body that says neither success nor error", DecodeError, False
     if status in _REFUSALS:
         error = _REFUSALS[status]
-        return verdict(Outcome.REJECTED, str(status), _by_words(envelope, error) if error is BadRequestError else error)
+        return Outcome.REJECTED, str(status), _by_words(envelope, error) if error is BadRequestError else error, False
     if status == 429:  # noqa: PLR2004
-        return verdict(Outcome.REJECTED, "429, too many requests", RateLimitedError, transient=True)
+        return Outcome.REJECTED, "429, too many requests", RateLimitedError, True
     if status == 503 and refused and retry_after is not None:  # noqa: PLR2004
-        return verdict(Outcome.REJECTED, "503, come back later", ServiceUnavailableError, transient=True)
+        return Outcome.REJECTED, "503, come back later", ServiceUnavailableError, True
     if status in {307, 308}:
-        target = _host(response.headers.get("location", ""))
-        return verdict(Outcome.REJECTED, f"{status}, a redirect to {target} was not followed", RedirectRefusedError)
+        target = _host(headers.get("location", ""))
+        return Outcome.REJECTED, f"{status}, a redirect to {target} was not followed", RedirectRefusedError, False
     if 300 <= status < 400:  # noqa: PLR2004
-        return verdict(Outcome.UNKNOWN, f"{status}, a redirect after the request was not followed", ServerError)
-    transient = status >= 500 or status in {408, 425}  # noqa: PLR2004
-    return verdict(Outcome.UNKNOWN, f"status {status}", ServerError, transient=transient)
+        return Outcome.UNKNOWN, f"{status}, a redirect after the request was not followed", ServerError, False
+    return Outcome.UNKNOWN, f"status {status}", ServerError, status >= 500 or status in {408, 425}  # noqa: PLR2004
 
 
 def _host(location: str) -> str:

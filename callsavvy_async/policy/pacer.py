@@ -35,9 +35,11 @@ class Snapshot:
         sent: requests started so far.
         refused: how many of them were refused, 429 as a rule.
         why: what holds requests back, in a word or two.
-        learned_rate: requests per second that the limit is believed to be; None until known.
+        learned_rate: requests per second that the limit is believed to be, told or learned; None until known.
         learned_in_flight: requests in flight that the API is believed to use; None where that is not learned.
         learned_window: seconds of the longest pause between two admissions: a lower bound of the limit's window.
+        waiting: requests that wait for their turn; the pacer itself cannot know.
+        groups: the same of the limits that some endpoints have for themselves, by the endpoint or the policy.
     """
 
     rate: float | None
@@ -50,6 +52,8 @@ class Snapshot:
     learned_rate: float | None = None
     learned_in_flight: float | None = None
     learned_window: float = 0.0
+    waiting: int = 0
+    groups: Mapping[str, Snapshot] = attrs.field(factory=dict[str, "Snapshot"])
 
 
 class Pacer(Protocol):

@@ -16,6 +16,13 @@ import attrs
 LONGEST_RESET = 86_400.0
 """Seconds: a limit that resets later than a day from now is taken for a mistake."""
 
+LIMIT_FIELDS = frozenset(
+    f"{prefix}{part}".encode()
+    for prefix in ("ratelimit", "x-ratelimit", "x-rate-limit")
+    for part in ("", "-policy", "-remaining", "-reset")
+)
+"""Header fields that are read here; an answer without them says nothing of a limit."""
+
 _EPOCH = 1_000_000_000.0
 _MEMBER = re.compile(r"""(?P<name>"[^"]*"|[A-Za-z*][\w.*/:-]*)(?P<parameters>(?:\s*;\s*[a-z*][\w.*-]*=[^;,\s]+)*)""")
 _PARAMETER = re.compile(r"([a-z*][\w.*-]*)=([^;,\s]+)")
@@ -44,6 +51,11 @@ def parse_hints(headers: Mapping[str, str], *, epoch_now: float) -> Hints | None
         if remaining is not None and reset is not None:
             hints.append(Hints(int(remaining), reset))
     return min(hints, key=lambda hint: (hint.remaining / hint.reset, -hint.reset), default=None)
+
+
+def parse_policies(field: str) -> frozenset[str]:
+    """Return what tells the policies of a `RateLimit-Policy` apart: their names, with their partition keys if any."""
+    return frozenset(f"{name} {parameters.get('pk', '')}".strip() for name, parameters in _members(field))
 
 
 def _from_draft(field: str, policy: str) -> list[Hints]:

@@ -58,7 +58,7 @@ class _Pause:
             self._refusals_in_a_row = 0
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)  # else every count is validated, ten calls a request
 class _Told:
     """What both share: the count of what is in flight, and the pause."""
 
@@ -96,10 +96,12 @@ class _Told:
             why = "refused, gate shut"
         elif self._in_flight >= self.max_in_flight:
             why = "in flight"
-        return Snapshot(rate, self._in_flight, self.max_in_flight, shut_for, self._sent, self._refused, why)
+        return Snapshot(
+            rate, self._in_flight, self.max_in_flight, shut_for, self._sent, self._refused, why, learned_rate=rate
+        )
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class Unlimited(_Told):
     """Start whatever fits into `max_in_flight`, and pause only when the API refuses.
 
@@ -123,7 +125,7 @@ def _positive(_: object, field: attrs.Attribute[float], value: float) -> None:
         )
 
 
-@attrs.define
+@attrs.define(on_setattr=attrs.setters.NO_OP)
 class Fixed(_Told):
     """Keep to a rate that is known.
 

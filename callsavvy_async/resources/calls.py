@@ -7,14 +7,13 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Unpack
 
 import attrs
-from cattrs.gen import override
 
 from callsavvy_async.resources.periods import iterate
 from callsavvy_async.transport.options import CallOptions
 from callsavvy_async.transport.transport import Transport
 from callsavvy_async.values import CallDirection, Period, format_period
 from callsavvy_async.wire.endpoint import Effect, Endpoint
-from callsavvy_async.wire.model import Model, private
+from callsavvy_async.wire.model import Model, Wire, private
 
 
 @attrs.frozen(kw_only=True)
@@ -22,12 +21,12 @@ class Call(Model):
     """A call that the business made or received."""
 
     call_id: str = ""
-    started_at: Annotated[datetime | None, override(rename="datetime")] = None
+    started_at: Annotated[datetime | None, Wire("datetime")] = None
     direction: CallDirection | None = None
     category: str | None = None
     """Name or id, the document does not say (quirk Q31)."""
     duration: timedelta | None = None
-    other_party: Annotated[str | None, override(rename="caller")] = private()
+    other_party: Annotated[str | None, Wire("caller")] = private()
     """The number that called or was called; on the wire ``caller`` (quirk Q32)."""
     recording_url: str | None = private()
     department_id: str | None = None

@@ -7,14 +7,13 @@ from datetime import date, datetime
 from typing import Annotated, Unpack
 
 import attrs
-from cattrs.gen import override
 
 from callsavvy_async.resources.periods import iterate
 from callsavvy_async.transport.options import CallOptions
 from callsavvy_async.transport.transport import Transport
 from callsavvy_async.values import ChatStatus, Period, format_period
 from callsavvy_async.wire.endpoint import Effect, Endpoint
-from callsavvy_async.wire.model import Model, private
+from callsavvy_async.wire.model import Model, Wire, private
 
 
 @attrs.frozen(kw_only=True)
@@ -22,8 +21,8 @@ class Chat(Model):
     """A live chat."""
 
     chat_id: str = ""
-    started_at: Annotated[datetime | None, override(rename="datetime")] = None
-    status: Annotated[ChatStatus | None, override(rename="chat_status")] = None
+    started_at: Annotated[datetime | None, Wire("datetime")] = None
+    status: Annotated[ChatStatus | None, Wire("chat_status")] = None
     visitor_name: str | None = private()
     visitor_email: str | None = private()
     visitor_phone: str | None = private()
@@ -34,9 +33,9 @@ class Chat(Model):
 class Messenger(Model):
     """A request that came by a messenger; on the wire ``messanger`` (quirk Q05)."""
 
-    messenger_id: Annotated[str, override(rename="messanger_id")] = ""
-    started_at: Annotated[datetime | None, override(rename="datetime")] = None
-    status: Annotated[ChatStatus | None, override(rename="chat_status")] = None
+    messenger_id: Annotated[str, Wire("messanger_id")] = ""
+    started_at: Annotated[datetime | None, Wire("datetime")] = None
+    status: Annotated[ChatStatus | None, Wire("chat_status")] = None
     visitor_name: str | None = private()
     channel: str | None = None
     """For example facebook or whatsapp."""

@@ -7,7 +7,6 @@ from datetime import date, datetime
 from typing import Annotated, Unpack
 
 import attrs
-from cattrs.gen import override
 
 from callsavvy_async.resources.periods import iterate
 from callsavvy_async.resources.text import require_text
@@ -15,7 +14,7 @@ from callsavvy_async.transport.options import CallOptions
 from callsavvy_async.transport.transport import Transport
 from callsavvy_async.values import MeetingStatus, Period, format_period
 from callsavvy_async.wire.endpoint import Effect, Endpoint
-from callsavvy_async.wire.model import Model, Receipt, private
+from callsavvy_async.wire.model import Model, Receipt, Wire, private
 
 
 @attrs.frozen(kw_only=True)
@@ -24,7 +23,7 @@ class Meeting(Model):
 
     meeting_id: str = ""
     title: str | None = None
-    held_at: Annotated[datetime | None, override(rename="datetime")] = None
+    held_at: Annotated[datetime | None, Wire("datetime")] = None
     """Of its creation or of its start: the document does not say (quirk Q33)."""
     status: MeetingStatus | None = None
 

@@ -5,16 +5,19 @@ API document: "Send SMS Message", "Send Voice Message", "Send WhatsApp Message".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Unpack
+from functools import partial
+from types import TracebackType
+from typing import Self, Unpack
 from urllib.parse import urlsplit
 
 import attrs
 
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.phone_numbers import normalise_number
+from callsavvy_async.resources.coalescing import Coalescer, Line
 from callsavvy_async.resources.text import require_text
 from callsavvy_async.transport.options import CallOptions
 from callsavvy_async.transport.transport import Transport
@@ -24,6 +27,9 @@ from callsavvy_async.wire.model import Receipt
 
 MAX_WHATSAPP_RECIPIENTS = 30
 """Recipients that one sendWhatsapp call takes (API document: "Send WhatsApp Message"; quirk Q49)."""
+USUAL_RECIPIENTS = 100
+"""Recipients of one other call, where many are sent to: the API names no maximum, and what may become unknown stays small
+(quirk Q44)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -55,6 +61,15 @@ class Messaging:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+
+    def batching(self, *, max_delay: float = 0.05) -> Batching:
+        """Let sends to one number each share calls: ``async with callsavvy.messaging.batching() as messaging:``.
+
+        Args:
+            max_delay: seconds for which a send may be held back, beside waiting for the limit, to gather company; the
+                first of a text is never held back.
+        """
+        return Batching(self, max_delay)
 
     async def send_sms(
         self,
@@ -145,6 +160,54 @@ class Messaging:
         )
 
 
+class Batching:
+    """Send to one number at a time, from many coroutines, in as few calls as the limit demands.
+
+    Made by `Messaging.batching`. What has the same text, sender, channel and options shares calls; the same number twice
+    is two sends and goes with two calls. Each send gets the receipt of its call (whose id, cost and status are those of
+    all its recipients) or its error. Cancelling one withdraws its recipient, unless the call has left. A call that is
+    rejected for a recipient is cut in halves until the bad number stands alone.
+    """
+
+    def __init__(self, messaging: Messaging, max_delay: float) -> None:
+        self._messaging = messaging
+        self._coalescer = Coalescer(max_delay)
+
+    async def __aenter__(self) -> Self:
+        await self._coalescer.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._coalescer.__aexit__(kind, error, trace)
+
+    async def send_sms(
+        self, recipient: str, message: str, *, sender_id: str | None = None, **options: Unpack[CallOptions]
+    ) -> SendReceipt:
+        """Send one SMS text to one number, at most 100 numbers in a call. See `Messaging.send_sms`."""
+        send = partial(self._messaging.send_sms, message=message, sender_id=sender_id, **options)
+        return await self._send(SEND_SMS, recipient, send, message, sender_id, options)
+
+    async def send_whatsapp(
+        self, recipient: str, message: str, *, channel_uid: str, **options: Unpack[CallOptions]
+    ) -> SendReceipt:
+        """Send one WhatsApp text to one number, at most 30 numbers in a call. See `Messaging.send_whatsapp`."""
+        send = partial(self._messaging.send_whatsapp, message=message, channel_uid=channel_uid, **options)
+        return await self._send(SEND_WHATSAPP, recipient, send, message, channel_uid, options)
+
+    async def _send(
+        self,
+        endpoint: Endpoint[SendReceipt],
+        recipient: str,
+        send: Callable[[Sequence[str]], Awaitable[SendReceipt]],
+        *alike: object,
+    ) -> SendReceipt:
+        most = MAX_WHATSAPP_RECIPIENTS if endpoint is SEND_WHATSAPP else USUAL_RECIPIENTS
+        line = Line((endpoint.resource, repr(alike)), endpoint.resource, most, send)
+        return await self._coalescer.send(line, normalise_number(recipient))
+
+
 def format_minutes(duration: int | Decimal | timedelta) -> str:
     """Write a robocall's duration as the API wants it: minutes, as text.
 
@@ -184,8 +247,9 @@ def _is_web_url(text: str) -> bool:
 
 def _join(recipients: str | Iterable[str], *, most: int | None = None) -> str:
     """Write recipients as the API wants them: normalised, each once, with "," and nothing else between (quirk Q44)."""
-    given = [recipients] if isinstance(recipients, str) else recipients
-    numbers = list(dict.fromkeys(normalise_number(number) for number in given))
+    if isinstance(recipients, str):
+        return normalise_number(recipients)
+    numbers = list(dict.fromkeys(normalise_number(number) for number in recipients))
     if not numbers:
         raise InvalidRequestError("recipients is empty; give at least one phone number.")
     if most is not None and len(numbers) > most:

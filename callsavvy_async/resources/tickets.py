@@ -10,7 +10,6 @@ from datetime import date, datetime
 from typing import Annotated, Unpack
 
 import attrs
-from cattrs.gen import override
 
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.resources.periods import iterate
@@ -19,7 +18,7 @@ from callsavvy_async.transport.options import CallOptions
 from callsavvy_async.transport.transport import Transport
 from callsavvy_async.values import Period, TicketStatus, format_period, format_timestamp
 from callsavvy_async.wire.endpoint import Effect, Endpoint
-from callsavvy_async.wire.model import Model, Receipt, private
+from callsavvy_async.wire.model import Model, Receipt, Wire, private
 
 
 @attrs.frozen(kw_only=True)
@@ -27,9 +26,9 @@ class Ticket(Model):
     """A support ticket."""
 
     ticket_id: str = ""
-    created_at: Annotated[datetime | None, override(rename="datetime")] = None
-    status: Annotated[TicketStatus | None, override(rename="ticket_status")] = None
-    last_reply_at: Annotated[datetime | None, override(rename="last_reply")] = None
+    created_at: Annotated[datetime | None, Wire("datetime")] = None
+    status: Annotated[TicketStatus | None, Wire("ticket_status")] = None
+    last_reply_at: Annotated[datetime | None, Wire("last_reply")] = None
     subject: str | None = private()
     sender_name: str | None = private()
     sender_email: str | None = private()
@@ -41,7 +40,7 @@ class ConversationItem(Model):
     """One message of a ticket's conversation."""
 
     conversation_id: str = ""
-    sent_at: Annotated[datetime | None, override(rename="datetime")] = None
+    sent_at: Annotated[datetime | None, Wire("datetime")] = None
     message: str | None = private()
     """May hold HTML that strangers wrote: never render it unescaped (quirk Q26)."""
     from_agent: bool | None = None

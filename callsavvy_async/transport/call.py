@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import attrs
 
 from callsavvy_async.config import CallSettings
 from callsavvy_async.errors import Attempt, Outcome
 from callsavvy_async.policy.outcome import Verdict
+from callsavvy_async.transport.clock import Clock
 from callsavvy_async.transport.watch import Watch
 from callsavvy_async.wire.endpoint import Endpoint
 from callsavvy_async.wire.failure import ExchangeFailedError
@@ -22,10 +24,13 @@ class Call:
 
     Attributes:
         endpoint: what is called.
-        request: the same for every attempt.
+        params: under their wire names, as the call began.
+        request: the same for every attempt, unless `watch` settles parts of it late.
         settings: the client's, with the call's options over them.
-        began: on the event loop's clock.
+        clock: of the event loop that it runs in.
+        began: by its clock.
         watch: of whoever follows the calls of this task.
+        is_told: whether anybody wants to hear how it begins and ends.
         attempts: every try so far.
         failures: how many of them count against `max_retries`.
         on_wire: whether a request has left whose verdict is not known yet.
@@ -35,10 +40,13 @@ class Call:
     """
 
     endpoint: Endpoint[object]
+    params: Mapping[str, str | None]
     request: HttpRequest
     settings: CallSettings
+    clock: Clock
     began: float
     watch: Watch | None
+    is_told: bool
     attempts: list[Attempt] = attrs.field(factory=list[Attempt])
     failures: int = 0
     on_wire: bool = False
@@ -48,7 +56,7 @@ class Call:
 
     @property
     def ends_at(self) -> float:
-        """The call's deadline on the event loop's clock; inf for none."""
+        """The call's deadline by its clock; inf for none."""
         deadline = self.settings.deadline
         return math.inf if deadline is None else self.began + deadline
 

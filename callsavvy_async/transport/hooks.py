@@ -26,13 +26,16 @@ class Waiting:
 
     Attributes:
         endpoint: of the call.
-        seconds: the least that it will be; None when that is not known.
+        seconds: how long, as far as can be told: those ahead leave as fast as the limit is believed to be; None when
+            there is no telling.
         why: what holds it back: "learned rate", "fixed rate", "cold start", "in flight", or "refused, gate shut".
+        ahead: how many calls that wait already go first.
     """
 
     endpoint: str
     seconds: float | None
     why: str
+    ahead: int = 0
 
 
 @attrs.frozen
@@ -94,8 +97,9 @@ def log_event(event: HookEvent, /) -> None:
         case Settled(endpoint, outcome, attempts, seconds, cancelled):
             how = ", cancelled" if cancelled else ""
             _log.debug("%s: %s after %d attempt(s), %.3f s%s", endpoint, outcome.name, len(attempts), seconds, how)
-        case Waiting(endpoint, seconds, why):
-            _log.debug("%s: waits%s: %s", endpoint, "" if seconds is None else f" {seconds:.3g} s", why)
+        case Waiting(endpoint, seconds, why, ahead):
+            told = "" if seconds is None else f" {seconds:.3g} s"
+            _log.debug("%s: waits%s: %s, %d ahead", endpoint, told, why, ahead)
         case RequestStarted(endpoint):
             _log.debug("%s: starts", endpoint)
 

@@ -1,78 +1,77 @@
-"""The shell around a `Pacer`: requests wait here in the order in which they came, interactive ones before bulk.
+"""Which requests share a limit: all of them, unless told otherwise, or unless the API itself says so.
 
-Only the first in the queue asks the pacer and sleeps; the others wait for their turn to be first. A cancelled waiter
-leaves the queue in O(1), and whoever comes to be first is woken.
+Told: ``pacing={"sendSMS": Fixed("10/s"), "*": Adaptive()}``. One pacer under several names is one limit for all of them.
 
-Every event loop starts its clock where it likes, trio at random. So the pacer is given the running loop's time, moved
-onto the monotonic clock that all loops share: what it learned in one loop holds in the next.
+Learned: only from `RateLimit-Policy`. Endpoints whose answers name policies that have nothing in common are counted
+apart, by the server's own word. Refusals alone cannot tell: after one the gate is shut for everybody, so nobody is
+admitted in the same moment who could prove that the limit is not shared; and a bucket that is all but empty refuses one
+and admits the next whatever they ask for. To try it out would cost refusals on every account that has one limit only.
 """
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-import anyio
-from anyio.lowlevel import RunVar
+import attrs
 
-from callsavvy_async.policy.feedback import Feedback, Permit
+from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.pacer import Pacer, Snapshot
-from callsavvy_async.transport.turns import Place, Turns
+from callsavvy_async.policy.ratelimit_headers import parse_policies
+from callsavvy_async.transport.limiter import Limiter
 
-_offset: RunVar[float] = RunVar("callsavvy_clock_offset")
-
-
-def _clock_offset() -> float:
-    """Seconds to add to a time of the running loop; the same for as long as the loop runs."""
-    offset = _offset.get(None)
-    if offset is None:
-        offset = time.monotonic() - anyio.current_time()
-        _offset.set(offset)
-    return offset
-
-
-def _now() -> float:
-    """Return the shared monotonic time; outside of event loops too, where a state is saved and restored."""
-    try:
-        return anyio.current_time() + _clock_offset()
-    except RuntimeError:  # no event loop is running
-        return time.monotonic()
-
-
-class WaitTooLongError(Exception):
-    """The wait would pass the deadline. `seconds` is the wait that is known of, None when there is no telling."""
-
-    def __init__(self, seconds: float | None) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
+ALL_OTHERS = "*"
+"""The name of the limit that endpoints share unless they have one of their own."""
 
 
 class Pacing:
-    """Admits requests one after the other, as the pacer allows.
+    """The limits of an account.
 
     Args:
-        pacer: the arithmetic; it may be shared by several event loops one after the other, not at once.
+        pacing: one pacer for all requests; or pacers by the names of their endpoints on the wire, ``"*"`` for all others,
+            which is `Adaptive` where there is none.
     """
 
-    def __init__(self, pacer: Pacer) -> None:
-        self._pacer = pacer
-        self._turns = Turns()
+    def __init__(self, pacing: Pacer | Mapping[str, Pacer]) -> None:
+        told = {**pacing} if isinstance(pacing, Mapping) else {ALL_OTHERS: pacing}
+        shared = told.pop(ALL_OTHERS, None) or Adaptive()
+        limiters = {id(pacer): Limiter(pacer) for pacer in (shared, *told.values())}
+        self._shared = limiters[id(shared)]
+        self._told = {resource: limiters[id(pacer)] for resource, pacer in told.items()}
+        self._learned: dict[str, Limiter] = {}
+        self._limiters = dict(self._told)
+        self._policies: list[tuple[frozenset[str], Limiter]] = []
+        self._kept: dict[str, Mapping[str, object]] = {}
 
     def __repr__(self) -> str:
-        now = self.snapshot()
-        rate = "no rate" if now.rate is None else f"{now.rate:.3g}/s"
-        held = f"{rate} ({now.why}), {now.in_flight} of {now.allowed_in_flight} in flight, {self.waiting} waiting"
-        return f"<{type(self._pacer).__name__}: {held}>"
+        return ", ".join([repr(self._shared), *(f"{name}: {limiter!r}" for name, limiter in self._apart().items())])
 
     @property
     def waiting(self) -> int:
         """How many requests wait for their turn."""
-        return len(self._turns)
+        return sum(limiter.waiting for limiter in {self._shared, *self._apart().values()})
+
+    def limiter(self, resource: str) -> Limiter:
+        """Return what admits requests to an endpoint."""
+        return self._limiters.get(resource, self._shared)
+
+    def heard(self, resource: str, policies: str) -> None:
+        """Note which policies an answer named, and give endpoints that are counted apart a limit of their own.
+
+        Args:
+            resource: the endpoint that answered.
+            policies: the field `RateLimit-Policy`.
+        """
+        if resource in self._limiters or not isinstance(self._shared.pacer, Adaptive):
+            return  # what an endpoint was first told counts
+        names = parse_policies(policies)
+        if names:
+            alike = (limiter for known, limiter in self._policies if known & names)
+            self._limiters[resource] = next(alike, None) or self._limiter_for(names)
 
     def snapshot(self) -> Snapshot:
-        """Return what is known of the limit, and what holds requests back now."""
-        return self._pacer.snapshot(_now())
+        """Return what is known of the limit, and what holds requests back now; other limits stand in its `groups`."""
+        groups = {name: limiter.snapshot() for name, limiter in self._apart().items()}
+        return attrs.evolve(self._shared.snapshot(), groups=groups)
 
     def restore(self, learned: Mapping[str, object]) -> None:
         """Start from what an earlier process had learned.
@@ -80,53 +79,24 @@ class Pacing:
         Args:
             learned: `attrs.asdict` of its snapshot, JSON and back; what is missing or cannot be true is learned again.
         """
-        self._pacer.restore(learned)
+        self._shared.pacer.restore(learned)
+        groups = learned.get("groups")
+        if not isinstance(groups, Mapping):
+            return
+        self._kept = {str(name): state for name, state in groups.items() if isinstance(state, Mapping)}
+        for name, limiter in self._apart().items():
+            limiter.pacer.restore(self._kept.get(name, {}))
 
-    async def acquire(
-        self, ends_at: float, on_wait: Callable[[float | None, str], None], *, bulk: bool = False
-    ) -> Permit:
-        """Wait until one more request may start.
+    def _apart(self) -> dict[str, Limiter]:
+        return {**self._told, **self._learned}
 
-        Args:
-            ends_at: the call's deadline on the event loop's clock; inf for none.
-            on_wait: called once, with the seconds or None, and with the reason, when it comes to waiting.
-            bulk: whether interactive requests go first.
-
-        Raises:
-            WaitTooLongError: as soon as it is sure that the turn comes too late.
-        """
-        offset = _clock_offset()
-        now, ends_at = anyio.current_time() + offset, ends_at + offset
-        delay = self._pacer.delay(now)
-        if not self._turns and delay <= 0:
-            return self._pacer.sent(now)
-        self._refuse_if_late(now, delay, ends_at)
-        on_wait(delay if 0 < delay < math.inf else None, self._pacer.snapshot(now).why)
-        place = self._turns.join(bulk=bulk)
-        try:
-            await self._wait_for_turn(place, ends_at, offset)
-            self._turns.taken(place)
-            return self._pacer.sent(anyio.current_time() + offset)
-        finally:
-            self._turns.leave(place)
-            self._turns.wake_first()
-
-    def done(self, permit: Permit, feedback: Feedback) -> None:
-        """Give back what `acquire` gave, with what was learned."""
-        self._pacer.done(anyio.current_time() + _clock_offset(), permit, feedback)
-        self._turns.wake_first()
-
-    async def _wait_for_turn(self, place: Place, ends_at: float, offset: float) -> None:
-        while True:
-            now = anyio.current_time() + offset
-            delay = self._pacer.delay(now) if self._turns.first is place else math.inf
-            if delay <= 0:
-                return
-            self._refuse_if_late(now, delay, ends_at)
-            with anyio.move_on_after(min(delay, ends_at - now)):
-                await place.woken.wait()
-                place.woken = anyio.Event()
-
-    def _refuse_if_late(self, now: float, delay: float, ends_at: float) -> None:
-        if now >= ends_at or (delay < math.inf and now + delay > ends_at):
-            raise WaitTooLongError(delay if delay < math.inf else None)
+    def _limiter_for(self, names: frozenset[str]) -> Limiter:
+        """Return the limit for endpoints that are first to name these policies: the shared one, or one of their own."""
+        limiter = self._shared
+        if self._policies:
+            pacer = attrs.evolve(self._shared.pacer)  # type: ignore[misc] # `heard` has seen that it is an Adaptive
+            policy = min(names)
+            pacer.restore(self._kept.get(policy, {}))
+            limiter = self._learned[policy] = Limiter(pacer)
+        self._policies.append((names, limiter))
+        return limiter

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import time
 import warnings
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -15,21 +17,23 @@ from callsavvy_async.errors import ClientClosedError, DeadlineExceededError, Dec
 from callsavvy_async.policy.budget import RetryBudget
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.outcome import Verdict, classify_failure, classify_response, error_type, means_done
-from callsavvy_async.policy.ratelimit_headers import Hints, parse_hints
+from callsavvy_async.policy.ratelimit_headers import LIMIT_FIELDS, parse_hints
 from callsavvy_async.policy.retry import Decision, decide
 from callsavvy_async.transport.backends.backend import Backend
 from callsavvy_async.transport.call import Call
-from callsavvy_async.transport.clock import current_time
+from callsavvy_async.transport.clock import running_clock
 from callsavvy_async.transport.hooks import AttemptFailed, Hooks, Limited, RequestStarted, Settled, Waiting
+from callsavvy_async.transport.limiter import Limiter, WaitTooLongError
 from callsavvy_async.transport.options import CallOptions, apply_options
-from callsavvy_async.transport.pacing import Pacing, WaitTooLongError
+from callsavvy_async.transport.pacing import Pacing
 from callsavvy_async.transport.watch import Exchange, current_watch
-from callsavvy_async.wire.codec import Codec, UnreadableDataError
+from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.endpoint import Endpoint
 from callsavvy_async.wire.failure import ExchangeFailedError
 from callsavvy_async.wire.inflate import ACCEPTED_ENCODINGS
-from callsavvy_async.wire.request import build_request
-from callsavvy_async.wire.response import HttpResponse
+from callsavvy_async.wire.request import HttpRequest, build_request
+from callsavvy_async.wire.response import read_envelope
+from callsavvy_async.wire.rules import UnreadableDataError
 from callsavvy_async.wire.target import Target
 
 R = TypeVar("R")
@@ -80,13 +84,15 @@ class Transport:
             InvalidRequestError: before anything is sent.
             RequestError: as the tree in `callsavvy_async.errors` says.
         """
-        settings = apply_options(self.config.call, options)
+        shared = self.shared
+        settings = apply_options(self.config.call, options) if options else self.config.call
         request = build_request(endpoint, params, settings.extra, target=self._target(endpoint.resource))
-        if self.shared.closed:
+        if shared.closed:
             raise ClientClosedError(f"{endpoint.resource}: the client is closed. Enter it again with 'async with'.")
-        call = Call(endpoint, request, settings, current_time(), current_watch.get())
-        if self.shared.hooks.listening:
-            self.shared.hooks(RequestStarted(endpoint.resource))
+        clock = running_clock()
+        call = Call(endpoint, params, request, settings, clock, clock(), current_watch.get(), shared.hooks.listening)
+        if call.is_told:
+            shared.hooks(RequestStarted(endpoint.resource))
         try:
             verdict = await self._attempt(call)  # plainly: tenacity would cost more than the call
             if verdict.outcome is not Outcome.ACCEPTED:
@@ -110,12 +116,17 @@ class Transport:
     # ------------------------------------------------------------------------------------------------- attempts
 
     async def _attempt(self, call: Call) -> Verdict:
-        permit = await self._wait_for_turn(call)
-        began = current_time()
-        verdict = await self._exchange(call, permit, timeout=min(call.settings.timeout, call.ends_at - began))
-        if means_done(verdict, call.endpoint.effect, call.attempts):
+        limiter, began = self.shared.pacing.limiter(call.endpoint.resource), call.clock()
+        permit = limiter.try_acquire(began)
+        if permit is None:
+            permit = await self._wait_for_turn(call, limiter)
+            began = call.clock()
+        verdict = await self._exchange(call, limiter, permit, timeout=min(call.settings.timeout, call.ends_at - began))
+        ended = call.clock()
+        self._learn(call, limiter, permit, verdict, ended)
+        if verdict.outcome is not Outcome.ACCEPTED and means_done(verdict, call.endpoint.effect, call.attempts):
             verdict = attrs.evolve(verdict, outcome=Outcome.ACCEPTED, envelope=None, reason="gone already")
-        call.tried(verdict, current_time() - began)
+        call.tried(verdict, ended - began)
         if verdict.outcome is Outcome.ACCEPTED:
             self.shared.budget.succeeded()
         return verdict
@@ -129,60 +140,63 @@ class Transport:
             raise self._error(call, verdict, decision.why) from call.cause
         return verdict
 
-    async def _exchange(self, call: Call, permit: Permit, *, timeout: float) -> Verdict:
-        """Send the request once, and tell the pacing what that taught."""
-        watch, hints = call.watch, None
-        exchange = self.shared.backend.exchange
+    async def _exchange(self, call: Call, limiter: Limiter, permit: Permit, *, timeout: float) -> Verdict:
+        """Send the request once, and judge what came of it. The permit is given back here only when there is no verdict."""
+        watch, exchange, max_bytes = call.watch, self.shared.backend.exchange, self.config.max_response_bytes
         call.cause = None
         try:
             if watch is None:
                 call.on_wire = True
-                response = await exchange(call.request, timeout=timeout, max_bytes=self.config.max_response_bytes)
+                call.response = response = await exchange(call.request, timeout=timeout, max_bytes=max_bytes)
             else:
-                await watch.about_to_send()
+                late = await watch.about_to_send()
+                if late is not None:
+                    call.request = self._rebuild(call, late)
                 call.on_wire = True
                 with watch.exchanging():
-                    response = await exchange(call.request, timeout=timeout, max_bytes=self.config.max_response_bytes)
-            verdict, hints = self._judge(call, response)
+                    call.response = response = await exchange(call.request, timeout=timeout, max_bytes=max_bytes)
+            verdict = classify_response(response, read_envelope(response.body), now=_utc_now)
         except ExchangeFailedError as failure:
             verdict, call.cause = classify_failure(failure), failure
         except BaseException:
-            self.shared.pacing.done(permit, _NOTHING)
+            limiter.done(permit, Feedback(Signal.NOTHING), call.clock())
             raise
         call.on_wire = False
         if watch is not None:
             watch.landed()
-        self._learn(call, permit, verdict, hints)
         return verdict
 
-    @staticmethod
-    def _judge(call: Call, response: HttpResponse) -> tuple[Verdict, Hints | None]:
-        call.response = response
-        now = datetime.now(UTC)
-        return classify_response(response, now=now), parse_hints(response.headers, epoch_now=now.timestamp())
+    def _rebuild(self, call: Call, late: Mapping[str, str]) -> HttpRequest:
+        """Build the request again, with parameters that were settled only when its turn had come."""
+        target = self._target(call.endpoint.resource)
+        return build_request(call.endpoint, {**call.params, **late}, call.settings.extra, target=target)
 
-    def _learn(self, call: Call, permit: Permit, verdict: Verdict, hints: Hints | None) -> None:
-        signal = _signal(verdict)
-        if signal is Signal.ADMITTED and hints is None:
-            self.shared.pacing.done(permit, _ADMITTED)
-            return
-        self.shared.pacing.done(permit, Feedback(signal, verdict.retry_after, hints))
+    def _learn(self, call: Call, limiter: Limiter, permit: Permit, verdict: Verdict, moment: float) -> None:
+        """Give the permit back, with what the attempt taught about the limit."""
+        answer = call.response if verdict.status_code is not None else None
+        signal, hints = _signal(verdict), None
+        if answer is not None and answer.headers.has_any(LIMIT_FIELDS):
+            hints = parse_hints(answer.headers, epoch_now=time.time())
+            self.shared.pacing.heard(call.endpoint.resource, answer.headers.get("ratelimit-policy", ""))
+        plain = signal is Signal.ADMITTED and hints is None
+        limiter.done(permit, _ADMITTED if plain else Feedback(signal, verdict.retry_after, hints), moment)
         if signal is Signal.REFUSED:
-            pause = self.shared.pacing.snapshot().shut_for
+            pause = limiter.snapshot().shut_for
             self.shared.hooks(Limited(call.endpoint.resource, pause, verdict.retry_after))
 
-    async def _wait_for_turn(self, call: Call) -> Permit:
-        resource = call.endpoint.resource
+    async def _wait_for_turn(self, call: Call, limiter: Limiter) -> Permit:
+        resource, watch = call.endpoint.resource, call.watch
 
-        def on_wait(seconds: float | None, why: str) -> None:
-            self.shared.hooks(Waiting(resource, seconds, why))
+        def on_wait(seconds: float | None, why: str, ahead: int) -> None:
+            if watch is not None and watch.on_wait is not None:
+                watch.on_wait()
+            self.shared.hooks(Waiting(resource, seconds, why, ahead))
 
-        bulk = call.watch is not None and call.watch.bulk
         try:
-            return await self.shared.pacing.acquire(call.ends_at, on_wait, bulk=bulk)
+            return await limiter.acquire(call.ends_at, on_wait, bulk=watch is not None and watch.bulk)
         except WaitTooLongError as late:
             wait = "an unknown time" if late.seconds is None else f"{late.seconds:.3g} s"
-            left = max(call.ends_at - current_time(), 0.0)
+            left = max(call.ends_at - call.clock(), 0.0)
             why = f"the limit of the client would keep it waiting for {wait}, past its deadline in {left:.3g} s"
             if call.verdict is not None:
                 raise self._error(call, call.verdict, f"gave up: {why}") from None
@@ -196,7 +210,7 @@ class Transport:
             verdict,
             call.endpoint.effect,
             failures=call.failures,
-            seconds_left=call.ends_at - current_time(),
+            seconds_left=call.ends_at - call.clock(),
             policy=call.settings.retry,
             take_budget=self.shared.budget.take,
             jitter=random.random,
@@ -221,7 +235,7 @@ class Transport:
     def _decode(self, endpoint: Endpoint[R], call: Call, verdict: Verdict) -> R:
         body = call.response.body if call.response else b""
         try:
-            return self._codec.decode(endpoint, verdict.envelope.data if verdict.envelope else None, body)
+            return self._codec.decode(endpoint, verdict.envelope, body)
         except UnreadableDataError as error:
             raise DecodeError(
                 str(error),
@@ -234,15 +248,15 @@ class Transport:
 
     def _settle(self, call: Call, outcome: Outcome, *, cancelled: bool = False) -> None:
         """Tell who follows how a call ended, also when it was cancelled."""
-        if self.shared.hooks.listening:
-            seconds = current_time() - call.began
+        if call.is_told:
+            seconds = call.clock() - call.began
             ended = Settled(call.endpoint.resource, outcome, tuple(call.attempts), seconds, cancelled=cancelled)
             self.shared.hooks(ended)
         if call.watch is not None:
             call.watch.exchanges.append(Exchange(call.response, tuple(call.attempts)))
 
 
-_ADMITTED, _NOTHING = Feedback(Signal.ADMITTED), Feedback(Signal.NOTHING)
+_ADMITTED = Feedback(Signal.ADMITTED)
 
 
 def _signal(verdict: Verdict) -> Signal:
@@ -253,6 +267,10 @@ def _signal(verdict: Verdict) -> Signal:
     if verdict.outcome is Outcome.NOT_SENT:
         return Signal.NOTHING
     return Signal.FAILED if verdict.outcome is Outcome.UNKNOWN else Signal.ADMITTED
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _host(base_url: str) -> str:

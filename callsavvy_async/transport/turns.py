@@ -6,10 +6,13 @@ requests go first, but after `MOST_IN_A_ROW` of them one of a waiting bulk does:
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 
 import anyio
 import attrs
+
+from callsavvy_async.policy.feedback import Permit
 
 MOST_IN_A_ROW = 4
 """Interactive requests that may start one after the other while a bulk send waits."""
@@ -17,22 +20,32 @@ MOST_IN_A_ROW = 4
 
 @attrs.define(eq=False)
 class Place:
-    """A place in one of the queues. `woken` is set when it may have come to be first."""
+    """A place in one of the queues.
+
+    Attributes:
+        bulk: in which.
+        ends_at: when it is given up, on the shared clock.
+        queued: whether it stands in the queue; not yet, or no longer, otherwise.
+        woken: set when there is something to see to.
+        given: what it has waited for, as soon as it has it: a permit; or the error that says that it would come too late.
+    """
 
     bulk: bool
+    ends_at: float = math.inf
+    queued: bool = False
     woken: anyio.Event = attrs.field(factory=anyio.Event)
+    given: Permit | Exception | None = None
 
 
 @attrs.define
 class Turns:
     """Requests that wait, and who of them is next. Every method is O(1)."""
 
+    waiting: int = attrs.field(default=0, init=False)
+    """How many wait."""
     _interactive: OrderedDict[Place, None] = attrs.field(factory=OrderedDict[Place, None], init=False)
     _bulk: OrderedDict[Place, None] = attrs.field(factory=OrderedDict[Place, None], init=False)
     _in_a_row: int = attrs.field(default=0, init=False)
-
-    def __len__(self) -> int:
-        return len(self._interactive) + len(self._bulk)
 
     @property
     def first(self) -> Place | None:
@@ -40,25 +53,34 @@ class Turns:
         bulk_is_due = self._bulk and (not self._interactive or self._in_a_row >= MOST_IN_A_ROW)
         return next(iter(self._bulk if bulk_is_due else self._interactive), None)
 
-    def join(self, *, bulk: bool) -> Place:
+    @property
+    def last(self) -> Place | None:
+        """Who will be here for the longest."""
+        return next(reversed(self._bulk or self._interactive), None)
+
+    def ahead(self, *, bulk: bool) -> int:
+        """Return how many of those who wait would go before a newcomer, if nobody else came."""
+        if bulk:
+            before = len(self._bulk) * MOST_IN_A_ROW + MOST_IN_A_ROW
+            return len(self._bulk) + min(len(self._interactive), before)
+        return len(self._interactive) + min(len(self._bulk), len(self._interactive) // MOST_IN_A_ROW)
+
+    def join(self, place: Place) -> None:
         """Queue up."""
-        place = Place(bulk)
         self._queue_of(place)[place] = None
-        return place
+        place.queued = True
+        self.waiting += 1
 
     def leave(self, place: Place) -> None:
-        """Leave the queue: having started, or having given up."""
+        """Leave the queue without having had a turn."""
         del self._queue_of(place)[place]
+        place.queued = False
+        self.waiting -= 1
 
-    def taken(self, place: Place) -> None:
-        """Note that the request in this place starts."""
+    def take(self, place: Place) -> None:
+        """Leave the queue: the request in this place starts."""
+        self.leave(place)
         self._in_a_row = self._in_a_row + 1 if self._bulk and not place.bulk else 0
-
-    def wake_first(self) -> None:
-        """Wake whoever is first."""
-        first = self.first
-        if first is not None:
-            first.woken.set()
 
     def _queue_of(self, place: Place) -> OrderedDict[Place, None]:
         return self._bulk if place.bulk else self._interactive

@@ -6,7 +6,7 @@ waits for the answers to paid requests instead of making them unknown.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -35,21 +35,22 @@ class Watch:
         bulk: whether its requests belong to a bulk send, which lets interactive ones go first.
         exchanges: one for each call that settled.
         on_wire: whether a request was on the wire when it was last seen.
+        on_wait: called when a request has to wait for its turn.
         before_sending: awaited before the first byte of each request leaves; what it raises keeps the request from being
-            sent. A journal writes ahead here.
+            sent. A journal writes ahead here. The parameters that it returns take the place of those of the call.
     """
 
     shield: bool = False
     bulk: bool = False
     exchanges: list[Exchange] = attrs.field(factory=list[Exchange])
     on_wire: bool = False
-    before_sending: Callable[[], Awaitable[None]] | None = None
+    on_wait: Callable[[], object] | None = None
+    before_sending: Callable[[], Awaitable[Mapping[str, str] | None]] | None = None
     _scope: anyio.CancelScope | None = None
 
-    async def about_to_send(self) -> None:
-        """Let whoever watches write down that a request is about to leave."""
-        if self.before_sending is not None:
-            await self.before_sending()
+    async def about_to_send(self) -> Mapping[str, str] | None:
+        """Let whoever watches write down that a request is about to leave, and settle what it says."""
+        return None if self.before_sending is None else await self.before_sending()
 
     @contextmanager
     def exchanging(self) -> Generator[None, None, None]:

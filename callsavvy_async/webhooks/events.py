@@ -10,12 +10,11 @@ from datetime import datetime, timedelta
 from typing import Annotated, TypeAlias
 
 import attrs
-from cattrs.gen import override
 
 from callsavvy_async.values import CallDirection, TicketStatus
-from callsavvy_async.wire.model import Model, private
+from callsavvy_async.wire.model import Model, Wire, private
 
-EventName: TypeAlias = Annotated[str, override(rename="event")]
+EventName: TypeAlias = Annotated[str, Wire("event")]
 
 
 @attrs.frozen(kw_only=True)
@@ -43,7 +42,7 @@ class CallerInformation(AnsweredEvent):
     """A call comes in and is being routed: who is calling? (document: "Caller Information")."""
 
     name: EventName = "callerInformation"
-    department_id: Annotated[str | None, override(rename="call_department")] = None
+    department_id: Annotated[str | None, Wire("call_department")] = None
     caller_number: str | None = private()
     call_status: str | None = None
     """The document knows ``routing`` only."""
@@ -71,13 +70,13 @@ class CallSummary(Notification):
     """
 
     name: EventName = "callSummary"
-    direction: Annotated[CallDirection | None, override(rename="call_direction")] = None
-    department_id: Annotated[str | None, override(rename="call_department")] = None
+    direction: Annotated[CallDirection | None, Wire("call_direction")] = None
+    department_id: Annotated[str | None, Wire("call_department")] = None
     caller_number: str | None = private()
     """The other party; on an outgoing call presumably the callee (quirk Q56)."""
     recording_url: str | None = private()
     """A stranger's URL: check its host before anything fetches it."""
-    duration: Annotated[timedelta | None, override(rename="call_duration")] = None
+    duration: Annotated[timedelta | None, Wire("call_duration")] = None
     call_status: str | None = None
     """The document knows ``finished`` only."""
 
@@ -88,10 +87,10 @@ class NewTicket(Notification):
 
     name: EventName = "newTicketOpened"
     ticket_id: str = ""
-    department_id: Annotated[str | None, override(rename="ticket_department")] = None
-    subject: Annotated[str | None, override(rename="ticket_subject")] = private()
+    department_id: Annotated[str | None, Wire("ticket_department")] = None
+    subject: Annotated[str | None, Wire("ticket_subject")] = private()
     sender_email: str | None = private()
-    status: Annotated[TicketStatus | None, override(rename="ticket_status")] = None
+    status: Annotated[TicketStatus | None, Wire("ticket_status")] = None
 
 
 @attrs.frozen(kw_only=True)
@@ -100,12 +99,12 @@ class TicketEscalated(Notification):
 
     name: EventName = "ticketEscalated"
     ticket_id: str = ""
-    department_id: Annotated[str | None, override(rename="ticket_department")] = None
-    last_reply_at: Annotated[datetime | None, override(rename="last_ticket_reply")] = None
+    department_id: Annotated[str | None, Wire("ticket_department")] = None
+    last_reply_at: Annotated[datetime | None, Wire("last_ticket_reply")] = None
     """Without a zone unless one was given (quirk Q16)."""
-    subject: Annotated[str | None, override(rename="ticket_subject")] = private()
+    subject: Annotated[str | None, Wire("ticket_subject")] = private()
     sender_email: str | None = private()
-    status: Annotated[TicketStatus | None, override(rename="ticket_status")] = None
+    status: Annotated[TicketStatus | None, Wire("ticket_status")] = None
 
 
 @attrs.frozen(kw_only=True)
@@ -113,7 +112,7 @@ class NewChat(Notification):
     """A visitor began a live chat (document: "New Chat"). It carries no chat id (quirk Q56)."""
 
     name: EventName = "newChat"
-    department_id: Annotated[str | None, override(rename="chat_department")] = None
+    department_id: Annotated[str | None, Wire("chat_department")] = None
     visitor_name: str | None = private()
     visitor_email: str | None = private()
     visitor_phone: str | None = private()

@@ -9,17 +9,13 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Mapping
 from datetime import tzinfo
-from typing import cast
 from urllib.parse import parse_qsl
-
-import attrs
 
 from callsavvy_async.errors import CallsavvyError
 from callsavvy_async.webhooks.events import EVENT_TYPES, Event, UnknownEvent
 from callsavvy_async.wire.codec import Codec
-from callsavvy_async.wire.endpoint import Effect, Endpoint
+from callsavvy_async.wire.json_bytes import Json, JsonObject
 
 MAX_BODY_BYTES = 256 * 1024
 """Largest body that is read."""
@@ -66,8 +62,7 @@ def parse(body: bytes, *, content_type: str | None = None, timezone: tzinfo | No
     if not isinstance(name, str) or not name:
         raise MalformedEventError("the body has no field 'event' that names one; is it Callsavvy that posts here?")
     event_type = EVENT_TYPES.get(name, UnknownEvent)
-    event = _codec(timezone).decode(Endpoint(name, event_type, Effect.READ), fields, body)
-    return attrs.evolve(event, raw=body)
+    return _codec(timezone).row_reader(event_type)(fields, body)
 
 
 @functools.lru_cache(maxsize=8)
@@ -80,17 +75,17 @@ def _charset(content_type: str | None) -> str:
     return _CHARSETS.get(named.group(1).lower(), "utf-8") if named else "utf-8"
 
 
-def _read_json(content: bytes, charset: str) -> Mapping[str, object]:
+def _read_json(content: bytes, charset: str) -> JsonObject:
     try:
-        value: object = json.loads(content.decode(charset, "replace"))
+        value: Json = json.loads(content.decode(charset, "replace"))
     except (ValueError, RecursionError):
         raise MalformedEventError("the body begins like JSON and is none.") from None
     if not isinstance(value, dict):
         raise MalformedEventError("the body is a JSON list; an event is an object.")
-    return cast("dict[str, object]", value)
+    return value
 
 
-def _read_form(content: bytes, charset: str) -> Mapping[str, object]:
+def _read_form(content: bytes, charset: str) -> JsonObject:
     try:
         pairs = parse_qsl(
             content.decode(charset, "replace"),
@@ -104,23 +99,23 @@ def _read_form(content: bytes, charset: str) -> Mapping[str, object]:
     return dict(pairs)
 
 
-def _check_caps(fields: Mapping[str, object]) -> None:
+def _check_caps(fields: JsonObject) -> None:
     """Walk all values without recursion."""
-    found, level, depth = 0, [cast("object", fields)], 0
+    found, level, depth = 0, list[Json]([fields]), 0
     while level:
         depth += 1
-        inner: list[object] = []
+        inner: list[Json] = []
         for value in level:
             if isinstance(value, str):
                 if len(value) > MAX_TEXT_LENGTH:
                     raise MalformedEventError(f"a field holds more than {MAX_TEXT_LENGTH} characters.")
             elif isinstance(value, dict):
-                members = cast("dict[str, object]", value)
+                members = value
                 if any(len(name) > MAX_NAME_LENGTH for name in members):
                     raise MalformedEventError(f"a field's name has more than {MAX_NAME_LENGTH} characters.")
-                inner.extend(members.values())
+                inner.extend(value.values())
             elif isinstance(value, list):
-                inner.extend(cast("list[object]", value))
+                inner.extend(value)
         found += len(inner)
         if found > MAX_VALUES:
             raise MalformedEventError(f"the body holds more than {MAX_VALUES} values.")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set as AbstractSet
+from typing import Self
 
 
 class Fields(Mapping[str, str]):
     """Header fields under lower-case names; those of one name are joined by commas (RFC 9110, 5.3).
 
     Args:
-        raw: (name, value) pairs in the order in which they came.
+        raw: pairs of a lower-case name and a value, in the order in which they came.
     """
 
     __slots__ = ("_text", "raw")
@@ -17,6 +18,18 @@ class Fields(Mapping[str, str]):
     def __init__(self, raw: Sequence[tuple[bytes, bytes]]) -> None:
         self.raw = raw
         self._text: dict[str, str] | None = None
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[bytes, bytes]]) -> Self:
+        """Take fields whose names may be in any case."""
+        return cls([(name.lower(), value) for name, value in pairs])
+
+    def has_any(self, names: AbstractSet[bytes]) -> bool:
+        """Whether there is a field of any of these names. It costs next to nothing: nothing is read as text."""
+        for name, _ in self.raw:  # noqa: SIM110 - a generator would cost a call a field
+            if name in names:
+                return True
+        return False
 
     def __getitem__(self, name: str) -> str:
         return self._read()[name]
@@ -32,6 +45,7 @@ class Fields(Mapping[str, str]):
         if text is None:
             text = self._text = {}
             for raw_name, raw_value in self.raw:
-                name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1").strip(" \t")
+                # the parser leaves the white space behind a value (RFC 9110, 5.5)
+                name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1").strip(" \t")
                 text[name] = f"{text[name]}, {value}" if name in text else value
         return text

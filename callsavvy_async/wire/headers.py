@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -11,10 +11,14 @@ LONGEST_WAIT = 86_400.0
 """Seconds; a longer Retry-After is taken for a mistake and cut to this."""
 
 
-def parse_retry_after(headers: Mapping[str, str], *, now: datetime) -> float | None:
+def parse_retry_after(headers: Mapping[str, str], *, now: Callable[[], datetime]) -> float | None:
     """Read Retry-After (RFC 9110, 10.2.3): seconds, fractions of a second, or an HTTP-date.
 
     A date is counted from the answer's own Date header when there is one, so that a wrong local clock does no harm.
+
+    Args:
+        headers: of the answer, under lower-case names.
+        now: tells the local time; asked only for a date in an answer without a good Date.
 
     Returns:
         Seconds from 0 to `LONGEST_WAIT`; None when the header is missing or says nothing.
@@ -28,7 +32,7 @@ def parse_retry_after(headers: Mapping[str, str], *, now: datetime) -> float | N
         moment = _parse_date(text)
         if moment is None:
             return None
-        seconds = (moment - (_parse_date(headers.get("date", "")) or now)).total_seconds()
+        seconds = (moment - (_parse_date(headers.get("date", "")) or now())).total_seconds()
     return None if math.isnan(seconds) else min(max(seconds, 0.0), LONGEST_WAIT)
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import attrs
 
 from callsavvy_async.redaction import mask_text
+
+
+class Wire(str):
+    """The name of a field on the wire, where ours differs: ``Annotated[datetime | None, Wire("datetime")]``."""
+
+    __slots__ = ()
 
 
 def _show_names(extra: Mapping[str, object]) -> str:
@@ -37,3 +44,33 @@ class Receipt(Model):
 
     raw: bytes = attrs.field(default=b"", repr=False, eq=False)
     """The whole answer as it came."""
+
+
+class WireField(typing.NamedTuple):
+    """A field of a model that the API sends."""
+
+    name: str
+    """Ours."""
+    wire: str
+    """The API's."""
+    annotation: object
+    default: object
+    """What it holds when the API leaves it out."""
+
+
+def wire_fields(model: type[Model]) -> list[WireField]:
+    """List what the API sends of a model; `extra` and `raw` are our own."""
+    hints = typing.get_type_hints(model, include_extras=True)
+    return [
+        _wire_field(field.name, hints[field.name], field.default)
+        for field in attrs.fields(model)
+        if field.name not in {"extra", "raw"}
+    ]
+
+
+def _wire_field(name: str, hint: object, default: object) -> WireField:
+    if get_origin(hint) is not typing.Annotated:
+        return WireField(name, name, hint, default)
+    annotation, *notes = get_args(hint)
+    wire = next((str(note) for note in notes if isinstance(note, Wire)), name)
+    return WireField(name, wire, annotation, default)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 import attrs
 
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.wire.endpoint import Endpoint
+from callsavvy_async.wire.json_bytes import dumps
 from callsavvy_async.wire.target import Target
 
 
@@ -46,7 +46,7 @@ def build_request(
             )
         fields[name] = value
     try:
-        body = json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        body = dumps(fields)
     except (TypeError, ValueError) as error:  # UnicodeEncodeError (a lone surrogate) is a ValueError
         why = "holds a lone surrogate, which is not text" if isinstance(error, UnicodeEncodeError) else str(error)
         raise InvalidRequestError(f"{endpoint.resource}: a parameter cannot be written as JSON: {why}.") from None

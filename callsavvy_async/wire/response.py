@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import enum
-import json
-from collections.abc import Mapping
-from typing import NoReturn, cast
 
 import attrs
+
+from callsavvy_async.wire.fields import Fields
+from callsavvy_async.wire.json_bytes import Json, loads
 
 
 @attrs.frozen
@@ -15,7 +15,7 @@ class HttpResponse:
     """A whole answer: status, headers under lower-case names, decoded body."""
 
     status_code: int
-    headers: Mapping[str, str] = attrs.field(repr=False)
+    headers: Fields = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
 
 
@@ -32,7 +32,7 @@ class Envelope:
 
     status: EnvelopeStatus | None
     message: str | None = None
-    data: object = attrs.field(default=None, repr=False)
+    data: Json = attrs.field(default=None, repr=False)
 
 
 def read_envelope(body: bytes) -> Envelope | None:
@@ -41,26 +41,19 @@ def read_envelope(body: bytes) -> Envelope | None:
     Whether it is JSON is decided by parsing, never by the content type (quirk Q39); nothing is repaired (quirk Q09).
     """
     try:
-        document: object = json.loads(body, parse_constant=_refuse)
+        document = loads(body)
     except (ValueError, RecursionError):
         return None
     if not isinstance(document, dict):
         return None
-    fields = cast("dict[str, object]", document)
-    message = fields.get("message")
-    return Envelope(
-        status=_read_status(fields.get("status")),
-        message=message if isinstance(message, str) and message else None,
-        data=fields.get("data"),
-    )
-
-
-def _read_status(word: object) -> EnvelopeStatus | None:
+    status: EnvelopeStatus | None
     try:
-        return EnvelopeStatus(word.strip().lower()) if isinstance(word, str) else None
-    except ValueError:
-        return None
+        status = _WORDS[document["status"]]
+    except (KeyError, TypeError):  # none, in other letters, another word, or no text at all
+        word = document.get("status")
+        status = _WORDS.get(word.strip().lower()) if isinstance(word, str) else None
+    message = document.get("message")
+    return Envelope(status, message if message and isinstance(message, str) else None, document.get("data"))
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
+_WORDS: dict[object, EnvelopeStatus] = {status.value: status for status in EnvelopeStatus}

@@ -34,8 +34,8 @@ def not_sent() -> RequestError:
     return NotSentError("no connection", endpoint="sendSMS", outcome=Outcome.NOT_SENT)
 
 
-def rejected(message: str = "Malformed", kind: type[RequestError] = BadRequestError) -> RequestError:
-    return kind("422", endpoint="sendSMS", outcome=Outcome.REJECTED, status_code=422, message=message)
+def rejected(message: str = "Malformed", kind: type[RequestError] = BadRequestError, status: int = 422) -> RequestError:
+    return kind(str(status), endpoint="sendSMS", outcome=Outcome.REJECTED, status_code=status, message=message)
 
 
 def no_balance() -> RequestError:

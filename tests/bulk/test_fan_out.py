@@ -8,20 +8,26 @@ from collections import Counter
 from decimal import Decimal
 
 import anyio
+import httpx
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from callsavvy_async import Callsavvy, Fixed
+from callsavvy_async.bulk.chunk_size import NARROW
 from callsavvy_async.bulk.fan_out import DEEPEST_SPLIT
 from callsavvy_async.bulk.recipients import Recipient, SkipReason
 from callsavvy_async.bulk.report import ChunkState, StopReason
 from callsavvy_async.errors import (
     AuthenticationError,
+    BadRequestError,
     ClientClosedError,
     InvalidRequestError,
     PermissionDeniedError,
 )
 from callsavvy_async.resources.messaging import SendReceipt
+from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator
 from callsavvy_async.testing.virtual_time import VirtualTimeLoop
+from callsavvy_async.transport.clock import current_time
 
 from .fakes import ACCEPT, FAIL, FakeMessaging, bulk_over, no_balance, not_sent, numbers, rejected, unknown
 
@@ -46,9 +52,9 @@ async def test_everybody_is_reached_once_and_the_report_says_so():
     fake = FakeMessaging()
     report = await bulk_over(fake).sms([*numbers(250), numbers(1)[0], "abc"], "Hello")
     assert fake.reached == Counter(dict.fromkeys(numbers(250), 1))
-    assert (report.given, report.accepted, report.calls) == (252, 250, 3)
+    assert (report.given, report.accepted, report.calls) == (252, 250, 9)
     assert report.skipped == {SkipReason.DUPLICATE: 1, SkipReason.INVALID: 1}
-    assert report.cost == 3
+    assert report.cost == 9
     assert report.complete
     assert report.input_complete
     assert report.stopped is None
@@ -186,15 +192,70 @@ async def test_splitting_is_bounded():
     """However many numbers the API dislikes, halving ends at DEEPEST_SPLIT."""
     fake = FakeMessaging(raising(rejected("Invalid recipient")))
     size = 2 ** (DEEPEST_SPLIT + 1)
-    report = await bulk_over(fake).sms(numbers(size), "Hello", chunk_size=size)
-    assert report.rejected == size
-    assert min(len(call) for call in fake.calls) == 2
+    report = await bulk_over(fake).sms(numbers(size + NARROW), "Hello", chunk_size=size, max_in_flight=1)
+    assert report.rejected == size + NARROW
+    assert min(len(call) for call in fake.calls if call[0] not in numbers(NARROW)) == 2
+
+
+async def test_calls_are_small_while_they_are_free():
+    """As many calls as go side by side take few recipients each; what comes after them fills its calls."""
+    fake = FakeMessaging()
+    await bulk_over(fake).sms(numbers(175), "Hello", max_in_flight=2, chunk_size=75)
+    assert [len(call) for call in fake.calls] == [NARROW, NARROW, 75, 50]
+
+
+async def test_calls_are_filled_as_soon_as_one_waits_for_the_limit():
+    """When the limiter holds a call back, calls are what is scarce: those that were not cut yet take all they may."""
+    sim = Simulator(sms_balance=1000, clock=current_time, sleep=anyio.sleep)
+    async with Callsavvy(
+        public_key=PUBLIC_KEY,
+        private_key=PRIVATE_KEY,
+        base_url=sim.base_url,
+        allow_insecure=True,
+        transport=httpx.ASGITransport(app=sim),
+        pacing=Fixed("1/s"),
+    ) as client:
+        report = await client.bulk.sms(numbers(225), "Hello", max_in_flight=8)
+    assert report.accepted == 225
+    assert [len(entry.recipients) for entry in sim.ledger.calls] == [NARROW, NARROW, 100, 75]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        rejected("Request Entity Too Large", BadRequestError, 413),
+        rejected("Too many recipients in one call"),
+        rejected("recipient: at most 20 are allowed"),
+    ],
+    ids=["413", "too many", "at most"],
+)
+async def test_calls_that_are_too_large_are_halved_and_the_next_ones_are_smaller(error):
+    """What is refused as too large was not charged: everybody is still reached, once, and the size is learned."""
+
+    def script(call):
+        if len(call) > 20:
+            raise error
+        return ACCEPT
+
+    fake = FakeMessaging(script)
+    report = await bulk_over(fake).sms(numbers(200), "Hello", max_in_flight=1)
+    assert report.accepted == 200
+    refused = [len(call) for call in fake.calls if len(call) > 20]
+    assert refused == [NARROW]
+    assert {len(call) for call in fake.calls} == {NARROW, 12, 13, 7}
+
+
+async def test_a_single_recipient_that_is_too_large_is_rejected():
+    """A text that no call can carry ends: one recipient cannot be halved."""
+    fake = FakeMessaging(raising(rejected("Request Entity Too Large", BadRequestError, 413)))
+    report = await bulk_over(fake).sms(numbers(3), "Hello")
+    assert report.rejected == 3
 
 
 async def test_unknown_is_never_split():
     """Halves of an unknown chunk would reach people twice."""
     fake = FakeMessaging(raising(unknown()))
-    await bulk_over(fake).sms(numbers(100), "Hello")
+    await bulk_over(fake).sms(numbers(NARROW), "Hello")
     assert len(fake.calls) == 1
 
 
@@ -491,8 +552,8 @@ async def test_on_result_is_told_of_every_call():
 async def test_whatsapp_never_takes_more_than_thirty():
     """At most 30 recipients a call, always (quirk Q49)."""
     fake = FakeMessaging()
-    await bulk_over(fake).whatsapp(numbers(100), "Hello", channel_uid="c")
-    assert [len(call) for call in fake.calls] == [30, 30, 30, 10]
+    await bulk_over(fake).whatsapp(numbers(125), "Hello", channel_uid="c", max_in_flight=1)
+    assert [len(call) for call in fake.calls] == [NARROW, 30, 30, 30, 10]
     with pytest.raises(InvalidRequestError, match="30 at the most"):
         bulk_over(fake).whatsapp(numbers(100), "Hello", channel_uid="c", chunk_size=31)
     streamed = [r async for r in bulk_over(fake).stream_whatsapp(numbers(31), "Hello", channel_uid="c")]
@@ -515,10 +576,10 @@ async def test_robocall_text_and_audio():
 
 async def test_mail_merge_shares_calls_between_equal_texts():
     """Recipients whose rendered text is equal share a call."""
-    rows = [{"phone": n, "city": "Lagos" if i % 2 else "Kano"} for i, n in enumerate(numbers(60))]
+    rows = [{"phone": n, "city": "Lagos" if i % 2 else "Kano"} for i, n in enumerate(numbers(50))]
     fake = FakeMessaging()
     report = await bulk_over(fake).sms(rows, template="Hello {city}")
-    assert report.accepted == 60
+    assert report.accepted == 50
     assert Counter(fake.texts) == {"Hello Lagos": 1, "Hello Kano": 1}
 
 

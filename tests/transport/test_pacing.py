@@ -1,22 +1,19 @@
-"""Waiting for one's turn: in order, never past a deadline, and without losing a permit to a cancellation."""
+"""Which requests share a limit: what is told, what the API itself names, and what is kept for the next process."""
 
 from __future__ import annotations
 
-import asyncio
-import itertools
+import json
 import math
-from collections.abc import Callable
 
 import anyio
-import anyio.lowlevel
+import attrs
 import pytest
-import trio
 
 from callsavvy_async.policy.adaptive import Adaptive
-from callsavvy_async.policy.feedback import Feedback, Permit, Signal
-from callsavvy_async.policy.pacer import Pacer
 from callsavvy_async.policy.told import Fixed, Unlimited
-from callsavvy_async.transport.pacing import Pacing, WaitTooLongError
+from callsavvy_async.transport.clock import current_time
+from callsavvy_async.transport.limiter import WaitTooLongError
+from callsavvy_async.transport.pacing import Pacing
 
 pytestmark = pytest.mark.anyio
 
@@ -27,241 +24,131 @@ def anyio_backend(virtual_time: object) -> object:
     return virtual_time
 
 
-def ignore(_seconds: float | None, _why: str) -> None:
-    """Do not care about waiting."""
+async def test_endpoints_that_are_told_apart_do_not_wait_for_each_other() -> None:
+    """What fills one limit holds up neither the other named ones nor the rest."""
+    pacing = Pacing({"sendSMS": Fixed("1/h"), "sendWhatsapp": Unlimited(max_in_flight=1)})
+    for resource in ("sendSMS", "sendWhatsapp"):
+        assert pacing.limiter(resource).try_acquire(current_time())
+        assert pacing.limiter(resource).try_acquire(current_time()) is None
+    assert pacing.limiter("getSummary").try_acquire(current_time())
+    with pytest.raises(WaitTooLongError):
+        await pacing.limiter("sendSMS").acquire(current_time() + 9, lambda *_: None)
 
 
-async def work(pacing: Pacing, seconds: float, *, ends_at: float = math.inf, bulk: bool = False) -> float:
-    """Acquire, hold for some seconds, give back; returns when it started."""
-    permit = await pacing.acquire(ends_at, ignore, bulk=bulk)
-    started = anyio.current_time()
-    try:
-        await anyio.sleep(seconds)
-    finally:
-        pacing.done(permit, Feedback(Signal.ADMITTED))
-    return started
+async def test_one_pacer_under_several_names_is_one_limit() -> None:
+    """The same object says: these are counted together."""
+    pair = Unlimited(max_in_flight=1)
+    pacing = Pacing({"sendSMS": pair, "sendRobocall": pair})
+    assert pacing.limiter("sendSMS") is pacing.limiter("sendRobocall")
+    assert pacing.limiter("sendSMS") is not pacing.limiter("sendWhatsapp")
+    with_the_rest = Pacing({"sendSMS": pair, "*": pair})
+    assert with_the_rest.limiter("sendSMS") is with_the_rest.limiter("any")
 
 
-async def test_first_come_first_served() -> None:
-    """Requests start in the order in which they came, whether the cap or the rate holds them back."""
-    pacing = Pacing(Fixed(10.0, max_in_flight=2))
-    order: list[int] = []
+async def test_policies_that_have_nothing_in_common_are_counted_apart() -> None:
+    """The server's own word parts endpoints; sharing one policy, or one partition of it, keeps them together."""
+    pacing = Pacing(Adaptive(max_in_flight=3))
+    pacing.heard("sendSMS", '"sends";q=10;w=1, "daily";q=9000;w=86400')
+    pacing.heard("getSummary", '"reads";q=100;w=1')
+    pacing.heard("sendWhatsapp", '"sends";q=10;w=1')
+    pacing.heard("getCalls", '"reads";q=100;w=1')
+    pacing.heard("getChats", '"reads";q=100;w=1;pk=:Y2hhdHM=:')
+    shared = pacing.limiter("neverAnswered")
+    assert pacing.limiter("sendSMS") is pacing.limiter("sendWhatsapp") is shared
+    assert pacing.limiter("getSummary") is pacing.limiter("getCalls") is not shared
+    assert pacing.limiter("getChats") not in {shared, pacing.limiter("getSummary")}
+    assert set(pacing.snapshot().groups) == {"reads", "reads :Y2hhdHM=:"}
+    assert pacing.snapshot().groups["reads"].allowed_in_flight == 3
 
-    async def one(number: int) -> None:
-        permit = await pacing.acquire(math.inf, ignore)
-        order.append(number)
-        await anyio.sleep(0.35)
-        pacing.done(permit, Feedback(Signal.ADMITTED))
 
+@pytest.mark.parametrize("field", ["", "garbage", '"name"', ";;;", '"open'])
+async def test_a_policy_that_says_nothing_changes_nothing(field: str) -> None:
+    """A malformed field is ignored."""
+    pacing = Pacing(Adaptive())
+    pacing.heard("sendSMS", '"a";q=1')
+    pacing.heard("getSummary", field)
+    assert pacing.limiter("getSummary") is pacing.limiter("other")
+    assert not pacing.snapshot().groups
+
+
+async def test_what_was_told_is_not_parted_by_headers() -> None:
+    """An endpoint with a pacer of its own keeps it, and a pacer that was told a limit is not doubled."""
+    told = Pacing({"sendSMS": Fixed("1/s"), "*": Adaptive()})
+    own = told.limiter("sendSMS")
+    told.heard("getSummary", '"a";q=1')
+    told.heard("sendSMS", '"b";q=1')
+    assert told.limiter("sendSMS") is own
+    fixed = Pacing(Fixed("1/s"))
+    for number, resource in enumerate(("sendSMS", "getSummary")):
+        fixed.heard(resource, f'"{number}";q=1')
+    assert fixed.limiter("sendSMS") is fixed.limiter("getSummary")
+
+
+async def test_a_server_that_names_ever_new_policies_makes_no_ever_new_limits() -> None:
+    """What an endpoint was first told counts: names that change with every answer must not fill the memory."""
+    pacing = Pacing(Adaptive())
+    for number in range(100):
+        pacing.heard("sendSMS", f'"{number}";q=1')
+        pacing.heard("getSummary", f'"x{number}";q=1')
+    assert len(pacing.snapshot().groups) == 1
+
+
+async def test_the_state_is_kept_for_every_limit() -> None:
+    """A snapshot goes through JSON and back, the shared limit's, those that were told, and those not heard of yet."""
+
+    def make() -> Pacing:
+        return Pacing({"sendSMS": Adaptive(), "*": Adaptive()})
+
+    before = make()
+    before.restore({"learned_rate": 7.5, "groups": {"sendSMS": {"learned_rate": 2.5}}})
+    before.heard("getSummary", '"first";q=1')
+    before.heard("getCalls", '"apart";q=1')
+    kept = json.loads(json.dumps(attrs.asdict(before.snapshot())))
+    kept["groups"]["apart"]["learned_rate"] = 4.0
+    after = make()
+    after.restore(kept)
+    after.heard("getSummary", '"first";q=1')
+    after.heard("getCalls", '"apart";q=1')
+    state = after.snapshot()
+    assert (state.learned_rate, state.groups["sendSMS"].learned_rate, state.groups["apart"].learned_rate) == (
+        7.5,
+        2.5,
+        4.0,
+    )
+
+
+@pytest.mark.parametrize("groups", [None, 5, ["x"], {"sendSMS": "fast"}, {"sendSMS": {"learned_rate": -1}}])
+async def test_a_kept_state_that_cannot_be_true(groups: object) -> None:
+    """Whatever stands in a file of yesterday, restoring it raises nothing and invents nothing."""
+    pacing = Pacing({"sendSMS": Adaptive()})
+    pacing.restore({"groups": groups})
+    assert pacing.snapshot().groups["sendSMS"].learned_rate is None
+
+
+async def test_the_repr_shows_every_limit() -> None:
+    """The shared limit first, the others by name."""
+    shown = repr(Pacing({"sendSMS": Fixed("2/s"), "*": Unlimited()}))
+    assert shown == (
+        "<Unlimited: no rate (no limit), 0 of 64 in flight, 0 waiting>,"
+        " sendSMS: <Fixed: 2/s (fixed rate), 0 of 64 in flight, 0 waiting>"
+    )
+
+
+async def test_who_waits_is_counted_over_all_limits() -> None:
+    """`waiting` is the sum, and each limit's snapshot has its own."""
+    pacing = Pacing({"sendSMS": Unlimited(max_in_flight=1), "*": Unlimited(max_in_flight=1)})
     async with anyio.create_task_group() as group:
-        for number in range(12):
-            group.start_soon(one, number)
-            await anyio.lowlevel.checkpoint()
-    assert order == sorted(order)
-    assert len(order) == 12
+        for resource, waiters in (("sendSMS", 2), ("other", 3)):
+            limiter = pacing.limiter(resource)
+            permit = limiter.try_acquire(current_time())
+            assert permit is not None
+            for _ in range(waiters):
+                group.start_soon(limiter.acquire, math.inf, lambda *_: None)
+        await anyio.wait_all_tasks_blocked()
+        assert pacing.waiting == 5
+        assert (pacing.snapshot().waiting, pacing.snapshot().groups["sendSMS"].waiting) == (3, 2)
+        group.cancel_scope.cancel()
     assert pacing.waiting == 0
-
-
-async def test_nobody_overtakes_a_waiter() -> None:
-    """A newcomer queues up behind those who wait, even when the pacer would let it start."""
-    pacing = Pacing(Unlimited(max_in_flight=1))
-    order: list[str] = []
-
-    async def one(name: str) -> None:
-        permit = await pacing.acquire(math.inf, ignore)
-        order.append(name)
-        pacing.done(permit, Feedback(Signal.ADMITTED))
-
-    first = await pacing.acquire(math.inf, ignore)
-    async with anyio.create_task_group() as group:
-        group.start_soon(one, "waiter")
-        await anyio.sleep(1)
-        pacing.done(first, Feedback(Signal.ADMITTED))  # the waiter is woken, but has not run yet
-        await one("newcomer")
-    assert order == ["waiter", "newcomer"]
-
-
-async def test_the_rate_is_kept_to_the_tick() -> None:
-    """Starts are 1/rate apart."""
-    pacing = Pacing(Fixed(4.0, max_in_flight=100))
-    began = anyio.current_time()
-    starts = [await work(pacing, 0) - began for _ in range(5)]
-    assert starts == pytest.approx([0, 0.25, 0.5, 0.75, 1.0])
-
-
-async def test_a_deadline_is_seen_before_waiting() -> None:
-    """A wait that is known to be too long is refused at once, and says how long it would be."""
-    pacing = Pacing(Fixed(0.1, max_in_flight=1))
-    await work(pacing, 0)
-    began = anyio.current_time()
-    with pytest.raises(WaitTooLongError) as caught:
-        await pacing.acquire(began + 5, lambda *_: pytest.fail("it must not wait"))
-    assert anyio.current_time() == began
-    assert caught.value.seconds == pytest.approx(10)
-    assert pacing.waiting == 0
-
-
-async def test_a_deadline_ends_a_wait_of_unknown_length() -> None:
-    """Behind a full cap nobody knows how long it takes: it waits until the deadline, and then says so."""
-    pacing = Pacing(Unlimited(max_in_flight=1))
-    permit = await pacing.acquire(math.inf, ignore)
-    began, waits = anyio.current_time(), list[tuple[float | None, str]]()
-    with pytest.raises(WaitTooLongError) as caught:
-        await pacing.acquire(began + 5, lambda *wait: waits.append(wait))
-    assert anyio.current_time() == pytest.approx(began + 5)
-    assert caught.value.seconds is None
-    assert waits == [(None, "in flight")]
-    pacing.done(permit, Feedback(Signal.NOTHING))
-    assert await work(pacing, 0) == anyio.current_time()
-
-
-async def test_a_deadline_in_the_queue() -> None:
-    """One in the middle of the queue gives up at its own deadline; the others keep their order."""
-    pacing = Pacing(Unlimited(max_in_flight=1))
-    began, starts, late = anyio.current_time(), list[float](), list[float]()
-
-    async def one(ends_at: float) -> None:
-        try:
-            starts.append(await work(pacing, 2, ends_at=ends_at) - began)
-        except WaitTooLongError:
-            late.append(anyio.current_time() - began)
-
-    async with anyio.create_task_group() as group:
-        for ends_at in (math.inf, math.inf, began + 3, math.inf):
-            group.start_soon(one, ends_at)
-            await anyio.lowlevel.checkpoint()
-    assert starts == pytest.approx([0, 2, 4])
-    assert late == pytest.approx([3])
-
-
-async def test_a_refusal_pauses_everybody() -> None:
-    """One 429 shuts the gate for those who wait and those who come."""
-    pacing = Pacing(Unlimited(max_in_flight=8))
-    permit = await pacing.acquire(math.inf, ignore)
-    pacing.done(permit, Feedback(Signal.REFUSED, 7.0))
-    assert pacing.snapshot().shut_for == pytest.approx(7)
-    began, starts = anyio.current_time(), list[float]()
-
-    async def one() -> None:
-        starts.append(await work(pacing, 0) - began)
-
-    async with anyio.create_task_group() as group:
-        for _ in range(4):
-            group.start_soon(one)
-    assert starts == pytest.approx([7] * 4)
-
-
-async def test_waiting_is_told_once() -> None:
-    """Who starts at once is told nothing; who waits is told once, with the reason and the seconds if they are known."""
-    pacing = Pacing(Fixed(1.0, max_in_flight=9))
-    waits: list[tuple[float | None, str]] = []
-    for _ in range(3):
-        pacing.done(await pacing.acquire(math.inf, lambda *wait: waits.append(wait)), Feedback(Signal.ADMITTED))
-    assert waits == [(pytest.approx(1), "fixed rate")] * 2
-
-
-async def drive(pacer: Pacer, interrupt: Callable[[anyio.CancelScope], object], victim: int) -> None:
-    """Run five requests, cancel one of them somewhere, and see that nothing is lost by it."""
-    pacing = Pacing(pacer)
-    scope = anyio.CancelScope()
-    done: list[int] = []
-
-    async def one(number: int) -> None:
-        with scope if number == victim else anyio.CancelScope():
-            await work(pacing, 1, bulk=number % 2 == 0)
-            done.append(number)
-
-    async with anyio.create_task_group() as group:
-        for number in range(5):
-            group.start_soon(one, number)
-        await interrupt(scope)
-    assert pacing.snapshot().in_flight == 0, "a permit leaked"
-    assert pacing.waiting == 0, "a place in the queue leaked"
-    assert set(done) >= set(range(5)) - {victim}, "somebody was never woken"
-    with anyio.fail_after(100):
-        await work(pacing, 0)
-
-
-@pytest.mark.parametrize("victim", range(5))
-async def test_cancelled_at_any_time(victim: int) -> None:
-    """Whenever one is cancelled, every permit comes back and everybody else gets their turn."""
-    for moment in range(26):
-
-        async def interrupt(scope: anyio.CancelScope, moment: int = moment) -> None:
-            await anyio.sleep(moment / 4)
-            scope.cancel()
-
-        await drive(Unlimited(max_in_flight=1), interrupt, victim)
-        await drive(Fixed(2.0, max_in_flight=2), interrupt, victim)
-        await drive(Adaptive(max_in_flight=2), interrupt, victim)
-
-
-@pytest.mark.parametrize("victim", range(5))
-async def test_cancelled_at_any_step(victim: int) -> None:
-    """The same at every single step of the event loop around the moment when a permit changes hands."""
-    for start, steps in itertools.product((0.0, 1.0, 2.0), range(12)):
-
-        async def interrupt(scope: anyio.CancelScope, start: float = start, steps: int = steps) -> None:
-            await anyio.sleep(start)
-            for _ in range(steps):
-                await anyio.lowlevel.checkpoint()
-            scope.cancel()
-
-        await drive(Unlimited(max_in_flight=1), interrupt, victim)
-
-
-async def test_the_repr_shows_the_state() -> None:
-    """What is in flight and who waits can be read off the repr."""
-    pacing = Pacing(Unlimited(max_in_flight=3))
-    permit = await pacing.acquire(math.inf, ignore)
-    assert isinstance(permit, Permit)
-    assert repr(pacing) == "<Unlimited: no rate (no limit), 1 of 3 in flight, 0 waiting>"
-    assert repr(Pacing(Fixed("90/min"))) == "<Fixed: 1.5/s (fixed rate), 0 of 64 in flight, 0 waiting>"
-
-
-async def start_all(pacing: Pacing, kinds: str) -> str:
-    """Queue up one request per letter, "b" for bulk, and return the letters in the order in which they started."""
-    order: list[str] = []
-
-    async def one(kind: str) -> None:
-        permit = await pacing.acquire(math.inf, ignore, bulk=kind == "b")
-        order.append(kind)
-        await anyio.sleep(1)
-        pacing.done(permit, Feedback(Signal.ADMITTED))
-
-    async with anyio.create_task_group() as group:
-        for kind in kinds:
-            group.start_soon(one, kind)
-            await anyio.lowlevel.checkpoint()
-    return "".join(order)
-
-
-@pytest.mark.parametrize("make", [lambda: Unlimited(max_in_flight=1), lambda: Fixed(2.0), Adaptive])
-async def test_interactive_requests_go_first(make: Callable[[], Pacer]) -> None:
-    """A single call passes a waiting bulk, but after four in a row one of the bulk goes: nobody starves."""
-    assert await start_all(Pacing(make()), "b" * 6 + "i" * 10) == "b" + "iiiib" * 2 + "iib" + "b" * 2
-
-
-async def test_a_long_bulk_does_not_hold_up_single_calls() -> None:
-    """Behind a bulk of thousands a single call waits for one turn only."""
-    pacing, waited = Pacing(Fixed(10.0, max_in_flight=100)), list[float]()
-
-    async def bulk_worker() -> None:
-        for _ in range(100):
-            pacing.done(await pacing.acquire(math.inf, ignore, bulk=True), Feedback(Signal.ADMITTED))
-
-    async def single_calls() -> None:
-        for _ in range(50):
-            await anyio.sleep(1.0)
-            began = anyio.current_time()
-            pacing.done(await pacing.acquire(math.inf, ignore), Feedback(Signal.ADMITTED))
-            waited.append(anyio.current_time() - began)
-
-    async with anyio.create_task_group() as group:
-        for _ in range(10):
-            group.start_soon(bulk_worker)
-        group.start_soon(single_calls)
-    assert max(waited) <= 0.1 + 1e-9
 
 
 def test_the_state_outside_of_event_loops() -> None:
@@ -269,31 +156,3 @@ def test_the_state_outside_of_event_loops() -> None:
     pacing = Pacing(Adaptive())
     pacing.restore({"learned_rate": 7.5})
     assert pacing.snapshot().learned_rate == 7.5
-
-
-RUNNERS: dict[str, Callable[..., float]] = {"asyncio": lambda main: asyncio.run(main()), "trio": trio.run}
-
-
-@pytest.mark.parametrize("second", RUNNERS)
-@pytest.mark.parametrize("first", RUNNERS)
-def test_a_clock_that_starts_anew(first: str, second: str) -> None:
-    """Every event loop starts its clock where it likes (trio's at random); a rate holds over all of them.
-
-    The limit is so low that a second start would have to wait for an hour, were it not for the burst of two.
-    """
-    pacing = Pacing(Fixed(1 / 3600, burst=2, max_in_flight=9))
-
-    async def start() -> float:
-        pacing.done(await pacing.acquire(math.inf, ignore), Feedback(Signal.ADMITTED))
-        return 0.0
-
-    async def wait() -> float:
-        with pytest.raises(WaitTooLongError) as caught:
-            await pacing.acquire(anyio.current_time() + 1, ignore)
-        assert caught.value.seconds is not None
-        return caught.value.seconds
-
-    for run in (RUNNERS[first], RUNNERS[second]):
-        run(start)
-    for run in (RUNNERS[first], RUNNERS[second]):
-        assert run(wait) == pytest.approx(3600, abs=60)

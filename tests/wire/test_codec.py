@@ -29,9 +29,11 @@ from callsavvy_async.models import (
     Ticket,
 )
 from callsavvy_async.values import CallDirection, SendStatus, TicketStatus
-from callsavvy_async.wire.codec import Codec, UnreadableDataError
+from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Model, Receipt
+from callsavvy_async.wire.response import Envelope
+from callsavvy_async.wire.rules import UnreadableDataError
 
 RECEIPTS = [SendReceipt, CreatedTicket, CreatedReply, CreatedMeeting, CreatedContact, DeletedContact]
 ROWS = [Summary, Department, Agent, Ticket, ConversationItem, Call, Contact, MeetingDetails]
@@ -44,7 +46,7 @@ JSON = st.recursive(
 
 def read(model: type[Any], data: object, *, many: bool = False, zone: ZoneInfo | None = None) -> Any:
     endpoint = Endpoint("x", tuple[model, ...] if many else model, Effect.READ)
-    return Codec(zone).decode(endpoint, data, b"raw")
+    return Codec(zone).decode(endpoint, Envelope(None, None, data), b"raw")
 
 
 def fields_of(model: type[Any]) -> list[str]:
@@ -59,7 +61,7 @@ def test_a_receipt_is_always_read(data: st.DataObject) -> None:
     model = data.draw(st.sampled_from(RECEIPTS))
     effect = data.draw(st.sampled_from(Effect))
     value = data.draw(JSON | st.dictionaries(st.sampled_from(fields_of(model)), JSON))
-    receipt = Codec().decode(Endpoint("x", model, effect), value, b"raw")
+    receipt = Codec().decode(Endpoint("x", model, effect), Envelope(None, None, value), b"raw")
     assert isinstance(receipt, model)
     assert receipt.raw == b"raw"
 

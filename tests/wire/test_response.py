@@ -7,6 +7,7 @@ import json
 import pytest
 from hypothesis import given, strategies as st
 
+from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.response import Envelope, EnvelopeStatus, HttpResponse, read_envelope
 
 
@@ -68,5 +69,5 @@ def test_a_byte_order_mark_is_read() -> None:
 
 def test_an_answer_hides_what_it_carries() -> None:
     """Neither headers nor body nor data are in a repr."""
-    assert "secret" not in repr(HttpResponse(200, {"x": "secret"}, b"secret"))
+    assert "secret" not in repr(HttpResponse(200, Fields([(b"x", b"secret")]), b"secret"))
     assert "secret" not in repr(Envelope(None, None, "secret"))

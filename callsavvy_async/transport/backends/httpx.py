@@ -19,6 +19,7 @@ import attrs
 import httpx
 
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
+from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.inflate import BoundedBody, decoder_for
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
@@ -94,9 +95,7 @@ async def exchange(send: Sender, request: HttpRequest, *, timeout: float, max_by
 
 
 async def _read(response: httpx.Response, max_bytes: int) -> HttpResponse:
-    headers: dict[str, str] = {}
-    for name, value in response.headers.multi_items():
-        headers[name.lower()] = f"{headers[name.lower()]}, {value}" if name.lower() in headers else value
+    headers = Fields.of(response.headers.raw)
     try:
         decoded = response.is_stream_consumed  # a mock's answer, made whole already
         body = BoundedBody(decoder_for("" if decoded else headers.get("content-encoding", "")), max_bytes)

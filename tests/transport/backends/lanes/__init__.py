@@ -1,1 +1,1 @@
-"""Tests of the lanes against servers that misbehave byte by byte."""
+"""Lanes against servers that keep to no rule."""

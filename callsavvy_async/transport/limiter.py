@@ -1,0 +1,202 @@
+"""The shell around a `Pacer`: the requests that share one limit wait here, in the order in which they came.
+
+Theory. Permits are handed out: whoever causes something to change (a request that ends, a timer, a waiter that gives
+up) also gives out what the pacer now allows, to whoever is first, in one go. So nobody can overtake, and a waiter costs
+an entry in a queue and nothing else: no task, no timer. One of those who wait keeps the time for all of them: it sleeps
+until the next permit is due or the next deadline passes. It is the last in the queue, since that one stays the longest.
+
+A waiter that is cancelled in the moment in which it is given a permit gives it back. Deadlines lie in a heap, in which
+those of waiters long gone are left until they come up or are the majority: O(1) for calls of like deadlines.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
+from typing import TypeAlias
+
+import anyio
+import attrs
+
+from callsavvy_async.policy.feedback import Feedback, Permit, Signal
+from callsavvy_async.policy.pacer import Pacer, Snapshot
+from callsavvy_async.transport.clock import current_time
+from callsavvy_async.transport.turns import Place, Turns
+
+OnWait: TypeAlias = Callable[[float | None, str, int], None]
+"""Told of a wait: the seconds that it will take, None when there is no telling; why; and how many go first."""
+
+_TICK = 1e-6
+"""Seconds: no timer is more exact, and a clock of floats need not move by less."""
+_FEW = 64
+
+
+class WaitTooLongError(Exception):
+    """The wait would pass the deadline. `seconds` is the wait that is expected, None when there is no telling."""
+
+    def __init__(self, seconds: float | None) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+class Limiter:
+    """Admits requests as one pacer allows.
+
+    Args:
+        pacer: the arithmetic; it may be shared by several event loops one after the other, not at once.
+    """
+
+    def __init__(self, pacer: Pacer) -> None:
+        self.pacer = pacer
+        self._turns = Turns()
+        self._deadlines: list[tuple[float, int, Place]] = []
+        self._numbers = itertools.count()
+        self._alarm: anyio.CancelScope | None = None
+        self._rings_at = math.inf
+
+    def __repr__(self) -> str:
+        seen = self.snapshot()
+        rate = "no rate" if seen.rate is None else f"{seen.rate:.3g}/s"
+        held = f"{rate} ({seen.why}), {seen.in_flight} of {seen.allowed_in_flight} in flight, {seen.waiting} waiting"
+        return f"<{type(self.pacer).__name__}: {held}>"
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for their turn."""
+        return self._turns.waiting
+
+    def snapshot(self) -> Snapshot:
+        """Return what is known of the limit, and what holds requests back now."""
+        return attrs.evolve(self.pacer.snapshot(current_time()), waiting=self.waiting)
+
+    def try_acquire(self, moment: float) -> Permit | None:
+        """Return a permit if one is to be had without waiting and without passing anybody by.
+
+        Args:
+            moment: now, on the shared clock.
+        """
+        if self._turns.waiting or self.pacer.delay(moment) > 0.0:
+            return None
+        return self.pacer.sent(moment)
+
+    async def acquire(self, ends_at: float, on_wait: OnWait, *, bulk: bool = False) -> Permit:
+        """Wait until one more request may start.
+
+        Args:
+            ends_at: the call's deadline on the shared clock; inf for none.
+            on_wait: called once, before it comes to waiting.
+            bulk: whether interactive requests go first.
+
+        Raises:
+            WaitTooLongError: as soon as the turn is bound to come too late; before waiting, if that is foreseen then.
+        """
+        moment = current_time()
+        permit = self.try_acquire(moment)
+        if permit is not None:
+            return permit
+        expected, ahead, why = self._expect(moment, bulk=bulk)
+        if moment >= ends_at or (expected is not None and moment + expected > ends_at):
+            raise WaitTooLongError(expected)
+        on_wait(expected, why, ahead)
+        return await self._wait_in(Place(bulk, ends_at))
+
+    def done(self, permit: Permit, feedback: Feedback, moment: float) -> None:
+        """Give back what was acquired, with what was learned. Exactly once for each permit.
+
+        Args:
+            permit: what was acquired.
+            feedback: how the request ended.
+            moment: when, on the shared clock.
+        """
+        self.pacer.done(moment, permit, feedback)
+        if self._turns.waiting:
+            self._admit(moment)
+
+    def _expect(self, moment: float, *, bulk: bool) -> tuple[float | None, int, str]:
+        """Return how long a newcomer will wait, how many go before it, and what holds them back.
+
+        Where the rate is what holds them back, those before it leave as fast as the limit is believed to be.
+        """
+        known, ahead, delay = self.pacer.snapshot(moment), self._turns.ahead(bulk=bulk), self.pacer.delay(moment)
+        if delay == math.inf:
+            return None, ahead, known.why
+        return delay + (ahead / known.learned_rate if known.learned_rate else 0.0), ahead, known.why
+
+    async def _wait_in(self, place: Place) -> Permit:
+        self._turns.join(place)
+        if place.ends_at < math.inf:
+            self._note_deadline(place)
+        try:
+            self._admit(current_time())
+            while place.given is None:
+                await self._sleep(place)
+        except BaseException:
+            if place.queued:
+                self._turns.leave(place)
+                self._admit(current_time())
+            elif isinstance(place.given, Permit):
+                self.done(place.given, Feedback(Signal.NOTHING), current_time())
+            raise
+        finally:
+            if self._alarm is None and (heir := self._turns.last) is not None:
+                heir.woken.set()
+        if isinstance(place.given, Exception):
+            raise place.given
+        return place.given
+
+    async def _sleep(self, place: Place) -> None:
+        """Sleep until woken; the first to come here also keeps the time."""
+        if self._alarm is not None:
+            await place.woken.wait()
+        else:
+            await self._keep_time(place)
+        if place.given is None:
+            place.woken = anyio.Event()
+
+    async def _keep_time(self, place: Place) -> None:
+        moment = current_time()
+        self._rings_at = min(moment + self.pacer.delay(moment), self._deadlines[0][0] if self._deadlines else math.inf)
+        try:
+            with anyio.move_on_after(max(self._rings_at - moment, _TICK)) as self._alarm:
+                await place.woken.wait()
+        finally:
+            self._alarm = None
+        self._admit(current_time())
+
+    def _admit(self, moment: float) -> None:
+        """Give out every permit that is due, and give notice to those whose time is up."""
+        while self._deadlines and self._deadlines[0][0] <= moment:
+            late = heappop(self._deadlines)[2]
+            if late.queued:
+                self._give_notice(late, None)
+        while (first := self._turns.first) is not None:
+            delay = self.pacer.delay(moment)
+            if delay <= 0.0:
+                self._turns.take(first)
+                first.given = self.pacer.sent(moment)
+                first.woken.set()
+            elif delay < math.inf and moment + delay > first.ends_at:
+                self._give_notice(first, delay)
+            else:
+                self._ring_at(moment + delay, moment)
+                return
+
+    def _give_notice(self, place: Place, seconds: float | None) -> None:
+        self._turns.leave(place)
+        place.given = WaitTooLongError(seconds)
+        place.woken.set()
+
+    def _ring_at(self, at: float, moment: float) -> None:
+        """Let whoever keeps the time look again by then."""
+        if self._alarm is not None and at < self._rings_at:
+            self._rings_at = at
+            self._alarm.deadline = anyio.current_time() + max(at - moment, _TICK)
+
+    def _note_deadline(self, place: Place) -> None:
+        if len(self._deadlines) > 2 * self._turns.waiting + _FEW:
+            self._deadlines = [entry for entry in self._deadlines if entry[2].queued]
+            heapify(self._deadlines)
+        heappush(self._deadlines, (place.ends_at, next(self._numbers), place))
+        self._ring_at(place.ends_at, current_time())

@@ -1,0 +1,201 @@
+"""One answer, one result: the SDK's reader and cattrs, the fast libraries and the standard one, agree on everything."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import attrs
+import pytest
+from hypothesis import example, given, strategies as st
+
+from callsavvy_async import models
+from callsavvy_async.webhooks.events import EVENT_TYPES
+from callsavvy_async.wire.codec import Codec
+from callsavvy_async.wire.endpoint import Effect, Endpoint
+from callsavvy_async.wire.json_bytes import dumps, loads
+from callsavvy_async.wire.model import Model, Receipt, wire_fields
+from callsavvy_async.wire.response import Envelope, read_envelope
+from callsavvy_async.wire.rules import UnreadableDataError
+from tests.wire.cattrs_codec import CattrsCodec
+from tests.wire.conftest import speed
+
+ANSWERS = [getattr(models, name) for name in models.__all__]
+MODELS: list[type[Any]] = [*ANSWERS, *EVENT_TYPES.values()]
+ZONES = [None, ZoneInfo("Africa/Lagos")]
+
+QUIRKS = st.sampled_from(
+    [
+        *["", " ", "\t\u00a0\n", None, [], {}, [""], {"0": "https://a/1"}, {"0": "a", "2": ""}],  # Q15
+        *["4", " 4.50 ", "-1", "1e3", "1E400", "1_000", "٣", "Unlimited", "NaN", "-Infinity", "sNaN", "4 units"],  # Q13
+        *[0, 1, 7, -2, 4.5, 1e300, 2**70, 20261122, True, False],  # Q13
+        *["9" * 25, "0.5", "3.0", "1e999999999999999999999"],  # counts and durations that cannot be
+        *["true", "TRUE ", "false", "0", "no", "yes", "maybe"],  # Q24
+        *["2026-11-22 08:15:00", " 2026-11-22T08:15:00+02:00 ", "2026-11-22", "20261122T081500Z", "2026-W48-1"],  # Q16
+        *["0000-00-00 00:00:00", "2026-02-30", "yesterday", "2026-11-22 08:15:00.123456789"],  # Q16
+        *["New", "new", " Awaiting Agent Reply ", "Incoming", "sent", "SENT", "sent | queued | failed", "moon"],  # Q22
+        *["https://a/1,2.png, https://b/3", ",", " , ", ["https://a", 7, None], [{}], [["x"]], [True]],  # Q25
+        *["376d03ghjsb==", " 7 ", "\ud800"],  # Q36
+    ]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8) | QUIRKS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def rows(model: type[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Objects with the model's wire names, our own names, the reserved ones and strange ones."""
+    documented = [field.wire for field in wire_fields(model)]
+    names = [*documented, *(field.name for field in wire_fields(model)), "extra", "raw", "parts"]
+    return st.dictionaries(st.sampled_from(documented or names), QUIRKS) | st.dictionaries(
+        st.sampled_from(names), QUIRKS | JSON
+    )
+
+
+def exactly(value: object) -> object:
+    """Tell values apart that are equal: 1 and True, 4 and 4.0, Decimals of another scale, times of another zone."""
+    if isinstance(value, tuple | list):
+        return type(value), [exactly(item) for item in value]
+    if isinstance(value, dict):
+        return {name: exactly(item) for name, item in value.items()}
+    if isinstance(value, Model):
+        return type(value), {field.name: exactly(getattr(value, field.name)) for field in attrs.fields(type(value))}
+    return type(value), repr(value)
+
+
+def outcome(codec: Any, returns: Any, data: Any) -> object:
+    endpoint = Endpoint("x", returns, Effect.READ)
+    try:
+        if isinstance(codec, Codec):
+            return exactly(codec.decode(endpoint, Envelope(None, None, data), b"raw"))
+        return exactly(codec.decode(endpoint, data, b"raw"))
+    except UnreadableDataError as error:
+        return str(error)
+
+
+@given(data=st.data(), zone=st.sampled_from(ZONES))
+def test_answers_are_read_as_cattrs_reads_them(data: st.DataObject, zone: ZoneInfo | None) -> None:
+    """Every model, alone and in lists, out of every quirk and of nonsense: the same values of the same types."""
+    model = data.draw(st.sampled_from(ANSWERS))
+    rows_of = rows(model)
+    one = st.tuples(st.just(model), rows_of | JSON | rows_of.map(lambda row: [row]))
+    lists = st.lists(rows_of | QUIRKS, max_size=3) | rows_of.map(lambda row: {"0": row, "2": row}) | JSON
+    many = st.tuples(st.just(tuple[model, ...]), lists)
+    returns, sent = data.draw(one if issubclass(model, Receipt) else one | many)
+    assert outcome(Codec(zone), returns, sent) == outcome(CattrsCodec(zone), returns, sent)
+
+
+@given(data=st.data(), zone=st.sampled_from(ZONES))
+def test_events_are_read_as_cattrs_reads_them(data: st.DataObject, zone: ZoneInfo | None) -> None:
+    """Webhooks are read by the same reader; they keep their body as receipts do."""
+    model = data.draw(st.sampled_from(list(EVENT_TYPES.values())))
+    sent = data.draw(rows(model))
+    expected = attrs.evolve(CattrsCodec(zone).decode(Endpoint("x", model, Effect.READ), sent, b"raw"), raw=b"raw")
+    assert exactly(Codec(zone).row_reader(model)(sent, b"raw")) == exactly(expected)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_read_object_is_like_one_that_was_made(model: type[Any]) -> None:
+    """Reading fills the slots past the model's constructor, so that one may hold nothing but assignments."""
+    assert not hasattr(model, "__attrs_post_init__")
+    assert all(field.converter is None and field.validator is None for field in attrs.fields(model))
+    made: Any = model(**{"raw": b"raw"} if "raw" in attrs.fields_dict(model) else {})
+    assert not hasattr(made, "__dict__")
+    assert exactly(Codec().row_reader(model)({}, b"raw")) == exactly(made)
+    assert hash(Codec().row_reader(model)({}, b"raw")) == hash(made)
+
+
+def test_rows_share_nothing() -> None:
+    """A model's reader is made once, and every object has an `extra` of its own."""
+    codec = Codec()
+    read = codec.row_reader(Receipt)
+    assert codec.row_reader(Receipt) is read
+    assert read({}, b"").extra is not read({}, b"").extra
+
+
+# --------------------------------------------------------------------------------- with the extra `speed` and without
+
+
+def both_ways(call: Any) -> list[object]:
+    """What a call does with the fast libraries and without: the exact value, or the kind of refusal."""
+    results: list[object] = []
+    for installed in (True, False):
+        with speed(installed=installed):
+            try:
+                results.append(exactly(call()))
+            except (ValueError, TypeError, RecursionError) as error:
+                results.append(type(error))
+    return results
+
+
+NUMBERS = st.from_regex(r"-?[0-9]{1,25}(\.[0-9]{1,25})?([eE][+-]?[0-9]{1,3})?", fullmatch=True).map(str.encode)
+TEXTS = st.text(st.characters()).map(lambda text: json.dumps(text).encode()) | st.from_regex(
+    r'"(\\u[0-9a-fA-F]{4}|\\[bfnrt/"\\]|[a-z\x00-\x1f]){0,8}"', fullmatch=True
+).map(lambda text: text.encode())
+DOCUMENTS = st.recursive(
+    NUMBERS | TEXTS | st.sampled_from([b"true", b"null", b"NaN", b"-Infinity", b" 1\n", b"01", b"\x0c1", b"1e400"]),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: b"[" + b",".join(items) + b"]")
+        | st.lists(st.tuples(TEXTS, inner), max_size=3).map(
+            lambda members: b"{" + b", ".join(name + b":" + value for name, value in members) + b"}"
+        )
+    ),
+    max_leaves=6,
+)
+
+
+@given(DOCUMENTS | st.binary(max_size=20) | DOCUMENTS.map(lambda text: text[:-1]))
+@example(b"18446744073709551616")
+@example(b'{"a":1,"a":2}')
+@example(b"\xef\xbb\xbf{}")
+@example(b'"\\ud800"')
+@example(b'"\xed\xa0\x80"')
+@example("{}".encode("utf-16"))
+@example(b"-0")
+@example(b"-0.0")
+@example(b"1" * 5000)
+@example(b"[" * 100_000)
+def test_json_is_read_the_same(body: bytes) -> None:
+    """Whole numbers of any length, double names, escapes, byte order marks, nonsense: one result."""
+    fast, plain = both_ways(lambda: loads(body))
+    assert fast == plain or {fast, plain} <= {ValueError, json.JSONDecodeError, UnicodeDecodeError}
+
+
+@given(
+    st.dictionaries(st.text(st.characters()), st.text(st.characters()))
+    | st.dictionaries(st.text(max_size=3) | st.integers(), JSON | st.floats() | st.binary() | st.just(2**80))
+)
+@example({})
+@example({"a": float("nan")})
+@example({"a": "\ud800"})
+@example({"\ud800": "a"})
+@example({"a": '\x00\x1f\x7f\u2028/"\\é😀'})
+def test_json_is_written_the_same(fields: dict[Any, Any]) -> None:
+    """The same bytes, or the same refusal."""
+    fast, plain = both_ways(lambda: dumps(fields))
+    assert fast == plain
+
+
+@given(st.dictionaries(st.text(), st.text()))
+def test_what_was_written_is_read(fields: dict[str, str]) -> None:
+    """Every text survives, compact and in UTF-8."""
+    assert loads(dumps(fields)) == fields
+    assert dumps(fields) == json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+@given(st.data())
+def test_answers_are_read_the_same(data: st.DataObject) -> None:
+    """From bytes to model, with the extra and without."""
+    model = data.draw(st.sampled_from(ANSWERS))
+    sent = {
+        "resource": "x",
+        "status": data.draw(st.sampled_from(["success", " Error "])),
+        "data": data.draw(rows(model)),
+    }
+    body = json.dumps(sent).encode()
+    endpoint: Endpoint[Any] = Endpoint("x", model, Effect.READ)
+    fast, plain = both_ways(lambda: Codec().decode(endpoint, read_envelope(body), body))
+    assert fast == plain
