@@ -21,7 +21,6 @@ from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.transport.backends.lanes import MAX_LANES, LanesBackend
 from callsavvy_async.transport.backends.lanes_pool import NoFreeLaneError
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
-from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.target import Target
 
 MAX_BYTES = 1 << 30
@@ -63,7 +62,7 @@ class LanesTransport(httpx.AsyncBaseTransport):
             raise _translate(failure, len(image))(str(failure), request=request) from failure
         return httpx.Response(
             answer.status_code,
-            headers=list(cast("Fields", answer.headers).raw),
+            headers=list(answer.headers.raw),
             stream=httpx.ByteStream(answer.body),
             extensions={"http_version": b"HTTP/1.1"},
         )
