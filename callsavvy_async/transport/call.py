@@ -67,6 +67,12 @@ class Call:
             return Outcome.UNKNOWN
         return self.attempts[-1].outcome if self.attempts else Outcome.NOT_SENT
 
+    def landed(self) -> None:
+        """Note that nothing is on the wire any more."""
+        self.on_wire = False
+        if self.watch is not None:
+            self.watch.landed()
+
     def tried(self, verdict: Verdict, seconds: float) -> None:
         """Note an attempt that took `seconds`."""
         self.verdict = verdict

@@ -13,7 +13,14 @@ import attrs
 
 from callsavvy_async._version import __version__
 from callsavvy_async.config import Config
-from callsavvy_async.errors import ClientClosedError, DeadlineExceededError, DecodeError, Outcome, RequestError
+from callsavvy_async.errors import (
+    ClientClosedError,
+    ConfigurationError,
+    DeadlineExceededError,
+    DecodeError,
+    Outcome,
+    RequestError,
+)
 from callsavvy_async.policy.budget import RetryBudget
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.outcome import Verdict, classify_failure, classify_response, error_type, means_done
@@ -158,12 +165,12 @@ class Transport:
             verdict = classify_response(response, read_envelope(response.body), now=_utc_now)
         except ExchangeFailedError as failure:
             verdict, call.cause = classify_failure(failure), failure
-        except BaseException:
+        except BaseException as error:
             limiter.done(permit, Feedback(Signal.NOTHING), call.clock())
+            if isinstance(error, ConfigurationError):  # the backend cannot run here: nothing was sent
+                call.landed()
             raise
-        call.on_wire = False
-        if watch is not None:
-            watch.landed()
+        call.landed()
         return verdict
 
     def _rebuild(self, call: Call, late: Mapping[str, str]) -> HttpRequest:
