@@ -63,7 +63,7 @@ _ASYNCIO = frozenset({None, "asyncio"})
 
 
 def _why_not_lanes() -> str | None:
-    if thread_local.name not in _ASYNCIO:
-        return "since lanes need asyncio"
     patch = find_patch()
-    return None if patch is None else f"since {patch} is patched"
+    if patch is not None:
+        return f"since {patch} is patched"
+    return None if thread_local.name in _ASYNCIO else "since lanes need asyncio"
