@@ -6,10 +6,9 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import tzinfo
 from types import TracebackType
-from typing import Generic, ParamSpec, Self, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Generic, ParamSpec, Self, TypedDict, TypeVar, Unpack
 
 import attrs
-import httpx
 
 from callsavvy_async.bulk.bulk import Bulk
 from callsavvy_async.config import BASE_URL, CallSettings, Config, Credentials, read_environment
@@ -27,7 +26,7 @@ from callsavvy_async.resources.meetings import Meetings
 from callsavvy_async.resources.messaging import Messaging
 from callsavvy_async.resources.tickets import Tickets
 from callsavvy_async.transport.backends.backend import Backend
-from callsavvy_async.transport.backends.httpx import BorrowedBackend, LanesBackend
+from callsavvy_async.transport.backends.choose import BackendName, choose_backend
 from callsavvy_async.transport.hooks import Hook, Hooks, log_event
 from callsavvy_async.transport.options import CallOptions, apply_options
 from callsavvy_async.transport.pacing import Pacing
@@ -35,6 +34,10 @@ from callsavvy_async.transport.transport import Shared, Transport
 from callsavvy_async.transport.watch import Watch, current_watch
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Receipt
+
+if TYPE_CHECKING:  # users bring them; each costs more to import than all of this package
+    import aiohttp
+    import httpx
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -71,6 +74,8 @@ class ClientOptions(TypedDict, total=False):
     extra: Mapping[str, object]
     http_client: httpx.AsyncClient | None
     transport: httpx.AsyncBaseTransport | None
+    session: aiohttp.ClientSession | None
+    backend: BackendName | Backend
     verify: ssl.SSLContext | bool
     proxy: str | None
 
@@ -102,6 +107,10 @@ class Callsavvy:
         extra: undocumented parameters of the API, sent with every call.
         http_client: an `httpx.AsyncClient` to send with; it stays yours to close.
         transport: an `httpx.AsyncBaseTransport` to send with; it stays yours to close.
+        session: an `aiohttp.ClientSession` to send with; it stays yours to close.
+        backend: what carries the requests: ``"lanes"``, connections of our own, fastest, on asyncio only; ``"httpx"``,
+            for trio and proxies; ``"aiohttp"``; or a `Backend` of your own. ``"auto"`` takes lanes where they can run,
+            and httpx where a mock or instrumentation has patched it.
         verify: an SSL context, or False to verify nothing.
         proxy: URL of a proxy. Proxy variables of the environment are not read.
 
@@ -139,6 +148,8 @@ class Callsavvy:
         extra: Mapping[str, object] | None = None,
         http_client: httpx.AsyncClient | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        session: aiohttp.ClientSession | None = None,
+        backend: BackendName | Backend = "auto",
         verify: ssl.SSLContext | bool = True,
         proxy: str | None = None,
     ) -> None:
@@ -156,7 +167,9 @@ class Callsavvy:
             ),
         )
         shared = Shared(
-            backend=_choose_backend(http_client, transport, verify=verify, proxy=proxy),
+            backend=choose_backend(
+                backend, http_client=http_client, transport=transport, session=session, verify=verify, proxy=proxy
+            ),
             pacing=Pacing(_choose_pacing(pacing, rate, burst, max_in_flight)),
             hooks=Hooks((log_event, *hooks)),
             budget=RetryBudget(),
@@ -281,20 +294,3 @@ def _choose_pacing(
         return pacing
     cap = MAX_IN_FLIGHT if max_in_flight is None else max_in_flight
     return Adaptive(max_in_flight=cap) if rate is None else Fixed(rate, burst=burst, max_in_flight=cap)
-
-
-def _choose_backend(
-    http_client: httpx.AsyncClient | None,
-    transport: httpx.AsyncBaseTransport | None,
-    *,
-    verify: ssl.SSLContext | bool,
-    proxy: str | None,
-) -> Backend:
-    borrowed = [sender for sender in (http_client, transport) if sender is not None]
-    if not borrowed:
-        return LanesBackend(verify=verify, proxy=proxy)
-    if len(borrowed) > 1 or verify is not True or proxy is not None:
-        raise ConfigurationError(
-            "http_client= and transport= bring their own TLS and proxy settings; give one of them alone."
-        )
-    return BorrowedBackend(borrowed[0])

@@ -1,4 +1,4 @@
-"""What all tests share: both event loops, virtual time, the simulator on sockets, and a client without sockets."""
+"""What all tests share: event loops, backends, virtual time, the simulator on sockets, and a client without sockets."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from callsavvy_async import Callsavvy
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, SimulatorServer, serve
 from callsavvy_async.testing.virtual_time import virtual_time_backend
+from callsavvy_async.transport.backends.choose import BackendName
 
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")  # a busy machine is no failing test; pytest-timeout bounds them all
@@ -21,6 +22,27 @@ settings.load_profile("suite")  # a busy machine is no failing test; pytest-time
 def anyio_backend(request: pytest.FixtureRequest) -> object:
     """Run every async test on asyncio and on trio, in real time."""
     return request.param
+
+
+EVERY_BACKEND = (("asyncio", "lanes"), ("asyncio", "httpx"), ("asyncio", "aiohttp"), ("trio", "httpx"))
+"""Event loops, and what can carry requests on them."""
+
+
+@pytest.fixture
+def backend() -> BackendName:
+    """Return the backend of clients that talk to a socket: the one that users get, if they do not choose."""
+    return "auto"
+
+
+@pytest.hookimpl(tryfirst=True)  # before the parameters of `anyio_backend` itself are taken
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests with the mark ``every_backend`` over every backend, on the event loops on which it runs."""
+    names = ("anyio_backend", "backend")
+    if metafunc.definition.get_closest_marker("every_backend") and {*names} <= {*metafunc.fixturenames}:
+        ids = ["-".join(pair) for pair in EVERY_BACKEND]
+        metafunc.definition.add_marker(
+            pytest.mark.parametrize(names, EVERY_BACKEND, indirect=["anyio_backend"], ids=ids)
+        )
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -43,9 +65,11 @@ def server(sim: Simulator) -> Iterator[SimulatorServer]:
 
 
 @pytest.fixture
-async def client(anyio_backend: object, server: SimulatorServer) -> AsyncIterator[Callsavvy]:
-    """Open a client of the simulator over sockets, through the SDK's own backend."""
-    async with Callsavvy(public_key=PUBLIC_KEY, private_key=PRIVATE_KEY, base_url=server.url, timeout=10) as opened:
+async def client(anyio_backend: object, backend: BackendName, server: SimulatorServer) -> AsyncIterator[Callsavvy]:
+    """Open a client of the simulator over sockets, with `backend`."""
+    async with Callsavvy(
+        public_key=PUBLIC_KEY, private_key=PRIVATE_KEY, base_url=server.url, timeout=10, backend=backend
+    ) as opened:
         yield opened
 
 

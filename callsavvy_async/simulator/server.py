@@ -22,6 +22,9 @@ from callsavvy_async.simulator.http1 import BadRequest, Head, parse_head
 from callsavvy_async.simulator.service import BASE_PATH
 
 LOOPBACK = "127.0.0.1"
+_ACCEPTING = 5
+"""Rounds of the event loop until a connection that was just accepted is served, and can be cut: asyncio leaks one whose
+listener is closed in between."""
 
 
 class SimulatorServer:
@@ -48,6 +51,8 @@ class SimulatorServer:
         try:
             yield
         finally:
+            for _ in range(_ACCEPTING):
+                await asyncio.sleep(0)
             listener.close()
             tasks = list(self._open)
             for task, writer in self._open.items():

@@ -23,7 +23,7 @@ from callsavvy_async.values import CallDirection, TicketStatus
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Receipt
 
-pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
+pytestmark = [pytest.mark.anyio, pytest.mark.sockets, pytest.mark.every_backend]
 
 NUMBER = "+2348012345678"
 

@@ -34,9 +34,10 @@ from callsavvy_async import (
     ServiceUnavailableError,
 )
 from callsavvy_async.simulator import FAULTS, PRIVATE_KEY, PUBLIC_KEY, Fault, Simulator, SimulatorServer
+from callsavvy_async.transport.backends.choose import BackendName
 from callsavvy_async.wire.endpoint import Effect
 
-pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
+pytestmark = [pytest.mark.anyio, pytest.mark.sockets, pytest.mark.every_backend]
 
 NUMBER = "+2348012345678"
 HARMFUL = {Effect.WRITE, Effect.SPEND}
@@ -165,6 +166,7 @@ CALLS: dict[Effect, Callable[[Callsavvy, Simulator], Awaitable[object]]] = {
 @pytest.fixture
 async def client(
     anyio_backend: object,
+    backend: BackendName,
     server: SimulatorServer,
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
@@ -176,6 +178,7 @@ async def client(
         public_key=PUBLIC_KEY,
         private_key=PRIVATE_KEY,
         base_url=server.url,
+        backend=backend,
         timeout=0.15 if hangs else 10,
         max_retries=1,
         max_response_bytes=MEBIBYTE,

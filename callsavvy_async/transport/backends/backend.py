@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from typing import Protocol
 
 from callsavvy_async.wire.request import HttpRequest
@@ -11,7 +12,9 @@ from callsavvy_async.wire.response import HttpResponse
 class Backend(Protocol):
     """Exchanges one request for one whole answer. Backends swap here."""
 
-    async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
+    def exchange(
+        self, request: HttpRequest, *, timeout: float, max_bytes: int
+    ) -> Coroutine[object, object, HttpResponse]:
         """Send a request and read the whole answer.
 
         Args:
@@ -21,6 +24,7 @@ class Backend(Protocol):
 
         Raises:
             ExchangeFailedError: when no whole answer came.
+            ConfigurationError: when it cannot run in this event loop; then nothing was sent.
         """
         ...
 

@@ -7,17 +7,18 @@ a transport underneath that repeats requests by itself cannot send a paid messag
 
 from __future__ import annotations
 
-import itertools
+import functools
 import ssl
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 import anyio
-import anyio.lowlevel
 import attrs
 import httpx
 
+from callsavvy_async.transport.backends.mocks import find_patch
+from callsavvy_async.transport.backends.per_loop import PerLoop
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.inflate import BoundedBody, decoder_for
@@ -26,6 +27,11 @@ from callsavvy_async.wire.response import HttpResponse
 
 KEEPALIVE_EXPIRY = 4.0
 """Seconds that an idle connection is kept: short, so that the race with the server closing it stays rare."""
+
+
+_CONNECT = 0.95
+"""The share of the time-out that connecting may take: httpcore closes what it opened when its own clock ends a TLS
+handshake, and leaks the socket when it is cancelled there."""
 
 
 class Sender(Protocol):
@@ -79,10 +85,12 @@ async def exchange(send: Sender, request: HttpRequest, *, timeout: float, max_by
         try:
             outgoing = httpx.Request(
                 "POST",
-                request.target.url,
+                _parse_url(request.target.url),
                 headers=[*request.target.headers, ("content-length", str(len(request.body)))],
                 stream=body,
-                extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout)},
+                extensions={
+                    "timeout": {**dict.fromkeys(("read", "write", "pool"), timeout), "connect": _CONNECT * timeout}
+                },
             )
             response = await send(outgoing)
             return await _read(response, max_bytes)
@@ -92,6 +100,11 @@ async def exchange(send: Sender, request: HttpRequest, *, timeout: float, max_by
             failure = ExchangeFailedError(_kind(error), sent=body.asked, detail=_describe(error))
             failure.__cause__ = error
     raise failure or ExchangeFailedError(FailureKind.TIMEOUT, sent=body.asked, detail=f"{timeout:g} s")
+
+
+@functools.lru_cache(maxsize=256)
+def _parse_url(url: str) -> httpx.URL:
+    return httpx.URL(url)
 
 
 async def _read(response: httpx.Response, max_bytes: int) -> HttpResponse:
@@ -147,49 +160,51 @@ def _describe(error: Exception) -> str:
 
 
 @attrs.define
-class _Lanes:
+class _Connections:
     """The idle connections of one event loop, last used first."""
 
     idle: list[httpx.AsyncHTTPTransport] = attrs.field(factory=list[httpx.AsyncHTTPTransport])
-    closer: AsyncGenerator[None, None] | None = None
+    closed: bool = False
 
 
-_serial_numbers = itertools.count()
+class HttpxBackend:
+    """Stock httpx behind the limiter, one transport and one connection to a request at a time.
 
+    httpx's own pool costs several times as much under load, so it is given one connection at a time.
 
-class LanesBackend:
-    """Stock httpx, one transport and one connection to a lane, behind the limiter.
-
-    httpx's own pool costs several times as much under load, so it is given one connection at a time. Connections belong
-    to the event loop that opened them and are closed with it, so one client serves several ``asyncio.run()``.
+    Args:
+        verify: an SSL context, or False to verify nothing.
+        proxy: URL of a proxy.
+        why: the reason for which it was taken, for the repr.
     """
 
-    def __init__(self, *, verify: ssl.SSLContext | bool = True, proxy: str | httpx.Proxy | None = None) -> None:
+    def __init__(
+        self, *, verify: ssl.SSLContext | bool = True, proxy: str | httpx.Proxy | None = None, why: str = ""
+    ) -> None:
         self._verify = verify
         self._proxy = proxy
+        self._why = why
         self._loading = threading.Lock()
         self._context: ssl.SSLContext | None = verify if isinstance(verify, ssl.SSLContext) else None
-        # Older anyio tells run variables apart by their names: two clients must never share connections.
-        self._lanes: anyio.lowlevel.RunVar[_Lanes] = anyio.lowlevel.RunVar(f"callsavvy_lanes_{next(_serial_numbers)}")
+        self._connections = PerLoop(_Connections, self._close)
         self._open = 0
 
     async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
         """See `Backend.exchange`."""
-        lanes = await self._enter_loop()
-        lane = lanes.idle.pop() if lanes.idle else await self._open_lane(secure=request.target.secure)
+        connections = await self._connections.enter()
+        idle = connections.idle
+        transport = idle.pop() if idle else await self._open_transport(secure=request.target.secure)
+        send = transport.handle_async_request if find_patch() is None else functools.partial(_send_by_client, transport)
         try:
-            return await exchange(lane.handle_async_request, request, timeout=timeout, max_bytes=max_bytes)
+            return await exchange(send, request, timeout=timeout, max_bytes=max_bytes)
         finally:
-            lanes.idle.append(lane)
-            if lanes.closer is None:  # closed while this exchange was under way
-                await self._close_idle(lanes)
+            idle.append(transport)
+            if connections.closed:  # while this exchange was under way
+                await self._close(connections)
 
     async def aclose(self) -> None:
         """See `Backend.aclose`."""
-        lanes = self._lanes.get(None)
-        if lanes is not None and lanes.closer is not None:
-            closer, lanes.closer = lanes.closer, None
-            await closer.aclose()
+        await self._connections.aclose()
 
     @property
     def is_open(self) -> bool:
@@ -197,32 +212,16 @@ class LanesBackend:
         return self._open > 0
 
     def __repr__(self) -> str:
-        return f"httpx lanes ({self._open} open)"
+        return f"httpx ({self._open} open){self._why and ', '}{self._why}"
 
-    async def _enter_loop(self) -> _Lanes:
-        lanes = self._lanes.get(None)
-        if lanes is None:
-            lanes = _Lanes()
-            self._lanes.set(lanes)
-        if lanes.closer is None:
-            lanes.closer = self._close_with_loop(lanes)
-            await lanes.closer.__anext__()
-        return lanes
-
-    async def _close_with_loop(self, lanes: _Lanes) -> AsyncGenerator[None, None]:
-        # asyncio.run and trio.run finalise the async generators that are left over; so this closes what nobody closed.
-        try:
-            yield
-        finally:
-            await self._close_idle(lanes)
-
-    async def _close_idle(self, lanes: _Lanes) -> None:
+    async def _close(self, connections: _Connections) -> None:
+        connections.closed = True
         with anyio.CancelScope(shield=True):
-            while lanes.idle:
+            while connections.idle:
                 self._open -= 1
-                await lanes.idle.pop().aclose()
+                await connections.idle.pop().aclose()
 
-    async def _open_lane(self, *, secure: bool) -> httpx.AsyncHTTPTransport:
+    async def _open_transport(self, *, secure: bool) -> httpx.AsyncHTTPTransport:
         if secure and self._context is None:
             await anyio.to_thread.run_sync(self._load_certificates)
         self._open += 1
@@ -237,6 +236,12 @@ class LanesBackend:
         with self._loading:
             if self._context is None:
                 self._context = httpx.create_ssl_context(self._verify)
+
+
+async def _send_by_client(transport: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:
+    """Send where mocks of `httpx.AsyncClient` see it too."""
+    client = httpx.AsyncClient(transport=transport, trust_env=False)  # not closed: the transport stays
+    return await client.send(request, stream=True, follow_redirects=False)
 
 
 _PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

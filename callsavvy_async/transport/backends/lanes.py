@@ -29,6 +29,7 @@ import attrs
 from callsavvy_async.transport.backends.lane_connect import Origin
 from callsavvy_async.transport.backends.lane_tls import Trust
 from callsavvy_async.transport.backends.lanes_pool import LanePool
+from callsavvy_async.transport.backends.per_loop import not_on_asyncio
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
@@ -98,7 +99,10 @@ class LanesBackend:
             decode: whether to undo the content encoding.
             head_only: whether it is a HEAD.
         """
-        loop = asyncio.get_running_loop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise not_on_asyncio("lanes") from None
         here = self._last
         if here is None or here.loop is not loop:
             here = await self._enter(loop)
@@ -120,7 +124,11 @@ class LanesBackend:
 
     async def aclose(self) -> None:
         """See `Backend.aclose`."""
-        here = self._loops.pop(asyncio.get_running_loop(), None)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # trio: no lane was opened there
+            return
+        here = self._loops.pop(loop, None)
         self._last = None
         if here is not None and here.closer is not None:
             await here.closer.aclose()

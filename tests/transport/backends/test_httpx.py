@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import socket
+import ssl
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,12 +14,9 @@ import anyio.lowlevel
 import attrs
 import httpx
 import pytest
-import respx
-from pytest_httpx import HTTPXMock
 
-from callsavvy_async import BASE_URL, Callsavvy, RedirectRefusedError
-from callsavvy_async.errors import ConfigurationError
-from callsavvy_async.transport.backends.httpx import BorrowedBackend, OnceBody, exchange
+from callsavvy_async import Callsavvy, RedirectRefusedError
+from callsavvy_async.transport.backends.httpx import BorrowedBackend, HttpxBackend, OnceBody, exchange
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.target import Target
@@ -211,30 +211,30 @@ async def test_a_borrowed_backend_has_nothing_to_close() -> None:
     assert not backend.is_open
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"http_client": httpx.AsyncClient(), "transport": httpx.MockTransport(lambda _: httpx.Response(200))},
-        {"transport": httpx.MockTransport(lambda _: httpx.Response(200)), "verify": False},
-        {"transport": httpx.MockTransport(lambda _: httpx.Response(200)), "proxy": "http://proxy.example"},
-    ],
-)
-def test_settings_that_contradict_each_other(options: dict[str, Any]) -> None:
-    """What is borrowed brings its own TLS and proxy settings."""
-    with pytest.raises(ConfigurationError, match="give one of them alone"):
-        Callsavvy(public_key="p", private_key="q", **options)
+async def test_the_ssl_context_is_built_once_and_off_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading certificates would block the event loop; it is done once, in a thread, and only for https."""
+    threads: list[int] = []
+    build = httpx.create_ssl_context
+
+    def create(*arguments: Any) -> ssl.SSLContext:
+        threads.append(threading.get_ident())
+        return build(*arguments)
+
+    monkeypatch.setattr(httpx, "create_ssl_context", create)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    for scheme, built in (("http", 0), ("https", 1)):
+        backend = HttpxBackend(verify=False)
+        for _ in range(2):
+            async with anyio.create_task_group() as group:
+                for _ in range(3):
+                    group.start_soon(_fail_to_connect, backend, f"{scheme}://127.0.0.1:{port}/v1/x")
+        await backend.aclose()
+        assert "0 open" in repr(backend)
+        assert len(set(threads)) == len(threads) == built
+    assert threads[0] != threading.get_ident()
 
 
-async def test_respx_intercepts_the_default_backend(respx_mock: respx.MockRouter) -> None:
-    """Users' tests may mock the API with respx; nothing is sent."""
-    route = respx_mock.post(f"{BASE_URL}/getSummary").respond(json={"status": "success", "data": {"sms_balance": "4"}})
-    async with Callsavvy(public_key="p", private_key="q", verify=False) as client:
-        assert (await client.account.summary()).sms_balance == 4
-    assert route.call_count == 1
-
-
-async def test_pytest_httpx_intercepts_the_default_backend(httpx_mock: HTTPXMock) -> None:
-    """Users' tests may mock the API with pytest-httpx; nothing is sent."""
-    httpx_mock.add_response(url=f"{BASE_URL}/sendSMS", json={"status": "success", "data": {"status": "sent"}})
-    async with Callsavvy(public_key="p", private_key="q", verify=False) as client:
-        assert (await client.messaging.send_sms(NUMBER, "Hi")).status == "sent"
+async def _fail_to_connect(backend: HttpxBackend, url: str) -> None:
+    with pytest.raises(ExchangeFailedError):
+        await backend.exchange(HttpRequest(Target.of(url, ()), b"{}"), timeout=5, max_bytes=10)

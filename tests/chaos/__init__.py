@@ -1,0 +1,1 @@
+"""Sends through every fault that the simulator knows, at random."""

@@ -1,0 +1,164 @@
+"""Which backend a client gets, and how it says so."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import httpx
+import pytest
+
+from callsavvy_async import Callsavvy, ConfigurationError, Effect, Outcome, Settled
+from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, SimulatorServer
+from callsavvy_async.transport.backends.aiohttp import AiohttpBackend, BorrowedSession
+from callsavvy_async.transport.backends.auto import AutoBackend
+from callsavvy_async.transport.backends.choose import choose_backend
+from callsavvy_async.transport.backends.httpx import BorrowedBackend, HttpxBackend
+from callsavvy_async.transport.backends.lanes import LanesBackend
+from callsavvy_async.wire.fields import Fields
+from callsavvy_async.wire.request import HttpRequest
+from callsavvy_async.wire.response import HttpResponse
+
+pytestmark = pytest.mark.anyio
+
+NUMBER = "+2348012345678"
+MOCK = httpx.MockTransport(lambda _: httpx.Response(200, json={"status": "success"}))
+SESSION: Any = object()  # a session is not looked at before it sends
+
+
+class Own:
+    """A backend of a user's own."""
+
+    is_open = False
+
+    async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
+        return HttpResponse(200, Fields([]), b'{"status": "success", "data": {"status": "sent"}}')
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+def client(**options: Any) -> Callsavvy:
+    return Callsavvy(public_key="p", private_key="q", **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "words"),
+    [
+        ({}, AutoBackend, "lanes (0 open"),
+        ({"verify": False}, AutoBackend, "lanes (0 open"),
+        ({"proxy": "http://proxy.example"}, HttpxBackend, "httpx (0 open), for the proxy"),
+        ({"backend": "lanes"}, LanesBackend, "lanes (0 open"),
+        ({"backend": "httpx"}, HttpxBackend, "httpx (0 open)"),
+        ({"backend": "httpx", "proxy": "http://proxy.example"}, HttpxBackend, "httpx (0 open)"),
+        ({"backend": "aiohttp"}, AiohttpBackend, "aiohttp (0 open)"),
+        ({"backend": "aiohttp", "proxy": "http://proxy.example", "verify": False}, AiohttpBackend, "aiohttp (0 open)"),
+        ({"http_client": httpx.AsyncClient()}, BorrowedBackend, "a borrowed AsyncClient"),
+        ({"transport": MOCK}, BorrowedBackend, "a borrowed MockTransport"),
+        ({"transport": MOCK, "backend": "httpx"}, BorrowedBackend, "a borrowed MockTransport"),
+        ({"session": SESSION}, BorrowedSession, "a borrowed aiohttp object"),
+        ({"session": SESSION, "backend": "aiohttp"}, BorrowedSession, "a borrowed aiohttp object"),
+        ({"backend": Own()}, Own, "Own object"),
+    ],
+)
+def test_what_is_chosen(options: dict[str, Any], kind: type, words: str) -> None:
+    """What a client is told decides, and its repr says what it took and why."""
+    made = client(**options)
+    assert type(made._transport.shared.backend) is kind
+    assert words in repr(made)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"http_client": httpx.AsyncClient(), "transport": MOCK}, "http_client= and transport="),
+        ({"session": SESSION, "transport": MOCK}, "transport= and session="),
+        ({"backend": Own(), "transport": MOCK}, "backend= and transport="),
+        ({"transport": MOCK, "verify": False}, "give one of them alone"),
+        ({"transport": MOCK, "proxy": "http://proxy.example"}, "give one of them alone"),
+        ({"session": SESSION, "proxy": "http://proxy.example"}, "give one of them alone"),
+        ({"backend": Own(), "verify": False}, "give one of them alone"),
+        ({"backend": "lanes", "transport": MOCK}, "backend='lanes' cannot use them"),
+        ({"backend": "aiohttp", "http_client": httpx.AsyncClient()}, "backend='aiohttp' cannot use them"),
+        ({"backend": "httpx", "session": SESSION}, "backend='httpx' cannot use it"),
+        ({"backend": "lanes", "proxy": "http://proxy.example"}, "give backend='httpx'"),
+        ({"backend": "requests"}, "'requests'; it is one of auto, lanes, httpx, aiohttp"),
+    ],
+)
+def test_settings_that_contradict_each_other(options: dict[str, Any], words: str) -> None:
+    """A client that could not work as told is not made, and the error says what to give instead."""
+    with pytest.raises(ConfigurationError, match=words):
+        client(**options)
+
+
+def test_without_httptools(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where httptools is missing httpx serves; who asks for lanes by name is told what to install."""
+    monkeypatch.setitem(sys.modules, "httptools", None)
+    assert "httpx (0 open), since httptools is not installed" in repr(client())
+    with pytest.raises(ConfigurationError, match="pip install 'httptools'"):
+        client(backend="lanes")
+
+
+def test_without_aiohttp(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Aiohttp is an extra."""
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'callsavvy-async\[aiohttp\]'"):
+        client(backend="aiohttp")
+
+
+async def test_a_backend_of_ones_own() -> None:
+    """Anything with the three members of `Backend` carries requests."""
+    async with client(backend=Own()) as made:
+        assert (await made.messaging.send_sms(NUMBER, "Hi")).status == "sent"
+
+
+@pytest.mark.parametrize("anyio_backend", ["trio"])
+@pytest.mark.parametrize("backend", ["lanes", "aiohttp"])
+async def test_asyncio_only(backend: Any, server: SimulatorServer, sim: Simulator, anyio_backend: str) -> None:
+    """On trio lanes and aiohttp say before anything is sent that they cannot run, in single calls and in bulk."""
+    events: list[object] = []
+    async with Callsavvy(
+        public_key=PUBLIC_KEY, private_key=PRIVATE_KEY, base_url=server.url, backend=backend, hooks=[events.append]
+    ) as made:
+        with pytest.raises(ConfigurationError, match=f"backend='{backend}' runs on asyncio only"):
+            await made.call("sendSMS", effect=Effect.SPEND)
+        with pytest.raises(ConfigurationError):
+            await made.bulk.sms([NUMBER], "Hi")
+    assert not sim.requests
+    assert not server.connections
+    settled = [event for event in events if isinstance(event, Settled)]
+    assert {event.outcome for event in settled} == {Outcome.NOT_SENT}
+
+
+async def test_auto_by_event_loop(client: Callsavvy, anyio_backend: str) -> None:
+    """One client runs over lanes on asyncio and over httpx on trio, and says so."""
+    await client.account.summary()
+    words = "lanes (1 open, 1 idle)" if anyio_backend == "asyncio" else "httpx (1 open), since lanes need asyncio"
+    assert words in repr(client)
+
+
+async def test_auto_closes_both() -> None:
+    """Closing closes what either opened, also when the first fails to."""
+    closed: list[str] = []
+
+    class Closing(Own):
+        def __init__(self, name: str) -> None:
+            self.name = name
+            self.is_open = True
+
+        async def aclose(self) -> None:
+            closed.append(self.name)
+            if self.name == "lanes":
+                raise ZeroDivisionError
+
+    auto = AutoBackend(Closing("lanes"), lambda: Closing("httpx"))
+    auto._over_httpx()
+    assert auto.is_open
+    with pytest.raises(ZeroDivisionError):
+        await auto.aclose()
+    assert closed == ["lanes", "httpx"]
+
+
+def test_choosing_is_a_function() -> None:
+    """It is made without a client too."""
+    assert isinstance(choose_backend(), AutoBackend)
