@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 LONGEST_WAIT = 86_400.0
 """Seconds; a longer Retry-After is taken for a mistake and cut to this."""
@@ -37,6 +36,8 @@ def parse_retry_after(headers: Mapping[str, str], *, now: Callable[[], datetime]
 
 
 def _parse_date(text: str) -> datetime | None:
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - dates are rare, and it takes ten modules in
+
     try:
         moment = parsedate_to_datetime(text)
     except (TypeError, ValueError, IndexError, OverflowError):
