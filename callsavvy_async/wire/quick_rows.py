@@ -1,4 +1,4 @@
-"""Read the usual row fast: every documented field, no other, each a text; what differs goes the tolerant way, whole.
+"""Read the usual row fast: every documented field, no other, each a text; what differs is read leniently, whole.
 
 Most of the time that reading a row takes is spent on putting values into a frozen object: attrs does it by a call and a
 look-up for each field. CPython stores into a slot in a few nanoseconds where the name is written out in the code and the
@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple, TypeVar, cast
+from typing import TypeVar, cast
 
 from callsavvy_async.values import OpenEnum
 from callsavvy_async.wire.json_bytes import Json
 from callsavvy_async.wire.model import Model
-from callsavvy_async.wire.rules import Rule, as_words, read_decimal, read_naive_time, read_text
+from callsavvy_async.wire.rules import RowField, Rule, as_words, read_decimal, read_naive_time, read_text
 
 M = TypeVar("M", bound=Model)
 
@@ -36,15 +36,6 @@ _TEXT = "value = row[{wire!r}]; made.{name} = value if value and not value.isspa
 _OTHER = "value = row[{wire!r}]; made.{name} = read_{name}(value) if value else blank(value, {blank!r})"
 
 _REFUSALS = (KeyError, ValueError, ArithmeticError, AttributeError, TypeError)  # of a field, of a value, of its type
-
-
-class RowField(NamedTuple):
-    """A field that is read."""
-
-    name: str
-    wire: str
-    rule: Rule
-    blank: object
 
 
 def quick_reader(

@@ -1,4 +1,4 @@
-"""Read one object of an answer into a model: what makes no sense is empty and kept raw in ``extra``, the rest is read."""
+"""Read one object of an answer into a model: the usual ones fast, all others leniently, with equal results."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from datetime import tzinfo
 from typing import TypeAlias, TypeVar
 
 from callsavvy_async.wire.json_bytes import Json
+from callsavvy_async.wire.lenient_rows import lenient_reader
 from callsavvy_async.wire.model import Model, wire_fields
-from callsavvy_async.wire.quick_rows import RowField, quick_reader
-from callsavvy_async.wire.rules import UnreadableDataError, is_empty, kind_of, rule_for
+from callsavvy_async.wire.quick_rows import quick_reader
+from callsavvy_async.wire.rules import RowField, rule_for
 
 M = TypeVar("M", bound=Model)
 
@@ -18,7 +19,7 @@ RowReader: TypeAlias = Callable[[Json, bytes], M]
 
 
 def row_reader(model: type[M], timezone: tzinfo | None) -> RowReader[M]:
-    """Make the function that reads a model's objects: the usual ones fast, all others tolerantly, with equal results.
+    """Make the function that reads a model's objects.
 
     Args:
         model: an answer type.
@@ -28,28 +29,4 @@ def row_reader(model: type[M], timezone: tzinfo | None) -> RowReader[M]:
         TypeError: there is no rule to read a field of this type.
     """
     fields = [RowField(field.name, field.wire, *rule_for(field.annotation, timezone)) for field in wire_fields(model)]
-    return quick_reader(model, fields, tolerant_reader(model, fields))
-
-
-def tolerant_reader(model: type[M], fields: list[RowField]) -> RowReader[M]:
-    """Make the function that reads whatever comes as a model's object."""
-    documented = {field.wire for field in fields}
-    keeps_raw = hasattr(model, "raw")
-    make: Callable[..., M] = model
-
-    def read(row: Json, raw: bytes) -> M:
-        if not isinstance(row, dict):
-            raise UnreadableDataError(f"the API's document shows an object here, the answer holds {kind_of(row)}")
-        values: dict[str, object] = {"raw": raw} if keeps_raw else {}
-        understood = set(documented)
-        for name, wire, rule, blank in fields:
-            if wire not in row:
-                continue
-            try:
-                values[name] = blank if is_empty(row[wire]) else rule(row[wire])
-            except (ValueError, ArithmeticError):
-                values[name] = blank
-                understood.discard(wire)
-        return make(**values, extra={name: value for name, value in row.items() if name not in understood})
-
-    return read
+    return quick_reader(model, fields, lenient_reader(model, fields))

@@ -12,7 +12,7 @@ import typing
 from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
-from typing import TypeAlias, get_args, get_origin
+from typing import NamedTuple, TypeAlias, get_args, get_origin
 
 from callsavvy_async.values import OpenEnum
 from callsavvy_async.wire.json_bytes import Json
@@ -22,6 +22,18 @@ Rule: TypeAlias = Callable[[Json], object]
 
 _BETWEEN_URLS = re.compile(r"\s*,\s*(?=[A-Za-z][A-Za-z0-9+.-]*://)")  # a URL may itself hold a comma
 _TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
+
+
+class RowField(NamedTuple):
+    """A field that is read."""
+
+    name: str
+    """Ours."""
+    wire: str
+    """The API's."""
+    rule: Rule
+    blank: object
+    """What stands for "nothing"."""
 
 
 class UnreadableDataError(ValueError):

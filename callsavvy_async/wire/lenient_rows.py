@@ -1,0 +1,72 @@
+"""Read any row, by cattrs: what makes no sense is empty and kept raw in ``extra``, the rest is read.
+
+cattrs costs tens of milliseconds to import and to set up, and most programs never meet an odd row: so it is imported
+when the first one comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar, cast
+
+import attrs
+
+from callsavvy_async.wire.json_bytes import Json
+from callsavvy_async.wire.model import Model
+from callsavvy_async.wire.rules import RowField, UnreadableDataError, is_empty, kind_of
+
+M = TypeVar("M", bound=Model)
+
+
+def lenient_reader(model: type[M], fields: Iterable[RowField]) -> Callable[[Json, bytes], M]:
+    """Make the function that reads whatever comes as a model's object; see `rows.RowReader`.
+
+    Args:
+        model: an answer type.
+        fields: all that the API sends of it.
+    """
+    documented = {field.wire: field for field in fields}
+    keeps_raw = hasattr(model, "raw")
+    structure: Callable[[object, type[M]], M] | None = None
+
+    def read(row: Json, raw: bytes) -> M:
+        nonlocal structure
+        if not isinstance(row, dict):
+            raise UnreadableDataError(f"the API's document shows an object here, the answer holds {kind_of(row)}")
+        if structure is None:
+            structure = _structure_by_cattrs(model, documented.values())
+        made = structure(row, model)
+        extra = {
+            name: value
+            for name, value in row.items()
+            if name not in documented or _was_lost(made, documented[name], value)
+        }
+        kept = {"extra": extra, "raw": raw} if keeps_raw else {"extra": extra}
+        return attrs.evolve(made, **kept)
+
+    return read
+
+
+def _was_lost(made: Model, field: RowField, sent: Json) -> bool:
+    """Whether a field is empty though something was sent."""
+    return getattr(made, field.name) == field.blank and not is_empty(sent)
+
+
+def _structure_by_cattrs(model: type[M], fields: Iterable[RowField]) -> Callable[[object, type[M]], M]:
+    from cattrs import Converter  # noqa: PLC0415 - see the module
+    from cattrs.gen import make_dict_structure_fn, override  # noqa: PLC0415
+
+    make = cast("Callable[..., Callable[[object, type[M]], M]]", make_dict_structure_fn)  # its fields come by name
+    ours = {name: override(omit=True) for name in ("extra", "raw")}
+    read = {field.name: override(rename=field.wire, struct_hook=_tolerant(field)) for field in fields}
+    return make(model, Converter(detailed_validation=False), **ours, **read)
+
+
+def _tolerant(field: RowField) -> Callable[[Json, object], object]:
+    def structure(value: Json, _: object) -> object:
+        try:
+            return field.blank if is_empty(value) else field.rule(value)
+        except (ValueError, ArithmeticError):
+            return field.blank
+
+    return structure
