@@ -111,11 +111,11 @@ async def test_a_hang_does_not_outlast_the_timeout(
 async def test_a_server_that_never_accepts(client_of: Make) -> None:
     """A time-out before the body was asked for is NOT_SENT; once it was handed to the kernel it is UNKNOWN."""
     with listener(None) as url:
-        async with client_of(url, timeout=0.2, max_retries=0) as client:
+        async with client_of(url, timeout=0.4, max_retries=0) as client:
             with pytest.raises(OutcomeUnknown):  # the kernel completed the handshake and took the bytes
                 await client.messaging.send_sms(NUMBER, "Hi")
     with listener(None, "https") as url:
-        async with client_of(url, timeout=0.2, max_retries=0, verify=False) as client:
+        async with client_of(url, timeout=0.4, max_retries=0, verify=False) as client:
             with pytest.raises(ConnectError) as caught:  # no TLS handshake: nothing left
                 await client.messaging.send_sms(NUMBER, "Hi")
     assert caught.value.safe_to_resend
