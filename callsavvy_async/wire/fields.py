@@ -13,10 +13,10 @@ class Fields(Mapping[str, str]):
         raw: pairs of a lower-case name and a value, in the order in which they came.
     """
 
-    __slots__ = ("_raw", "_text")
+    __slots__ = ("_text", "raw")
 
     def __init__(self, raw: Sequence[tuple[bytes, bytes]]) -> None:
-        self._raw = raw
+        self.raw = raw
         self._text: dict[str, str] | None = None
 
     @classmethod
@@ -26,7 +26,7 @@ class Fields(Mapping[str, str]):
 
     def has_any(self, names: AbstractSet[bytes]) -> bool:
         """Whether there is a field of any of these names. It costs next to nothing: nothing is read as text."""
-        for name, _ in self._raw:  # noqa: SIM110 - a generator would cost a call a field
+        for name, _ in self.raw:  # noqa: SIM110 - a generator would cost a call a field
             if name in names:
                 return True
         return False
@@ -44,7 +44,8 @@ class Fields(Mapping[str, str]):
         text = self._text
         if text is None:
             text = self._text = {}
-            for raw_name, raw_value in self._raw:
-                name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+            for raw_name, raw_value in self.raw:
+                # the parser leaves the white space behind a value (RFC 9110, 5.5)
+                name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1").strip(" \t")
                 text[name] = f"{text[name]}, {value}" if name in text else value
         return text

@@ -9,6 +9,8 @@ import attrs
 
 from callsavvy_async.errors import InvalidRequestError
 
+_METHOD = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
+"""A token (RFC 9110, 5.6.2)."""
 _CANNOT_TRAVEL = re.compile(r"[^\x21-\x7e]")
 """What has no place in a request line (RFC 9112, 3.2)."""
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]")
@@ -38,16 +40,19 @@ class Target:
     head: bytes = attrs.field(repr=False)
 
     @classmethod
-    def of(cls, url: str, headers: tuple[tuple[str, str], ...]) -> Target:
+    def of(cls, url: str, headers: tuple[tuple[str, str], ...], *, method: str = "POST") -> Target:
         """Work it out.
 
         Args:
             url: an absolute http or https URL.
             headers: the fields that every request carries, ``host`` among them.
+            method: of HTTP; every call of the API is a POST (quirk Q02).
 
         Raises:
             InvalidRequestError: a part of it cannot be written into a request without changing its meaning.
         """
+        if not _METHOD.fullmatch(method):
+            raise InvalidRequestError(f"{method!r} is no method of HTTP.")
         odd = _CANNOT_TRAVEL.search(url)
         if odd:
             raise InvalidRequestError(f"the URL of a request holds {odd[0]!r}, which no request can carry.")
@@ -57,7 +62,7 @@ class Target:
         parts = urlsplit(url)
         secure = parts.scheme == "https"
         path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
-        lines = (f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers), "content-length: ")
+        lines = (f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers), "content-length: ")
         return cls(
             url,
             headers,

@@ -49,6 +49,14 @@ def test_nothing_is_smuggled_by_a_field(field: tuple[str, str]) -> None:
     assert field[1] not in str(caught.value) or field[1] == "1"
 
 
+@pytest.mark.parametrize("method", ["", "GET ", "GET\r\nX:", "GÉT", "A/B", "(A)"])
+def test_nothing_is_smuggled_by_a_method(method: str) -> None:
+    """A method is a token (RFC 9110, 9.1)."""
+    with pytest.raises(InvalidRequestError, match="no method"):
+        Target.of("https://api.example/v1/x", HEADERS, method=method)
+    assert Target.of("https://api.example/v1/x", HEADERS, method="M-SEARCH").head.startswith(b"M-SEARCH /v1/x ")
+
+
 def test_a_target_hides_the_keys() -> None:
     """Keys stand in the head, and neither is in the repr."""
     assert repr(Target.of("https://api.example/v1/x", HEADERS)) == "Target(url='https://api.example/v1/x')"

@@ -171,7 +171,8 @@ class AnswerReader:
     # ---------------------------------------------------------------------------------------------------- decisions
 
     def _check_transfer_encoding(self, value: bytes) -> None:
-        if value.lower() != b"chunked":
+        if value.rstrip(b" ").lower() != b"chunked":
+            # llhttp would read other words to the end of the stream, and "chunked" with a tab behind it, too
             self._refuse(FailureKind.GARBLED, "a transfer encoding that is not chunked")
         elif self._parser.get_http_version() == "1.0":
             self.reusable = False  # RFC 9112, 6.1: the framing may be a mistake of something in between

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 
-import sniffio
+from sniffio import thread_local
 
 from callsavvy_async.transport.backends.backend import Backend
 from callsavvy_async.transport.backends.mocks import find_patch
@@ -56,10 +56,8 @@ class AutoBackend:
 
 
 def _why_not_lanes() -> str | None:
+    # What `sniffio.current_async_library` looks at first, without its system call.
+    if thread_local.name not in {None, "asyncio"}:
+        return "since lanes need asyncio"
     patch = find_patch()
-    if patch is not None:
-        return f"since {patch} is patched"
-    try:
-        return "since lanes need asyncio" if sniffio.current_async_library() != "asyncio" else None
-    except sniffio.AsyncLibraryNotFoundError:  # no event loop runs: somebody looks at the repr
-        return None
+    return None if patch is None else f"since {patch} is patched"

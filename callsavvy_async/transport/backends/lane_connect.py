@@ -1,4 +1,4 @@
-"""Open a lane: look the name up, try the addresses side by side (RFC 8305), shake hands. No byte of a request leaves."""
+"""Open a lane: connect, shake hands, all in the exchange's time. No byte of a request leaves."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from collections.abc import Callable
 
 import attrs
 
+from callsavvy_async.transport.backends.happy_eyeballs import connect_tcp
 from callsavvy_async.transport.backends.lane import Lane
 from callsavvy_async.transport.backends.lane_tls import TlsLane, Trust
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
-
-HAPPY_EYEBALLS_DELAY = 0.25
-"""Seconds before the next address is tried beside the last (RFC 8305, 5)."""
 
 
 @attrs.frozen
@@ -74,7 +72,12 @@ def until(deadline: float) -> asyncio.Timeout:
 
 
 async def _connect(loop: asyncio.AbstractEventLoop, lane: Lane, origin: Origin) -> None:
-    await loop.create_connection(lambda: lane, origin.host, origin.port, happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY)
+    sock = await connect_tcp(loop, origin.host, origin.port)
+    try:
+        await loop.create_connection(lambda: lane, sock=sock)
+    except BaseException:
+        sock.close()  # as a rule asyncio has done it
+        raise
 
 
 def _explain(error: Exception, *, late: bool) -> ExchangeFailedError:

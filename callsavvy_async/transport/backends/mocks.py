@@ -21,10 +21,9 @@ _WAYS = (
 def find_patch() -> str | None:
     """Name a method of httpx or httpcore that is not their own; None when all are."""
     for package, name, methods, home in _WAYS:
-        module = sys.modules.get(package)
-        if module is None:
+        if package not in sys.modules:
             continue
-        where = getattr(module, name, None)
+        where = getattr(sys.modules[package], name, None)
         for method in methods:
             # Not by name and not by `__wrapped__`, which wrappers copy: a function's globals are those of its module.
             function = getattr(where, method, None)
