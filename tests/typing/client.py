@@ -141,4 +141,4 @@ def choosing_a_backend(session: aiohttp.ClientSession) -> None:
     Callsavvy(public_key="p", private_key="q", session=session, backend="aiohttp")
     Callsavvy(public_key="p", private_key="q", backend=BackendOfMyOwn())
     Callsavvy.from_env(backend="httpx", proxy="http://proxy.example")
-    Callsavvy(public_key="p", private_key="q", backend="requests")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    Callsavvy(public_key="p", private_key="q", backend="requests")  # type: ignore[arg-type]
