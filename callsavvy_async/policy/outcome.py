@@ -138,6 +138,8 @@ def classify_response(response: HttpResponse, envelope: Envelope | None, *, now:
         now: tells the local time, to read a Retry-After that is a date.
     """
     status, headers = response.status_code, response.headers
+    if 200 <= status < 300 and envelope is not None and envelope.status is EnvelopeStatus.SUCCESS:  # noqa: PLR2004
+        return Verdict(Outcome.ACCEPTED, "the API says success", RequestError, status_code=status, envelope=envelope)
     retry_after = parse_retry_after(headers, now=now) if headers.has_any(_RETRY_AFTER) else None
     outcome, reason, error, transient = _judge(status, envelope, retry_after, headers)
     return Verdict(outcome, reason, error, transient, status, envelope, retry_after)
@@ -151,8 +153,6 @@ def _judge(
         if refused:
             words = _by_words(envelope, BadRequestError)
             return Outcome.REJECTED, f"{status}, but the API says error", words, False
-        if envelope is not None and envelope.status is EnvelopeStatus.SUCCESS:
-            return Outcome.ACCEPTED, "the API says success", RequestError, False
         return Outcome.UNKNOWN, f"{status} with a body that says neither success nor error", DecodeError, False
     if status in _REFUSALS:
         error = _REFUSALS[status]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import attrs
@@ -29,6 +28,7 @@ class Call:
         settings: the client's, with the call's options over them.
         clock: of the event loop that it runs in.
         began: by its clock.
+        ends_at: its deadline, by its clock; inf for none.
         watch: of whoever follows the calls of this task.
         is_told: whether anybody wants to hear how it begins and ends.
         attempts: every try so far.
@@ -45,6 +45,7 @@ class Call:
     settings: CallSettings
     clock: Clock
     began: float
+    ends_at: float
     watch: Watch | None
     is_told: bool
     attempts: list[Attempt] = attrs.field(factory=list[Attempt])
@@ -53,12 +54,6 @@ class Call:
     response: HttpResponse | None = None
     verdict: Verdict | None = None
     cause: ExchangeFailedError | None = None
-
-    @property
-    def ends_at(self) -> float:
-        """The call's deadline by its clock; inf for none."""
-        deadline = self.settings.deadline
-        return math.inf if deadline is None else self.began + deadline
 
     @property
     def outcome_if_cancelled(self) -> Outcome:

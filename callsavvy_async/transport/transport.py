@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 import warnings
@@ -61,14 +62,12 @@ class Shared:
             warnings.warn(f"unclosed Callsavvy client ({self.backend!r}); use 'async with'", ResourceWarning, 2, self)
 
 
-class Transport:
-    """Carries calls to the API under one set of settings."""
+class _Targets(dict[str, Target]):
+    """Where requests go, by the names of their resources; worked out when a resource is first called."""
 
-    def __init__(self, config: Config, shared: Shared) -> None:
-        self.config = config
-        self.shared = shared
-        self._codec = Codec(config.timezone)
-        self._targets: dict[str, Target] = {}
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self._base_url = config.base_url
         self._headers = (
             ("host", _host(config.base_url)),
             ("public-key", config.credentials.public_key),
@@ -78,6 +77,20 @@ class Transport:
             ("accept-encoding", ACCEPTED_ENCODINGS),
             ("user-agent", f"callsavvy-async/{__version__}"),
         )
+
+    def __missing__(self, resource: str) -> Target:
+        target = self[resource] = Target.of(f"{self._base_url}/{resource}", self._headers)
+        return target
+
+
+class Transport:
+    """Carries calls to the API under one set of settings."""
+
+    def __init__(self, config: Config, shared: Shared) -> None:
+        self.config = config
+        self.shared = shared
+        self._codec = Codec(config.timezone)
+        self._targets = _Targets(config)
 
     async def send(self, endpoint: Endpoint[R], options: CallOptions, /, **params: str | None) -> R:
         """Call an endpoint.
@@ -93,12 +106,15 @@ class Transport:
         """
         shared = self.shared
         settings = apply_options(self.config.call, options) if options else self.config.call
-        request = build_request(endpoint, params, settings.extra, target=self._target(endpoint.resource))
+        request = build_request(endpoint, params, settings.extra, target=self._targets[endpoint.resource])
         if shared.closed:
             raise ClientClosedError(f"{endpoint.resource}: the client is closed. Enter it again with 'async with'.")
         clock = running_clock()
-        call = Call(endpoint, params, request, settings, clock, clock(), current_watch.get(), shared.hooks.listening)
-        if call.is_told:
+        began = clock()
+        ends_at = math.inf if settings.deadline is None else began + settings.deadline
+        told, watch = shared.hooks.listening, current_watch.get()
+        call = Call(endpoint, params, request, settings, clock, began, ends_at, watch, told)
+        if told:
             shared.hooks(RequestStarted(endpoint.resource))
         try:
             verdict = await self._attempt(call)  # plainly: tenacity would cost more than the call
@@ -111,14 +127,9 @@ class Transport:
         except BaseException:
             self._settle(call, call.outcome_if_cancelled, cancelled=True)
             raise
-        self._settle(call, Outcome.ACCEPTED)
+        if told or watch is not None:
+            self._settle(call, Outcome.ACCEPTED)
         return value
-
-    def _target(self, resource: str) -> Target:
-        target = self._targets.get(resource)
-        if target is None:
-            target = self._targets[resource] = Target.of(f"{self.config.base_url}/{resource}", self._headers)
-        return target
 
     # ------------------------------------------------------------------------------------------------- attempts
 
@@ -128,7 +139,8 @@ class Transport:
         if permit is None:
             permit = await self._wait_for_turn(call, limiter)
             began = call.clock()
-        verdict = await self._exchange(call, limiter, permit, timeout=min(call.settings.timeout, call.ends_at - began))
+        timeout, left = call.settings.timeout, call.ends_at - began
+        verdict = await self._exchange(call, limiter, permit, timeout=min(left, timeout))
         ended = call.clock()
         self._learn(call, limiter, permit, verdict, ended)
         if verdict.outcome is not Outcome.ACCEPTED and means_done(verdict, call.endpoint.effect, call.attempts):
@@ -175,13 +187,14 @@ class Transport:
 
     def _rebuild(self, call: Call, late: Mapping[str, str]) -> HttpRequest:
         """Build the request again, with parameters that were settled only when its turn had come."""
-        target = self._target(call.endpoint.resource)
-        return build_request(call.endpoint, {**call.params, **late}, call.settings.extra, target=target)
+        params = {**call.params, **late}
+        return build_request(call.endpoint, params, call.settings.extra, target=call.request.target)
 
     def _learn(self, call: Call, limiter: Limiter, permit: Permit, verdict: Verdict, moment: float) -> None:
         """Give the permit back, with what the attempt taught about the limit."""
         answer = call.response if verdict.status_code is not None else None
-        signal, hints = _signal(verdict), None
+        signal = Signal.ADMITTED if verdict.outcome is Outcome.ACCEPTED else _signal(verdict)
+        hints = None
         if answer is not None and answer.headers.has_any(LIMIT_FIELDS):
             hints = parse_hints(answer.headers, epoch_now=time.time())
             self.shared.pacing.heard(call.endpoint.resource, answer.headers.get("ratelimit-policy", ""))
@@ -267,8 +280,7 @@ _ADMITTED = Feedback(Signal.ADMITTED)
 
 
 def _signal(verdict: Verdict) -> Signal:
-    if verdict.outcome is Outcome.ACCEPTED:
-        return Signal.ADMITTED
+    """Say what an attempt that was not accepted taught."""
     if verdict.limited or (verdict.outcome is Outcome.REJECTED and verdict.transient):
         return Signal.REFUSED
     if verdict.outcome is Outcome.NOT_SENT:

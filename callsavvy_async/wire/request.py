@@ -38,13 +38,13 @@ def build_request(
     Raises:
         InvalidRequestError: when `extra` overrides a parameter, or something is not JSON or not valid Unicode.
     """
-    fields: dict[str, object] = {name: value for name, value in params.items() if value is not None}
-    for name, value in extra.items():
+    fields: dict[str, object] = {name: params[name] for name in params if params[name] is not None}
+    for name in extra:
         if name in params:
             raise InvalidRequestError(
                 f"extra[{name!r}] would override a documented parameter; pass it by its own name."
             )
-        fields[name] = value
+        fields[name] = extra[name]
     try:
         body = dumps(fields)
     except (TypeError, ValueError) as error:  # UnicodeEncodeError (a lone surrogate) is a ValueError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Coroutine
 
 from sniffio import thread_local
@@ -29,7 +30,9 @@ class AutoBackend:
         self, request: HttpRequest, *, timeout: float, max_bytes: int
     ) -> Coroutine[object, object, HttpResponse]:
         """See `Backend.exchange`."""
-        backend = self._lanes if _why_not_lanes() is None else self._over_httpx()
+        patchable = "httpx" in sys.modules or "httpcore" in sys.modules
+        hindered = (patchable or thread_local.name not in _ASYNCIO) and _why_not_lanes() is not None
+        backend = self._over_httpx() if hindered else self._lanes
         return backend.exchange(request, timeout=timeout, max_bytes=max_bytes)
 
     async def aclose(self) -> None:
@@ -55,9 +58,12 @@ class AutoBackend:
         return self._httpx
 
 
+_ASYNCIO = frozenset({None, "asyncio"})
+"""What stands in `sniffio.thread_local` while asyncio runs; to ask sniffio itself would cost a system call."""
+
+
 def _why_not_lanes() -> str | None:
-    # What `sniffio.current_async_library` looks at first, without its system call.
-    if thread_local.name not in {None, "asyncio"}:
-        return "since lanes need asyncio"
     patch = find_patch()
-    return None if patch is None else f"since {patch} is patched"
+    if patch is not None:
+        return f"since {patch} is patched"
+    return None if thread_local.name in _ASYNCIO else "since lanes need asyncio"
