@@ -204,6 +204,23 @@ async def test_an_early_answer_to_a_request_of_which_all_left(backend: LanesBack
             assert (await server.post(backend)).status_code == 413
 
 
+async def test_an_early_answer_that_asyncio_would_throw_away(backend: LanesBackend) -> None:
+    """Where the next write fails before the answer was read, it is read from what the kernel still holds."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        request = HttpRequest(Target.of(f"http://127.0.0.1:{port}/", ()), BIG)
+        task = asyncio.create_task(backend.exchange(request, timeout=10, max_bytes=10))
+        await seen(lambda: backend.is_open and next(iter(backend._last.pools[False, "127.0.0.1", port].lanes))._paused)
+        (lane,) = backend._last.pools[False, "127.0.0.1", port].lanes
+        with listener.accept()[0] as peer:  # and closing it with unread bytes is a reset
+            peer.recv(100)
+            peer.sendall(b"HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\nno")
+        lane._transport._write_ready()  # as if the event loop had looked at writing first
+        assert (await task).status_code == 413
+
+
 async def test_an_early_half_of_an_answer(backend: LanesBackend) -> None:
     """Half a refusal before the connection breaks is no answer."""
 

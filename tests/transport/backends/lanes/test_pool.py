@@ -96,18 +96,14 @@ async def test_a_server_that_closes_after_some_answers(backend: LanesBackend, an
         assert server.connections == -(-1000 // answers)
 
 
-async def test_garbage_on_an_idle_lane(backend: LanesBackend) -> None:
+@pytest.mark.parametrize("notice", ["loop", "kernel"])
+async def test_garbage_on_an_idle_lane(backend: LanesBackend, notice: str) -> None:
     """Bytes that nobody asked for close the lane, whether the loop read them or not: they are no answer to what comes."""
-
-    async def script(peer: Peer) -> None:
-        await peer.answer()
-        await peer.send(OK)
-        await peer.drain_all()
-
-    async with hostile(script) as server:
+    async with hostile(echo) as server:
         for number in range(20):
-            await server.post(backend)
-            if number % 2:
+            assert (await server.post(backend, b"%d" % number)).body == b"%d" % number
+            server.peers[-1].writer.write(OK)
+            if notice == "loop":
                 await seen(lambda: not backend.is_open)
         assert server.connections == 20
 

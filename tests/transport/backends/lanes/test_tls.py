@@ -187,7 +187,8 @@ async def test_a_handshake_that_fails(trusting: LanesBackend, case: str) -> None
             case "reset":
                 peer.reset()
             case "hang":
-                await peer.hang()
+                await peer.drain_all()
+                peer.server.heads.append(b"closed by the client")
             case "an alert":
                 await peer.send(b"\x15\x03\x03\x00\x02\x02\x28")
             case "half a handshake":
@@ -200,6 +201,7 @@ async def test_a_handshake_that_fails(trusting: LanesBackend, case: str) -> None
         failure = await server.fails(trusting, timeout=0.3 if case == "hang" else 10.0)
         kind = FailureKind.TIMEOUT if case == "hang" else FailureKind.CONNECT
         assert (failure.kind, failure.sent, failure.bytes_sent) == (kind, False, 0)
+        await seen(lambda: case != "hang" or server.heads)
 
 
 async def test_a_protocol_that_is_not_ours(anyio_backend: str, authority: trustme.CA) -> None:
