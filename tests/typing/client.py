@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import assert_never, assert_type
 
+import aiohttp
 import httpx
 
 from callsavvy_async import (
@@ -31,6 +32,9 @@ from callsavvy_async import (
     Unlimited,
     Waiting,
 )
+from callsavvy_async.wire.fields import Fields
+from callsavvy_async.wire.request import HttpRequest
+from callsavvy_async.wire.response import HttpResponse
 
 
 class PacerOfMyOwn:
@@ -117,3 +121,24 @@ async def failures(callsavvy: Callsavvy) -> None:
         assert_type(error.body, bytes | None)
     raw = await callsavvy.with_raw_response(callsavvy.account.summary)
     assert_type(raw.headers, Mapping[str, str])
+
+
+class BackendOfMyOwn:
+    """A backend that answers by itself."""
+
+    @property
+    def is_open(self) -> bool:
+        return False
+
+    async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
+        return HttpResponse(200, Fields.of([(b"Content-Type", b"application/json")]), b"{}")
+
+    async def aclose(self) -> None: ...
+
+
+def choosing_a_backend(session: aiohttp.ClientSession) -> None:
+    Callsavvy(public_key="p", private_key="q", backend="lanes")
+    Callsavvy(public_key="p", private_key="q", session=session, backend="aiohttp")
+    Callsavvy(public_key="p", private_key="q", backend=BackendOfMyOwn())
+    Callsavvy.from_env(backend="httpx", proxy="http://proxy.example")
+    Callsavvy(public_key="p", private_key="q", backend="requests")  # type: ignore[arg-type]

@@ -29,7 +29,7 @@ KEEPALIVE_EXPIRY = 4.0
 """Seconds that an idle connection is kept: short, so that the race with the server closing it stays rare."""
 
 
-_CONNECT = 0.95
+_CONNECT = 0.75
 """The share of the time-out that connecting may take: httpcore closes what it opened when its own clock ends a TLS
 handshake, and leaks the socket when it is cancelled there."""
 
