@@ -1,0 +1,22 @@
+"""How often each SDK posts one message when the server reads it and closes the connection without an answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.speed import child, servers
+from benchmarks.speed.contestants import ALL
+from benchmarks.speed.runner import Task
+
+
+def count(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the POSTs that the server read, and what the SDK raised in the end."""
+    rows: dict[str, dict[str, Any]] = {}
+    for contestant in ALL:
+        if contestant.name.startswith("lanes"):
+            continue
+        with servers.dropping(folder, tls=contestant.only_tls) as (url, posts):
+            result = child.run(Task(contestant.name, url, str(folder / "ca.pem"), measure="failure"))
+            rows[contestant.name] = {"posts": posts(), "raised": (result or {}).get("raised")}
+    return rows
