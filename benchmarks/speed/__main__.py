@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed import campaign, child, counts, duplicates, imports, lists, race, servers, tables, waiting
-from benchmarks.speed.contestants import ALL, HTTPX_BACKEND, LANES
+from benchmarks.speed.contestants import ALL, HTTPX_BACKEND, LANES, PACED
 from benchmarks.speed.goals import Results
 
 FOLDER = Path(__file__).resolve().parent / "results"
@@ -87,8 +87,12 @@ def measure(results: Results, given: argparse.Namespace) -> None:
 
 
 def count(*, short: bool) -> dict[str, Any]:
-    """Count the calls of one send by all but the peers, in short by those that have a goal."""
-    chosen = [one for one in ALL if (one.name in {LANES, HTTPX_BACKEND} if short else one.kind != "peer")]
+    """Count the calls of one send by all but the peers and the client that paces itself, in short by those that have a goal."""
+    chosen = [
+        one
+        for one in ALL
+        if (one.name in {LANES, HTTPX_BACKEND} if short else one.kind != "peer" and one.name != PACED)
+    ]
     with servers.slow_server(0.0) as url:
         counted = {contestant.name: counts.count(contestant, url) for contestant in chosen}
     for one in counted.values():

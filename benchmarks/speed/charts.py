@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from benchmarks.speed import race
-from benchmarks.speed.contestants import ALL, HTTPX_BACKEND, LANES, RAW_LANES
+from benchmarks.speed.contestants import ALL, HTTPX_BACKEND, LANES, NO_IO, PACED, RAW_LANES
 from benchmarks.speed.goals import Results
 
 OURS, RAW, STACK, PEER = "#c1272d", "#e39a9d", "#4a6fa5", "#9aa5b1"
@@ -48,7 +48,7 @@ def _cpu(figures: dict[str, Any], path: Path) -> None:
 
 
 def _bars(axes: Axes, runs: dict[str, dict[str, float]]) -> None:
-    shown = [(one, runs[one.name]) for one in ALL if runs.get(one.name) and one.name != "callsavvy (default pacing)"]
+    shown = [(one, runs[one.name]) for one in ALL if runs.get(one.name) and one.name not in {PACED, NO_IO}]
     shown.sort(key=lambda pair: -pair[1]["cpu_us"])
     base = runs.get(LANES, {}).get("cpu_us")
     for place, (contestant, run) in enumerate(shown):

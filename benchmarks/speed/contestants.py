@@ -43,6 +43,7 @@ AIOHTTP_BACKEND = "callsavvy (aiohttp)"
 BORROWED = "callsavvy (user's httpx client)"
 PACED = "callsavvy (default pacing)"
 RAW_LANES = "lanes, no SDK above"
+NO_IO = "callsavvy, no I/O"
 
 ALL = (
     Contestant(LANES, "ours:sdk lanes", "ours"),
@@ -51,6 +52,7 @@ ALL = (
     Contestant(AIOHTTP_BACKEND, "ours:sdk aiohttp", "ours"),
     Contestant(BORROWED, "ours:borrowed", "ours"),
     Contestant(RAW_LANES, "ours:alone lanes", "ours"),
+    Contestant(NO_IO, "ours:no_io", "ours", most=1),
     Contestant("httpx", "stacks:httpx", "stack", distribution="httpx"),
     Contestant("httpx2", "stacks:httpx2", "stack", distribution="httpx2"),
     Contestant("aiohttp", "stacks:aiohttp", "stack", distribution="aiohttp"),

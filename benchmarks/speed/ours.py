@@ -66,6 +66,17 @@ async def alone(target: Target, backend: str) -> AsyncIterator[Call]:
         yield call
 
 
+@asynccontextmanager
+async def no_io(target: Target) -> AsyncIterator[Call]:
+    """Send through the client over a backend that has the answer already."""
+    async with connect(target) as callsavvy:
+        shared = callsavvy._transport.shared  # noqa: SLF001 - beneath the public interface
+        answer = await (await recorded(callsavvy, _send(callsavvy)))()
+        await shared.backend.aclose()
+        shared.backend = _Answering(answer)
+        yield _send(callsavvy)
+
+
 async def recorded(callsavvy: Callsavvy, call: Call) -> Callable[[], Awaitable[object]]:
     """Make one call and return what repeats its exchange."""
     shared = callsavvy._transport.shared  # noqa: SLF001 - beneath the public interface
@@ -90,6 +101,21 @@ class _Recorder:
     async def exchange(self, *args: Any, **kwargs: Any) -> Any:
         self.asked = (args, kwargs)
         return await self.backend.exchange(*args, **kwargs)
+
+
+class _Answering:
+    """A backend without I/O."""
+
+    is_open = False
+
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+
+    async def exchange(self, *_: object, **__: object) -> object:
+        return self.answer
+
+    async def aclose(self) -> None:
+        """Do nothing."""
 
 
 def _send(callsavvy: Callsavvy) -> Call:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeAlias
 
 from benchmarks.speed import child
-from benchmarks.speed.contestants import ALL, LANES, RAW_LANES, Contestant
+from benchmarks.speed.contestants import ALL, LANES, NO_IO, PACED, RAW_LANES, Contestant
 from benchmarks.speed.runner import Task
 from benchmarks.speed.servers import Servers
 
@@ -36,6 +36,8 @@ class Setting(NamedTuple):
         """Whether the contestant can do this, and is meant to."""
         if self.in_flight > contestant.most or (contestant.only_tls and self.server != "tls"):
             return False
+        if contestant.name in {PACED, NO_IO}:
+            return self == ONE
         if not self.collector:
             return contestant.name in {LANES, RAW_LANES, "aiohttp", "httpx"}
         return contestant.kind != "peer" or (self.in_flight in {1, 64} and self.server != "slow")
