@@ -46,19 +46,21 @@ def environment(certificates: Path | str) -> dict[str, str]:
 
 
 def run(task: Task) -> dict[str, Any] | None:
-    """Run a task; None when it did not end in time."""
+    """Run a task; None when it failed or did not end in time."""
     return run_command(command(task), seconds=task.seconds, certificates=task.certificates)
 
 
 def run_command(line: list[str], *, seconds: float, certificates: Path | str = "") -> dict[str, Any] | None:
-    """Run a program that prints JSON in its last line; None when it did not end in time."""
+    """Run a program that prints JSON in its last line; None when it failed or did not end in time, which is shown."""
     try:
         done = subprocess.run(
             line, env=environment(certificates), capture_output=True, text=True, check=False, timeout=seconds + PATIENCE
         )
     except subprocess.TimeoutExpired:
+        print(f"{' '.join(line)} did not end", file=sys.stderr)
         return None
     if done.returncode != 0:
-        raise SystemExit(f"{' '.join(line)} failed:\n{done.stderr}")
+        print(f"{' '.join(line)} failed:\n{done.stderr}", file=sys.stderr)
+        return None
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result

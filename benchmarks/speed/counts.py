@@ -73,7 +73,7 @@ def main() -> int:
     if given.json:
         given.json.write_text(json.dumps(counts, indent=1) + "\n", "utf-8")
     ours = counts.get(LANES)
-    if ours and (ours["functions"] > MOST_FUNCTIONS or ours["syscalls"] > MOST_SYSCALLS):
+    if ours and (round(ours["functions"]) > MOST_FUNCTIONS or round(ours["syscalls"]) > MOST_SYSCALLS):
         print(f"too many: at most {MOST_FUNCTIONS} and {MOST_SYSCALLS}; where they go:", file=sys.stderr)
         for name, number in [*ours["syscalls_by_name"].items(), *ours["most_called"].items()]:
             print(f"{number:8.2f}  {name}", file=sys.stderr)

@@ -22,7 +22,12 @@ def connect(target: Target, backend: str = "auto", **options: Any) -> Callsavvy:
         settings["verify"] = target.context()
     if CHOOSES:
         settings["backend"] = backend
-    return Callsavvy(KEYS, base_url=f"{target.url}/v1", **settings)
+    callsavvy = Callsavvy(KEYS, base_url=f"{target.url}/v1", **settings)
+    if not CHOOSES and backend in {"lanes", "auto"}:
+        from callsavvy_async.transport.backends.lanes import LanesBackend
+
+        callsavvy._transport.shared.backend = LanesBackend(verify=settings.get("verify", True))
+    return callsavvy
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import os
 import sys
 import time
 from collections import Counter
@@ -136,7 +137,8 @@ def main() -> None:
     """Run the task of the command line on the clients' core."""
     task = Task(**json.loads(sys.argv[1]))
     cores.pin(cores.CLIENT)
-    print(json.dumps(asyncio.run(run(task))))
+    print(json.dumps(asyncio.run(run(task))), flush=True)
+    os._exit(0)  # pyreqwest's threads sometimes crash an interpreter that ends in order
 
 
 if __name__ == "__main__":

@@ -7,7 +7,11 @@ import sys
 
 from benchmarks.speed.answers import ANSWERS
 
-HEAD = "HTTP/1.1 {status} OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+HEAD = (
+    "HTTP/1.1 {status} OK\r\nServer: small\r\nDate: Tue, 24 Nov 2026 05:01:45 GMT\r\nContent-Type: application/json\r\n"
+    "Content-Length: {length}\r\nConnection: keep-alive\r\n\r\n"
+)
+"""The fields that nginx sends."""
 
 
 def _written(status: int, body: str) -> bytes:
