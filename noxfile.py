@@ -101,7 +101,7 @@ def demo(session: nox.Session) -> None:
 @nox.session(requires=["wheel"])
 def bench(session: nox.Session) -> None:
     """Race the client against others, in short form; needs nginx, wrk and strace. Options go to benchmarks.speed."""
-    _install_wheel(session)
+    _install_wheel(session, "[aiohttp,speed]")
     session.install(*_group("bench"))
     _beside_benchmarks(session)
     session.run("python", "-m", "benchmarks.speed", *(session.posargs or ("--short",)))
@@ -110,14 +110,14 @@ def bench(session: nox.Session) -> None:
 @nox.session(requires=["wheel"])
 def bench_counts(session: nox.Session) -> None:
     """Hold the budget of function calls and system calls for each send; needs strace."""
-    _install_wheel(session)
+    _install_wheel(session, "[aiohttp,speed]")
     _beside_benchmarks(session)
     session.run("python", "-m", "benchmarks.speed.counts", *session.posargs)
 
 
-def _install_wheel(session: nox.Session) -> None:
+def _install_wheel(session: nox.Session, extras: str = EXTRAS) -> None:
     (built,) = WHEELS.glob("*.whl")
-    session.install(f"{built}{EXTRAS}")
+    session.install(f"{built}{extras}")
 
 
 def _group(name: str) -> tuple[str, ...]:

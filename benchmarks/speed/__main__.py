@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed import campaign, child, counts, duplicates, imports, lists, race, servers, tables, waiting
-from benchmarks.speed.contestants import ALL, HTTPX_BACKEND, LANES, PACED
+from benchmarks.speed.contestants import ALL, DEFAULT, HTTPX_BACKEND, PACED
 from benchmarks.speed.goals import Results
 
 FOLDER = Path(__file__).resolve().parent / "results"
@@ -74,7 +74,7 @@ def measure(results: Results, given: argparse.Namespace) -> None:
         if "duplicates" in only:
             results["duplicates"] = duplicates.count(running.folder)
     if "imports" in only:
-        results["imports"] = imports.measure(rounds=1 if short else 11)
+        results["imports"] = imports.measure(rounds=1 if short else 7)
     if "campaign" in only and not short:
         results["campaign"] = campaign.measure(recipients=1_000_000)
     results["made"] = {
@@ -91,7 +91,7 @@ def count(*, short: bool) -> dict[str, Any]:
     chosen = [
         one
         for one in ALL
-        if (one.name in {LANES, HTTPX_BACKEND} if short else one.kind != "peer" and one.name != PACED)
+        if (one.name in {DEFAULT, HTTPX_BACKEND} if short else one.kind != "peer" and one.name != PACED)
     ]
     with servers.slow_server(0.0) as url:
         counted = {contestant.name: counts.count(contestant, url) for contestant in chosen}

@@ -12,11 +12,11 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from benchmarks.speed import race
-from benchmarks.speed.contestants import ALL, HTTPX_BACKEND, LANES, NO_IO, PACED, RAW_LANES
+from benchmarks.speed.contestants import ALL, DEFAULT, HTTPX_BACKEND, NO_IO, PACED, RAW_LANES
 from benchmarks.speed.goals import Results
 
 OURS, RAW, STACK, PEER = "#c1272d", "#e39a9d", "#4a6fa5", "#9aa5b1"
-LINES = (LANES, RAW_LANES, HTTPX_BACKEND, "aiohttp", "pyreqwest", "httpx", "httpx2")
+LINES = (DEFAULT, RAW_LANES, HTTPX_BACKEND, "aiohttp", "pyreqwest", "httpx", "httpx2")
 IN_FLIGHT = (1, 16, 64, 256)
 
 
@@ -50,12 +50,12 @@ def _cpu(figures: dict[str, Any], path: Path) -> None:
 def _bars(axes: Axes, runs: dict[str, dict[str, float]]) -> None:
     shown = [(one, runs[one.name]) for one in ALL if runs.get(one.name) and one.name not in {PACED, NO_IO}]
     shown.sort(key=lambda pair: -pair[1]["cpu_us"])
-    base = runs.get(LANES, {}).get("cpu_us")
+    base = runs.get(DEFAULT, {}).get("cpu_us")
     for place, (contestant, run) in enumerate(shown):
         cost = run["cpu_us"]
         axes.barh(place, cost, color=_color(contestant.name, contestant.kind), height=0.72)
         axes.hlines(place, run["cpu_us_lowest"], run["cpu_us_highest"], color="black", linewidth=1)
-        ratio = f"   {cost / base:.1f} times" if base and contestant.name != LANES else ""
+        ratio = f"   {cost / base:.1f} times" if base and contestant.name != DEFAULT else ""
         axes.text(max(cost, run["cpu_us_highest"]) * 1.08, place, f"{cost:,.0f}{ratio}", va="center", fontsize=9)
     axes.set_yticks(range(len(shown)), [contestant.name for contestant, _ in shown])
     axes.set_xscale("log")
@@ -88,7 +88,7 @@ def _lines(axes: Axes, figures: dict[str, Any], names: list[str], key: str) -> N
         points = [(count, figures[at].get(name, {}).get(key)) for count, at in zip(IN_FLIGHT, names, strict=True)]
         known = [(count, value) for count, value in points if value]
         if known:
-            width = 2.6 if name == LANES else 1.5
+            width = 2.6 if name == DEFAULT else 1.5
             axes.plot(
                 *zip(*known, strict=True), marker="o", markersize=4, label=name, color=colors[name], linewidth=width
             )

@@ -37,7 +37,7 @@ class Contestant(NamedTuple):
         return opened
 
 
-LANES = "callsavvy (lanes)"
+DEFAULT = "callsavvy"
 HTTPX_BACKEND = "callsavvy (httpx)"
 AIOHTTP_BACKEND = "callsavvy (aiohttp)"
 BORROWED = "callsavvy (user's httpx client)"
@@ -46,7 +46,7 @@ RAW_LANES = "lanes, no SDK above"
 NO_IO = "callsavvy, no I/O"
 
 ALL = (
-    Contestant(LANES, "ours:sdk lanes", "ours"),
+    Contestant(DEFAULT, "ours:sdk auto", "ours"),
     Contestant(PACED, "ours:paced", "ours", most=1),
     Contestant(HTTPX_BACKEND, "ours:sdk httpx", "ours"),
     Contestant(AIOHTTP_BACKEND, "ours:sdk aiohttp", "ours"),

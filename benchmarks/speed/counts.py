@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed import child
-from benchmarks.speed.contestants import ALL, LANES, Contestant
+from benchmarks.speed.contestants import ALL, DEFAULT, Contestant
 from benchmarks.speed.runner import Task
 from benchmarks.speed.servers import slow_server
 
@@ -58,7 +58,9 @@ def _syscalls(contestant: Contestant, url: str, calls: int) -> dict[str, int]:
 def main() -> int:
     """Count, show, and tell whether the budget is kept."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("names", nargs="*", default=[LANES], help="contestants; all of ours and the HTTP clients: all")
+    parser.add_argument(
+        "names", nargs="*", default=[DEFAULT], help="contestants; all of ours and the HTTP clients: all"
+    )
     parser.add_argument(
         "--json", type=Path, help="file to write the counts to, with the functions that are called most"
     )
@@ -72,7 +74,7 @@ def main() -> int:
         print(f"{name}: {one['functions']:.0f} function calls and {one['syscalls']:.1f} system calls for each send")
     if given.json:
         given.json.write_text(json.dumps(counts, indent=1) + "\n", "utf-8")
-    ours = counts.get(LANES)
+    ours = counts.get(DEFAULT)
     if ours and (round(ours["functions"]) > MOST_FUNCTIONS or round(ours["syscalls"]) > MOST_SYSCALLS):
         print(f"too many: at most {MOST_FUNCTIONS} and {MOST_SYSCALLS}; where they go:", file=sys.stderr)
         for name, number in [*ours["syscalls_by_name"].items(), *ours["most_called"].items()]:

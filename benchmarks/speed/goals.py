@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from benchmarks.speed import race
-from benchmarks.speed.contestants import BORROWED, HTTPX_BACKEND, LANES, RAW_LANES
+from benchmarks.speed.contestants import BORROWED, DEFAULT, HTTPX_BACKEND, RAW_LANES
 from benchmarks.speed.counts import MOST_FUNCTIONS, MOST_SYSCALLS
 
 Results: TypeAlias = dict[str, Any]
@@ -49,7 +49,7 @@ def cpu(results: Results, setting: race.Setting, contestant: str) -> float | Non
     return figures.get("cpu_us")
 
 
-def times_faster(other: str, *settings: race.Setting, than: str = LANES) -> Callable[[Results], float | None]:
+def times_faster(other: str, *settings: race.Setting, than: str = DEFAULT) -> Callable[[Results], float | None]:
     """Return how many times less CPU a call takes than another's; of several settings the worst."""
 
     def measure(results: Results) -> float | None:
@@ -67,7 +67,7 @@ def _overhead(results: Results) -> float | None:
 
 def counted(key: str) -> Callable[[Results], float | None]:
     """Return a count of one send on the default backend."""
-    return lambda results: _rounded(results["counts"].get(LANES, {}).get(key))
+    return lambda results: _rounded(results["counts"].get(DEFAULT, {}).get(key))
 
 
 def _rounded(figure: float | None) -> float | None:

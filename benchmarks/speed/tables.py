@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed import goals, race
-from benchmarks.speed.contestants import ALL, LANES
+from benchmarks.speed.contestants import ALL, DEFAULT
 from benchmarks.speed.goals import Results
 
 BEGIN, END = "<!-- speed: begin, written by python -m benchmarks.speed -->", "<!-- speed: end -->"
@@ -62,7 +62,7 @@ def _server(results: Results) -> str:
 
 
 def _race(figures: dict[str, dict[str, float]]) -> str:
-    base = figures.get(LANES, {}).get("cpu_us")
+    base = figures.get(DEFAULT, {}).get("cpu_us")
     heads = ("", "CPU µs a call", "lowest to highest", "times ours", "calls/s", "p50 ms", "p99 ms")
     rows = []
     for contestant in ALL:

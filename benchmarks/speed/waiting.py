@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Self
 
 from benchmarks.speed import child, cores, memory
 from benchmarks.speed.answers import TEXT
-from benchmarks.speed.contestants import BY_NAME, LANES
+from benchmarks.speed.contestants import BY_NAME, DEFAULT
 from benchmarks.speed.servers import Servers
 from benchmarks.speed.target import Call, Target
 
@@ -148,17 +148,17 @@ def measure(servers: Servers, *, full: bool) -> list[dict[str, Any]]:
     """Send by every way; the largest numbers only in the full form."""
     few, many, most = (10_000, 100_000, 1_000_000) if full else (2_000, 10_000, 0)
     plan = [
-        (LANES, "bulk", few),
-        (LANES, "bulk", many),
-        (LANES, "workers", many),
-        (LANES, "gather", few),
+        (DEFAULT, "bulk", few),
+        (DEFAULT, "bulk", many),
+        (DEFAULT, "workers", many),
+        (DEFAULT, "gather", few),
         ("aiohttp", "workers", many),
         ("httpx", "gather", 1_000),
     ]
     if full:
-        plan += [(LANES, "gather", many), ("aiohttp", "gather", few), ("aiohttp", "gather", many)]
+        plan += [(DEFAULT, "gather", many), ("aiohttp", "gather", few), ("aiohttp", "gather", many)]
     if most:
-        plan.append((LANES, "bulk", most))
+        plan.append((DEFAULT, "bulk", most))
     rows: list[dict[str, Any]] = []
     for contestant, way, messages in plan:
         print(f"waiting: {contestant}, {way}, {messages:,}", flush=True)
