@@ -15,7 +15,7 @@ from benchmarks.speed import race
 from benchmarks.speed.contestants import ALL, DEFAULT, HTTPX_BACKEND, NO_IO, PACED, RAW_LANES
 from benchmarks.speed.goals import Results
 
-OURS, RAW, STACK, PEER = "#c1272d", "#e39a9d", "#4a6fa5", "#9aa5b1"
+OURS, OTHER_BACKEND, RAW, STACK, PEER = "#c1272d", "#dd7a5f", "#f0b8ba", "#4a6fa5", "#a9b2bc"
 LINES = (DEFAULT, RAW_LANES, HTTPX_BACKEND, "aiohttp", "pyreqwest", "httpx", "httpx2")
 IN_FLIGHT = (1, 16, 64, 256)
 
@@ -32,7 +32,9 @@ def draw(results: Results, folder: Path) -> None:
 def _color(name: str, kind: str) -> str:
     if name == RAW_LANES:
         return RAW
-    return {"ours": OURS, "stack": STACK}.get(kind, PEER)
+    if name == DEFAULT:
+        return OURS
+    return {"ours": OTHER_BACKEND, "stack": STACK}.get(kind, PEER)
 
 
 def _cpu(figures: dict[str, Any], path: Path) -> None:
@@ -41,6 +43,8 @@ def _cpu(figures: dict[str, Any], path: Path) -> None:
     for axes, setting in zip(columns[0], settings, strict=True):
         _bars(axes, figures[setting.name])
         axes.set_title(f"{setting.in_flight} in flight", loc="left", fontweight="bold")
+        for name in axes.get_yticklabels():
+            name.set_fontweight("bold" if name.get_text() == DEFAULT else "normal")
         axes.set_xlabel("CPU µs for one SMS (log scale)")
     figure.suptitle("What one send costs: median of the rounds, the line is lowest to highest", x=0.01, ha="left")
     figure.savefig(path)
@@ -83,7 +87,7 @@ def _in_flight(figures: dict[str, Any], path: Path) -> None:
 
 
 def _lines(axes: Axes, figures: dict[str, Any], names: list[str], key: str) -> None:
-    colors = dict(zip(LINES, (OURS, RAW, "#e07b39", STACK, "#6b4c9a", "#2f7f6b", "#8ab17d"), strict=True))
+    colors = dict(zip(LINES, (OURS, RAW, OTHER_BACKEND, STACK, "#6b4c9a", "#2f7f6b", "#8ab17d"), strict=True))
     for name in LINES:
         points = [(count, figures[at].get(name, {}).get(key)) for count, at in zip(IN_FLIGHT, names, strict=True)]
         known = [(count, value) for count, value in points if value]

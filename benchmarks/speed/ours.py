@@ -22,6 +22,8 @@ def connect(target: Target, backend: str = "auto", **options: Any) -> Callsavvy:
         settings["verify"] = target.context()
     if CHOOSES:
         settings["backend"] = backend
+    elif backend == "aiohttp":
+        raise NotImplementedError("until the client takes backend=")
     callsavvy = Callsavvy(KEYS, base_url=f"{target.url}/v1", **settings)
     if not CHOOSES and backend in {"lanes", "auto"}:  # until the client takes backend=
         from callsavvy_async.transport.backends.lanes import LanesBackend  # noqa: PLC0415

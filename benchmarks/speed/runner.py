@@ -18,6 +18,8 @@ from benchmarks.speed.target import Call, Target
 
 WARM_UP = 0.3
 """Part of the measured seconds that is spent before, unmeasured."""
+WARM_UP_CALLS = 2
+"""Calls that every worker makes before, so that all connections are open."""
 PATIENCE = 15.0
 """Seconds that calls have to end after the measured seconds are over."""
 SHOWN = 60
@@ -56,7 +58,7 @@ async def run(task: Task) -> dict[str, Any]:
 
 
 async def _time(task: Task, call: Call) -> dict[str, Any]:
-    await _work(call, task.in_flight, task.seconds * WARM_UP)
+    await _work(call, task.in_flight, task.seconds * WARM_UP, least=WARM_UP_CALLS)
     gc.collect()
     if not task.collector:
         gc.disable()
@@ -77,14 +79,16 @@ async def _time(task: Task, call: Call) -> dict[str, Any]:
     }
 
 
-async def _work(call: Call, workers: int, seconds: float) -> tuple[list[float], int]:
+async def _work(call: Call, workers: int, seconds: float, *, least: int = 0) -> tuple[list[float], int]:
     latencies: list[float] = []
     clock = time.perf_counter
     ends = clock() + seconds
 
     async def worker() -> None:
-        while (began := clock()) < ends:
+        made = 0
+        while (began := clock()) < ends or made < least:
             await call()
+            made += 1
             latencies.append(clock() - began)
 
     _, undone = await asyncio.wait([asyncio.create_task(worker()) for _ in range(workers)], timeout=seconds + PATIENCE)
