@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.speed.contestants import BY_NAME
 from benchmarks.speed.runner import Task
 
-ANCHORS = Path(__file__).parents[2].resolve() / "build" / "anchors"
+ANCHORS = Path(__file__).resolve().parents[2] / "build" / "anchors"
 REQUIREMENTS = Path(__file__).with_name("anchors.txt")
 PATIENCE = 60.0
 """Seconds that a child may take beyond its measured ones."""
