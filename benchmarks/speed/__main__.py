@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS, help="parts to measure anew")
     parser.add_argument("--redraw", action="store_true", help="measure nothing; make tables and charts anew")
     given = parser.parse_args()
-    results: Results = {part: [] if part == "waiting" else {} for part in PARTS}
+    results: Results = {"ceilings": {}, **{part: [] if part == "waiting" else {} for part in PARTS}}
     if not given.short and RESULTS.exists():
         results.update(json.loads(RESULTS.read_text("utf-8")))
     if not given.redraw:

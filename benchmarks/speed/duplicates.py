@@ -18,5 +18,6 @@ def count(folder: Path) -> dict[str, dict[str, Any]]:
             continue
         with servers.dropping(folder, tls=contestant.only_tls) as (url, posts):
             result = child.run(Task(contestant.name, url, str(folder / "ca.pem"), measure="failure"))
-            rows[contestant.name] = {"posts": posts(), "raised": (result or {}).get("raised")}
+            if result is not None:
+                rows[contestant.name] = {"posts": posts(), **result}
     return rows

@@ -42,18 +42,17 @@ def details(results: Results) -> list[str]:
     for setting in race.FULL:
         if setting.name in results["race"]:
             parts += [f"### {setting.name}", _race(results["race"][setting.name])]
-    return [
-        *parts,
-        "### Counts of one send",
-        _counts(results["counts"]),
-        "### Messages that wait",
-        _waiting(results["waiting"]),
-        "### POSTs for one send, when the connection drops after the body",
-        _duplicates(results["duplicates"]),
-        "### Imports, and lists",
-        _imports(results["imports"]),
-        _lists(results["lists"]),
-    ]
+    others = (
+        ("Counts of one send", _counts, "counts"),
+        ("Messages that wait", _waiting, "waiting"),
+        ("POSTs for one send, when the connection drops after the body", _duplicates, "duplicates"),
+        ("Imports", _imports, "imports"),
+        ("Long lists", _lists, "lists"),
+    )
+    for title, table, part in others:
+        if results[part]:
+            parts += [f"### {title}", table(results[part])]
+    return parts
 
 
 def _server(results: Results) -> str:
@@ -119,8 +118,6 @@ def _imports(imports: dict[str, dict[str, float]]) -> str:
 
 
 def _lists(lists: dict[str, Any]) -> str:
-    if not lists:
-        return ""
     return (
         f"`tickets.list()` of {lists['rows']:,} tickets: {lists['whole_ms']:.0f} ms CPU, of which {lists['fetch_ms']:.0f} "
         f"are the exchange and {lists['decode_ms']:.0f} decoding; {lists['growth_mib']:.0f} MiB at most above the memory before."
