@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,24 +11,14 @@ from benchmarks.speed.target import Call, Target
 from callsavvy_async import Callsavvy, Credentials, Unlimited
 
 KEYS = Credentials("public", "private")
-CHOOSES = "backend" in inspect.signature(Callsavvy.__init__).parameters
 
 
 def connect(target: Target, backend: str = "auto", **options: Any) -> Callsavvy:
     """Make a client as users do."""
-    settings = {"pacing": Unlimited(max_in_flight=target.in_flight), **options}
+    settings = {"backend": backend, "pacing": Unlimited(max_in_flight=target.in_flight), **options}
     if target.secure:
         settings["verify"] = target.context()
-    if CHOOSES:
-        settings["backend"] = backend
-    elif backend == "aiohttp":
-        raise NotImplementedError("until the client takes backend=")
-    callsavvy = Callsavvy(KEYS, base_url=f"{target.url}/v1", **settings)
-    if not CHOOSES and backend in {"lanes", "auto"}:  # until the client takes backend=
-        from callsavvy_async.transport.backends.lanes import LanesBackend  # noqa: PLC0415
-
-        callsavvy._transport.shared.backend = LanesBackend(verify=settings.get("verify", True))  # noqa: SLF001
-    return callsavvy
+    return Callsavvy(KEYS, base_url=f"{target.url}/v1", **settings)
 
 
 @asynccontextmanager
