@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +34,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS, help="parts to measure anew")
     parser.add_argument("--redraw", action="store_true", help="measure nothing; make tables and charts anew")
     given = parser.parse_args()
-    results: Results = {"ceilings": {}, **{part: [] if part == "waiting" else {} for part in PARTS}}
+    results: Results = {"ceilings": {}, "commits": {}, **{part: [] if part == "waiting" else {} for part in PARTS}}
     if not given.short and RESULTS.exists():
         results.update(json.loads(RESULTS.read_text("utf-8")))
     if not given.redraw:
@@ -77,6 +78,7 @@ def measure(results: Results, given: argparse.Namespace) -> None:
         results["imports"] = imports.measure(rounds=1 if short else 7)
     if "campaign" in only and not short:
         results["campaign"] = campaign.measure(recipients=1_000_000)
+    results["commits"].update(dict.fromkeys(only, commit()))
     results["made"] = {
         "when": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": f"{os.cpu_count()} cores, CPython {platform.python_version()}",
@@ -84,6 +86,12 @@ def measure(results: Results, given: argparse.Namespace) -> None:
         "load": f"{load:.1f} processes waiting for a core when it began",
         "server": servers.describe(),
     }
+
+
+def commit() -> str:
+    """Name what was measured."""
+    line = ["git", "-C", str(FOLDER.parent), "describe", "--always", "--dirty"]
+    return subprocess.run(line, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
 
 
 def count(*, short: bool) -> dict[str, Any]:

@@ -32,7 +32,8 @@ def _between_marks(path: Path, text: str) -> None:
 def goals_table(results: Results) -> str:
     """Return the goals, line by line."""
     made = results["made"]
-    note = f"Measured {made['when']} on {made['machine']}, {made['rounds']} rounds, {made['load']}."
+    commits = ", ".join(f"{part} {commit}" for part, commit in results["commits"].items())
+    note = f"Measured {made['when']} on {made['machine']}, {made['rounds']} rounds, {made['load']}; commits: {commits}."
     return f"{_table(('wanted', 'measured', '', 'why'), goals.rows(results))}\n\n{note}"
 
 
