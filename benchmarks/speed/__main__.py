@@ -34,7 +34,12 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS, help="parts to measure anew")
     parser.add_argument("--redraw", action="store_true", help="measure nothing; make tables and charts anew")
     given = parser.parse_args()
-    results: Results = {"ceilings": {}, "commits": {}, **{part: [] if part == "waiting" else {} for part in PARTS}}
+    results: Results = {
+        "ceilings": {},
+        "commits": {},
+        "made": {"rounds": 0},
+        **{part: [] if part == "waiting" else {} for part in PARTS},
+    }
     if not given.short and RESULTS.exists():
         results.update(json.loads(RESULTS.read_text("utf-8")))
     if not given.redraw:
@@ -82,7 +87,7 @@ def measure(results: Results, given: argparse.Namespace) -> None:
     results["made"] = {
         "when": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": f"{os.cpu_count()} cores, CPython {platform.python_version()}",
-        "rounds": rounds,
+        "rounds": rounds if "race" in only else results["made"]["rounds"],
         "load": f"{load:.1f} processes waiting for a core when it began",
         "server": servers.describe(),
     }

@@ -162,7 +162,7 @@ def measure(servers: Servers, *, full: bool) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for contestant, way, messages in plan:
         print(f"waiting: {contestant}, {way}, {messages:,}", flush=True)
-        within = 30.0 + messages / 3_000
+        within = 60.0 + messages / 2_000
         task = Task(contestant, way, messages, servers.plain, within=within)
         line = [child.python_of(contestant), "-m", "benchmarks.speed.waiting", json.dumps(task._asdict())]
         result = child.run_command(line, seconds=within) or {"messages": messages, "sent": 0}
