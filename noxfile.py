@@ -12,7 +12,7 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.sessions = ["lint", "layers", "types", "tests", "tests_min", "docs", "demo"]
+nox.options.sessions = ["lint", "layers", "types", "tests", "tests_min", "docs", "bench_counts", "demo"]
 
 ROOT = Path(__file__).parent
 WHEELS = ROOT / "build" / "wheel"
@@ -100,14 +100,24 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def bench(session: nox.Session) -> None:
-    """Measure a bulk send in short form; options go to the script, as in `nox -s bench -- 50000 200000`."""
-    _install_wheel(session)
-    session.run("python", str(ROOT / "benchmarks" / "bench_bulk_memory.py"), *(session.posargs or ("5000", "20000")))
+    """Race the client against others, in short form; needs nginx, wrk and strace. Options go to benchmarks.speed."""
+    _install_wheel(session, "[aiohttp,speed]")
+    session.install(*_group("bench"))
+    _beside_benchmarks(session)
+    session.run("python", "-m", "benchmarks.speed", *(session.posargs or ("--short",)))
 
 
-def _install_wheel(session: nox.Session) -> None:
+@nox.session(requires=["wheel"])
+def bench_counts(session: nox.Session) -> None:
+    """Hold the budget of function calls and system calls for each send; needs strace."""
+    _install_wheel(session, "[aiohttp,speed]")
+    _beside_benchmarks(session)
+    session.run("python", "-m", "benchmarks.speed.counts", *session.posargs)
+
+
+def _install_wheel(session: nox.Session, extras: str = EXTRAS) -> None:
     (built,) = WHEELS.glob("*.whl")
-    session.install(f"{built}{EXTRAS}")
+    session.install(f"{built}{extras}")
 
 
 def _group(name: str) -> tuple[str, ...]:
@@ -116,6 +126,14 @@ def _group(name: str) -> tuple[str, ...]:
 
 def _leave_source_tree(session: nox.Session) -> None:
     session.chdir(session.create_tmp())
+
+
+def _beside_benchmarks(session: nox.Session) -> None:
+    """Run where benchmarks can be imported, but not the source tree."""
+    place = Path(session.create_tmp())
+    (place / "benchmarks").unlink(missing_ok=True)
+    (place / "benchmarks").symlink_to(ROOT / "benchmarks")
+    session.chdir(place)
 
 
 def _pytest(session: nox.Session, *options: str, tests: str = "tests", leave_out: tuple[str, ...] = ()) -> None:

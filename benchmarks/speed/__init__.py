@@ -1,0 +1,1 @@
+"""How fast the client is beside what others use: `python -m benchmarks.speed`."""

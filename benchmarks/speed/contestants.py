@@ -1,0 +1,67 @@
+"""Who takes part. Only names: each contestant is imported in a process of its own, from its own environment."""
+
+from __future__ import annotations
+
+import importlib
+from contextlib import AbstractAsyncContextManager
+from typing import NamedTuple
+
+from benchmarks.speed.target import Call, Target
+
+
+class Contestant(NamedTuple):
+    """One way to send an SMS."""
+
+    name: str
+    opener: str
+    """Module, function and, after a blank, the backend."""
+    kind: str
+    """``ours``, ``stack`` or ``peer``."""
+    most: int = 1024
+    """Calls it can have under way at a time."""
+    only_tls: bool = False
+    distribution: str = ""
+    """What is imported, for those whose import is timed."""
+
+    @property
+    def ours(self) -> bool:
+        """Whether it runs in this environment, not in that of the others."""
+        return self.kind == "ours"
+
+    def open(self, target: Target) -> AbstractAsyncContextManager[Call]:
+        """Make a client that sends to a target."""
+        name, *arguments = self.opener.split()
+        module, _, function = name.partition(":")
+        opener = getattr(importlib.import_module(f"benchmarks.speed.{module}"), function)
+        opened: AbstractAsyncContextManager[Call] = opener(target, *arguments)
+        return opened
+
+
+DEFAULT = "callsavvy"
+HTTPX_BACKEND = "callsavvy (httpx)"
+AIOHTTP_BACKEND = "callsavvy (aiohttp)"
+BORROWED = "callsavvy (user's httpx client)"
+PACED = "callsavvy (default pacing)"
+RAW_LANES = "lanes, no SDK above"
+NO_IO = "callsavvy, no I/O"
+
+ALL = (
+    Contestant(DEFAULT, "ours:sdk auto", "ours"),
+    Contestant(PACED, "ours:paced", "ours", most=1),
+    Contestant(HTTPX_BACKEND, "ours:sdk httpx", "ours"),
+    Contestant(AIOHTTP_BACKEND, "ours:sdk aiohttp", "ours"),
+    Contestant(BORROWED, "ours:borrowed", "ours"),
+    Contestant(RAW_LANES, "ours:alone lanes", "ours"),
+    Contestant(NO_IO, "ours:no_io", "ours", most=1),
+    Contestant("httpx", "stacks:httpx", "stack", distribution="httpx"),
+    Contestant("httpx2", "stacks:httpx2", "stack", distribution="httpx2"),
+    Contestant("aiohttp", "stacks:aiohttp", "stack", distribution="aiohttp"),
+    Contestant("pyreqwest", "stacks:pyreqwest", "stack", distribution="pyreqwest.client"),
+    Contestant("telnyx", "peers:telnyx", "peer", distribution="telnyx"),
+    Contestant("telnyx + aiohttp", "peers:telnyx_aiohttp", "peer"),
+    Contestant("twilio async", "peers:twilio", "peer", distribution="twilio.rest"),
+    Contestant("plivo (blocking)", "peers:plivo", "peer", most=1, distribution="plivo"),
+    Contestant("sinch (blocking)", "peers:sinch", "peer", most=1, distribution="sinch"),
+    Contestant("vonage (blocking)", "peers:vonage", "peer", most=1, only_tls=True, distribution="vonage"),
+)
+BY_NAME = {contestant.name: contestant for contestant in ALL}

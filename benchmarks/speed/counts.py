@@ -1,0 +1,87 @@
+"""Function calls and system calls of one send, which no noise can touch: python -m benchmarks.speed.counts.
+
+Fails when the default backend is above its budget; CI runs it. Needs strace.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.speed import child
+from benchmarks.speed.contestants import ALL, DEFAULT, Contestant
+from benchmarks.speed.runner import Task
+from benchmarks.speed.servers import slow_server
+
+MOST_FUNCTIONS = 150
+MOST_SYSCALLS = 7
+SENDS = 200
+"""Calls over which the counts are averaged."""
+
+
+def count(contestant: Contestant, url: str) -> dict[str, Any]:
+    """Count the function calls and the system calls of one send, one at a time, connections warm."""
+    functions = child.run(Task(contestant.name, url, "", calls=SENDS, measure="functions"))
+    assert functions is not None, f"{contestant.name} did not end"
+    few, many = (_syscalls(contestant, url, calls) for calls in (SENDS, 2 * SENDS))
+    each = {name: round((many.get(name, 0) - few.get(name, 0)) / SENDS, 2) for name in sorted({*few, *many})}
+    return {
+        "functions": functions["functions"],
+        "syscalls": round(sum(each.values()), 2),
+        "syscalls_by_name": {name: number for name, number in each.items() if abs(number) >= 0.01},
+        "most_called": functions["most_called"],
+    }
+
+
+def _syscalls(contestant: Contestant, url: str, calls: int) -> dict[str, int]:
+    """Return the counts of a whole process; the difference between two of them is free of its start and end."""
+    if shutil.which("strace") is None:
+        raise SystemExit("strace is not installed: apt-get install strace")
+    with tempfile.NamedTemporaryFile("r", encoding="utf-8") as table:
+        line = child.command(Task(contestant.name, url, "", calls=calls, measure="calls"))
+        tracing = ["strace", "-f", "-c", "-U", "name,calls", "-o", table.name, *line]
+        subprocess.run(tracing, env=child.environment(""), check=True, capture_output=True, timeout=child.PATIENCE)
+        rows = [row.split() for row in table.read().splitlines()]
+    return {
+        name: int(number)
+        for name, number in (row for row in rows if len(row) == 2)
+        if number.isdecimal() and name != "total"
+    }
+
+
+def main() -> int:
+    """Count, show, and tell whether the budget is kept."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument(
+        "names", nargs="*", default=[DEFAULT], help="contestants; all of ours and the HTTP clients: all"
+    )
+    parser.add_argument(
+        "--json", type=Path, help="file to write the counts to, with the functions that are called most"
+    )
+    given = parser.parse_args()
+    chosen = [one for one in ALL if one.name in given.names or (given.names == ["all"] and one.kind != "peer")]
+    if any(not contestant.ours for contestant in chosen):
+        child.prepare_anchors()
+    with slow_server(0.0) as url:
+        counts = {contestant.name: count(contestant, url) for contestant in chosen}
+    for name, one in counts.items():
+        print(f"{name}: {one['functions']:.0f} function calls and {one['syscalls']:.1f} system calls for each send")
+    if given.json:
+        given.json.write_text(json.dumps(counts, indent=1) + "\n", "utf-8")
+    ours = counts.get(DEFAULT)
+    if ours and (round(ours["functions"]) > MOST_FUNCTIONS or round(ours["syscalls"]) > MOST_SYSCALLS):
+        print(f"too many: at most {MOST_FUNCTIONS} and {MOST_SYSCALLS}; where they go:", file=sys.stderr)
+        for name, number in [*ours["syscalls_by_name"].items(), *ours["most_called"].items()]:
+            print(f"{number:8.2f}  {name}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
