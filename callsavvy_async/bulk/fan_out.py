@@ -19,7 +19,7 @@ from callsavvy_async.bulk.chunk_size import ChunkSize
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.limits import Budget, StopRules
 from callsavvy_async.bulk.report import ChunkResult, ChunkState, StopReason, Sums
-from callsavvy_async.errors import Outcome, RequestError
+from callsavvy_async.errors import Outcome, RateLimitedError, RequestError, ServiceUnavailableError
 from callsavvy_async.policy.rejection import names_recipient, too_large
 from callsavvy_async.resources.messaging import SendReceipt
 from callsavvy_async.transport.watch import Watch, current_watch
@@ -45,10 +45,14 @@ class Source(Protocol):
 
 
 class Sink(Protocol):
-    """Where what becomes of every chunk is taken down. Nothing of it is cancelled half-way but `before_sending`."""
+    """Where what becomes of every chunk is taken down. Nothing of it is cancelled half-way but what comes before."""
 
     async def before_sending(self, chunk: Chunk) -> None:
         """Take down that a chunk's request is about to leave. Whatever it raises keeps the request from leaving."""
+        ...
+
+    async def before_waiting(self, chunk: Chunk) -> None:
+        """Take down that a chunk's request was refused, provably without effect, and waits to be repeated."""
         ...
 
     async def split(self, chunk: Chunk) -> tuple[Chunk, ...]:
@@ -68,6 +72,9 @@ class ReportSink:
 
     async def before_sending(self, chunk: Chunk) -> None:
         """Nothing is written ahead: the report does not outlive the process."""
+
+    async def before_waiting(self, chunk: Chunk) -> None:
+        """Nothing was written ahead."""
 
     async def split(self, chunk: Chunk) -> tuple[Chunk, ...]:
         """Halve it."""
@@ -188,8 +195,13 @@ class FanOut:
             await self._settle(ChunkResult(chunk, ChunkState.PENDING))
             self._report.stopped = self._report.stopped or StopReason.MAX_COST  # those that reserved before still go
             return ()
-        write_ahead = partial(self._sink.before_sending, chunk)
-        watch = Watch(shield=True, bulk=True, before_sending=write_ahead, on_wait=self._size.scarce)
+        watch = Watch(
+            shield=True,
+            bulk=True,
+            before_sending=partial(self._sink.before_sending, chunk),
+            before_waiting=partial(self._sink.before_waiting, chunk),
+            on_wait=self._size.scarce,
+        )
         token = current_watch.set(watch)
         self._under_way[watch] = chunk
         result: ChunkResult | None = None
@@ -197,7 +209,7 @@ class FanOut:
             receipt = await self._send(chunk)
             result = ChunkResult(chunk, ChunkState.FAILED if receipt.failed else ChunkState.ACCEPTED, receipt)
         except RequestError as error:
-            result = ChunkResult(chunk, _STATES[error.outcome], error=error)
+            result = ChunkResult(chunk, _state_after(error), error=error)
         finally:
             current_watch.reset(token)
             del self._under_way[watch]
@@ -238,6 +250,13 @@ def _worth_splitting(result: ChunkResult) -> bool:
         and len(result.recipients) > 1
         and result.chunk.depth < DEEPEST_SPLIT
     )
+
+
+def _state_after(error: RequestError) -> ChunkState:
+    """Return what is known after an error; what was refused for the moment may be sent later, by another run."""
+    if isinstance(error, RateLimitedError | ServiceUnavailableError):
+        return ChunkState.PENDING
+    return _STATES[error.outcome]
 
 
 _STATES = {

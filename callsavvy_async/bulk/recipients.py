@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias, cast
+from typing import Protocol, TypeAlias, cast
 
 import attrs
 
@@ -61,10 +61,18 @@ RecipientInput: TypeAlias = str | Recipient | Mapping[str, object]
 """What stands for one recipient: a number, a `Recipient`, or a row (from CSV, JSON, a data frame)."""
 
 
+class NumberMemory(Protocol):
+    """Remembers numbers; `NumberSet` is one."""
+
+    def add(self, number: str, /) -> bool:
+        """Add a normalised number; False if it was there already."""
+        ...
+
+
 class Intake:
     """Admits recipients one by one: reads the number, checks it, leaves out doubles and who is suppressed.
 
-    It remembers every number that it admitted, in 12 to 24 bytes each; nothing else grows.
+    It remembers every number that it admitted, in 12 to 24 bytes each unless `seen` keeps them; nothing else grows.
 
     Args:
         column: the column of a row that holds the number; guessed from the usual names when None.
@@ -89,14 +97,14 @@ class Intake:
         region: str | None = None,
         validate: NumberCheck = "shape",
         template: Template | None = None,
-        seen: NumberSet | None = None,
+        seen: NumberMemory | None = None,
     ) -> None:
         self._asked_column = column
         self._column: str | None = None
         self._read_number = number_reader(region=region, validate=validate)
         self._suppressed = suppression(suppress, region=region)
         self._template = template
-        self._seen = NumberSet() if seen is None else seen
+        self._seen: NumberMemory = NumberSet() if seen is None else seen
 
     def admit(self, item: RecipientInput, row: int) -> Recipient | Skipped:
         """Return the recipient, or why there is none.

@@ -21,10 +21,11 @@ from callsavvy_async.campaigns import describe, evidence, store
 from callsavvy_async.campaigns.errors import ChunkLostError
 from callsavvy_async.campaigns.export import export
 from callsavvy_async.campaigns.integrity import Verification, verify
-from callsavvy_async.campaigns.load import delete_unfinished, known_numbers, load
+from callsavvy_async.campaigns.load import delete_unfinished, fill_seen, load
 from callsavvy_async.campaigns.reconcile import Reconciliation
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.run import CampaignRun, RunSettings
+from callsavvy_async.campaigns.seen import SeenNumbers
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.states import Mover, State
 from callsavvy_async.campaigns.store import Outcome
@@ -88,7 +89,7 @@ class Campaign:
         """Load recipients into the journal: each number once, nobody who is suppressed.
 
         It may be called again after a crash, and again with other lists. A list that was loaded to its end changes
-        nothing; one that was cut off is loaded anew.
+        nothing; one that was cut off is loaded anew. Memory does not grow with the list.
 
         Args:
             recipients: any iterable or async iterable of numbers, `Recipient` or mappings; streamed.
@@ -98,22 +99,24 @@ class Campaign:
             validate: how far numbers are checked.
 
         Raises:
-            InvalidRequestError: the input as a whole is misused.
+            InvalidRequestError: the input as a whole is misused, or a run is under way.
             JournalError: the journal cannot be written.
         """
         self._refuse_if_purged()
         async with self._loading:
             await self._writer.run(lambda cursor: delete_unfinished(cursor, self._id))
             content = self.spec.content
-            intake = Intake(
-                column=column,
-                suppress=suppress,
-                region=region,
-                validate=validate,
-                template=content if isinstance(content, Template) else None,
-                seen=await known_numbers(self._writer, self._id),
-            )
-            await load(self._writer, self._id, self.spec, recipients, intake)
+            with SeenNumbers() as seen:
+                await fill_seen(self._writer, self._id, seen)
+                intake = Intake(
+                    column=column,
+                    suppress=suppress,
+                    region=region,
+                    validate=validate,
+                    template=content if isinstance(content, Template) else None,
+                    seen=seen,
+                )
+                await load(self._writer, self._id, self.spec, recipients, intake)
         return await self.status()
 
     # ------------------------------------------------------------------------------------------------------ sending

@@ -8,11 +8,11 @@ from functools import partial
 
 import attrs
 
-from callsavvy_async.bulk.number_set import NumberSet
 from callsavvy_async.campaigns import store
 from callsavvy_async.campaigns.errors import JournalDamagedError
-from callsavvy_async.campaigns.payload import checksum, unpack
+from callsavvy_async.campaigns.payload import checksum, unpack_numbers
 from callsavvy_async.campaigns.report import CampaignReport
+from callsavvy_async.campaigns.seen import SeenNumbers
 from callsavvy_async.campaigns.states import State
 from callsavvy_async.campaigns.writer import Writer
 
@@ -36,17 +36,18 @@ class Verification:
 async def verify(writer: Writer, campaign: int, *, purged: bool) -> Verification:
     """Check the file, every chunk's state, recipients and checksum, that nobody is in it twice, and the sums."""
     findings = list(await writer.run(_check_file))
-    seen, after, chunks, recipients = NumberSet(), 0, 0, 0
-    while page := await writer.run(partial(_page, campaign=campaign, after=after)):
-        for number, state, size, body, text, check in page:
-            after = number
-            chunks += 1
-            if state == State.SPLIT:
-                continue
-            recipients += size
-            findings += _check_chunk(number, state, size)
-            if not purged:
-                findings += _check_payload(campaign, number, size, (body, text, check), seen)
+    after, chunks, recipients = 0, 0, 0
+    with SeenNumbers() as seen:
+        while page := await writer.run(partial(_page, campaign=campaign, after=after)):
+            for number, state, size, body, text, check in page:
+                after = number
+                chunks += 1
+                if state == State.SPLIT:
+                    continue
+                recipients += size
+                findings += _check_chunk(number, state, size)
+                if not purged:
+                    findings += _check_payload(campaign, number, size, (body, text, check), seen)
     findings += await writer.run(lambda cursor: list(_check_sums(cursor, campaign)))
     return Verification(chunks, recipients, tuple(findings))
 
@@ -73,7 +74,7 @@ def _check_chunk(number: int, state: str, size: int) -> Iterator[str]:
 
 
 def _check_payload(
-    campaign: int, number: int, size: int, payload: tuple[bytes | None, str | None, str], seen: NumberSet
+    campaign: int, number: int, size: int, payload: tuple[bytes | None, str | None, str], seen: SeenNumbers
 ) -> Iterator[str]:
     body, text, check = payload
     if body is None:
@@ -83,13 +84,13 @@ def _check_payload(
         yield f"chunk {number}: its checksum is wrong"
         return
     try:
-        people = unpack(body)
+        numbers = unpack_numbers(body)
     except JournalDamagedError as error:
         yield f"chunk {number}: {error}"
         return
-    if len(people) != size:
-        yield f"chunk {number}: it has {len(people)} recipients, but counts {size}"
-    twice = sum(not seen.add(person.number) for person in people)
+    if len(numbers) != size:
+        yield f"chunk {number}: it has {len(numbers)} recipients, but counts {size}"
+    twice = len(numbers) - seen.add_all((each,) for each in numbers)
     if twice:
         yield f"chunk {number}: {twice} of its recipients are in the journal twice"
 

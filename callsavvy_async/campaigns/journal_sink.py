@@ -33,17 +33,17 @@ class JournalSink:
     report: CampaignReport
     patience: float
     """Seconds for which an outage of the journal is waited out."""
-    _in_flight: set[int] = attrs.field(factory=set[int])
 
     async def before_sending(self, chunk: Chunk) -> None:
-        """Make it durable that a chunk is in flight; its repeats after a proved refusal are the same flight."""
-        if chunk.number not in self._in_flight:
-            await self._move(chunk, Outcome(State.IN_FLIGHT))
-            self._in_flight.add(chunk.number)
+        """Make it durable that a chunk is in flight."""
+        await self._move(chunk, Outcome(State.IN_FLIGHT))
+
+    async def before_waiting(self, chunk: Chunk) -> None:
+        """Make it durable that a chunk is not in flight while it waits: whoever kills the process then makes no unknown."""
+        await self._move(chunk, Outcome(State.CLAIMED))
 
     async def split(self, chunk: Chunk) -> tuple[Chunk, ...]:
         """Put two halves in the place of a rejected chunk."""
-        self._in_flight.discard(chunk.number)
         return await self._write(lambda cursor: store.split(cursor, self.campaign, self.epoch, chunk, self.spec))
 
     async def settle(self, result: ChunkResult) -> None:
@@ -56,7 +56,6 @@ class JournalSink:
             detail=result.detail,
         )
         await self._move(result.chunk, outcome)
-        self._in_flight.discard(result.chunk.number)
         self.report.settle(result)
 
     async def _move(self, chunk: Chunk, outcome: Outcome) -> None:

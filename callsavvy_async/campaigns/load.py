@@ -1,9 +1,10 @@
 """Loading recipients into a campaign: in batches, and so that a load that was cut off is as if it had never been.
 
-A load is finished when its digest is written, in the transaction that adds its last chunks. An unfinished one is deleted
-by the next, never continued: nobody knows that the list is still the same. A list that was loaded to its end is told by
-its digest, and loading it again changes nothing. Who is in the journal already is found in a set of numbers, which is
-read from the payloads.
+A load begins in the journal with the first batch that holds somebody new; it is finished when its digest is written, in
+the transaction that adds its last chunks. An unfinished one is deleted by the next, never continued: nobody knows that the
+list is still the same. A list that was loaded to its end is told by its digest, and loading it again writes nothing at
+all. Memory does not grow with the list: who is in the journal already is found in a set on disk, which is filled from the
+payloads, and rows that are left out wait for their batch in a spool.
 """
 
 from __future__ import annotations
@@ -11,25 +12,29 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from itertools import islice
 from typing import Protocol
 
 import anyio
 import attrs
 
 from callsavvy_async.bulk.chunks import Chunk, Chunker
-from callsavvy_async.bulk.number_set import NumberSet
-from callsavvy_async.bulk.recipients import Intake, Recipient, RecipientInput, Skipped
+from callsavvy_async.bulk.recipients import Intake, Recipient, RecipientInput, Skipped, SkipReason
 from callsavvy_async.bulk.source import InputSource, Recipients
+from callsavvy_async.bulk.spool import Spool
 from callsavvy_async.campaigns import sql, store
+from callsavvy_async.campaigns.seen import SeenNumbers
 from callsavvy_async.campaigns.spec import Spec
-from callsavvy_async.campaigns.writer import Writer
+from callsavvy_async.campaigns.writer import Work, Writer
+from callsavvy_async.errors import InvalidRequestError
 
 BATCH = 64
 """Chunks in a transaction."""
 _PAGE = 200
 _MOST_SKIPPED = 5_000
+"""Rows that are left out, in a transaction."""
 
 
 class Digest(Protocol):
@@ -60,64 +65,98 @@ class Digested:
 
 @attrs.define
 class Tally:
-    """What was read and not written yet."""
+    """What was read, and of it the rows that are left out and not written yet."""
 
     given: int = 0
     input_complete: bool = False
-    skipped: list[Skipped] = attrs.field(factory=list[Skipped])
+    skipped: int = 0
+    _spool: Spool = attrs.field(factory=Spool)
 
     def skip(self, skipped: Skipped) -> None:
-        """Keep a recipient that is left out for the next batch."""
-        self.skipped.append(skipped)
+        """Keep a row that is left out."""
+        self._spool.append((skipped.reason.value, None, None, skipped.detail, [(skipped.row, skipped.given)]))
+        self.skipped += 1
+
+    def take_skipped(self) -> Iterator[Skipped]:
+        """Return what was kept, and forget it."""
+        spool, self._spool, self.skipped = self._spool, Spool(), 0
+        return (Skipped(row, given, SkipReason(reason), detail) for reason, _, _, detail, ((row, given),) in spool)
 
 
-async def known_numbers(writer: Writer, campaign: int) -> NumberSet:
-    """Collect the numbers of everybody who is in the journal."""
-    numbers, after = NumberSet(), 0
-    page_after = partial(store.page_of_recipients, campaign=campaign, limit=_PAGE)
-    while page := await writer.run(partial(page_after, after=after)):
-        for number, _, _, _, recipients in page:
+async def fill_seen(writer: Writer, campaign: int, seen: SeenNumbers) -> None:
+    """Take in the numbers of everybody who is in the journal."""
+    after = 0
+    while page := await writer.run(partial(store.page_of_numbers, campaign=campaign, after=after, limit=_PAGE)):
+        for number, numbers in page:
             after = number
-            for recipient in recipients:
-                numbers.add(recipient.number)
-    return numbers
+            seen.add_all((number,) for number in numbers)
 
 
 async def load(writer: Writer, campaign: int, spec: Spec, recipients: Recipients, intake: Intake) -> bool:
     """Load recipients; False when this list was loaded before, and nothing changed.
 
     Raises:
-        InvalidRequestError: the input as a whole is misused.
+        InvalidRequestError: the input as a whole is misused, or a run of the campaign is under way.
         Exception: whatever reading the recipients raised; the load is unfinished then.
     """
     tally, digested = Tally(), Digested(intake)
     zone_of = None if spec.window is None else spec.window.zone_of
     chunker = Chunker(size=spec.chunk_sizes, content=spec.content, zone_of=zone_of)
     source = InputSource(recipients, intake=digested, chunker=chunker, report=tally)
-    loading, number = await writer.run(lambda cursor: begin(cursor, campaign))
-    batch: list[Chunk] = []
+    loading = _Loading(writer, campaign, spec, tally)
     while (chunks := await source.next_chunks()) is not None:
-        batch += [attrs.evolve(chunk, number=number + index) for index, chunk in enumerate(chunks)]
-        number += len(chunks)
-        if len(batch) >= BATCH or len(tally.skipped) >= _MOST_SKIPPED:
-            await _write(writer, campaign, spec, loading=loading, chunks=batch, tally=tally)
-            batch = []
-    await _write(writer, campaign, spec, loading=loading, chunks=batch, tally=tally)
-    digest = digested.digest.hexdigest()
-    return await writer.run(lambda cursor: finish(cursor, campaign, loading, digest))
+        await loading.add(chunks)
+    return await loading.finish(digested.digest.hexdigest())
 
 
-async def _write(writer: Writer, campaign: int, spec: Spec, *, loading: int, chunks: list[Chunk], tally: Tally) -> None:
-    skipped, tally.skipped = tally.skipped, []
-    given = tally.given
+@attrs.define
+class _Loading:
+    """A load on its way into the journal."""
 
-    def write(cursor: sqlite3.Cursor) -> None:
-        store.insert_chunks(cursor, campaign, spec, chunks, load=loading)
-        store.insert_skipped(cursor, campaign, loading, skipped)
-        cursor.execute("UPDATE load SET given = ? WHERE id = ?", (given, loading))
+    writer: Writer
+    campaign: int
+    spec: Spec
+    tally: Tally
+    _id: int | None = None
+    _batch: list[Chunk] = attrs.field(factory=list[Chunk])
 
-    with anyio.CancelScope(shield=True):
-        await writer.run(write)
+    async def add(self, chunks: Iterable[Chunk]) -> None:
+        """Take in chunks, and write when there are enough. Before there is anybody new, there is nothing to write."""
+        self._batch += chunks
+        many_skipped = self._id is not None and self.tally.skipped >= _MOST_SKIPPED
+        if len(self._batch) >= BATCH or many_skipped:
+            await self._write()
+
+    async def finish(self, digest: str) -> bool:
+        """Write what is left; False, and nothing is written, when the same list was loaded before."""
+        if self._id is None and await self.writer.run(lambda cursor: _is_loaded(cursor, self.campaign, digest)):
+            return False
+        loading = await self._write()
+        return await self.writer.run(lambda cursor: finish(cursor, self.campaign, loading, digest))
+
+    async def _write(self) -> int:
+        with anyio.CancelScope(shield=True):
+            self._id = loading = self._id or await self._begin()
+            skipped = self.tally.take_skipped()
+            while page := tuple(islice(skipped, _MOST_SKIPPED)):
+                await self.writer.run(partial(store.insert_skipped, campaign=self.campaign, load=loading, skipped=page))
+            await self.writer.run(self._write_chunks(loading))
+        return loading
+
+    async def _begin(self) -> int:
+        return await self.writer.run(lambda cursor: begin(cursor, self.campaign))
+
+    def _write_chunks(self, loading: int) -> Work[None]:
+        chunks, self._batch = self._batch, []
+        given = self.tally.given
+
+        def write(cursor: sqlite3.Cursor) -> None:
+            first = store.next_number(cursor, self.campaign)
+            numbered = (attrs.evolve(chunk, number=first + index) for index, chunk in enumerate(chunks))
+            store.insert_chunks(cursor, self.campaign, self.spec, numbered, load=loading)
+            cursor.execute("UPDATE load SET given = ? WHERE id = ?", (given, loading))
+
+        return write
 
 
 def delete_unfinished(cursor: sqlite3.Cursor, campaign: int) -> None:
@@ -127,22 +166,31 @@ def delete_unfinished(cursor: sqlite3.Cursor, campaign: int) -> None:
         _delete(cursor, campaign, loading)
 
 
-def begin(cursor: sqlite3.Cursor, campaign: int) -> tuple[int, int]:
-    """Begin a load; return its id and the number of its first chunk."""
+def begin(cursor: sqlite3.Cursor, campaign: int) -> int:
+    """Begin a load, and return its id.
+
+    Raises:
+        InvalidRequestError: a run is under way; it would send what may yet have to be deleted.
+    """
+    if cursor.execute("SELECT 1 FROM epoch WHERE campaign = ? AND ended IS NULL", (campaign,)).fetchone():
+        raise InvalidRequestError("a run of this campaign is under way; load the recipients before it or after it.")
     (loading,) = cursor.execute(sql.NEXT_ID["load"]).fetchone()
     cursor.execute("INSERT INTO load (id, campaign, given) VALUES (?, ?, 0)", (loading, campaign))
-    return int(loading), store.next_number(cursor, campaign)
+    return int(loading)
 
 
 def finish(cursor: sqlite3.Cursor, campaign: int, loading: int, digest: str) -> bool:
     """Finish a load, or delete it when the same list was loaded before."""
-    query = "SELECT count(*) FROM load WHERE campaign = ? AND digest = ?"
-    (before,) = cursor.execute(query, (campaign, digest)).fetchone()
-    if before:
+    if _is_loaded(cursor, campaign, digest):
         _delete(cursor, campaign, loading)
         return False
     cursor.execute("UPDATE load SET digest = ? WHERE id = ?", (digest, loading))
     return True
+
+
+def _is_loaded(cursor: sqlite3.Cursor, campaign: int, digest: str) -> bool:
+    query = "SELECT 1 FROM load WHERE campaign = ? AND digest = ?"
+    return cursor.execute(query, (campaign, digest)).fetchone() is not None
 
 
 def _delete(cursor: sqlite3.Cursor, campaign: int, loading: int) -> None:

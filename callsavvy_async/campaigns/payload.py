@@ -28,16 +28,30 @@ def unpack(body: bytes) -> tuple[Recipient, ...]:
     Raises:
         JournalDamagedError: these are no bytes of `pack`.
     """
+    words = _words(body)
+    half = len(words) // 2
+    return tuple(Recipient(f"+{number}", row=row) for row, number in zip(words[:half], words[half:], strict=True))
+
+
+def unpack_numbers(body: bytes) -> array[int]:
+    """Return the numbers alone, as integers.
+
+    Raises:
+        JournalDamagedError: these are no bytes of `pack`.
+    """
+    words = _words(body)
+    return words[len(words) // 2 :]
+
+
+def _words(body: bytes) -> array[int]:
     words = array("Q")
     try:
         words.frombytes(zlib.decompress(body))
     except (zlib.error, ValueError):
         raise JournalDamagedError("the recipients of a chunk cannot be read back.") from None
-    values = _little_endian(words)
-    half, odd = divmod(len(values), 2)
-    if odd:
+    if len(words) % 2:
         raise JournalDamagedError("the recipients of a chunk cannot be read back.")
-    return tuple(Recipient(f"+{number}", row=row) for row, number in zip(values[:half], values[half:], strict=True))
+    return _little_endian(words)
 
 
 def checksum(campaign: int, number: int, body: bytes, text: str | None) -> str:

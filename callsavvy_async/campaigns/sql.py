@@ -53,6 +53,7 @@ SUMS = """SELECT state, estimate, cost, count(*), sum(recipients) FROM chunk WHE
 ROWS_AFTER = """SELECT chunk.number, state, message_id, detail, body FROM chunk
     JOIN payload ON payload.campaign = chunk.campaign AND payload.number = chunk.number
     WHERE chunk.campaign = ? AND chunk.number > ? ORDER BY chunk.number LIMIT ?"""
+BODIES_AFTER = "SELECT number, body FROM payload WHERE campaign = ? AND number > ? ORDER BY number LIMIT ?"
 SKIPPED_AFTER = """SELECT load, row, reason, given, detail FROM skipped WHERE campaign = ? AND (load, row) > (?, ?)
     ORDER BY load, row LIMIT ?"""
 

@@ -3,7 +3,7 @@
 ```
 pending --claim--> claimed --write-ahead, before byte 1--> in_flight --answer--> accepted | failed | rejected | split
 claimed --released--> pending                    nothing was on the wire
-in_flight --proof that nothing was done--> pending             NOT_SENT
+in_flight --proof that nothing was done--> pending | claimed   NOT_SENT, 429; claimed while it waits to be repeated
 in_flight --no proof--> unknown                  also when its process died
 unknown --a late answer--> accepted | failed | rejected
 unknown --a person, or the balance--> accepted | not_sent
@@ -51,7 +51,7 @@ _ANSWERS = frozenset({State.ACCEPTED, State.FAILED, State.REJECTED})
 
 MOVES: dict[Mover, dict[State, frozenset[State]]] = {
     Mover.OWNER: {
-        State.CLAIMED: frozenset({State.PENDING}),
+        State.CLAIMED: frozenset({State.PENDING, State.IN_FLIGHT}),
         State.IN_FLIGHT: frozenset({State.CLAIMED}),
         State.PENDING: frozenset({State.CLAIMED, State.IN_FLIGHT}),
         State.UNKNOWN: frozenset({State.IN_FLIGHT}),

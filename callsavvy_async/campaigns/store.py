@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -15,7 +16,7 @@ from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.recipients import Recipient, Skipped, SkipReason
 from callsavvy_async.campaigns import sql
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalDamagedError
-from callsavvy_async.campaigns.payload import checksum, pack, unpack
+from callsavvy_async.campaigns.payload import checksum, pack, unpack, unpack_numbers
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.states import Mover, State, sources
@@ -139,7 +140,7 @@ def insert_chunks(
     cursor.executemany(sql.INSERT_PAYLOAD, payloads)
 
 
-def insert_skipped(cursor: sqlite3.Cursor, campaign: int, load: int, skipped: Iterable[Skipped]) -> None:
+def insert_skipped(cursor: sqlite3.Cursor, *, campaign: int, load: int, skipped: Iterable[Skipped]) -> None:
     """Add recipients who are left out."""
     rows = [(campaign, load, row.row, row.reason.value, row.given, row.detail) for row in skipped]
     cursor.executemany(sql.INSERT_SKIPPED, rows)
@@ -172,6 +173,12 @@ def page_of_recipients(
     return [
         (number, State(state), message_id, detail, unpack(body)) for number, state, message_id, detail, body in rows
     ]
+
+
+def page_of_numbers(cursor: sqlite3.Cursor, *, campaign: int, after: int, limit: int) -> list[tuple[int, array[int]]]:
+    """Read the next chunks' recipients as integers."""
+    rows = cursor.execute(sql.BODIES_AFTER, (campaign, after, limit)).fetchall()
+    return [(number, unpack_numbers(body)) for number, body in rows]
 
 
 def page_of_skipped(

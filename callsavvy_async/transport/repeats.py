@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-import anyio
 from tenacity import AsyncRetrying, RetryCallState
 
 from callsavvy_async.errors import Outcome
@@ -17,7 +16,10 @@ from callsavvy_async.policy.retry import Decision
 
 
 async def repeat(
-    first: Verdict, attempt: Callable[[], Awaitable[Verdict]], decide: Callable[[Verdict], Decision]
+    first: Verdict,
+    attempt: Callable[[], Awaitable[Verdict]],
+    decide: Callable[[Verdict], Decision],
+    pause: Callable[[float], Awaitable[None]],
 ) -> tuple[Verdict, Decision]:
     """Attempt again for as long as the policy says so.
 
@@ -25,6 +27,7 @@ async def repeat(
         first: the verdict of the attempt that was made already.
         attempt: makes another one.
         decide: says of a verdict that was not accepted when to try again, or why not.
+        pause: waits so many seconds before the next attempt.
 
     Returns:
         The last verdict, and the last decision.
@@ -49,5 +52,5 @@ async def repeat(
             return verdict
         return await attempt()
 
-    retrying = AsyncRetrying(retry=worth_repeating, wait=lambda _: decision.wait or 0.0, sleep=anyio.sleep)
+    retrying = AsyncRetrying(retry=worth_repeating, wait=lambda _: decision.wait or 0.0, sleep=pause)
     return await retrying(next_attempt), decision

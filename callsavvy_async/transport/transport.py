@@ -154,7 +154,14 @@ class Transport:
         """Repeat a failed attempt while the policy allows it. Raises what the last one means, unless it was accepted."""
         from callsavvy_async.transport.repeats import repeat  # noqa: PLC0415 - imported after a first failure
 
-        verdict, decision = await repeat(first, lambda: self._attempt(call), lambda failed: self._decide(call, failed))
+        async def pause(seconds: float) -> None:
+            if call.watch is not None:
+                await call.watch.about_to_wait()
+            await anyio.sleep(seconds)
+
+        verdict, decision = await repeat(
+            first, lambda: self._attempt(call), lambda failed: self._decide(call, failed), pause
+        )
         if verdict.outcome is not Outcome.ACCEPTED:
             raise self._error(call, verdict, decision.why) from call.cause
         return verdict

@@ -38,6 +38,8 @@ class Watch:
         on_wait: called when a request has to wait for its turn.
         before_sending: awaited before the first byte of each request leaves; what it raises keeps the request from being
             sent. A journal writes ahead here. The parameters that it returns take the place of those of the call.
+        before_waiting: awaited before each wait for a repeat: nothing is on the wire, and what was is proved not done,
+            or may be done twice. A journal takes its mark back here.
     """
 
     shield: bool = False
@@ -46,11 +48,17 @@ class Watch:
     on_wire: bool = False
     on_wait: Callable[[], object] | None = None
     before_sending: Callable[[], Awaitable[Mapping[str, str] | None]] | None = None
+    before_waiting: Callable[[], Awaitable[None]] | None = None
     _scope: anyio.CancelScope | None = None
 
     async def about_to_send(self) -> Mapping[str, str] | None:
         """Let whoever watches write down that a request is about to leave, and settle what it says."""
         return None if self.before_sending is None else await self.before_sending()
+
+    async def about_to_wait(self) -> None:
+        """Let whoever watches write down that nothing is on the wire until the repeat."""
+        if self.before_waiting is not None:
+            await self.before_waiting()
 
     @contextmanager
     def exchanging(self) -> Generator[None, None, None]:

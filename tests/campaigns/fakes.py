@@ -33,7 +33,8 @@ class FakeClient:
         self.reached: Counter[str] = Counter()
         self.on_wire: Callable[[], object] | None = None
         self.hang = False
-        self.attempts = 1
+        self.refused = 0
+        self.on_wait: Callable[[], object] | None = None
 
     @property
     def messaging(self):
@@ -52,8 +53,12 @@ class FakeClient:
         numbers = list(recipients)
         watch = current_watch.get()
         assert watch is not None
-        for _ in range(self.attempts):
+        for _ in range(self.refused):
             await watch.about_to_send()
+            await watch.about_to_wait()
+            if self.on_wait is not None:
+                self.on_wait()
+        await watch.about_to_send()
         try:
             with watch.exchanging():
                 self.calls.append(numbers)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import resource
+from pathlib import Path
 
+import anyio
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from callsavvy_async.bulk.recipients import Recipient, SkipReason
-from callsavvy_async.campaigns import Campaign, JournalUnavailableError, load as load_module
+from callsavvy_async.campaigns import Campaign, JournalUnavailableError, load as load_module, seen as seen_module
+from callsavvy_async.campaigns.seen import SeenNumbers
 from callsavvy_async.errors import InvalidRequestError
 
 from .fakes import FakeClient, numbers
@@ -106,10 +110,10 @@ async def test_many_skipped_rows_are_written_as_they_come(journal, monkeypatch):
     most = 0
     insert = load_module.store.insert_skipped
 
-    def spy(cursor, campaign, loading, skipped):
+    def spy(cursor, *, skipped, **where):
         nonlocal most
         most = max(most, len(skipped))
-        insert(cursor, campaign, loading, skipped)
+        insert(cursor, skipped=skipped, **where)
 
     monkeypatch.setattr(load_module.store, "insert_skipped", spy)
     campaign = await journal.campaign("c", SPEC)
@@ -143,3 +147,96 @@ async def test_the_file_holds_no_more_than_it_must(journal):
     dump = await journal._writer.run(lambda cursor: json.dumps(list(cursor.connection.iterdump())))
     assert "Hi Ada" in dump
     assert "secret-salary" not in dump
+
+
+async def changes(journal) -> int:
+    return await journal._writer.run(lambda cursor: cursor.connection.total_changes)
+
+
+async def test_a_list_that_is_there_is_not_written_again(journal):
+    """Loading a list once more, as a resumed program does, writes nothing: the journal does not grow by its doubles."""
+    campaign = await journal.campaign("c", SPEC)
+    rows = [*numbers(300), "nobody", *numbers(300)]
+    await campaign.load(rows)
+    before = await changes(journal)
+    await campaign.load(rows)
+    assert await changes(journal) == before
+
+
+async def test_a_list_that_adds_nobody_is_taken_down(journal):
+    """Doubles of another list are in the report, one row each."""
+    campaign = await journal.campaign("c", SPEC)
+    await campaign.load(numbers(25))
+    report = await campaign.load([*numbers(5), "nobody"])
+    assert (report.given, report.pending, report.input_complete) == (31, 25, True)
+    assert report.skipped == {SkipReason.DUPLICATE: 5, SkipReason.INVALID: 1}
+
+
+async def test_a_known_list_read_by_other_rules_changes_nothing(journal):
+    """The digest is of the rows: whom another suppress list would let in now is not added under the old list."""
+    campaign = await journal.campaign("c", SPEC)
+    before = await campaign.load(numbers(900), suppress=numbers(800))
+    assert await campaign.load(numbers(900)) == before
+    assert (await campaign.verify()).sound
+
+
+async def test_nothing_is_loaded_while_it_is_sent(journal):
+    """A run would send what a load that is cut off deletes again, so a load of somebody new is refused meanwhile."""
+    campaign = await journal.campaign("c", SPEC)
+    await campaign.load(numbers(100))
+    run = campaign.run(client := FakeClient(), max_in_flight=1)
+    refused = []
+
+    async def load_more(rows) -> None:
+        try:
+            await campaign.load(rows)
+        except InvalidRequestError as error:
+            refused.append(str(error))
+
+    async with anyio.create_task_group() as group:
+        client.on_wire = lambda: (
+            len(client.calls) == 2
+            and (
+                group.start_soon(load_more, numbers(100)),
+                group.start_soon(load_more, numbers(110)),
+            )
+        )
+        report = await run
+    assert (report.accepted, report.given) == (100, 100)
+    assert len(refused) == 1
+    assert "under way" in refused[0]
+    assert (await campaign.load(numbers(110))).pending == 10
+
+
+def resident() -> int:
+    """Return the bytes of memory that this process holds. Linux only."""
+    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * resource.getpagesize()
+
+
+async def test_memory_does_not_grow_with_the_list(monkeypatch):
+    """Numbers that were seen lie on disk: once the page cache is full, half a million more cost next to no memory."""
+    monkeypatch.setattr(seen_module, "CACHE", 1024)  # KiB, or the test would need millions
+    with SeenNumbers() as seen:
+        assert all(seen.add(number) for number in numbers(100))
+        assert not any(seen.add(number) for number in numbers(100))
+        seen.add_all((n,) for n in range(1, 200_000))
+        before = resident()
+        assert seen.add_all((n,) for n in range(200_000, 700_000)) == 500_000  # 5 MB of pages
+        assert resident() - before < 1_000_000
+        assert not seen.add("+699999")
+
+
+async def test_numbers_that_cannot_be_kept_end_the_load(journal, monkeypatch):
+    """Without room for the temporary file the load ends with the journal's error, which says where it lies."""
+    campaign = await journal.campaign("c", SPEC)
+    original = SeenNumbers.__init__
+
+    def small(seen) -> None:
+        original(seen)
+        seen._connection.execute("PRAGMA max_page_count = 3")
+
+    monkeypatch.setattr(SeenNumbers, "__init__", small)
+    with pytest.raises(JournalUnavailableError, match="TMPDIR"):
+        await campaign.load(numbers(5000))
+    monkeypatch.setattr(SeenNumbers, "__init__", original)
+    assert (await campaign.load(numbers(5000))).pending == 5000

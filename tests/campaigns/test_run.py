@@ -13,7 +13,13 @@ import pytest
 from callsavvy_async.bulk.report import ReportError, StopReason
 from callsavvy_async.campaigns import Campaign, CampaignReport, Journal, JournalUnavailableError, State, journal_source
 from callsavvy_async.campaigns.journal_source import JournalSource
-from callsavvy_async.errors import ConnectError, InvalidRequestError, Outcome
+from callsavvy_async.errors import (
+    ConnectError,
+    InvalidRequestError,
+    Outcome,
+    RateLimitedError,
+    ServiceUnavailableError,
+)
 from callsavvy_async.resources.messaging import SendReceipt
 from tests.bulk.fakes import ACCEPT, FAIL, not_sent, rejected, unknown
 
@@ -90,12 +96,31 @@ async def test_every_outcome_is_in_the_journal(journal, script, word):
     assert report.calls_without_cost == (3 if word == "accepted" else 0)
 
 
-async def test_a_repeat_is_the_same_flight(journal):
-    """What the transport repeats after a proved refusal is written ahead once."""
+async def test_what_waits_after_a_refusal_is_not_in_flight(journal, url):
+    """Between a 429 and its repeat another connection sees the chunk claimed: dying then makes nothing unknown."""
     campaign = await loaded(journal, 10)
     client = FakeClient()
-    client.attempts = 3
+    client.refused = 2
+    seen = []
+
+    def look() -> None:
+        other = sqlite3.connect(url.removeprefix("sqlite:///"))
+        seen.append(other.execute("SELECT state FROM chunk").fetchone()[0])
+        other.close()
+
+    client.on_wait = client.on_wire = look
     assert (await campaign.run(client)).accepted == 10
+    assert seen == [State.CLAIMED, State.CLAIMED, State.IN_FLIGHT]
+
+
+@pytest.mark.parametrize("kind", [RateLimitedError, ServiceUnavailableError])
+async def test_what_was_refused_for_the_moment_is_pending(journal, kind):
+    """A call that gave up after 429 or 503 was not done and may be done later: the next run sends it."""
+    campaign = await loaded(journal, 10)
+    refusal = kind("later", endpoint="sendSMS", outcome=Outcome.REJECTED)
+    client = FakeClient(Raising(refusal))
+    assert (await campaign.run(client)).pending == 10
+    assert (await campaign.run(FakeClient())).accepted == 10
 
 
 async def test_resuming_sends_pending_only(journal):
