@@ -1,8 +1,13 @@
-"""What the journal costs: python benchmarks/bench_campaign.py --recipients 100000 --rate 200/s.
+"""What the journal costs: python benchmarks/bench_campaign.py --recipients 100000.
 
-Durable transitions per second by coroutines that write at once; then a campaign from a CSV file to its report against a
-simulator in another process: load rate, size of the journal, growth of resident memory, and the seconds of the run beside
-those of the same run without a journal (`callsavvy.bulk`). Linux only: it reads /proc/self/status.
+Three kinds, one line for each figure; Linux only, it reads /proc/self/status:
+
+- unless told otherwise: durable transitions per second by coroutines that write at once; then a campaign from a CSV file to
+  its report against a simulator in another process: load rate, size of the journal, growth of resident memory, and the
+  seconds of the run beside those of the same run without a journal (``callsavvy.bulk``);
+- ``--load-only``: the load alone, of numbers in random order, as little of it in memory as there is;
+- ``--paced 200/s``: processor time and seconds of the client at a limit, with and without a journal, in turn, beside a server
+  in another process that answers at once.
 """
 
 from __future__ import annotations
@@ -13,10 +18,13 @@ import multiprocessing
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from decimal import Decimal
 from multiprocessing.connection import Connection
 from pathlib import Path
+
+import attrs
+from answers import answering
 
 from callsavvy_async import Callsavvy
 from callsavvy_async.bulk.files import read_rows
@@ -27,6 +35,9 @@ TEXT = "We open again on Monday at nine."
 TRANSITIONS = 5_000
 COROUTINES = 64
 KIB_PER_MIB = 1024
+ROUNDS = 3
+SCATTER = 7_919_777_777  # coprime to SPACE: a walk through all of it that looks like chance
+SPACE = 10**10
 
 
 def main() -> None:
@@ -34,33 +45,40 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--recipients", type=int, default=100_000)
     parser.add_argument("--chunk-size", type=int, default=100)
-    parser.add_argument("--rate", default=None, help="as 200/s; unlimited unless given")
     parser.add_argument("--skip-bulk", action="store_true", help="do not measure the run without a journal")
+    parser.add_argument("--load-only", action="store_true")
+    parser.add_argument("--paced", metavar="RATE", help="as 200/s")
     given = parser.parse_args()
-    processes = multiprocessing.get_context("spawn")
-    here, there = processes.Pipe()
-    server = processes.Process(target=run_server, args=(there,))
-    server.start()
-    try:
-        asyncio.run(measure(here.recv(), given))
-    finally:
-        here.send("stop")
-        server.join()
+    if given.load_only:
+        asyncio.run(measure_load(given))
+    elif given.paced:
+        with answering() as url:
+            asyncio.run(measure_paced(url, given))
+    else:
+        with simulating() as url:
+            asyncio.run(measure(url, given))
 
 
-def run_server(pipe: Connection) -> None:
-    """Serve until told to stop."""
-    with serve(Simulator(sms_balance=10**10, keep_requests=1)) as server:
-        pipe.send(server.url)
-        pipe.recv()
+@asynccontextmanager
+async def campaign_in(
+    path: Path, url: str, rate: str | None, chunk_size: int
+) -> AsyncIterator[tuple[Campaign, Callsavvy]]:
+    """Open a journal and a client."""
+    async with Journal.open(f"sqlite:///{path}") as journal, client(url, rate) as callsavvy:
+        yield await journal.campaign("c", Campaign.sms(TEXT, chunk_size=chunk_size)), callsavvy
+
+
+# ---------------------------------------------------------------------------------------------------- from CSV to CSV
 
 
 async def measure(url: str, given: argparse.Namespace) -> None:
-    """Take every figure."""
+    """Take the figures of a whole campaign."""
     with tempfile.TemporaryDirectory() as folder:
         await transitions(Path(folder))
         people = Path(folder) / "people.csv"
-        people.write_text("phone,name\n" + "".join(f"{number},Ada\n" for number in numbers(given.recipients)))
+        with people.open("w") as file:
+            file.write("phone,name\n")
+            file.writelines(f"{number},Ada\n" for number in numbers(given.recipients))
         await warm_up(url, Path(folder))
         plain = 0.0 if given.skip_bulk else await run_plain(url, people, given)
         await run_campaign(url, people, Path(folder) / "journal.db", given, plain)
@@ -95,7 +113,7 @@ async def warm_up(url: str, folder: Path) -> None:
 
 async def run_plain(url: str, people: Path, given: argparse.Namespace) -> float:
     """Send without a journal, and return the seconds."""
-    async with client(url, given.rate) as callsavvy:
+    async with client(url, None) as callsavvy:
         began, cpu = time.perf_counter(), time.process_time()
         report = await callsavvy.bulk.sms(read_rows(people), TEXT, chunk_size=given.chunk_size)
     seconds = time.perf_counter() - began
@@ -106,9 +124,8 @@ async def run_plain(url: str, people: Path, given: argparse.Namespace) -> float:
 
 async def run_campaign(url: str, people: Path, path: Path, given: argparse.Namespace, plain: float) -> None:
     """Load, send and export."""
-    before = memory("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5", "ascii")  # noqa: ASYNC240 - the peak of memory counts from here
-    async with campaign_in(path, url, given.rate, given.chunk_size) as (campaign, callsavvy):
+    before = reset_peak()
+    async with campaign_in(path, url, None, given.chunk_size) as (campaign, callsavvy):
         began = time.perf_counter()
         await campaign.load(read_rows(people))
         loaded, cpu = time.perf_counter(), time.process_time()
@@ -116,26 +133,108 @@ async def run_campaign(url: str, people: Path, path: Path, given: argparse.Names
         ran, cpu = time.perf_counter(), time.process_time() - cpu
         await campaign.export(path.with_suffix(".csv"))
         exported = time.perf_counter()
-        size = sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
+        size = size_of(path)
     assert report.accepted == given.recipients, report
-    million = Decimal(10**6) / given.recipients
     run = ran - loaded
     print(f"load: {given.recipients / (loaded - began):,.0f} recipients/s")
     print(f"run with the journal: {run:.1f} s, {cpu:.1f} s CPU, {report.calls / run:,.0f} calls/s")
     if plain:
         print(f"the journal's share of the run: {(run - plain) / run:.1%}")
     print(f"export: {exported - ran:.1f} s; whole: {exported - began:.1f} s")
-    print(f"journal: {size / 2**20:.1f} MiB, {size * million / 2**20:.1f} MiB per million recipients")
+    tell_size(size, given.recipients)
     print(f"memory: {memory('VmHWM') - before:.1f} MiB more than before, at most")
 
 
-@asynccontextmanager
-async def campaign_in(
-    path: Path, url: str, rate: str | None, chunk_size: int
-) -> AsyncIterator[tuple[Campaign, Callsavvy]]:
-    """Open a journal and a client."""
-    async with Journal.open(f"sqlite:///{path}") as journal, client(url, rate) as callsavvy:
-        yield await journal.campaign("c", Campaign.sms(TEXT, chunk_size=chunk_size)), callsavvy
+# ---------------------------------------------------------------------------------------------------------- the load
+
+
+async def measure_load(given: argparse.Namespace) -> None:
+    """Load numbers in random order, the worst for a set on disk, and load them again."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "journal.db"
+        async with Journal.open(f"sqlite:///{path}") as journal:
+            warm = await journal.campaign("warm", Campaign.sms(TEXT))
+            await warm.load(numbers(1000))
+            before = reset_peak()
+            campaign = await journal.campaign("c", Campaign.sms(TEXT, chunk_size=given.chunk_size))
+            for what in ("load", "the same list again"):
+                began, cpu = time.perf_counter(), time.process_time()
+                report = await campaign.load(scattered(given.recipients))
+                seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+                assert report.pending == given.recipients, report
+                print(f"{what}: {given.recipients / seconds:,.0f} recipients/s, {seconds:.1f} s, {cpu:.1f} s CPU")
+                print(f"memory: {memory('VmHWM') - before:.1f} MiB more than before, at most", flush=True)
+                tell_size(size_of(path), given.recipients)
+
+
+# --------------------------------------------------------------------------------------------------------- at a limit
+
+
+@attrs.frozen
+class Cost:
+    """What a run took of this process."""
+
+    seconds: float
+    cpu: float
+
+
+async def measure_paced(url: str, given: argparse.Namespace) -> None:
+    """Run the same calls with and without a journal, in turn; nothing but the run itself is counted."""
+    calls = given.recipients // given.chunk_size
+    plain: list[Cost] = []
+    journaled: list[Cost] = []
+    with tempfile.TemporaryDirectory() as folder:
+        await warm_up(url, Path(folder))
+        for turn in range(ROUNDS):
+            async with client(url, given.paced) as callsavvy:
+                run = callsavvy.bulk.sms(numbers(given.recipients), TEXT, chunk_size=given.chunk_size)
+                plain.append(await cost_of(run, given.recipients))
+            async with campaign_in(Path(folder) / f"{turn}.db", url, given.paced, given.chunk_size) as (
+                campaign,
+                callsavvy,
+            ):
+                await campaign.load(numbers(given.recipients))
+                journaled.append(await cost_of(campaign.run(callsavvy), given.recipients))
+    for name, costs in (("without a journal", plain), ("with the journal", journaled)):
+        best = min(costs, key=lambda cost: cost.cpu)
+        print(f"{name}: {best.seconds:.2f} s, {best.cpu:.2f} s CPU, {1000 * best.cpu / calls:.2f} ms CPU per call")
+    more = min(cost.cpu for cost in journaled) - min(cost.cpu for cost in plain)
+    seconds = min(cost.seconds for cost in journaled), min(cost.seconds for cost in plain)
+    print(
+        f"the journal: {seconds[0] / seconds[1] - 1:+.1%} seconds, {more / seconds[0]:.1%} of one core, for {calls:,} calls"
+    )
+
+
+async def cost_of(run, recipients: int) -> Cost:  # noqa: ANN001 - either kind of run
+    """Await a run."""
+    began, cpu = time.perf_counter(), time.process_time()
+    report = await run
+    cost = Cost(time.perf_counter() - began, time.process_time() - cpu)
+    assert report.accepted == recipients, report
+    return cost
+
+
+# -------------------------------------------------------------------------------------------------------------- parts
+
+
+@contextmanager
+def simulating() -> Iterator[str]:
+    """Serve a simulated account in a process of its own while the block runs; yields the URL."""
+    processes = multiprocessing.get_context("spawn")
+    here, there = processes.Pipe()
+    server = processes.Process(target=_simulate, args=(there,))
+    server.start()
+    try:
+        yield here.recv()
+    finally:
+        here.send("stop")
+        server.join()
+
+
+def _simulate(pipe: Connection) -> None:
+    with serve(Simulator(sms_balance=10**10, keep_requests=1)) as server:
+        pipe.send(server.url)
+        pipe.recv()
 
 
 def client(url: str, rate: str | None) -> Callsavvy:
@@ -146,6 +245,28 @@ def client(url: str, rate: str | None) -> Callsavvy:
 def numbers(count: int, first: int = 0) -> Iterator[str]:
     """Yield numbers, none of them twice."""
     return (f"+2348{number:09}" for number in range(first, first + count))
+
+
+def scattered(count: int) -> Iterator[str]:
+    """Yield numbers, none of them twice, that lie far apart from one to the next."""
+    return (f"+234{number * SCATTER % SPACE:010}" for number in range(count))
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a journal, its log included."""
+    return sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
+
+
+def tell_size(size: int, recipients: int) -> None:
+    """Print how large a journal is."""
+    per_million = size * Decimal(10**6) / recipients
+    print(f"journal: {size / 2**20:.1f} MiB, {per_million / 2**20:.1f} MiB per million recipients", flush=True)
+
+
+def reset_peak() -> float:
+    """Let the peak of memory count from here; return the memory now, in MiB."""
+    Path("/proc/self/clear_refs").write_text("5", "ascii")
+    return memory("VmRSS")
 
 
 def memory(name: str) -> float:
