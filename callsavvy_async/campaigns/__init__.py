@@ -4,6 +4,7 @@ See `Journal` and `Campaign`.
 """
 
 from callsavvy_async.campaigns.campaign import Campaign, UnknownChunk
+from callsavvy_async.campaigns.describe import Schedule
 from callsavvy_async.campaigns.errors import (
     ChunkLostError,
     JournalDamagedError,
@@ -15,7 +16,7 @@ from callsavvy_async.campaigns.integrity import Verification
 from callsavvy_async.campaigns.journal import Journal
 from callsavvy_async.campaigns.reconcile import Reconciliation
 from callsavvy_async.campaigns.report import CampaignReport
-from callsavvy_async.campaigns.run import CampaignRun
+from callsavvy_async.campaigns.run import CampaignRun, RunOptions
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.states import State
 
@@ -30,6 +31,8 @@ __all__ = [
     "JournalInUseError",
     "JournalUnavailableError",
     "Reconciliation",
+    "RunOptions",
+    "Schedule",
     "Spec",
     "State",
     "UnknownChunk",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, Unpack
 
 import anyio
 import attrs
@@ -15,26 +15,28 @@ import attrs
 from callsavvy_async.bulk.number_set import NumberSet
 from callsavvy_async.bulk.numbering import NumberCheck
 from callsavvy_async.bulk.recipients import Intake, Recipient
+from callsavvy_async.bulk.row_files import ReportRow
 from callsavvy_async.bulk.source import Recipients
 from callsavvy_async.bulk.templates import Template
 from callsavvy_async.campaigns import describe, evidence, store
 from callsavvy_async.campaigns.errors import ChunkLostError
-from callsavvy_async.campaigns.export import export
+from callsavvy_async.campaigns.export import read_rows, writer_of
 from callsavvy_async.campaigns.integrity import Verification, verify
 from callsavvy_async.campaigns.load import delete_unfinished, fill_seen, load
 from callsavvy_async.campaigns.reconcile import Reconciliation
 from callsavvy_async.campaigns.report import CampaignReport
-from callsavvy_async.campaigns.run import CampaignRun, RunSettings
+from callsavvy_async.campaigns.run import CampaignRun, RunOptions, RunSettings
 from callsavvy_async.campaigns.seen import SeenNumbers
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.states import Mover, State
 from callsavvy_async.campaigns.store import Outcome
 from callsavvy_async.campaigns.writer import Writer
 from callsavvy_async.errors import InvalidRequestError
-from callsavvy_async.transport.options import CallOptions
 
 if TYPE_CHECKING:
     from callsavvy_async.client import Callsavvy
+
+T = TypeVar("T")
 
 _SENT = "a person said that it was sent"
 _NOT_SENT = "a person said that it was not sent"
@@ -121,49 +123,24 @@ class Campaign:
 
     # ------------------------------------------------------------------------------------------------------ sending
 
-    def run(
-        self,
-        callsavvy: Callsavvy,
-        *,
-        max_cost: Decimal | int | None = None,
-        deadline: float | None = None,
-        max_in_flight: int = 8,
-        stop_after: int = 10,
-        on_progress: Callable[[CampaignReport], object] | None = None,
-        options: CallOptions | None = None,
-    ) -> CampaignRun:
+    def run(self, callsavvy: Callsavvy, **options: Unpack[RunOptions]) -> CampaignRun:
         """Send what is pending: ``report = await campaign.run(callsavvy)``. What is unknown is never sent again.
 
         Args:
             callsavvy: the client to send with.
-            max_cost: units that the campaign may spend over all its runs; estimated before each call, corrected by the
-                cost that the API reports.
-            deadline: seconds after which nothing more is sent.
-            max_in_flight: calls under way at a time.
-            stop_after: calls in a row that fail definitely and alike, after which nothing more is sent.
-            on_progress: called with the report after every call.
-            options: for each call.
+            **options: see `RunOptions`.
 
         Raises:
             InvalidRequestError: an argument breaks a rule, or the recipients are not loaded to their end.
             JournalError: the journal cannot be written, or is damaged; nothing is sent without it.
         """
-        settings = RunSettings(
-            max_cost=None if max_cost is None else Decimal(max_cost),
-            deadline=deadline,
-            max_in_flight=max_in_flight,
-            stop_after=stop_after,
-            on_progress=on_progress,
-            options=options or {},
-            patience=self._patience,
-        )
-        return self._start(callsavvy, settings)
+        return self._start(callsavvy, RunSettings(**options, patience=self._patience))
 
     resume = run
     """The same as `run`: what was accepted, failed, rejected or unknown is left alone."""
 
     def resend_unknown(
-        self, callsavvy: Callsavvy, *, only_not_sent: bool = False, max_cost: Decimal | int | None = None
+        self, callsavvy: Callsavvy, *, only_not_sent: bool = False, **options: Unpack[RunOptions]
     ) -> CampaignRun:
         """Send again what is unknown, and what is proved or declared not sent; and what is pending.
 
@@ -172,11 +149,10 @@ class Campaign:
         Args:
             callsavvy: the client to send with.
             only_not_sent: leave alone what is unknown.
-            max_cost: as for `run`; what is sent again is no longer counted as perhaps spent.
+            **options: see `RunOptions`.
         """
         states = {State.NOT_SENT} if only_not_sent else {State.NOT_SENT, State.UNKNOWN}
-        cost = None if max_cost is None else Decimal(max_cost)
-        return self._start(callsavvy, RunSettings(max_cost=cost, patience=self._patience, resends=frozenset(states)))
+        return self._start(callsavvy, RunSettings(**options, patience=self._patience, resends=frozenset(states)))
 
     def _start(self, callsavvy: Callsavvy, settings: RunSettings) -> CampaignRun:
         self._refuse_if_purged()
@@ -238,6 +214,17 @@ class Campaign:
         """
         return await evidence.reconcile(self._writer, self._id, self.spec, callsavvy.account, exclusive=exclusive)
 
+    async def rows(self, read: Callable[[Iterator[ReportRow]], T]) -> T:
+        """Give one row per recipient to a function that runs in a thread of its own: ``await campaign.rows(list)``.
+
+        They are read from the journal as they are asked for. Numbers are in clear.
+
+        Raises:
+            InvalidRequestError: the campaign was purged.
+        """
+        self._refuse_if_purged()
+        return await read_rows(self._writer, self._id, read)
+
     async def export(self, path: str | os.PathLike[str]) -> None:
         """Write one row per recipient to a .csv, .jsonl or .parquet file that only its owner can read.
 
@@ -245,8 +232,7 @@ class Campaign:
             InvalidRequestError: the campaign was purged, or the name ends otherwise.
             OSError: it cannot be written.
         """
-        self._refuse_if_purged()
-        await export(self._writer, self._id, Path(path))
+        await self.rows(writer_of(Path(path)))
 
     async def verify(self) -> Verification:
         """Check the journal: the file, states, checksums, that nobody is in it twice, and the sums."""

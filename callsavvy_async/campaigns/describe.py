@@ -4,9 +4,41 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TypedDict, Unpack
 
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.resources.messaging import format_minutes
+
+
+class Schedule(TypedDict, total=False):
+    """When the calls of a campaign may start.
+
+    Attributes:
+        send_window: every day: ``"09:00-18:00"``.
+        time_zone: of the window: an IANA name, or ``"recipient"`` for the zones of each number (extra ``phone``).
+        start_at: the first moment, aware.
+    """
+
+    send_window: str | None
+    time_zone: str | None
+    start_at: datetime | None
+
+
+class _Written(TypedDict):
+    """A schedule as a spec keeps it."""
+
+    send_window: str | None
+    time_zone: str | None
+    start_at: str | None
+
+
+def _written(schedule: Schedule) -> _Written:
+    start = schedule.get("start_at")
+    return {
+        "send_window": schedule.get("send_window"),
+        "time_zone": schedule.get("time_zone"),
+        "start_at": None if start is None else start.isoformat(),
+    }
 
 
 def sms(
@@ -16,9 +48,7 @@ def sms(
     sender_id: str | None = None,
     chunk_size: int | None = None,
     reconcilable: bool = False,
-    send_window: str | None = None,
-    time_zone: str | None = None,
-    start_at: datetime | None = None,
+    **schedule: Unpack[Schedule],
 ) -> Spec:
     """Describe a campaign of SMS.
 
@@ -28,9 +58,7 @@ def sms(
         sender_id: what the recipients see as sender.
         chunk_size: recipients per call; 100 unless given.
         reconcilable: cut chunks of sizes that the balance can tell apart, instead of `chunk_size`.
-        send_window: when calls may start, every day: ``"09:00-18:00"``.
-        time_zone: of the window: an IANA name, or ``"recipient"`` for the zones of each number (extra ``phone``).
-        start_at: the first moment, aware.
+        **schedule: when calls may start; see `Schedule`.
 
     Raises:
         InvalidRequestError: an argument breaks a rule.
@@ -42,9 +70,7 @@ def sms(
         sender_id=sender_id,
         chunk_size=chunk_size,
         reconcilable=reconcilable,
-        send_window=send_window,
-        time_zone=time_zone,
-        start_at=None if start_at is None else start_at.isoformat(),
+        **_written(schedule),
     )
 
 
@@ -54,9 +80,7 @@ def whatsapp(
     channel_uid: str,
     template: str | None = None,
     chunk_size: int | None = None,
-    send_window: str | None = None,
-    time_zone: str | None = None,
-    start_at: datetime | None = None,
+    **schedule: Unpack[Schedule],
 ) -> Spec:
     """Describe a campaign of WhatsApp messages, at most 30 in a call. See `sms`; the API reports no cost."""
     return Spec(
@@ -65,9 +89,7 @@ def whatsapp(
         template=template,
         channel_uid=channel_uid,
         chunk_size=chunk_size,
-        send_window=send_window,
-        time_zone=time_zone,
-        start_at=None if start_at is None else start_at.isoformat(),
+        **_written(schedule),
     )
 
 
@@ -78,9 +100,7 @@ def robocall(
     audio_url: str | None = None,
     template: str | None = None,
     chunk_size: int | None = None,
-    send_window: str | None = None,
-    time_zone: str | None = None,
-    start_at: datetime | None = None,
+    **schedule: Unpack[Schedule],
 ) -> Spec:
     """Describe a campaign of robocalls that read out a text, or play the recording at `audio_url`. See `sms`."""
     return Spec(
@@ -90,7 +110,5 @@ def robocall(
         template=template,
         minutes=format_minutes(duration_minutes),
         chunk_size=chunk_size,
-        send_window=send_window,
-        time_zone=time_zone,
-        start_at=None if start_at is None else start_at.isoformat(),
+        **_written(schedule),
     )

@@ -1,13 +1,13 @@
-"""A campaign's rows written to a file, read from the journal page by page."""
+"""A campaign's rows, read from the journal page by page, and what writes them to a file."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 import attrs
@@ -18,22 +18,27 @@ from callsavvy_async.campaigns.report import chunk_rows, skipped_row
 from callsavvy_async.campaigns.writer import Writer
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 
+T = TypeVar("T")
+
 _PAGE = 200
 _ROW_GROUP = 50_000
 
 
-async def export(writer: Writer, campaign: int, path: Path) -> None:
-    """Write one row per recipient, in the format that the name's end tells. Numbers are in clear.
+async def read_rows(writer: Writer, campaign: int, read: Callable[[Iterator[ReportRow]], T]) -> T:
+    """Give all rows to a function, in a worker thread."""
+    return await anyio.to_thread.run_sync(read, _rows(writer, campaign))
+
+
+def writer_of(path: Path) -> Callable[[Iterator[ReportRow]], None]:
+    """Return what writes rows to a file, in the format that the name's end tells.
 
     Raises:
         InvalidRequestError: the name ends otherwise than .csv, .jsonl or .parquet.
-        ConfigurationError: Parquet without its extra.
-        OSError: it cannot be written.
     """
     write = _WRITERS.get(path.suffix)
     if write is None:
         raise InvalidRequestError(f"{path.name!r} must end in .csv, .jsonl or .parquet, which says how it is written.")
-    await anyio.to_thread.run_sync(write, path, _rows(writer, campaign))
+    return partial(write, path)
 
 
 def _rows(writer: Writer, campaign: int) -> Iterator[ReportRow]:

@@ -135,8 +135,8 @@ class _Loading:
         return await self.writer.run(lambda cursor: finish(cursor, self.campaign, loading, digest))
 
     async def _write(self) -> int:
+        self._id = loading = self._id or await self._begin()
         with anyio.CancelScope(shield=True):
-            self._id = loading = self._id or await self._begin()
             skipped = self.tally.take_skipped()
             while page := tuple(islice(skipped, _MOST_SKIPPED)):
                 await self.writer.run(partial(store.insert_skipped, campaign=self.campaign, load=loading, skipped=page))
@@ -172,7 +172,7 @@ def begin(cursor: sqlite3.Cursor, campaign: int) -> int:
     Raises:
         InvalidRequestError: a run is under way; it would send what may yet have to be deleted.
     """
-    if cursor.execute("SELECT 1 FROM epoch WHERE campaign = ? AND ended IS NULL", (campaign,)).fetchone():
+    if store.is_running(cursor, campaign):
         raise InvalidRequestError("a run of this campaign is under way; load the recipients before it or after it.")
     (loading,) = cursor.execute(sql.NEXT_ID["load"]).fetchone()
     cursor.execute("INSERT INTO load (id, campaign, given) VALUES (?, ?, 0)", (loading, campaign))

@@ -24,6 +24,7 @@ class CampaignReport(Sums):
         in_flight: recipients in calls that are on their way, or were when the journal was last written.
         not_sent: recipients in calls that were unknown, and are proved or declared not to have been sent.
         cancelled: recipients to whom nothing will be sent.
+        running: whether a run began and did not end: it is under way, or its process died.
         committed: units that were spent or may have been: reported costs, and estimates where none was reported.
     """
 
@@ -31,6 +32,7 @@ class CampaignReport(Sums):
     in_flight: int = 0
     not_sent: int = 0
     cancelled: int = 0
+    running: bool = False
     committed: Decimal = Decimal(0)
 
     @property
@@ -70,7 +72,13 @@ class CampaignReport(Sums):
     def as_dict(self) -> Mapping[str, object]:
         """Return the sums as JSON-able values."""
         own = {name: getattr(self, name) for name in ("in_flight", "not_sent", "cancelled")}
-        return {"name": self.name, **super().as_dict(), **own, "committed": str(self.committed)}
+        return {
+            "name": self.name,
+            **super().as_dict(),
+            **own,
+            "running": self.running,
+            "committed": str(self.committed),
+        }
 
     def __str__(self) -> str:
         lines = super().__str__().splitlines()

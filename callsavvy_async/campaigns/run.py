@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from decimal import Decimal
+from typing import TypedDict
 
 import anyio
 import attrs
@@ -26,11 +28,32 @@ from callsavvy_async.resources.messaging import SendReceipt
 from callsavvy_async.transport.options import CallOptions
 
 
+class RunOptions(TypedDict, total=False):
+    """Keyword options that every run takes.
+
+    Attributes:
+        max_cost: units that the campaign may spend over all its runs; estimated before each call, corrected by the cost
+            that the API reports. What is sent again is no longer counted as perhaps spent.
+        deadline: seconds after which nothing more is sent.
+        max_in_flight: calls under way at a time.
+        stop_after: calls in a row that fail definitely and alike, after which nothing more is sent.
+        on_progress: called with the report after every call.
+        options: for each call.
+    """
+
+    max_cost: Decimal | int | None
+    deadline: float | None
+    max_in_flight: int
+    stop_after: int
+    on_progress: Callable[[CampaignReport], object] | None
+    options: CallOptions
+
+
 @attrs.frozen(kw_only=True)
 class RunSettings:
-    """How a run goes about it; see `Campaign.run`."""
+    """How a run goes about it: its options, and what the campaign adds."""
 
-    max_cost: Decimal | None = None
+    max_cost: Decimal | None = attrs.field(default=None, converter=attrs.converters.optional(Decimal))
     deadline: float | None = None
     max_in_flight: int = 8
     stop_after: int = 10
@@ -72,6 +95,7 @@ class CampaignRun:
         self._sender = sender
         self._account = account
         self._settings = settings
+        self._reading_balance: anyio.CancelScope | None = None
         self._fan_out: FanOut | None = None
         self._source: JournalSource | None = None
         self._sink: JournalSink | None = None
@@ -140,14 +164,14 @@ class CampaignRun:
 
     async def _note_balance(self) -> None:
         """Note the balance before anything was sent. It is evidence for later, so failing to read it stops nothing."""
-        if self._spec.channel != "sms" or self.report.calls or self.report.in_flight:
+        if self._spec.channel != "sms" or self.report.calls or self.report.in_flight or self.report.stopped:
             return
-        try:
+        balance: Decimal | None = None
+        with anyio.CancelScope() as self._reading_balance, suppress(RequestError):
             balance = (await self._account.summary()).sms_balance
-        except RequestError:
-            return
         if balance is not None:
-            await self._writer.run(lambda cursor: store.note_balance(cursor, self._campaign, balance))
+            known = balance
+            await self._writer.run(lambda cursor: store.note_balance(cursor, self._campaign, known))
 
     def _make_fan_out(self, epoch: int) -> FanOut:
         settings = self._settings
@@ -196,6 +220,8 @@ class CampaignRun:
         self._stop(StopReason.DEADLINE)
 
     def _stop(self, reason: StopReason) -> None:
+        if self._reading_balance is not None:
+            self._reading_balance.cancel()
         if self._fan_out is not None:
             self._fan_out.stop(reason)
         self.report.stopped = self.report.stopped or reason

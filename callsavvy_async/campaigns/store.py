@@ -61,6 +61,12 @@ def end_epoch(cursor: sqlite3.Cursor, epoch: int) -> None:
     cursor.execute("UPDATE epoch SET ended = ? WHERE id = ?", (time.time(), epoch))
 
 
+def is_running(cursor: sqlite3.Cursor, campaign: int) -> bool:
+    """Whether a run began and did not end."""
+    query = "SELECT 1 FROM epoch WHERE campaign = ? AND ended IS NULL"
+    return cursor.execute(query, (campaign,)).fetchone() is not None
+
+
 def claim(
     cursor: sqlite3.Cursor, campaign: int, epoch: int, *, zones: Sequence[str], limit: int, text: str
 ) -> list[Chunk]:
@@ -196,6 +202,7 @@ def fill(cursor: sqlite3.Cursor, campaign: int, report: CampaignReport) -> None:
     loads = "SELECT coalesce(sum(given), 0), count(*), count(digest) FROM load WHERE campaign = ?"
     fresh.given, begun, finished = cursor.execute(loads, (campaign,)).fetchone()
     fresh.input_complete = begun == finished > 0
+    fresh.running = is_running(cursor, campaign)
     reasons = "SELECT reason, count(*) FROM skipped WHERE campaign = ? GROUP BY reason"
     fresh.skipped = Counter({SkipReason(reason): count for reason, count in cursor.execute(reasons, (campaign,))})
     for field in attrs.fields(CampaignReport):

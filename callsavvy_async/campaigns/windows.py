@@ -58,7 +58,7 @@ class SendWindow:
         if zone == RECIPIENT:
             _zones_of_number("+2348012345678")
         else:
-            _zone(zone)
+            zone_named(zone)
         return cls(opens, closes, zone)
 
     def zone_of(self, recipient: Recipient) -> str:
@@ -67,11 +67,11 @@ class SendWindow:
 
     def is_open(self, zones: str, at: datetime) -> bool:
         """Whether it is open in all of these zones."""
-        return all(self._is_open(at.astimezone(_zone(name)).time()) for name in zones.split(","))
+        return all(self._is_open(at.astimezone(zone_named(name)).time()) for name in zones.split(","))
 
     def seconds_until_open(self, zones: str, at: datetime) -> float | None:
         """Return how long it takes until it is open in all of these zones; None when they never are at once."""
-        moments = [at, *(moment for name in zones.split(",") for moment in self._openings(_zone(name), at))]
+        moments = [at, *(moment for name in zones.split(",") for moment in self._openings(zone_named(name), at))]
         waits = [(moment - at).total_seconds() for moment in moments if moment >= at and self.is_open(zones, moment)]
         return min(waits, default=None)
 
@@ -90,7 +90,12 @@ class SendWindow:
 
 
 @lru_cache(maxsize=512)
-def _zone(name: str) -> ZoneInfo:
+def zone_named(name: str) -> ZoneInfo:
+    """Return a zone.
+
+    Raises:
+        InvalidRequestError: the system does not know it.
+    """
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

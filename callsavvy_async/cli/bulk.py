@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cyclopts import App
+from typing import Annotated
+
+from cyclopts import App, Parameter
 
 from callsavvy_async.campaigns import Campaign
 from callsavvy_async.cli.bulk_run import run_job
@@ -11,11 +13,13 @@ from callsavvy_async.cli.job import make_job
 from callsavvy_async.cli.options import (
     DEFAULT_MODE,
     EVERYBODY,
+    FLEETING,
     NO_CONTENT,
     STEADY,
     Audience,
     ChunkSize,
     Content,
+    Durability,
     Mode,
     Pace,
     RecipientsFile,
@@ -49,10 +53,12 @@ def sms(
     *,
     sender_id: str | None = None,
     chunk_size: ChunkSize = None,
+    reconcilable: Annotated[bool, Parameter(negative="")] = False,
     content: Content = NO_CONTENT,
     audience: Audience = EVERYBODY,
     pace: Pace = STEADY,
     mode: Mode = DEFAULT_MODE,
+    durability: Durability = FLEETING,
 ) -> ExitCode:
     """Send an SMS to everybody in a file.
 
@@ -60,18 +66,30 @@ def sms(
         file: CSV, JSON lines or plain lines, gzipped or not; - for standard input.
         sender_id: What the recipients see as sender; the account's own setting unless given.
         chunk_size: Recipients per call, 100 unless given. What may become unknown at once is one call.
+        reconcilable: Cut calls of 40 to 84 recipients that the balance can tell apart, for runs reconcile. With --run.
         content: The message.
         audience: Who of them, and how numbers are read.
         pace: How fast, and how much.
         mode: How the command goes about it.
+        durability: How it is written down, and when it may send.
     """
+    if reconcilable and durability.run is None:
+        raise InvalidRequestError("--reconcilable needs --run: without a journal there is nothing to reconcile.")
     job = make_job("sms", file, content, audience, chunk_size=chunk_size)
     return run_job(
         job,
         pace,
         mode,
-        lambda bulk, rows, options: bulk.sms(rows, job.message, sender_id=sender_id, **options),
-        lambda: Campaign.sms(job.message, template=content.template, sender_id=sender_id, chunk_size=chunk_size),
+        durability,
+        start=lambda bulk, rows, options: bulk.sms(rows, job.message, sender_id=sender_id, **options),
+        describe=lambda: Campaign.sms(
+            job.message,
+            template=content.template,
+            sender_id=sender_id,
+            chunk_size=chunk_size,
+            reconcilable=reconcilable,
+            **durability.schedule,
+        ),
     )
 
 
@@ -86,6 +104,7 @@ def whatsapp(
     audience: Audience = EVERYBODY,
     pace: Pace = STEADY,
     mode: Mode = DEFAULT_MODE,
+    durability: Durability = FLEETING,
 ) -> ExitCode:
     """Send a WhatsApp message to everybody in a file.
 
@@ -97,6 +116,7 @@ def whatsapp(
         audience: Who of them, and how numbers are read.
         pace: How fast, and how much.
         mode: How the command goes about it.
+        durability: How it is written down, and when it may send.
     """
     uid = WHATSAPP_UID if mode.simulator else channel_uid
     if uid is None:
@@ -108,8 +128,15 @@ def whatsapp(
         job,
         pace,
         mode,
-        lambda bulk, rows, options: bulk.whatsapp(rows, job.message, channel_uid=uid, **options),
-        lambda: Campaign.whatsapp(job.message, template=content.template, channel_uid=uid, chunk_size=chunk_size),
+        durability,
+        start=lambda bulk, rows, options: bulk.whatsapp(rows, job.message, channel_uid=uid, **options),
+        describe=lambda: Campaign.whatsapp(
+            job.message,
+            template=content.template,
+            channel_uid=uid,
+            chunk_size=chunk_size,
+            **durability.schedule,
+        ),
     )
 
 
@@ -125,6 +152,7 @@ def robocall(
     audience: Audience = EVERYBODY,
     pace: Pace = STEADY,
     mode: Mode = DEFAULT_MODE,
+    durability: Durability = FLEETING,
 ) -> ExitCode:
     """Call everybody in a file, and read out a message in English or play a recording.
 
@@ -137,6 +165,7 @@ def robocall(
         audience: Who of them, and how numbers are read.
         pace: How fast, and how much.
         mode: How the command goes about it.
+        durability: How it is written down, and when it may send.
     """
     job = make_job(
         "robocall",
@@ -152,14 +181,16 @@ def robocall(
         job,
         pace,
         mode,
-        lambda bulk, rows, options: bulk.robocall(
+        durability,
+        start=lambda bulk, rows, options: bulk.robocall(
             rows, spoken, duration_minutes=duration_minutes, audio_url=audio_url, **options
         ),
-        lambda: Campaign.robocall(
+        describe=lambda: Campaign.robocall(
             spoken,
             duration_minutes=duration_minutes,
             audio_url=audio_url,
             template=content.template,
             chunk_size=chunk_size,
+            **durability.schedule,
         ),
     )

@@ -17,19 +17,19 @@ from callsavvy_async.bulk.report import BulkReport
 from callsavvy_async.bulk.run import BulkRun
 from callsavvy_async.campaigns import Spec
 from callsavvy_async.cli.client import client_options, read_balance
-from callsavvy_async.cli.durable import Loading, send_durably
+from callsavvy_async.cli.durable import Loading, run_options, send_durably
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.job import Job
-from callsavvy_async.cli.ledger import Comparison, compare
-from callsavvy_async.cli.options import Mode, Pace
-from callsavvy_async.cli.output import show_json
+from callsavvy_async.cli.ledger import compare, show_sums
+from callsavvy_async.cli.options import Durability, Mode, Pace
 from callsavvy_async.cli.planning import plan_lines, show_plan
 from callsavvy_async.cli.progress import progress
 from callsavvy_async.cli.recipients_file import Rows, readable_again
 from callsavvy_async.cli.stderr import ask, can_ask, explain, tell
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.config import Credentials
+from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, serve
 
 Start: TypeAlias = Callable[[Bulk, Iterator[Row], BulkOptions], BulkRun]
@@ -38,16 +38,23 @@ Start: TypeAlias = Callable[[Bulk, Iterator[Row], BulkOptions], BulkRun]
 _INEXHAUSTIBLE = 10**12
 
 
-def run_job(job: Job, pace: Pace, mode: Mode, start: Start, describe: Callable[[], Spec]) -> ExitCode:
+def run_job(
+    job: Job, pace: Pace, mode: Mode, durability: Durability, *, start: Start, describe: Callable[[], Spec]
+) -> ExitCode:
     """Plan a job, get a yes for it, send it and report.
 
     Args:
         job: who gets what.
         pace: how fast, and how much.
         mode: how to go about it.
+        durability: whether and how it is written down.
         start: makes the run.
         describe: says the same for a journal, with --run.
     """
+    durability.check()
+    spec = None if durability.run is None else describe()
+    if spec is None and mode.report is not None and mode.report.suffix == ".parquet":
+        raise InvalidRequestError("--report writes .parquet with --run only; write .csv or .jsonl.")
     if not (mode.yes or mode.simulator or mode.dry_run) and (job.file == "-" or not can_ask()):
         tell("callsavvy: nothing was sent: there is no terminal to ask at. Look at it with --dry-run, send with --yes.")
         return ExitCode.REFUSED
@@ -61,13 +68,22 @@ def run_job(job: Job, pace: Pace, mode: Mode, start: Start, describe: Callable[[
             refusal = _refusal(plan, mode)
             if refusal is not None:
                 return refusal
-            if mode.run is not None:
-                loading = Loading(mode.run, describe(), rows, job.options)
-                return send_durably(mode.journal, loading, client, pace, report=mode.report, json=mode.json)
+            if durability.run is not None and spec is not None:
+                return send_durably(
+                    durability.journal,
+                    Loading(durability.run, spec, rows, job.options),
+                    client,
+                    run_options(pace, durability.deadline),
+                    report=mode.report,
+                    json=mode.json,
+                    ledger=None if simulator is None else simulator.ledger,
+                )
             report, error = _send(job, rows, start, client, total=plan.recipients, pace=pace)
-            comparison = None if simulator is None else compare(report, simulator.ledger)
+            comparison = None
+            if simulator is not None:
+                comparison = compare(report.rows(), simulator.ledger, accepted=report.accepted)
     error = _write_rows(report, mode.report) or error
-    _show_sums(report, comparison, json=mode.json)
+    show_sums(report, comparison, json=mode.json)
     if error is not None:
         tell(f"callsavvy: the run did not end well: {explain(error)}")
     doubtful = error is not None or (comparison is not None and not comparison.agrees)
@@ -144,13 +160,3 @@ def _write_rows(report: BulkReport, path: Path | None) -> OSError | None:
         error.filename = error.filename or path
         return error
     return None
-
-
-def _show_sums(report: BulkReport, comparison: Comparison | None, *, json: bool) -> None:
-    if json:
-        ledger = {} if comparison is None else {"ledger": comparison.as_dict()}
-        show_json({**report.as_dict(), **ledger})
-        return
-    print(report)
-    if comparison is not None:
-        print(comparison)

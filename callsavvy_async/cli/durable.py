@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -10,17 +11,18 @@ import anyio
 import attrs
 
 from callsavvy_async.bulk.bulk import BulkOptions
-from callsavvy_async.campaigns import Campaign, CampaignReport, CampaignRun, Journal, Spec
+from callsavvy_async.campaigns import Campaign, CampaignReport, CampaignRun, Journal, RunOptions, Spec
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.interrupts import stopping_on_signals
+from callsavvy_async.cli.ledger import Comparison, compare, outcomes_of, show_sums
 from callsavvy_async.cli.options import Pace
-from callsavvy_async.cli.output import show_json
 from callsavvy_async.cli.progress import progress
 from callsavvy_async.cli.recipients_file import Rows
 from callsavvy_async.cli.stderr import explain, tell
 from callsavvy_async.client import Callsavvy
+from callsavvy_async.simulator import Ledger
 
-Start: TypeAlias = Callable[[Campaign, Callable[[CampaignReport], object]], CampaignRun]
+Start: TypeAlias = Callable[[Campaign, Callsavvy, RunOptions], CampaignRun]
 """Makes the run of a campaign."""
 
 
@@ -62,53 +64,84 @@ def url_of(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
+def run_options(pace: Pace, deadline: float | None) -> RunOptions:
+    """Return the options of a campaign's run."""
+    return {"max_cost": pace.max_cost, "max_in_flight": pace.max_in_flight, "deadline": deadline}
+
+
+def send_pending(campaign: Campaign, client: Callsavvy, options: RunOptions) -> CampaignRun:
+    """Send what is pending, and nothing else."""
+    return campaign.run(client, **options)
+
+
 def send_durably(
     journal: Path,
     what: Loading | Reopening,
     client: Callsavvy,
-    pace: Pace,
+    options: RunOptions,
     *,
     report: Path | None,
     json: bool,
-    start: Start | None = None,
+    ledger: Ledger | None = None,
+    start: Start = send_pending,
 ) -> ExitCode:
-    """Open a campaign, send what is pending, and report."""
+    """Open a campaign, send, and report.
 
-    def run_all(campaign: Campaign, on_progress: Callable[[CampaignReport], object]) -> CampaignRun:
-        return campaign.run(client, max_cost=pace.max_cost, max_in_flight=pace.max_in_flight, on_progress=on_progress)
+    Args:
+        journal: the file.
+        what: the campaign.
+        client: to send with.
+        options: of the run.
+        report: one row per recipient goes to this file.
+        json: print the sums as JSON.
+        ledger: of the simulator that is sent to; the report is compared with it.
+        start: makes the run.
+    """
 
-    async def send() -> tuple[CampaignReport, Exception | None]:
+    async def send() -> _Ended:
         async with Journal.open(url_of(journal)) as opened, client:
             campaign = await what.open(opened)
-            status = await campaign.status()
-            with progress(status.given - status.skipped.total()) as meter:
-                run = (start or run_all)(
-                    campaign, lambda report: meter.show(report, client.pacing.snapshot().learned_rate)
-                )
+            before = await campaign.status()
+            sent_before = None if ledger is None else await campaign.rows(outcomes_of)
+            with progress(before.given - before.skipped.total()) as meter:
+
+                def show(report: CampaignReport) -> None:
+                    meter.show(report, client.pacing.snapshot().learned_rate)
+
+                run = start(campaign, client, {**options, "on_progress": show})
                 with stopping_on_signals(run):
-                    error = await _outcome(run)
+                    error = await _outcome(_awaited(run))
             if report is not None:
-                await campaign.export(report)
-            return run.report, error
+                error = await _outcome(campaign.export(report)) or error
+            comparison = None
+            if ledger is not None:
+                accepted = run.report.accepted - before.accepted
+                comparison = await campaign.rows(partial(compare, ledger=ledger, accepted=accepted, before=sent_before))
+            return _Ended(run.report, comparison, error)
 
-    sums, error = anyio.run(send)
-    show_sums(sums, json=json)
-    if error is not None:
-        tell(f"callsavvy: the run did not end well: {explain(error)}")
-    return code_of_report(sums) or (ExitCode.DONE if error is None else ExitCode.FAILED)
+    ended = anyio.run(send)
+    show_sums(ended.report, ended.comparison, json=json)
+    if ended.error is not None:
+        tell(f"callsavvy: the run did not end well: {explain(ended.error)}")
+    doubtful = ended.error is not None or (ended.comparison is not None and not ended.comparison.agrees)
+    return code_of_report(ended.report) or (ExitCode.FAILED if doubtful else ExitCode.DONE)
 
 
-async def _outcome(run: CampaignRun) -> Exception | None:
+@attrs.frozen
+class _Ended:
+    report: CampaignReport
+    comparison: Comparison | None
+    error: Exception | None
+
+
+async def _awaited(run: CampaignRun) -> None:
+    await run
+
+
+async def _outcome(ending: Awaitable[None]) -> Exception | None:
+    """Return what is raised at the end: what was sent before it is reported first."""
     try:
-        await run
-    except Exception as error:  # noqa: BLE001 - what was sent before it is reported first
+        await ending
+    except Exception as error:  # noqa: BLE001 - told by the caller
         return error
     return None
-
-
-def show_sums(report: CampaignReport, *, json: bool) -> None:
-    """Print the sums of a campaign."""
-    if json:
-        show_json(report.as_dict())
-    else:
-        print(report)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set as AbstractSet
+from typing import TypeAlias
 
 import attrs
 
-from callsavvy_async.bulk.report import BulkReport, ChunkState
+from callsavvy_async.bulk.report import ChunkState, Sums
+from callsavvy_async.bulk.row_files import ReportRow
+from callsavvy_async.cli.output import show_json
 from callsavvy_async.simulator import Ledger
+
+Outcomes: TypeAlias = tuple[AbstractSet[str], AbstractSet[str]]
+"""Who was accepted, and who may have been charged."""
 
 _PERHAPS_CHARGED = {ChunkState.ACCEPTED.value, ChunkState.FAILED.value, ChunkState.UNKNOWN.value}
 
@@ -38,20 +44,43 @@ class Comparison:
         )
 
 
-def compare(report: BulkReport, ledger: Ledger) -> Comparison:
-    """Compare number by number: nobody is charged twice, all accepted are charged, and nobody else but unknown ones."""
+def compare(rows: Iterable[ReportRow], ledger: Ledger, *, accepted: int, before: Outcomes | None = None) -> Comparison:
+    """Compare number by number: nobody is charged twice, all accepted are charged, and nobody else but unknown ones.
+
+    Args:
+        rows: of the report.
+        ledger: what the simulator charged, in this process.
+        accepted: recipients who were accepted in this process, by the report's sums.
+        before: who had been sent to by an earlier process, whose ledger is gone.
+    """
+    now = outcomes_of(rows)
+    was_accepted, was_perhaps = before or (frozenset(), frozenset())
+    now_accepted, perhaps = now[0] - was_accepted, now[1] - was_perhaps
     charged = ledger.charged
-    outcomes: dict[str, set[str]] = {}
-    for row in report.rows():
-        if row.outcome in _PERHAPS_CHARGED:
-            outcomes.setdefault(row.outcome, set()).add(row.recipient)
-    accepted = outcomes.get(ChunkState.ACCEPTED.value, set[str]())
-    perhaps = set[str]().union(*outcomes.values())
     times = Counter(charged.values())
     more_than_once = times.total() - times[1]
-    return Comparison(
-        once=times[1],
-        more_than_once=more_than_once,
-        accepted=report.accepted,
-        agrees=not more_than_once and accepted <= charged.keys() <= perhaps,
-    )
+    agrees = not more_than_once and now_accepted <= charged.keys() <= perhaps and len(now_accepted) == accepted
+    return Comparison(once=times[1], more_than_once=more_than_once, accepted=accepted, agrees=agrees)
+
+
+def outcomes_of(rows: Iterable[ReportRow]) -> Outcomes:
+    """Return who was accepted, and who may have been charged, those included."""
+    accepted: set[str] = set()
+    perhaps: set[str] = set()
+    for row in rows:
+        if row.outcome in _PERHAPS_CHARGED:
+            perhaps.add(row.recipient)
+        if row.outcome == ChunkState.ACCEPTED.value:
+            accepted.add(row.recipient)
+    return accepted, perhaps
+
+
+def show_sums(report: Sums, comparison: Comparison | None = None, *, json: bool) -> None:
+    """Print the sums of a send, and what the ledger says of them."""
+    if json:
+        ledger = {} if comparison is None else {"ledger": comparison.as_dict()}
+        show_json({**report.as_dict(), **ledger})
+        return
+    print(report)
+    if comparison is not None:
+        print(comparison)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -12,6 +13,9 @@ from cyclopts import Parameter, Token
 from cyclopts.validators import Number
 
 from callsavvy_async.bulk.numbering import NumberCheck
+from callsavvy_async.campaigns.describe import Schedule
+from callsavvy_async.campaigns.windows import RECIPIENT, zone_named
+from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.policy.told import parse_rate
 
 
@@ -30,8 +34,8 @@ def _check_rate(_: object, rate: str | None) -> None:
 def _check_report_name(_: object, path: Path | None) -> None:
     if path is None:
         return
-    if path.suffix not in {".csv", ".jsonl"}:
-        raise ValueError(f'"{path.name}" must end in .csv or .jsonl, which says how it is written.')
+    if path.suffix not in {".csv", ".jsonl", ".parquet"}:
+        raise ValueError(f'"{path.name}" must end in .csv, .jsonl or .parquet, which says how it is written.')
     if not path.parent.is_dir() or path.is_dir():
         raise ValueError(f'"{path}" cannot be written: its directory does not exist, or it is one itself.')
 
@@ -43,6 +47,12 @@ _AT_LEAST_ONE = Parameter(validator=Number(gte=1))
 
 RecipientsFile: TypeAlias = Annotated[str, Parameter(allow_leading_hyphen=True)]
 """A path, or "-" for standard input."""
+
+ReportFile: TypeAlias = Annotated[Path, Parameter(validator=_check_report_name)]
+"""A file that one row per recipient is written to."""
+
+Deadline: TypeAlias = Annotated[float | None, Parameter(validator=Number(gt=0))]
+"""Seconds after which nothing more is sent."""
 
 Units: TypeAlias = Annotated[Decimal, Parameter(converter=_read_decimal)]
 """A decimal number."""
@@ -107,17 +117,58 @@ class Mode:
     """Send without asking."""
     balance: bool = False
     """Compare the plan with the account's balance; what it does not cover is not sent (exit code 4)."""
-    report: Annotated[Path | None, Parameter(validator=_check_report_name)] = None
-    """Write one row per recipient to this .csv or .jsonl file. It holds phone numbers."""
+    report: ReportFile | None = None
+    """Write one row per recipient to this .csv or .jsonl file (.parquet with --run). It holds phone numbers."""
     json: bool = False
     """Print the result as one JSON object."""
-    run: str | None = None
-    """Write the run into a journal under this name: it survives the process, and the same command continues it."""
-    journal: Path = DEFAULT_JOURNAL
-    """The journal's file, with --run. It holds phone numbers and texts."""
     simulator: bool = False
     """Send to the embedded simulator instead of the API, and compare the report with its ledger. Needs no keys."""
 
 
-NO_CONTENT, EVERYBODY, STEADY, DEFAULT_MODE = Content(), Audience(), Pace(), Mode()
+@Parameter(name="*", negative="", group="Run that survives the process")
+@attrs.frozen(kw_only=True)
+class Durability:
+    """How it is written down, and when it may send."""
+
+    run: str | None = None
+    """Write the run into a journal under this name: it survives the process, and the same command continues it."""
+    journal: Path = DEFAULT_JOURNAL
+    """The journal's file. It holds phone numbers and texts."""
+    send_window: str | None = None
+    """When calls may start, every day: 09:00-18:00. Needs --time-zone."""
+    time_zone: str | None = None
+    """Of the window: a name such as Africa/Lagos, or "recipient" for the zones of each number (extra: phone)."""
+    start_at: datetime | None = None
+    """The first moment, as 2026-11-30T09:00+01:00; without an offset it is on the clock of --time-zone."""
+    deadline: Deadline = None
+    """Seconds after which nothing more is sent; runs resume sends the rest."""
+
+    @property
+    def schedule(self) -> Schedule:
+        """When calls may start, as a campaign takes it.
+
+        Raises:
+            InvalidRequestError: the first moment has no zone.
+        """
+        start = self.start_at
+        if start is not None and start.tzinfo is None:
+            if self.time_zone in {None, RECIPIENT}:
+                raise InvalidRequestError("--start-at has no offset; write it as 2026-11-30T09:00+01:00.")
+            start = start.replace(tzinfo=zone_named(self.time_zone or ""))
+        return {"send_window": self.send_window, "time_zone": self.time_zone, "start_at": start}
+
+    def check(self) -> None:
+        """Refuse what means nothing without a journal.
+
+        Raises:
+            InvalidRequestError: naming the option.
+        """
+        for name in () if self.run is not None else ("send_window", "time_zone", "start_at", "deadline"):
+            if getattr(self, name) is not None:
+                raise InvalidRequestError(
+                    f"--{name.replace('_', '-')} needs --run, which writes the send into a journal."
+                )
+
+
+NO_CONTENT, EVERYBODY, STEADY, DEFAULT_MODE, FLEETING = Content(), Audience(), Pace(), Mode(), Durability()
 """The groups with nothing given."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, TypeVar
 
@@ -12,17 +11,21 @@ import anyio
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from callsavvy_async.campaigns import Campaign, CampaignRun, Journal
+from callsavvy_async.campaigns import Campaign, CampaignRun, Journal, RunOptions
 from callsavvy_async.cli.client import client_options
-from callsavvy_async.cli.durable import Reopening, send_durably, show_sums, url_of
+from callsavvy_async.cli.durable import Reopening, run_options, send_durably, send_pending, url_of
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
-from callsavvy_async.cli.options import DEFAULT_JOURNAL, STEADY, Pace
+from callsavvy_async.cli.ledger import show_sums
+from callsavvy_async.cli.options import DEFAULT_JOURNAL, STEADY, Deadline, Pace, ReportFile
 from callsavvy_async.cli.stderr import ask, can_ask, tell
 from callsavvy_async.client import Callsavvy
 
 T = TypeVar("T")
 
 JournalFile: TypeAlias = Annotated[Path, Parameter(help="The journal's file.")]
+
+_TAKEN_FOR_DEAD = 60.0
+"""Seconds."""
 
 _commands = App(name="runs", help="Look at, continue and settle sends that were begun with bulk --run.")
 
@@ -63,8 +66,9 @@ def resume(
     journal: JournalFile = DEFAULT_JOURNAL,
     resend: Literal["nothing", "not-sent", "unknown"] = "nothing",
     yes: bool = False,
-    report: Path | None = None,
+    report: ReportFile | None = None,
     json: bool = False,
+    deadline: Deadline = None,
     pace: Pace = STEADY,
 ) -> ExitCode:
     """Send what is pending.
@@ -77,6 +81,7 @@ def resume(
         yes: Send without asking.
         report: Write one row per recipient to this .csv, .jsonl or .parquet file.
         json: Print the result as one JSON object.
+        deadline: Seconds after which nothing more is sent.
         pace: How fast, and how much.
     """
     if not yes and not (can_ask() and ask(f"Send what is left of {name!r}?")):
@@ -84,11 +89,18 @@ def resume(
         return ExitCode.REFUSED
     client = Callsavvy.from_env(**client_options(pace))
 
-    def again(campaign: Campaign, _: object) -> CampaignRun:
-        return campaign.resend_unknown(client, only_not_sent=resend == "not-sent", max_cost=pace.max_cost)
+    def again(campaign: Campaign, callsavvy: Callsavvy, options: RunOptions) -> CampaignRun:
+        return campaign.resend_unknown(callsavvy, only_not_sent=resend == "not-sent", **options)
 
-    start = None if resend == "nothing" else again
-    return send_durably(journal, Reopening(name), client, pace, report=report, json=json, start=start)
+    return send_durably(
+        journal,
+        Reopening(name),
+        client,
+        run_options(pace, deadline),
+        report=report,
+        json=json,
+        start=send_pending if resend == "nothing" else again,
+    )
 
 
 @_commands.command
@@ -152,7 +164,7 @@ def reconcile(name: str, /, *, journal: JournalFile = DEFAULT_JOURNAL, exclusive
 
 
 @_commands.command
-def report(name: str, file: Path, /, *, journal: JournalFile = DEFAULT_JOURNAL) -> None:
+def report(name: str, file: ReportFile, /, *, journal: JournalFile = DEFAULT_JOURNAL) -> None:
     """Write one row per recipient to a .csv, .jsonl or .parquet file. It holds phone numbers."""
     _look(journal, name, lambda campaign: campaign.export(file))
 
@@ -187,31 +199,33 @@ def watch(
     journal: JournalFile = DEFAULT_JOURNAL,
     every: Annotated[float, Parameter(validator=Number(gt=0))] = 2.0,
 ) -> ExitCode:
-    """Look on while another process sends: a line from time to time, until nothing changes any more.
+    """Look on while another process sends: a line from time to time, until the run ends.
+
+    That of a killed process never says that it ended: after a minute without any change it is taken for dead.
 
     Args:
         name: The run.
         journal: The journal's file.
         every: Seconds between two lines.
     """
-    before, began = -1, time.monotonic()
-    first: int | None = None
+    began = changed_at = time.monotonic()
+    first = before = -1
     while True:
         status = _look(journal, name, lambda campaign: campaign.status())
-        settled = status.given - status.skipped.total() - status.pending - status.in_flight
-        first = settled if first is None else first
-        seconds = time.monotonic() - began
-        rate = (settled - first) / seconds if seconds else 0.0
-        left = f", about {(status.pending + status.in_flight) / rate:,.0f} s left" if rate else ""
-        cost = Decimal(status.cost)
+        left = status.pending + status.in_flight
+        settled, now = status.given - status.skipped.total() - left, time.monotonic()
+        first = settled if first < 0 else first
+        rate = (settled - first) / (now - began) if now > began else 0.0
+        eta = f", about {left / rate:,.0f} s left" if rate else ""
         print(
             f"{settled:,} settled, {status.pending:,} pending, {status.in_flight:,} in flight,"
-            f" {status.unknown:,} unknown, cost {cost}, {rate:,.0f}/s{left}",
+            f" {status.unknown:,} unknown, cost {status.cost}, {rate:,.0f}/s{eta}",
             flush=True,
         )
-        if settled == before or not (status.pending + status.in_flight):
-            return code_of_report(status)
+        changed_at = changed_at if settled == before else now
         before = settled
+        if not status.running or now - changed_at > _TAKEN_FOR_DEAD:
+            return code_of_report(status)
         time.sleep(every)
 
 

@@ -181,6 +181,22 @@ async def test_stopped_before_it_began(journal):
         assert (report.pending, report.stopped, client.calls) == (100, StopReason.INTERRUPTED, [])
 
 
+async def test_stopping_does_not_wait_for_the_balance(journal):
+    """A run that is stopped while it reads the balance ends at once, with nothing sent."""
+    campaign = await loaded(journal)
+    client = FakeClient()
+    run = campaign.run(client)
+
+    async def summary():
+        run.stop()
+        await anyio.sleep_forever()
+
+    client.summary = summary
+    with anyio.fail_after(5):
+        report = await run
+    assert (report.pending, report.stopped, client.calls) == (100, StopReason.INTERRUPTED, [])
+
+
 async def test_pausing_starts_nothing(journal):
     """Between pause and go_on no call starts; afterwards all do."""
     campaign = await loaded(journal)

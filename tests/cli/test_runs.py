@@ -5,10 +5,13 @@ from __future__ import annotations
 import signal
 import sqlite3
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from callsavvy_async.campaigns import Campaign
+from callsavvy_async.cli import runs
 from callsavvy_async.simulator import Fault, Simulator, serve
 
 from .harness import Run, environment, start
@@ -130,10 +133,9 @@ def test_stopped_or_killed_it_is_resumed(run: Run, tmp_path: Path, number: signa
         arguments = ("bulk", "sms", people, "--message", "Hello", "--yes", "--chunk-size", 1, "--max-in-flight", 4)
         with start(*arguments, "--run", "r", **environment(server)) as program:
             assert some_calls.wait(30)
-            watched = run("runs", "watch", "r", "--every", "0.05")
+            assert run("runs", "show", "r", "--json").json["running"]
             program.send_signal(number)
             program.communicate(timeout=30)
-        assert "in flight" in watched.out
         for name, value in environment(server).items():
             monkeypatch.setenv(name, value)
         first = run("runs", "show", "r", "--json").json
@@ -143,3 +145,147 @@ def test_stopped_or_killed_it_is_resumed(run: Run, tmp_path: Path, number: signa
     assert resumed["unknown"] <= (0 if number == signal.SIGTERM else 4)
     assert resumed["accepted"] + resumed["unknown"] == 60
     assert set(account.ledger.charged.values()) == {1}
+
+
+def sending(account: Simulator, told: threading.Event, seconds: float) -> float:
+    """Take so long to answer a send, and tell that one has come; the balance is answered at once."""
+    if not account.ledger.posts("sendSMS"):
+        return 0.0
+    told.set()
+    return seconds
+
+
+@pytest.mark.sockets
+def test_watching_ends_with_the_run(run: Run, people: Path, monkeypatch) -> None:
+    """A second terminal sees how far it is, and for how long, until the run ends; a killed one is given up after a while."""
+    first_call, account = threading.Event(), Simulator()
+    account.latency = lambda _: sending(account, first_call, 0.2)
+    with serve(account) as server:
+        with start("bulk", "sms", people, *HELLO, "--run", "r", **environment(server)) as program:
+            assert first_call.wait(30)
+            watched = run("runs", "watch", "r", "--every", "0.05")
+            program.communicate(timeout=30)
+    lines = watched.out.splitlines()
+    assert "1 in flight" in lines[0]
+    assert any("s left" in line for line in lines)
+    assert lines[-1].startswith("3 settled, 0 pending, 0 in flight, 0 unknown, cost 3")
+    assert watched.code == 0
+    monkeypatch.setattr(runs, "_TAKEN_FOR_DEAD", 0.1)
+    with sqlite3.connect("callsavvy-runs.db") as raw:
+        raw.execute("UPDATE epoch SET ended = NULL")
+    raw.close()
+    assert run("runs", "watch", "r", "--every", "0.01").code == 0
+
+
+@pytest.mark.sockets
+def test_the_second_signal_abandons(run: Run, people: Path) -> None:
+    """After a second SIGTERM what was on the wire is unknown in the journal, and the rest is pending."""
+    on_the_wire, account = threading.Event(), Simulator()
+    account.latency = lambda _: sending(account, on_the_wire, 20.0)
+    with serve(account) as server:
+        with start("bulk", "sms", people, *HELLO, "--run", "r", **environment(server)) as program:
+            assert on_the_wire.wait(30)
+            program.send_signal(signal.SIGTERM)
+            assert program.stderr is not None
+            assert "stopping" in program.stderr.readline()
+            program.send_signal(signal.SIGTERM)
+            assert program.wait(10) == 130
+    shown = run("runs", "show", "r", "--json").json
+    assert (shown["unknown"], shown["pending"], shown["in_flight"], shown["running"]) == (1, 2, 0, False)
+
+
+def closed_window() -> str:
+    """Return a window that opens hours from now, on UTC's clock."""
+    hour = datetime.now(UTC).hour
+    return f"{(hour + 5) % 24:02}:00-{(hour + 6) % 24:02}:00"
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        ("--send-window", closed_window(), "--time-zone", "UTC"),
+        ("--start-at", "2096-11-30T09:00+01:00"),
+        ("--start-at", "2096-11-30T09:00", "--time-zone", "Africa/Lagos"),
+    ],
+)
+@pytest.mark.parametrize(
+    "channel", [("sms",), ("whatsapp", "--channel-uid", "TEST-whatsapp"), ("robocall", "--duration-minutes", 1)]
+)
+def test_nothing_is_sent_out_of_hours(run: Run, account: Simulator, people: Path, schedule, channel) -> None:
+    """Outside of the window, and before the first moment, everything stays pending; the deadline ends the waiting."""
+    name, *options = channel
+    result = run("bulk", name, people, *options, *HELLO, "--run", "r", *schedule, "--deadline", "0.2", "--json")
+    assert (result.json["pending"], result.json["stopped"]) == (3, "the run's deadline came")
+    assert run("runs", "resume", "r", "--yes", "--deadline", "0.2", "--json").json["pending"] == 3
+    assert not account.ledger.charged
+
+
+def test_within_hours_it_is_sent(run: Run, account: Simulator, people: Path) -> None:
+    """A window on the recipients' clocks that is open all day, a first moment that is past."""
+    hours = ("--send-window", "00:00-24:00", "--time-zone", "recipient", "--start-at", "2020-01-01T00:00+00:00")
+    assert run("bulk", "sms", people, *HELLO, "--run", "r", *hours).code == 0
+    assert len(account.ledger.charged) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        (("--send-window", "09:00-18:00", "--time-zone", "UTC"), "--send-window needs --run"),
+        (("--start-at", "2096-11-30T09:00+01:00"), "--start-at needs --run"),
+        (("--deadline", 5), "--deadline needs --run"),
+        (("--reconcilable",), "--reconcilable needs --run"),
+        (("--report", "r.parquet"), ".parquet with --run only"),
+        (("--run", "r", "--start-at", "2096-11-30T09:00"), "no offset"),
+        (("--run", "r", "--start-at", "2096-11-30T09:00", "--time-zone", "Mars/Olympus"), "IANA"),
+        (("--run", "r", "--send-window", "09:00-18:00"), "time_zone"),
+        (("--run", "r", "--send-window", "9-18", "--time-zone", "UTC"), "09:00-18:00"),
+        (("--run", "r", "--reconcilable"), "reconcilable"),
+    ],
+)
+def test_wrong_options_are_refused_first(run: Run, account: Simulator, people: Path, options, rule) -> None:
+    """What a journal would refuse, or what needs one, is said before anything is read, written or sent."""
+    result = run("bulk", "sms", people, *HELLO, *options)
+    assert (result.code, result.out) == (2, "")
+    assert rule in result.err
+    assert not account.requests
+    assert not Path("callsavvy-runs.db").exists()
+
+
+def test_calls_that_the_balance_tells_apart(run: Run, account: Simulator, tmp_path: Path) -> None:
+    """With --reconcilable the calls are of different sizes, and those that are lost are told one from the other."""
+    people = tmp_path / "many.txt"
+    people.write_text("".join(f"+234599{n:07}\n" for n in range(577)))
+    account.faults.next("sendSMS", Fault.DROP_AFTER_READ)
+    account.faults.next("sendSMS", Fault.DROP_UNPROCESSED)
+    message = ("--message", "Hello", "--yes", "--reconcilable", "--run", "r", "--report", "r.parquet")
+    assert run("bulk", "sms", people, *message, "--max-in-flight", 1).code == 3
+    assert Path("r.parquet").stat().st_size
+    assert "charged: 1; not charged: 2" in run("runs", "reconcile", "r", "--exclusive").out
+    assert run("runs", "resume", "r", "--yes", "--resend", "not-sent", "--max-cost", 577).code == 0
+    assert account.ledger.charged == dict.fromkeys((f"+234599{n:07}" for n in range(577)), 1)
+
+
+def test_a_durable_run_to_the_simulator(run: Run, people: Path) -> None:
+    """With --simulator the report is compared with the ledger; of a continued run, what this process sent."""
+    first = run("bulk", "sms", people, *HELLO, "--run", "r", "--simulator", "--max-cost", 2)
+    assert "ledger: 2 recipients charged once, 0 twice; report: 2 accepted\n" in first.out
+    assert first.code == 4
+    second = run("bulk", "sms", people, *HELLO, "--run", "r", "--simulator", "--json")
+    assert (second.json["accepted"], second.json["ledger"]) == (
+        3,
+        {"charged_once": 1, "charged_more_than_once": 0, "agrees": True},
+    )
+    assert second.code == 0
+
+
+def test_a_report_that_cannot_be_written_is_no_loss(run: Run, account: Simulator, people: Path, monkeypatch) -> None:
+    """When the report's file cannot be written, the sums are shown all the same, and the exit code is not 0."""
+    monkeypatch.setattr(Campaign, "export", fail_to_export)
+    result = run("bulk", "sms", people, *HELLO, "--run", "r", "--report", "r.csv")
+    assert "3 accepted" in result.out
+    assert "did not end well" in result.err
+    assert result.code == 1
+
+
+async def fail_to_export(_: Campaign, path: Path) -> None:
+    raise OSError(28, "No space left on device", str(path))

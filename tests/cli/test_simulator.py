@@ -10,7 +10,7 @@ import pytest
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.bulk.report import BulkReport, ChunkResult, ChunkState
-from callsavvy_async.cli.ledger import compare
+from callsavvy_async.cli.ledger import compare, outcomes_of
 from callsavvy_async.simulator import Ledger, LedgerEntry, Simulator
 
 from .harness import EXAMPLES, Run, run_program, start
@@ -111,4 +111,13 @@ def _report(**outcomes: ChunkState) -> BulkReport:
 )
 def test_comparison(report: BulkReport, charged: tuple[str, ...], agrees: bool) -> None:
     """All accepted are charged, once, and nobody else is but those of whom nothing is known."""
-    assert compare(report, _ledger(*charged)).agrees is agrees
+    assert compare(report.rows(), _ledger(*charged), accepted=report.accepted).agrees is agrees
+
+
+def test_comparison_of_a_continued_run() -> None:
+    """Whom an earlier process had sent to is not looked for in the ledger of this one."""
+    report = _report(ada=ChunkState.ACCEPTED, bola=ChunkState.ACCEPTED)
+    before = outcomes_of(_report(ada=ChunkState.ACCEPTED).rows())
+    assert compare(report.rows(), _ledger(BOLA), accepted=1, before=before).agrees
+    assert not compare(report.rows(), _ledger(ADA, BOLA), accepted=1, before=before).agrees
+    assert not compare(report.rows(), _ledger(BOLA), accepted=2, before=before).agrees
