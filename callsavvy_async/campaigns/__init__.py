@@ -3,6 +3,7 @@
 See `Journal` and `Campaign`.
 """
 
+from callsavvy_async.bulk.row_files import ReportRow
 from callsavvy_async.campaigns.campaign import Campaign, UnknownChunk
 from callsavvy_async.campaigns.describe import Schedule
 from callsavvy_async.campaigns.errors import (
@@ -31,6 +32,7 @@ __all__ = [
     "JournalInUseError",
     "JournalUnavailableError",
     "Reconciliation",
+    "ReportRow",
     "RunOptions",
     "Schedule",
     "Spec",

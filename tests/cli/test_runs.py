@@ -160,11 +160,11 @@ def test_watching_ends_with_the_run(run: Run, people: Path, monkeypatch) -> None
     """A second terminal sees how far it is, and for how long, until the run ends; a killed one is given up after a while."""
     first_call, account = threading.Event(), Simulator()
     account.latency = lambda _: sending(account, first_call, 0.2)
-    with serve(account) as server:
-        with start("bulk", "sms", people, *HELLO, "--run", "r", **environment(server)) as program:
-            assert first_call.wait(30)
-            watched = run("runs", "watch", "r", "--every", "0.05")
-            program.communicate(timeout=30)
+    command = ("bulk", "sms", people, *HELLO, "--run", "r")
+    with serve(account) as server, start(*command, **environment(server)) as program:
+        assert first_call.wait(30)
+        watched = run("runs", "watch", "r", "--every", "0.05")
+        program.communicate(timeout=30)
     lines = watched.out.splitlines()
     assert "1 in flight" in lines[0]
     assert any("s left" in line for line in lines)
@@ -182,14 +182,15 @@ def test_the_second_signal_abandons(run: Run, people: Path) -> None:
     """After a second SIGTERM what was on the wire is unknown in the journal, and the rest is pending."""
     on_the_wire, account = threading.Event(), Simulator()
     account.latency = lambda _: sending(account, on_the_wire, 20.0)
-    with serve(account) as server:
-        with start("bulk", "sms", people, *HELLO, "--run", "r", **environment(server)) as program:
-            assert on_the_wire.wait(30)
-            program.send_signal(signal.SIGTERM)
-            assert program.stderr is not None
-            assert "stopping" in program.stderr.readline()
-            program.send_signal(signal.SIGTERM)
-            assert program.wait(10) == 130
+    command = ("bulk", "sms", people, *HELLO, "--run", "r")
+    with serve(account) as server, start(*command, **environment(server)) as program:
+        assert on_the_wire.wait(30)
+        program.send_signal(signal.SIGTERM)
+        assert program.stderr is not None
+        assert "stopping" in program.stderr.readline()
+        program.send_signal(signal.SIGTERM)
+        program.communicate(timeout=30)
+        assert program.returncode == 130
     shown = run("runs", "show", "r", "--json").json
     assert (shown["unknown"], shown["pending"], shown["in_flight"], shown["running"]) == (1, 2, 0, False)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import assert_type
 
-from callsavvy_async import Callsavvy, CallsavvyError, ReportRow, StopReason
+from callsavvy_async import Callsavvy, CallsavvyError, StopReason
 from callsavvy_async.campaigns import (
     Campaign,
     CampaignReport,
@@ -14,6 +14,7 @@ from callsavvy_async.campaigns import (
     JournalError,
     JournalInUseError,
     Reconciliation,
+    ReportRow,
     RunOptions,
     Schedule,
     Spec,
