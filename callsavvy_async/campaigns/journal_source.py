@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import anyio
@@ -18,7 +18,8 @@ LONGEST_SLEEP = 30.0
 """Seconds after which the wall clock is looked at again: it may have been set."""
 
 
-def _now() -> datetime:
+def wall_clock() -> datetime:
+    """Return the time of day. It may jump: nothing rests on it but when calls may start."""
     return datetime.now(UTC)
 
 
@@ -31,7 +32,6 @@ class JournalSource:
     epoch: int
     spec: Spec
     at_a_time: int
-    now: Callable[[], datetime] = _now
     _ready: deque[Chunk] = attrs.field(factory=deque[Chunk])
     _lock: anyio.Lock = attrs.field(factory=anyio.Lock)
     _going: anyio.Event = attrs.field(factory=anyio.Event)
@@ -90,7 +90,7 @@ class JournalSource:
         await self.writer.run(lambda cursor: store.release(cursor, self.campaign, self.epoch, numbers))
 
     def _seconds_until_open(self, zone: str) -> float | None:
-        now = self.now()
+        now = wall_clock()
         start = datetime.fromisoformat(self.spec.start_at) if self.spec.start_at else now
         at = max(now, start)
         window = self.spec.window

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TypeVar
 
+import anyio
 import attrs
 
 from callsavvy_async._version import __version__

@@ -12,7 +12,6 @@ import pytest
 
 from callsavvy_async.bulk.report import ReportError, StopReason
 from callsavvy_async.campaigns import Campaign, CampaignReport, Journal, JournalUnavailableError, State, journal_source
-from callsavvy_async.campaigns.journal_source import JournalSource
 from callsavvy_async.errors import (
     ConnectError,
     InvalidRequestError,
@@ -385,12 +384,8 @@ class Clock:
     def __init__(self, monkeypatch, start: datetime) -> None:
         self.now = start
         self.jump = timedelta(0)
-        monkeypatch.setattr(journal_source, "_now", lambda: self.now)
+        monkeypatch.setattr(journal_source, "wall_clock", lambda: self.now)
         monkeypatch.setattr(journal_source.anyio, "sleep", self.sleep)
-        original = JournalSource.__init__
-        monkeypatch.setattr(
-            JournalSource, "__init__", lambda source, *args: original(source, *args, now=lambda: self.now)
-        )
 
     async def sleep(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds) + self.jump

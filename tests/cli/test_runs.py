@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sqlite3
 import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -193,6 +194,23 @@ def test_the_second_signal_abandons(run: Run, people: Path) -> None:
         assert program.returncode == 130
     shown = run("runs", "show", "r", "--json").json
     assert (shown["unknown"], shown["pending"], shown["in_flight"], shown["running"]) == (1, 2, 0, False)
+
+
+@pytest.mark.sockets
+def test_killed_while_it_waits_after_a_refusal(run: Run, people: Path) -> None:
+    """Between a 429 and its repeat nothing is on the wire: kill -9 then leaves nothing unknown."""
+    account = Simulator()
+    account.faults.next("sendSMS", Fault.with_status(429, retry_after="600"))
+    with serve(account) as server, start("bulk", "sms", people, *HELLO, "--run", "r", **environment(server)) as program:
+        while not account.ledger.posts("sendSMS") or run("runs", "show", "r", "--json").json["in_flight"]:
+            assert program.poll() is None
+            time.sleep(0.05)
+        program.kill()
+        program.communicate(timeout=30)
+        assert run("runs", "resolve", "r", 1, "--sent").code == 2  # opens it for writing: what was in flight is unknown
+        shown = run("runs", "show", "r", "--json").json
+    assert (shown["pending"], shown["unknown"], shown["in_flight"]) == (3, 0, 0)
+    assert not account.ledger.charged
 
 
 def closed_window() -> str:

@@ -4,7 +4,8 @@ python -m tests.crash.killer --kills 200 --seed 1
 
 Every campaign is loaded, run, drained and reconciled by processes that are killed one after the other; the last one is
 left alive. What a killed process knew is gone, except for the journal. Then everybody must be in the report once, nobody
-may be charged twice, and the report must say the same as the ledger.
+may be charged twice, and the report must say the same as the ledger. Every fifth campaign has a send window, and wall
+clocks that jump by hours while its processes run.
 """
 
 from __future__ import annotations
@@ -21,14 +22,17 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
 import attrs
 
 from callsavvy_async import Callsavvy, Unlimited
-from callsavvy_async.campaigns import Campaign, CampaignReport, Journal, Spec
+from callsavvy_async.campaigns import Campaign, CampaignReport, Journal, Spec, UnknownChunk, journal_source
+from callsavvy_async.campaigns.store import PROCESS_DIED
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY
 
 from .account import Account, account
@@ -54,17 +58,19 @@ class Trial:
     faults: float
 
     @property
+    def clocks_jump(self) -> bool:
+        return self.number % 5 == 0
+
+    @property
     def spec(self) -> Spec:
-        """Half of the campaigns can be told apart by the balance."""
+        """Half of the campaigns can be told apart by the balance; some have a window."""
+        if self.clocks_jump:
+            return Campaign.sms("Hello", chunk_size=5, send_window="06:00-22:00", time_zone="recipient")
         return Campaign.sms("Hello", reconcilable=True) if self.number % 2 else Campaign.sms("Hello", chunk_size=5)
 
     @property
-    def largest_chunk(self) -> int:
-        return max(self.spec.chunk_sizes)
-
-    @property
     def people(self) -> list[str]:
-        count = 12_000 if self.number % 2 else 1_500
+        count = 12_000 if self.spec.reconcilable else 1_500
         return [f"+234{self.number:04}{n:06}" for n in range(count)]
 
 
@@ -73,6 +79,8 @@ class Summary:
     """What all trials came to."""
 
     campaigns: int = 0
+    faulty: int = 0
+    jumping: int = 0
     kills: Counter[str] = attrs.field(factory=Counter)
     recipients: int = 0
     lost: int = 0
@@ -80,20 +88,24 @@ class Summary:
     contradicted: int = 0
     outcomes: Counter[str] = attrs.field(factory=Counter)
     too_many_unknown: int = 0
+    most_unknown: int = 0
+    unexplained: int = 0
 
     @property
     def good(self) -> bool:
-        return not (self.lost or self.twice or self.contradicted or self.too_many_unknown)
+        return not (self.lost or self.twice or self.contradicted or self.too_many_unknown or self.unexplained)
 
     def __str__(self) -> str:
         kills = ", ".join(f"{count} in {phase}" for phase, count in sorted(self.kills.items()))
         outcomes = ", ".join(f"{count:,} {word}" for word, count in sorted(self.outcomes.items()))
         return "\n".join(
             [
-                f"{self.campaigns} campaigns, {self.kills.total()} kills ({kills}), {self.recipients:,} recipients",
+                f"{self.campaigns} campaigns ({self.faulty} with faults, {self.jumping} with jumping clocks)",
+                f"{self.kills.total()} kills ({kills}), {self.recipients:,} recipients",
                 f"outcomes: {outcomes}",
                 f"lost {self.lost}, twice {self.twice}, contradicted by the ledger {self.contradicted}",
-                f"more unknown than in flight {self.too_many_unknown}",
+                f"calls left unknown by a kill: {self.most_unknown} at most, with {IN_FLIGHT} in flight",
+                f"kills that left more: {self.too_many_unknown}; unknown calls without a reason: {self.unexplained}",
             ]
         )
 
@@ -130,22 +142,26 @@ def kill(kills: int, seed: int) -> Summary:
 
 
 def _kill_and_resume(trial: Trial, service: Account, draw: random.Random, summary: Summary, *, most: int) -> None:
-    largest = IN_FLIGHT * trial.largest_chunk
     for _ in range(min(KILLS_PER_CAMPAIGN, most)):
         phase = draw.choice(PHASES)
-        before = _status(trial)
+        before = _unknown(trial)
         if not _killed_in(
             phase, draw.uniform(0, LONGEST[phase]), lambda told, p=phase: _work(trial, service.url, p, told)
         ):
             return
         summary.kills[phase] += 1
-        summary.too_many_unknown += not trial.faults and _status(trial).unknown - before.unknown > largest
+        after = _unknown(trial)
+        died = [chunk for number, chunk in after.items() if number not in before and chunk.detail == PROCESS_DIED]
+        summary.too_many_unknown += len(died) > IN_FLIGHT
+        summary.most_unknown = max(summary.most_unknown, len(died))
+        summary.unexplained += sum(not chunk.detail for chunk in after.values())
 
 
 def _judge(trial: Trial, service: Account, summary: Summary) -> None:
     """Let the campaign end, and compare."""
     rows = trial.journal.with_suffix(".jsonl")
-    anyio.run(_finish, trial, service.url, rows, backend=trial.backend)
+    with clocks_as(jumping=trial.clocks_jump):
+        anyio.run(_finish, trial, service.url, rows, backend=trial.backend)
     report = _status(trial)
     outcomes: dict[str, str] = {}
     seen: Counter[str] = Counter()
@@ -155,6 +171,8 @@ def _judge(trial: Trial, service: Account, summary: Summary) -> None:
         seen[row["recipient"]] += 1
     charged = service.charged()
     summary.campaigns += 1
+    summary.faulty += trial.faults > 0
+    summary.jumping += trial.clocks_jump
     summary.recipients += len(trial.people)
     summary.outcomes.update(outcomes.values())
     summary.lost += sum(seen[number] != 1 for number in trial.people) + (report.given != len(trial.people))
@@ -169,6 +187,15 @@ def _status(trial: Trial) -> CampaignReport:
     async def read() -> CampaignReport:
         async with Journal.open(f"sqlite:///{trial.journal}") as journal:
             return await (await journal.campaign("c", trial.spec)).status()
+
+    return anyio.run(read)
+
+
+def _unknown(trial: Trial) -> dict[int, UnknownChunk]:
+    async def read() -> dict[int, UnknownChunk]:
+        async with Journal.open(f"sqlite:///{trial.journal}") as journal:
+            unknown = await (await journal.campaign("c", trial.spec)).unknown()
+            return {chunk.number: chunk for chunk in unknown}
 
     return anyio.run(read)
 
@@ -188,6 +215,8 @@ async def _finish(trial: Trial, url: str, rows: Path) -> None:
 def _work(trial: Trial, url: str, phase: str, told: Callable[[], None]) -> None:
     """Do what a campaign's process does, and tell when the phase begins in which it is to die."""
     entered = False
+    if trial.clocks_jump:
+        let_clocks_jump()
 
     def enter(name: str) -> None:
         nonlocal entered
@@ -217,6 +246,32 @@ def _work(trial: Trial, url: str, phase: str, told: Callable[[], None]) -> None:
             await campaign.reconcile(client, exclusive=True)
 
     anyio.run(work, backend=trial.backend)
+
+
+@contextmanager
+def clocks_as(*, jumping: bool) -> Iterator[None]:
+    """Let the wall clock jump while the block runs, or not."""
+    kept = time.time, journal_source.wall_clock, journal_source.LONGEST_SLEEP
+    if jumping:
+        let_clocks_jump()
+    try:
+        yield
+    finally:
+        time.time, journal_source.wall_clock, journal_source.LONGEST_SLEEP = kept
+
+
+def let_clocks_jump() -> None:
+    """Let the wall clock of this process jump, by up to a day in either direction, four times a second."""
+    true_time, jumps = time.time, random.Random()
+
+    def jumping() -> float:
+        now = true_time()
+        jumps.seed(now * 4 // 1)
+        return now + jumps.uniform(-86_400, 86_400)
+
+    time.time = jumping
+    journal_source.wall_clock = lambda: datetime.fromtimestamp(jumping(), UTC)
+    journal_source.LONGEST_SLEEP = 0.02
 
 
 def _client(url: str) -> Callsavvy:

@@ -565,3 +565,26 @@ async def test_with_raw_response(scripted: Any, ok: Response, refusal: Response)
 
     with pytest.raises(ConfigurationError, match="made no call"):
         await client.with_raw_response(nothing)
+
+
+async def test_a_watch_is_told_before_each_request_and_each_wait(
+    scripted: Any, ok: Response, refusal: Response
+) -> None:
+    """What is written ahead can be taken back while a refused request waits: between 429 and repeat nothing is out."""
+    told: list[tuple[str, float]] = []
+
+    def tell(what: str) -> Callable[[], Any]:
+        async def hook() -> None:
+            told.append((what, anyio.current_time()))
+
+        return hook
+
+    client = scripted(refusal(429, retry_after="7"), refusal(503, retry_after="5"), ok())
+    token = current_watch.set(Watch(before_sending=tell("sends"), before_waiting=tell("waits")))
+    try:
+        await client.messaging.send_sms(NUMBER, "Hi")
+    finally:
+        current_watch.reset(token)
+    assert [what for what, _ in told] == ["sends", "waits", "sends", "waits", "sends"]
+    assert told[2][1] - told[1][1] >= 7
+    assert told[4][1] - told[3][1] >= 5
