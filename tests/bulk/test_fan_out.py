@@ -23,6 +23,8 @@ from callsavvy_async.errors import (
     ClientClosedError,
     InvalidRequestError,
     PermissionDeniedError,
+    RateLimitedError,
+    ServiceUnavailableError,
 )
 from callsavvy_async.resources.messaging import SendReceipt
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator
@@ -110,8 +112,10 @@ async def test_nothing_is_read_ahead_of_need():
         (raising(rejected()), "rejected"),
         (raising(unknown()), "unknown"),
         (raising(not_sent()), "pending"),
+        (raising(rejected("later", RateLimitedError)), "pending"),
+        (raising(rejected("later", ServiceUnavailableError)), "pending"),
     ],
-    ids=["accepted", "failed", "rejected", "unknown", "pending"],
+    ids=["accepted", "failed", "rejected", "unknown", "not sent", "429", "503"],
 )
 async def test_every_outcome_is_counted_and_never_raised(outcome, state):
     """One call's outcome is its recipients' outcome; a failed call raises nothing."""

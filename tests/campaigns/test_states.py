@@ -40,6 +40,46 @@ def test_nothing_comes_to_be_in_flight_but_what_the_run_claimed() -> None:
     assert not sources(State.IN_FLIGHT, Mover.PERSON)
 
 
+ALLOWED = """
+the run that claimed it:
+    pending -> claimed
+    in_flight -> claimed
+    claimed -> in_flight
+    claimed -> pending
+    in_flight -> pending
+    in_flight -> accepted
+    in_flight -> failed
+    in_flight -> rejected
+    in_flight -> unknown
+    in_flight -> split
+    unknown -> accepted
+    unknown -> failed
+    unknown -> rejected
+whoever opens the journal after its process died:
+    claimed -> pending
+    in_flight -> unknown
+a person, or what the balance proves:
+    unknown -> accepted
+    unknown -> not_sent
+    unknown -> pending
+    not_sent -> pending
+    pending -> cancelled
+    not_sent -> cancelled
+"""
+
+
+def test_these_moves_and_no_others() -> None:
+    """The table is that of the semantics, move by move; every other move is refused."""
+    written: dict[str, set[tuple[str, ...]]] = {}
+    mover = ""
+    for line in ALLOWED.split("\n"):
+        if line.endswith(":"):
+            mover = line.removesuffix(":")
+        elif line:
+            written.setdefault(mover, set()).add(tuple(line.split()[::2]))
+    assert {by.value: {(str(source), str(to)) for to in State for source in sources(to, by)} for by in Mover} == written
+
+
 @attrs.define
 class Row:
     state: State
