@@ -10,9 +10,11 @@ from pathlib import Path
 
 from callsavvy_async.campaigns import sql
 from callsavvy_async.campaigns.errors import JournalDamagedError, JournalError, JournalUnavailableError
-from callsavvy_async.errors import ConfigurationError
+from callsavvy_async.errors import CallsavvyError, ConfigurationError
 
 _SCHEME = "sqlite:///"
+_UNREADABLE = "Could not decode"
+"""How the error begins that sqlite3 raises for a text that is none; the rest of it is the text."""
 
 
 def path_of(url: str) -> Path:
@@ -68,7 +70,12 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
 
 
 def explained(error: BaseException, path: Path) -> BaseException:
-    """Return what an error of SQLite means for the journal; any other error is returned as it is."""
+    """Return what an error of SQLite, or of reading what it gave, means for the journal; any other is returned as it is."""
+    if isinstance(error, CallsavvyError):
+        return error
+    if isinstance(error, ValueError | ArithmeticError | TypeError) or _UNREADABLE in str(error):
+        # no state, number or text of ours; it is not repeated, since it may be what is left of somebody's number
+        return JournalDamagedError(f"{path} is damaged: it holds what no journal does. Restore it from a copy.")
     if isinstance(error, sqlite3.OperationalError):
         return JournalUnavailableError(f"{path} cannot be used now: {error}. Nothing is sent without it.")
     if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError):
@@ -80,7 +87,7 @@ def explained(error: BaseException, path: Path) -> BaseException:
 def _closed_on_error(connection: sqlite3.Connection, path: Path) -> Generator[None]:
     try:
         yield
-    except (sqlite3.Error, JournalError) as error:
+    except (sqlite3.Error, JournalError, ValueError) as error:
         connection.close()
         raise explained(error, path) from None
 

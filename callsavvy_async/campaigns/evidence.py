@@ -46,7 +46,10 @@ async def reconcile(writer: Writer, campaign: int, spec: Spec, account: Account,
         return attrs.evolve(found, why="the API reports no SMS balance that is a number.")
     found = _decided(found, known, known.before - now - known.report.cost)
     if not exclusive or not (found.charged or found.not_charged):
-        why = found.why or "nothing was changed: say exclusive=True if nothing else spent on this account."
+        why = (
+            found.why
+            or "nothing was changed: that takes your word (exclusive=True, --exclusive) that nothing else spent on this account."
+        )
         return attrs.evolve(found, why=why)
 
     def act(cursor: sqlite3.Cursor) -> None:

@@ -146,7 +146,7 @@ class CampaignRun:
         return self.report
 
     async def _begin(self) -> int:
-        """Read the sums, refuse what cannot be run, note the balance, and begin an epoch."""
+        """Read the sums, refuse what cannot be run or does not add up, note the balance, and begin an epoch."""
         await self._writer.run(lambda cursor: store.fill(cursor, self._campaign, self.report))
         if not self.report.input_complete:
             raise InvalidRequestError(
@@ -158,6 +158,7 @@ class CampaignRun:
         def begin(cursor: store.Cursor) -> int:
             store.make_pending(cursor, self._campaign, self._settings.resends)
             store.fill(cursor, self._campaign, self.report)
+            self.report.check()
             return store.begin_epoch(cursor, self._campaign)
 
         return await self._writer.run(begin)

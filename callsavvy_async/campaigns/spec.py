@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,6 +22,7 @@ from callsavvy_async.bulk.sender import (
     sms_sender,
     whatsapp_sender,
 )
+from callsavvy_async.campaigns.errors import JournalDamagedError
 from callsavvy_async.campaigns.windows import SendWindow
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.redaction import mask_text
@@ -99,17 +101,28 @@ class Spec:
         return tuple(name for name in fields if getattr(self, name) != getattr(other, name))
 
     def to_json(self) -> str:
-        """Write it down."""
-        return json.dumps(attrs.asdict(self))
+        """Write it down, with a checksum: nobody may get a text that nobody wrote."""
+        return _signed(json.dumps(attrs.asdict(self)))
 
     @classmethod
     def from_json(cls, text: str) -> Spec:
-        """Read back what `to_json` wrote."""
-        fields: Mapping[str, Any] = json.loads(text)
+        """Read back what `to_json` wrote.
+
+        Raises:
+            JournalDamagedError: it is not what was written.
+        """
+        _, _, content = text.partition(" ")
+        if _signed(content) != text:
+            raise JournalDamagedError("what the campaign sends is damaged; nothing is sent.")
+        fields: Mapping[str, Any] = json.loads(content)
         return cls(**fields)
 
     def without_texts(self) -> str:
         """Write down what is left after a purge."""
         private = ("message", "template", "audio_url")
         kept = attrs.asdict(self)
-        return json.dumps(kept | {name: "(purged)" for name in private if kept[name] is not None})
+        return _signed(json.dumps(kept | {name: "(purged)" for name in private if kept[name] is not None}))
+
+
+def _signed(content: str) -> str:
+    return f"{hashlib.sha256(content.encode()).hexdigest()[:16]} {content}"

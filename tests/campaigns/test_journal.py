@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from callsavvy_async.bulk.report import ReportError
 from callsavvy_async.campaigns import (
     Campaign,
     Journal,
@@ -185,4 +186,40 @@ async def test_a_folder_that_takes_no_file_is_refused():
     """A journal that cannot be written is not run; /proc takes no file of anybody's, root's included."""
     with pytest.raises(JournalUnavailableError):
         async with Journal.open("sqlite:////proc/journal.db"):
+            pass
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE campaign SET spec = replace(spec, 'Hello', 'Jello')",
+        "UPDATE campaign SET spec = ''",
+        "UPDATE chunk SET state = 'pe;ding' WHERE number = 1",
+        "UPDATE chunk SET estimate = 'x1' WHERE number = 1",
+        "UPDATE chunk SET state = CAST(x'ff70' AS TEXT) WHERE number = 1",
+        "UPDATE load SET given = 'many'",
+    ],
+)
+async def test_damaged_content_is_said_and_not_sent(url, damage):
+    """A text that nobody wrote, a state that there is not: the journal's error, and nothing leaves."""
+    async with Journal.open(url) as journal:
+        await (await journal.campaign("c", SPEC)).load(numbers(30))
+        await journal._writer.run(lambda cursor: cursor.execute(damage))
+    client = FakeClient()
+    with pytest.raises((JournalDamagedError, ReportError)):
+        async with Journal.open(url) as journal:
+            await (await journal.campaign("c")).run(client)
+    assert not client.calls
+
+
+async def test_damaged_schema_is_said(url):
+    """A file whose own description cannot be read is a damaged one."""
+    async with Journal.open(url):
+        pass
+    content = bytearray(path(url).read_bytes())
+    start = content.index(b"CREATE TABLE journal")
+    content[start - 12 : start - 5] = b"\xff" * 7  # the name of the table
+    path(url).write_bytes(content)
+    with pytest.raises(JournalDamagedError):
+        async with Journal.open(url):
             pass
