@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def path_of(url: str) -> Path:
             f"{url.partition('://')[0]!r} is no journal that can be opened; write sqlite:///file.db, with a fourth slash"
             " for an absolute path."
         )
-    return Path(url.removeprefix(_SCHEME))
+    return Path(url.removeprefix(_SCHEME)).resolve()  # or a link's lock would be another
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -42,6 +42,10 @@ def connect(path: Path) -> sqlite3.Connection:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise JournalUnavailableError(f"{path} cannot be opened for writing: {error.strerror}.") from None
+    if path.stat().st_nlink > 1:
+        raise JournalError(
+            f"{path} has a second name (a hard link), under which another process may write it; remove one."
+        )
     connection = sqlite3.connect(path, isolation_level=None)
     with _closed_on_error(connection, path):
         empty = new or path.stat().st_size == 0
@@ -69,6 +73,28 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def guard(*paths: Path) -> Callable[[], None]:
+    """Return what raises when one of some files that are open now is not there any more under its name."""
+    opened = {path: _identity(path) for path in paths}
+
+    def check() -> None:
+        for path, identity in opened.items():
+            if _identity(path) != identity:
+                raise JournalUnavailableError(
+                    f"{path} was moved or removed while it was open; nothing is sent without it."
+                )
+
+    return check
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def explained(error: BaseException, path: Path) -> BaseException:
     """Return what an error of SQLite, or of reading what it gave, means for the journal; any other is returned as it is."""
     if isinstance(error, CallsavvyError):
@@ -94,7 +120,7 @@ def _closed_on_error(connection: sqlite3.Connection, path: Path) -> Generator[No
 
 def _check(connection: sqlite3.Connection, path: Path) -> int:
     """Return the version of a journal."""
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}  # or views, of something else
     facts: dict[str, str] = dict(connection.execute("SELECT name, value FROM journal")) if "journal" in tables else {}
     if tables and facts.get("format") != sql.FORMAT:
         raise JournalDamagedError(f"{path} is a database of something else; name another file for the journal.")

@@ -12,7 +12,7 @@ import anyio
 
 from callsavvy_async.campaigns import sql, store
 from callsavvy_async.campaigns.campaign import Campaign
-from callsavvy_async.campaigns.database import connect, connect_read_only, explained, path_of
+from callsavvy_async.campaigns.database import connect, connect_read_only, explained, guard, path_of
 from callsavvy_async.campaigns.errors import JournalError
 from callsavvy_async.campaigns.lock import FileLock
 from callsavvy_async.campaigns.report import CampaignReport
@@ -32,9 +32,12 @@ class Journal:
         self._path = path_of(url)
         self._read_only = read_only
         self._patience = patience
-        self._lock = FileLock(self._path.with_name(f"{self._path.name}.lock"))
+        path = self._path
+        lock = path.with_name(f"{path.name}.lock")
+        self._lock = FileLock(lock)
         open_file = connect_read_only if read_only else connect
-        self._writer = Writer(partial(open_file, self._path), partial(explained, path=self._path))
+        guarded = (path,) if read_only else (path, lock)
+        self._writer = Writer(partial(open_file, path), partial(explained, path=path), partial(guard, *guarded))
 
     @classmethod
     def open(cls, url: str, *, read_only: bool = False, patience: float = 30.0) -> Self:

@@ -50,13 +50,19 @@ class Writer:
     Args:
         connect: opens the connection, in that thread.
         explain: says what an error of the database means.
+        guard: called once the connection is open; what it returns is called before every group, and keeps it from being
+            carried out by raising.
     """
 
     def __init__(
-        self, connect: Callable[[], sqlite3.Connection], explain: Callable[[BaseException], BaseException]
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        explain: Callable[[BaseException], BaseException],
+        guard: Callable[[], Callable[[], object]],
     ) -> None:
         self._connect = connect
         self._explain = explain
+        self._guard = guard
         self._jobs: queue.SimpleQueue[_Job[object] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
@@ -100,13 +106,20 @@ class Writer:
     def _run(self, opening: _Job[object]) -> None:
         try:
             connection = self._connect()
+            check = self._guard()
         except BaseException as error:  # noqa: BLE001 - raised by `open`
             opening.error = error
             opening.finish()
             return
         opening.finish()
         while group := self._next_group():
-            _carry_out(connection, group)
+            try:
+                check()
+            except BaseException as error:  # noqa: BLE001 - raised by `run`
+                for job in group:
+                    job.error = error
+            else:
+                _carry_out(connection, group)
             for job in group:
                 job.finish()
         with suppress(sqlite3.Error):  # the last commit is long durable

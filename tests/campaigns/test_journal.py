@@ -112,6 +112,13 @@ async def test_a_foreign_database_is_refused(url):
     with pytest.raises(JournalDamagedError, match="something else"):
         async with Journal.open(url):
             pass
+    path(url).unlink()
+    with sqlite3.connect(path(url)) as foreign:
+        foreign.execute("CREATE VIEW journal AS SELECT 'a' AS name, 'b' AS value")
+    foreign.close()
+    with pytest.raises(JournalDamagedError, match="something else"):
+        async with Journal.open(url):
+            pass
 
 
 async def test_versions(url):
@@ -206,10 +213,11 @@ async def test_damaged_content_is_said_and_not_sent(url, damage):
         await (await journal.campaign("c", SPEC)).load(numbers(30))
         await journal._writer.run(lambda cursor: cursor.execute(damage))
     client = FakeClient()
-    with pytest.raises((JournalDamagedError, ReportError)):
+    with pytest.raises((JournalDamagedError, ReportError)) as refused:
         async with Journal.open(url) as journal:
             await (await journal.campaign("c")).run(client)
     assert not client.calls
+    assert not any(content in str(refused.value) for content in ("Jello", "pe;ding", "x1", "p'"))
 
 
 async def test_damaged_schema_is_said(url):
@@ -223,3 +231,39 @@ async def test_damaged_schema_is_said(url):
     with pytest.raises(JournalDamagedError):
         async with Journal.open(url):
             pass
+
+
+async def test_one_writer_under_whatever_name(journal, url, tmp_path):
+    """A symbolic link leads to the same lock, and a file with a second hard name is refused."""
+    (tmp_path / "link.db").symlink_to(path(url))
+    with pytest.raises(JournalInUseError):
+        async with Journal.open(f"sqlite:///{tmp_path}/link.db"):
+            pass
+    (tmp_path / "hard.db").hardlink_to(path(url))
+    with pytest.raises(JournalError, match="second name"):
+        async with Journal.open(f"sqlite:///{tmp_path}/hard.db"):
+            pass
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+@pytest.mark.parametrize("suffix", ["", ".lock"])
+async def test_a_journal_that_goes_away_stops_the_run(journal, url, suffix, replaced):
+    """Once its file or its lock is moved, removed or replaced, nothing more is sent: nobody would know of it."""
+    file = Path(f"{path(url)}{suffix}")
+    campaign = await journal.campaign("c", SPEC)
+    await campaign.load(numbers(100))
+    client = FakeClient()
+    moved = file.with_name("moved")
+
+    def move_away() -> None:
+        if len(client.calls) == 3:
+            file.rename(moved)
+            if replaced:
+                file.touch()
+
+    client.on_wire = move_away
+    with pytest.raises(JournalUnavailableError, match="moved or removed"):
+        await campaign.run(client, max_in_flight=1)
+    assert len(client.calls) == 3
+    moved.rename(file)
+    assert (await campaign.status()).in_flight == 10

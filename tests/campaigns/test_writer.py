@@ -24,7 +24,7 @@ async def writer(anyio_backend, tmp_path):
         connection.execute("CREATE TABLE t (x INTEGER UNIQUE)")
         return connection
 
-    opened = Writer(connect, lambda error: error)
+    opened = Writer(connect, lambda error: error, lambda: _nothing)
     await opened.open()
     yield opened
     await opened.close()
@@ -97,6 +97,10 @@ async def test_alone_means_outside_of_a_transaction(writer):
         await writer.run(_boom, alone=True)
 
 
+def _nothing():
+    pass
+
+
 def _boom(_):
     raise Boom
 
@@ -125,17 +129,19 @@ async def test_closing_finishes_what_is_queued(writer, tmp_path):
 
 async def test_failing_to_open_is_raised():
     """The error of the thread comes to whoever opens; closing is harmless then."""
-    writer = Writer(lambda: _boom(None), lambda error: error)
+    writer = Writer(lambda: _boom(None), lambda error: error, lambda: _nothing)
     with pytest.raises(Boom):
         await writer.open()
     await writer.close()
-    await Writer(lambda: _boom(None), lambda error: error).close()
+    await Writer(lambda: _boom(None), lambda error: error, lambda: _nothing).close()
 
 
 def test_a_loop_that_is_gone_is_not_waited_for(tmp_path):
     """A unit whose event loop ended before its commit harms nobody."""
     for backend in ("asyncio", "trio"):
-        writer = Writer(lambda: sqlite3.connect(tmp_path / "w.db", isolation_level=None), lambda error: error)
+        writer = Writer(
+            lambda: sqlite3.connect(tmp_path / "w.db", isolation_level=None), lambda error: error, lambda: _nothing
+        )
 
         async def leave(writer=writer):
             await writer.open()
