@@ -85,7 +85,9 @@ async def test_the_balance_decides_all_or_none(journal, charged):
     status = await campaign.status()
     assert (status.accepted, status.not_sent) == ((100, 0) if charged else (80, 20))
     assert status.cost == status.accepted
-    assert "nothing is unknown" in (await campaign.reconcile(client, exclusive=True)).why
+    found = await campaign.reconcile(client, exclusive=True)
+    assert "nothing is unknown" in found.why
+    assert (found.solutions, found.acted) == (0, False)
 
 
 async def test_distinct_sizes_decide_every_chunk(journal):

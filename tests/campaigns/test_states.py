@@ -9,7 +9,7 @@ from decimal import Decimal
 import attrs
 import pytest
 from hypothesis import settings, strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.recipients import Recipient
@@ -86,6 +86,7 @@ class Row:
     size: int
     epoch: int | None = None
     depth: int = 0
+    cost: Decimal | None = None
 
 
 class JournalModel(RuleBasedStateMachine):
@@ -112,6 +113,11 @@ class JournalModel(RuleBasedStateMachine):
             if row.state in states and (not owned or row.epoch == self.epoch)
         ]
 
+    @initialize(sizes=st.lists(st.integers(1, 4), min_size=6, max_size=10))
+    def begin(self, sizes: list[int]) -> None:
+        self.load(sizes)
+
+    @precondition(lambda self: not self._of(State.PENDING))
     @rule(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=4))
     def load(self, sizes: list[int]) -> None:
         number = store.next_number(self.cursor, OURS)
@@ -124,6 +130,7 @@ class JournalModel(RuleBasedStateMachine):
             self.given += size
         store.insert_chunks(self.cursor, OURS, SPEC, chunks, load=1)
 
+    @precondition(lambda self: any(self.chunks[n].epoch != self.epoch for n in self._of(State.PENDING)))
     @rule(limit=st.integers(1, 5))
     def claim(self, limit: int) -> None:
         due = [n for n in self._of(State.PENDING) if self.chunks[n].epoch != self.epoch][:limit]
@@ -135,20 +142,43 @@ class JournalModel(RuleBasedStateMachine):
             self.chunks[n] = attrs.evolve(self.chunks[n], state=State.CLAIMED, epoch=self.epoch)
 
     @rule(data=st.data(), to=st.sampled_from(State), by=st.sampled_from([Mover.OWNER, Mover.PERSON]))
-    def move(self, data: st.DataObject, to: State, by: Mover) -> None:
+    def try_any_move(self, data: st.DataObject, to: State, by: Mover) -> None:
         """Any move of any chunk is done exactly when the table allows it."""
-        if not self.chunks or not sources(to, by):
-            return
-        number = data.draw(st.sampled_from(sorted(self.chunks)))
+        if self.chunks and sources(to, by):
+            self._move(data.draw(st.sampled_from(sorted(self.chunks))), to, by, None)
+
+    @precondition(lambda self: self._of(State.CLAIMED, owned=True))
+    @rule(most=st.integers(1, 3))
+    def fly(self, most: int) -> None:
+        """Chunks come to be in flight often enough for what happens then."""
+        for number in self._of(State.CLAIMED, owned=True)[:most]:
+            self._move(number, State.IN_FLIGHT, Mover.OWNER, None)
+
+    @precondition(lambda self: self._of(State.IN_FLIGHT, owned=True))
+    @rule(
+        to=st.sampled_from([State.ACCEPTED, State.FAILED, State.REJECTED, State.UNKNOWN, State.PENDING, State.CLAIMED]),
+        cost=st.sampled_from([None, Decimal(1), Decimal("0.1")]),
+    )
+    def land(self, to: State, cost: Decimal | None) -> None:
+        """What is in flight lands, and what it cost is kept."""
+        taken = to in {State.ACCEPTED, State.FAILED}
+        self._move(self._of(State.IN_FLIGHT, owned=True)[0], to, Mover.OWNER, cost if taken else None)
+
+    @precondition(lambda self: self._of(State.UNKNOWN))
+    @rule(to=st.sampled_from([State.ACCEPTED, State.NOT_SENT]))
+    def resolve(self, to: State) -> None:
+        self._move(self._of(State.UNKNOWN)[0], to, Mover.PERSON, None)
+
+    def _move(self, number: int, to: State, by: Mover, cost: Decimal | None) -> None:
         row = self.chunks[number]
         allowed = row.state in sources(to, by) and (by is Mover.PERSON or row.epoch == self.epoch)
         try:
-            store.move(self.cursor, OURS, number, Outcome(to, cost=Decimal(1)), by=by, epoch=self.epoch)
+            store.move(self.cursor, OURS, number, Outcome(to, cost=cost), by=by, epoch=self.epoch)
         except ChunkLostError:
             assert not allowed
             return
         assert allowed
-        self.chunks[number] = attrs.evolve(row, state=to)
+        self.chunks[number] = attrs.evolve(row, state=to, cost=cost)
 
     @precondition(lambda self: self._of(State.IN_FLIGHT, owned=True))
     @rule()
@@ -165,11 +195,13 @@ class JournalModel(RuleBasedStateMachine):
             self.chunks[half.number] = Row(State.CLAIMED, len(half.recipients), self.epoch, row.depth + 1)
         assert first.recipients + second.recipients == chunk.recipients
 
+    @precondition(lambda self: self._of(State.CLAIMED, State.IN_FLIGHT))
     @rule()
     def die_and_come_back(self) -> None:
         store.take_over(self.cursor)
         self._leave(State.UNKNOWN)
 
+    @precondition(lambda self: self._of(State.CLAIMED, State.IN_FLIGHT))
     @rule()
     def end_and_begin(self) -> None:
         store.end_epoch(self.cursor, self.epoch)
@@ -181,6 +213,7 @@ class JournalModel(RuleBasedStateMachine):
             self.chunks[number] = attrs.evolve(row, state=into.get(row.state, row.state))
         self.epoch = store.begin_epoch(self.cursor, OURS)
 
+    @precondition(lambda self: self._of(State.UNKNOWN, State.NOT_SENT))
     @rule(only_not_sent=st.booleans())
     def make_pending(self, only_not_sent: bool) -> None:
         states = {State.NOT_SENT} if only_not_sent else {State.NOT_SENT, State.UNKNOWN}
@@ -188,12 +221,20 @@ class JournalModel(RuleBasedStateMachine):
         for number in self._of(*states):
             self.chunks[number] = attrs.evolve(self.chunks[number], state=State.PENDING, epoch=None)
 
+    @precondition(lambda self: self._of(State.CLAIMED, owned=True))
     @rule()
     def release(self) -> None:
         claimed = self._of(State.CLAIMED, owned=True)
         store.release(self.cursor, OURS, self.epoch, claimed)
         for number in claimed:
             self.chunks[number] = attrs.evolve(self.chunks[number], state=State.PENDING, epoch=None)
+
+    @invariant()
+    def rows_agree(self) -> None:
+        query = "SELECT number, state, recipients, epoch, depth FROM chunk ORDER BY number"
+        assert self.cursor.execute(query).fetchall() == [
+            (number, row.state, row.size, row.epoch, row.depth) for number, row in sorted(self.chunks.items())
+        ]
 
     @invariant()
     def sums_agree(self) -> None:
@@ -206,9 +247,16 @@ class JournalModel(RuleBasedStateMachine):
         assert {word: getattr(report, word) for word in counted} == counted
         # a chunk moved to split by hand has no halves; all others add up
         assert report.accounted == counted.total()
+        taken = [row for row in self.chunks.values() if row.state in {State.ACCEPTED, State.FAILED}]
+        perhaps = [row for row in self.chunks.values() if row.state in {State.UNKNOWN, State.IN_FLIGHT}]
+        assert report.cost == sum(row.cost or 0 for row in taken)
+        assert report.calls_without_cost == sum(row.cost is None for row in taken)
+        assert report.committed == sum(
+            Decimal(row.size) if row.cost is None else row.cost for row in [*taken, *perhaps]
+        )
 
 
-JournalModel.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+JournalModel.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestJournalModel = JournalModel.TestCase
 
 
