@@ -104,7 +104,7 @@ def explained(error: BaseException, path: Path) -> BaseException:
         return JournalDamagedError(f"{path} is damaged: it holds what no journal does. Restore it from a copy.")
     if isinstance(error, sqlite3.OperationalError):
         return JournalUnavailableError(f"{path} cannot be used now: {error}. Nothing is sent without it.")
-    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError):
+    if isinstance(error, sqlite3.Error):
         return JournalDamagedError(f"{path} is damaged, or no journal: {error}. Restore it from a copy.")
     return error
 

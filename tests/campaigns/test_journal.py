@@ -267,3 +267,13 @@ async def test_a_journal_that_goes_away_stops_the_run(journal, url, suffix, repl
     assert len(client.calls) == 3
     moved.rename(file)
     assert (await campaign.status()).in_flight == 10
+
+
+async def test_what_is_no_error_of_the_journal_is_raised_as_it_is(journal):
+    """An error of the program is not called damage."""
+
+    def fail(_) -> None:
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        await journal._writer.run(fail)
