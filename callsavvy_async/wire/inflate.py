@@ -21,21 +21,6 @@ class Decoder(Protocol):
         ...
 
 
-class Identity:
-    """No encoding."""
-
-    def feed(self, chunk: bytes, room: int) -> bytes:
-        """See `Decoder.feed`."""
-        return chunk[:room]
-
-    def finish(self) -> None:
-        """See `Decoder.finish`."""
-
-
-IDENTITY = Identity()
-"""It keeps nothing, so that one serves all."""
-
-
 class Inflate:
     """gzip and deflate; deflate with or without the zlib header, since servers send both."""
 
@@ -64,7 +49,7 @@ class Inflate:
             raise ValueError("the compressed stream is cut short")
 
 
-def decoder_for(encoding: str) -> Decoder:
+def decoder_for(encoding: str) -> Decoder | None:
     """Choose a decoder by Content-Encoding.
 
     Raises:
@@ -72,7 +57,7 @@ def decoder_for(encoding: str) -> Decoder:
     """
     word = encoding.strip().lower()
     if word in {"", "identity"}:
-        return IDENTITY
+        return None
     if word in {"gzip", "x-gzip", "deflate"}:
         return Inflate(word)
     raise ValueError(f"the answer is encoded as {word!r}, which was not offered")
@@ -82,7 +67,7 @@ class BoundedBody:
     """A body as it comes in: decoded, and never more of it than one byte past what is allowed.
 
     Args:
-        decoder: of its encoding.
+        decoder: of its encoding, if it has one.
         max_bytes: the largest size that is wanted, decoded.
 
     Attributes:
@@ -91,7 +76,7 @@ class BoundedBody:
 
     __slots__ = ("_broken", "_decoder", "_pieces", "_room", "full")
 
-    def __init__(self, decoder: Decoder, max_bytes: int) -> None:
+    def __init__(self, decoder: Decoder | None, max_bytes: int) -> None:
         self.full = False
         self._decoder = decoder
         self._room = max_bytes + 1
@@ -103,7 +88,7 @@ class BoundedBody:
         if self.full or self._broken is not None:
             return False
         try:
-            piece = self._decoder.feed(chunk, self._room)
+            piece = chunk[: self._room] if self._decoder is None else self._decoder.feed(chunk, self._room)
         except ValueError as error:
             self._broken = error
             return False
@@ -116,6 +101,6 @@ class BoundedBody:
         """Return what was taken. Raises ValueError when its encoding is broken or was cut short."""
         if self._broken is not None:
             raise self._broken
-        if self._pieces and not self.full:
+        if self._decoder is not None and self._pieces and not self.full:
             self._decoder.finish()
         return b"".join(self._pieces)

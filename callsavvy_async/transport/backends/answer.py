@@ -13,7 +13,7 @@ import httptools
 
 from callsavvy_async.wire.failure import FailureKind
 from callsavvy_async.wire.fields import Fields
-from callsavvy_async.wire.inflate import IDENTITY, BoundedBody, decoder_for
+from callsavvy_async.wire.inflate import BoundedBody, decoder_for
 from callsavvy_async.wire.response import HttpResponse
 
 MAX_HEAD = 65_536
@@ -142,7 +142,7 @@ class AnswerReader:
         if encoding and self._decode and status not in _BODILESS:
             self._body = self._make_body(status, encoding)
         else:
-            self._body = BoundedBody(IDENTITY, self._max_bytes)
+            self._body = BoundedBody(None, self._max_bytes)
         if self._head_only:
             self._finish(status)
             self.reusable = False  # llhttp cannot be told that no body comes

@@ -75,7 +75,8 @@ class Lane(asyncio.BufferedProtocol):
             head_only: whether the request is a HEAD.
         """
         self.due = due
-        self._waiter = waiter = self._loop.create_future()
+        waiter: asyncio.Future[HttpResponse] = asyncio.Future(loop=self._loop)
+        self._waiter = waiter
         self._reader.expect(max_bytes, decode=decode, head_only=head_only)
         self._handed = 0
         if len(image) <= WRITE_SIZE and not self._paused:
