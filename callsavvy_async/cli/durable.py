@@ -82,9 +82,7 @@ def send_durably(
             campaign = await what.open(opened)
             status = await campaign.status()
             with progress(status.given - status.skipped.total()) as meter:
-                run = (start or run_all)(
-                    campaign, lambda report: meter.show(report, client.pacing.snapshot().learned_rate)
-                )
+                run = (start or run_all)(campaign, lambda report: meter.show(report, client.pacing.snapshot()))
                 with stopping_on_signals(run):
                     error = await _outcome(run)
             if report is not None:
