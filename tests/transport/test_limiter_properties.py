@@ -207,3 +207,27 @@ def test_a_deadline_that_those_ahead_will_use_up(backend: str) -> None:
 
     name, options = virtual_time_backend(backend)  # type: ignore[arg-type]
     anyio.run(run, backend=name, backend_options=options)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_deadlines_of_those_long_gone_are_forgotten(backend: str) -> None:
+    """Calls with long deadlines that wait for a moment each leave nothing behind that grows with their number."""
+
+    async def run() -> None:
+        limiter, most = Limiter(Unlimited(max_in_flight=1)), 0
+
+        async def one() -> None:
+            nonlocal most
+            permit = await limiter.acquire(current_time() + 3600, lambda *_: None)
+            most = max(most, len(limiter._deadlines))
+            await anyio.sleep(0.01)
+            limiter.done(permit, Feedback(Signal.ADMITTED))
+
+        for _ in range(200):
+            async with anyio.create_task_group() as group:
+                for _ in range(10):
+                    group.start_soon(one)
+        assert most < 150
+
+    name, options = virtual_time_backend(backend)  # type: ignore[arg-type]
+    anyio.run(run, backend=name, backend_options=options)
