@@ -27,7 +27,7 @@ from callsavvy_async.policy.pacer import Pacer
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, FixedWindow, Simulator, TokenBucket
 from callsavvy_async.simulator.limits import Limit
 from callsavvy_async.testing.virtual_time import VirtualTimeLoop
-from callsavvy_async.transport.clock import current_time
+from callsavvy_async.transport.clock import current_time, running_clock
 from callsavvy_async.transport.limiter import Limiter
 from callsavvy_async.transport.turns import Place, Turns
 
@@ -118,7 +118,7 @@ async def _share(kinds: tuple[bool, ...]) -> Counter[bool]:
             permit = await limiter.acquire(math.inf, lambda *_: None, bulk=bulk)
             started[bulk] += 1
             await anyio.sleep(0.1)
-            limiter.done(permit, ADMITTED)
+            limiter.done(permit, ADMITTED, current_time())
 
     with anyio.move_on_after(60):
         async with anyio.create_task_group() as group:
@@ -151,12 +151,12 @@ def _run(loop: str, main: Callable[..., object], *args: object) -> float:
 
 
 async def _unhindered(pacer: Pacer) -> float:
-    limiter, count, began = Limiter(pacer), 50_000, time.process_time()
+    limiter, clock, count, began = Limiter(pacer), running_clock(), 50_000, time.process_time()
     for _ in range(count):
-        permit = limiter.try_acquire(current_time())
+        permit = limiter.try_acquire(clock())
         if permit is None:
             permit = await limiter.acquire(math.inf, lambda *_: None)
-        limiter.done(permit, ADMITTED)
+        limiter.done(permit, ADMITTED, clock())
     return (time.process_time() - began) / count * 1e6
 
 
@@ -176,7 +176,7 @@ async def _time(pacer: Pacer | None, waiters: int, rounds: int) -> float:
             if limiter is not None:  # noqa: B023
                 permit = await limiter.acquire(math.inf, lambda *_: None)  # noqa: B023
                 await anyio.lowlevel.checkpoint()
-                limiter.done(permit, ADMITTED)  # noqa: B023
+                limiter.done(permit, ADMITTED, current_time())  # noqa: B023
             else:
                 await anyio.lowlevel.checkpoint()
 
@@ -187,13 +187,13 @@ async def _time(pacer: Pacer | None, waiters: int, rounds: int) -> float:
 
 
 async def _calls() -> int:
-    limiter, counted = Limiter(Unlimited()), Counter[str]()
+    limiter, clock, counted = Limiter(Unlimited()), running_clock(), Counter[str]()
     for _ in range(2):
         counted.clear()
         sys.setprofile(lambda _, event, __: counted.update([event]))
-        permit = limiter.try_acquire(current_time())
+        permit = limiter.try_acquire(clock())
         assert permit is not None
-        limiter.done(permit, ADMITTED)
+        limiter.done(permit, ADMITTED, clock())
         sys.setprofile(None)
     return counted["call"] + counted["c_call"] - 1
 

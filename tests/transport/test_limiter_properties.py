@@ -79,7 +79,7 @@ class Play:
         assert sum(self.ended.values()) == len(callers)
         assert self.holding == limiter.snapshot().in_flight == limiter.waiting == 0, "something leaked"
         with anyio.fail_after(3600):
-            limiter.done(await limiter.acquire(math.inf, lambda *_: None), Feedback(Signal.NOTHING))
+            limiter.done(await limiter.acquire(math.inf, lambda *_: None), Feedback(Signal.NOTHING), current_time())
 
     async def call(self, limiter: Limiter, plan: Plan, number: int, began: float) -> None:
         if plan.comes:
@@ -107,10 +107,10 @@ class Play:
                 await anyio.lowlevel.checkpoint()
         except BaseException:
             self.holding -= 1
-            limiter.done(permit, Feedback(Signal.NOTHING))
+            limiter.done(permit, Feedback(Signal.NOTHING), current_time())
             raise
         self.holding -= 1
-        limiter.done(permit, Feedback(plan.signal))
+        limiter.done(permit, Feedback(plan.signal), current_time())
         self.ended["done"] += 1
 
 
@@ -224,13 +224,31 @@ def test_deadlines_of_those_long_gone_are_forgotten(backend: str) -> None:
             permit = await limiter.acquire(current_time() + 3600, lambda *_: None)
             most = max(most, len(limiter._deadlines))
             await anyio.sleep(0.01)
-            limiter.done(permit, Feedback(Signal.ADMITTED))
+            limiter.done(permit, Feedback(Signal.ADMITTED), current_time())
 
         for _ in range(200):
             async with anyio.create_task_group() as group:
                 for _ in range(10):
                     group.start_soon(one)
         assert most < 150
+
+    name, options = virtual_time_backend(backend)  # type: ignore[arg-type]
+    anyio.run(run, backend=name, backend_options=options)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_nobody_overtakes_a_waiter_whose_timer_is_late(backend: str) -> None:
+    """A newcomer that comes when the turn of a waiter is due, but its timer has not fired yet, queues up behind it."""
+
+    async def run() -> None:
+        limiter = Limiter(Fixed(1.0, max_in_flight=9))
+        assert limiter.try_acquire(current_time())
+        async with anyio.create_task_group() as group:
+            group.start_soon(limiter.acquire, math.inf, lambda *_: None)
+            await anyio.wait_all_tasks_blocked()
+            late = current_time() + 5.0
+            assert limiter.try_acquire(late) is None
+        assert limiter.try_acquire(late) is not None, "nobody waits any more"
 
     name, options = virtual_time_backend(backend)  # type: ignore[arg-type]
     anyio.run(run, backend=name, backend_options=options)
