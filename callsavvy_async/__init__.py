@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from callsavvy_async.policy.pacer import Pacer, Snapshot
     from callsavvy_async.policy.ratelimit_headers import Hints
     from callsavvy_async.policy.told import Fixed, Unlimited
+    from callsavvy_async.resources.messaging import Batching
     from callsavvy_async.transport.hooks import (
         AttemptFailed,
         Hook,
@@ -108,6 +109,7 @@ __all__ = [
     "AttemptTimeoutError",
     "AuthenticationError",
     "BadRequestError",
+    "Batching",
     "Bulk",
     "BulkOptions",
     "BulkReport",
@@ -203,6 +205,7 @@ _MODULES = {
     "AuthenticationError": "errors",
     "BASE_URL": "config",
     "BadRequestError": "errors",
+    "Batching": "resources.messaging",
     "Bulk": "bulk.bulk",
     "BulkOptions": "bulk.bulk",
     "BulkReport": "bulk.report",

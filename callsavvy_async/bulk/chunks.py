@@ -69,11 +69,11 @@ class Chunker:
         open_groups: int = 256,
         zone_of: Callable[[Recipient], str] | None = None,
     ) -> None:
-        sizes = () if callable(size) else (size,) if isinstance(size, int) else tuple(size)
+        sizes: tuple[int, ...] = () if callable(size) else (size,) if isinstance(size, int) else tuple(size)
         for name, value in (*(("size", size) for size in sizes), ("open_groups", open_groups)):
             if value < 1:
                 raise InvalidRequestError(f"{name} is {value}; it must be at least 1.")
-        self._size = size if callable(size) else lambda chunks: sizes[chunks % len(sizes)]
+        self._size: Callable[[int], int] = size if callable(size) else lambda chunks: sizes[chunks % len(sizes)]
         self._content = content if isinstance(content, Template) else require_text(content, "message")
         self._open_groups = open_groups
         self._zone_of = zone_of

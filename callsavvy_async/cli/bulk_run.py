@@ -133,7 +133,7 @@ def _send(
             **job.options,
             "max_in_flight": pace.max_in_flight,
             "max_cost": pace.max_cost,
-            "on_result": lambda _: meter.show(run.report, client.pacing.snapshot().learned_rate),
+            "on_result": lambda _: meter.show(run.report, client.pacing.snapshot()),
         }
         run = start(client.bulk, rows(), options)
         async with client:

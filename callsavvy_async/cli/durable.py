@@ -106,7 +106,7 @@ def send_durably(
             with progress(before.given - before.skipped.total()) as meter:
 
                 def show(report: CampaignReport) -> None:
-                    meter.show(report, client.pacing.snapshot().learned_rate)
+                    meter.show(report, client.pacing.snapshot())
 
                 run = start(campaign, client, {**options, "on_progress": show})
                 with stopping_on_signals(run):

@@ -8,19 +8,22 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
 from callsavvy_async.bulk.report import Sums
 from callsavvy_async.cli.stderr import tell
+from callsavvy_async.policy.pacer import Snapshot
 
 _SECONDS_BETWEEN_LINES = 10.0
+_WORTH_TELLING = 1.0
+"""Seconds: shorter pauses are the limiter's daily work."""
 
 
 class Meter(Protocol):
     """Shows the state of a run."""
 
-    def show(self, report: Sums, learned_rate: float | None) -> None:
-        """Show how far it is now, and the limit in calls per second that was learned, if any."""
+    def show(self, report: Sums, limit: Snapshot) -> None:
+        """Show how far it is now, and what is known of the limit."""
         ...
 
 
@@ -35,7 +38,6 @@ def progress(total: int) -> Generator[Meter]:
         TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
         BarColumn(),
         TextColumn("{task.fields[facts]}"),
-        TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
         yield _Bar(bar, total)
@@ -44,11 +46,12 @@ def progress(total: int) -> Generator[Meter]:
 class _Bar:
     def __init__(self, bar: Progress, total: int) -> None:
         self._bar = bar
+        self._total = total
         self._task = bar.add_task("", total=total, facts="")
         self._began = time.monotonic()
 
-    def show(self, report: Sums, learned_rate: float | None) -> None:
-        facts = _facts(report, time.monotonic() - self._began, learned_rate)
+    def show(self, report: Sums, limit: Snapshot) -> None:
+        facts = _facts(report, self._total, time.monotonic() - self._began, limit)
         self._bar.update(self._task, completed=_settled(report), facts=facts)
 
 
@@ -57,25 +60,34 @@ class _Lines:
         self._total = total
         self._began = self._told = time.monotonic()
 
-    def show(self, report: Sums, learned_rate: float | None) -> None:
+    def show(self, report: Sums, limit: Snapshot) -> None:
         now = time.monotonic()
         if now - self._told < _SECONDS_BETWEEN_LINES:
             return
         self._told = now
-        seconds, settled = now - self._began, _settled(report)
-        left = seconds * (self._total - settled) / settled if settled else 0.0
-        tell(f"{settled:,}/{self._total:,}, {_facts(report, seconds, learned_rate)}, about {left:,.0f} s left")
+        tell(f"{_settled(report):,}/{self._total:,}, {_facts(report, self._total, now - self._began, limit)}")
 
 
 def _settled(report: Sums) -> int:
     return report.accepted + report.failed + report.rejected + report.unknown
 
 
-def _facts(report: Sums, seconds: float, learned_rate: float | None) -> str:
+def _facts(report: Sums, total: int, seconds: float, limit: Snapshot) -> str:
     rate = _settled(report) / seconds if seconds else 0.0
-    limit = "" if learned_rate is None else f", limit {learned_rate:.3g} calls/s"
+    known = "" if limit.learned_rate is None else f", limit {limit.learned_rate:.3g} calls/s"
+    paused = f", paused for {limit.shut_for:.0f} s" if limit.shut_for >= _WORTH_TELLING else ""
     not_accepted = report.failed + report.rejected
+    left = _seconds_left(report, total, seconds, limit.learned_rate)
     return (
         f"{rate:,.0f}/s, cost {report.cost}, {not_accepted:,} not accepted, {report.unknown:,} unknown,"
-        f" {report.refusals:,} times 429{limit}"
+        f" {report.refusals:,} times 429{known}{paused}, about {left:,.0f} s left"
     )
+
+
+def _seconds_left(report: Sums, total: int, seconds: float, learned_rate: float | None) -> float:
+    """Go on as so far, but no faster than the limit lets calls through."""
+    settled = _settled(report)
+    if not settled:
+        return 0.0
+    share = (total - settled) / settled
+    return max(seconds * share, report.calls * share / learned_rate if learned_rate else 0.0)

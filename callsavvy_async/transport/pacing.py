@@ -11,6 +11,7 @@ and admits the next whatever they ask for. To try it out would cost refusals on 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import attrs
 
@@ -61,12 +62,13 @@ class Pacing:
             resource: the endpoint that answered.
             policies: the field `RateLimit-Policy`.
         """
-        if resource in self._limiters or not isinstance(self._shared.pacer, Adaptive):
+        like = self._shared.pacer
+        if resource in self._limiters or not isinstance(like, Adaptive):
             return  # what an endpoint was first told counts
         names = parse_policies(policies)
         if names:
             alike = (limiter for known, limiter in self._policies if known & names)
-            self._limiters[resource] = next(alike, None) or self._limiter_for(names)
+            self._limiters[resource] = next(alike, None) or self._limiter_for(names, like)
 
     def snapshot(self) -> Snapshot:
         """Return what is known of the limit, and what holds requests back now; other limits stand in its `groups`."""
@@ -80,23 +82,23 @@ class Pacing:
             learned: `attrs.asdict` of its snapshot, JSON and back; what is missing or cannot be true is learned again.
         """
         self._shared.pacer.restore(learned)
-        groups = learned.get("groups")
-        if not isinstance(groups, Mapping):
-            return
-        self._kept = {str(name): state for name, state in groups.items() if isinstance(state, Mapping)}
+        self._kept = {name: _mapping(state) for name, state in _mapping(learned.get("groups")).items()}
         for name, limiter in self._apart().items():
             limiter.pacer.restore(self._kept.get(name, {}))
 
     def _apart(self) -> dict[str, Limiter]:
         return {**self._told, **self._learned}
 
-    def _limiter_for(self, names: frozenset[str]) -> Limiter:
+    def _limiter_for(self, names: frozenset[str], like: Adaptive) -> Limiter:
         """Return the limit for endpoints that are first to name these policies: the shared one, or one of their own."""
         limiter = self._shared
         if self._policies:
-            pacer = attrs.evolve(self._shared.pacer)  # type: ignore[misc] # `heard` has seen that it is an Adaptive
-            policy = min(names)
+            policy, pacer = min(names), attrs.evolve(like)
             pacer.restore(self._kept.get(policy, {}))
             limiter = self._learned[policy] = Limiter(pacer)
         self._policies.append((names, limiter))
         return limiter
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}

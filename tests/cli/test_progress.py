@@ -6,8 +6,10 @@ import io
 import sys
 from decimal import Decimal
 
+import attrs
 import pytest
 
+from callsavvy_async import Fixed, Unlimited
 from callsavvy_async.bulk.report import BulkReport
 from callsavvy_async.cli import progress as module
 from callsavvy_async.cli.progress import progress
@@ -22,13 +24,14 @@ def test_no_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     """Without a terminal there is a line from time to time, and nothing for a short run."""
     now = 100.0
     monkeypatch.setattr(module.time, "monotonic", lambda: now)
-    report = BulkReport(accepted=50, unknown=10, rejected=5, cost=Decimal(50), refusals=2)
+    report = BulkReport(accepted=50, unknown=10, rejected=5, cost=Decimal(50), refusals=2, calls=5)
+    nothing = Unlimited().snapshot(0)
     with progress(130) as meter:
-        meter.show(report, None)
+        meter.show(report, nothing)
         assert capsys.readouterr().err == ""
         now += 10
-        meter.show(report, None)
-        meter.show(report, None)
+        meter.show(report, nothing)
+        meter.show(report, nothing)
     assert capsys.readouterr().err == (
         "65/130, 6/s, cost 50, 5 not accepted, 10 unknown, 2 times 429, about 10 s left\n"
     )
@@ -41,8 +44,34 @@ def test_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "150")
     with progress(3) as meter:
-        meter.show(BulkReport(accepted=2, unknown=1), 12.34)
+        meter.show(BulkReport(accepted=2, unknown=1), Fixed(12.34).snapshot(0))
     assert "3/3" in terminal.getvalue()
     assert "1 unknown" in terminal.getvalue()
     assert "limit 12.3 calls/s" in terminal.getvalue()
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("rate", "shut_for", "told"),
+    [
+        (None, 0.0, "0 times 429, about 100 s left"),
+        (50.0, 0.0, "0 times 429, limit 50 calls/s, about 100 s left"),
+        (0.5, 0.4, "0 times 429, limit 0.5 calls/s, about 180 s left"),
+        (0.5, 42.0, "0 times 429, limit 0.5 calls/s, paused for 42 s, about 180 s left"),
+    ],
+)
+def test_what_is_known_of_the_limit(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    rate: float | None,
+    shut_for: float,
+    told: str,
+) -> None:
+    """It shows the limit and a pause that is worth telling, and expects no more speed than the limit allows."""
+    now = 100.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    limit = attrs.evolve(Unlimited().snapshot(0), learned_rate=rate, shut_for=shut_for)
+    with progress(1000) as meter:
+        now += 11.1
+        meter.show(BulkReport(accepted=100, calls=10), limit)
+    assert capsys.readouterr().err.strip().endswith(told)

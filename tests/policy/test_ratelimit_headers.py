@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from callsavvy_async.policy.ratelimit_headers import LONGEST_RESET, Hints, parse_hints
+from callsavvy_async.policy.ratelimit_headers import LONGEST_RESET, Hints, parse_hints, parse_policies
 
 NOW = 1_790_000_000.0
 
@@ -51,3 +51,21 @@ def test_garbage(headers: dict[str, str]) -> None:
     if hints is not None:
         assert hints.remaining >= 0
         assert 0.0 < hints.reset <= LONGEST_RESET
+
+
+@pytest.mark.parametrize(
+    ("field", "names"),
+    [
+        ('"a";q=10;w=1', {"a"}),
+        ('"a";q=10;w=1, "b";q=5', {"a", "b"}),
+        ('"a";q=10;pk=:eA==:', {"a :eA==:"}),
+        ("token;q=10", {"token"}),
+        ("", set()),
+        ('"no parameters"', set()),
+        ("10, 100;w=60", set()),
+        ('\x00;=,"', set()),
+    ],
+)
+def test_policies_by_their_names(field: str, names: set[str]) -> None:
+    """Policies are told apart by name and partition key; what names nothing is ignored."""
+    assert parse_policies(field) == names

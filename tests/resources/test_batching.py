@@ -28,6 +28,7 @@ from callsavvy_async import (
     RequestError,
     Unlimited,
 )
+from callsavvy_async.policy.feedback import Feedback, Signal
 from callsavvy_async.policy.pacer import Pacer
 from callsavvy_async.resources.messaging import Batching
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, WHATSAPP_UID, Fault, Simulator, TokenBucket
@@ -213,6 +214,39 @@ async def test_when_all_withdraw_no_call_is_made_and_no_permit_is_lost() -> None
         assert client.pacing.snapshot().in_flight == client.pacing.waiting == 0
         await messaging.send_sms(number(2), TEXT)
     assert sim.ledger.charged == Counter({number(99): 1, number(2): 1})
+
+
+async def test_the_last_may_withdraw_at_any_step_while_its_turn_comes() -> None:
+    """Around the moment in which a call is given its permit, a withdrawal leaves an empty call unsent, and loses nothing."""
+    for steps in range(-1, 12):
+        sim = make_simulator()
+        async with (
+            over(sim, Unlimited(max_in_flight=1)) as client,
+            client.messaging.batching() as messaging,
+            anyio.create_task_group() as group,
+        ):
+            limiter = client.pacing.limiter("sendSMS")
+            permit = limiter.try_acquire(current_time())
+            assert permit is not None
+            scope = anyio.CancelScope()
+            group.start_soon(_within, scope, messaging)
+            await anyio.wait_all_tasks_blocked()
+            if steps < 0:
+                scope.cancel()  # in the same step, but before
+            limiter.done(permit, Feedback(Signal.ADMITTED), current_time())
+            for _ in range(steps):
+                await anyio.lowlevel.checkpoint()
+            scope.cancel()
+            await anyio.sleep(1)
+            assert client.pacing.snapshot().in_flight == client.pacing.waiting == 0
+            assert all(entry.recipients == (number(1),) for entry in sim.ledger.calls)
+            await messaging.send_sms(number(2), TEXT)
+        assert sim.ledger.charged[number(2)] == 1
+
+
+async def _within(scope: anyio.CancelScope, messaging: Batching) -> None:
+    with scope:
+        await messaging.send_sms(number(1), TEXT)
 
 
 async def test_cancelling_after_the_call_has_left_stops_only_the_waiting() -> None:

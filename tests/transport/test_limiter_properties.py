@@ -8,7 +8,7 @@ from collections import Counter
 import anyio
 import attrs
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
@@ -79,10 +79,11 @@ class Play:
         assert sum(self.ended.values()) == len(callers)
         assert self.holding == limiter.snapshot().in_flight == limiter.waiting == 0, "something leaked"
         with anyio.fail_after(3600):
-            limiter.done(await limiter.acquire(math.inf, lambda *_: None), Feedback(Signal.NOTHING))
+            limiter.done(await limiter.acquire(math.inf, lambda *_: None), Feedback(Signal.NOTHING), current_time())
 
     async def call(self, limiter: Limiter, plan: Plan, number: int, began: float) -> None:
-        await anyio.sleep(plan.comes)
+        if plan.comes:
+            await anyio.sleep(plan.comes)
         ends_at = current_time() + plan.patience
         scope = anyio.CancelScope(deadline=anyio.current_time() + plan.cancelled)
         with scope:
@@ -106,10 +107,10 @@ class Play:
                 await anyio.lowlevel.checkpoint()
         except BaseException:
             self.holding -= 1
-            limiter.done(permit, Feedback(Signal.NOTHING))
+            limiter.done(permit, Feedback(Signal.NOTHING), current_time())
             raise
         self.holding -= 1
-        limiter.done(permit, Feedback(plan.signal))
+        limiter.done(permit, Feedback(plan.signal), current_time())
         self.ended["done"] += 1
 
 
@@ -124,8 +125,9 @@ def test_nothing_leaks_and_nobody_is_forgotten(pacer: str, backend: str, callers
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@example(kinds=[False] * 6 + [True], pacer="fixed")
 @given(kinds=st.lists(st.booleans(), min_size=1, max_size=40), pacer=st.sampled_from(sorted(ONE_BY_ONE)))
-@settings(max_examples=40)
+@settings(max_examples=100)
 def test_nobody_starves(backend: str, kinds: list[bool], pacer: str) -> None:
     """Within a class it is first come first served; and while both wait, one in five at least is of the bulk."""
     play = Play(ONE_BY_ONE[pacer]())
@@ -136,7 +138,8 @@ def test_nobody_starves(backend: str, kinds: list[bool], pacer: str) -> None:
         async with anyio.create_task_group() as group:
             for number, plan in enumerate(callers):
                 group.start_soon(play.call, limiter, plan, number, began)
-                await anyio.wait_all_tasks_blocked()
+                for _ in range(3):  # until it waits; no time passes, so all come before the second starts
+                    await anyio.lowlevel.checkpoint()
 
     name, options = virtual_time_backend(backend)  # type: ignore[arg-type]
     anyio.run(run, backend=name, backend_options=options)
@@ -204,6 +207,48 @@ def test_a_deadline_that_those_ahead_will_use_up(backend: str) -> None:
             assert [(seconds, ahead) for seconds, _, ahead in waits] == [(pytest.approx(n + 1), n) for n in range(10)]
             await limiter.acquire(began + 11.5, lambda *_: None)
             assert current_time() == pytest.approx(began + 11)
+
+    name, options = virtual_time_backend(backend)  # type: ignore[arg-type]
+    anyio.run(run, backend=name, backend_options=options)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_deadlines_of_those_long_gone_are_forgotten(backend: str) -> None:
+    """Calls with long deadlines that wait for a moment each leave nothing behind that grows with their number."""
+
+    async def run() -> None:
+        limiter, most = Limiter(Unlimited(max_in_flight=1)), 0
+
+        async def one() -> None:
+            nonlocal most
+            permit = await limiter.acquire(current_time() + 3600, lambda *_: None)
+            most = max(most, len(limiter._deadlines))
+            await anyio.sleep(0.01)
+            limiter.done(permit, Feedback(Signal.ADMITTED), current_time())
+
+        for _ in range(200):
+            async with anyio.create_task_group() as group:
+                for _ in range(10):
+                    group.start_soon(one)
+        assert most < 150
+
+    name, options = virtual_time_backend(backend)  # type: ignore[arg-type]
+    anyio.run(run, backend=name, backend_options=options)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_nobody_overtakes_a_waiter_whose_timer_is_late(backend: str) -> None:
+    """A newcomer that comes when the turn of a waiter is due, but its timer has not fired yet, queues up behind it."""
+
+    async def run() -> None:
+        limiter = Limiter(Fixed(1.0, max_in_flight=9))
+        assert limiter.try_acquire(current_time())
+        async with anyio.create_task_group() as group:
+            group.start_soon(limiter.acquire, math.inf, lambda *_: None)
+            await anyio.wait_all_tasks_blocked()
+            late = current_time() + 5.0
+            assert limiter.try_acquire(late) is None
+        assert limiter.try_acquire(late) is not None, "nobody waits any more"
 
     name, options = virtual_time_backend(backend)  # type: ignore[arg-type]
     anyio.run(run, backend=name, backend_options=options)

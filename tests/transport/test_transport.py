@@ -21,6 +21,7 @@ from callsavvy_async import (
     ConnectError,
     DeadlineExceededError,
     DecodeError,
+    Fixed,
     HookEvent,
     Limited,
     NotSentError,
@@ -588,3 +589,40 @@ async def test_a_watch_is_told_before_each_request_and_each_wait(
     assert [what for what, _ in told] == ["sends", "waits", "sends", "waits", "sends"]
     assert told[2][1] - told[1][1] >= 7
     assert told[4][1] - told[3][1] >= 5
+
+
+async def test_endpoints_whose_answers_name_other_policies_get_limits_of_their_own() -> None:
+    """`RateLimit-Policy` is heard on every answer: what is counted apart no longer waits for each other."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        policy = "reads" if request.url.path.endswith("getSummary") else "sends"
+        headers = {"ratelimit-policy": f'"{policy}";q=10;w=1'}
+        return httpx.Response(200, json={"status": "success", "data": {}}, headers=headers)
+
+    client = Callsavvy(public_key="p", private_key="q", transport=httpx.MockTransport(answer))
+    async with client:
+        await client.messaging.send_sms(NUMBER, "Hello")
+        await client.account.summary()
+        await client.account.summary()
+    assert client.pacing.snapshot().sent == 2, "the first answer of the other policy is what tells them apart"
+    assert client.pacing.snapshot().groups["reads"].sent == 1
+
+
+async def test_waiting_tells_how_many_go_first() -> None:
+    """The event says why a call waits, how long as far as that can be told, and how many go before it."""
+    waits: list[Waiting] = []
+    network = Network(succeed)
+    async with (
+        over(
+            network, pacing=Fixed("1/s"), hooks=[lambda event: isinstance(event, Waiting) and waits.append(event)]
+        ) as client,
+        anyio.create_task_group() as group,
+    ):
+        for _ in range(4):
+            group.start_soon(client.account.summary)
+            await anyio.wait_all_tasks_blocked()
+        with pytest.raises(DeadlineExceededError, match=r"waiting for 4 s, past its deadline in 3.5 s"):
+            await client.account.summary(deadline=3.5)
+    assert [(wait.seconds, wait.why, wait.ahead) for wait in waits] == [
+        (pytest.approx(n + 1), "fixed rate", n) for n in range(3)
+    ]

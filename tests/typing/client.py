@@ -64,6 +64,8 @@ def clients(http_client: httpx.AsyncClient, transport: httpx.AsyncBaseTransport)
     assert_type(Callsavvy.from_env(pacing=PacerOfMyOwn()).pacing.snapshot().learned_rate, float | None)
     pacers: list[Pacer] = [Adaptive(), Adaptive(max_in_flight=4), Fixed(9.5), Unlimited()]
     Callsavvy.from_env(pacing=pacers[0]).pacing.restore({"learned_rate": 10.0})
+    Callsavvy.from_env(pacing={"sendSMS": Fixed("10/s"), "*": PacerOfMyOwn()})
+    Callsavvy.from_env(pacing={"sendSMS": "10/s"})  # type: ignore[dict-item]
     Callsavvy.from_env(pacing="10/s")  # type: ignore[arg-type]
     Callsavvy.from_env(verify=ssl.create_default_context(), proxy="http://proxy.example:3128", deadline=None)
     Callsavvy("a", "b")  # type: ignore[call-arg, arg-type]

@@ -1,0 +1,202 @@
+# ruff: noqa: SLF001  # takes the two classes away for comparison
+"""How long a single call waits beside a bulk send, who gets how much, what a turn costs: `python -m benchmarks.limiter.turns`.
+
+The first two are of virtual time: the real client against the simulator in process. The costs are CPU time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import random
+import sys
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from statistics import quantiles
+from unittest import mock
+
+import anyio
+import httpx
+import trio
+
+from callsavvy_async import Adaptive, Callsavvy, Fixed, Unlimited
+from callsavvy_async.policy.feedback import Feedback, Signal
+from callsavvy_async.policy.pacer import Pacer
+from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, FixedWindow, Simulator, TokenBucket
+from callsavvy_async.simulator.limits import Limit
+from callsavvy_async.testing.virtual_time import VirtualTimeLoop
+from callsavvy_async.transport.clock import current_time, running_clock
+from callsavvy_async.transport.limiter import Limiter
+from callsavvy_async.transport.turns import Place, Turns
+
+RECIPIENTS = 100_000
+ADMITTED = Feedback(Signal.ADMITTED)
+LIMITS: dict[str, Callable[[], Limit]] = {
+    "bucket 10/s, burst 20": lambda: TokenBucket(10, 20, retry_after="none"),
+    "bucket 100/s, burst 100": lambda: TokenBucket(100, 100, retry_after="none"),
+    "fixed 100 per 10 s": lambda: FixedWindow(100, 10, retry_after="none"),
+}
+
+
+def main() -> None:
+    logging.getLogger("callsavvy_async").setLevel(logging.ERROR)
+    latency()
+    fairness()
+    cost()
+
+
+def latency() -> None:
+    print(
+        f"\n| {RECIPIENTS:,} recipients at 30 a call, hidden limit | calls of the bulk at a time | s | 429s | single calls | p50 s | p99 s | most s |"
+    )
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    for name, make in LIMITS.items():
+        for workers, queue_of in ((8, Turns._queue_of), (64, Turns._queue_of), (64, _one_queue)):
+            with (
+                asyncio.Runner(loop_factory=VirtualTimeLoop) as runner,
+                mock.patch.object(Turns, "_queue_of", queue_of),
+            ):
+                waits, elapsed, refused = runner.run(_bulk_and_single_calls(make(), workers))
+            p50, p99 = (quantiles(waits, n=100, method="inclusive")[at] for at in (49, 98))
+            row = f"{elapsed:.0f} | {refused} | {len(waits)} | {p50:.2f} | {p99:.2f} | {max(waits):.2f} |"
+            print(f"| {name} | {workers}{', one queue for all' if queue_of is _one_queue else ''} | {row}", flush=True)
+
+
+def _one_queue(turns: Turns, _: Place) -> OrderedDict[Place, None]:
+    """Do without the two classes, to show what they are for."""
+    return turns._interactive
+
+
+async def _bulk_and_single_calls(limit: Limit, workers: int) -> tuple[list[float], float, int]:
+    """Single calls come at random, one a second on average, and answer after 0.1 s, which is taken off."""
+    simulator = Simulator(sms_balance=10**9, limit=limit, latency=0.1, clock=current_time, sleep=anyio.sleep)
+    waits: list[float] = []
+    rng = random.Random(1)
+    async with Callsavvy(
+        public_key=PUBLIC_KEY,
+        private_key=PRIVATE_KEY,
+        base_url=simulator.base_url,
+        allow_insecure=True,
+        transport=httpx.ASGITransport(app=simulator),
+    ) as client:
+
+        async def single() -> None:
+            began = current_time()
+            await client.account.summary()
+            waits.append(max(0.0, current_time() - began - 0.1))
+
+        async def singles(group: anyio.abc.TaskGroup) -> None:
+            while True:
+                await anyio.sleep(rng.expovariate(1.0))
+                group.start_soon(single)
+
+        numbers = (f"+23480{number:08}" for number in range(RECIPIENTS))
+        began = current_time()
+        async with anyio.create_task_group() as group:
+            group.start_soon(singles, group)
+            report = await client.bulk.sms(numbers, "We open at nine.", chunk_size=30, max_in_flight=workers)
+            group.cancel_scope.cancel()
+        assert report.accepted == RECIPIENTS
+        return waits, current_time() - began, client.pacing.snapshot().refused
+
+
+def fairness() -> None:
+    print("\n| both want all of 100/s for a minute | single calls | calls of a bulk |\n|---|---:|---:|")
+    for name, kinds in {"both": (False, True), "single calls only": (False,), "bulk only": (True,)}.items():
+        with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+            started = runner.run(_share(kinds))
+        print(f"| {name} | {started[False]} | {started[True]} |")
+
+
+async def _share(kinds: tuple[bool, ...]) -> Counter[bool]:
+    limiter, started = Limiter(Fixed("100/s")), Counter[bool]()
+
+    async def work(bulk: bool) -> None:  # noqa: FBT001
+        while True:
+            permit = await limiter.acquire(math.inf, lambda *_: None, bulk=bulk)
+            started[bulk] += 1
+            await anyio.sleep(0.1)
+            limiter.done(permit, ADMITTED, current_time())
+
+    with anyio.move_on_after(60):
+        async with anyio.create_task_group() as group:
+            for bulk in kinds:
+                for _ in range(50):
+                    group.start_soon(work, bulk)
+    return started
+
+
+def cost() -> None:
+    print("\n| acquire and done, CPU us each | nobody waits | 100 wait | 10,000 wait |\n|---|---:|---:|---:|")
+    pacers: dict[str, Callable[[int], Pacer]] = {
+        "Unlimited": lambda most: Unlimited(max_in_flight=most),
+        "Adaptive": lambda most: _learned(Adaptive(max_in_flight=most)),
+    }
+    for loop in ("asyncio", "trio"):
+        for name, make in pacers.items():
+            figures = [_run(loop, _unhindered, make(64)), *(_run(loop, _queued, make(1), n) for n in (100, 10_000))]
+            print(f"| {loop}, {name} | {' | '.join(f'{figure:.1f}' for figure in figures)} |", flush=True)
+    print(f"\nfunction calls, Python's and C's, of try_acquire and done: {asyncio.run(_calls())}")
+
+
+def _learned(pacer: Adaptive) -> Adaptive:
+    pacer.restore({"learned_rate": 1e6})
+    return pacer
+
+
+def _run(loop: str, main: Callable[..., object], *args: object) -> float:
+    return min((asyncio.run(main(*args)) if loop == "asyncio" else trio.run(main, *args)) for _ in range(3))
+
+
+async def _unhindered(pacer: Pacer) -> float:
+    limiter, clock, count, began = Limiter(pacer), running_clock(), 50_000, time.process_time()
+    for _ in range(count):
+        permit = limiter.try_acquire(clock())
+        if permit is None:
+            permit = await limiter.acquire(math.inf, lambda *_: None)
+        limiter.done(permit, ADMITTED, clock())
+    return (time.process_time() - began) / count * 1e6
+
+
+async def _queued(pacer: Pacer, waiters: int) -> float:
+    """Let them all queue up, then pass through one by one: all that it costs, but the tasks themselves."""
+    rounds = max(1, 10_000 // waiters)
+    with_limiter = await _time(pacer, waiters, rounds)
+    return with_limiter - await _time(None, waiters, rounds)
+
+
+async def _time(pacer: Pacer | None, waiters: int, rounds: int) -> float:
+    began = time.process_time()
+    for _ in range(rounds):
+        limiter = None if pacer is None else Limiter(pacer)
+
+        async def one() -> None:
+            if limiter is not None:  # noqa: B023
+                permit = await limiter.acquire(math.inf, lambda *_: None)  # noqa: B023
+                await anyio.lowlevel.checkpoint()
+                limiter.done(permit, ADMITTED, current_time())  # noqa: B023
+            else:
+                await anyio.lowlevel.checkpoint()
+
+        async with anyio.create_task_group() as group:
+            for _ in range(waiters):
+                group.start_soon(one)
+    return (time.process_time() - began) / (rounds * waiters) * 1e6
+
+
+async def _calls() -> int:
+    limiter, clock, counted = Limiter(Unlimited()), running_clock(), Counter[str]()
+    for _ in range(2):
+        counted.clear()
+        sys.setprofile(lambda _, event, __: counted.update([event]))
+        permit = limiter.try_acquire(clock())
+        assert permit is not None
+        limiter.done(permit, ADMITTED, clock())
+        sys.setprofile(None)
+    return counted["call"] + counted["c_call"] - 1
+
+
+if __name__ == "__main__":
+    main()

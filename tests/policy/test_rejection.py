@@ -1,0 +1,40 @@
+"""What a final rejection is about: one recipient, too many of them, or something else."""
+
+from __future__ import annotations
+
+import pytest
+
+from callsavvy_async.errors import BadRequestError, InsufficientBalanceError, Outcome, OutcomeUnknown, RequestError
+from callsavvy_async.policy.rejection import names_recipient, too_large
+
+
+def rejected(
+    message: str | None,
+    status: int = 422,
+    kind: type[RequestError] = BadRequestError,
+    outcome: Outcome = Outcome.REJECTED,
+) -> RequestError:
+    return kind(str(status), endpoint="sendSMS", outcome=outcome, status_code=status, message=message)
+
+
+@pytest.mark.parametrize(
+    ("error", "recipient", "large"),
+    [
+        (rejected("Invalid recipient: +234"), True, False),
+        (rejected("Phone number is not valid"), True, False),
+        (rejected("Too many recipients"), True, True),
+        (rejected("recipient: maximum is 30"), True, True),
+        (rejected("Up to 30 numbers are allowed"), True, True),
+        (rejected("Number of recipients exceeds the limit"), True, True),
+        (rejected("Message is too long"), False, False),
+        (rejected(None), False, False),
+        (rejected(None, 413), False, True),
+        (rejected("Request Entity Too Large", 413), False, True),
+        (rejected("Insufficient balance for these recipients", 402, InsufficientBalanceError), False, False),
+        (rejected("Too many recipients", 500, OutcomeUnknown, Outcome.UNKNOWN), False, False),
+    ],
+)
+def test_what_it_is_about(error: RequestError, recipient: bool, large: bool) -> None:
+    """Only a final rejection that speaks of recipients or size may be cut up; what is unknown never."""
+    assert names_recipient(error) is recipient
+    assert too_large(error) is large
