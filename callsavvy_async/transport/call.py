@@ -69,6 +69,10 @@ class Call:
             self.watch.landed()
 
     def tried(self, verdict: Verdict, seconds: float) -> None:
-        """Note an attempt that took `seconds`."""
+        """Note an attempt that took `seconds`: it has its verdict, and nothing is on the wire any more."""
+        if self.watch is None:
+            self.on_wire = False
+        else:
+            self.landed()
         self.verdict = verdict
         self.attempts.append(Attempt(verdict.outcome, verdict.reason, seconds, verdict.status_code))

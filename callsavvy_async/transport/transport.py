@@ -6,7 +6,6 @@ import math
 import random
 import time
 import warnings
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -35,13 +34,13 @@ from callsavvy_async.transport.hooks import AttemptFailed, Hooks, Limited, Reque
 from callsavvy_async.transport.limiter import Limiter, WaitTooLongError
 from callsavvy_async.transport.options import CallOptions, apply_options
 from callsavvy_async.transport.pacing import Pacing
-from callsavvy_async.transport.watch import Exchange, current_watch
+from callsavvy_async.transport.watch import Exchange, Watch, current_watch
 from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.endpoint import Endpoint
 from callsavvy_async.wire.failure import ExchangeFailedError
 from callsavvy_async.wire.inflate import ACCEPTED_ENCODINGS
-from callsavvy_async.wire.request import HttpRequest, build_request
-from callsavvy_async.wire.response import read_envelope
+from callsavvy_async.wire.request import build_request
+from callsavvy_async.wire.response import HttpResponse, read_envelope
 from callsavvy_async.wire.rules import UnreadableDataError
 from callsavvy_async.wire.target import Target
 
@@ -135,21 +134,50 @@ class Transport:
     # ------------------------------------------------------------------------------------------------- attempts
 
     async def _attempt(self, call: Call) -> Verdict:
+        """Wait for the turn, send the request once, judge what came of it, and learn from that."""
         limiter, began = self.shared.pacing.limiter(call.endpoint.resource), call.clock()
         permit = limiter.try_acquire(began)
         if permit is None:
             permit = await self._wait_for_turn(call, limiter)
             began = call.clock()
         timeout, left = call.settings.timeout, call.ends_at - began
-        verdict = await self._exchange(call, limiter, permit, timeout=min(left, timeout))
+        timeout = min(timeout, left)
+        call.cause = None
+        try:
+            if call.watch is None:
+                call.on_wire = True
+                exchange, most = self.shared.backend.exchange, self.config.max_response_bytes
+                call.response = response = await exchange(call.request, timeout=timeout, max_bytes=most)
+            else:
+                call.response = response = await self._exchange_watched(call, call.watch, timeout=timeout)
+            verdict = classify_response(response, read_envelope(response.body), now=_utc_now)
+        except ExchangeFailedError as failure:
+            verdict, call.cause = classify_failure(failure), failure
+        except BaseException as error:
+            limiter.done(permit, Feedback(Signal.NOTHING), call.clock())
+            if isinstance(error, ConfigurationError):  # the backend cannot run here: nothing was sent
+                call.landed()
+            raise
         ended = call.clock()
         self._learn(call, limiter, permit, verdict, ended)
-        if verdict.outcome is not Outcome.ACCEPTED and means_done(verdict, call.endpoint.effect, call.attempts):
-            verdict = attrs.evolve(verdict, outcome=Outcome.ACCEPTED, envelope=None, reason="gone already")
-        call.tried(verdict, ended - began)
         if verdict.outcome is Outcome.ACCEPTED:
             self.shared.budget.succeeded()
+        elif means_done(verdict, call.endpoint.effect, call.attempts):
+            verdict = attrs.evolve(verdict, outcome=Outcome.ACCEPTED, envelope=None, reason="gone already")
+        call.tried(verdict, ended - began)
         return verdict
+
+    async def _exchange_watched(self, call: Call, watch: Watch, *, timeout: float) -> HttpResponse:
+        """Send the request once, under the eyes of whoever follows the calls of this task."""
+        late = await watch.about_to_send()
+        if late is not None:  # parameters that were settled only when the turn had come
+            params = {**call.params, **late}
+            call.request = build_request(call.endpoint, params, call.settings.extra, target=call.request.target)
+        call.on_wire = True
+        with watch.exchanging():
+            return await self.shared.backend.exchange(
+                call.request, timeout=timeout, max_bytes=self.config.max_response_bytes
+            )
 
     async def _repeat(self, call: Call, first: Verdict) -> Verdict:
         """Repeat a failed attempt while the policy allows it. Raises what the last one means, unless it was accepted."""
@@ -166,37 +194,6 @@ class Transport:
         if verdict.outcome is not Outcome.ACCEPTED:
             raise self._error(call, verdict, decision.why) from call.cause
         return verdict
-
-    async def _exchange(self, call: Call, limiter: Limiter, permit: Permit, *, timeout: float) -> Verdict:
-        """Send the request once, and judge what came of it. The permit is given back here only when there is no verdict."""
-        watch, exchange, max_bytes = call.watch, self.shared.backend.exchange, self.config.max_response_bytes
-        call.cause = None
-        try:
-            if watch is None:
-                call.on_wire = True
-                call.response = response = await exchange(call.request, timeout=timeout, max_bytes=max_bytes)
-            else:
-                late = await watch.about_to_send()
-                if late is not None:
-                    call.request = self._rebuild(call, late)
-                call.on_wire = True
-                with watch.exchanging():
-                    call.response = response = await exchange(call.request, timeout=timeout, max_bytes=max_bytes)
-            verdict = classify_response(response, read_envelope(response.body), now=_utc_now)
-        except ExchangeFailedError as failure:
-            verdict, call.cause = classify_failure(failure), failure
-        except BaseException as error:
-            limiter.done(permit, Feedback(Signal.NOTHING), call.clock())
-            if isinstance(error, ConfigurationError):  # the backend cannot run here: nothing was sent
-                call.landed()
-            raise
-        call.landed()
-        return verdict
-
-    def _rebuild(self, call: Call, late: Mapping[str, str]) -> HttpRequest:
-        """Build the request again, with parameters that were settled only when its turn had come."""
-        params = {**call.params, **late}
-        return build_request(call.endpoint, params, call.settings.extra, target=call.request.target)
 
     def _learn(self, call: Call, limiter: Limiter, permit: Permit, verdict: Verdict, moment: float) -> None:
         """Give the permit back, with what the attempt taught about the limit."""
