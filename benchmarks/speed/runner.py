@@ -35,7 +35,7 @@ class Task(NamedTuple):
     in_flight: int = 1
     seconds: float = 1.0
     calls: int = 0
-    """Make so many calls one after the other instead of measuring for `seconds`."""
+    """Make so many calls instead of measuring for `seconds`."""
     collector: bool = True
     """Whether the garbage collector runs, as it does for users."""
     measure: str = "time"
@@ -98,9 +98,16 @@ async def _work(call: Call, workers: int, seconds: float, *, least: int = 0) -> 
 
 
 async def _count_functions(task: Task, call: Call) -> dict[str, Any]:
-    warm_up = max(task.calls // 4, 10)
-    for _ in range(warm_up):
-        await call()
+    each = task.calls // task.in_flight
+
+    async def worker(calls: int) -> None:
+        for _ in range(calls):
+            await call()
+
+    async def work(calls: int) -> None:
+        await asyncio.gather(*(worker(calls) for _ in range(task.in_flight)))
+
+    await work(max(each // 4, 10))
     python: Counter[CodeType] = Counter()
     builtin: Counter[tuple[str, str]] = Counter()
 
@@ -113,8 +120,7 @@ async def _count_functions(task: Task, call: Call) -> dict[str, Any]:
     gc.collect()
     sys.setprofile(note)
     try:
-        for _ in range(task.calls):
-            await call()
+        await work(each)
     finally:
         sys.setprofile(None)
     named = Counter({f"{_place(code)}:{code.co_qualname}": count for code, count in python.items()})

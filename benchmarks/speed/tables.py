@@ -78,8 +78,11 @@ def _race(figures: dict[str, dict[str, float]]) -> str:
 
 
 def _counts(counts: dict[str, dict[str, Any]]) -> str:
-    rows = [(name, f"{one['functions']:,.0f}", f"{one['syscalls']:.1f}") for name, one in counts.items()]
-    return _table(("", "function calls", "system calls"), rows)
+    rows = [
+        (name, f"{one['functions']:,.0f}", f"{one['functions_alone']:,.0f}", f"{one['syscalls']:.1f}")
+        for name, one in counts.items()
+    ]
+    return _table(("", "function calls, 16 in flight", "… one at a time", "system calls, one at a time"), rows)
 
 
 def _waiting(waiting: list[dict[str, Any]]) -> str:
