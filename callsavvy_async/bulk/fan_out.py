@@ -215,30 +215,36 @@ class FanOut:
             del self._under_way[watch]
             self._report.refusals += sum(a.status_code == 429 for e in watch.exchanges for a in e.attempts)  # noqa: PLR2004
             if result is None:  # cancelled, or an error that is no answer of the API's
-                result = ChunkResult(chunk, ChunkState.UNKNOWN if watch.on_wire else ChunkState.PENDING)
-            self._budget.settle(result)
+                lost = ChunkResult(chunk, ChunkState.UNKNOWN if watch.on_wire else ChunkState.PENDING)
+                self._budget.settle(lost)
+                await self._settle(lost)
+        self._budget.settle(result)
+        return await self._conclude(result)
+
+    async def _conclude(self, result: ChunkResult) -> tuple[Chunk, ...]:
+        """Take down and tell a result that came, also when the run is stopping; or return the halves to send instead."""
+        with anyio.CancelScope(shield=True):
             if result.error is not None and too_large(result.error):
                 self._size.refused(len(result.recipients))
-            splits = _worth_splitting(result)
-            settled = splits or await self._settle(result)
-        if not settled:
-            return ()
-        with anyio.CancelScope(shield=True):  # a result that came is told, also when the run is stopping
-            if splits:
-                return await self._sink.split(chunk)
-            reason = self._rules.judge(result)
-            if reason is not None:
-                self.stop(reason)
-            await self._on_result(result)
+            if _worth_splitting(result):
+                return await self._sink.split(result.chunk)
+            if await self._take_down(result):
+                reason = self._rules.judge(result)
+                if reason is not None:
+                    self.stop(reason)
+                await self._on_result(result)
         return ()
 
-    async def _settle(self, result: ChunkResult) -> bool:
+    async def _settle(self, result: ChunkResult) -> None:
         with anyio.CancelScope(shield=True):
-            try:
-                await self._sink.settle(result)
-            except Exception as error:  # noqa: BLE001 - raised by `run`; the other workers drain first
-                self._fail(error)
-                return False
+            await self._take_down(result)
+
+    async def _take_down(self, result: ChunkResult) -> bool:
+        try:
+            await self._sink.settle(result)
+        except Exception as error:  # noqa: BLE001 - raised by `run`; the other workers drain first
+            self._fail(error)
+            return False
         return True
 
 

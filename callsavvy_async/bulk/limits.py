@@ -29,18 +29,22 @@ class Budget:
     limit: Decimal | None
     estimate: Callable[[Chunk], Decimal]
     committed: Decimal = Decimal(0)
-    """What was spent, or may have been."""
+    """What was spent, or may have been; only kept where there is a limit."""
 
     def reserve(self, chunk: Chunk) -> bool:
         """Reserve the estimate of a chunk; False when it would pass the limit."""
+        if self.limit is None:
+            return True
         units = self.estimate(chunk)
-        if self.limit is not None and self.committed + units > self.limit:
+        if self.committed + units > self.limit:
             return False
         self.committed += units
         return True
 
     def settle(self, result: ChunkResult) -> None:
         """Replace the estimate by the reported cost; what may have been charged keeps its estimate."""
+        if self.limit is None:
+            return
         if result.state in {ChunkState.REJECTED, ChunkState.PENDING}:
             self.committed -= self.estimate(result.chunk)
         elif result.receipt is not None and result.receipt.cost is not None:

@@ -56,9 +56,13 @@ class InputSource:
 
     async def next_chunk(self) -> Chunk | None:
         """Return the next chunk, None at the end. Raises what the iterable raises."""
-        async with self._lock:
-            while not self._ready and not self._ended:
+        while not self._ready and not self._ended:
+            if self._async_rows is None:  # no lock: to hand it on takes a turn of the event loop for each worker
                 await self._read_some()
+                continue
+            async with self._lock:
+                if not self._ready and not self._ended:
+                    await self._read_some()
         return self._ready.popleft() if self._ready else None
 
     async def next_chunks(self) -> list[Chunk] | None:

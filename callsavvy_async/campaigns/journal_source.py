@@ -50,6 +50,8 @@ class JournalSource:
 
     async def next_chunk(self) -> Chunk | None:
         """Return the next chunk, None when none is pending that this epoch did not try yet."""
+        if self._going.is_set() and self._ready and self._is_open(self._ready[0].zone):
+            return self._ready.popleft()  # no lock: to hand it on takes a turn of the event loop for each worker
         async with self._lock:
             while True:
                 await self._going.wait()
