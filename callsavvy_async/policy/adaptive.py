@@ -21,7 +21,7 @@ from callsavvy_async.policy.rate import RateLaw
 from callsavvy_async.policy.ratelimit_headers import Hints
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)  # checked once, when made: counters are on the hot path
 class Adaptive:
     """Find the limit that nobody documents, spend nearly all of it, and notice when it changes.
 
