@@ -21,7 +21,7 @@ from callsavvy_async.policy.rate import RateLaw
 from callsavvy_async.policy.ratelimit_headers import Hints
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)  # checked once, when made: counters are on the hot path
 class Adaptive:
     """Find the limit that nobody documents, spend nearly all of it, and notice when it changes.
 
@@ -53,8 +53,7 @@ class Adaptive:
         self._concurrency.sent(self._in_flight)
         probe = self._gate.shut
         if probe:
-            self._rate.skip(now - self._gate.opens_at)
-            self._rate.probed()
+            self._rate.probed(late=now - self._gate.opens_at)
             self._gate.probe_sent()
         else:
             self._rate.sent(now)
@@ -70,7 +69,7 @@ class Adaptive:
             self._on_refusal(now, permit, feedback.retry_after)
             return
         if permit.probe and feedback.signal is Signal.ADMITTED:
-            self._on_admitted_probe(now)
+            self._on_admitted_probe(now, permit)
         elif permit.probe:
             self._gate.probe_lost(now)
         if feedback.signal is Signal.ADMITTED:
@@ -91,7 +90,7 @@ class Adaptive:
             why=self._why(allowed),
             learned_rate=self._rate.belief if self._rate.started else None,
             learned_in_flight=self._concurrency.limit,
-            learned_window=self._rate.longest_pause,
+            learned_window=self._rate.window,
         )
 
     def restore(self, learned: Mapping[str, object]) -> None:
@@ -99,7 +98,7 @@ class Adaptive:
         rate = _positive(learned.get("learned_rate"))
         if rate is not None:
             self._rate = RateLaw(
-                belief=rate, started=True, rate=rate, longest_pause=_positive(learned.get("learned_window")) or 0.0
+                belief=rate, started=True, rate=rate, window=_positive(learned.get("learned_window")) or 0.0
             )
         self._concurrency = ConcurrencyLaw(limit=_positive(learned.get("learned_in_flight")) or START_LIMIT)
 
@@ -112,19 +111,21 @@ class Adaptive:
             rate.withdraw()
         if permit.probe:
             _ = self._concurrency.refused(now, level=permit.level)
-            gate.probe_refused(now, foretold=rate.debt(now), retry_after=retry_after)
+            gate.probe_refused(now, sent_at=permit.sent_at, foretold=rate.debt(now), retry_after=retry_after)
         elif gate.shut:
             gate.extend(now + (retry_after or 0.0))
         elif permit.episode == gate.episode or retry_after is not None:  # late, but a Retry-After is never undercut
-            explained = self._concurrency.refused(now, level=permit.level)
+            timely = permit.episode == gate.episode
+            explained = timely and self._concurrency.refused(now, level=permit.level)
             if not explained or retry_after is not None:
-                gate.close(now, interval=1.0 / rate.rate, retry_after=retry_after)
+                took = now - permit.sent_at
+                gate.close(now, interval=1.0 / rate.rate, took=took, retry_after=retry_after)
                 rate.shut(now)
 
-    def _on_admitted_probe(self, now: float) -> None:
-        self._gate.probe_admitted(now)
+    def _on_admitted_probe(self, now: float, permit: Permit) -> None:
+        self._gate.probe_admitted(now, sent_at=permit.sent_at)
         if not self._gate.shut:
-            self._rate.reopened(now)
+            self._rate.reopened(now, at=self._gate.reopened_at, proven=self._gate.proven)
 
     def _heed(self, now: float, hints: Hints) -> None:
         """Spread what the server says is left, less what is under way already, over the time until its reset."""

@@ -14,7 +14,8 @@ itself keeps would slowly pass for the unloaded state.
 
 A server that caps *concurrency* refuses by the number in flight, not by the rate. Refusals are therefore tallied by the
 number in flight when they were sent: if most of them lie above some level, and above it refusals are common, the level
-is the server's cap. It is kept, raised by one every `CAP_PROBE` seconds, and the rate is not blamed.
+is the server's cap. It is kept, raised by one every `CAP_PROBE` seconds (and ever faster, if that goes well for long: the
+cap was an accident then), and the rate is not blamed.
 
 Quantities
     limit        requests     in flight, from latency
@@ -40,6 +41,8 @@ EPOCH = 30.0
 CAP_PROBE = 20.0
 FEWEST_REFUSALS = 5.0
 """Refusals, older ones counting less, before any level is blamed."""
+FEWEST_MISSED = 3.0
+"""Refusals that would have to be at or below a level if the number in flight did not matter."""
 EXPLAINING = 0.1
 """Share of the requests above a level that must have been refused for the level to explain it."""
 FAILING = 0.15
@@ -73,7 +76,8 @@ class ConcurrencyLaw:
     def allowed(self, now: float) -> float:
         """Return how many requests may be in flight now."""
         limit = self.limit if self._drained_since == math.inf else max(FLOOR, self.limit / 4.0)
-        return min(limit, self.cap + (now - self._cap_since) / CAP_PROBE)
+        steps = (now - self._cap_since) / CAP_PROBE
+        return min(limit, self.cap + steps + max(0.0, steps - 3.0) ** 2)
 
     def sent(self, level: int) -> None:
         """Note that `level` requests are now in flight."""
@@ -116,12 +120,14 @@ class ConcurrencyLaw:
         return True
 
     def _level_that_explains(self) -> int | None:
-        total = sum(self._refused.values())
+        """Return the level above which refusals are common, if enough was sent below it that some ought to be there."""
+        refusals, admissions = sum(self._refused.values()), sum(self._admitted.values())
         best, best_share = None, EXPLAINING
-        for level in range(1, max(self._refused) if total >= FEWEST_REFUSALS else 0):
+        for level in range(1, max(self._refused) if refusals >= FEWEST_REFUSALS else 0):
             above = sum(count for key, count in self._refused.items() if key > level)
             passed = sum(count for key, count in self._admitted.items() if key > level)
-            if above >= 0.75 * total and above / (above + passed) > best_share:
+            missed = refusals * (admissions - passed) / (admissions + refusals)
+            if above >= 0.75 * refusals and missed >= FEWEST_MISSED and above / (above + passed) > best_share:
                 best, best_share = level, above / (above + passed)
         return best
 

@@ -2,9 +2,10 @@
 
 Theory. Requests that were refused say the same thing, so one pause is enough for all of them. With a Retry-After the
 pause is exact. Without, the server's budget is either refilled within a request or two (a bucket) or shut for the rest
-of a window: the first probe is sent after 1.5 request intervals, and each refused probe makes the next pause longer by
-a third, at most `LONGEST_PAUSE`. Where the rate law foretells when the window reopens, the probes wait for most of
-that time at once; a prediction is not proof, so they set in early and come densely.
+of a window: the first probe is sent after 1.5 request intervals and some of the time a refusal takes, in which what was
+under way has landed; each refused probe makes the next pause longer by a third, at most `LONGEST_PAUSE`. Where the rate
+law foretells when the window reopens, the probes wait for most of that time at once; a prediction is not proof, so they
+set in early and come densely.
 
 A probe that ends without a verdict (cancelled, timed out, failed) proves nothing, and is sent again.
 """
@@ -17,6 +18,8 @@ import attrs
 
 FIRST_PAUSE = 1.5
 """Request intervals before the first probe."""
+LANDING = 0.45
+"""Part of a refusal's round trip that is waited for as well."""
 GROWTH = 1.3
 """Each refused probe lengthens the pause by this factor."""
 LONGEST_PAUSE = 6.0
@@ -34,18 +37,31 @@ class Gate:
     """When the next probe may start, in monotonic seconds."""
     episode: int = 0
     """How often the gate has reopened. A request belongs to the episode in which it was sent."""
+    proven: bool = False
+    """Whether the server itself said in this pause that it was shut: by a refused probe or a Retry-After."""
+    reopened_at: float = 0.0
+    """When the server last reopened: halfway between its last refusal of a probe and its admission of the next."""
 
     _pause: float = 0.0
     _probing: bool = False
+    _refused_at: float = math.inf
 
     def delay(self, now: float) -> float:
         """Return the seconds until a probe may start; infinity while one is under way."""
         return math.inf if self._probing else max(0.0, self.opens_at - now)
 
-    def close(self, now: float, *, interval: float, retry_after: float | None) -> None:
-        """Shut after a refusal; `interval` is the time between two requests at the present rate."""
-        self.shut = True
-        self._pause = min(FIRST_PAUSE * interval, LONGEST_PAUSE)
+    def close(self, now: float, *, interval: float, took: float, retry_after: float | None) -> None:
+        """Shut after a refusal.
+
+        Args:
+            now: monotonic seconds.
+            interval: seconds between two requests at the present rate.
+            took: seconds from the refused request to its refusal.
+            retry_after: seconds that the server asked to wait.
+        """
+        self.shut, self.proven = True, retry_after is not None
+        self._refused_at = math.inf
+        self._pause = min(FIRST_PAUSE * interval + LANDING * took, LONGEST_PAUSE)
         self.opens_at = now + (self._pause if retry_after is None else retry_after)
 
     def extend(self, until: float) -> None:
@@ -56,9 +72,10 @@ class Gate:
         """Let nobody through until this probe has come back."""
         self._probing = True
 
-    def probe_refused(self, now: float, *, foretold: float, retry_after: float | None) -> None:
+    def probe_refused(self, now: float, *, sent_at: float, foretold: float, retry_after: float | None) -> None:
         """Stay shut for longer. `foretold` is the rate law's guess of the pause, 0 if it has none."""
-        self._probing = False
+        self._probing, self.proven = False, True
+        self._refused_at = sent_at if retry_after is None else math.inf  # a Retry-After says when it reopens
         self._pause = min(self._pause * GROWTH, LONGEST_PAUSE)
         wait = max(self._pause, EARLY * foretold) if retry_after is None else retry_after
         self._pause = min(max(self._pause, 0.05 * foretold), LONGEST_PAUSE)
@@ -69,9 +86,10 @@ class Gate:
         self._probing = False
         self.extend(now + self._pause)
 
-    def probe_admitted(self, now: float) -> None:
+    def probe_admitted(self, now: float, *, sent_at: float) -> None:
         """Let everybody through; unless a late refusal has asked for more time meanwhile: then probe again after it."""
         self._probing = False
         if self.opens_at <= now:
             self.shut = False
             self.episode += 1
+            self.reopened_at = (sent_at + min(self._refused_at, sent_at)) / 2.0

@@ -37,7 +37,7 @@ class Snapshot:
         why: what holds requests back, in a word or two.
         learned_rate: requests per second that the limit is believed to be, told or learned; None until known.
         learned_in_flight: requests in flight that the API is believed to use; None where that is not learned.
-        learned_window: seconds of the longest pause between two admissions: a lower bound of the limit's window.
+        learned_window: seconds in which the API spends and renews a budget; 0 where no such window has shown.
         waiting: requests that wait for their turn; the pacer itself cannot know.
         groups: the same of the limits that some endpoints have for themselves, by the endpoint or the policy.
     """

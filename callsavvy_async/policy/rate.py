@@ -7,24 +7,27 @@ ends, so between two reopenings
     limit = requests admitted / time                  (the estimator of Linux's tcp_bbr.c, `lt_bw`; here `belief`)
 
 whatever the sending rate was, for token buckets and windows alike. The sending rate is therefore free to serve as the
-*probe*, and it follows one cubic of the time `t` since the last reopening (the shape of TCP CUBIC, RFC 9438):
+*probe*, and it follows one curve of the time `t` since the last reopening (TCP CUBIC's shape, RFC 9438, but flatter
+around the belief and steeper beyond it), with u = t / period - 1:
 
-    rate(t) = belief * (1 + DIP * (t / period - 1)^3)
+    rate(t) = belief * (1 + dip * u^3)  while u < 0,     belief * (1 + RISE * u^5)  from then on
 
-It starts DIP below the belief, lingers around it for one period, has paid its own dip back after two, which is when a
-bucket is empty and refuses once; and if no refusal comes, the belief is disproved and the rate runs away from it: a
-doubled limit is met after 3.7 periods. So one curve cruises, probes and escapes.
+It starts a dip below the belief, stays within RISE of it until two periods have passed, which is when a bucket has been
+emptied again and refuses once; and if no refusal comes, the belief is disproved and the rate runs away from it: a doubled
+limit is met after 3.2 periods, one twenty times as high after 4.9. So one curve cruises, probes and escapes.
 
-Quantities
-    belief    requests/s     what the limit is thought to be
-    period    s              half a cycle between two refusals; as long as the evidence behind the belief, <= PERIOD
-    DIP       (ratio)        depth of the dip below the belief, and the overshoot that provokes a refusal
-    MEMORY    (ratio)        of a period: how long an interval must be to outweigh what was believed before it
+Counts move the belief; refusals only steer the rate. An interval must be as long as the `memory` (a period, a window, ten
+requests) to replace the belief; the belief stands in for the rest of a shorter one. What a limit that has just fallen
+needs at once is a lower *rate*: each refusal within half a period doubles the dip, until an interval goes well.
 
-Two corrections. A window cannot save up what a dip left unused, so the mean of a cycle falls short of a window's limit;
-the *later half* of the interval is then the better measure (of a bucket's cycle the two agree within DIP / 4). And a
-pause longer than PERIOD betrays a window longer than PERIOD: there the mean includes the pause, which makes it exact,
-and the period stretches to half the interval, so that the budget is spread over the window.
+What a budget cannot save up, a dip loses, and then the mean of an interval falls short of the limit. Two such shapes:
+
+-   Windows. A pause that the server itself insists on (a probe was refused in it) and that takes up much of the time
+    since the last such reopening is the rest of a window that was spent early: that time is the window, what was admitted
+    in it is its budget. Once the window is known, the last one (a little more, as it is known to a tenth) is counted
+    on its own, and the period is stretched with it, since a window answers no probe before it ends.
+-   Buckets and windows of so few requests that the network's jitter is refused. There the rate of the *later half* is the
+    limit. It is believed after intervals of two periods only: after short ones it would count what a bucket had saved up.
 
 The very first interval begins with a budget of unknown filling: another process may have used it up a moment ago. Its
 pause therefore proves nothing and is left out, and what was admitted before it weighs no more than its number; a guess
@@ -32,6 +35,12 @@ that is too high costs a refusal, one that is too low would cost hours. The seco
 
 The law's clock runs only while the law is what holds requests back: time in which nobody wanted to send, or another
 cap was in force, proves nothing and is skipped. All times are monotonic seconds; nothing here reads a clock.
+
+Quantities
+    belief    requests/s     what the limit is thought to be
+    window    s              in which a budget is spent and renewed, 0 if none is known
+    period    s              half a cycle between two refusals; short while the limit is being searched for
+    dip       (ratio)        how far below the belief an interval begins
 """
 
 from __future__ import annotations
@@ -40,15 +49,27 @@ import math
 
 import attrs
 
-DIP = 0.05
-MEMORY = 0.2
-MEMORY_REQUESTS = 10.0
+RISE = 0.02
+"""Part of the belief: the least dip below it, and the overshoot after two periods that provokes a refusal."""
+DEEPEST_DIP = 0.5
+
 PERIOD = 14.0
 PERIOD_REQUESTS = 75.0
 """Seconds, and requests: a slow limit needs a longer period for its refusals to stay under one in a hundred."""
+SHORTEST_PERIOD = 1.75
+SHORTEST_PERIOD_REQUESTS = 35.0
+"""Seconds, and requests: the period right after the belief was disproved. It grows with the evidence."""
+WINDOW_PERIOD = 0.65
+"""The period as a part of the window: two of them reach into the second window, three and a half into the third."""
+LONGEST_WINDOW = 230.0
+"""Seconds: one long ban must not make the law blind for hours."""
 
-LONGEST_PERIOD = 150.0
-"""Seconds: half of the longest window that a budget is spread over; one long ban must not make the law blind for hours."""
+COUNT = 10.0
+"""Requests: fewer make no measurement."""
+LATE = 2.0
+"""Periods that an interval must last for its later half to be believed."""
+SURGE = 1.15
+"""A measurement this many times the belief disproves it: the limit was raised, and is searched for with short periods."""
 
 START_RATE = 10.0
 START_DOUBLING = 1.0
@@ -57,11 +78,6 @@ START_DOUBLING = 1.0
 CATCH_UP = 0.05
 """Late timers may be made good for by this many seconds' worth of requests; more would be a burst."""
 
-SURGE = 1.3
-"""Admissions this many times the belief disprove it: the limit was raised, and is searched for with short periods."""
-
-_MARKS = 64
-
 
 @attrs.define
 class RateLaw:
@@ -69,22 +85,28 @@ class RateLaw:
 
     belief: float = START_RATE
     """Requests per second."""
+    window: float = 0.0
+    """Seconds; 0 where none is known."""
     started: bool = False
     """Whether the cold start is over: the belief has been measured at least once."""
     period: float = PERIOD
-    longest_pause: float = 0.0
-    """Seconds: the longest time the server has stayed shut, a lower bound of its window."""
     rate: float = START_RATE
     """Requests per second at the latest request."""
 
+    _dip: float = RISE
+    _slot: float | None = None
+    """When the next request may start; None before the first."""
+    _sent_at: float = 0.0
+    _opened: float = 0.0
+    """When the running interval began, on the law's own clock: moved along by all that is skipped."""
+    _admitted: int = 0
+    """How many requests the law itself timed since then and were not refused."""
+    _shut_at: float = 0.0
     _bounded: bool = False
     """Whether the running interval began with a reopening."""
-    _slot: float | None = None
-    _opened: float = 0.0
-    _shut_at: float = 0.0
-    _admitted: int = 0
-    _marks: list[tuple[float, int]] = attrs.field(factory=list)
-    _spacing: float = 0.25
+    _spell_began: float = 0.0
+    """When the last pause ended that may have been a window's, in real time."""
+    _spell_admitted: int = 0
     _ceiling: float = math.inf
     _ceiling_until: float = 0.0
 
@@ -95,29 +117,31 @@ class RateLaw:
     def sent(self, now: float) -> None:
         """Start one request: take the slot, and set the next one (GCRA with `CATCH_UP` of tolerance)."""
         if self._slot is None:
-            self._slot = self._opened = now
-        self.skip(now - self._slot)
-        since = now - self._opened
-        wanted = self._curve(since)
+            self._slot = self._opened = self._spell_began = self._sent_at = now
+        if now - self._slot > CATCH_UP:  # something else held this request back: the law's clock stood still
+            self._opened += now - self._sent_at
+        else:
+            self._admitted += 1
+        self._spell_admitted += 1
+        self._sent_at = now
+        wanted = self._curve(now - self._opened)
         self.rate = min(wanted, self._ceiling) if now < self._ceiling_until else wanted
         self._opened += 1.0 / self.rate - 1.0 / wanted
         self._slot = max(self._slot, now - CATCH_UP) + 1.0 / self.rate
-        self._admitted += 1
-        self._mark(since)
 
-    def skip(self, idle: float) -> None:
-        """Leave out `idle` seconds in which something other than this law held requests back."""
-        lost = max(0.0, idle - CATCH_UP)
-        self._opened += lost
-        self._shut_at += lost
-
-    def probed(self) -> None:
-        """Count a probe of a shut gate: until it is refused it is one more admission."""
+    def probed(self, *, late: float) -> None:
+        """Count a probe that started `late` seconds after it might have: until it is refused it is one more admission."""
+        idle = max(0.0, late - CATCH_UP)
+        self._opened += idle
+        self._shut_at += idle
+        self._spell_began += idle
         self._admitted += 1
+        self._spell_admitted += 1
 
     def withdraw(self) -> None:
         """Take back one admission: the request was refused after all."""
         self._admitted -= 1
+        self._spell_admitted -= 1
 
     def limit_to(self, rate: float, *, until: float) -> None:
         """Keep to `rate` requests per second at most until then: the server said so itself."""
@@ -130,57 +154,72 @@ class RateLaw:
     def debt(self, now: float) -> float:
         """Return the seconds until the belief has caught up with what was admitted, or 0 if that foretells nothing.
 
-        A window that was used up early reopens exactly then. But a client that is more than a quarter ahead of its
-        belief has disproved it.
+        A window that was used up early reopens exactly then. But no pause is longer than the window, and a client that is
+        more than a quarter ahead of its belief has disproved it.
         """
         elapsed = now - self._opened
         ahead = self._admitted / self.belief - elapsed
-        return ahead if self.started and 0.0 < ahead < 0.25 * elapsed else 0.0
+        return ahead if 0.0 < ahead < min(self.window, 0.25 * elapsed) else 0.0
 
-    def reopened(self, now: float) -> None:
-        """Learn from the interval between the last reopening and this one, and begin the next."""
-        pause = now - self._shut_at if self._bounded else 0.0
-        self.longest_pause = max(self.longest_pause, pause)
-        elapsed = max((now if self._bounded else self._shut_at) - self._opened, 1e-3)
-        measured, surging = self._measure(elapsed, pause) if self._bounded else (self._admitted / elapsed, False)
-        memory = max(MEMORY_REQUESTS, MEMORY * self.period * self.belief) if self.started else MEMORY_REQUESTS
-        measured = (memory + measured * elapsed) / (memory / self.belief + elapsed)
-        surging = surging or not self.started
-        longest = max(PERIOD, PERIOD_REQUESTS / measured)
-        if self.longest_pause > PERIOD:
-            self.period = min(
-                max(elapsed / 2.0, longest), max(2.0 * longest, min(self.longest_pause / 2.0, LONGEST_PERIOD))
-            )
-        else:
-            evidence = 0.0 if surging else max(elapsed, 0.7 * self.period)
-            self.period = min(max(evidence, longest / 8.0), longest)
-        self.belief, self.started, self._bounded = measured, True, True
-        self._slot = self._opened = now
-        self._admitted = 0
-        self._marks.clear()
-        self._spacing = 0.25
+    def reopened(self, now: float, *, at: float, proven: bool) -> None:
+        """Learn from the interval between the last reopening and this one, and begin the next.
 
-    def _measure(self, elapsed: float, pause: float) -> tuple[float, bool]:
-        """Return requests per second admitted in the interval, and whether they disprove the belief."""
-        mean = self._admitted / elapsed
-        counted = pause > elapsed / 10.0
-        end = elapsed if counted else elapsed - pause
-        since, before = max((mark for mark in self._marks if mark[0] <= end / 2.0), default=(0.0, 0))
-        late = (self._admitted - before - 0.5) / max(end - since, 0.5)  # a count is good to half a request
-        surging = late > SURGE * self.belief
-        trust_late = surging or self.longest_pause < PERIOD
-        return max(mean, late if trust_late else 0.0, 1e-3), surging
+        Args:
+            now: monotonic seconds.
+            at: when the server reopened, as nearly as the probes tell.
+            proven: whether the server itself was shut meanwhile, and not only the client's own gate.
+        """
+        open_for = max(self._shut_at - self._opened, 1e-3)
+        elapsed, admitted = now - self._opened if self._bounded else open_for, self._admitted
+        spent_window = self._bounded and proven and self._is_window(at)
+        soon = self.started and not spent_window and open_for < self.period / 2.0
+        memory = max(COUNT / self.belief, self._known_window, self.period if self.started else 0.0)
+        if spent_window:
+            elapsed, admitted = at - self._spell_began, self._spell_admitted
+            refined = 0.5 * self.window < elapsed < 1.25 * self.window
+            self.window = min(self.window, elapsed) if refined else elapsed
+        mean = (admitted + max(0.0, memory - elapsed) * self.belief) / max(elapsed, memory)
+        late = self._late(open_for, at - self._opened if proven else open_for) if self.started else 0.0
+        self._believe(max(mean, late, 1e-3), elapsed)
+        self._dip = min(2.0 * self._dip, DEEPEST_DIP) if soon else RISE
+        if spent_window or not self._bounded or elapsed > PERIOD:
+            self._spell_began, self._spell_admitted = at, 0
+        self._bounded, self._admitted = True, 0
+        self._slot = self._opened = self._sent_at = now
+
+    @property
+    def _known_window(self) -> float:
+        return min(self.window, LONGEST_WINDOW)
+
+    def _is_window(self, at: float) -> bool:
+        return at - self._shut_at > 0.4 * (at - self._spell_began) and self._spell_admitted >= COUNT
+
+    def _late(self, open_for: float, end: float) -> float:
+        """Return requests per second sent in the last window of the interval or else in its later half; 0 if unknown."""
+        if not self.window:
+            return self._sent_since(end / 2.0, open_for) / (end / 2.0) if end >= LATE * self.period else 0.0
+        last = max(1.1 * self.window, PERIOD / 2.0, COUNT / self.belief)
+        return (self._sent_since(end - last, open_for) - 1.0) / last if end >= last else 0.0  # good to one request
+
+    def _believe(self, measured: float, elapsed: float) -> None:
+        window = WINDOW_PERIOD * self._known_window
+        longest = max(PERIOD, PERIOD_REQUESTS / measured, window)
+        shortest = max(SHORTEST_PERIOD, SHORTEST_PERIOD_REQUESTS / measured, window)
+        surging = not self.started or measured > SURGE * self.belief
+        self.period = min(max(0.0 if surging else max(elapsed, 0.7 * self.period), shortest), longest)
+        self.belief, self.started = measured, True
 
     def _curve(self, since: float) -> float:
         if not self.started:
             return self.belief * math.exp2(min(since / START_DOUBLING, 30.0))
-        return self.belief * (1.0 + DIP * (since / self.period - 1.0) ** 3)
+        u = since / self.period - 1.0
+        return self.belief * (1.0 + (RISE * u**5 if u > 0.0 else self._dip * u**3))
 
-    def _mark(self, since: float) -> None:
-        """Remember how many had been admitted by then; at most `_MARKS` times, thinned out evenly."""
-        if self._marks and since < self._marks[-1][0] + self._spacing:
-            return
-        if len(self._marks) == _MARKS:
-            del self._marks[1::2]
-            self._spacing *= 2.0
-        self._marks.append((since, self._admitted))
+    def _sent_since(self, start: float, end: float) -> float:
+        """Return how many requests the curve sends between two times of the interval."""
+        return self._sent_until(end) - self._sent_until(min(start, end))
+
+    def _sent_until(self, since: float) -> float:
+        """Return the curve's integral, but for a constant."""
+        u = since / self.period - 1.0
+        return self.belief * (since + self.period * (RISE * u**6 / 6.0 if u > 0.0 else self._dip * u**4 / 4.0))

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from benchmarks.limiter.competitors import COMPETITORS
-from benchmarks.limiter.scenarios import CHANGES, OVERLOAD, STEADY, Scenario
+from benchmarks.limiter.cost import calls_per_request
+from benchmarks.limiter.scenarios import CHANGES, OVERLOAD, STEADY, Scenario, window_of
 from benchmarks.limiter.servers import ConcurrencyLimit, FixedWindow, Tell, TokenBucket
 from benchmarks.limiter.simulation import World, simulate
 from callsavvy_async.policy.adaptive import Adaptive
@@ -185,13 +186,37 @@ def test_steady_goal(scenario: Scenario) -> None:
     assert mean(one.refused for one in figures) <= 1.0
 
 
-@pytest.mark.parametrize("scenario", [CHANGES[0], CHANGES[2], CHANGES[4]], ids=lambda row: row.name)
+@pytest.mark.parametrize("scenario", [row for row in CHANGES if row.held], ids=lambda row: row.name)
 def test_change_is_found(scenario: Scenario) -> None:
     """A limit that halves or doubles is found again within two windows, or 60 s."""
-    server = scenario.server(0)
     _, figures = scenario.run(COMPETITORS["adaptive"], seed=0)
     assert figures.found is not None
-    assert max(figures.found) <= max(60.0, 2.0 * getattr(server, "seconds", 0.0))
+    assert max(figures.found) <= max(60.0, 2.0 * window_of(scenario.server(0)))
+
+
+@pytest.mark.parametrize("name", ["bucket 10/s, burst 1", "sliding 10 per 1 s"])
+def test_jitter_that_is_refused_costs_little(name: str) -> None:
+    """Where the network's own jitter is refused, 96 % of what the best even pace could have (79 and 97 % of the limit)."""
+    scenario = next(row for row in STEADY if row.name == name)
+    _, figures = scenario.run(COMPETITORS["adaptive"], seed=0)
+    assert figures.share >= 0.96 * (78.4 if "bucket" in name else 97.1)
+    assert figures.refused <= 1.0
+
+
+def test_window_is_remembered() -> None:
+    """A restarted job knows the window: it does not spend the whole budget in the first seconds."""
+    first, warm = Adaptive(), Adaptive()
+    simulate(first, World(FixedWindow(600, 60), seconds=300.0), seed=0)
+    warm.restore(attrs.asdict(first.snapshot(300.0)))
+    assert warm.snapshot(0.0).learned_window == pytest.approx(60.0, rel=0.1)
+    run = simulate(warm, World(FixedWindow(600, 60), seconds=120.0), seed=1)
+    assert len(run.refused) <= 20
+    assert len(run.accepted) > 0.9 * 1200
+
+
+def test_one_request_costs_few_calls() -> None:
+    """A request that need not wait costs the policy a dozen Python function calls: a whole send has 150."""
+    assert calls_per_request(Adaptive()) <= 12
 
 
 @pytest.mark.parametrize("tell", [Tell.NOTHING, Tell.RETRY_AFTER])

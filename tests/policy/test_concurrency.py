@@ -98,6 +98,22 @@ def test_rate_limit_is_not_attributed() -> None:
     assert law.cap == math.inf
 
 
+def test_a_cold_start_is_not_attributed() -> None:
+    """Refusals at the top of a first rise say nothing about levels at which hardly anything was sent yet."""
+    law = ConcurrencyLaw()
+    for level in range(1, 9):
+        law.admitted(0.1 * level, level=level, sent_at=0.0)
+    assert not any(law.refused(1.0, level=level) for level in (9, 9, 8, 9, 8, 9))
+
+
+def test_an_accidental_cap_wears_off() -> None:
+    """A cap that is not confirmed rises slowly at first, and then ever faster."""
+    law = ConcurrencyLaw(limit=64.0, cap=5.0)
+    assert law.allowed(20.0) == 6.0
+    assert law.allowed(60.0) == 8.0
+    assert law.allowed(200.0) == 64.0
+
+
 def test_drained_latency_counts_only_drained_requests() -> None:
     """What was sent before the load was taken off still waited in the queue, and is left out."""
     law = ConcurrencyLaw()

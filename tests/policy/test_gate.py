@@ -6,13 +6,13 @@ import math
 
 import pytest
 
-from callsavvy_async.policy.gate import GROWTH, LONGEST_PAUSE, Gate
+from callsavvy_async.policy.gate import GROWTH, LANDING, LONGEST_PAUSE, Gate
 
 
 def test_retry_after_is_exact() -> None:
     """With a Retry-After the gate opens for its probe exactly then."""
     gate = Gate()
-    gate.close(100.0, interval=0.1, retry_after=7.0)
+    gate.close(100.0, interval=0.1, took=0.0, retry_after=7.0)
     assert gate.delay(100.0) == 7.0
     assert gate.delay(106.9) == pytest.approx(0.1)
     assert gate.delay(107.0) == 0.0
@@ -21,7 +21,7 @@ def test_retry_after_is_exact() -> None:
 def test_one_probe_at_a_time() -> None:
     """While a probe is under way nobody else may start."""
     gate = Gate()
-    gate.close(0.0, interval=0.1, retry_after=None)
+    gate.close(0.0, interval=0.1, took=0.0, retry_after=None)
     gate.probe_sent()
     assert gate.delay(1e9) == math.inf
 
@@ -29,11 +29,11 @@ def test_one_probe_at_a_time() -> None:
 def test_refused_probes_wait_longer() -> None:
     """Each refused probe lengthens the pause, up to a bound."""
     gate, now, pauses = Gate(), 0.0, []
-    gate.close(now, interval=0.1, retry_after=None)
+    gate.close(now, interval=0.1, took=0.0, retry_after=None)
     for _ in range(40):
         now += gate.delay(now)
         gate.probe_sent()
-        gate.probe_refused(now, foretold=0.0, retry_after=None)
+        gate.probe_refused(now, sent_at=now, foretold=0.0, retry_after=None)
         pauses.append(gate.delay(now))
     assert pauses[1] == pytest.approx(pauses[0] * GROWTH)
     assert pauses[-1] == LONGEST_PAUSE
@@ -42,7 +42,7 @@ def test_refused_probes_wait_longer() -> None:
 def test_lost_probe_rearms() -> None:
     """A probe without a verdict is sent again: the gate never deadlocks."""
     gate = Gate()
-    gate.close(0.0, interval=0.1, retry_after=None)
+    gate.close(0.0, interval=0.1, took=0.0, retry_after=None)
     gate.probe_sent()
     gate.probe_lost(5.0)
     assert 0.0 < gate.delay(5.0) < 1.0
@@ -51,15 +51,43 @@ def test_lost_probe_rearms() -> None:
 def test_foretold_pause_is_mostly_waited_for() -> None:
     """A foretold reopening spares the probes that would come too early."""
     gate = Gate()
-    gate.close(0.0, interval=0.1, retry_after=None)
-    gate.probe_refused(0.2, foretold=10.0, retry_after=None)
+    gate.close(0.0, interval=0.1, took=0.0, retry_after=None)
+    gate.probe_refused(0.2, sent_at=0.15, foretold=10.0, retry_after=None)
     assert gate.delay(0.2) == pytest.approx(7.0)
 
 
 def test_late_retry_after_extends() -> None:
     """A pause is never shortened."""
     gate = Gate()
-    gate.close(0.0, interval=0.1, retry_after=3.0)
+    gate.close(0.0, interval=0.1, took=0.0, retry_after=3.0)
     gate.extend(9.0)
     gate.extend(5.0)
     assert gate.delay(0.0) == 9.0
+
+
+def test_what_is_under_way_may_land_first() -> None:
+    """The first pause is 1.5 intervals, and some of the time that the refusal took to come back."""
+    gate = Gate()
+    gate.close(0.0, interval=0.1, took=1.0, retry_after=None)
+    assert gate.delay(0.0) == pytest.approx(0.15 + LANDING)
+
+
+def test_server_reopened_between_two_probes() -> None:
+    """The server reopened halfway between the probe it refused and the one it admitted; only then the pause was its own."""
+    gate = Gate()
+    gate.close(0.0, interval=0.1, took=0.1, retry_after=None)
+    assert not gate.proven
+    gate.probe_refused(0.5, sent_at=0.4, foretold=0.0, retry_after=None)
+    gate.probe_admitted(1.2, sent_at=1.0)
+    assert gate.proven
+    assert gate.reopened_at == pytest.approx(0.7)
+
+
+def test_retry_after_tells_when_it_reopened() -> None:
+    """With a Retry-After the probe that follows it is not late."""
+    gate = Gate()
+    gate.close(0.0, interval=0.1, took=0.1, retry_after=2.0)
+    gate.probe_refused(2.1, sent_at=2.0, foretold=0.0, retry_after=3.0)
+    gate.probe_admitted(5.4, sent_at=5.1)
+    assert gate.proven
+    assert gate.reopened_at == 5.1
