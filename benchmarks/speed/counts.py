@@ -26,7 +26,7 @@ MOST_FUNCTIONS_ALONE = 175
 MOST_SYSCALLS = 7
 """One at a time."""
 SEVERAL = 16
-SENDS = 320
+SENDS = 960
 """Calls over which the counts are averaged."""
 
 
