@@ -99,7 +99,8 @@ async def test_nothing_is_read_ahead_of_need():
     fake = FakeMessaging()
     run = bulk_over(fake).sms(rows(), "Hello", chunk_size=10, max_in_flight=3)
     async for _ in run:
-        assert taken <= 10 * (len(fake.calls) + 3)
+        if run.report.stopped is None:  # then the rest is read, and taken down as pending
+            assert taken <= 10 * (len(fake.calls) + 3)
         if len(fake.calls) > 20:
             run.stop()
 
