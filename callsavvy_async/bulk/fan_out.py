@@ -204,20 +204,22 @@ class FanOut:
         )
         token = current_watch.set(watch)
         self._under_way[watch] = chunk
-        result: ChunkResult | None = None
+        result, ended = ChunkResult(chunk, ChunkState.PENDING), False
         try:
             receipt = await self._send(chunk)
             result = ChunkResult(chunk, ChunkState.FAILED if receipt.failed else ChunkState.ACCEPTED, receipt)
+            ended = True
         except RequestError as error:
             result = ChunkResult(chunk, _state_after(error), error=error)
+            ended = True
         finally:
             current_watch.reset(token)
             del self._under_way[watch]
             self._report.refusals += sum(a.status_code == 429 for e in watch.exchanges for a in e.attempts)  # noqa: PLR2004
-            if result is None:  # cancelled, or an error that is no answer of the API's
-                lost = ChunkResult(chunk, ChunkState.UNKNOWN if watch.on_wire else ChunkState.PENDING)
-                self._budget.settle(lost)
-                await self._settle(lost)
+            if not ended:  # cancelled, or an error that is no answer of the API's
+                result = ChunkResult(chunk, ChunkState.UNKNOWN) if watch.on_wire else result
+                self._budget.settle(result)
+                await self._settle(result)
         self._budget.settle(result)
         return await self._conclude(result)
 

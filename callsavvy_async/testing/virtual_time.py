@@ -9,7 +9,7 @@ With anyio's pytest plugin:
     def anyio_backend(request):
         return virtual_time_backend(request.param)
 
-Without: ``asyncio.Runner(loop_factory=VirtualTimeLoop).run(main())``. Only timers are virtual: what waits for a socket,
+Without: ``run_in_virtual_time("asyncio", main)``. Only timers are virtual: what waits for a socket,
 a thread or another process beside a timer finds that the timer has fired first.
 """
 
@@ -17,9 +17,14 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from typing import Literal
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Literal, ParamSpec, TypeVar
 
-__all__ = ["VirtualTimeLoop", "virtual_time_backend"]
+__all__ = ["VirtualTimeLoop", "run_in_virtual_time", "virtual_time_backend"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
@@ -65,3 +70,23 @@ def virtual_time_backend(name: Literal["asyncio", "trio"]) -> tuple[str, dict[st
     from trio.testing import MockClock  # noqa: PLC0415 - only who tests with trio has it
 
     return name, {"clock": MockClock(autojump_threshold=0)}
+
+
+def run_in_virtual_time(
+    name: Literal["asyncio", "trio"], main: Callable[P, Coroutine[object, object, R]], *args: P.args, **kwargs: P.kwargs
+) -> R:
+    """Run an async function to its end, in an event loop of its own.
+
+    Args:
+        name: the event loop; "trio" needs trio.
+        main: what to run.
+        *args: of `main`.
+        **kwargs: of `main`.
+    """
+    if name == "asyncio":
+        with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+            return runner.run(main(*args, **kwargs))
+    import trio  # noqa: PLC0415 - only who tests with trio has it
+    from trio.testing import MockClock  # noqa: PLC0415
+
+    return trio.run(partial(main, *args, **kwargs), clock=MockClock(autojump_threshold=0))

@@ -32,7 +32,7 @@ from callsavvy_async.policy.feedback import Feedback, Signal
 from callsavvy_async.policy.pacer import Pacer
 from callsavvy_async.resources.messaging import Batching
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, WHATSAPP_UID, Fault, Simulator, TokenBucket
-from callsavvy_async.testing.virtual_time import virtual_time_backend
+from callsavvy_async.testing.virtual_time import run_in_virtual_time
 from callsavvy_async.transport.clock import current_time
 
 pytestmark = pytest.mark.anyio
@@ -450,8 +450,7 @@ def test_nobody_is_lost_or_reached_twice(
             assert client.pacing.snapshot().in_flight == client.pacing.waiting == 0
             assert not messaging._coalescer._newest, "a text is kept for nobody"
 
-    name, options = virtual_time_backend(backend)  # type: ignore[arg-type]
-    anyio.run(run, backend=name, backend_options=options)
+    run_in_virtual_time(backend, run)  # type: ignore[arg-type]
     charged = sim.ledger.charged
     for to in {number(send.to) for send in sends}:
         assert sure[to] <= charged[to] <= sure[to] + perhaps[to]

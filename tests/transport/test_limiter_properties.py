@@ -14,7 +14,7 @@ from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.pacer import Pacer
 from callsavvy_async.policy.told import Fixed, Unlimited
-from callsavvy_async.testing.virtual_time import virtual_time_backend
+from callsavvy_async.testing.virtual_time import run_in_virtual_time
 from callsavvy_async.transport.clock import current_time
 from callsavvy_async.transport.limiter import Limiter, WaitTooLongError
 from callsavvy_async.transport.turns import MOST_IN_A_ROW
@@ -120,8 +120,7 @@ class Play:
 @settings(max_examples=40)
 def test_nothing_leaks_and_nobody_is_forgotten(pacer: str, backend: str, callers: list[Plan]) -> None:
     """Every caller ends with a permit, with the news that it is late, or cancelled; then all is as in the beginning."""
-    name, options = virtual_time_backend(backend)  # type: ignore[arg-type]
-    anyio.run(Play(PACERS[pacer]()).run, callers, backend=name, backend_options=options)
+    run_in_virtual_time(backend, Play(PACERS[pacer]()).run, callers)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -141,8 +140,7 @@ def test_nobody_starves(backend: str, kinds: list[bool], pacer: str) -> None:
                 for _ in range(3):  # until it waits; no time passes, so all come before the second starts
                     await anyio.lowlevel.checkpoint()
 
-    name, options = virtual_time_backend(backend)  # type: ignore[arg-type]
-    anyio.run(run, backend=name, backend_options=options)
+    run_in_virtual_time(backend, run)  # type: ignore[arg-type]
     for bulk in (True, False):
         numbers = [number for kind, number in play.started if kind is bulk]
         assert numbers == sorted(numbers)
@@ -181,8 +179,7 @@ def test_thousands_wait_for_one_timer(backend: str) -> None:
                 timers = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
                 assert len([timer for timer in timers if not timer.cancelled()]) == 1
 
-    name, options = virtual_time_backend(backend)  # type: ignore[arg-type]
-    anyio.run(run, backend=name, backend_options=options)
+    run_in_virtual_time(backend, run)  # type: ignore[arg-type]
     assert len(told) == 10_000
     assert max(map(abs, told)) < 1e-3
 
@@ -208,8 +205,7 @@ def test_a_deadline_that_those_ahead_will_use_up(backend: str) -> None:
             await limiter.acquire(began + 11.5, lambda *_: None)
             assert current_time() == pytest.approx(began + 11)
 
-    name, options = virtual_time_backend(backend)  # type: ignore[arg-type]
-    anyio.run(run, backend=name, backend_options=options)
+    run_in_virtual_time(backend, run)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -232,8 +228,7 @@ def test_deadlines_of_those_long_gone_are_forgotten(backend: str) -> None:
                     group.start_soon(one)
         assert most < 150
 
-    name, options = virtual_time_backend(backend)  # type: ignore[arg-type]
-    anyio.run(run, backend=name, backend_options=options)
+    run_in_virtual_time(backend, run)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -250,5 +245,4 @@ def test_nobody_overtakes_a_waiter_whose_timer_is_late(backend: str) -> None:
             assert limiter.try_acquire(late) is None
         assert limiter.try_acquire(late) is not None, "nobody waits any more"
 
-    name, options = virtual_time_backend(backend)  # type: ignore[arg-type]
-    anyio.run(run, backend=name, backend_options=options)
+    run_in_virtual_time(backend, run)  # type: ignore[arg-type]
