@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     from callsavvy_async.policy.pacer import Pacer, Snapshot
     from callsavvy_async.policy.ratelimit_headers import Hints
     from callsavvy_async.policy.told import Fixed, Unlimited
-    from callsavvy_async.resources.messaging import Batching
+    from callsavvy_async.resources.batching import Batching
     from callsavvy_async.transport.hooks import (
         AttemptFailed,
         Hook,
@@ -205,7 +205,7 @@ _MODULES = {
     "AuthenticationError": "errors",
     "BASE_URL": "config",
     "BadRequestError": "errors",
-    "Batching": "resources.messaging",
+    "Batching": "resources.batching",
     "Bulk": "bulk.bulk",
     "BulkOptions": "bulk.bulk",
     "BulkReport": "bulk.report",

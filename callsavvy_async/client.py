@@ -5,39 +5,39 @@ from __future__ import annotations
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import tzinfo
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, ParamSpec, Self, TypedDict, TypeVar, Unpack
 
 import attrs
 
-from callsavvy_async.bulk.bulk import Bulk
-from callsavvy_async.config import BASE_URL, CallSettings, Config, Credentials, read_environment
+from callsavvy_async.config import BASE_URL, CallSettings, Config, Credentials, choose_credentials, read_environment
 from callsavvy_async.errors import Attempt, ConfigurationError
-from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.budget import RetryBudget
-from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, Pacer
+from callsavvy_async.policy.pacer import Pacer
 from callsavvy_async.policy.retry import RetryPolicy
-from callsavvy_async.policy.told import Fixed
-from callsavvy_async.resources.account import Account
-from callsavvy_async.resources.calls import Calls
-from callsavvy_async.resources.chats import Chats
-from callsavvy_async.resources.contacts import Contacts
-from callsavvy_async.resources.meetings import Meetings
-from callsavvy_async.resources.messaging import Messaging
-from callsavvy_async.resources.tickets import Tickets
 from callsavvy_async.transport.backends.backend import Backend
 from callsavvy_async.transport.backends.choose import BackendName, choose_backend
 from callsavvy_async.transport.hooks import Hook, Hooks, log_event
 from callsavvy_async.transport.options import CallOptions, apply_options
-from callsavvy_async.transport.pacing import Pacing
+from callsavvy_async.transport.pacing import Pacing, choose_pacing
 from callsavvy_async.transport.transport import Shared, Transport
 from callsavvy_async.transport.watch import Watch, current_watch
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Receipt
 
-if TYPE_CHECKING:  # users bring them; each costs more to import than all of this package
-    import aiohttp
+if TYPE_CHECKING:
+    import aiohttp  # users bring them; each costs more to import than all of this package
     import httpx
+
+    from callsavvy_async.bulk.bulk import Bulk
+    from callsavvy_async.resources.account import Account
+    from callsavvy_async.resources.calls import Calls
+    from callsavvy_async.resources.chats import Chats
+    from callsavvy_async.resources.contacts import Contacts
+    from callsavvy_async.resources.meetings import Meetings
+    from callsavvy_async.resources.messaging import Messaging
+    from callsavvy_async.resources.tickets import Tickets
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -118,15 +118,6 @@ class Callsavvy:
         ConfigurationError: naming the setting that cannot work.
     """
 
-    account: Account
-    tickets: Tickets
-    calls: Calls
-    chats: Chats
-    messaging: Messaging
-    meetings: Meetings
-    contacts: Contacts
-    bulk: Bulk
-
     def __init__(
         self,
         credentials: Credentials | None = None,
@@ -154,7 +145,7 @@ class Callsavvy:
         proxy: str | None = None,
     ) -> None:
         config = Config(
-            credentials=_credentials(credentials, public_key, private_key),
+            credentials=choose_credentials(credentials, public_key, private_key),
             base_url=base_url,
             timezone=timezone,
             max_response_bytes=max_response_bytes,
@@ -170,11 +161,11 @@ class Callsavvy:
             backend=choose_backend(
                 backend, http_client=http_client, transport=transport, session=session, verify=verify, proxy=proxy
             ),
-            pacing=Pacing(_choose_pacing(pacing, rate, burst, max_in_flight)),
+            pacing=Pacing(choose_pacing(pacing, rate, burst, max_in_flight)),
             hooks=Hooks((log_event, *hooks)),
             budget=RetryBudget(),
         )
-        self._bind(Transport(config, shared))
+        self._transport = Transport(config, shared)
 
     @classmethod
     def from_env(cls, **options: Unpack[ClientOptions]) -> Self:
@@ -187,23 +178,73 @@ class Callsavvy:
         settings: ClientOptions = {"base_url": base_url, **options}
         return cls(credentials, **settings)
 
-    def _bind(self, transport: Transport) -> None:
-        self._transport = transport
-        self.account = Account(transport)
-        self.tickets = Tickets(transport)
-        self.calls = Calls(transport)
-        self.chats = Chats(transport)
-        self.messaging = Messaging(transport)
-        self.meetings = Meetings(transport)
-        self.contacts = Contacts(transport)
-        self.bulk = Bulk(self.messaging)
+    # --------------------------------------------------------------------------------------------------------- groups
+    # Imported when they are first used: few programs use many.
+
+    @cached_property
+    def account(self) -> Account:
+        """The account itself: balances, departments, categories, agents."""
+        from callsavvy_async.resources.account import Account  # noqa: PLC0415
+
+        return Account(self._transport)
+
+    @cached_property
+    def tickets(self) -> Tickets:
+        """Support tickets."""
+        from callsavvy_async.resources.tickets import Tickets  # noqa: PLC0415
+
+        return Tickets(self._transport)
+
+    @cached_property
+    def calls(self) -> Calls:
+        """Calls that were made and taken."""
+        from callsavvy_async.resources.calls import Calls  # noqa: PLC0415
+
+        return Calls(self._transport)
+
+    @cached_property
+    def chats(self) -> Chats:
+        """Live chats and messengers."""
+        from callsavvy_async.resources.chats import Chats  # noqa: PLC0415
+
+        return Chats(self._transport)
+
+    @cached_property
+    def messaging(self) -> Messaging:
+        """Outbound messages, one call each: what costs money."""
+        from callsavvy_async.resources.messaging import Messaging  # noqa: PLC0415
+
+        return Messaging(self._transport)
+
+    @cached_property
+    def meetings(self) -> Meetings:
+        """Video meetings."""
+        from callsavvy_async.resources.meetings import Meetings  # noqa: PLC0415
+
+        return Meetings(self._transport)
+
+    @cached_property
+    def contacts(self) -> Contacts:
+        """Contacts and their groups."""
+        from callsavvy_async.resources.contacts import Contacts  # noqa: PLC0415
+
+        return Contacts(self._transport)
+
+    @cached_property
+    def bulk(self) -> Bulk:
+        """Messages to many people."""
+        from callsavvy_async.bulk.bulk import Bulk  # noqa: PLC0415
+
+        return Bulk(self.messaging)
+
+    # -----------------------------------------------------------------------------------------------------------------
 
     def with_options(self, **options: Unpack[CallOptions]) -> Self:
         """Make a client with other options that shares this one's connections, limit and hooks."""
         client = object.__new__(type(self))
         config = self._transport.config
         config = attrs.evolve(config, call=apply_options(config.call, options))
-        client._bind(Transport(config, self._transport.shared))
+        client._transport = Transport(config, self._transport.shared)
         return client
 
     @property
@@ -271,26 +312,3 @@ class Callsavvy:
         shared = self._transport.shared
         state = "closed" if shared.closed else "open"
         return f"<Callsavvy {self._transport.config.base_url} {state}, {shared.backend!r}, {shared.pacing!r}>"
-
-
-def _credentials(credentials: Credentials | None, public_key: str | None, private_key: str | None) -> Credentials:
-    if credentials is not None and public_key is None and private_key is None:
-        return credentials
-    if credentials is None and public_key is not None and private_key is not None:
-        return Credentials(public_key, private_key)
-    raise ConfigurationError(
-        "give either credentials=Credentials(...) or both public_key= and private_key=; or use Callsavvy.from_env()."
-    )
-
-
-def _choose_pacing(
-    pacing: Pacer | Mapping[str, Pacer] | None, rate: str | None, burst: int, max_in_flight: int | None
-) -> Pacer | Mapping[str, Pacer]:
-    if pacing is not None:
-        if rate is not None or burst != 1 or max_in_flight is not None:
-            raise ConfigurationError(
-                "pacing= brings its own rate, burst and cap; give it alone, as in pacing=Fixed('10/s', burst=5)."
-            )
-        return pacing
-    cap = MAX_IN_FLIGHT if max_in_flight is None else max_in_flight
-    return Adaptive(max_in_flight=cap) if rate is None else Fixed(rate, burst=burst, max_in_flight=cap)

@@ -143,3 +143,18 @@ def read_environment(environ: Mapping[str, str] = os.environ) -> tuple[Credentia
             " (dashboard, Settings -> API & Integration)."
         )
     return Credentials(*(environ[name] for name in names)), environ.get("CALLSAVVY_BASE_URL") or BASE_URL
+
+
+def choose_credentials(credentials: Credentials | None, public_key: str | None, private_key: str | None) -> Credentials:
+    """Take both keys in either of the two ways.
+
+    Raises:
+        ConfigurationError: they are given in none, in both, or by half.
+    """
+    if credentials is not None and public_key is None and private_key is None:
+        return credentials
+    if credentials is None and public_key is not None and private_key is not None:
+        return Credentials(public_key, private_key)
+    raise ConfigurationError(
+        "give either credentials=Credentials(...) or both public_key= and private_key=; or use Callsavvy.from_env()."
+    )

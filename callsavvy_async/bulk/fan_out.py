@@ -215,7 +215,9 @@ class FanOut:
         finally:
             current_watch.reset(token)
             del self._under_way[watch]
-            self._report.refusals += sum(a.status_code == 429 for e in watch.exchanges for a in e.attempts)  # noqa: PLR2004
+            for exchange in watch.exchanges:
+                for attempt in exchange.attempts:
+                    self._report.refusals += attempt.status_code == 429  # noqa: PLR2004
             if not ended:  # cancelled, or an error that is no answer of the API's
                 result = ChunkResult(chunk, ChunkState.UNKNOWN) if watch.on_wire else result
                 self._budget.settle(result)

@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 Line: TypeAlias = tuple[str, int | None, str | None, str, list[tuple[int, str]]]
 """Outcome, number of the call, message id, detail, and (row, number) of every recipient."""
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 IN_MEMORY = 2**20
 """Bytes; what is longer goes to the disk."""
 
@@ -25,7 +27,7 @@ class Spool:
 
     def append(self, line: Line) -> None:
         """Add a line."""
-        self._file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+        self._file.write(_encode(line).encode() + b"\n")
 
     def __iter__(self) -> Iterator[Line]:
         end, position = self._file.tell(), 0

@@ -5,25 +5,25 @@ API document: "Send SMS Message", "Send Voice Message", "Send WhatsApp Message".
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
-from functools import partial
-from types import TracebackType
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Unpack
 from urllib.parse import urlsplit
 
 import attrs
 
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.phone_numbers import normalise_number
-from callsavvy_async.resources.coalescing import Coalescer, Line
 from callsavvy_async.resources.text import require_text
 from callsavvy_async.transport.options import CallOptions
 from callsavvy_async.transport.transport import Transport
 from callsavvy_async.values import CallType, SendStatus
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Receipt
+
+if TYPE_CHECKING:
+    from callsavvy_async.resources.batching import Batching
 
 MAX_WHATSAPP_RECIPIENTS = 30
 """Recipients that one sendWhatsapp call takes (API document: "Send WhatsApp Message"; quirk Q49)."""
@@ -69,6 +69,8 @@ class Messaging:
             max_delay: seconds for which a send may be held back, beside waiting for the limit, to gather company; the
                 first of a text is never held back.
         """
+        from callsavvy_async.resources.batching import Batching  # noqa: PLC0415 - few programs use it
+
         return Batching(self, max_delay)
 
     async def send_sms(
@@ -158,54 +160,6 @@ class Messaging:
             recipient=_join(recipients, most=MAX_WHATSAPP_RECIPIENTS),
             message=require_text(message, "message"),
         )
-
-
-class Batching:
-    """Send to one number at a time, from many coroutines, in as few calls as the limit demands.
-
-    Made by `Messaging.batching`. What has the same text, sender, channel and options shares calls; the same number twice
-    is two sends and goes with two calls. Each send gets the receipt of its call (whose id, cost and status are those of
-    all its recipients) or its error. Cancelling one withdraws its recipient, unless the call has left. A call that is
-    rejected for a recipient is cut in halves until the bad number stands alone.
-    """
-
-    def __init__(self, messaging: Messaging, max_delay: float) -> None:
-        self._messaging = messaging
-        self._coalescer = Coalescer(max_delay)
-
-    async def __aenter__(self) -> Self:
-        await self._coalescer.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._coalescer.__aexit__(kind, error, trace)
-
-    async def send_sms(
-        self, recipient: str, message: str, *, sender_id: str | None = None, **options: Unpack[CallOptions]
-    ) -> SendReceipt:
-        """Send one SMS text to one number, at most 100 numbers in a call. See `Messaging.send_sms`."""
-        send = partial(self._messaging.send_sms, message=message, sender_id=sender_id, **options)
-        return await self._send(SEND_SMS, recipient, send, message, sender_id, options)
-
-    async def send_whatsapp(
-        self, recipient: str, message: str, *, channel_uid: str, **options: Unpack[CallOptions]
-    ) -> SendReceipt:
-        """Send one WhatsApp text to one number, at most 30 numbers in a call. See `Messaging.send_whatsapp`."""
-        send = partial(self._messaging.send_whatsapp, message=message, channel_uid=channel_uid, **options)
-        return await self._send(SEND_WHATSAPP, recipient, send, message, channel_uid, options)
-
-    async def _send(
-        self,
-        endpoint: Endpoint[SendReceipt],
-        recipient: str,
-        send: Callable[[Sequence[str]], Awaitable[SendReceipt]],
-        *alike: object,
-    ) -> SendReceipt:
-        most = MAX_WHATSAPP_RECIPIENTS if endpoint is SEND_WHATSAPP else USUAL_RECIPIENTS
-        line = Line((endpoint.resource, repr(alike)), endpoint.resource, most, send)
-        return await self._coalescer.send(line, normalise_number(recipient))
 
 
 def format_minutes(duration: int | Decimal | timedelta) -> str:

@@ -15,9 +15,11 @@ from typing import cast
 
 import attrs
 
+from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.adaptive import Adaptive
-from callsavvy_async.policy.pacer import Pacer, Snapshot
+from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, Pacer, Snapshot
 from callsavvy_async.policy.ratelimit_headers import parse_policies
+from callsavvy_async.policy.told import Fixed
 from callsavvy_async.transport.limiter import Limiter
 
 ALL_OTHERS = "*"
@@ -102,3 +104,21 @@ class Pacing:
 
 def _mapping(value: object) -> Mapping[str, object]:
     return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}
+
+
+def choose_pacing(
+    pacing: Pacer | Mapping[str, Pacer] | None, rate: str | None, burst: int, max_in_flight: int | None
+) -> Pacer | Mapping[str, Pacer]:
+    """Make what the settings of a client ask for; see `Callsavvy`.
+
+    Raises:
+        ConfigurationError: they contradict each other.
+    """
+    if pacing is not None:
+        if rate is not None or burst != 1 or max_in_flight is not None:
+            raise ConfigurationError(
+                "pacing= brings its own rate, burst and cap; give it alone, as in pacing=Fixed('10/s', burst=5)."
+            )
+        return pacing
+    cap = MAX_IN_FLIGHT if max_in_flight is None else max_in_flight
+    return Adaptive(max_in_flight=cap) if rate is None else Fixed(rate, burst=burst, max_in_flight=cap)

@@ -30,7 +30,7 @@ from callsavvy_async import (
 )
 from callsavvy_async.policy.feedback import Feedback, Signal
 from callsavvy_async.policy.pacer import Pacer
-from callsavvy_async.resources.messaging import Batching
+from callsavvy_async.resources.batching import Batching
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, WHATSAPP_UID, Fault, Simulator, TokenBucket
 from callsavvy_async.testing.virtual_time import run_in_virtual_time
 from callsavvy_async.transport.clock import current_time

@@ -1,0 +1,69 @@
+"""Sends to one number each, which share calls."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from types import TracebackType
+from typing import Self, Unpack
+
+from callsavvy_async.phone_numbers import normalise_number
+from callsavvy_async.resources.coalescing import Coalescer, Line
+from callsavvy_async.resources.messaging import (
+    MAX_WHATSAPP_RECIPIENTS,
+    SEND_SMS,
+    SEND_WHATSAPP,
+    USUAL_RECIPIENTS,
+    Messaging,
+    SendReceipt,
+)
+from callsavvy_async.transport.options import CallOptions
+from callsavvy_async.wire.endpoint import Endpoint
+
+
+class Batching:
+    """Send to one number at a time, from many coroutines, in as few calls as the limit demands.
+
+    Made by `Messaging.batching`. What has the same text, sender, channel and options shares calls; the same number twice
+    is two sends and goes with two calls. Each send gets the receipt of its call (whose id, cost and status are those of
+    all its recipients) or its error. Cancelling one withdraws its recipient, unless the call has left. A call that is
+    rejected for a recipient is cut in halves until the bad number stands alone.
+    """
+
+    def __init__(self, messaging: Messaging, max_delay: float) -> None:
+        self._messaging = messaging
+        self._coalescer = Coalescer(max_delay)
+
+    async def __aenter__(self) -> Self:
+        await self._coalescer.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._coalescer.__aexit__(kind, error, trace)
+
+    async def send_sms(
+        self, recipient: str, message: str, *, sender_id: str | None = None, **options: Unpack[CallOptions]
+    ) -> SendReceipt:
+        """Send one SMS text to one number, at most 100 numbers in a call. See `Messaging.send_sms`."""
+        send = partial(self._messaging.send_sms, message=message, sender_id=sender_id, **options)
+        return await self._send(SEND_SMS, recipient, send, message, sender_id, options)
+
+    async def send_whatsapp(
+        self, recipient: str, message: str, *, channel_uid: str, **options: Unpack[CallOptions]
+    ) -> SendReceipt:
+        """Send one WhatsApp text to one number, at most 30 numbers in a call. See `Messaging.send_whatsapp`."""
+        send = partial(self._messaging.send_whatsapp, message=message, channel_uid=channel_uid, **options)
+        return await self._send(SEND_WHATSAPP, recipient, send, message, channel_uid, options)
+
+    async def _send(
+        self,
+        endpoint: Endpoint[SendReceipt],
+        recipient: str,
+        send: Callable[[Sequence[str]], Awaitable[SendReceipt]],
+        *alike: object,
+    ) -> SendReceipt:
+        most = MAX_WHATSAPP_RECIPIENTS if endpoint is SEND_WHATSAPP else USUAL_RECIPIENTS
+        line = Line((endpoint.resource, repr(alike)), endpoint.resource, most, send)
+        return await self._coalescer.send(line, normalise_number(recipient))
