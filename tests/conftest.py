@@ -14,6 +14,9 @@ from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, Simula
 from callsavvy_async.testing.virtual_time import virtual_time_backend
 from callsavvy_async.transport.backends.choose import BackendName
 
+from .servers.postgres import PostgresServer
+from .servers.redis import RedisServer
+
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")  # a busy machine is no failing test; pytest-timeout bounds them all
 
@@ -71,6 +74,20 @@ async def client(anyio_backend: object, backend: BackendName, server: SimulatorS
         public_key=PUBLIC_KEY, private_key=PRIVATE_KEY, base_url=server.url, timeout=10, backend=backend
     ) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """Run a PostgreSQL; a test that wants an empty database asks it for one."""
+    with PostgresServer() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[RedisServer]:
+    """Run a Redis."""
+    with RedisServer() as running:
+        yield running
 
 
 class Answers:
