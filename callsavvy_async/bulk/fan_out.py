@@ -219,7 +219,7 @@ class FanOut:
                 for attempt in exchange.attempts:
                     self._report.refusals += attempt.status_code == 429  # noqa: PLR2004
             if not ended:  # cancelled, or an error that is no answer of the API's
-                result = ChunkResult(chunk, ChunkState.UNKNOWN) if watch.on_wire else result
+                result = ChunkResult(chunk, ChunkState.UNKNOWN) if watch.in_doubt else result
                 self._budget.settle(result)
                 await self._settle(result)
         self._budget.settle(result)
