@@ -62,8 +62,11 @@ class Batching:
         endpoint: Endpoint[SendReceipt],
         recipient: str,
         send: Callable[[Sequence[str]], Awaitable[SendReceipt]],
-        *alike: object,
+        message: str,
+        sender: str | None,
+        options: CallOptions,
     ) -> SendReceipt:
         most = MAX_WHATSAPP_RECIPIENTS if endpoint is SEND_WHATSAPP else USUAL_RECIPIENTS
-        line = Line((endpoint.resource, repr(alike)), endpoint.resource, most, send)
+        alike = (endpoint.resource, message, sender, repr(options))  # texts by what they say: a repr may hide it
+        line = Line(alike, endpoint.resource, most, send)
         return await self._coalescer.send(line, normalise_number(recipient))

@@ -162,6 +162,28 @@ async def _patient(messaging: Batching, to: str) -> None:
     await messaging.send_sms(to, TEXT, timeout=50)
 
 
+async def test_texts_are_told_apart_by_what_they_say() -> None:
+    """A text of somebody's own class may show nothing of itself; each still gets the text that was meant for them."""
+
+    class Hidden(str):
+        """A text that is not shown."""
+
+        __slots__ = ()
+
+        def __repr__(self) -> str:
+            return "***"
+
+    sim = make_simulator()
+    async with (
+        over(sim, Fixed("1/s")) as client,
+        client.messaging.batching() as messaging,
+        anyio.create_task_group() as group,
+    ):
+        for n in range(4):
+            group.start_soon(messaging.send_sms, number(n), Hidden(f"your code is {n}"))
+    assert len(sim.ledger.calls) == 4
+
+
 async def test_the_same_number_twice_is_two_sends() -> None:
     """A duplicate is neither dropped nor doubled within a call: it goes with another one."""
     sim = make_simulator()
