@@ -179,7 +179,8 @@ class CampaignRun:
         call: CallOptions = {"deadline": None, **settings.options}
         writer, campaign, spec = self._writer, self._campaign, self._spec
         self._source = JournalSource(writer, campaign, epoch, spec, 2 * settings.max_in_flight)
-        self._sink = JournalSink(writer, campaign, epoch, spec, self.report, settings.patience)
+        is_open = self._source.is_open
+        self._sink = JournalSink(writer, campaign, epoch, spec, self.report, settings.patience, is_open)
         if self._paused:
             self._source.pause()
 
