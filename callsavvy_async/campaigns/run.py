@@ -156,6 +156,8 @@ class CampaignRun:
             await self._note_balance()
 
         def begin(cursor: store.Cursor) -> int:
+            if store.is_running(cursor, self._campaign):
+                raise InvalidRequestError("a run of this campaign is under way; two would each spend the whole budget.")
             store.make_pending(cursor, self._campaign, self._settings.resends)
             store.fill(cursor, self._campaign, self.report)
             self.report.check()

@@ -241,6 +241,25 @@ async def test_the_budget_is_of_the_whole_campaign(journal):
         campaign.run(FakeClient(), max_in_flight=0)
 
 
+async def test_two_runs_at_once_are_refused(journal):
+    """The second would not see what the first is about to spend: together they would pass `max_cost`."""
+    campaign = await loaded(journal)
+    client, refused = FakeClient(), []
+
+    async def run() -> None:
+        try:
+            await campaign.run(client, max_cost=50, max_in_flight=1)
+        except InvalidRequestError as error:
+            refused.append(str(error))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(run)
+        group.start_soon(run)
+    assert client.reached.total() == 50
+    assert "under way" in refused[0]
+    assert (await campaign.resume(client)).complete
+
+
 async def test_a_bad_number_is_isolated_and_stays_so(journal):
     """A chunk rejected for a recipient is halved in the journal until it stands alone; a resumed run goes on from there."""
     campaign = await loaded(journal, 40)
