@@ -102,11 +102,13 @@ class _Batch(Generic[R]):
 
     def break_off(self) -> None:
         """Tell everybody that nobody waits for the call any more, and what is known of it."""
+        resource = self.line.resource
         if self.watch.in_doubt:
-            kind, outcome, why = OutcomeUnknown, Outcome.UNKNOWN, "the batching was broken off while the call was under way"
+            why = "the batching was broken off while the call was under way"
+            self.settle(None, OutcomeUnknown(why, endpoint=resource, outcome=Outcome.UNKNOWN))
         else:
-            kind, outcome, why = NotSentError, Outcome.NOT_SENT, "the batching was left before the call could start"
-        self.settle(None, kind(why, endpoint=self.line.resource, outcome=outcome))
+            why = "the batching was left before the call could start"
+            self.settle(None, NotSentError(why, endpoint=resource, outcome=Outcome.NOT_SENT))
 
     def halves(self) -> tuple[_Batch[R], _Batch[R]]:
         """Move the recipients into two batches that nobody joins."""

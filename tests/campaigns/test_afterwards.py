@@ -121,7 +121,9 @@ async def test_it_never_guesses(journal, prepare, why):
 async def test_sending_unknown_again_ends_what_the_balance_proves(journal):
     """What an unknown call may have cost is forgotten when it is sent again: the balance would charge another with it."""
     campaign = await ran(journal, client := Doubtful({2, 5}, {2}))
-    again = Doubtful({2}, set())  # the one that was charged is charged again; the other is unknown again, and still free
+    again = Doubtful(
+        {2}, set()
+    )  # the one that was charged is charged again; the other is unknown again, and still free
     again.balance = client.balance
     await campaign.resend_unknown(again, max_in_flight=1)
     found = await campaign.reconcile(again, exclusive=True)
