@@ -28,6 +28,10 @@ DEEPEST_SPLIT = 10
 """How often a rejected chunk is halved to isolate what the API rejects: enough for 1,024 recipients."""
 
 
+class PutBackError(Exception):
+    """A chunk must not be sent now: its sink has put it back where its source takes it from, when its time comes."""
+
+
 class Source(Protocol):
     """Where the chunks come from."""
 
@@ -48,7 +52,11 @@ class Sink(Protocol):
     """Where what becomes of every chunk is taken down. Nothing of it is cancelled half-way but what comes before."""
 
     async def before_sending(self, chunk: Chunk) -> None:
-        """Take down that a chunk's request is about to leave. Whatever it raises keeps the request from leaving."""
+        """Take down that a chunk's request is about to leave. Whatever it raises keeps the request from leaving.
+
+        Raises:
+            PutBackError: the chunk was put back, and is not settled.
+        """
         ...
 
     async def before_waiting(self, chunk: Chunk) -> None:
@@ -204,7 +212,7 @@ class FanOut:
         )
         token = current_watch.set(watch)
         self._under_way[watch] = chunk
-        result, ended = ChunkResult(chunk, ChunkState.PENDING), False
+        result, ended, put_back = ChunkResult(chunk, ChunkState.PENDING), False, False
         try:
             receipt = await self._send(chunk)
             result = ChunkResult(chunk, ChunkState.FAILED if receipt.failed else ChunkState.ACCEPTED, receipt)
@@ -212,6 +220,8 @@ class FanOut:
         except RequestError as error:
             result = ChunkResult(chunk, _state_after(error), error=error)
             ended = True
+        except PutBackError:
+            ended = put_back = True
         finally:
             current_watch.reset(token)
             del self._under_way[watch]
@@ -219,11 +229,11 @@ class FanOut:
                 for attempt in exchange.attempts:
                     self._report.refusals += attempt.status_code == 429  # noqa: PLR2004
             if not ended:  # cancelled, or an error that is no answer of the API's
-                result = ChunkResult(chunk, ChunkState.UNKNOWN) if watch.on_wire else result
+                result = ChunkResult(chunk, ChunkState.UNKNOWN) if watch.in_doubt else result
                 self._budget.settle(result)
                 await self._settle(result)
         self._budget.settle(result)
-        return await self._conclude(result)
+        return () if put_back else await self._conclude(result)
 
     async def _conclude(self, result: ChunkResult) -> tuple[Chunk, ...]:
         """Take down and tell a result that came, also when the run is stopping; or return the halves to send instead."""

@@ -76,7 +76,7 @@ def _why_not(spec: Spec, known: _Known) -> str:
     if spec.channel != "sms":
         return f"the cost of {spec.channel} cannot be told from the SMS balance."
     if known.before is None:
-        return "the balance before the first call is not known."
+        return "the balance before the first call is not known, or what was unknown was sent again since."
     if known.report.in_flight:
         return "calls are still in flight."
     if known.report.calls_without_cost or known.surprises:

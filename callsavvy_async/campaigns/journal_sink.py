@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import anyio
 import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
+from callsavvy_async.bulk.fan_out import PutBackError
 from callsavvy_async.bulk.report import ChunkResult
 from callsavvy_async.campaigns import store
 from callsavvy_async.campaigns.errors import JournalUnavailableError
@@ -33,9 +35,14 @@ class JournalSink:
     report: CampaignReport
     patience: float
     """Seconds for which an outage of the journal is waited out."""
+    is_open: Callable[[str], bool]
+    """Whether calls of these time zones may leave now."""
 
     async def before_sending(self, chunk: Chunk) -> None:
-        """Make it durable that a chunk is in flight."""
+        """Make it durable that a chunk is in flight; or put it back, when its window closed while it waited for its turn."""
+        if not self.is_open(chunk.zone):
+            await self._write(lambda cursor: store.release(cursor, self.campaign, self.epoch, (chunk.number,)))
+            raise PutBackError
         await self._move(chunk, Outcome(State.IN_FLIGHT))
 
     async def before_waiting(self, chunk: Chunk) -> None:

@@ -50,13 +50,13 @@ class JournalSource:
 
     async def next_chunk(self) -> Chunk | None:
         """Return the next chunk, None when none is pending that this epoch did not try yet."""
-        if self._going.is_set() and self._ready and self._is_open(self._ready[0].zone):
+        if self._going.is_set() and self._ready and self.is_open(self._ready[0].zone):
             return self._ready.popleft()  # no lock: to hand it on takes a turn of the event loop for each worker
         async with self._lock:
             while True:
                 await self._going.wait()
                 if self._ready:
-                    if self._is_open(self._ready[0].zone):
+                    if self.is_open(self._ready[0].zone):
                         return self._ready.popleft()
                     await self._give_back()
                 if not await self._claim_or_wait():
@@ -66,6 +66,10 @@ class JournalSource:
         """Yield what was claimed and nobody took."""
         while self._ready:
             yield self._ready.popleft()
+
+    def is_open(self, zone: str) -> bool:
+        """Whether calls of these time zones may leave now."""
+        return self._seconds_until_open(zone) == 0
 
     async def _claim_or_wait(self) -> bool:
         """Claim some chunks, or sleep until there may be some; False when there never will be."""
@@ -98,6 +102,3 @@ class JournalSource:
         window = self.spec.window
         after_start = 0.0 if window is None or not zone else window.seconds_until_open(zone, at)
         return None if after_start is None else (at - now).total_seconds() + after_start
-
-    def _is_open(self, zone: str) -> bool:
-        return self._seconds_until_open(zone) == 0

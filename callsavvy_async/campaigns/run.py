@@ -156,6 +156,8 @@ class CampaignRun:
             await self._note_balance()
 
         def begin(cursor: store.Cursor) -> int:
+            if store.is_running(cursor, self._campaign):
+                raise InvalidRequestError("a run of this campaign is under way; two would each spend the whole budget.")
             store.make_pending(cursor, self._campaign, self._settings.resends)
             store.fill(cursor, self._campaign, self.report)
             self.report.check()
@@ -179,7 +181,8 @@ class CampaignRun:
         call: CallOptions = {"deadline": None, **settings.options}
         writer, campaign, spec = self._writer, self._campaign, self._spec
         self._source = JournalSource(writer, campaign, epoch, spec, 2 * settings.max_in_flight)
-        self._sink = JournalSink(writer, campaign, epoch, spec, self.report, settings.patience)
+        is_open = self._source.is_open
+        self._sink = JournalSink(writer, campaign, epoch, spec, self.report, settings.patience, is_open)
         if self._paused:
             self._source.pause()
 

@@ -236,12 +236,17 @@ def note_balance(cursor: sqlite3.Cursor, campaign: int, balance: Decimal) -> Non
 
 
 def make_pending(cursor: sqlite3.Cursor, campaign: int, states: Iterable[str]) -> None:
-    """Make chunks pending that a person wants to be sent again."""
+    """Make chunks pending that a person wants to be sent again.
+
+    Where one of them is unknown, what it may have cost is forgotten with that: the balance proves nothing from then on.
+    """
     for state in sorted(sources(State.PENDING, Mover.PERSON) & set(map(State, states))):
         cursor.execute(
             "UPDATE chunk SET state = ?, epoch = NULL, detail = '' WHERE campaign = ? AND state = ?",
             (State.PENDING, campaign, state),
         )
+        if state is State.UNKNOWN and cursor.rowcount:
+            cursor.execute("UPDATE campaign SET balance = NULL, balance_at = NULL WHERE id = ?", (campaign,))
 
 
 def unknown_chunks(cursor: sqlite3.Cursor, campaign: int) -> list[tuple[int, Decimal, str]]:

@@ -20,6 +20,8 @@ import anyio
 import attrs
 import sniffio
 
+from callsavvy_async.campaigns.errors import JournalError
+
 T = TypeVar("T")
 Work: TypeAlias = Callable[[sqlite3.Cursor], T]
 """A unit of work. It may be run again when its commit failed, so it changes nothing but the database."""
@@ -65,9 +67,11 @@ class Writer:
         self._guard = guard
         self._jobs: queue.SimpleQueue[_Job[object] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._closed = False
 
     async def open(self) -> None:
         """Start the thread and wait until the connection is open; raise what opening it raised."""
+        self._closed = False
         opening = cast("_Job[object]", _Job(_nothing, alone=True, call_in_loop=_loop_caller()))
         self._thread = threading.Thread(target=self._run, args=(opening,), name="callsavvy-journal", daemon=True)
         self._thread.start()
@@ -84,9 +88,11 @@ class Writer:
             alone: outside of any transaction, as VACUUM must be.
 
         Raises:
-            JournalError: as `explain` says; nothing of the unit is in the database.
+            JournalError: as `explain` says, or it was closed; nothing of the unit is in the database.
             Exception: what the work raised.
         """
+        if self._closed:
+            raise JournalError("the journal was closed; use its campaigns inside its 'async with' block.")
         job = _Job(work, alone, _loop_caller())
         self._jobs.put(cast("_Job[object]", job))
         await job.done.wait()
@@ -96,6 +102,7 @@ class Writer:
 
     async def close(self) -> None:
         """Finish what is queued, and close the connection."""
+        self._closed = True
         self._jobs.put(None)
         if self._thread is not None:
             with anyio.CancelScope(shield=True):

@@ -48,22 +48,22 @@ class Batching:
     ) -> SendReceipt:
         """Send one SMS text to one number, at most 100 numbers in a call. See `Messaging.send_sms`."""
         send = partial(self._messaging.send_sms, message=message, sender_id=sender_id, **options)
-        return await self._send(SEND_SMS, recipient, send, message, sender_id, options)
+        return await self._send(SEND_SMS, recipient, send, (message, sender_id, repr(options)))
 
     async def send_whatsapp(
         self, recipient: str, message: str, *, channel_uid: str, **options: Unpack[CallOptions]
     ) -> SendReceipt:
         """Send one WhatsApp text to one number, at most 30 numbers in a call. See `Messaging.send_whatsapp`."""
         send = partial(self._messaging.send_whatsapp, message=message, channel_uid=channel_uid, **options)
-        return await self._send(SEND_WHATSAPP, recipient, send, message, channel_uid, options)
+        return await self._send(SEND_WHATSAPP, recipient, send, (message, channel_uid, repr(options)))
 
     async def _send(
         self,
         endpoint: Endpoint[SendReceipt],
         recipient: str,
         send: Callable[[Sequence[str]], Awaitable[SendReceipt]],
-        *alike: object,
+        alike: tuple[object, ...],
     ) -> SendReceipt:
         most = MAX_WHATSAPP_RECIPIENTS if endpoint is SEND_WHATSAPP else USUAL_RECIPIENTS
-        line = Line((endpoint.resource, repr(alike)), endpoint.resource, most, send)
+        line = Line((endpoint.resource, *alike), endpoint.resource, most, send)
         return await self._coalescer.send(line, normalise_number(recipient))

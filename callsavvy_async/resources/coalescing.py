@@ -19,7 +19,7 @@ import anyio
 import attrs
 from anyio.abc import TaskGroup
 
-from callsavvy_async.errors import ClientClosedError, NotSentError, Outcome, RequestError
+from callsavvy_async.errors import ClientClosedError, NotSentError, Outcome, OutcomeUnknown, RequestError
 from callsavvy_async.policy.rejection import names_recipient, too_large
 from callsavvy_async.transport.watch import Watch, current_watch
 
@@ -83,6 +83,7 @@ class _Batch(Generic[R]):
         """Leave a recipient out of every request that has not left; one that has is shielded, and answered for the rest."""
         self.members.pop(number, None)
         if not self.members:
+            self.leaving = True  # who came before the scope has ended would be told nothing
             self.scope.cancel()
 
     async def _settle_recipients(self) -> Mapping[str, str]:
@@ -96,9 +97,18 @@ class _Batch(Generic[R]):
         for member in self.members.values():
             member.value = value
             if error is not None:
-                member.error = copy.copy(error)
-                member.error.__cause__ = error.__cause__
+                member.error = _copy(error)
             member.settled.set()
+
+    def break_off(self) -> None:
+        """Tell everybody that nobody waits for the call any more, and what is known of it."""
+        resource = self.line.resource
+        if self.watch.in_doubt:
+            why = "the batching was broken off while the call was under way"
+            self.settle(None, OutcomeUnknown(why, endpoint=resource, outcome=Outcome.UNKNOWN))
+        else:
+            why = "the batching was left before the call could start"
+            self.settle(None, NotSentError(why, endpoint=resource, outcome=Outcome.NOT_SENT))
 
     def halves(self) -> tuple[_Batch[R], _Batch[R]]:
         """Move the recipients into two batches that nobody joins."""
@@ -111,6 +121,15 @@ class _Batch(Generic[R]):
                 half.members[number].batch = half
         self.members = {}
         return first, second
+
+
+def _copy(error: Exception) -> Exception:
+    try:
+        copied = copy.copy(error)
+    except Exception:  # noqa: BLE001 - not ours, and made so that it cannot be: better shared than untold
+        return error
+    copied.__cause__ = error.__cause__
+    return copied
 
 
 class Coalescer:
@@ -183,8 +202,7 @@ class Coalescer:
         except Exception as error:  # noqa: BLE001 - raised by those who wait
             batch.settle(None, error)
         except BaseException:
-            why = "the batching was left before the call could start"
-            batch.settle(None, NotSentError(why, endpoint=batch.line.resource, outcome=Outcome.NOT_SENT))
+            batch.break_off()
             raise
         finally:
             batch.leaving = True

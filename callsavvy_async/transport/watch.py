@@ -13,7 +13,7 @@ from contextvars import ContextVar
 import anyio
 import attrs
 
-from callsavvy_async.errors import Attempt
+from callsavvy_async.errors import Attempt, Outcome
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.response import HttpResponse
 
@@ -50,6 +50,12 @@ class Watch:
     before_sending: Callable[[], Awaitable[Mapping[str, str] | None]] | None = None
     before_waiting: Callable[[], Awaitable[None]] | None = None
     _scope: anyio.CancelScope | None = None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether something may have been done, for when the caller was left without its answer: by a cancellation, a bug."""
+        last = (exchange.attempts[-1].outcome for exchange in self.exchanges if exchange.attempts)
+        return self.on_wire or any(outcome in {Outcome.ACCEPTED, Outcome.UNKNOWN} for outcome in last)
 
     async def about_to_send(self) -> Mapping[str, str] | None:
         """Let whoever watches write down that a request is about to leave, and settle what it says."""

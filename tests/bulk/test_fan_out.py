@@ -471,6 +471,28 @@ async def test_an_error_of_the_program_is_raised_as_it_is():
     assert run.report.pending == 30
 
 
+async def test_an_error_after_the_answer_never_makes_a_paid_call_pending(monkeypatch):
+    """What the API accepted is unknown when the program fails to read it: pending would be sent again."""
+    sim = Simulator(sms_balance=1000, clock=current_time, sleep=anyio.sleep)
+
+    def fail(*_):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("callsavvy_async.wire.codec.Codec.decode", fail)
+    async with Callsavvy(
+        public_key=PUBLIC_KEY,
+        private_key=PRIVATE_KEY,
+        base_url=sim.base_url,
+        allow_insecure=True,
+        transport=httpx.ASGITransport(app=sim),
+    ) as client:
+        run = client.bulk.sms(numbers(50), "Hello", chunk_size=25, max_in_flight=1)
+        with pytest.raises(RuntimeError, match="a bug"):
+            await run
+    assert sim.ledger.charged.total() == 25
+    assert (run.report.unknown, run.report.pending, run.report.stopped) == (25, 25, StopReason.ERROR)
+
+
 async def test_an_error_in_the_rest_of_the_source_is_raised_after_a_stop():
     """A source may break while its rest is only being counted."""
 

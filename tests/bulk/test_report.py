@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
+import io
 import json
 import stat
+import tempfile
 from decimal import Decimal
 
 import pytest
@@ -105,3 +108,21 @@ def test_spool_is_read_while_it_grows():
         if line[1] == 5:
             spool.append(("late", count, None, "", []))
     assert seen == list(range(count + 1))
+
+
+@pytest.mark.parametrize("room", [0, IN_MEMORY // 2, IN_MEMORY + 5_000])
+def test_what_a_full_disk_does_not_take_stays_in_memory(room, monkeypatch, tmp_path):
+    """Before, while or after the spool moves to the disk: every line is read back, also one that was taken by half."""
+
+    class FullDisk(io.FileIO):
+        def write(self, data):
+            left = room - self.tell()
+            if left <= 0:
+                raise OSError(errno.ENOSPC, "full")
+            return super().write(bytes(data[:left]))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: FullDisk(tmp_path / "spool", "w+"))
+    spool, count = Spool(), IN_MEMORY // 30
+    for n in range(count):
+        spool.append(("accepted", n, None, "", [(n, "+2348000000000")]))
+    assert [line[1] for line in spool] == list(range(count))

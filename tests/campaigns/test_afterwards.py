@@ -118,6 +118,20 @@ async def test_it_never_guesses(journal, prepare, why):
     assert (await campaign.status()).unknown == 20
 
 
+async def test_sending_unknown_again_ends_what_the_balance_proves(journal):
+    """What an unknown call may have cost is forgotten when it is sent again: the balance would charge another with it."""
+    campaign = await ran(journal, client := Doubtful({2, 5}, {2}))
+    again = Doubtful(
+        {2}, set()
+    )  # the one that was charged is charged again; the other is unknown again, and still free
+    again.balance = client.balance
+    await campaign.resend_unknown(again, max_in_flight=1)
+    found = await campaign.reconcile(again, exclusive=True)
+    assert (found.acted, found.charged, found.not_charged) == (False, (), ())
+    assert "sent again" in found.why
+    assert (await campaign.status()).unknown == 10
+
+
 async def test_costs_that_surprise_are_no_evidence(journal):
     """When the API's costs are not the estimates, what the unknown calls cost is not known."""
     campaign = await ran(journal, client := Doubtful({2}, set(), cost=2))

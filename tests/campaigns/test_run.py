@@ -241,6 +241,25 @@ async def test_the_budget_is_of_the_whole_campaign(journal):
         campaign.run(FakeClient(), max_in_flight=0)
 
 
+async def test_two_runs_at_once_are_refused(journal):
+    """The second would not see what the first is about to spend: together they would pass `max_cost`."""
+    campaign = await loaded(journal)
+    client, refused = FakeClient(), []
+
+    async def run() -> None:
+        try:
+            await campaign.run(client, max_cost=50, max_in_flight=1)
+        except InvalidRequestError as error:
+            refused.append(str(error))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(run)
+        group.start_soon(run)
+    assert client.reached.total() == 50
+    assert "under way" in refused[0]
+    assert (await campaign.resume(client)).complete
+
+
 async def test_a_bad_number_is_isolated_and_stays_so(journal):
     """A chunk rejected for a recipient is halved in the journal until it stands alone; a resumed run goes on from there."""
     campaign = await loaded(journal, 40)
@@ -418,6 +437,28 @@ async def test_start_and_window_are_waited_for(journal, monkeypatch):
     assert at[0].date() == datetime(2026, 11, 23, tzinfo=UTC).date()
     assert {moment.astimezone(UTC).hour for moment in at} == {8}  # 9 in Lagos
     assert at[3].date() > at[2].date()
+
+
+async def test_a_window_that_closes_while_a_call_waits_is_kept(journal, monkeypatch):
+    """Neither a refused call nor one that waits for its turn leaves after the window closed: it goes when that opens again."""
+    clock = Clock(monkeypatch, datetime(2026, 11, 22, 16, 59, tzinfo=UTC))
+    spec = Campaign.sms("Hello", chunk_size=10, send_window="09:00-18:00", time_zone="Africa/Lagos")
+    campaign = await loaded(journal, 40, spec)
+    client, at = FakeClient(), []
+    client.refused = 1
+
+    def an_hour_passes() -> None:
+        clock.now += timedelta(hours=1)
+        client.refused = 0
+
+    client.on_wait = an_hour_passes
+    client.on_wire = lambda: at.append(clock.now)
+    report = await campaign.run(client, max_in_flight=2, max_cost=40)
+    assert client.reached == dict.fromkeys(numbers(40), 1)
+    assert (report.accepted, report.pending, report.stopped) == (40, 0, None)
+    opens = datetime(2026, 11, 23, 8, tzinfo=UTC)
+    assert all(moment.hour == 16 or moment >= opens for moment in at)
+    assert any(moment >= opens for moment in at)
 
 
 async def test_a_window_that_never_opens_leaves_it_pending(journal, monkeypatch):

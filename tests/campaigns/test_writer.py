@@ -8,6 +8,7 @@ import time
 import anyio
 import pytest
 
+from callsavvy_async.campaigns.errors import JournalError
 from callsavvy_async.campaigns.writer import Writer
 
 pytestmark = pytest.mark.anyio
@@ -125,6 +126,13 @@ async def test_closing_finishes_what_is_queued(writer, tmp_path):
     connection = sqlite3.connect(tmp_path / "w.db")
     assert connection.execute("SELECT count(*) FROM t").fetchone() == (1,)
     connection.close()
+
+
+async def test_a_closed_writer_says_so(writer):
+    """Whoever comes too late is told, and does not wait for a thread that has ended."""
+    await writer.close()
+    with anyio.fail_after(5), pytest.raises(JournalError, match="closed"):
+        await count(writer)
 
 
 async def test_failing_to_open_is_raised():

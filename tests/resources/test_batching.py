@@ -162,6 +162,28 @@ async def _patient(messaging: Batching, to: str) -> None:
     await messaging.send_sms(to, TEXT, timeout=50)
 
 
+async def test_texts_are_told_apart_by_what_they_say() -> None:
+    """A text of somebody's own class may show nothing of itself; each still gets the text that was meant for them."""
+
+    class Hidden(str):
+        """A text that is not shown."""
+
+        __slots__ = ()
+
+        def __repr__(self) -> str:
+            return "***"
+
+    sim = make_simulator()
+    async with (
+        over(sim, Fixed("1/s")) as client,
+        client.messaging.batching() as messaging,
+        anyio.create_task_group() as group,
+    ):
+        for n in range(4):
+            group.start_soon(messaging.send_sms, number(n), Hidden(f"your code is {n}"))
+    assert len(sim.ledger.calls) == 4
+
+
 async def test_the_same_number_twice_is_two_sends() -> None:
     """A duplicate is neither dropped nor doubled within a call: it goes with another one."""
     sim = make_simulator()
@@ -247,6 +269,65 @@ async def test_the_last_may_withdraw_at_any_step_while_its_turn_comes() -> None:
 async def _within(scope: anyio.CancelScope, messaging: Batching) -> None:
     with scope:
         await messaging.send_sms(number(1), TEXT)
+
+
+async def test_trying_again_at_once_after_the_last_withdrew() -> None:
+    """Who comes in the step in which a call lost its last recipient is not taken into it, and does not wait for ever."""
+    sim = make_simulator()
+    async with over(sim, Fixed("0.1/s")) as client, client.messaging.batching() as messaging:
+        await client.messaging.send_sms(number(99), "first")
+        for patience in (1.0, 100.0):  # no step of the event loop lies between the two sends
+            with anyio.move_on_after(patience) as scope:
+                await messaging.send_sms(number(1), TEXT)
+    assert not scope.cancelled_caught
+    assert sim.ledger.charged == Counter({number(99): 1, number(1): 1})
+
+
+class UncopiableError(Exception):
+    """It cannot be made without its argument, and does not give it to its base."""
+
+    def __init__(self, *, why: str) -> None:
+        super().__init__()
+        self.why = why
+
+
+async def test_an_error_that_cannot_be_copied_reaches_everybody() -> None:
+    """Whatever a pacer of somebody's own raises, nobody waits for ever for it."""
+
+    class Breaking(Unlimited):
+        def delay(self, now: float) -> float:
+            raise UncopiableError(why="broken")
+
+    async with over(make_simulator(), Breaking()) as client, client.messaging.batching() as messaging:
+        for _ in range(2):
+            with anyio.fail_after(5), pytest.raises(UncopiableError):
+                await messaging.send_sms(number(1), TEXT)
+
+
+async def test_broken_off_while_under_way_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where not even the shield holds (the program ends), what has left is not called unsent."""
+
+    class EndOfProgram(BaseException):
+        """What ends a program."""
+
+    sim, told = make_simulator(), list[Exception]()
+
+    async def one(messaging: Batching) -> None:
+        with pytest.raises(RequestError) as caught:
+            await messaging.send_sms(number(1), TEXT)
+        told.append(caught.value)
+
+    async def ended(self: object, *_: object, **__: object) -> None:
+        await anyio.sleep(1)
+        raise EndOfProgram
+
+    with pytest.raises(BaseExceptionGroup):
+        async with anyio.create_task_group() as group, over(sim, Unlimited()) as client:
+            monkeypatch.setattr(type(client._transport.shared.backend), "exchange", ended)
+            async with client.messaging.batching() as messaging:
+                group.start_soon(one, messaging)
+                await anyio.sleep(2)
+    assert [type(error) for error in told] == [OutcomeUnknown]
 
 
 async def test_cancelling_after_the_call_has_left_stops_only_the_waiting() -> None:

@@ -129,19 +129,19 @@ class Lane(asyncio.BufferedProtocol):
         reader = self._reader
         if reader.answer is not None:
             waiter, self._waiter = self._waiter, None
-            if not reader.reusable or self._rest or self._paused:  # also: answered before the request was all read
-                self.close()
             if waiter is not None and not waiter.done():
                 waiter.set_result(reader.answer)
+            if not reader.reusable or self._rest or self._paused:  # also: answered before the request was all read
+                self.close()
         elif reader.broken is not None:
             self._fail(reader.broken.kind, reader.broken.detail)
 
     def _fail(self, kind: FailureKind, detail: str) -> None:
         sent = self.bytes_sent
         waiter = self._waiter
-        self.close()
         if waiter is not None and not waiter.done():
             waiter.set_exception(ExchangeFailedError(kind, sent=sent != 0, bytes_sent=sent, detail=detail))
+        self.close()
 
     def _end(self, *, clean: bool) -> None:
         """Take note that nothing more comes."""

@@ -137,10 +137,12 @@ class LanePool:
 
     def _pass_on(self, lane: Lane | None) -> None:
         """Give a lane, or the place of one, to the first in the queue."""
-        if self._queue:
+        while self._queue:
             turn, _ = self._queue.popitem(last=False)
-            turn.set_result(lane)
-        elif lane is None:
+            if not turn.done():  # cancelled, its coroutine has not run since to leave the queue
+                turn.set_result(lane)
+                return
+        if lane is None:
             self._places += 1
         else:
             self.give_back(lane)

@@ -199,7 +199,7 @@ async def test_waiting_is_given_up() -> None:
     async with hostile(echo) as server:
         await server.post(backend)
         pool = pool_of(backend, server)
-        for give_up in ("before", "at the same moment"):
+        for give_up in ("before", "just before", "at the same moment"):
             lane = pool.take()
             assert lane is not None
             waiting = [asyncio.create_task(server.post(backend, b"%d" % number)) for number in range(3)]
@@ -207,6 +207,9 @@ async def test_waiting_is_given_up() -> None:
             if give_up == "before":
                 waiting[0].cancel()
                 await seen(lambda: len(pool._queue) == 2)
+                pool.give_back(lane)
+            elif give_up == "just before":  # its coroutine has not run since: it still stands in the queue
+                waiting[0].cancel()
                 pool.give_back(lane)
             else:
                 pool.give_back(lane)
@@ -216,6 +219,25 @@ async def test_waiting_is_given_up() -> None:
             assert [(await task).body for task in waiting[1:]] == [b"1", b"2"]
         assert server.connections == 1
         assert (pool._places, len(pool.lanes)) == (0, 1)
+        await backend.aclose()
+
+
+async def test_the_place_of_a_lane_when_who_waits_was_just_cancelled() -> None:
+    """It is kept: closing a lane passes by who was cancelled, and no answer is lost on the way."""
+    backend = LanesBackend(max_lanes=1)
+    async with hostile(echo) as server:
+        await server.post(backend)
+        pool = pool_of(backend, server)
+        lane = pool.take()
+        assert lane is not None
+        waiting = asyncio.create_task(server.post(backend, b"1"))
+        await seen(lambda: pool._queue)
+        waiting.cancel()
+        lane.close()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert (pool._places, len(pool.lanes), len(pool._queue)) == (1, 0, 0)
+        assert (await server.post(backend, b"2")).body == b"2"
         await backend.aclose()
 
 
