@@ -30,8 +30,8 @@ LONGEST_PAUSE = 6.0
 """Seconds between two probes, at most: what a window's first moments may cost."""
 EARLY = 0.7
 """Share of a foretold pause after which the probes set in."""
-EARLY_IN_WINDOW = 0.55
-"""The same, where only the window is known, and no longer what it holds."""
+EARLY_IN_WINDOW = 0.1
+"""The same, where only the window is known and not what is left in it: others may use the account, and it slides."""
 DENSE = 0.05
 """Part of a foretold pause that two probes are apart, at least."""
 UNPROVEN = 4.0

@@ -105,8 +105,8 @@ def test_without_a_refused_probe_a_forecast_counts_for_little() -> None:
     assert gate.delay(0.0) == pytest.approx(0.15 * UNPROVEN)
 
 
-def test_the_rest_of_a_known_window_is_half_waited_for() -> None:
-    """Where only the window is known, and no longer what it holds, the probes set in when half of the rest is over."""
+def test_the_rest_of_a_known_window_is_waited_for_in_steps() -> None:
+    """Where only the window is known, and no longer what it holds, each probe waits for a part of the rest."""
     gate = Gate()
     gate.close(0.0, interval=0.1, took=0.0, forecast=NOTHING, retry_after=None)
     gate.probe_refused(0.2, sent_at=0.15, forecast=Forecast(rest=10.0), retry_after=None)
