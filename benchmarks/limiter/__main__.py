@@ -94,7 +94,8 @@ def _row(group: str, runs: list[Figures]) -> str:
     if group == "overload":
         last = f"{max(f.unknown for f in runs)}"
     elif group == "steady":
-        last = f"{min(f.cold_share for f in runs):.0f} | {max(f.cold_refusals for f in runs)}"
+        cold = f"{mean(f.cold_share for f in runs):.0f} ({min(f.cold_share for f in runs):.0f})"
+        last = f"{cold} | {max(f.cold_refusals for f in runs)}"
     else:
         last = f"{max(drop for drop, _ in found):.0f} / {max(rise for _, rise in found):.0f}" if found else ""
     return f"{share} | {refused} | {last}"

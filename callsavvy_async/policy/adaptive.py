@@ -111,15 +111,15 @@ class Adaptive:
             rate.withdraw()
         if permit.probe:
             _ = self._concurrency.refused(now, level=permit.level)
-            gate.probe_refused(now, sent_at=permit.sent_at, foretold=rate.debt(now), retry_after=retry_after)
+            gate.probe_refused(now, sent_at=permit.sent_at, forecast=rate.forecast(now), retry_after=retry_after)
         elif gate.shut:
             gate.extend(now + (retry_after or 0.0))
         elif permit.episode == gate.episode or retry_after is not None:  # late, but a Retry-After is never undercut
             timely = permit.episode == gate.episode
             explained = timely and self._concurrency.refused(now, level=permit.level)
             if not explained or retry_after is not None:
-                took = now - permit.sent_at
-                gate.close(now, interval=1.0 / rate.rate, took=took, retry_after=retry_after)
+                interval, took = 1.0 / rate.rate, now - permit.sent_at
+                gate.close(now, interval=interval, took=took, forecast=rate.forecast(now), retry_after=retry_after)
                 rate.shut(now)
 
     def _on_admitted_probe(self, now: float, permit: Permit) -> None:

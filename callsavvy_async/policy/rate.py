@@ -14,7 +14,9 @@ around the belief and steeper beyond it), with u = t / period - 1:
 
 It starts a dip below the belief, stays within RISE of it until two periods have passed, which is when a bucket has been
 emptied again and refuses once; and if no refusal comes, the belief is disproved and the rate runs away from it: a doubled
-limit is met after 3.2 periods, one twenty times as high after 4.9. So one curve cruises, probes and escapes.
+limit is met after 3.2 periods, one twenty times as high after 4.9. So one curve cruises, probes and escapes. A count is
+good to one request, so that the belief errs by more the fewer requests a period has; the dip is deep enough to save up
+what such an error overspends.
 
 Counts move the belief; refusals only steer the rate. An interval must be as long as the `memory` (a period, a window, ten
 requests) to replace the belief; the belief stands in for the rest of a shorter one. What a limit that has just fallen
@@ -25,7 +27,8 @@ What a budget cannot save up, a dip loses, and then the mean of an interval fall
 -   Windows. A pause that the server itself insists on (a probe was refused in it) and that takes up much of the time
     since the last such reopening is the rest of a window that was spent early: that time is the window, what was admitted
     in it is its budget. Once the window is known, the last one (a little more, as it is known to a tenth) is counted
-    on its own, and the period is stretched with it, since a window answers no probe before it ends.
+    on its own, and the period is stretched with it, since a window answers no probe before it ends. One stretch that looks
+    like a much shorter window is more likely a Retry-After rounded up; it takes several to shrink what is known.
 -   Buckets and windows of so few requests that the network's jitter is refused. There the rate of the *later half* is the
     limit. It is believed after intervals of two periods only: after short ones it would count what a bucket had saved up.
 
@@ -52,6 +55,8 @@ import attrs
 RISE = 0.02
 """Part of the belief: the least dip below it, and the overshoot after two periods that provokes a refusal."""
 DEEPEST_DIP = 0.5
+COUNT_ERROR = 5.0
+"""Requests: the dip times the requests of a period, at least. A quarter of it is what the dip saves up."""
 
 PERIOD = 14.0
 PERIOD_REQUESTS = 75.0
@@ -72,11 +77,28 @@ SURGE = 1.15
 """A measurement this many times the belief disproves it: the limit was raised, and is searched for with short periods."""
 
 START_RATE = 10.0
-START_DOUBLING = 1.0
+START_DOUBLING = 0.7
 """A cold start doubles from this rate (requests/s) in this time (seconds) until the first refusal."""
 
 CATCH_UP = 0.05
 """Late timers may be made good for by this many seconds' worth of requests; more would be a burst."""
+
+
+@attrs.frozen
+class Forecast:
+    """What is foretold of a server that has begun to refuse.
+
+    Attributes:
+        debt: seconds until the belief has caught up with what was admitted; 0 if that foretells nothing.
+        rest: seconds until the known window is over; 0 if it is, or if none is known.
+        began: when the budget that is used up now may have been renewed, in monotonic seconds.
+        window_known: whether it is known how long it takes to be renewed.
+    """
+
+    debt: float = 0.0
+    rest: float = 0.0
+    began: float = 0.0
+    window_known: bool = True
 
 
 @attrs.define
@@ -94,6 +116,8 @@ class RateLaw:
     """Requests per second at the latest request."""
 
     _dip: float = RISE
+    _soon: int = 0
+    """How many intervals in a row ended within half a period."""
     _slot: float | None = None
     """When the next request may start; None before the first."""
     _sent_at: float = 0.0
@@ -151,15 +175,17 @@ class RateLaw:
         """Note that the server has begun to refuse."""
         self._shut_at = now
 
-    def debt(self, now: float) -> float:
-        """Return the seconds until the belief has caught up with what was admitted, or 0 if that foretells nothing.
+    def forecast(self, now: float) -> Forecast:
+        """Foretell when the server will reopen.
 
-        A window that was used up early reopens exactly then. But no pause is longer than the window, and a client that is
-        more than a quarter ahead of its belief has disproved it.
+        A window that was used up early reopens when the belief has caught up with what was admitted. But no pause is longer
+        than the window, and a client that is more than a quarter ahead of its belief has disproved it.
         """
         elapsed = now - self._opened
         ahead = self._admitted / self.belief - elapsed
-        return ahead if 0.0 < ahead < min(self.window, 0.25 * elapsed) else 0.0
+        debt = ahead if 0.0 < ahead < min(self.window, 0.25 * elapsed) else 0.0
+        rest = max(0.0, self._spell_began + self._known_window - now)
+        return Forecast(debt, rest, self._spell_began, window_known=self.window > 0.0)
 
     def reopened(self, now: float, *, at: float, proven: bool) -> None:
         """Learn from the interval between the last reopening and this one, and begin the next.
@@ -172,16 +198,18 @@ class RateLaw:
         open_for = max(self._shut_at - self._opened, 1e-3)
         elapsed, admitted = now - self._opened if self._bounded else open_for, self._admitted
         spent_window = self._bounded and proven and self._is_window(at)
+        if spent_window and at - self._spell_began < 0.5 * self.window:
+            spent_window, self.window = False, 0.5 * self.window
         soon = self.started and not spent_window and open_for < self.period / 2.0
         memory = max(COUNT / self.belief, self._known_window, self.period if self.started else 0.0)
         if spent_window:
             elapsed, admitted = at - self._spell_began, self._spell_admitted
-            refined = 0.5 * self.window < elapsed < 1.25 * self.window
-            self.window = min(self.window, elapsed) if refined else elapsed
+            self.window = min(self.window, elapsed) if elapsed < 1.25 * self.window else elapsed
         mean = (admitted + max(0.0, memory - elapsed) * self.belief) / max(elapsed, memory)
         late = self._late(open_for, at - self._opened if proven else open_for) if self.started else 0.0
         self._believe(max(mean, late, 1e-3), elapsed)
-        self._dip = min(2.0 * self._dip, DEEPEST_DIP) if soon else RISE
+        self._soon = self._soon + 1 if soon else 0
+        self._dip = max(min(RISE * 2.0**self._soon, DEEPEST_DIP), COUNT_ERROR / (self.belief * self.period))
         if spent_window or not self._bounded or elapsed > PERIOD:
             self._spell_began, self._spell_admitted = at, 0
         self._bounded, self._admitted = True, 0

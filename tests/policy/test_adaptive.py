@@ -14,7 +14,7 @@ from hypothesis import given, strategies as st
 
 from benchmarks.limiter.competitors import COMPETITORS
 from benchmarks.limiter.cost import calls_per_request
-from benchmarks.limiter.scenarios import CHANGES, OVERLOAD, STEADY, Scenario, window_of
+from benchmarks.limiter.scenarios import CHANGES, COLD_START, OVERLOAD, STEADY, Scenario, window_of
 from benchmarks.limiter.servers import ConcurrencyLimit, FixedWindow, Tell, TokenBucket
 from benchmarks.limiter.simulation import World, simulate
 from callsavvy_async.policy.adaptive import Adaptive
@@ -186,12 +186,25 @@ def test_steady_goal(scenario: Scenario) -> None:
     assert mean(one.refused for one in figures) <= 1.0
 
 
+@pytest.mark.parametrize("scenario", STEADY, ids=lambda row: row.name)
+def test_cold_start_goal(scenario: Scenario) -> None:
+    """At least 90 % of the limit over the first 40 s of a client that knows nothing; of what jitter leaves, for burst 1."""
+    shares = []
+    for seed in range(5):
+        server = scenario.server(seed)
+        world = World(server, 1.05 * COLD_START, latency=scenario.latency, failures=scenario.failures)
+        run = simulate(Adaptive(), world, seed=seed)
+        shares.append(100.0 * run.accepted_between(-1.0, COLD_START) / (server.rate * COLD_START))
+    assert mean(shares) >= (0.9 * 78.4 if scenario.name == "bucket 10/s, burst 1" else 90.0)
+
+
 @pytest.mark.parametrize("scenario", [row for row in CHANGES if row.held], ids=lambda row: row.name)
 def test_change_is_found(scenario: Scenario) -> None:
     """A limit that halves or doubles is found again within two windows, or 60 s."""
     _, figures = scenario.run(COMPETITORS["adaptive"], seed=0)
     assert figures.found is not None
     assert max(figures.found) <= max(60.0, 2.0 * window_of(scenario.server(0)))
+    assert figures.refused <= 1.1
 
 
 @pytest.mark.parametrize("name", ["bucket 10/s, burst 1", "sliding 10 per 1 s"])
