@@ -200,11 +200,12 @@ def test_cold_start_goal(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize("scenario", [row for row in CHANGES if row.held], ids=lambda row: row.name)
 def test_change_is_found(scenario: Scenario) -> None:
-    """A limit that halves or doubles is found again within two windows, or 60 s."""
-    _, figures = scenario.run(COMPETITORS["adaptive"], seed=0)
-    assert figures.found is not None
-    assert max(figures.found) <= max(60.0, 2.0 * window_of(scenario.server(0)))
-    assert figures.refused <= 1.1
+    """A limit that halves or doubles is found again within two windows, or 60 s, and finding it costs few refusals."""
+    figures = [scenario.run(COMPETITORS["adaptive"], seed=seed)[1] for seed in range(2)]
+    for one in figures:
+        assert one.found is not None
+        assert max(one.found) <= max(60.0, 2.0 * window_of(scenario.server(0)))
+    assert mean(one.refused for one in figures) <= 1.05
 
 
 @pytest.mark.parametrize("name", ["bucket 10/s, burst 1", "sliding 10 per 1 s"])
