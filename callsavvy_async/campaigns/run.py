@@ -158,10 +158,12 @@ class CampaignRun:
     async def _send_until_done(self) -> None:
         """Send under one epoch, and under another one whenever the run was taken for dead and goes on all the same."""
         await self._prepare()
-        shift, fund = await self._writer.run(self._begin)
+        if self._settings.resends:  # not tried again: what was unknown before is no more what a person looked at
+            await self._writer.run(self._make_pending)
+        shift, fund = await self._patience.write(self._begin)
         while await self._was_lost(shift, fund):
             self.report.stopped = None
-            shift, fund = await self._patience.write(self._begin_again)
+            shift, fund = await self._patience.write(self._begin)
 
     async def _was_lost(self, shift: Shift, fund: Allowance | None) -> bool:
         """Send under an epoch until there is nothing more to send; True when it was taken for dead before that."""
@@ -188,17 +190,15 @@ class CampaignRun:
 
     async def _prepare(self) -> None:
         """Read the sums, refuse what cannot be run, and note the balance."""
-        await self._writer.run(lambda cursor: store.fill(cursor, self._campaign, self.report))
+        await self._patience.write(lambda cursor: store.fill(cursor, self._campaign, self.report))
         self._refuse_if_incomplete()
-        if not await self._writer.run(lambda cursor: store.has_baseline(cursor, self._campaign)):
+        if not await self._patience.write(lambda cursor: store.has_baseline(cursor, self._campaign)):
             await self._note_balance()
 
-    def _begin(self, cursor: Cursor) -> tuple[Shift, Allowance | None]:
-        """Make pending what is to be sent again, and begin."""
+    def _make_pending(self, cursor: Cursor) -> None:
         store.make_pending(cursor, self._campaign, self._settings.resends)
-        return self._begin_again(cursor)
 
-    def _begin_again(self, cursor: Cursor) -> tuple[Shift, Allowance | None]:
+    def _begin(self, cursor: Cursor) -> tuple[Shift, Allowance | None]:
         """Refuse what does not add up, and begin an epoch."""
         cursor.execute(sql.LOCK_CAMPAIGN, (self._campaign,)).fetchone()  # a load begins under the same lock
         reserved, claimed = allowance.reserved(cursor, self._campaign), allowance.claimed(cursor, self._campaign)
@@ -225,7 +225,7 @@ class CampaignRun:
             balance = (await self._account.summary()).sms_balance
         if balance is not None:
             known = balance
-            await self._writer.run(lambda cursor: store.note_balance(cursor, self._campaign, known))
+            await self._patience.write(lambda cursor: store.note_balance(cursor, self._campaign, known))
 
     def _make_fan_out(self, shift: Shift, fund: Allowance | None) -> FanOut:
         settings, spec = self._settings, self._spec
