@@ -81,19 +81,26 @@ def end(cursor: Cursor, campaign: int, epoch: int) -> None:
     cursor.execute("UPDATE epoch SET ended = clock() WHERE id = ?", (epoch,))
 
 
-def take_over(cursor: Cursor, *, all_are_dead: bool = False) -> None:
-    """Settle what dead runs left: what they had claimed is pending, what was in flight is unknown.
-
-    A row that somebody holds at the moment is left to the next time: nobody waits here. Chunks that a run moved while it
-    was being declared dead are found the next time, too: they belong to an epoch that ended.
+def take_over_all(cursor: Cursor, *, all_are_dead: bool) -> None:
+    """Settle what dead runs left, of every campaign; see `take_over`.
 
     Args:
         cursor: of the journal.
         all_are_dead: also those without a lease: who calls this has the journal alone.
     """
+    campaigns = cursor.execute("SELECT id FROM campaign ORDER BY id").fetchall()
+    take_over(cursor, [campaign for (campaign,) in campaigns], all_are_dead=all_are_dead)
+
+
+def take_over(cursor: Cursor, campaigns: Iterable[int], *, all_are_dead: bool = False) -> None:
+    """Settle what dead runs left: what they had claimed is pending, what was in flight is unknown.
+
+    A row that somebody holds at the moment is left to the next time: nobody waits here. Chunks that a run moved while it
+    was being declared dead are found the next time, too: they belong to an epoch that ended.
+    """
     for (epoch,) in cursor.execute(sql.DEAD_EPOCHS, (all_are_dead,)).fetchall():
         cursor.execute("UPDATE epoch SET ended = clock() WHERE id = ?", (epoch,))
-    for (campaign,) in cursor.execute("SELECT id FROM campaign ORDER BY id").fetchall():
+    for campaign in campaigns:
         for to, detail in ((State.PENDING, ""), (State.UNKNOWN, PROCESS_DIED)):
             for source in sources(to, Mover.HEIR):
                 values = (campaign, source, to, detail, campaign, source)

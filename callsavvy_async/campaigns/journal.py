@@ -59,7 +59,7 @@ class Journal:
             await self._writer.open()
             if not self._read_only:
                 alone = self._database.lease is None
-                await self._writer.run(partial(epochs.take_over, all_are_dead=alone))
+                await self._writer.run(partial(epochs.take_over_all, all_are_dead=alone))
         except BaseException:
             await self._close()
             raise

@@ -75,7 +75,8 @@ IS_RUNNING = """SELECT 1 FROM epoch WHERE campaign = ? AND ended IS NULL
     AND (lease IS NULL OR heartbeat + lease >= clock())"""
 EPOCHS = """SELECT id, worker, began, ended, clock() - heartbeat, lease, status FROM epoch
     WHERE campaign = ? ORDER BY id"""
-HELD_BY_OTHERS = """SELECT 1 FROM chunk JOIN epoch ON epoch.id = chunk.epoch AND ended IS NULL
+HELD_BY_OTHERS = """SELECT 1 FROM chunk
+    JOIN epoch ON epoch.id = chunk.epoch AND (ended IS NULL OR lease IS NOT NULL)
     WHERE chunk.campaign = ? AND state IN (?, ?) AND chunk.epoch <> ? LIMIT 1"""
 SETTLE_DEAD = """WITH picked AS MATERIALIZED (
     SELECT number FROM chunk WHERE campaign = ? AND state = ?

@@ -229,10 +229,10 @@ class JournalModel(RuleBasedStateMachine):
     @precondition(lambda self: self._of(State.CLAIMED, State.IN_FLIGHT))
     @rule()
     def die_and_come_back(self) -> None:
-        epochs.take_over(self.cursor, all_are_dead=True)
+        epochs.take_over(self.cursor, [OURS], all_are_dead=True)
         if not self.lost:
             self.cursor.execute("UPDATE epoch SET lease = NULL WHERE id = ?", (self.epoch,))
-            epochs.take_over(self.cursor, all_are_dead=True)
+            epochs.take_over(self.cursor, [OURS], all_are_dead=True)
         self._leave(State.UNKNOWN)
         self._begin()
 
@@ -247,7 +247,7 @@ class JournalModel(RuleBasedStateMachine):
     def nobody_died(self) -> None:
         """Within its lease a run is left alone, whoever looks."""
         if not self.lost:
-            epochs.take_over(self.cursor)
+            epochs.take_over(self.cursor, [OURS])
             self._leave_orphans()
 
     @precondition(lambda self: self._of(State.CLAIMED, State.IN_FLIGHT, owned=True))
@@ -255,7 +255,7 @@ class JournalModel(RuleBasedStateMachine):
     def sleep_past_the_lease(self) -> None:
         """Another run takes it for dead; this one wakes, and goes on under its epoch that ended."""
         self.cursor.execute("UPDATE epoch SET heartbeat = heartbeat - 31 WHERE id = ?", (self.epoch,))
-        epochs.take_over(self.cursor)
+        epochs.take_over(self.cursor, [OURS])
         self._leave(State.UNKNOWN)
         self.lost = True
 
