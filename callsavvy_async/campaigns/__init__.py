@@ -6,12 +6,14 @@ See `Journal` and `Campaign`.
 from callsavvy_async.bulk.row_files import ReportRow
 from callsavvy_async.campaigns.campaign import Campaign, UnknownChunk
 from callsavvy_async.campaigns.describe import Schedule
+from callsavvy_async.campaigns.epochs import Worker
 from callsavvy_async.campaigns.errors import (
     ChunkLostError,
     JournalDamagedError,
     JournalError,
     JournalInUseError,
     JournalUnavailableError,
+    LeaseLostError,
 )
 from callsavvy_async.campaigns.integrity import Verification
 from callsavvy_async.campaigns.journal import Journal
@@ -31,6 +33,7 @@ __all__ = [
     "JournalError",
     "JournalInUseError",
     "JournalUnavailableError",
+    "LeaseLostError",
     "Reconciliation",
     "ReportRow",
     "RunOptions",
@@ -39,4 +42,5 @@ __all__ = [
     "State",
     "UnknownChunk",
     "Verification",
+    "Worker",
 ]

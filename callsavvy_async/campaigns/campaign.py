@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -18,11 +17,13 @@ from callsavvy_async.bulk.recipients import Intake, Recipient
 from callsavvy_async.bulk.row_files import ReportRow
 from callsavvy_async.bulk.source import Recipients
 from callsavvy_async.bulk.templates import Template
-from callsavvy_async.campaigns import describe, evidence, store
+from callsavvy_async.campaigns import describe, epochs, evidence, store
+from callsavvy_async.campaigns.database import Cursor
+from callsavvy_async.campaigns.epochs import Worker
 from callsavvy_async.campaigns.errors import ChunkLostError
 from callsavvy_async.campaigns.export import read_rows, writer_of
 from callsavvy_async.campaigns.integrity import Verification, verify
-from callsavvy_async.campaigns.load import delete_unfinished, fill_seen, load
+from callsavvy_async.campaigns.load import fill_seen, load, loading_alone
 from callsavvy_async.campaigns.reconcile import Reconciliation
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.run import CampaignRun, RunOptions, RunSettings
@@ -102,11 +103,11 @@ class Campaign:
 
         Raises:
             InvalidRequestError: the input as a whole is misused, or a run is under way.
+            JournalInUseError: another process loads this campaign.
             JournalError: the journal cannot be written.
         """
         self._refuse_if_purged()
-        async with self._loading:
-            await self._writer.run(lambda cursor: delete_unfinished(cursor, self._id))
+        async with self._loading, loading_alone(self._writer, self._id):
             content = self.spec.content
             with SeenNumbers() as seen:
                 await fill_seen(self._writer, self._id, seen)
@@ -179,7 +180,7 @@ class Campaign:
     async def unknown(self) -> tuple[UnknownChunk, ...]:
         """Return the calls of which nothing is known."""
 
-        def read(cursor: sqlite3.Cursor) -> tuple[UnknownChunk, ...]:
+        def read(cursor: Cursor) -> tuple[UnknownChunk, ...]:
             return tuple(
                 UnknownChunk(
                     number,
@@ -191,6 +192,10 @@ class Campaign:
             )
 
         return await self._writer.run(read)
+
+    async def workers(self) -> tuple[Worker, ...]:
+        """Return every run of this campaign, of any process: alive, dead or ended; the oldest first."""
+        return await self._writer.run(lambda cursor: epochs.workers(cursor, self._id))
 
     async def resolve(self, chunk: int, *, as_sent: bool) -> None:
         """Say what became of an unknown call: it was sent, or it was not (then `resend_unknown` sends it).
@@ -239,10 +244,14 @@ class Campaign:
         return await verify(self._writer, self._id, purged=self._purged)
 
     async def purge(self) -> None:
-        """Remove numbers and texts from the journal and its file; the sums stay. What is pending will never be sent."""
+        """Remove numbers and texts from the journal and its file; the sums stay. What is pending will never be sent.
+
+        Raises:
+            InvalidRequestError: a run is under way; it would send what it holds.
+        """
         spec = self.spec.without_texts()
         await self._writer.run(lambda cursor: store.purge(cursor, self._id, spec))
-        await self._writer.run(store.forget_deleted, alone=True)
+        await self._writer.run(self._writer.database.forget_deleted, alone=True)
         self._purged, self.spec = True, Spec.from_json(spec)
 
     def _refuse_if_purged(self) -> None:

@@ -6,7 +6,8 @@ CallsavvyError
     ├── JournalInUseError      another process has it open
     ├── JournalDamagedError    it is no journal, of another version, or its content does not fit together
     ├── JournalUnavailableError  it cannot be written or read now: disk full, read-only, input/output error
-    └── ChunkLostError         a chunk is not in the state that a move starts from: somebody else moved it
+    ├── ChunkLostError         a chunk is not in the state that a move starts from: somebody else moved it
+    └── LeaseLostError         a run was taken for dead by another
 ```
 """
 
@@ -33,3 +34,7 @@ class JournalUnavailableError(JournalError):
 
 class ChunkLostError(JournalError):
     """A chunk was not in the state that a move starts from."""
+
+
+class LeaseLostError(JournalError):
+    """A run did not write for longer than its lease, and was taken for dead."""

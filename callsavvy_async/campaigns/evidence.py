@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import attrs
 
 from callsavvy_async.campaigns import store
+from callsavvy_async.campaigns.database import Cursor
 from callsavvy_async.campaigns.reconcile import Reconciliation, decide
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.spec import Spec
@@ -52,7 +52,7 @@ async def reconcile(writer: Writer, campaign: int, spec: Spec, account: Account,
         )
         return attrs.evolve(found, why=why)
 
-    def act(cursor: sqlite3.Cursor) -> None:
+    def act(cursor: Cursor) -> None:
         for numbers, outcome in ((found.charged, _CHARGED), (found.not_charged, _NOT_CHARGED)):
             for number in numbers:
                 charged = attrs.evolve(outcome, cost=known.unknown[number]) if outcome is _CHARGED else outcome
@@ -62,7 +62,7 @@ async def reconcile(writer: Writer, campaign: int, spec: Spec, account: Account,
     return attrs.evolve(found, acted=True)
 
 
-def _read(cursor: sqlite3.Cursor, campaign: int) -> _Known:
+def _read(cursor: Cursor, campaign: int) -> _Known:
     report = CampaignReport()
     store.fill(cursor, campaign, report)
     before, at = store.balance_before(cursor, campaign)

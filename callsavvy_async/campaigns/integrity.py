@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from functools import partial
 
 import attrs
 
 from callsavvy_async.campaigns import store
+from callsavvy_async.campaigns.database import Cursor
 from callsavvy_async.campaigns.errors import JournalDamagedError
 from callsavvy_async.campaigns.payload import checksum, unpack_numbers
 from callsavvy_async.campaigns.report import CampaignReport
@@ -35,7 +35,7 @@ class Verification:
 
 async def verify(writer: Writer, campaign: int, *, purged: bool) -> Verification:
     """Check the file, every chunk's state, recipients and checksum, that nobody is in it twice, and the sums."""
-    findings = list(await writer.run(_check_file))
+    findings = list(await writer.run(writer.database.damages))
     after, chunks, recipients = 0, 0, 0
     with SeenNumbers() as seen:
         while page := await writer.run(partial(_page, campaign=campaign, after=after)):
@@ -52,12 +52,7 @@ async def verify(writer: Writer, campaign: int, *, purged: bool) -> Verification
     return Verification(chunks, recipients, tuple(findings))
 
 
-def _check_file(cursor: sqlite3.Cursor) -> list[str]:
-    found = [str(row[0]) for row in cursor.execute("PRAGMA integrity_check(20)")]
-    return [] if found == ["ok"] else [f"the file: {finding}" for finding in found]
-
-
-def _page(cursor: sqlite3.Cursor, *, campaign: int, after: int) -> list[tuple[int, str, int, bytes, str | None, str]]:
+def _page(cursor: Cursor, *, campaign: int, after: int) -> list[tuple[int, str, int, bytes, str | None, str]]:
     return cursor.execute(
         """SELECT chunk.number, state, recipients, body, text, checksum FROM chunk
         LEFT JOIN payload ON payload.campaign = chunk.campaign AND payload.number = chunk.number
@@ -95,7 +90,7 @@ def _check_payload(
         yield f"chunk {number}: {twice} of its recipients are in the journal twice"
 
 
-def _check_sums(cursor: sqlite3.Cursor, campaign: int) -> Iterator[str]:
+def _check_sums(cursor: Cursor, campaign: int) -> Iterator[str]:
     known = ", ".join(f"'{state}'" for state in State)
     query = f"SELECT count(*) FROM chunk WHERE campaign = ? AND state NOT IN ({known})"  # noqa: S608 - our own words
     if cursor.execute(query, (campaign,)).fetchone()[0]:
@@ -105,9 +100,9 @@ def _check_sums(cursor: sqlite3.Cursor, campaign: int) -> Iterator[str]:
     if report.input_complete and report.accounted != report.given:
         yield f"the sums: {report.given} recipients were given, but {report.accounted} are accounted for"
     orphans = cursor.execute(
-        """SELECT count(*) FROM payload WHERE campaign = ? AND number NOT IN
-        (SELECT number FROM chunk WHERE campaign = ? AND state <> ?)""",
-        (campaign, campaign, State.SPLIT),
+        """SELECT count(*) FROM payload WHERE campaign = ? AND NOT EXISTS (SELECT 1 FROM chunk
+        WHERE chunk.campaign = payload.campaign AND chunk.number = payload.number AND state <> ?)""",
+        (campaign, State.SPLIT),
     ).fetchone()[0]
     if orphans:
         yield f"the payloads: {orphans} belong to no chunk"

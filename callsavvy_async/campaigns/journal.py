@@ -1,69 +1,65 @@
-"""The journal: the file in which campaigns are written down before anything is sent."""
+"""The journal: where campaigns are written down before anything is sent."""
 
 from __future__ import annotations
 
-import sqlite3
-import time
 from functools import partial
 from types import TracebackType
 from typing import Self
 
 import anyio
 
-from callsavvy_async.campaigns import sql, store
+from callsavvy_async.campaigns import epochs, sql, store
 from callsavvy_async.campaigns.campaign import Campaign
-from callsavvy_async.campaigns.database import connect, connect_read_only, explained, guard, path_of
+from callsavvy_async.campaigns.database import Cursor, Database
 from callsavvy_async.campaigns.errors import JournalError
-from callsavvy_async.campaigns.lock import FileLock
+from callsavvy_async.campaigns.postgres import SCHEMES, PostgreSQL
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.spec import Spec
+from callsavvy_async.campaigns.sqlite import SCHEME, SQLite
 from callsavvy_async.campaigns.writer import Writer
-from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 
 
 class Journal:
-    """Campaigns in a file that survives the process. Use it as ``async with Journal.open("sqlite:///file.db")``.
+    """Campaigns that survive the process. Use it as ``async with Journal.open("sqlite:///file.db")``.
 
-    One process writes a journal at a time. What a process that died had in flight is unknown from then on, and what it
-    had merely claimed is pending. The file holds phone numbers and texts: only its owner can read it.
+    One process at a time writes a SQLite file; any number of them write a PostgreSQL database (extra ``postgres``). What a
+    process that died had in flight is unknown from then on, and what it had merely claimed is pending. The journal holds
+    phone numbers and texts: a file can be read by its owner only; of a database the rights are yours to give.
     """
 
-    def __init__(self, url: str, *, read_only: bool, patience: float) -> None:
-        self._path = path_of(url)
+    def __init__(self, database: Database, *, read_only: bool, patience: float) -> None:
+        self._database = database
         self._read_only = read_only
         self._patience = patience
-        path = self._path
-        lock = path.with_name(f"{path.name}.lock")
-        self._lock = FileLock(lock)
-        open_file = connect_read_only if read_only else connect
-        guarded = (path,) if read_only else (path, lock)
-        self._writer = Writer(partial(open_file, path), partial(explained, path=path), partial(guard, *guarded))
+        self._writer = Writer(database)
 
     @classmethod
-    def open(cls, url: str, *, read_only: bool = False, patience: float = 30.0) -> Self:
+    def open(cls, url: str, *, read_only: bool = False, patience: float = 30.0, lease: float = 30.0) -> Self:
         """Open a journal, made if there is none.
 
         Args:
-            url: ``sqlite:///relative.db`` or ``sqlite:////absolute/path.db``.
+            url: ``sqlite:///relative.db``, ``sqlite:////absolute/path.db`` or ``postgresql://user@host/database``.
             read_only: look at it only; possible while another process writes it.
-            patience: seconds for which a run waits when the journal cannot be written (a full disk), before it ends.
+            patience: seconds for which a run waits when the journal cannot be written (a full disk, a server that is
+                away), before it ends.
+            lease: PostgreSQL: seconds after which a run that does not write is taken for dead by others.
 
         Raises:
-            ConfigurationError: the URL names nothing that can be opened.
+            ConfigurationError: the URL names nothing that can be opened, or an extra is missing.
             JournalError: on entering: another process has it, it is damaged or not ours, or it cannot be written.
         """
-        return cls(url, read_only=read_only, patience=patience)
+        return cls(_database(url, read_only=read_only, lease=lease), read_only=read_only, patience=patience)
 
     def __repr__(self) -> str:
-        return f"<Journal {self._path.name}{', read only' if self._read_only else ''}>"
+        return f"<Journal {self._database.name}{', read only' if self._read_only else ''}>"
 
     async def __aenter__(self) -> Self:
-        if not self._read_only:
-            self._lock.acquire()
         try:
             await self._writer.open()
             if not self._read_only:
-                await self._writer.run(store.take_over)
+                alone = self._database.lease is None
+                await self._writer.run(partial(epochs.take_over_all, all_are_dead=alone))
         except BaseException:
             await self._close()
             raise
@@ -87,18 +83,23 @@ class Journal:
         if not name.strip():
             raise InvalidRequestError("the campaign's name is blank.")
 
-        def find_or_create(cursor: sqlite3.Cursor) -> tuple[int, str, int]:
-            query = "SELECT id, spec, purged FROM campaign WHERE name = ?"
-            found: tuple[int, str, int] | None = cursor.execute(query, (name,)).fetchone()
+        def find_or_create(cursor: Cursor) -> tuple[int, str, int]:
+            found = _find(cursor, name)
             if found is not None:
                 return found
             if spec is None:
-                raise InvalidRequestError(f"there is no campaign {name!r} in {self._path.name}.")
+                raise InvalidRequestError(f"there is no campaign {name!r} in {self._database.name}.")
             if self._read_only:
-                raise JournalError(f"{self._path.name} is open for reading only; no campaign can be created.")
+                raise JournalError(f"{self._database.name} is open for reading only; no campaign can be created.")
+            cursor.execute(sql.LOCK_NUMBERS).fetchone()
+            found = _find(cursor, name)  # another process may have made it in the meantime
+            if found is not None:
+                return found
             (number,) = cursor.execute(sql.NEXT_ID["campaign"]).fetchone()
-            values = (number, name, spec.to_json(), time.time())
-            cursor.execute("INSERT INTO campaign (id, name, spec, created) VALUES (?, ?, ?, ?)", values)
+            cursor.execute(
+                "INSERT INTO campaign (id, name, spec, created) VALUES (?, ?, ?, clock())",
+                (number, name, spec.to_json()),
+            )
             return number, spec.to_json(), 0
 
         number, text, purged = await self._writer.run(find_or_create)
@@ -112,7 +113,7 @@ class Journal:
     async def campaigns(self) -> tuple[CampaignReport, ...]:
         """Return the sums of all campaigns, the oldest first."""
 
-        def read(cursor: sqlite3.Cursor) -> tuple[CampaignReport, ...]:
+        def read(cursor: Cursor) -> tuple[CampaignReport, ...]:
             reports: list[CampaignReport] = []
             for number, name in cursor.execute("SELECT id, name FROM campaign ORDER BY id").fetchall():
                 report = CampaignReport(name=name)
@@ -125,4 +126,23 @@ class Journal:
     async def _close(self) -> None:
         with anyio.CancelScope(shield=True):
             await self._writer.close()
-        self._lock.release()
+
+
+def _database(url: str, *, read_only: bool, lease: float) -> Database:
+    """Return the database that a URL names. It may hold a password, so that none of it but the scheme is shown."""
+    if url.startswith(SCHEME) and url != SCHEME:
+        return SQLite(url, read_only=read_only)
+    if url.startswith(SCHEMES):
+        if lease <= 0:
+            raise ConfigurationError(f"lease is {lease}; it must be more than 0 seconds.")
+        return PostgreSQL(url, read_only=read_only, lease=lease)
+    raise ConfigurationError(
+        f"{url.partition('://')[0]!r} is no journal that can be opened; write sqlite:///file.db, with a fourth slash for an"
+        " absolute path, or postgresql://user@host/database."
+    )
+
+
+def _find(cursor: Cursor, name: str) -> tuple[int, str, int] | None:
+    query = "SELECT id, spec, purged FROM campaign WHERE name = ?"
+    found: tuple[int, str, int] | None = cursor.execute(query, (name,)).fetchone()
+    return found

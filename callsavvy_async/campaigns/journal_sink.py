@@ -3,55 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
 
-import anyio
 import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.fan_out import PutBackError
 from callsavvy_async.bulk.report import ChunkResult
 from callsavvy_async.campaigns import store
-from callsavvy_async.campaigns.errors import JournalUnavailableError
+from callsavvy_async.campaigns.errors import ChunkLostError
 from callsavvy_async.campaigns.report import STATE_OF, CampaignReport
+from callsavvy_async.campaigns.shift import Shift
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.states import Mover, State
 from callsavvy_async.campaigns.store import Outcome
-from callsavvy_async.campaigns.writer import Work, Writer
 
-T = TypeVar("T")
-
-_BETWEEN_TRIES = 0.5
+_REJECTED_LATE = "rejected for a recipient, after the run was taken for dead"
 
 
 @attrs.define
 class JournalSink:
     """The sink of a run. While the journal cannot be written, outcomes wait here in memory, and nothing more is sent."""
 
-    writer: Writer
-    campaign: int
-    epoch: int
+    shift: Shift
     spec: Spec
     report: CampaignReport
-    patience: float
-    """Seconds for which an outage of the journal is waited out."""
     is_open: Callable[[str], bool]
     """Whether calls of these time zones may leave now."""
 
     async def before_sending(self, chunk: Chunk) -> None:
         """Make it durable that a chunk is in flight; or put it back, when its window closed while it waited for its turn."""
         if not self.is_open(chunk.zone):
-            await self._write(lambda cursor: store.release(cursor, self.campaign, self.epoch, (chunk.number,)))
+            shift = self.shift
+            await shift.write(lambda cursor: store.give_back(cursor, shift.campaign, shift.epoch, (chunk.number,)))
+            shift.held.discard(chunk.number)
             raise PutBackError
-        await self._move(chunk, Outcome(State.IN_FLIGHT))
+        await self._move(chunk, State.IN_FLIGHT)
 
     async def before_waiting(self, chunk: Chunk) -> None:
         """Make it durable that a chunk is not in flight while it waits: whoever kills the process then makes no unknown."""
-        await self._move(chunk, Outcome(State.CLAIMED))
+        await self._move(chunk, State.CLAIMED)
 
     async def split(self, chunk: Chunk) -> tuple[Chunk, ...]:
         """Put two halves in the place of a rejected chunk."""
-        return await self._write(lambda cursor: store.split(cursor, self.campaign, self.epoch, chunk, self.spec))
+        shift = self.shift
+        async with shift.adding:
+            try:
+                halves = await shift.write(
+                    lambda cursor: store.split(cursor, shift.campaign, shift.epoch, chunk, self.spec)
+                )
+            except ChunkLostError:  # it was declared unknown in the meantime; that it was rejected, we know
+                await self._settle(chunk, Outcome(State.REJECTED, detail=_REJECTED_LATE))
+                return ()
+            shift.held.discard(chunk.number)
+            shift.held.update(half.number for half in halves)
+        return halves
 
     async def settle(self, result: ChunkResult) -> None:
         """Make an outcome durable, and count it."""
@@ -62,21 +67,19 @@ class JournalSink:
             message_id=None if receipt is None else receipt.message_id,
             detail=result.detail,
         )
-        await self._move(result.chunk, outcome)
+        await self._settle(result.chunk, outcome)
         self.report.settle(result)
 
-    async def _move(self, chunk: Chunk, outcome: Outcome) -> None:
-        await self._write(
-            lambda cursor: store.move(cursor, self.campaign, chunk.number, outcome, by=Mover.OWNER, epoch=self.epoch)
+    async def _settle(self, chunk: Chunk, outcome: Outcome) -> None:
+        shift, estimate = self.shift, self.spec.estimate(chunk)
+        await shift.write(
+            lambda cursor: store.settle(cursor, shift.campaign, shift.epoch, chunk.number, outcome, estimate=estimate)
         )
+        shift.held.discard(chunk.number)
+        shift.settled += outcome.state is not State.PENDING
 
-    async def _write(self, work: Work[T]) -> T:
-        began = anyio.current_time()
-        while True:
-            try:
-                return await self.writer.run(work)
-            except JournalUnavailableError:
-                if anyio.current_time() - began >= self.patience:
-                    self.patience = 0  # it is used up
-                    raise
-                await anyio.sleep(_BETWEEN_TRIES)
+    async def _move(self, chunk: Chunk, to: State) -> None:
+        shift, outcome = self.shift, Outcome(to)
+        await shift.write(
+            lambda cursor: store.move(cursor, shift.campaign, chunk.number, outcome, by=Mover.OWNER, epoch=shift.epoch)
+        )

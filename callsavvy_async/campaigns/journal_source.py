@@ -10,12 +10,17 @@ import anyio
 import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
-from callsavvy_async.campaigns import store
+from callsavvy_async.bulk.report import StopReason
+from callsavvy_async.campaigns import epochs, store
+from callsavvy_async.campaigns.allowance import Allowance, OutOfBudgetError
+from callsavvy_async.campaigns.report import CampaignReport
+from callsavvy_async.campaigns.shift import Shift
 from callsavvy_async.campaigns.spec import Spec
-from callsavvy_async.campaigns.writer import Writer
 
 LONGEST_SLEEP = 30.0
 """Seconds after which the wall clock is looked at again: it may have been set."""
+_BETWEEN_LOOKS = 1.0
+"""Seconds after which a run that has nothing to do looks whether others left it something."""
 
 
 def wall_clock() -> datetime:
@@ -27,11 +32,11 @@ def wall_clock() -> datetime:
 class JournalSource:
     """Chunks for a fan-out."""
 
-    writer: Writer
-    campaign: int
-    epoch: int
+    shift: Shift
     spec: Spec
+    report: CampaignReport
     at_a_time: int
+    allowance: Allowance | None
     _ready: deque[Chunk] = attrs.field(factory=deque[Chunk])
     _lock: anyio.Lock = attrs.field(factory=anyio.Lock)
     _going: anyio.Event = attrs.field(factory=anyio.Event)
@@ -49,7 +54,10 @@ class JournalSource:
         self._going.set()
 
     async def next_chunk(self) -> Chunk | None:
-        """Return the next chunk, None when none is pending that this epoch did not try yet."""
+        """Return the next chunk; None when none is pending that this epoch did not try yet, nor will be.
+
+        What other runs hold may come to be: when they die, or stop.
+        """
         if self._going.is_set() and self._ready and self.is_open(self._ready[0].zone):
             return self._ready.popleft()  # no lock: to hand it on takes a turn of the event loop for each worker
         async with self._lock:
@@ -73,27 +81,66 @@ class JournalSource:
 
     async def _claim_or_wait(self) -> bool:
         """Claim some chunks, or sleep until there may be some; False when there never will be."""
-        zones = await self.writer.run(lambda cursor: store.pending_zones(cursor, self.campaign, self.epoch))
+        shift = self.shift
+        zones = await shift.write(lambda cursor: store.pending_zones(cursor, shift.campaign, shift.epoch))
         waits = {zone: seconds for zone in zones if (seconds := self._seconds_until_open(zone)) is not None}
         open_now = [zone for zone, seconds in waits.items() if seconds == 0]
         if open_now:
-            text = self.spec.content
-            own = text if isinstance(text, str) else ""
-            claimed = await self.writer.run(
-                lambda cursor: store.claim(
-                    cursor, self.campaign, self.epoch, zones=open_now, limit=self.at_a_time, text=own
-                )
-            )
-            self._ready.extend(claimed)
-        elif waits:
+            return await self._claim(open_now)
+        if waits:
             await anyio.sleep(min(*waits.values(), LONGEST_SLEEP))
-        return bool(waits)
+            return True
+        if await self._gave_back_what_is_not_held():
+            return True
+        if await shift.write(lambda cursor: epochs.others_hold(cursor, shift.campaign, shift.epoch)):
+            await anyio.sleep(_BETWEEN_LOOKS)
+            return True
+        return False
+
+    async def _claim(self, zones: list[str]) -> bool:
+        """Claim some chunks; False when they cost too much."""
+        shift, content = self.shift, self.spec.content
+        text = content if isinstance(content, str) else ""
+        await self._gave_back_what_is_not_held()
+        async with shift.adding:
+            try:
+                claimed = await shift.write(
+                    lambda cursor: store.claim(
+                        cursor,
+                        shift.campaign,
+                        shift.epoch,
+                        zones=zones,
+                        limit=self.at_a_time,
+                        text=text,
+                        allowance=self.allowance,
+                    )
+                )
+            except OutOfBudgetError:
+                self.report.stopped = self.report.stopped or StopReason.MAX_COST  # what was claimed before still goes
+                return False
+            shift.held.update(chunk.number for chunk in claimed)
+        self._ready.extend(claimed)
+        return True
+
+    async def _gave_back_what_is_not_held(self) -> bool:
+        """After an outage, release what may have been claimed unheard of; see `shift.py`."""
+        shift = self.shift
+        outages = shift.patience.outages
+        if outages == shift.outages_seen:
+            return False
+        async with shift.adding:
+            held = frozenset(shift.held)
+            await shift.write(lambda cursor: store.give_back_all_but(cursor, shift.campaign, shift.epoch, held))
+        shift.outages_seen = outages
+        return True
 
     async def _give_back(self) -> None:
         """Release what was claimed before its window closed; it may be claimed again."""
+        shift = self.shift
         numbers = [chunk.number for chunk in self._ready]
         self._ready.clear()
-        await self.writer.run(lambda cursor: store.release(cursor, self.campaign, self.epoch, numbers))
+        await shift.write(lambda cursor: store.give_back(cursor, shift.campaign, shift.epoch, numbers))
+        shift.held.difference_update(numbers)
 
     def _seconds_until_open(self, zone: str) -> float | None:
         now = wall_clock()

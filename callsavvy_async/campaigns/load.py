@@ -5,14 +5,18 @@ the transaction that adds its last chunks. An unfinished one is deleted by the n
 list is still the same. A list that was loaded to its end is told by its digest, and loading it again writes nothing at
 all. Memory does not grow with the list: who is in the journal already is found in a set on disk, which is filled from the
 payloads, and rows that are left out wait for their batch in a spool.
+
+One process loads a campaign at a time: it holds a lock, which it loses with its connection. Should it lose it unawares,
+whoever comes next deletes its load, beginning with the row that each of its batches touches first: so the batch finds
+that row gone, and nothing of a deleted load is left or comes back.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import islice
 from typing import Protocol
@@ -24,7 +28,9 @@ from callsavvy_async.bulk.chunks import Chunk, Chunker
 from callsavvy_async.bulk.recipients import Intake, Recipient, RecipientInput, Skipped, SkipReason
 from callsavvy_async.bulk.source import InputSource, Recipients
 from callsavvy_async.bulk.spool import Spool
-from callsavvy_async.campaigns import sql, store
+from callsavvy_async.campaigns import epochs, sql, store
+from callsavvy_async.campaigns.database import Cursor
+from callsavvy_async.campaigns.errors import JournalInUseError, JournalUnavailableError
 from callsavvy_async.campaigns.seen import SeenNumbers
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.writer import Work, Writer
@@ -83,6 +89,23 @@ class Tally:
         return (Skipped(row, given, SkipReason(reason), detail) for reason, _, _, detail, ((row, given),) in spool)
 
 
+@asynccontextmanager
+async def loading_alone(writer: Writer, campaign: int) -> AsyncGenerator[None]:
+    """Keep other processes from loading a campaign, and delete what a load that was cut off left behind.
+
+    Raises:
+        JournalInUseError: another process loads it.
+    """
+    with anyio.CancelScope(shield=True):  # alone, so that it is taken once, and shielded, so that it is given back
+        await writer.run(lambda cursor: lock(cursor, campaign), alone=True)
+    try:
+        await writer.run(lambda cursor: delete_unfinished(cursor, campaign))
+        yield
+    finally:
+        with anyio.CancelScope(shield=True), suppress(JournalUnavailableError):  # the lock went with the connection
+            await writer.run(lambda cursor: unlock(cursor, campaign), alone=True)
+
+
 async def fill_seen(writer: Writer, campaign: int, seen: SeenNumbers) -> None:
     """Take in the numbers of everybody who is in the journal."""
     after = 0
@@ -139,61 +162,102 @@ class _Loading:
         with anyio.CancelScope(shield=True):
             skipped = self.tally.take_skipped()
             while page := tuple(islice(skipped, _MOST_SKIPPED)):
-                await self.writer.run(partial(store.insert_skipped, campaign=self.campaign, load=loading, skipped=page))
+                await self.writer.run(self._write_skipped(loading, page))
             await self.writer.run(self._write_chunks(loading))
         return loading
 
     async def _begin(self) -> int:
         return await self.writer.run(lambda cursor: begin(cursor, self.campaign))
 
+    def _write_skipped(self, loading: int, page: tuple[Skipped, ...]) -> Work[None]:
+        def write(cursor: Cursor) -> None:
+            hold(cursor, loading, self.tally.given)
+            store.insert_skipped(cursor, campaign=self.campaign, load=loading, skipped=page)
+
+        return write
+
     def _write_chunks(self, loading: int) -> Work[None]:
         chunks, self._batch = self._batch, []
         given = self.tally.given
 
-        def write(cursor: sqlite3.Cursor) -> None:
+        def write(cursor: Cursor) -> None:
+            hold(cursor, loading, given)
             first = store.next_number(cursor, self.campaign)
             numbered = (attrs.evolve(chunk, number=first + index) for index, chunk in enumerate(chunks))
             store.insert_chunks(cursor, self.campaign, self.spec, numbered, load=loading)
-            cursor.execute("UPDATE load SET given = ? WHERE id = ?", (given, loading))
 
         return write
 
 
-def delete_unfinished(cursor: sqlite3.Cursor, campaign: int) -> None:
+def lock(cursor: Cursor, campaign: int) -> None:
+    """Take the lock of those who load a campaign.
+
+    Raises:
+        JournalInUseError: another process has it.
+    """
+    if not all(cursor.execute(sql.LOCK_LOADING, (campaign,)).fetchone()):
+        raise JournalInUseError("another process loads the recipients of this campaign; wait for it to end.")
+
+
+def unlock(cursor: Cursor, campaign: int) -> None:
+    """Give the lock back."""
+    cursor.execute(sql.UNLOCK_LOADING, (campaign,)).fetchone()
+
+
+def hold(cursor: Cursor, loading: int, given: int) -> None:
+    """Note how many recipients were given, and keep the load from being deleted until the transaction ends.
+
+    Raises:
+        JournalInUseError: it was deleted.
+    """
+    cursor.execute("UPDATE load SET given = ? WHERE id = ? AND digest IS NULL", (given, loading))
+    _refuse_if_deleted(cursor)
+
+
+def _refuse_if_deleted(cursor: Cursor) -> None:
+    if cursor.rowcount != 1:
+        raise JournalInUseError("another process began to load the recipients of this campaign; leave it to that one.")
+
+
+def delete_unfinished(cursor: Cursor, campaign: int) -> None:
     """Delete what a load that was cut off left behind."""
     query = "SELECT id FROM load WHERE campaign = ? AND digest IS NULL"
     for (loading,) in cursor.execute(query, (campaign,)).fetchall():
         _delete(cursor, campaign, loading)
 
 
-def begin(cursor: sqlite3.Cursor, campaign: int) -> int:
+def begin(cursor: Cursor, campaign: int) -> int:
     """Begin a load, and return its id.
 
     Raises:
         InvalidRequestError: a run is under way; it would send what may yet have to be deleted.
     """
-    if store.is_running(cursor, campaign):
+    cursor.execute(sql.LOCK_CAMPAIGN, (campaign,)).fetchone()  # a run begins under the same lock
+    if epochs.is_running(cursor, campaign):
         raise InvalidRequestError("a run of this campaign is under way; load the recipients before it or after it.")
+    cursor.execute(sql.LOCK_NUMBERS).fetchone()
     (loading,) = cursor.execute(sql.NEXT_ID["load"]).fetchone()
     cursor.execute("INSERT INTO load (id, campaign, given) VALUES (?, ?, 0)", (loading, campaign))
     return int(loading)
 
 
-def finish(cursor: sqlite3.Cursor, campaign: int, loading: int, digest: str) -> bool:
+def finish(cursor: Cursor, campaign: int, loading: int, digest: str) -> bool:
     """Finish a load, or delete it when the same list was loaded before."""
     if _is_loaded(cursor, campaign, digest):
         _delete(cursor, campaign, loading)
         return False
     cursor.execute("UPDATE load SET digest = ? WHERE id = ?", (digest, loading))
+    _refuse_if_deleted(cursor)
     return True
 
 
-def _is_loaded(cursor: sqlite3.Cursor, campaign: int, digest: str) -> bool:
+def _is_loaded(cursor: Cursor, campaign: int, digest: str) -> bool:
     query = "SELECT 1 FROM load WHERE campaign = ? AND digest = ?"
     return cursor.execute(query, (campaign, digest)).fetchone() is not None
 
 
-def _delete(cursor: sqlite3.Cursor, campaign: int, loading: int) -> None:
+def _delete(cursor: Cursor, campaign: int, loading: int) -> None:
+    cursor.execute("DELETE FROM load WHERE id = ?", (loading,))  # first: whoever writes to it has to wait, and sees
     chunks = "SELECT number FROM chunk WHERE campaign = ? AND load = ?"
     cursor.execute(
         f"DELETE FROM payload WHERE campaign = ? AND number IN ({chunks})",  # noqa: S608 - no value in it
@@ -201,7 +265,6 @@ def _delete(cursor: sqlite3.Cursor, campaign: int, loading: int) -> None:
     )
     cursor.execute("DELETE FROM chunk WHERE campaign = ? AND load = ?", (campaign, loading))
     cursor.execute("DELETE FROM skipped WHERE campaign = ? AND load = ?", (campaign, loading))
-    cursor.execute("DELETE FROM load WHERE id = ?", (loading,))
 
 
 def _canonical(item: RecipientInput) -> bytes:

@@ -16,10 +16,15 @@ from callsavvy_async.bulk.fan_out import FanOut
 from callsavvy_async.bulk.limits import Budget, StopRules
 from callsavvy_async.bulk.report import ChunkResult, StopReason
 from callsavvy_async.bulk.sender import Sender
-from callsavvy_async.campaigns import store
+from callsavvy_async.campaigns import allowance, epochs, sql, store
+from callsavvy_async.campaigns.allowance import Allowance
+from callsavvy_async.campaigns.database import Cursor
+from callsavvy_async.campaigns.errors import ChunkLostError, LeaseLostError
+from callsavvy_async.campaigns.heart import Heart
 from callsavvy_async.campaigns.journal_sink import JournalSink
 from callsavvy_async.campaigns.journal_source import JournalSource
 from callsavvy_async.campaigns.report import CampaignReport
+from callsavvy_async.campaigns.shift import Patience, Shift
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.writer import Writer
 from callsavvy_async.errors import InvalidRequestError, RequestError
@@ -32,8 +37,9 @@ class RunOptions(TypedDict, total=False):
     """Keyword options that every run takes.
 
     Attributes:
-        max_cost: units that the campaign may spend over all its runs; estimated before each call, corrected by the cost
-            that the API reports. What is sent again is no longer counted as perhaps spent.
+        max_cost: units that the campaign may spend over all its runs, also those of other processes at the same time;
+            estimated before each call, corrected by the cost that the API reports. What is sent again is no longer counted
+            as perhaps spent.
         deadline: seconds after which nothing more is sent.
         max_in_flight: calls under way at a time.
         stop_after: calls in a row that fail definitely and alike, after which nothing more is sent.
@@ -95,10 +101,11 @@ class CampaignRun:
         self._sender = sender
         self._account = account
         self._settings = settings
+        self._patience = Patience(writer, settings.patience)
         self._reading_balance: anyio.CancelScope | None = None
         self._fan_out: FanOut | None = None
         self._source: JournalSource | None = None
-        self._sink: JournalSink | None = None
+        self._stopped: StopReason | None = None
         self._paused = False
         self._began = False
 
@@ -109,8 +116,7 @@ class CampaignRun:
     def abandon(self) -> None:
         """Stop without waiting: what is on the wire becomes unknown."""
         self.stop()
-        if self._sink is not None:
-            self._sink.patience = 0
+        self._patience.seconds = 0
         if self._fan_out is not None:
             self._fan_out.abandon()
 
@@ -134,36 +140,81 @@ class CampaignRun:
             raise InvalidRequestError("this run was started before; make a new one.")
         self._began = True
         began = anyio.current_time()
-        epoch = await self._begin()
-        try:
-            await self._fan_out_until_deadline(self._make_fan_out(epoch))
-        finally:
-            with anyio.CancelScope(shield=True):
-                self.report.elapsed = anyio.current_time() - began
-                await self._writer.run(lambda cursor: store.end_epoch(cursor, epoch))
-                await self._writer.run(lambda cursor: store.fill(cursor, self._campaign, self.report))
+        failure: Exception | None = None
+        async with anyio.create_task_group() as group:
+            if self._settings.deadline is not None:
+                group.start_soon(self._stop_at_deadline, self._settings.deadline)
+            try:
+                await self._send_until_done()
+            except Exception as error:  # noqa: BLE001 - raised bare, outside the group
+                failure = error
+            group.cancel_scope.cancel()
+        self.report.elapsed = anyio.current_time() - began
+        if failure is not None:
+            raise failure
         self.report.check()
         return self.report
 
-    async def _begin(self) -> int:
-        """Read the sums, refuse what cannot be run or does not add up, note the balance, and begin an epoch."""
-        await self._writer.run(lambda cursor: store.fill(cursor, self._campaign, self.report))
+    async def _send_until_done(self) -> None:
+        """Send under one epoch, and under another one whenever the run was taken for dead and goes on all the same."""
+        await self._prepare()
+        if self._settings.resends:  # not tried again: what was unknown before is no more what a person looked at
+            await self._writer.run(self._make_pending)
+        shift, fund = await self._patience.write(self._begin)
+        while await self._was_lost(shift, fund):
+            self.report.stopped = None
+            shift, fund = await self._patience.write(self._begin)
+
+    async def _was_lost(self, shift: Shift, fund: Allowance | None) -> bool:
+        """Send under an epoch until there is nothing more to send; True when it was taken for dead before that."""
+        fan_out = self._make_fan_out(shift, fund)
+        lost = False
+
+        def give_up() -> None:
+            nonlocal lost
+            lost = True
+            fan_out.stop(StopReason.ERROR)
+
+        heart = Heart(self._writer, shift, give_up)
+        try:
+            await self._fan_out_with(heart, fan_out)
+        except (ChunkLostError, LeaseLostError):
+            lost = lost or await heart.is_lost()
+            if not lost:
+                raise
+        finally:
+            with anyio.CancelScope(shield=True):
+                await shift.write(lambda cursor: epochs.end(cursor, shift.campaign, shift.epoch))
+                await shift.write(lambda cursor: store.fill(cursor, shift.campaign, self.report))
+        return lost and self._stopped is None and self.report.stopped in {None, StopReason.ERROR}
+
+    async def _prepare(self) -> None:
+        """Read the sums, refuse what cannot be run, and note the balance."""
+        await self._patience.write(lambda cursor: store.fill(cursor, self._campaign, self.report))
+        self._refuse_if_incomplete()
+        if not await self._patience.write(lambda cursor: store.has_baseline(cursor, self._campaign)):
+            await self._note_balance()
+
+    def _make_pending(self, cursor: Cursor) -> None:
+        store.make_pending(cursor, self._campaign, self._settings.resends)
+
+    def _begin(self, cursor: Cursor) -> tuple[Shift, Allowance | None]:
+        """Refuse what does not add up, and begin an epoch."""
+        cursor.execute(sql.LOCK_CAMPAIGN, (self._campaign,)).fetchone()  # a load begins under the same lock
+        reserved, claimed = allowance.reserved(cursor, self._campaign), allowance.claimed(cursor, self._campaign)
+        store.fill(cursor, self._campaign, self.report)
+        self._refuse_if_incomplete()
+        self.report.check()
+        epoch = epochs.begin(cursor, self._campaign, self._writer.database.lease)
+        limit = self._settings.max_cost
+        fund = None if limit is None else Allowance(limit, self.report.committed + claimed, reserved)
+        return Shift(self._campaign, epoch, self._patience), fund
+
+    def _refuse_if_incomplete(self) -> None:
         if not self.report.input_complete:
             raise InvalidRequestError(
                 "the recipients of this campaign are not loaded to their end; load them (again), which takes nobody twice."
             )
-        if not await self._writer.run(lambda cursor: store.has_baseline(cursor, self._campaign)):
-            await self._note_balance()
-
-        def begin(cursor: store.Cursor) -> int:
-            if store.is_running(cursor, self._campaign):
-                raise InvalidRequestError("a run of this campaign is under way; two would each spend the whole budget.")
-            store.make_pending(cursor, self._campaign, self._settings.resends)
-            store.fill(cursor, self._campaign, self.report)
-            self.report.check()
-            return store.begin_epoch(cursor, self._campaign)
-
-        return await self._writer.run(begin)
 
     async def _note_balance(self) -> None:
         """Note the balance before anything was sent. It is evidence for later, so failing to read it stops nothing."""
@@ -174,15 +225,12 @@ class CampaignRun:
             balance = (await self._account.summary()).sms_balance
         if balance is not None:
             known = balance
-            await self._writer.run(lambda cursor: store.note_balance(cursor, self._campaign, known))
+            await self._patience.write(lambda cursor: store.note_balance(cursor, self._campaign, known))
 
-    def _make_fan_out(self, epoch: int) -> FanOut:
-        settings = self._settings
+    def _make_fan_out(self, shift: Shift, fund: Allowance | None) -> FanOut:
+        settings, spec = self._settings, self._spec
         call: CallOptions = {"deadline": None, **settings.options}
-        writer, campaign, spec = self._writer, self._campaign, self._spec
-        self._source = JournalSource(writer, campaign, epoch, spec, 2 * settings.max_in_flight)
-        is_open = self._source.is_open
-        self._sink = JournalSink(writer, campaign, epoch, spec, self.report, settings.patience, is_open)
+        self._source = JournalSource(shift, spec, self.report, 2 * settings.max_in_flight, fund)
         if self._paused:
             self._source.pause()
 
@@ -197,25 +245,25 @@ class CampaignRun:
             send,
             self._source,
             self.report,
-            sink=self._sink,
+            sink=JournalSink(shift, spec, self.report, self._source.is_open),
             workers=settings.max_in_flight,
-            budget=Budget(settings.max_cost, self._sender.estimate, self.report.committed),
+            budget=Budget(None, self._sender.estimate),  # the source claims no more than may be spent
             rules=StopRules(settings.stop_after),
             size=ChunkSize(),  # chunks were cut when the recipients were loaded
             on_result=tell,
         )
         return self._fan_out
 
-    async def _fan_out_until_deadline(self, fan_out: FanOut) -> None:
+    async def _fan_out_with(self, heart: Heart, fan_out: FanOut) -> None:
         failure: Exception | None = None
         async with anyio.create_task_group() as group:
-            if self._settings.deadline is not None:
-                group.start_soon(self._stop_at_deadline, self._settings.deadline)
+            group.start_soon(heart.beat)
             try:
                 await fan_out.run()
             except Exception as error:  # noqa: BLE001 - raised bare, outside the group
                 failure = error
-            group.cancel_scope.cancel()
+            finally:
+                heart.stop()
         if failure is not None:
             raise failure
 
@@ -224,6 +272,7 @@ class CampaignRun:
         self._stop(StopReason.DEADLINE)
 
     def _stop(self, reason: StopReason) -> None:
+        self._stopped = self._stopped or reason
         if self._reading_balance is not None:
             self._reading_balance.cancel()
         if self._fan_out is not None:

@@ -1,8 +1,7 @@
-"""The journal's tables and statements.
+"""The journal's tables and statements, in the SQL that `database.py` describes.
 
-A chunk is a small row that moves often; its recipients lie apart, in a payload that never changes. The SQL is what
-SQLite and PostgreSQL have in common (SQLite takes any name of a type), so that only the clock and the locking of rows
-need to differ. Units of money are texts: exact decimals.
+A chunk is a small row that moves often; its recipients lie apart, in a payload that never changes. SQLite takes any name
+of a type, so that the tables are the same on PostgreSQL. Units of money are texts: exact decimals.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 FORMAT = "callsavvy campaign journal"
-VERSION = 1
+VERSION = 2
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -37,8 +36,23 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             given TEXT NOT NULL, detail TEXT NOT NULL)""",
         "CREATE INDEX skipped_by_campaign ON skipped (campaign, load, row)",
     ),
+    (
+        "ALTER TABLE epoch ADD COLUMN worker TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE epoch ADD COLUMN lease DOUBLE PRECISION",  # seconds; NULL where one process has the journal
+        "ALTER TABLE epoch ADD COLUMN reserved BIGINT NOT NULL DEFAULT 0",  # millionths of a unit
+        "ALTER TABLE epoch ADD COLUMN status TEXT NOT NULL DEFAULT '{}'",
+        "CREATE INDEX epoch_by_campaign ON epoch (campaign)",
+    ),
 )
 """What brings a journal from one version to the next; the first one makes it."""
+
+LOCK_NUMBERS = "SELECT value FROM journal WHERE name = 'version' /*! FOR UPDATE */"
+LOCK_CAMPAIGN = "SELECT id FROM campaign WHERE id = ? /*! FOR UPDATE */"
+LOCK_LOADING = """SELECT id /*!, pg_try_advisory_lock(hashtext(current_schema()), id::int) */
+    FROM campaign WHERE id = ?"""
+"""A lock of the session: it outlives transactions, and goes with the connection."""
+UNLOCK_LOADING = """SELECT id /*!, pg_advisory_unlock(hashtext(current_schema()), id::int) */
+    FROM campaign WHERE id = ?"""
 
 NEXT_ID = {table: f"SELECT coalesce(max(id), 0) + 1 FROM {table}" for table in ("campaign", "load", "epoch")}
 
@@ -47,8 +61,42 @@ INSERT_CHUNK = """INSERT INTO chunk (campaign, number, load, state, epoch, zone,
 INSERT_PAYLOAD = "INSERT INTO payload (campaign, number, body, text, checksum) VALUES (?, ?, ?, ?, ?)"
 INSERT_SKIPPED = "INSERT INTO skipped (campaign, load, row, reason, given, detail) VALUES (?, ?, ?, ?, ?, ?)"
 
-SUMS = """SELECT state, estimate, cost, count(*), sum(recipients) FROM chunk WHERE campaign = ?
+SUMS = """SELECT state, estimate, cost, count(*), CAST(sum(recipients) AS BIGINT) FROM chunk WHERE campaign = ?
     GROUP BY state, estimate, cost"""
+
+BEGIN_EPOCH = """INSERT INTO epoch (id, campaign, began, heartbeat, worker, lease)
+    VALUES (?, ?, clock(), clock(), ?, ?)"""
+BEAT = "UPDATE epoch SET heartbeat = clock(), status = ? WHERE id = ? AND ended IS NULL"
+RESERVE_AND_BEAT = """UPDATE epoch SET heartbeat = clock(), reserved = reserved + ? WHERE id = ?
+    AND ended IS NULL"""
+DEAD_EPOCHS = """SELECT id FROM epoch WHERE ended IS NULL AND (lease IS NULL AND ? OR heartbeat + lease < clock())
+    /*! FOR UPDATE SKIP LOCKED */"""
+IS_RUNNING = """SELECT 1 FROM epoch WHERE campaign = ? AND ended IS NULL
+    AND (lease IS NULL OR heartbeat + lease >= clock())"""
+EPOCHS = """SELECT id, worker, began, ended, clock() - heartbeat, lease, status FROM epoch
+    WHERE campaign = ? ORDER BY id"""
+HELD_BY_OTHERS = """SELECT 1 FROM chunk
+    JOIN epoch ON epoch.id = chunk.epoch AND (ended IS NULL OR lease IS NOT NULL)
+    WHERE chunk.campaign = ? AND state IN (?, ?) AND chunk.epoch <> ? LIMIT 1"""
+SETTLE_DEAD = """WITH picked AS MATERIALIZED (
+    SELECT number FROM chunk WHERE campaign = ? AND state = ?
+    AND NOT EXISTS (SELECT 1 FROM epoch WHERE epoch.id = chunk.epoch AND ended IS NULL)
+    /*! FOR UPDATE OF chunk SKIP LOCKED */)
+    UPDATE chunk SET state = ?, detail = ? WHERE campaign = ? AND state = ? AND number IN (SELECT number FROM picked)
+    RETURNING epoch, estimate"""
+
+RELEASE = """UPDATE chunk SET state = ?, epoch = NULL WHERE campaign = ? AND number = ? AND state = ? AND epoch = ?
+    RETURNING estimate"""
+
+ZONES = """WITH RECURSIVE found (zone) AS (
+    SELECT (SELECT zone FROM chunk WHERE campaign = ? AND state = ? AND (epoch IS NULL OR epoch <> ?)
+        ORDER BY zone LIMIT 1)
+    UNION ALL
+    SELECT (SELECT zone FROM chunk WHERE campaign = ? AND state = ? AND (epoch IS NULL OR epoch <> ?)
+        AND zone > found.zone ORDER BY zone LIMIT 1)
+    FROM found WHERE found.zone IS NOT NULL)
+    SELECT zone FROM found WHERE zone IS NOT NULL"""
+"""One step in the index for each zone, however many chunks are pending."""
 
 ROWS_AFTER = """SELECT chunk.number, state, message_id, detail, body FROM chunk
     JOIN payload ON payload.campaign = chunk.campaign AND payload.number = chunk.number
@@ -65,9 +113,9 @@ def claim(zones: int) -> str:
     """
     return f"""WITH picked AS MATERIALIZED (
         SELECT number FROM chunk WHERE campaign = ? AND state = ? AND zone IN ({_marks(zones)})
-        AND (epoch IS NULL OR epoch <> ?) ORDER BY zone, number LIMIT ?)
+        AND (epoch IS NULL OR epoch <> ?) ORDER BY zone, number LIMIT ? /*! FOR UPDATE SKIP LOCKED */)
     UPDATE chunk SET state = ?, epoch = ? WHERE campaign = ? AND state = ? AND number IN (SELECT number FROM picked)
-    RETURNING number, depth, zone"""
+    RETURNING number, depth, zone, estimate"""
 
 
 def move(sources: Iterable[str], *, owned: bool) -> str:

@@ -5,7 +5,7 @@ pending --claim--> claimed --write-ahead, before byte 1--> in_flight --answer-->
 claimed --released--> pending                    nothing was on the wire
 in_flight --proof that nothing was done--> pending | claimed   NOT_SENT, 429; claimed while it waits to be repeated
 in_flight --no proof--> unknown                  also when its process died
-unknown --a late answer--> accepted | failed | rejected
+unknown --a late answer--> accepted | failed | rejected | not_sent
 unknown --a person, or the balance--> accepted | not_sent
 unknown, not_sent --a person--> pending          to be sent again
 pending, not_sent --a person--> cancelled
@@ -43,7 +43,7 @@ class Mover(enum.Enum):
     """Who moves a chunk."""
 
     OWNER = "the run that claimed it"
-    HEIR = "whoever opens the journal after its process died"
+    HEIR = "whoever notices that its process died"
     PERSON = "a person, or what the balance proves"
 
 
@@ -55,6 +55,7 @@ MOVES: dict[Mover, dict[State, frozenset[State]]] = {
         State.IN_FLIGHT: frozenset({State.CLAIMED}),
         State.PENDING: frozenset({State.CLAIMED, State.IN_FLIGHT}),
         State.UNKNOWN: frozenset({State.IN_FLIGHT}),
+        State.NOT_SENT: frozenset({State.UNKNOWN}),
         State.SPLIT: frozenset({State.IN_FLIGHT}),
         **{answer: frozenset({State.IN_FLIGHT, State.UNKNOWN}) for answer in _ANSWERS},
     },

@@ -2,15 +2,20 @@
 
 Theory: a durable commit costs an fsync, some milliseconds however much it holds. So while one group is being committed,
 the coroutines that want to write queue up, and the next commit takes all of them: the more there are, the larger the
-group (group commit). Each unit stands in a savepoint, so that one that fails is undone alone. A unit's result is given
-out after the commit, never before. Works with asyncio and trio: a coroutine waits for an event that its own loop sets.
+group (group commit). The units of a group run one after the other in one transaction. When one of them fails they all run
+again, each in a savepoint, so that it is undone alone; failing is rare, and a savepoint costs more than the statement in
+it. A unit's result is given out after the commit, never before. Works with asyncio and trio: a coroutine waits for an
+event that its own loop sets.
+
+When the connection breaks off, the group that was under way fails, and the next one connects again. Whether a COMMIT took
+place whose answer never came, nobody can tell. So a unit that is tried again (`shift.py`) has to recognise what it did
+before, and each says how.
 """
 
 from __future__ import annotations
 
 import asyncio
 import queue
-import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,11 +25,12 @@ import anyio
 import attrs
 import sniffio
 
+from callsavvy_async.campaigns.database import Cursor, Database
 from callsavvy_async.campaigns.errors import JournalError
 
 T = TypeVar("T")
-Work: TypeAlias = Callable[[sqlite3.Cursor], T]
-"""A unit of work. It may be run again when its commit failed, so it changes nothing but the database."""
+Work: TypeAlias = Callable[[Cursor], T]
+"""A unit of work. It may be run again when its transaction failed, so it changes nothing but the database."""
 
 LARGEST_GROUP = 512
 
@@ -50,21 +56,11 @@ class Writer:
     """Runs units of work, one group after the other, in one thread.
 
     Args:
-        connect: opens the connection, in that thread.
-        explain: says what an error of the database means.
-        guard: called once the connection is open; what it returns is called before every group, and keeps it from being
-            carried out by raising.
+        database: where the journal lies; it is used in that thread only.
     """
 
-    def __init__(
-        self,
-        connect: Callable[[], sqlite3.Connection],
-        explain: Callable[[BaseException], BaseException],
-        guard: Callable[[], Callable[[], object]],
-    ) -> None:
-        self._connect = connect
-        self._explain = explain
-        self._guard = guard
+    def __init__(self, database: Database) -> None:
+        self.database = database
         self._jobs: queue.SimpleQueue[_Job[object] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -78,7 +74,7 @@ class Writer:
         with anyio.CancelScope(shield=True):
             await opening.done.wait()
         if opening.error is not None:
-            raise self._explain(opening.error)
+            raise self.database.explain(opening.error)
 
     async def run(self, work: Work[T], *, alone: bool = False) -> T:
         """Run a unit of work and return its result once it is durable.
@@ -97,7 +93,7 @@ class Writer:
         self._jobs.put(cast("_Job[object]", job))
         await job.done.wait()
         if job.error is not None:
-            raise self._explain(job.error)
+            raise self.database.explain(job.error)
         return cast("T", job.result)
 
     async def close(self) -> None:
@@ -112,8 +108,7 @@ class Writer:
 
     def _run(self, opening: _Job[object]) -> None:
         try:
-            connection = self._connect()
-            check = self._guard()
+            self.database.open()
         except BaseException as error:  # noqa: BLE001 - raised by `open`
             opening.error = error
             opening.finish()
@@ -121,16 +116,15 @@ class Writer:
         opening.finish()
         while group := self._next_group():
             try:
-                check()
+                self.database.renew()
             except BaseException as error:  # noqa: BLE001 - raised by `run`
                 for job in group:
                     job.error = error
             else:
-                _carry_out(connection, group)
+                _carry_out(self.database, group)
             for job in group:
                 job.finish()
-        with suppress(sqlite3.Error):  # the last commit is long durable
-            connection.close()
+        self.database.close()
 
     def _next_group(self) -> list[_Job[object]]:
         """Wait for a job, and take those that came with it; none when the writer is closed."""
@@ -148,38 +142,53 @@ class Writer:
         return group
 
 
-def _carry_out(connection: sqlite3.Connection, group: list[_Job[object]]) -> None:
+def _carry_out(database: Database, group: list[_Job[object]]) -> None:
     together = [job for job in group if not job.alone]
-    try:
-        connection.execute("BEGIN")
-        cursor = connection.cursor()
-        for job in together:
-            _try(cursor, job)
-        connection.execute("COMMIT")
-    except BaseException as error:  # noqa: BLE001 - of nobody in particular, so of everybody
-        with suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        for job in together:
-            job.error = job.error or error
+    if not _commit(database, together, _try) and len(together) > 1:
+        _commit(database, together, _try_in_savepoint)
     for job in group:
         if job.alone:
-            try:
-                job.result = job.work(connection.cursor())
-            except BaseException as error:  # noqa: BLE001 - raised by `run`
-                job.error = error
+            _try(database.cursor(), job)
 
 
-def _try(cursor: sqlite3.Cursor, job: _Job[object]) -> None:
-    cursor.execute("SAVEPOINT unit")
+def _commit(database: Database, group: list[_Job[object]], attempt: Callable[[Cursor, _Job[object]], object]) -> bool:
+    """Run units in one transaction; False when the first attempt at one failed, and all are undone."""
+    for job in group:
+        job.error = None
+    cursor = database.cursor()
+    try:
+        cursor.execute("BEGIN")
+        for job in group:
+            if not attempt(cursor, job):
+                cursor.execute("ROLLBACK")
+                return False
+        cursor.execute("COMMIT")
+    except BaseException as error:  # noqa: BLE001 - of nobody in particular, so of everybody
+        with suppress(Exception):
+            cursor.execute("ROLLBACK")
+        for job in group:
+            job.error = job.error or error
+    return True
+
+
+def _try(cursor: Cursor, job: _Job[object]) -> bool:
     try:
         job.result = job.work(cursor)
     except BaseException as error:  # noqa: BLE001 - raised by `run`
         job.error = error
+        return False
+    return True
+
+
+def _try_in_savepoint(cursor: Cursor, job: _Job[object]) -> bool:
+    cursor.execute("SAVEPOINT unit")
+    if not _try(cursor, job):
         cursor.execute("ROLLBACK TO unit")  # fails when the whole transaction is undone already, as by a full disk
     cursor.execute("RELEASE unit")
+    return True
 
 
-def _nothing(_: sqlite3.Cursor) -> None:
+def _nothing(_: Cursor) -> None:
     """Do nothing."""
 
 

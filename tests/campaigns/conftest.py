@@ -1,18 +1,50 @@
-"""A journal in a temporary folder."""
+"""A journal of each kind: in a temporary folder, or in a schema of its own on a real PostgreSQL."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from callsavvy_async.campaigns import Journal
+from tests.servers.postgres import PostgresServer
+
+from .raw import Raw
+
+
+@pytest.fixture(scope="session")
+def new_schema(postgres: PostgresServer) -> Callable[[], str]:
+    """Return what makes an empty schema, which costs less than a database, and returns its URL."""
+    database, numbers = postgres.new_database(), itertools.count(1)
+
+    def make() -> str:
+        schema = f"journal_{next(numbers)}"
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA {schema}")
+        return f"{database}?options=-csearch_path%3D{schema}"
+
+    return make
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Name a journal that does not exist yet."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/journal.db"
+    return request.getfixturevalue("new_schema")()
+
+
+only_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+only_postgresql = pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/journal.db"
+def raw(url: str) -> Raw:
+    """Look at the journal, or damage it, behind its back."""
+    return Raw(url)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import resource
 from pathlib import Path
 
@@ -15,7 +14,9 @@ from callsavvy_async.campaigns import Campaign, JournalUnavailableError, load as
 from callsavvy_async.campaigns.seen import SeenNumbers
 from callsavvy_async.errors import InvalidRequestError
 
+from .conftest import only_sqlite
 from .fakes import FakeClient, numbers
+from .raw import TABLES
 
 pytestmark = pytest.mark.anyio
 
@@ -122,6 +123,7 @@ async def test_many_skipped_rows_are_written_as_they_come(journal, monkeypatch):
     assert most < 1000
 
 
+@only_sqlite
 async def test_a_full_disk_is_said(journal):
     """When the file cannot grow, loading ends with the journal's error, and is done anew when it can."""
     campaign = await journal.campaign("c", Campaign.sms("Hello", chunk_size=1))
@@ -140,27 +142,29 @@ async def test_sizes_that_the_balance_can_tell_apart(journal):
     assert [len(call) for call in client.calls] == [84, 83, 82, 80, 77, 71, 60, 40]
 
 
-async def test_the_file_holds_no_more_than_it_must(journal):
+async def test_the_journal_holds_no_more_than_it_must(journal, raw):
     """Fields of recipients are not kept: only what is sent."""
     campaign = await journal.campaign("c", Campaign.sms(template="Hi {name}"))
     await campaign.load([{"phone": numbers(1)[0], "name": "Ada", "salary": "secret-salary"}])
-    dump = await journal._writer.run(lambda cursor: json.dumps(list(cursor.connection.iterdump())))
-    assert "Hi Ada" in dump
-    assert "secret-salary" not in dump
+    assert "Hi Ada" in raw.rows()
+    assert "secret-salary" not in raw.rows()
 
 
-async def changes(journal) -> int:
-    return await journal._writer.run(lambda cursor: cursor.connection.total_changes)
+async def versions(journal, raw):
+    """Return what differs after any row was written."""
+    if raw.is_file:
+        return await journal._writer.run(lambda cursor: cursor.connection.total_changes)
+    return [raw(f"SELECT ctid::text, xmin::text FROM {table}") for table in TABLES]
 
 
-async def test_a_list_that_is_there_is_not_written_again(journal):
+async def test_a_list_that_is_there_is_not_written_again(journal, raw):
     """Loading a list once more, as a resumed program does, writes nothing: the journal does not grow by its doubles."""
     campaign = await journal.campaign("c", SPEC)
     rows = [*numbers(300), "nobody", *numbers(300)]
     await campaign.load(rows)
-    before = await changes(journal)
+    before = await versions(journal, raw)
     await campaign.load(rows)
-    assert await changes(journal) == before
+    assert await versions(journal, raw) == before
 
 
 async def test_a_list_that_adds_nobody_is_taken_down(journal):

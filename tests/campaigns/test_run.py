@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -57,17 +56,14 @@ async def test_everybody_is_reached_once(journal):
     assert report.as_dict()["in_flight"] == 0
 
 
-async def test_in_flight_is_durable_before_the_first_byte(journal, url):
+async def test_in_flight_is_durable_before_the_first_byte(journal, raw):
     """Another connection sees the chunk in flight at the moment its request leaves."""
     campaign = await loaded(journal, 30)
     client = FakeClient()
     seen: list[Counter[str]] = []
 
     def look() -> None:
-        other = sqlite3.connect(url.removeprefix("sqlite:///"))
-        rows = other.execute("SELECT state, count(*) FROM chunk GROUP BY state").fetchall()
-        other.close()
-        seen.append(Counter(dict(rows)))
+        seen.append(Counter(dict(raw("SELECT state, count(*) FROM chunk GROUP BY state"))))
 
     client.on_wire = look
     await campaign.run(client, max_in_flight=1)
@@ -95,7 +91,7 @@ async def test_every_outcome_is_in_the_journal(journal, script, word):
     assert report.calls_without_cost == (3 if word == "accepted" else 0)
 
 
-async def test_what_waits_after_a_refusal_is_not_in_flight(journal, url):
+async def test_what_waits_after_a_refusal_is_not_in_flight(journal, raw):
     """Between a 429 and its repeat another connection sees the chunk claimed: dying then makes nothing unknown."""
     campaign = await loaded(journal, 10)
     client = FakeClient()
@@ -103,9 +99,7 @@ async def test_what_waits_after_a_refusal_is_not_in_flight(journal, url):
     seen = []
 
     def look() -> None:
-        other = sqlite3.connect(url.removeprefix("sqlite:///"))
-        seen.append(other.execute("SELECT state FROM chunk").fetchone()[0])
-        other.close()
+        seen.append(raw("SELECT state FROM chunk")[0][0])
 
     client.on_wait = client.on_wire = look
     assert (await campaign.run(client)).accepted == 10
@@ -241,22 +235,19 @@ async def test_the_budget_is_of_the_whole_campaign(journal):
         campaign.run(FakeClient(), max_in_flight=0)
 
 
-async def test_two_runs_at_once_are_refused(journal):
-    """The second would not see what the first is about to spend: together they would pass `max_cost`."""
+async def test_two_runs_at_once_keep_to_one_budget(journal):
+    """What each is about to spend counts for both: together they spend what one may, and nobody is sent to twice."""
     campaign = await loaded(journal)
-    client, refused = FakeClient(), []
+    client = FakeClient()
 
     async def run() -> None:
-        try:
-            await campaign.run(client, max_cost=50, max_in_flight=1)
-        except InvalidRequestError as error:
-            refused.append(str(error))
+        await campaign.run(client, max_cost=50, max_in_flight=1)
 
     async with anyio.create_task_group() as group:
         group.start_soon(run)
         group.start_soon(run)
-    assert client.reached.total() == 50
-    assert "under way" in refused[0]
+    assert client.reached.total() <= 50
+    assert max(client.reached.values()) == 1
     assert (await campaign.resume(client)).complete
 
 
@@ -332,7 +323,6 @@ async def test_a_full_disk_sends_nothing_and_loses_nothing(journal):
     """While the journal cannot be written nothing is sent; outcomes wait in memory and are written when it can."""
     campaign = await loaded(journal)
     client = FakeClient()
-    pages = await journal._writer.run(lambda cursor: cursor.execute("PRAGMA page_count").fetchone()[0])
     original = journal._writer.run
     broken = False
 
@@ -342,7 +332,6 @@ async def test_a_full_disk_sends_nothing_and_loses_nothing(journal):
         return await original(work, alone=alone)
 
     journal._writer.run = run
-    assert pages
 
     def break_down() -> None:
         nonlocal broken
@@ -364,7 +353,7 @@ async def test_a_full_disk_sends_nothing_and_loses_nothing(journal):
     assert set(client.reached.values()) == {1}
 
 
-async def test_a_journal_that_stays_away_ends_the_run(url):
+async def test_a_journal_that_stays_away_ends_the_run(url, raw):
     """After its patience the run ends with the journal's error; what was on the wire is unknown to the next process."""
     client = FakeClient()
     async with Journal.open(url, patience=0.05) as journal:
@@ -380,6 +369,7 @@ async def test_a_journal_that_stays_away_ends_the_run(url):
         with pytest.raises(JournalUnavailableError):
             await campaign.run(client, max_in_flight=1)
         assert len(client.calls) == 3
+    raw.let_leases_pass()
     async with Journal.open(url) as journal:
         status = await (await journal.campaign("c")).status()
         assert (status.accepted, status.unknown, status.pending) == (20, 10, 70)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from decimal import Decimal
 
 import attrs
 import pytest
 from hypothesis import settings, strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.recipients import Recipient
-from callsavvy_async.campaigns import Campaign, ChunkLostError, State, sql, store
+from callsavvy_async.campaigns import Campaign, ChunkLostError, LeaseLostError, State, epochs, store
+from callsavvy_async.campaigns.journal import _database
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.states import MOVES, Mover, sources
 from callsavvy_async.campaigns.store import Outcome
@@ -55,7 +62,8 @@ the run that claimed it:
     unknown -> accepted
     unknown -> failed
     unknown -> rejected
-whoever opens the journal after its process died:
+    unknown -> not_sent
+whoever notices that its process died:
     claimed -> pending
     in_flight -> unknown
 a person, or what the balance proves:
@@ -92,19 +100,18 @@ class Row:
 class JournalModel(RuleBasedStateMachine):
     """A dict of chunks does what the database does."""
 
-    def __init__(self) -> None:
+    def __init__(self, database) -> None:
         super().__init__()
-        self.connection = sqlite3.connect(":memory:", isolation_level=None)
-        for statement in sql.MIGRATIONS[0]:
-            self.connection.execute(statement)
-        self.cursor = self.connection.cursor()
+        self.cursor = database.cursor()
+        self.cursor.execute("BEGIN")
         self.cursor.execute("INSERT INTO campaign (id, name, spec, created) VALUES (1, 'c', '', 0)")
         self.chunks: dict[int, Row] = {}
         self.given = 0
-        self.epoch = store.begin_epoch(self.cursor, OURS)
+        self.lost = False
+        self.epoch = epochs.begin(self.cursor, OURS, 30.0)
 
     def teardown(self) -> None:
-        self.connection.close()
+        self.cursor.execute("ROLLBACK")
 
     def _of(self, *states: State, owned: bool = False) -> list[int]:
         return [
@@ -133,6 +140,12 @@ class JournalModel(RuleBasedStateMachine):
     @precondition(lambda self: any(self.chunks[n].epoch != self.epoch for n in self._of(State.PENDING)))
     @rule(limit=st.integers(1, 5))
     def claim(self, limit: int) -> None:
+        if self.lost:
+            self.cursor.execute("SAVEPOINT claim")
+            with pytest.raises(LeaseLostError):
+                store.claim(self.cursor, OURS, self.epoch, zones=[""], limit=limit, text="Hello")
+            self.cursor.execute("ROLLBACK TO claim")
+            return
         due = [n for n in self._of(State.PENDING) if self.chunks[n].epoch != self.epoch][:limit]
         claimed = store.claim(self.cursor, OURS, self.epoch, zones=[""], limit=limit, text="Hello")
         assert [(c.number, len(c.recipients), c.depth) for c in claimed] == [
@@ -172,12 +185,17 @@ class JournalModel(RuleBasedStateMachine):
     def _move(self, number: int, to: State, by: Mover, cost: Decimal | None) -> None:
         row = self.chunks[number]
         allowed = row.state in sources(to, by) and (by is Mover.PERSON or row.epoch == self.epoch)
+        done_before = by is Mover.OWNER and (row.state, row.epoch) == (to, self.epoch)
         try:
-            store.move(self.cursor, OURS, number, Outcome(to, cost=cost), by=by, epoch=self.epoch)
+            moved = store.move(self.cursor, OURS, number, Outcome(to, cost=cost), by=by, epoch=self.epoch)
         except ChunkLostError:
             assert not allowed
+            assert not done_before
             return
-        assert allowed
+        assert moved == allowed
+        if not moved:
+            assert done_before
+            return
         self.chunks[number] = attrs.evolve(row, state=to, cost=cost)
 
     @precondition(lambda self: self._of(State.IN_FLIGHT, owned=True))
@@ -195,23 +213,66 @@ class JournalModel(RuleBasedStateMachine):
             self.chunks[half.number] = Row(State.CLAIMED, len(half.recipients), self.epoch, row.depth + 1)
         assert first.recipients + second.recipients == chunk.recipients
 
+    @precondition(lambda self: self._of(State.IN_FLIGHT, State.UNKNOWN, owned=True))
+    @rule(
+        data=st.data(),
+        to=st.sampled_from([State.ACCEPTED, State.FAILED, State.REJECTED, State.UNKNOWN, State.PENDING]),
+    )
+    def report(self, data: st.DataObject, to: State) -> None:
+        """What its owner knows is honoured, also late; that it was not sent makes nothing unknown pending."""
+        number = data.draw(st.sampled_from(self._of(State.IN_FLIGHT, State.UNKNOWN, owned=True)))
+        row = self.chunks[number]
+        store.settle(self.cursor, OURS, self.epoch, number, Outcome(to), estimate=Decimal(row.size))
+        late = row.state is State.UNKNOWN and to is State.PENDING
+        self.chunks[number] = attrs.evolve(row, state=State.NOT_SENT if late else to, cost=None)
+
     @precondition(lambda self: self._of(State.CLAIMED, State.IN_FLIGHT))
     @rule()
     def die_and_come_back(self) -> None:
-        store.take_over(self.cursor)
+        epochs.take_over(self.cursor, [OURS], all_are_dead=True)
+        if not self.lost:
+            self.cursor.execute("UPDATE epoch SET lease = NULL WHERE id = ?", (self.epoch,))
+            epochs.take_over(self.cursor, [OURS], all_are_dead=True)
         self._leave(State.UNKNOWN)
+        self._begin()
 
     @precondition(lambda self: self._of(State.CLAIMED, State.IN_FLIGHT))
     @rule()
     def end_and_begin(self) -> None:
-        store.end_epoch(self.cursor, self.epoch)
+        epochs.end(self.cursor, OURS, self.epoch)
         self._leave(State.IN_FLIGHT)
+        self._begin()
+
+    @rule()
+    def nobody_died(self) -> None:
+        """Within its lease a run is left alone, whoever looks."""
+        if not self.lost:
+            epochs.take_over(self.cursor, [OURS])
+            self._leave_orphans()
+
+    @precondition(lambda self: self._of(State.CLAIMED, State.IN_FLIGHT, owned=True))
+    @rule()
+    def sleep_past_the_lease(self) -> None:
+        """Another run takes it for dead; this one wakes, and goes on under its epoch that ended."""
+        self.cursor.execute("UPDATE epoch SET heartbeat = heartbeat - 31 WHERE id = ?", (self.epoch,))
+        epochs.take_over(self.cursor, [OURS])
+        self._leave(State.UNKNOWN)
+        self.lost = True
 
     def _leave(self, flown: State) -> None:
         into = {State.CLAIMED: State.PENDING, State.IN_FLIGHT: flown}
         for number, row in self.chunks.items():
             self.chunks[number] = attrs.evolve(row, state=into.get(row.state, row.state))
-        self.epoch = store.begin_epoch(self.cursor, OURS)
+
+    def _leave_orphans(self) -> None:
+        """What is in flight under an epoch that ended is nobody's any more."""
+        for number, row in self.chunks.items():
+            if row.state is State.IN_FLIGHT and row.epoch != self.epoch:
+                self.chunks[number] = attrs.evolve(row, state=State.UNKNOWN)
+
+    def _begin(self) -> None:
+        self.epoch = epochs.begin(self.cursor, OURS, 30.0)
+        self.lost = False
 
     @precondition(lambda self: self._of(State.UNKNOWN, State.NOT_SENT))
     @rule(only_not_sent=st.booleans())
@@ -256,13 +317,24 @@ class JournalModel(RuleBasedStateMachine):
         )
 
 
-JournalModel.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
-TestJournalModel = JournalModel.TestCase
+@pytest.fixture
+def database(url):
+    opened = _database(url, read_only=False, lease=30.0)
+    opened.open()
+    yield opened
+    opened.close()
 
 
-def test_a_damaged_payload_is_never_claimed() -> None:
+def test_a_dict_of_chunks_does_what_the_journal_does(database) -> None:
+    """Whatever happens in whatever order: the rows, the sums and who may do what are those of the model."""
+    run_state_machine_as_test(
+        lambda: JournalModel(database), settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
+    )
+
+
+def test_a_damaged_payload_is_never_claimed(database) -> None:
     """What a chunk's recipients are is checked before they are sent to."""
-    model = JournalModel()
+    model = JournalModel(database)
     model.load([3])
     model.cursor.execute("UPDATE payload SET checksum = 'x'")
     with pytest.raises(store.JournalDamagedError, match="chunk 1"):

@@ -18,14 +18,39 @@ class Boom(Exception):
     pass
 
 
+class File:
+    """A database of one table; it renews its connection when it was lost."""
+
+    def __init__(self, path) -> None:
+        self.path = path
+        self.opened = 0
+
+    def open(self) -> None:
+        self.opened += 1
+        self.connection = sqlite3.connect(self.path, isolation_level=None)
+        self.connection.execute("CREATE TABLE IF NOT EXISTS t (x INTEGER UNIQUE)")
+
+    def renew(self) -> None:
+        pass
+
+    def cursor(self) -> sqlite3.Cursor:
+        return self.connection.cursor()
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def explain(self, error):
+        return error
+
+
+class Unopened(File):
+    def open(self) -> None:
+        raise Boom
+
+
 @pytest.fixture
 async def writer(anyio_backend, tmp_path):
-    def connect():
-        connection = sqlite3.connect(tmp_path / "w.db", isolation_level=None)
-        connection.execute("CREATE TABLE t (x INTEGER UNIQUE)")
-        return connection
-
-    opened = Writer(connect, lambda error: error, lambda: _nothing)
+    opened = Writer(File(tmp_path / "w.db"))
     await opened.open()
     yield opened
     await opened.close()
@@ -98,10 +123,6 @@ async def test_alone_means_outside_of_a_transaction(writer):
         await writer.run(_boom, alone=True)
 
 
-def _nothing():
-    pass
-
-
 def _boom(_):
     raise Boom
 
@@ -137,19 +158,17 @@ async def test_a_closed_writer_says_so(writer):
 
 async def test_failing_to_open_is_raised():
     """The error of the thread comes to whoever opens; closing is harmless then."""
-    writer = Writer(lambda: _boom(None), lambda error: error, lambda: _nothing)
+    writer = Writer(Unopened(""))
     with pytest.raises(Boom):
         await writer.open()
     await writer.close()
-    await Writer(lambda: _boom(None), lambda error: error, lambda: _nothing).close()
+    await Writer(Unopened("")).close()
 
 
 def test_a_loop_that_is_gone_is_not_waited_for(tmp_path):
     """A unit whose event loop ended before its commit harms nobody."""
     for backend in ("asyncio", "trio"):
-        writer = Writer(
-            lambda: sqlite3.connect(tmp_path / "w.db", isolation_level=None), lambda error: error, lambda: _nothing
-        )
+        writer = Writer(File(tmp_path / "w.db"))
 
         async def leave(writer=writer):
             await writer.open()

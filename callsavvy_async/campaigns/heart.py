@@ -1,0 +1,73 @@
+"""The heartbeat of a run: it writes that it is alive, and what it does, and settles what dead runs left.
+
+It beats whatever the run waits for: the limit, a window, an answer, an outage. Who missed a beat cannot judge others: an
+outage made their heartbeats as old. So it waits for a lease before it does. With three beats in a lease, whoever missed
+none sees nobody's heartbeat pass the lease by the same outage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import anyio
+import attrs
+
+from callsavvy_async.campaigns import epochs
+from callsavvy_async.campaigns.errors import JournalError
+from callsavvy_async.campaigns.shift import Shift
+from callsavvy_async.campaigns.writer import Work, Writer
+
+_BEATS_IN_A_LEASE = 3
+_WITHOUT_LEASE = 30.0
+"""Seconds of a lease that nobody waits for."""
+
+
+@attrs.define
+class Heart:
+    """Beats until it is stopped, also while its run is being cancelled and waits for answers."""
+
+    writer: Writer
+    shift: Shift
+    on_lost: Callable[[], object]
+    """Called when the run was taken for dead."""
+    _scope: anyio.CancelScope = attrs.field(factory=lambda: anyio.CancelScope(shield=True))
+    _settled: int = 0
+
+    def stop(self) -> None:
+        """Beat no more."""
+        self._scope.cancel()
+
+    async def beat(self) -> None:
+        """Beat until it is stopped, or the run was taken for dead."""
+        lease = self.writer.database.lease or _WITHOUT_LEASE
+        interval = lease / _BEATS_IN_A_LEASE
+        judges_from = last = anyio.current_time()
+        with self._scope:
+            while True:
+                await anyio.sleep(interval)
+                now = anyio.current_time()
+                if now - last > 2 * interval:
+                    judges_from = now + lease
+                with suppress(JournalError):  # whoever writes next waits for it, or raises it
+                    if not await self._beat_once(now - last):
+                        self.on_lost()
+                        return
+                    last = now
+                    if now >= judges_from:
+                        await self.writer.run(lambda cursor: epochs.take_over(cursor, [self.shift.campaign]))
+
+    async def is_lost(self) -> bool:
+        """Whether the run was taken for dead."""
+        return not await self.shift.write(self._write_beat(0.0))
+
+    async def _beat_once(self, seconds: float) -> bool:
+        settled = self.shift.settled
+        alive = await self.writer.run(self._write_beat((settled - self._settled) / seconds))
+        self._settled = settled
+        return alive
+
+    def _write_beat(self, rate: float) -> Work[bool]:
+        shift = self.shift
+        status = {"settled": shift.settled, "held": len(shift.held), "rate": round(rate, 1)}
+        return lambda cursor: epochs.beat(cursor, shift.epoch, status)

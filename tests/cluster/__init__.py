@@ -1,0 +1,1 @@
+"""Campaigns that many processes send at once, on a real PostgreSQL."""
