@@ -33,6 +33,7 @@ class FakeClient:
         self.reached: Counter[str] = Counter()
         self.on_wire: Callable[[], object] | None = None
         self.hang = False
+        self.seconds = 0.0
         self.refused = 0
         self.on_wait: Callable[[], object] | None = None
 
@@ -66,7 +67,7 @@ class FakeClient:
                 self.reached.update(numbers)
                 if self.on_wire is not None:
                     self.on_wire()
-                await (anyio.sleep_forever() if self.hang else anyio.lowlevel.checkpoint())
+                await (anyio.sleep_forever() if self.hang else anyio.sleep(self.seconds))
         except ExchangeFailedError:
             raise unknown() from None
         watch.landed()

@@ -82,6 +82,13 @@ async def test_a_foreign_database_is_refused(url):
     with pytest.raises(JournalDamagedError, match="something else"):
         async with Journal.open(url):
             pass
+    path(url).unlink()
+    with sqlite3.connect(path(url)) as foreign:
+        foreign.execute("CREATE TABLE theirs (name TEXT)")
+    foreign.close()
+    with pytest.raises(JournalDamagedError, match="something else"):
+        async with Journal.open(url):
+            pass
 
 
 async def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import itertools
-import random
-import sqlite3
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
 import anyio
-import psycopg
 import pytest
 
 from callsavvy_async.bulk.report import StopReason
-from callsavvy_async.campaigns import Campaign, Journal, State, epochs, heart, journal_source, shift
-from callsavvy_async.campaigns.errors import ChunkLostError, JournalUnavailableError
-from callsavvy_async.campaigns.heart import Heart
+from callsavvy_async.campaigns import Campaign, Journal, State, epochs, journal as journal_module, load, shift, store
+from callsavvy_async.campaigns.errors import ChunkLostError, JournalInUseError, JournalUnavailableError
 from callsavvy_async.campaigns.journal import _database
-from callsavvy_async.campaigns.shift import Patience, Shift
-from callsavvy_async.errors import InvalidRequestError, Outcome, RateLimitedError
+from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.resources.messaging import SendReceipt
-from tests.bulk.fakes import not_sent, rejected, unknown
+from tests.bulk.fakes import not_sent, rejected
 
 from .conftest import only_postgresql
 from .fakes import FakeClient, Raising, accept, numbers
@@ -65,7 +61,7 @@ async def test_each_chunk_is_sent_by_one_of_them(url):
         for campaign, client in zip(campaigns, clients, strict=True):
             group.start_soon(run, campaign, client)
     assert sum((client.reached for client in clients), Counter()) == dict.fromkeys(numbers(300), 1)
-    assert all(client.calls for client in clients)
+    assert sum(bool(client.calls) for client in clients) > 1
 
 
 async def run(campaign: Campaign, client: FakeClient, **options) -> None:
@@ -102,7 +98,7 @@ async def test_what_is_given_back_may_be_spent(journal):
     campaign = await journal.campaign("c", SPEC)
     await campaign.load(numbers(300))
     outcomes = itertools.cycle([Raising(rejected()), Raising(not_sent()), accept])
-    report = await campaign.run(FakeClient(lambda called: next(outcomes)(called)), max_cost=60, max_in_flight=1)
+    report = await campaign.run(FakeClient(lambda called: next(outcomes)(called)), max_cost=60, max_in_flight=1)  # noqa: PLW0108
     assert (report.cost, report.stopped) == (60, StopReason.MAX_COST)
     assert report.rejected >= 50
 
@@ -123,6 +119,162 @@ async def test_a_dead_run_keeps_what_it_may_have_spent(journal, raw, url):
     assert raw(f"SELECT reserved FROM epoch WHERE id = {epoch}") == [(20_000_000,)]
     report = await campaign.run(FakeClient(), max_cost=50)
     assert (report.accepted, report.unknown, report.stopped) == (30, 20, StopReason.MAX_COST)
+
+
+@pytest.mark.parametrize(
+    ("answer", "becomes"), [(not_sent(), State.NOT_SENT), (rejected("Malformed number"), State.REJECTED)]
+)
+async def test_what_was_declared_unknown_is_still_reported(journal, raw, url, answer, becomes):
+    """Whoever had it on the wire while it was taken for dead knows better, and says so: proved not sent, or rejected."""
+    campaign = await journal.campaign("c", SPEC)
+    await campaign.load(numbers(10))
+    client = FakeClient(Raising(answer))
+
+    def sleep() -> None:
+        lose(raw)
+        take_over(url) if not raw.is_file else None
+
+    client.on_wire = sleep
+    await campaign.run(client, max_in_flight=1)
+    assert raw("SELECT state FROM chunk") == [(becomes,)]
+    assert len(client.calls) == 1
+
+
+async def test_what_a_person_has_decided_stays(journal, raw, url):
+    """A late report does not overrule whoever resolved it in the meantime; the run says that it lost the chunk."""
+    campaign = await journal.campaign("c", SPEC)
+    await campaign.load(numbers(10))
+    client = FakeClient()
+    client.on_wire = lambda: raw("UPDATE chunk SET state = 'cancelled'")
+    with pytest.raises(ChunkLostError):
+        await campaign.run(client, max_in_flight=1)
+    assert raw("SELECT state FROM chunk") == [("cancelled",)]
+
+
+async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done_again(journal, raw):
+    """The theory of `shift.py`: a move, a split and an outcome recognise what they did before."""
+    campaign = await journal.campaign("c", SPEC)
+    await campaign.load(numbers(10))
+    epoch = await journal._writer.run(lambda cursor: epochs.begin(cursor, 1, 30.0))
+
+    def claim(cursor):
+        return store.claim(cursor, 1, epoch, zones=[""], limit=1, text="Hello", allowance=None)
+
+    (chunk,) = await journal._writer.run(claim)
+    estimate = campaign.spec.estimate(chunk)
+
+    def settle(cursor):
+        store.settle(cursor, 1, epoch, 1, store.Outcome(State.ACCEPTED, cost=Decimal(3)), estimate=estimate)
+
+    def send(cursor):
+        return store.move(cursor, 1, 1, store.Outcome(State.IN_FLIGHT), by=store.Mover.OWNER, epoch=epoch)
+
+    assert [await journal._writer.run(send) for _ in range(2)] == [True, False]
+    for _ in range(2):
+        await journal._writer.run(settle)
+    assert raw(f"SELECT reserved FROM epoch WHERE id = {epoch}") == [(3_000_000,)]
+    raw("UPDATE chunk SET state = 'in_flight', cost = NULL")
+
+    def split(cursor):
+        return store.split(cursor, 1, epoch, chunk, campaign.spec)
+
+    assert [len(await journal._writer.run(split)) for _ in range(2)] == [2, 0]
+    put_back = store.Outcome(State.PENDING)
+    raw("UPDATE chunk SET state = 'pending', epoch = NULL WHERE number = 2")
+    await journal._writer.run(lambda cursor: store.settle(cursor, 1, epoch, 2, put_back, estimate=estimate))
+    assert raw("SELECT state FROM chunk WHERE number = 2") == [("pending",)]
+
+
+async def test_a_claim_that_was_done_unheard_of_is_given_back_and_claimed_again(journal, raw, monkeypatch):
+    """The answer to its COMMIT was lost: nobody holds the chunk, and the run finds that out when nothing else is left."""
+    monkeypatch.setattr(shift, "_BETWEEN_TRIES", 0)
+    campaign = await journal.campaign("c", SPEC)
+    await campaign.load(numbers(10))
+    campaign._patience, run_unit, lost = 30.0, journal._writer.run, []
+
+    async def lose_the_first_claim(work, *, alone=False):
+        result = await run_unit(work, alone=alone)
+        if not lost and raw("SELECT state FROM chunk") == [("claimed",)]:
+            lost.append(True)
+            raise JournalUnavailableError("the connection broke off")
+        return result
+
+    monkeypatch.setattr(journal._writer, "run", lose_the_first_claim)
+    report = await campaign.run(client := FakeClient(), max_in_flight=1)
+    assert lost
+    assert (report.accepted, len(client.calls)) == (10, 1)
+
+
+@only_postgresql
+async def test_a_heartbeat_tells_a_run_that_it_was_taken_for_dead(url, raw):
+    """It sends nothing more under its old number, reports what was on the wire, and goes on under a new one."""
+    async with Journal.open(url, lease=0.3) as journal:
+        campaign = await journal.campaign("c", SPEC)
+        await campaign.load(numbers(40))
+
+        client = FakeClient()
+
+        def sleep() -> None:
+            client.seconds = 0.0
+            if len(client.calls) == 1:
+                lose(raw)
+                take_over(url)
+                client.seconds = 0.3  # a beat comes every 0.1 s; without one the next move would tell it
+
+        client.on_wire = sleep
+        report = await campaign.run(client, max_in_flight=1)
+    assert client.reached == dict.fromkeys(numbers(40), 1)
+    assert (report.accepted, report.stopped) == (40, None)
+
+
+async def test_the_balance_is_of_before_the_first_call(journal, raw):
+    """A balance that was read while another run had begun to call is no baseline."""
+    campaign = await journal.campaign("c", SPEC)
+    await campaign.load(numbers(10))
+    raw("UPDATE chunk SET state = 'accepted'")
+    await journal._writer.run(lambda cursor: store.note_balance(cursor, 1, Decimal(5)))
+    assert raw("SELECT balance FROM campaign") == [(None,)]
+
+
+async def test_a_run_under_way_keeps_its_recipients(journal):
+    """Nothing is purged while it is sent."""
+    campaign = await journal.campaign("c", SPEC)
+    await campaign.load(numbers(10))
+    await journal._writer.run(lambda cursor: epochs.begin(cursor, 1, 30.0))
+    with pytest.raises(InvalidRequestError, match="under way"):
+        await campaign.purge()
+
+
+async def test_workers_are_told_as_json(journal):
+    """Who runs, and what it says of itself."""
+    campaign = await journal.campaign("c", SPEC)
+    await campaign.load(numbers(10))
+    await campaign.run(FakeClient())
+    (worker,) = await campaign.workers()
+    assert json.loads(json.dumps(worker.as_dict()))["name"] == worker.name
+    assert not worker.alive
+
+
+async def test_two_processes_that_create_a_campaign_create_one(journal, monkeypatch):
+    """Who did not see it yet, and waited for the other's lock, finds it then."""
+    first = await journal.campaign("c", SPEC)
+    find, seen = journal_module._find, iter([None])
+    monkeypatch.setattr(journal_module, "_find", lambda cursor, name: next(seen, find(cursor, name)))
+    assert (await journal.campaign("c", SPEC))._id == first._id
+
+
+@only_postgresql
+async def test_one_process_loads_a_campaign_at_a_time(journal, url):
+    """Another that comes to load it is told; so is one whose unfinished load was deleted under it."""
+    await journal.campaign("c", SPEC)
+    async with Journal.open(url) as other:
+        await other.campaign("c")
+        await journal._writer.run(lambda cursor: load.lock(cursor, 1))
+        with pytest.raises(JournalInUseError, match="another process loads"):
+            await other._writer.run(lambda cursor: load.lock(cursor, 1))
+        await journal._writer.run(lambda cursor: load.unlock(cursor, 1))
+        with pytest.raises(JournalInUseError, match="leave it to that one"):
+            await other._writer.run(lambda cursor: load.hold(cursor, 99, 1))
 
 
 async def test_who_missed_its_lease_reports_late_and_sends_nothing_it_had_claimed(journal, raw, url):
