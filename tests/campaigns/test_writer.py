@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 
 import anyio
 import pytest
 
+from callsavvy_async.campaigns import writer as writer_module
 from callsavvy_async.campaigns.errors import JournalError
 from callsavvy_async.campaigns.writer import Writer
 
@@ -53,6 +55,25 @@ async def test_many_units_share_commits(writer):
             group.start_soon(writer.run, insert(x))
     assert await count(writer) == 1000
     assert commits < 200
+
+
+async def test_a_group_has_a_largest_size(writer, monkeypatch):
+    """However many wait, a commit takes so many and the next one the others: nobody waits for all."""
+    monkeypatch.setattr(writer_module, "LARGEST_GROUP", 2)
+    entered, release = threading.Event(), threading.Event()
+
+    def block(cursor: object) -> None:
+        entered.set()
+        release.wait(10)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(writer.run, block)
+        await anyio.to_thread.run_sync(entered.wait)
+        for x in range(5):
+            group.start_soon(writer.run, insert(x))
+        await anyio.wait_all_tasks_blocked()
+        release.set()
+    assert await count(writer) == 5
 
 
 async def test_a_failing_unit_is_undone_alone(writer):
