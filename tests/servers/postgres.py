@@ -30,7 +30,8 @@ class PostgresServer:
 
     def __init__(self) -> None:
         self.port = free_port()
-        self._folder = Path(tempfile.mkdtemp(prefix="callsavvy-postgres-"))
+        # not below a folder that only who runs the tests may enter: the server is another user
+        self._folder = Path(tempfile.mkdtemp(prefix="callsavvy-postgres-", dir="/tmp"))
         self._data = self._folder / "data"
         self._names = itertools.count(1)
 
