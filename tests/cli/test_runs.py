@@ -14,6 +14,7 @@ import pytest
 from callsavvy_async.campaigns import Campaign
 from callsavvy_async.cli import runs
 from callsavvy_async.simulator import Fault, Simulator, serve
+from tests.servers.postgres import PostgresServer
 
 from .harness import Run, environment, start
 
@@ -44,6 +45,18 @@ def test_a_run_is_sent_once_however_often_it_is_asked_for(run: Run, account: Sim
     verified = run("runs", "verify", "r")
     assert (verified.code, verified.out) == (0, "3 calls, 3 recipients, 0 findings\n")
     assert "3 settled, 0 pending" in run("runs", "watch", "r", "--every", "0.01").out
+
+
+def test_a_journal_may_be_in_postgresql(run: Run, account: Simulator, people: Path, postgres: PostgresServer) -> None:
+    """A URL stands wherever the journal's file may; a second command continues what the first began."""
+    journal = ("--journal", postgres.new_database())
+    for _ in range(2):
+        assert run("bulk", "sms", people, *HELLO, "--run", "r", *journal).code == 0
+    assert set(account.ledger.charged.values()) == {1}
+    assert "r: 5 given, 3 accepted" in run("runs", "list", *journal).out
+    assert run("runs", "resume", "r", "--yes", *journal).code == 0
+    assert run("runs", "verify", "r", *journal).out == "3 calls, 3 recipients, 0 findings\n"
+    assert not list(Path().glob("*.db"))
 
 
 def test_unknown_calls_are_settled_by_a_person(run: Run, account: Simulator, people: Path) -> None:
