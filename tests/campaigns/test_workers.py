@@ -57,6 +57,8 @@ def states(raw) -> Counter[str]:
 async def test_each_chunk_is_sent_by_one_of_them(url):
     """Whoever claims a chunk sends it, and nobody else; each comes to a part; all end with the same sums."""
     clients = [FakeClient() for _ in range(3)]
+    for client in clients:
+        client.seconds = 0.02  # long enough for the others to come
     async with workers(url, 3) as campaigns, anyio.create_task_group() as group:
         for campaign, client in zip(campaigns, clients, strict=True):
             group.start_soon(run, campaign, client)
