@@ -66,12 +66,10 @@ class Adaptive:
             self._heed(now, feedback.hints)
         if feedback.signal is Signal.REFUSED:
             self._refused += 1
-            self._on_refusal(now, permit, feedback.retry_after)
+            self._judge(now, permit, feedback)
             return
-        if permit.probe and feedback.signal is Signal.ADMITTED:
-            self._on_admitted_probe(now, permit)
-        elif permit.probe:
-            self._gate.probe_lost(now)
+        if permit.probe:
+            self._judge(now, permit, feedback)
         if feedback.signal is Signal.ADMITTED:
             self._concurrency.admitted(now, level=permit.level, sent_at=permit.sent_at)
         elif feedback.signal is Signal.FAILED:
@@ -105,6 +103,15 @@ class Adaptive:
     def _allowed(self, now: float) -> int:
         return max(1, int(min(self.max_in_flight, self._concurrency.allowed(now))))
 
+    def _judge(self, now: float, permit: Permit, feedback: Feedback) -> None:
+        """Learn from what moves the gate: a refusal, or the end of a probe."""
+        if feedback.signal is Signal.REFUSED:
+            self._on_refusal(now, permit, feedback.retry_after)
+        elif feedback.signal is Signal.ADMITTED:
+            self._on_admitted_probe(now, permit)
+        else:
+            self._gate.probe_lost(now)
+
     def _on_refusal(self, now: float, permit: Permit, retry_after: float | None) -> None:
         gate, rate = self._gate, self._rate
         if permit.episode == gate.episode:
@@ -113,7 +120,8 @@ class Adaptive:
             _ = self._concurrency.refused(now, level=permit.level)
             gate.probe_refused(now, sent_at=permit.sent_at, forecast=rate.forecast(now), retry_after=retry_after)
         elif gate.shut:
-            gate.extend(now + (retry_after or 0.0))
+            if retry_after is not None:
+                gate.extend(now + retry_after)
         elif permit.episode == gate.episode or retry_after is not None:  # late, but a Retry-After is never undercut
             timely = permit.episode == gate.episode
             explained = timely and self._concurrency.refused(now, level=permit.level)

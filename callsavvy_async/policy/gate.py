@@ -115,6 +115,12 @@ class Gate:
             closed_until = sent_at if self._on_time else min(self._refused_at, sent_at)
             self.reopened_at = (closed_until + sent_at) / 2.0
 
+    def move(self, seconds: float) -> None:
+        """Keep the same times on another clock, which is that much ahead of the one so far."""
+        self.opens_at += seconds
+        self.reopened_at += seconds
+        self._refused_at += seconds
+
     def _to_round_time(self, now: float, pause: float, forecast: Forecast) -> float:
         """Return the pause, or the seconds to a round time that it would pass over."""
         began = forecast.began + self._landing

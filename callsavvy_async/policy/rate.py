@@ -167,6 +167,41 @@ class RateLaw:
         self._admitted -= 1
         self._spell_admitted -= 1
 
+    def begin(self, now: float) -> None:
+        """Start the law's clock, if it has not run yet: requests are about to be booked for later."""
+        if self._slot is None:
+            self._slot = self._opened = self._spell_began = self._sent_at = now
+
+    def pace(self, at: float) -> tuple[float, float]:
+        """Return the requests per second of a booking that begins `at`, and the seconds that each sets the clock back."""
+        wanted = self._curve(at - self._opened)
+        self.rate = min(wanted, self._ceiling) if at < self._ceiling_until else wanted
+        return self.rate, 1.0 / self.rate - 1.0 / wanted
+
+    def booked(self, count: int, *, idle: float = 0.0) -> None:
+        """Count requests that were booked by whoever shares the law, and the seconds for which nobody wanted to send."""
+        self._opened += idle
+        self._admitted += count
+        self._spell_admitted += count
+
+    def move(self, seconds: float) -> None:
+        """Keep the same times on another clock, which is that much ahead of the one so far."""
+        self._slot = None if self._slot is None else self._slot + seconds
+        self._sent_at += seconds
+        self._opened += seconds
+        self._shut_at += seconds
+        self._spell_began += seconds
+        self._ceiling_until += seconds
+
+    @property
+    def admitted(self) -> int:
+        """How many requests of the running interval were not refused."""
+        return self._admitted
+
+    def limit_as(self, other: RateLaw) -> None:
+        """Keep to what the server has told another law."""
+        self._ceiling, self._ceiling_until = other._ceiling, other._ceiling_until
+
     def limit_to(self, rate: float, *, until: float) -> None:
         """Keep to `rate` requests per second at most until then: the server said so itself."""
         self._ceiling, self._ceiling_until = rate, until

@@ -1,0 +1,126 @@
+"""The row that processes share a limit by: what they ask of it, and what it answers.
+
+Theory. All times in the row are of the clock of the server that keeps it. Two questions change it, each atomically:
+
+    Booking    "I need so many slots." GCRA: they begin where the last booking ended, and move that end on. Any number
+               of processes may book at once, and nobody has to try twice.
+    Change     "I have learned this." The *law*, a text that the row only keeps, is replaced if it is still the one that
+               the learner knows (compare and set). It takes a new version, and slots booked under the old one are void.
+
+So the arithmetic of the limit stays in one place, in Python; the row can be kept by anything that adds two numbers.
+
+    slot     s           where the next booking begins
+    taken    requests    booked since the last change, less those that were handed back
+    idle     s           since the last change: for how long nobody wanted to send
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, TypeAlias, cast
+
+import attrs
+
+from callsavvy_async.policy.gate import Gate
+from callsavvy_async.policy.rate import RateLaw
+
+NO_ROW = ""
+"""The version of a row that is not there."""
+
+
+@attrs.frozen
+class Booking:
+    """Ask for slots.
+
+    Attributes:
+        version: what the one who asks knows of the law. Under any other nothing is booked, and the law is answered.
+        count: slots wanted; 0 only looks.
+        interval: seconds between them.
+        credit: seconds by which the first may lie in the past, after an idle time.
+        counted: whether they count as `taken`; probes do not.
+        handed_back: slots of earlier bookings that came to nothing.
+        held_up: seconds to count as idle: the law would have gone faster, but was not allowed to.
+    """
+
+    version: str
+    count: int = 0
+    interval: float = 0.0
+    credit: float = 0.0
+    counted: bool = True
+    handed_back: int = 0
+    held_up: float = 0.0
+
+
+@attrs.frozen
+class Change:
+    """Replace the law.
+
+    Attributes:
+        expected: the version that is replaced.
+        version: of the new law.
+        law: the text.
+        slot: where bookings go on, on the clock of the row.
+    """
+
+    expected: str
+    version: str
+    law: str = attrs.field(repr=False)
+    slot: float
+
+
+Question: TypeAlias = Booking | Change
+
+
+@attrs.frozen
+class View:
+    """The row after a question.
+
+    Attributes:
+        now: by the clock of the row.
+        version: of the law.
+        law: the text; a booking under the right version need not be told it.
+        slot: where the next booking begins.
+        taken: requests, as above.
+        idle: seconds, as above.
+        processes: how many have lately asked for slots.
+    """
+
+    now: float
+    version: str
+    law: str = attrs.field(repr=False)
+    slot: float
+    taken: int
+    idle: float
+    processes: int
+
+
+def write_law(rate: RateLaw, gate: Gate) -> str:
+    """Write down what is known of a limit."""
+    return json.dumps({"rate": _state(rate), "gate": _state(gate)})
+
+
+def read_law(text: str, like: type[RateLaw]) -> tuple[RateLaw, Gate] | None:
+    """Read what another process wrote; None if it cannot be read."""
+    try:
+        state = json.loads(text)
+        rate, gate = _remake(like, state["rate"]), _remake(Gate, state["gate"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return (rate, gate) if rate.belief > 0.0 and rate.period > 0.0 else None
+
+
+def _state(law: RateLaw | Gate) -> dict[str, object]:
+    return attrs.asdict(law)
+
+
+def _remake(kind: type[Any], state: object) -> Any:
+    """Make a law again whose every field has a number of its kind, as in the state of a new one."""
+    known, like = cast("dict[str, object]", state), _state(kind())
+    values = {field.alias: known[field.name] for field in attrs.fields(kind)}
+    for field in attrs.fields(kind):
+        value, right = values[field.alias], like[field.name]
+        number = isinstance(value, int | float) and not math.isnan(value)
+        if isinstance(value, bool) != isinstance(right, bool) or not (number or value is right is None):
+            raise TypeError(field.name)
+    return kind(**values)

@@ -1,0 +1,369 @@
+"""The pacer of processes that share one limit: together they behave as one.
+
+Theory. What `Adaptive` has learned of the rate, its rate law and its gate, is not kept here but in a row (`bookings`)
+that all processes read; each holds a copy and follows the row's counts, so all hold the same law. Slots are booked in
+blocks, ahead of time, at the rate of the law, and requests start when the slots of their own process come: nothing on
+the way of a call asks anybody.
+
+A process that is refused, or whose probe has ended, gives up its slots, reads the row, and judges by *that*: if another
+has shut the gate already, the refusal is a late one and says nothing new. If it changes the gate, the changed law goes
+into the row, unless somebody was faster; then it is judged anew. So one refusal cuts once, for all. The others see it
+with the next answer, and while they have slots or wait for some they look every `LOOK` seconds.
+
+While the gate is shut, slots are booked all the same: one each, `PATIENCE` apart, the first when the gate opens. They
+are the probes. The verdict on the first changes the law, and with it the others are void; if it is never heard of
+again, the next in line probes.
+
+Each process keeps its own count of what is in flight, and its own law of it: that is about its connections and its
+latency. The clock is the row's.
+
+When the row is out of reach, each process goes on alone: at its share of the last known rate by the last known number of
+processes, a little under it; or at `share` if it has never known. When the row is back, the processes return one by one.
+Until all had the time to, those that have takes no more than the part of the rate that was theirs.
+
+Quantities
+    LOOK       s           how often a process looks whether the gate has shut, while it might send
+    SELDOM     s           the same while its next slot is farther away
+    AHEAD      s           of the whole rate are booked by all processes together
+    LOW        s           before the last slot comes, the next are booked
+    PATIENCE   s           after a probe without a verdict, another process probes
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from callsavvy_async.policy.adaptive import Adaptive
+from callsavvy_async.policy.bookings import NO_ROW, Booking, Change, Question, View, read_law, write_law
+from callsavvy_async.policy.concurrency import ConcurrencyLaw
+from callsavvy_async.policy.feedback import Feedback, Permit, Signal
+from callsavvy_async.policy.known import KnownRate
+from callsavvy_async.policy.pacer import Snapshot
+from callsavvy_async.policy.rate import CATCH_UP
+from callsavvy_async.policy.stock import RemoteClock, Stock
+from callsavvy_async.policy.told import FIRST_PAUSE, Fixed
+
+LOOK = 0.15
+AHEAD = 0.5
+SELDOM = 1.0
+LOW = 0.1
+PATIENCE = 1.0
+UNKNOWN = "?"
+"""The version of a row that has to be read anew."""
+ALONE = -1
+"""The episode of permits that were given out while the row was out of reach."""
+SAFETY = 0.95
+"""Part of its share that a process uses alone: nobody can tell the others that it was too much."""
+RETURN = 3.0
+"""Seconds after which all processes have found the row again: longer than they wait between two tries."""
+
+
+def _nothing() -> None:
+    """Nobody fetches slots."""
+
+
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
+class SharedPacer(Adaptive):
+    """Keep to a limit that other processes use too. Whoever drives it carries what `ask` returns to the row.
+
+    Args:
+        max_in_flight: most requests of this process on their way at a time.
+        block: most slots that are booked at a time.
+        share: requests per second when the row has never been reached.
+        known: the rate and the burst, if the limit need not be found.
+    """
+
+    block: int = 10
+    share: float = 1.0
+    known: tuple[float, int] | None = None
+    wake: Callable[[], None] = attrs.field(default=_nothing, init=False, repr=False)
+    """Called when there may be something to ask."""
+
+    _version: str = attrs.field(default=UNKNOWN, init=False, repr=False)
+    _clock: RemoteClock = attrs.field(factory=RemoteClock, init=False, repr=False)
+    _stock: Stock = attrs.field(factory=Stock, init=False, repr=False)
+    _taken: int = attrs.field(default=0, init=False, repr=False)
+    _idle: float = attrs.field(default=0.0, init=False, repr=False)
+    _slot: float = attrs.field(default=-math.inf, init=False, repr=False)
+    """Where the next booking begins."""
+    _heard_at: float = attrs.field(default=-math.inf, init=False, repr=False)
+    _news: list[tuple[Permit, Feedback]] = attrs.field(factory=list, init=False, repr=False)
+    """What moves the gate and has not been judged yet."""
+    _news_at: float = attrs.field(default=-math.inf, init=False, repr=False)
+    _halted: bool = attrs.field(default=False, init=False, repr=False)
+    """Whether slots are void until the news are judged."""
+    _voided: int = attrs.field(default=0, init=False, repr=False)
+    _draft: bool = attrs.field(default=False, init=False, repr=False)
+    """Whether the law here is one that the row ought to have."""
+    _alone: Fixed | None = attrs.field(default=None, init=False, repr=False)
+    _not_before: float = attrs.field(default=-math.inf, init=False, repr=False)
+    _processes: int = attrs.field(default=0, init=False, repr=False)
+    _missed: int = attrs.field(default=0, init=False, repr=False)
+    """How many processes there were before the row was out of reach."""
+    _all_back_at: float = attrs.field(default=-math.inf, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.known is not None:
+            rate, _ = self.known
+            self._rate = KnownRate(belief=rate, rate=rate, started=True)
+            self._concurrency = ConcurrencyLaw(limit=math.inf)
+
+    # ------------------------------------------------------------------------------------------------------ as a pacer
+
+    def delay(self, now: float) -> float:
+        """See `Pacer.delay`."""
+        if self._in_flight >= self._allowed(now):
+            return math.inf
+        if now < self._not_before:
+            return self._not_before - now
+        if self._alone is not None:
+            self.wake()
+            return self._alone.delay(now)
+        wait = self._stock.delay(now)
+        if self._stock.last - now < LOW:
+            self.wake()
+        return wait
+
+    def sent(self, now: float) -> Permit:
+        """See `Pacer.sent`."""
+        self._in_flight += 1
+        self._sent += 1
+        self._concurrency.sent(self._in_flight)
+        if self._alone is not None:
+            self._alone.sent(now)
+            return Permit(now, self._in_flight, ALONE)
+        self._stock.take()
+        probe = self._gate.shut
+        if probe:
+            self._rate.probed(late=now - self._gate.opens_at)
+            self._gate.probe_sent()
+        return Permit(now, self._in_flight, self._gate.episode, probe)
+
+    def done(self, now: float, permit: Permit, feedback: Feedback) -> None:
+        """See `Pacer.done`."""
+        super().done(now, permit, feedback)
+        if permit.episode == ALONE and self._alone is not None:
+            self._alone.done(now, permit, feedback)
+
+    def snapshot(self, now: float) -> Snapshot:
+        """See `Pacer.snapshot`. The rates are those of all processes together, but for those of one that is alone."""
+        seen = super().snapshot(now)
+        alone = None if self._alone is None else self._alone.snapshot(now)
+        return attrs.evolve(
+            seen,
+            rate=seen.rate if alone is None else alone.rate,
+            shut_for=max(seen.shut_for, self._not_before - now, 0.0 if alone is None else alone.shut_for),
+            learned_rate=seen.learned_rate if alone is None else alone.rate,
+            learned_in_flight=seen.learned_in_flight if self.known is None else None,
+        )
+
+    def restore(self, learned: Mapping[str, object]) -> None:
+        """See `Pacer.restore`. What the row has counts for more."""
+        if self.known is None:
+            super().restore(learned)
+
+    # ------------------------------------------------------------------------------------------------- towards the row
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether the row is out of reach."""
+        return self._alone is not None
+
+    @property
+    def processes(self) -> int:
+        """How many processes shared the limit when the row was last seen, this one included."""
+        return max(1, self._processes)
+
+    def ask(self, now: float, waiting: int) -> Question | None:
+        """Return what to ask the row now, if anything; the answer goes to `told`.
+
+        Args:
+            now: monotonic seconds.
+            waiting: how many requests wait for their turn.
+        """
+        if self._draft:
+            opens_at = max(now, self._gate.opens_at) if self._gate.shut else now
+            return Change(self._version, secrets.token_hex(8), self._law_for_all(), opens_at + self._clock.offset)
+        if self._alone is not None or self._version == UNKNOWN or self._news:
+            return Booking(self._version)
+        count = self._needed(now, waiting)
+        if count:
+            return self._booking(now, count)
+        is_due = (waiting or self._stock) and self.look_in(now) <= 0.0
+        return Booking(self._version, handed_back=self._hand_back()) if is_due else None
+
+    def look_in(self, now: float) -> float:
+        """Return the seconds until the row should be looked at, while requests wait or slots are held."""
+        until = self._gate.opens_at - now if self._gate.shut else self._stock.delay(now) - LOOK
+        since = now - self._heard_at
+        return max(min(max(LOOK, until), SELDOM) - since, 0.0) if since >= 0.0 else 0.0
+
+    def told(self, question: Question, view: View, *, asked: float, answered: float) -> None:
+        """Follow the row, as it answered.
+
+        Args:
+            question: what `ask` returned.
+            view: the answer.
+            asked: when the question was sent, in monotonic seconds.
+            answered: when the answer came.
+        """
+        self._move(-self._clock.heard(view.now, asked=asked, answered=answered))
+        self._heard_at, self._draft = answered, False
+        self._come_back(answered, view.processes)
+        if view.version != self._version:
+            self._adopt(answered, view)
+        self._rate.booked(view.taken - self._taken, idle=view.idle - self._idle)
+        self._taken, self._idle, self._slot = view.taken, view.idle, view.slot - self._clock.offset
+        if question.version == view.version:
+            if isinstance(question, Change):
+                self._news.clear()
+                self._halted = False
+            elif question.count:
+                self._take_in(answered, question)
+        if self._news and asked >= self._news_at and not self._draft:
+            self._judge_news(answered)
+
+    def lost(self, now: float) -> None:
+        """Go on alone: the row is out of reach."""
+        for _, feedback in self._news:
+            if feedback.signal is Signal.REFUSED:
+                self._pause(now, feedback)
+        self._news.clear()
+        self._halted = False
+        if self._alone is not None:
+            return
+        if self._gate.shut:
+            self._not_before = max(self._not_before, self._gate.opens_at)
+        known = self._rate.belief if self._rate.started else self._rate.rate
+        self._alone = Fixed(
+            SAFETY * known / self._processes if self._processes else self.share, max_in_flight=self.max_in_flight
+        )
+        self._missed = self._processes
+        self._forget_bookings(now)
+        self._version, self._draft = UNKNOWN, False
+
+    # ---------------------------------------------------------------------------------------------------------- inside
+
+    def _judge(self, now: float, permit: Permit, feedback: Feedback) -> None:
+        """Put it off until the row has been read."""
+        if permit.episode == ALONE or self._alone is not None:
+            if feedback.signal is Signal.REFUSED:
+                self._pause(now, feedback)
+            return
+        self._news.append((permit, feedback))
+        self._news_at = now
+        if not self._gate.shut or feedback.retry_after is not None:
+            self._halted = True
+            self._voided += self._stock.void()
+        self.wake()
+
+    def _pause(self, now: float, feedback: Feedback) -> None:
+        """Obey a refusal without the row."""
+        pause = FIRST_PAUSE if feedback.retry_after is None else feedback.retry_after
+        self._not_before = max(self._not_before, now + pause)
+
+    def _judge_news(self, now: float) -> None:
+        gate, rate = self._gate, self._rate
+        before, admitted = (gate.shut, gate.opens_at, gate.episode), rate.admitted
+        for permit, feedback in self._news:
+            probe = permit.probe and gate.shut and permit.episode == gate.episode
+            if probe or feedback.signal is Signal.REFUSED:
+                super()._judge(now, attrs.evolve(permit, probe=probe), feedback)
+        self._draft = before != (gate.shut, gate.opens_at, gate.episode)
+        if not self._draft:
+            self._news.clear()
+            withdrawn = admitted - rate.admitted
+            rate.booked(withdrawn)  # the row takes them back, and this copy follows it
+            self._stock.lapsed += self._voided + withdrawn
+        elif gate.shut and not before[0]:
+            self._forget_bookings(now)
+        self._halted, self._voided = False, 0
+
+    def _forget_bookings(self, now: float) -> None:
+        """Count as never booked what is not going to be sent, here or elsewhere."""
+        ahead = max(0, int((self._slot - now) * self._rate.rate)) if self._slot > now else 0
+        self._stock.void()
+        self._rate.booked(-ahead - self._hand_back())
+        self._slot = min(self._slot, now)
+
+    def _hand_back(self) -> int:
+        lapsed, self._stock.lapsed = self._stock.lapsed, 0
+        return lapsed
+
+    def _come_back(self, now: float, processes: int) -> None:
+        if self._alone is not None:
+            self._not_before = max(self._not_before, now + self._alone.snapshot(now).shut_for)
+            self._alone, self._all_back_at = None, now + RETURN
+        self._processes = processes
+
+    def _adopt(self, now: float, view: View) -> None:
+        """Take over the law of the row, or give it one."""
+        found = read_law(view.law, type(self._rate))
+        self._version, self._draft = view.version, found is None
+        self._taken, self._idle = view.taken, view.idle
+        self._stock.void()
+        self._stock.lapsed = self._voided = 0
+        self._halted = bool(self._news)
+        if found is None:
+            self._rate.begin(now)
+            self._rate.booked(0, idle=max(0.0, now - self._slot) if self._slot > -math.inf else 0.0)
+            return
+        told_limit = self._rate
+        self._rate, self._gate = found
+        self._rate.booked(view.taken, idle=view.idle)
+        self._rate.move(-self._clock.offset)
+        self._gate.move(-self._clock.offset)
+        self._rate.limit_as(told_limit)
+        if self.known is not None:
+            self._rate.belief = self._rate.rate = self.known[0]
+
+    def _law_for_all(self) -> str:
+        rate, gate = attrs.evolve(self._rate), attrs.evolve(self._gate, probing=False)
+        rate.move(self._clock.offset)
+        gate.move(self._clock.offset)
+        return write_law(rate, gate)
+
+    def _move(self, seconds: float) -> None:
+        self._rate.move(seconds)
+        self._gate.move(seconds)
+        self._stock.move(seconds)
+        self._slot += seconds
+
+    def _needed(self, now: float, waiting: int) -> int:
+        """Return how many slots to book now."""
+        held = len(self._stock)
+        wanted = min(waiting, self._allowed(now) - self._in_flight) - held
+        if wanted <= 0 or self._stock.last - now >= LOW:
+            return 0
+        if self._gate.shut:
+            return 0 if held else 1
+        return max(1, min(wanted, self.block, int(AHEAD * self._rate.rate / self.processes)))
+
+    def _booking(self, now: float, count: int) -> Booking:
+        handed_back = self._hand_back()
+        if self._gate.shut:
+            return Booking(self._version, 1, PATIENCE, counted=False, handed_back=handed_back)
+        rate, late = self._rate.pace(self._slot)
+        back = self._processes / self._missed if self._missed and now < self._all_back_at else 1.0
+        interval = 1.0 / (rate * min(1.0, back))
+        credit = CATCH_UP if self.known is None else (self.known[1] - 1) / self.known[0]
+        held_up = count * (interval - 1.0 / rate + late)
+        return Booking(self._version, count, interval, credit, handed_back=handed_back, held_up=held_up)
+
+    def _take_in(self, now: float, booking: Booking) -> None:
+        if self._halted:
+            self._voided += booking.count if booking.counted else 0
+            return
+        first = self._slot - booking.count * booking.interval
+        grace = max(CATCH_UP, booking.interval)
+        self._stock.add(now, first, interval=booking.interval, count=booking.count, grace=grace)
+
+    def _why(self, allowed: int) -> str:
+        if self._alone is not None:
+            return "shared limit out of reach, a share of it"
+        why = super()._why(allowed)
+        return f"{'fixed rate' if self.known and why == 'learned rate' else why}, shared"

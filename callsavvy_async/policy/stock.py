@@ -1,0 +1,76 @@
+"""What a process holds of a limit that it shares: slots that were booked for it, and the clock by which they count.
+
+Theory. The clock of whoever keeps the bookings is the only one that all processes share. An answer that was asked for at
+`asked` and came at `answered`, both by the local clock, shows the remote clock somewhere between the two; so the offset
+of the clocks lies between two bounds. It is moved only as far as the newest bounds demand: a slow answer then changes
+nothing, and a clock that has jumped is corrected with the first answer after it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+import attrs
+
+
+@attrs.define
+class RemoteClock:
+    """The clock of whoever keeps the bookings, as far as its answers tell."""
+
+    offset: float = 0.0
+    """Seconds by which it is ahead of the local clock."""
+    _heard: bool = False
+
+    def heard(self, remote: float, *, asked: float, answered: float) -> float:
+        """Take note of a reading; return by how many seconds the offset has changed."""
+        before = self.offset
+        least, most = remote - answered, remote - asked
+        self.offset = min(max(before, least), most) if self._heard else (least + most) / 2.0
+        self._heard = True
+        return self.offset - before
+
+
+@attrs.define
+class Stock:
+    """Slots: times at which one request each may start. They lapse when they are not used `grace` seconds later."""
+
+    lapsed: int = 0
+    """Slots that came to nothing and have not been handed back yet."""
+    _slots: deque[float] = attrs.field(factory=deque[float])
+    _grace: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    @property
+    def last(self) -> float:
+        """When the last slot begins; minus infinity when there is none."""
+        return self._slots[-1] if self._slots else -math.inf
+
+    def add(self, now: float, first: float, *, interval: float, count: int, grace: float) -> None:
+        """Take in `count` slots, `interval` seconds apart. Those that are due already may be used from now on."""
+        self._grace = grace
+        self._slots.extend(max(now, first + interval * number) for number in range(count))
+
+    def delay(self, now: float) -> float:
+        """Return the seconds until the next slot; infinity when there is none."""
+        slots = self._slots
+        while slots and slots[0] + self._grace < now:
+            slots.popleft()
+            self.lapsed += 1
+        return max(0.0, slots[0] - now) if slots else math.inf
+
+    def take(self) -> None:
+        """Use the next slot."""
+        self._slots.popleft()
+
+    def void(self) -> int:
+        """Give all of them up; returns how many there were."""
+        count = len(self._slots)
+        self._slots.clear()
+        return count
+
+    def move(self, seconds: float) -> None:
+        """Keep the same times on another clock, which is that much ahead of the one so far."""
+        self._slots = deque(slot + seconds for slot in self._slots)
