@@ -80,6 +80,8 @@ if TYPE_CHECKING:
         AttemptFailed,
         Hook,
         HookEvent,
+        LimitFound,
+        LimitLost,
         Limited,
         RequestStarted,
         Settled,
@@ -87,6 +89,7 @@ if TYPE_CHECKING:
     )
     from callsavvy_async.transport.options import CallOptions
     from callsavvy_async.transport.pacing import Pacing
+    from callsavvy_async.transport.shared.settings import SharedPacing
     from callsavvy_async.values import (
         CallDirection,
         CallType,
@@ -150,6 +153,8 @@ __all__ = [
     "HookEvent",
     "InsufficientBalanceError",
     "InvalidRequestError",
+    "LimitFound",
+    "LimitLost",
     "Limited",
     "Meeting",
     "MeetingDetails",
@@ -181,6 +186,7 @@ __all__ = [
     "ServerError",
     "ServiceUnavailableError",
     "Settled",
+    "SharedPacing",
     "Signal",
     "SkipReason",
     "Snapshot",
@@ -196,6 +202,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "BASE_URL": "config",
     "Adaptive": "policy.adaptive",
     "Agent": "models",
     "AnswerTooLargeError": "errors",
@@ -203,7 +210,6 @@ _MODULES = {
     "AttemptFailed": "transport.hooks",
     "AttemptTimeoutError": "errors",
     "AuthenticationError": "errors",
-    "BASE_URL": "config",
     "BadRequestError": "errors",
     "Batching": "resources.batching",
     "Bulk": "bulk.bulk",
@@ -246,6 +252,8 @@ _MODULES = {
     "HookEvent": "transport.hooks",
     "InsufficientBalanceError": "errors",
     "InvalidRequestError": "errors",
+    "LimitFound": "transport.hooks",
+    "LimitLost": "transport.hooks",
     "Limited": "transport.hooks",
     "Meeting": "models",
     "MeetingDetails": "models",
@@ -277,6 +285,7 @@ _MODULES = {
     "ServerError": "errors",
     "ServiceUnavailableError": "errors",
     "Settled": "transport.hooks",
+    "SharedPacing": "transport.shared.settings",
     "Signal": "policy.feedback",
     "SkipReason": "bulk.recipients",
     "Snapshot": "policy.pacer",

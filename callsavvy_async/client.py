@@ -14,13 +14,12 @@ import attrs
 from callsavvy_async.config import BASE_URL, CallSettings, Config, Credentials, choose_credentials, read_environment
 from callsavvy_async.errors import Attempt, ConfigurationError
 from callsavvy_async.policy.budget import RetryBudget
-from callsavvy_async.policy.pacer import Pacer
 from callsavvy_async.policy.retry import RetryPolicy
 from callsavvy_async.transport.backends.backend import Backend
 from callsavvy_async.transport.backends.choose import BackendName, choose_backend
 from callsavvy_async.transport.hooks import Hook, Hooks, log_event
 from callsavvy_async.transport.options import CallOptions, apply_options
-from callsavvy_async.transport.pacing import Pacing, choose_pacing
+from callsavvy_async.transport.pacing import OnePacing, Pacing, choose_pacing
 from callsavvy_async.transport.transport import Shared, Transport
 from callsavvy_async.transport.watch import Watch, current_watch
 from callsavvy_async.wire.endpoint import Effect, Endpoint
@@ -66,7 +65,7 @@ class ClientOptions(TypedDict, total=False):
     timezone: tzinfo | None
     max_response_bytes: int
     allow_insecure: bool
-    pacing: Pacer | Mapping[str, Pacer] | None
+    pacing: OnePacing | Mapping[str, OnePacing] | None
     rate: str | None
     burst: int
     max_in_flight: int | None
@@ -99,7 +98,8 @@ class Callsavvy:
         allow_insecure: allow plain http to any host: the keys travel readable.
         pacing: when requests may start: ``Adaptive()``, ``Fixed("10/s")``, ``Unlimited()`` or a `Pacer` of your own.
             None finds the limit of the account by itself, unless `rate` is given. For endpoints that are limited apart
-            give pacers by their names on the wire: ``{"sendSMS": Fixed("10/s"), "*": Adaptive()}``.
+            give pacers by their names on the wire: ``{"sendSMS": Fixed("10/s"), "*": Adaptive()}``. Processes that share
+            the account share its limit by the URL of a Redis, Valkey or PostgreSQL, or by a `SharedPacing`.
         rate: short for ``pacing=Fixed(rate)``: most calls per time, such as ``"10/s"`` or ``"600/min"``.
         burst: calls that may start at once after a pause, with `rate`.
         max_in_flight: most requests on their way at a time, 64 unless given; not beside `pacing`, which has its own.
@@ -131,7 +131,7 @@ class Callsavvy:
         timezone: tzinfo | None = None,
         max_response_bytes: int = 64 * 2**20,
         allow_insecure: bool = False,
-        pacing: Pacer | Mapping[str, Pacer] | None = None,
+        pacing: OnePacing | Mapping[str, OnePacing] | None = None,
         rate: str | None = None,
         burst: int = 1,
         max_in_flight: int | None = None,
@@ -157,12 +157,13 @@ class Callsavvy:
                 extra=dict(extra or {}),
             ),
         )
+        told = Hooks((log_event, *hooks))
         shared = Shared(
             backend=choose_backend(
                 backend, http_client=http_client, transport=transport, session=session, verify=verify, proxy=proxy
             ),
-            pacing=Pacing(choose_pacing(pacing, rate, burst, max_in_flight)),
-            hooks=Hooks((log_event, *hooks)),
+            pacing=Pacing(choose_pacing(pacing, rate, burst, max_in_flight), config.credentials.public_key, told),
+            hooks=told,
             budget=RetryBudget(),
         )
         self._transport = Transport(config, shared)
@@ -297,7 +298,10 @@ class Callsavvy:
     async def aclose(self) -> None:
         """Close the connections of this event loop. May be called again."""
         self._transport.shared.closed = True
-        await self._transport.shared.backend.aclose()
+        try:
+            await self._transport.shared.pacing.aclose()
+        finally:
+            await self._transport.shared.backend.aclose()
 
     async def __aenter__(self) -> Self:
         self._transport.shared.closed = False

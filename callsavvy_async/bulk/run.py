@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 
 import anyio
 import attrs
-import sniffio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from callsavvy_async.bulk.fan_out import FanOut
 from callsavvy_async.bulk.report import BulkReport, ChunkResult, StopReason
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.transport.background import spawn
 
 
 @attrs.define
@@ -116,7 +115,7 @@ class Results:
         if self._receiver is None or self._aside is None:
             sender, self._receiver = anyio.create_memory_object_stream[ChunkResult]()
             self._aside = _Aside(sender)
-            _spawn(self._aside.go(self._run))
+            spawn(self._aside.go(self._run))
         try:
             return await self._receiver.receive()
         except anyio.EndOfStream:
@@ -143,22 +142,3 @@ class Results:
 
     def __del__(self) -> None:
         self._drop()
-
-
-def _spawn(coroutine: Coroutine[object, object, None]) -> None:
-    """Run beside the caller, in no task group of anybody's."""
-    if sniffio.current_async_library() == "trio":
-        import trio  # noqa: PLC0415 - only when it runs already
-
-        async def run() -> None:
-            await coroutine
-
-        trio.lowlevel.spawn_system_task(run)
-    else:
-        task = asyncio.ensure_future(coroutine)
-        _TASKS.add(task)
-        task.add_done_callback(_TASKS.discard)
-
-
-_TASKS: set[asyncio.Future[None]] = set()
-"""asyncio keeps only weak references to tasks."""

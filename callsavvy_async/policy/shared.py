@@ -193,11 +193,13 @@ class SharedPacer(Adaptive):
         count = self._needed(now, waiting)
         if count:
             return self._booking(now, count)
-        is_due = (waiting or self._stock) and self.look_in(now) <= 0.0
+        is_due = self.look_in(now, waiting) <= 0.0
         return Booking(self._version, handed_back=self._hand_back()) if is_due else None
 
-    def look_in(self, now: float) -> float:
-        """Return the seconds until the row should be looked at, while requests wait or slots are held."""
+    def look_in(self, now: float, waiting: int) -> float:
+        """Return the seconds until there is something to ask, if nothing happens meanwhile; infinity for never."""
+        if not waiting and not self._stock:
+            return math.inf
         until = self._gate.opens_at - now if self._gate.shut else self._stock.delay(now) - LOOK
         since = now - self._heard_at
         return max(min(max(LOOK, until), SELDOM) - since, 0.0) if since >= 0.0 else 0.0

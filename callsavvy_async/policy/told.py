@@ -114,11 +114,17 @@ class Unlimited(_Told):
         return self._snapshot(now, rate=None, why="no limit")
 
 
-def _per_second(rate: str | float) -> float:
+def per_second(rate: str | float) -> float:
+    """Return a rate, if need be read from ``"10/s"``, as calls per second (an attrs converter)."""
     return parse_rate(rate) if isinstance(rate, str) else rate
 
 
-def _positive(_: object, field: attrs.Attribute[float], value: float) -> None:
+def positive_rate(_: object, field: attrs.Attribute[float], value: float) -> None:
+    """Check a rate (an attrs validator).
+
+    Raises:
+        ConfigurationError: it is none.
+    """
     if not 0.0 < value < math.inf:
         raise ConfigurationError(
             f"{field.name} is {value}; it must be a positive number of calls per second, or '10/s'."
@@ -138,7 +144,7 @@ class Fixed(_Told):
         ConfigurationError: naming the value that cannot work.
     """
 
-    rate: float = attrs.field(converter=_per_second, validator=_positive)
+    rate: float = attrs.field(converter=per_second, validator=positive_rate)
     burst: int = attrs.field(default=1, validator=at_least_one, kw_only=True)
     _arrival: float = attrs.field(default=-math.inf, init=False, repr=False)
 

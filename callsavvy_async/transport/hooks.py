@@ -68,7 +68,33 @@ class Settled:
     cancelled: bool = False
 
 
-HookEvent: TypeAlias = RequestStarted | Waiting | Limited | AttemptFailed | Settled
+@attrs.frozen
+class LimitLost:
+    """What keeps a limit that processes share is out of reach; this one goes on alone, at a share of the limit.
+
+    Attributes:
+        limit: its name.
+        rate: requests per second that this process keeps to now.
+        processes: how many shared the limit when it was last seen.
+        reason: what went wrong.
+    """
+
+    limit: str
+    rate: float
+    processes: int
+    reason: str
+
+
+@attrs.frozen
+class LimitFound:
+    """A limit that processes share is back, after `seconds`; `processes` of them have found it so far."""
+
+    limit: str
+    seconds: float
+    processes: int
+
+
+HookEvent: TypeAlias = RequestStarted | Waiting | Limited | AttemptFailed | Settled | LimitLost | LimitFound
 
 
 class Hook(Protocol):
@@ -102,6 +128,12 @@ def log_event(event: HookEvent, /) -> None:
             _log.debug("%s: waits%s: %s, %d ahead", endpoint, told, why, ahead)
         case RequestStarted(endpoint):
             _log.debug("%s: starts", endpoint)
+        case LimitLost(limit, rate, processes, reason):
+            _log.warning(
+                "the shared limit %r is out of reach (%s); going on alone at %.3g/s, one of %d", limit, reason, rate, processes
+            )
+        case LimitFound(limit, seconds, processes):
+            _log.warning("the shared limit %r is back after %.3g s; %d share it so far", limit, seconds, processes)
 
 
 class Hooks:

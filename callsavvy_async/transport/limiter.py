@@ -114,6 +114,11 @@ class Limiter:
         if self._turns.waiting:
             self._admit(moment)
 
+    def look_again(self) -> None:
+        """Give out what the pacer allows by now: it was told something from outside."""
+        if self._turns.waiting:
+            self._admit(current_time())
+
     def _expect(self, moment: float, *, bulk: bool) -> tuple[float | None, int, str]:
         """Return how long a newcomer will wait, how many go before it, and what holds them back.
 

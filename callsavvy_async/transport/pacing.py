@@ -11,7 +11,7 @@ and admits the next whatever they ask for. To try it out would cost refusals on 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import TypeAlias, cast
 
 import attrs
 
@@ -20,7 +20,13 @@ from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, Pacer, Snapshot
 from callsavvy_async.policy.ratelimit_headers import parse_policies
 from callsavvy_async.policy.told import Fixed
+from callsavvy_async.transport.hooks import Hooks
 from callsavvy_async.transport.limiter import Limiter
+from callsavvy_async.transport.shared.fetcher import Fetcher
+from callsavvy_async.transport.shared.settings import SharedPacing, share_limit
+
+OnePacing: TypeAlias = Pacer | SharedPacing | str
+"""How one limit is kept: by a pacer, or by all processes that have the same URL."""
 
 ALL_OTHERS = "*"
 """The name of the limit that endpoints share unless they have one of their own."""
@@ -31,15 +37,24 @@ class Pacing:
 
     Args:
         pacing: one pacer for all requests; or pacers by the names of their endpoints on the wire, ``"*"`` for all others,
-            which is `Adaptive` where there is none.
+            which is `Adaptive` where there is none. A URL, or a `SharedPacing`, stands for a pacer that other processes
+            share.
+        account: whose limits they are.
+        hooks: told when other processes are out of reach.
     """
 
-    def __init__(self, pacing: Pacer | Mapping[str, Pacer]) -> None:
+    def __init__(
+        self, pacing: OnePacing | Mapping[str, OnePacing], account: str = "", hooks: Hooks | None = None
+    ) -> None:
         told = {**pacing} if isinstance(pacing, Mapping) else {ALL_OTHERS: pacing}
-        shared = told.pop(ALL_OTHERS, None) or Adaptive()
-        limiters = {id(pacer): Limiter(pacer) for pacer in (shared, *told.values())}
-        self._shared = limiters[id(shared)]
-        self._told = {resource: limiters[id(pacer)] for resource, pacer in told.items()}
+        told.setdefault(ALL_OTHERS, Adaptive())
+        self._fetchers: list[Fetcher] = []
+        limiters: dict[int, Limiter] = {}
+        for resource, one in told.items():
+            if id(one) not in limiters:
+                limiters[id(one)] = self._make(one, account, resource, hooks or Hooks(()))
+        self._shared = limiters[id(told.pop(ALL_OTHERS))]
+        self._told = {resource: limiters[id(one)] for resource, one in told.items()}
         self._learned: dict[str, Limiter] = {}
         self._limiters = dict(self._told)
         self._policies: list[tuple[frozenset[str], Limiter]] = []
@@ -65,8 +80,8 @@ class Pacing:
             policies: the field `RateLimit-Policy`.
         """
         like = self._shared.pacer
-        if resource in self._limiters or not isinstance(like, Adaptive):
-            return  # what an endpoint was first told counts
+        if resource in self._limiters or type(like) is not Adaptive:
+            return  # what an endpoint was first told counts, and what is shared is not parted
         names = parse_policies(policies)
         if names:
             alike = (limiter for known, limiter in self._policies if known & names)
@@ -88,6 +103,20 @@ class Pacing:
         for name, limiter in self._apart().items():
             limiter.pacer.restore(self._kept.get(name, {}))
 
+    async def aclose(self) -> None:
+        """Part from the other processes, in this event loop; with the next call they are found again."""
+        for fetcher in self._fetchers:
+            await fetcher.aclose()
+
+    def _make(self, one: OnePacing, account: str, resource: str, hooks: Hooks) -> Limiter:
+        if isinstance(one, str):
+            one = SharedPacing(one)
+        if not isinstance(one, SharedPacing):
+            return Limiter(one)
+        limiter, fetcher = share_limit(one, account, resource, hooks)
+        self._fetchers.append(fetcher)
+        return limiter
+
     def _apart(self) -> dict[str, Limiter]:
         return {**self._told, **self._learned}
 
@@ -107,8 +136,8 @@ def _mapping(value: object) -> Mapping[str, object]:
 
 
 def choose_pacing(
-    pacing: Pacer | Mapping[str, Pacer] | None, rate: str | None, burst: int, max_in_flight: int | None
-) -> Pacer | Mapping[str, Pacer]:
+    pacing: OnePacing | Mapping[str, OnePacing] | None, rate: str | None, burst: int, max_in_flight: int | None
+) -> OnePacing | Mapping[str, OnePacing]:
     """Make what the settings of a client ask for; see `Callsavvy`.
 
     Raises:

@@ -1,0 +1,127 @@
+"""The one task of a client that asks the row, so that no call has to.
+
+It runs while there is demand, in no task group of anybody's, and ends with the client or after `IDLE` seconds without
+demand; the next call that needs a slot starts it again, in whatever event loop that call runs. When the row is out of
+reach it says so once, lets the pacer go on alone, and tries again until the row is back.
+"""
+
+from __future__ import annotations
+
+import anyio
+import attrs
+from anyio.lowlevel import RunVar
+
+from callsavvy_async.policy.shared import SharedPacer
+from callsavvy_async.transport.background import spawn
+from callsavvy_async.transport.clock import current_time
+from callsavvy_async.transport.hooks import Hooks, LimitFound, LimitLost
+from callsavvy_async.transport.limiter import Limiter
+from callsavvy_async.transport.shared.reservations import Connect, Reservations, UnreachableError
+
+IDLE = 30.0
+FIRST_RETRY, LONGEST_RETRY = 0.1, 1.0
+"""Seconds between two tries to reach the row: they double."""
+_TICK = 1e-3
+
+
+@attrs.define(eq=False)
+class _Running:
+    """The task in one event loop."""
+
+    woken: anyio.Event = attrs.field(factory=anyio.Event)
+    ended: anyio.Event = attrs.field(factory=anyio.Event)
+    scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
+    wanted_at: float = 0.0
+    is_over: bool = False
+    """Whether it asks no more, though its connection may still be open."""
+
+
+class Fetcher:
+    """Carries the questions of a pacer to its row, and tells the limiter when there is an answer.
+
+    Args:
+        limiter: whose pacer is `pacer`.
+        pacer: asks.
+        connect: opens the row.
+        name: of the limit, for who listens.
+        hooks: who listens.
+    """
+
+    def __init__(self, limiter: Limiter, pacer: SharedPacer, connect: Connect, name: str, hooks: Hooks) -> None:
+        self._limiter = limiter
+        self._pacer = pacer
+        self._connect = connect
+        self._name = name
+        self._hooks = hooks
+        self._running: RunVar[_Running] = RunVar("callsavvy_fetcher")
+        self._lost_at = 0.0
+        pacer.wake = self.wake
+
+    def wake(self) -> None:
+        """Look whether there is something to ask."""
+        running = self._running.get(None)
+        if running is None or running.is_over:
+            running = _Running()
+            self._running.set(running)
+            spawn(self._run(running))
+        running.wanted_at = current_time()
+        running.woken.set()
+
+    async def aclose(self) -> None:
+        """Stop asking, and close the connection, in this event loop."""
+        running = self._running.get(None)
+        if running is not None:
+            running.is_over = True
+            running.scope.cancel()
+            with anyio.CancelScope(shield=True):
+                await running.ended.wait()
+
+    async def _run(self, running: _Running) -> None:
+        retry = FIRST_RETRY
+        try:
+            with running.scope:
+                while not running.is_over:
+                    try:
+                        async with self._connect() as row:
+                            await self._serve(row, running)
+                    except UnreachableError as error:
+                        retry = min(2.0 * retry, LONGEST_RETRY) if self._pacer.is_alone else FIRST_RETRY
+                        self._lose(str(error))
+                        await anyio.sleep(retry)
+                        running.is_over = running.is_over or self._is_idle(running, current_time())
+        finally:
+            running.is_over = True
+            running.ended.set()
+
+    async def _serve(self, row: Reservations, running: _Running) -> None:
+        """Ask whatever there is to ask, until nobody has wanted anything for long."""
+        pacer, limiter = self._pacer, self._limiter
+        while not running.is_over:
+            now = current_time()
+            question = pacer.ask(now, limiter.waiting)
+            if question is not None:
+                view = await row.answer(question)
+                was_alone, answered = pacer.is_alone, current_time()
+                pacer.told(question, view, asked=now, answered=answered)
+                if was_alone:
+                    self._hooks(LimitFound(self._name, answered - self._lost_at, pacer.processes))
+                limiter.look_again()
+                continue
+            if self._is_idle(running, now):
+                running.is_over = True
+                return
+            with anyio.move_on_after(min(max(pacer.look_in(now, limiter.waiting), _TICK), IDLE)):
+                await running.woken.wait()
+            running.woken = anyio.Event()
+
+    def _is_idle(self, running: _Running, now: float) -> bool:
+        return now - running.wanted_at >= IDLE and not self._limiter.waiting
+
+    def _lose(self, reason: str) -> None:
+        pacer, now = self._pacer, current_time()
+        first = not pacer.is_alone
+        pacer.lost(now)
+        if first:
+            self._lost_at = now
+            self._hooks(LimitLost(self._name, pacer.snapshot(now).rate or 0.0, pacer.processes, reason))
+        self._limiter.look_again()

@@ -1,0 +1,165 @@
+"""The row in PostgreSQL: one statement for each question, atomic by the lock of its row.
+
+psycopg is used synchronously, in a worker thread, so that it serves asyncio and trio alike. A statement whose answer does
+not come is left alone with its connection: the socket is shut down, which ends it.
+
+The table is made once, under a lock, and only if it is not there; a role that may not make tables needs it made for it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from typing import LiteralString
+
+import anyio
+import anyio.to_thread
+import psycopg
+
+from callsavvy_async.policy.bookings import Booking, Question, View
+from callsavvy_async.transport.shared.reservations import LEASE, PATIENCE, Reservations, UnreachableError, describe
+
+TABLE: LiteralString = """
+CREATE TABLE IF NOT EXISTS callsavvy_pacing (
+    name text PRIMARY KEY,
+    version text NOT NULL,
+    law text NOT NULL,
+    slot double precision NOT NULL,
+    taken bigint NOT NULL,
+    idle double precision NOT NULL,
+    processes jsonb NOT NULL
+) WITH (fillfactor = 10)  -- updated often: leaves the page room for the newest versions of a row
+"""
+_LOCK = 0x63616C6C70616365  # the transaction lock under which the table is made
+
+_BEGIN: LiteralString = """
+WITH clock AS MATERIALIZED (SELECT extract(epoch FROM clock_timestamp())::double precision AS now),
+asked AS MATERIALIZED (
+    SELECT now, jsonb_build_object(%(process)s::text, now + %(lease)s) AS process FROM clock
+)
+INSERT INTO callsavvy_pacing AS row (name, version, law, slot, taken, idle, processes)
+"""
+_PROCESSES: LiteralString = """
+    processes = (
+        SELECT coalesce(jsonb_object_agg(key, value), '{}') || (SELECT process FROM asked)
+        FROM jsonb_each(row.processes) WHERE value::double precision > (SELECT now FROM clock)
+    )
+RETURNING (SELECT now FROM clock), version, law, slot, taken, idle,
+    (SELECT count(*) FROM jsonb_object_keys(processes))
+"""
+_BOOK: LiteralString = (
+    _BEGIN
+    + """
+SELECT %(name)s, '', '', 0, 0, 0, process FROM asked
+ON CONFLICT (name) DO UPDATE SET (slot, taken, idle) = (
+        SELECT
+            CASE WHEN ours AND %(count)s > 0 THEN greatest(row.slot, earliest) + length ELSE row.slot END,
+            row.taken + CASE WHEN ours THEN on_time::int * %(count)s - %(handed_back)s ELSE 0 END,
+            row.idle + CASE
+                WHEN NOT ours OR NOT %(counted)s OR %(count)s = 0 THEN 0
+                WHEN on_time THEN %(held_up)s
+                ELSE earliest - row.slot + length
+            END
+        FROM (SELECT now - %(credit)s::double precision AS earliest FROM clock) AS first,
+            LATERAL (
+                SELECT
+                    row.version = %(version)s AND row.version <> '' AS ours,
+                    %(counted)s AND row.slot >= earliest AS on_time,
+                    %(count)s * %(interval)s::double precision AS length
+            ) AS booking
+    ),
+"""
+    + _PROCESSES
+)
+_CHANGE: LiteralString = (
+    _BEGIN
+    + """
+SELECT %(name)s, %(version)s, %(law)s, %(slot)s, 0, 0, process FROM asked
+ON CONFLICT (name) DO UPDATE SET (version, law, slot, taken, idle) = (
+        SELECT %(version)s, %(law)s, %(slot)s::double precision, 0, 0 WHERE row.version = %(expected)s
+        UNION ALL
+        SELECT row.version, row.law, row.slot, row.taken, row.idle WHERE row.version <> %(expected)s
+    ),
+"""
+    + _PROCESSES
+)
+
+
+class PostgresReservations:
+    """One limit's row, over a connection that is open."""
+
+    def __init__(self, connection: psycopg.Connection, url: str, name: str, process: str) -> None:
+        self._connection = connection
+        self._url = url
+        self._fixed = {"name": name, "process": process, "lease": LEASE}
+        self._busy = False
+        self._left = False
+
+    async def answer(self, question: Question) -> View:
+        """See `Reservations.answer`."""
+        try:
+            with anyio.fail_after(PATIENCE):
+                return await anyio.to_thread.run_sync(self._answer, question, abandon_on_cancel=True)
+        except (psycopg.Error, OSError) as error:  # a TimeoutError is an OSError
+            raise UnreachableError(describe(error, self._url)) from error
+
+    def leave(self) -> None:
+        """Close the connection; the thread that still waits for an answer on it does so itself."""
+        self._left = True
+        if not self._busy:
+            self._connection.close()
+            return
+        with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(self._connection.fileno())) as duplicate:
+            duplicate.shutdown(socket.SHUT_RDWR)
+
+    def _answer(self, question: Question) -> View:
+        self._busy = True
+        try:
+            found = self._connection.execute(
+                _BOOK if isinstance(question, Booking) else _CHANGE, self._fixed | _parameters(question), prepare=True
+            ).fetchone()
+        finally:
+            self._busy = False
+            if self._left:
+                self._connection.close()
+        assert found is not None  # noqa: S101 - INSERT .. ON CONFLICT DO UPDATE always returns the row
+        return View(*found)
+
+
+@asynccontextmanager
+async def connect(url: str, name: str, process: str) -> AsyncGenerator[Reservations, None]:
+    """Open the row `name` on behalf of `process`."""
+    try:
+        with anyio.fail_after(2 * PATIENCE):
+            connection = await anyio.to_thread.run_sync(_open, url, abandon_on_cancel=True)
+    except (psycopg.Error, OSError) as error:
+        raise UnreachableError(describe(error, url)) from error
+    row = PostgresReservations(connection, url, name, process)
+    try:
+        yield row
+    finally:
+        row.leave()
+
+
+def _open(url: str) -> psycopg.Connection:
+    connection = psycopg.connect(url, autocommit=True, connect_timeout=2, application_name="callsavvy pacing")
+    try:
+        connection.execute("SET synchronous_commit = off")  # a crash may forget the last bookings: they are a second old
+        if connection.execute("SELECT to_regclass('callsavvy_pacing')").fetchone() == (None,):
+            with connection.transaction():
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+                connection.execute(TABLE)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _parameters(question: Question) -> dict[str, object]:
+    if isinstance(question, Booking):
+        names = ("version", "count", "interval", "credit", "counted", "handed_back", "held_up")
+    else:
+        names = ("expected", "version", "law", "slot")
+    return {name: getattr(question, name) for name in names}

@@ -1,0 +1,119 @@
+"""The row in Redis or Valkey: a hash, a sorted set of processes, and two scripts, which run without interruption.
+
+The clock is the server's. What nobody has asked for in a week is forgotten. Both keys carry one hash tag, so that they
+lie together in a cluster that is reached through a proxy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from coredis import Redis
+from coredis.commands import Script
+from coredis.exceptions import RedisError
+from coredis.retry import NoRetryPolicy
+
+from callsavvy_async.policy.bookings import Booking, Question, View
+from callsavvy_async.transport.shared.reservations import LEASE, PATIENCE, Reservations, UnreachableError, describe
+
+_BEGIN = """
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1e6
+local row = redis.call('HMGET', KEYS[1], 'version', 'law', 'slot', 'taken', 'idle')
+local version, law = row[1] or '', row[2] or ''
+local slot, taken, idle = tonumber(row[3] or '0'), tonumber(row[4] or '0'), tonumber(row[5] or '0')
+local function exact(number) return string.format('%.17g', number) end
+"""
+_BOOK = """
+if version == ARGV[3] and version ~= '' then
+    local count, interval, counted = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[7] == '1'
+    local earliest, length = now - tonumber(ARGV[6]), count * interval
+    taken = taken - tonumber(ARGV[8])
+    if count > 0 then
+        if counted and slot < earliest then
+            idle = idle + (earliest - slot) + length
+        elseif counted then
+            taken, idle = taken + count, idle + tonumber(ARGV[9])
+        end
+        slot = math.max(slot, earliest) + length
+    end
+    redis.call('HSET', KEYS[1], 'slot', exact(slot), 'taken', exact(taken), 'idle', exact(idle))
+    law = ''
+end
+"""
+_CHANGE = """
+if version == ARGV[3] then
+    version, law, slot, taken, idle = ARGV[4], ARGV[5], tonumber(ARGV[6]), 0, 0
+    redis.call('HSET', KEYS[1], 'version', version, 'law', law, 'slot', exact(slot), 'taken', '0', 'idle', '0')
+end
+"""
+_END = """
+redis.call('ZADD', KEYS[2], exact(now + tonumber(ARGV[2])), ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', exact(now))
+redis.call('EXPIRE', KEYS[1], 604800)
+redis.call('EXPIRE', KEYS[2], 60)
+return {exact(now), version, law, exact(slot), exact(taken), exact(idle), redis.call('ZCARD', KEYS[2])}
+"""
+
+
+class RedisReservations:
+    """One limit's row, over a client that is open."""
+
+    def __init__(self, client: Redis[str], url: str, name: str, process: str) -> None:
+        self._url = url
+        self._process = process
+        self._keys = (f"callsavvy:pacing:{{{name}}}", f"callsavvy:pacing:{{{name}}}:processes")
+        self._book: Script[str] = client.register_script(_BEGIN + _BOOK + _END)
+        self._change: Script[str] = client.register_script(_BEGIN + _CHANGE + _END)
+
+    async def answer(self, question: Question) -> View:
+        """See `Reservations.answer`."""
+        script, arguments = self._book, _arguments(question)
+        if not isinstance(question, Booking):
+            script = self._change
+        try:
+            reply = await script(self._keys, (self._process, LEASE, *arguments))
+        except (RedisError, OSError) as error:  # a TimeoutError is an OSError
+            raise UnreachableError(describe(error, self._url)) from error
+        return _view(reply)
+
+
+@asynccontextmanager
+async def connect(url: str, name: str, process: str) -> AsyncGenerator[Reservations, None]:
+    """Open the row `name` on behalf of `process`."""
+    scheme, rest = url.split("://", 1)
+    address = f"{'rediss' if scheme in {'rediss', 'valkeys'} else 'redis'}://{rest}"
+    try:
+        client = Redis[str].from_url(
+            address,
+            decode_responses=True,
+            retry_policy=NoRetryPolicy(),
+            connect_timeout=PATIENCE,
+            stream_timeout=PATIENCE,
+        )
+        async with client:
+            yield RedisReservations(client, url, name, process)
+    except (RedisError, OSError) as error:
+        raise UnreachableError(describe(error, url)) from error
+    except ExceptionGroup as group:
+        raise UnreachableError(describe(group, url)) from group
+
+
+def _arguments(question: Question) -> tuple[str | float, ...]:
+    if isinstance(question, Booking):
+        return (
+            question.version,
+            question.count,
+            question.interval,
+            question.credit,
+            int(question.counted),
+            question.handed_back,
+            question.held_up,
+        )
+    return question.expected, question.version, question.law, question.slot
+
+
+def _view(reply: object) -> View:
+    now, version, law, slot, taken, idle, processes = reply  # type: ignore[misc]
+    return View(float(now), version, law, float(slot), int(float(taken)), float(idle), int(processes))

@@ -1,0 +1,47 @@
+"""Who keeps the row that processes share a limit by, as the fetcher sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, TypeAlias
+from urllib.parse import unquote, urlsplit
+
+from callsavvy_async.policy.bookings import Question, View
+from callsavvy_async.redaction import MASK
+
+LEASE = 5.0
+"""Seconds for which a process counts as one of those that share a limit after it has asked."""
+PATIENCE = 1.0
+"""Seconds to wait for a connection, and for an answer."""
+
+
+class UnreachableError(Exception):
+    """The row cannot be had now. The text says why, without secrets."""
+
+
+class Reservations(Protocol):
+    """An open connection to the row of one limit, on behalf of one process."""
+
+    async def answer(self, question: Question) -> View:
+        """Carry a question out, atomically, and return the row after it.
+
+        Raises:
+            UnreachableError: it is not known whether it was carried out.
+        """
+        ...
+
+
+Connect: TypeAlias = Callable[[], AbstractAsyncContextManager[Reservations]]
+"""Opens a connection; raises `UnreachableError`, on entering and while it is in use."""
+
+
+def describe(error: BaseException, url: str) -> str:
+    """Return what an error says, in a line, without the secrets of the URL."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    text = " ".join(str(error).split()) or "no answer in time"
+    for secret in (url, urlsplit(url).password, unquote(urlsplit(url).password or "")):
+        if secret:
+            text = text.replace(secret, MASK)
+    return f"{type(error).__name__}: {text}"
