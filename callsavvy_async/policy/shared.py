@@ -38,7 +38,7 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from callsavvy_async.policy.adaptive import Adaptive
-from callsavvy_async.policy.bookings import NO_ROW, Booking, Change, Question, View, read_law, write_law
+from callsavvy_async.policy.bookings import Booking, Change, Question, View, read_law, write_law
 from callsavvy_async.policy.concurrency import ConcurrencyLaw
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.known import KnownRate
@@ -245,7 +245,9 @@ class SharedPacer(Adaptive):
             SAFETY * known / self._processes if self._processes else self.share, max_in_flight=self.max_in_flight
         )
         self._missed = self._processes
-        self._forget_bookings(now)
+        self._rate.booked(-self._booked_ahead(now) - self._hand_back())
+        self._stock.void()
+        self._slot = min(self._slot, now)
         self._version, self._draft = UNKNOWN, False
 
     # ---------------------------------------------------------------------------------------------------------- inside
@@ -271,6 +273,8 @@ class SharedPacer(Adaptive):
     def _judge_news(self, now: float) -> None:
         gate, rate = self._gate, self._rate
         before, admitted = (gate.shut, gate.opens_at, gate.episode), rate.admitted
+        ahead = 0 if gate.shut else self._booked_ahead(now) + self._stock.lapsed
+        rate.booked(-ahead)  # what will not be sent if the gate shuts
         for permit, feedback in self._news:
             probe = permit.probe and gate.shut and permit.episode == gate.episode
             if probe or feedback.signal is Signal.REFUSED:
@@ -278,19 +282,14 @@ class SharedPacer(Adaptive):
         self._draft = before != (gate.shut, gate.opens_at, gate.episode)
         if not self._draft:
             self._news.clear()
-            withdrawn = admitted - rate.admitted
-            rate.booked(withdrawn)  # the row takes them back, and this copy follows it
+            withdrawn = admitted - ahead - rate.admitted
+            rate.booked(ahead + withdrawn)  # the row takes them back, and this copy follows it
             self._stock.lapsed += self._voided + withdrawn
-        elif gate.shut and not before[0]:
-            self._forget_bookings(now)
         self._halted, self._voided = False, 0
 
-    def _forget_bookings(self, now: float) -> None:
-        """Count as never booked what is not going to be sent, here or elsewhere."""
-        ahead = max(0, int((self._slot - now) * self._rate.rate)) if self._slot > now else 0
-        self._stock.void()
-        self._rate.booked(-ahead - self._hand_back())
-        self._slot = min(self._slot, now)
+    def _booked_ahead(self, now: float) -> int:
+        """Return how many requests have been booked, here and elsewhere, that have not started yet."""
+        return max(0, int((self._slot - now) * self._rate.rate)) if self._slot > now else 0
 
     def _hand_back(self) -> int:
         lapsed, self._stock.lapsed = self._stock.lapsed, 0

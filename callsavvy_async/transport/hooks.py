@@ -130,7 +130,11 @@ def log_event(event: HookEvent, /) -> None:
             _log.debug("%s: starts", endpoint)
         case LimitLost(limit, rate, processes, reason):
             _log.warning(
-                "the shared limit %r is out of reach (%s); going on alone at %.3g/s, one of %d", limit, reason, rate, processes
+                "the shared limit %r is out of reach (%s); going on alone at %.3g/s, one of %d",
+                limit,
+                reason,
+                rate,
+                processes,
             )
         case LimitFound(limit, seconds, processes):
             _log.warning("the shared limit %r is back after %.3g s; %d share it so far", limit, seconds, processes)

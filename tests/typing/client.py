@@ -20,6 +20,8 @@ from callsavvy_async import (
     Hook,
     HookEvent,
     Limited,
+    LimitFound,
+    LimitLost,
     Outcome,
     OutcomeUnknown,
     Pacer,
@@ -27,6 +29,7 @@ from callsavvy_async import (
     RequestError,
     RequestStarted,
     Settled,
+    SharedPacing,
     Signal,
     Snapshot,
     Unlimited,
@@ -65,8 +68,10 @@ def clients(http_client: httpx.AsyncClient, transport: httpx.AsyncBaseTransport)
     pacers: list[Pacer] = [Adaptive(), Adaptive(max_in_flight=4), Fixed(9.5), Unlimited()]
     Callsavvy.from_env(pacing=pacers[0]).pacing.restore({"learned_rate": 10.0})
     Callsavvy.from_env(pacing={"sendSMS": Fixed("10/s"), "*": PacerOfMyOwn()})
-    Callsavvy.from_env(pacing={"sendSMS": "10/s"})  # type: ignore[dict-item]
-    Callsavvy.from_env(pacing="10/s")  # type: ignore[arg-type]
+    Callsavvy.from_env(pacing="redis://localhost")
+    Callsavvy.from_env(pacing={"sendSMS": SharedPacing("postgresql://localhost/jobs", local=Fixed("10/s"))})
+    Callsavvy.from_env(pacing={"sendSMS": 10})  # type: ignore[dict-item]
+    Callsavvy.from_env(pacing=10)  # type: ignore[arg-type]
     Callsavvy.from_env(verify=ssl.create_default_context(), proxy="http://proxy.example:3128", deadline=None)
     Callsavvy("a", "b")  # type: ignore[call-arg, arg-type]
     Callsavvy.from_env(retries=3)  # type: ignore[call-arg]
@@ -96,6 +101,8 @@ class Counter:
                 assert_type(event.attempt, Attempt)
             case Settled():
                 assert_type(event.outcome, Outcome)
+            case LimitLost() | LimitFound():
+                assert_type(event.processes, int)
             case _:
                 assert_never(event)
 

@@ -84,11 +84,12 @@ class Fetcher:
                     try:
                         async with self._connect() as row:
                             await self._serve(row, running)
-                    except UnreachableError as error:
+                    except Exception as error:  # noqa: BLE001 - whatever it is, calls go on, and it is told
                         retry = min(2.0 * retry, LONGEST_RETRY) if self._pacer.is_alone else FIRST_RETRY
-                        self._lose(str(error))
+                        self._lose(str(error) if isinstance(error, UnreachableError) else repr(error))
                         await anyio.sleep(retry)
-                        running.is_over = running.is_over or self._is_idle(running, current_time())
+                        if self._is_idle(running, current_time()):
+                            return
         finally:
             running.is_over = True
             running.ended.set()

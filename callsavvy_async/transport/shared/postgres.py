@@ -16,6 +16,7 @@ from typing import LiteralString
 
 import anyio
 import anyio.to_thread
+import attrs
 import psycopg
 
 from callsavvy_async.policy.bookings import Booking, Question, View
@@ -118,7 +119,7 @@ class PostgresReservations:
         self._busy = True
         try:
             found = self._connection.execute(
-                _BOOK if isinstance(question, Booking) else _CHANGE, self._fixed | _parameters(question), prepare=True
+                _BOOK if isinstance(question, Booking) else _CHANGE, self._fixed | attrs.asdict(question), prepare=True
             ).fetchone()
         finally:
             self._busy = False
@@ -146,7 +147,9 @@ async def connect(url: str, name: str, process: str) -> AsyncGenerator[Reservati
 def _open(url: str) -> psycopg.Connection:
     connection = psycopg.connect(url, autocommit=True, connect_timeout=2, application_name="callsavvy pacing")
     try:
-        connection.execute("SET synchronous_commit = off")  # a crash may forget the last bookings: they are a second old
+        connection.execute(
+            "SET synchronous_commit = off"
+        )  # a crash may forget the last bookings: they are a second old
         if connection.execute("SELECT to_regclass('callsavvy_pacing')").fetchone() == (None,):
             with connection.transaction():
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
@@ -155,11 +158,3 @@ def _open(url: str) -> psycopg.Connection:
         connection.close()
         raise
     return connection
-
-
-def _parameters(question: Question) -> dict[str, object]:
-    if isinstance(question, Booking):
-        names = ("version", "count", "interval", "credit", "counted", "handed_back", "held_up")
-    else:
-        names = ("expected", "version", "law", "slot")
-    return {name: getattr(question, name) for name in names}

@@ -6,16 +6,21 @@ lie together in a cluster that is reached through a proxy.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import cast
+from urllib.parse import urlsplit
 
+import anyio
 from coredis import Redis
-from coredis.commands import Script
-from coredis.exceptions import RedisError
-from coredis.retry import NoRetryPolicy
+from coredis.connection import BaseConnection
+from coredis.exceptions import NoScriptError, RedisError
 
 from callsavvy_async.policy.bookings import Booking, Question, View
 from callsavvy_async.transport.shared.reservations import LEASE, PATIENCE, Reservations, UnreachableError, describe
+
+DEFAULT_PORT = 6379
 
 _BEGIN = """
 local time = redis.call('TIME')
@@ -25,7 +30,24 @@ local version, law = row[1] or '', row[2] or ''
 local slot, taken, idle = tonumber(row[3] or '0'), tonumber(row[4] or '0'), tonumber(row[5] or '0')
 local function exact(number) return string.format('%.17g', number) end
 """
-_BOOK = """
+_END = """
+redis.call('ZADD', KEYS[2], exact(now + tonumber(ARGV[2])), ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', exact(now))
+redis.call('EXPIRE', KEYS[1], 604800)
+redis.call('EXPIRE', KEYS[2], 60)
+return {exact(now), version, law, exact(slot), exact(taken), exact(idle), redis.call('ZCARD', KEYS[2])}
+"""
+
+
+class _Script:
+    """A script, made of its middle part, and Redis's name for it."""
+
+    def __init__(self, middle: str) -> None:
+        self.text = _BEGIN + middle + _END
+        self.digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+_BOOK = _Script("""
 if version == ARGV[3] and version ~= '' then
     local count, interval, counted = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[7] == '1'
     local earliest, length = now - tonumber(ARGV[6]), count * interval
@@ -41,42 +63,43 @@ if version == ARGV[3] and version ~= '' then
     redis.call('HSET', KEYS[1], 'slot', exact(slot), 'taken', exact(taken), 'idle', exact(idle))
     law = ''
 end
-"""
-_CHANGE = """
+""")
+_CHANGE = _Script("""
 if version == ARGV[3] then
     version, law, slot, taken, idle = ARGV[4], ARGV[5], tonumber(ARGV[6]), 0, 0
     redis.call('HSET', KEYS[1], 'version', version, 'law', law, 'slot', exact(slot), 'taken', '0', 'idle', '0')
 end
-"""
-_END = """
-redis.call('ZADD', KEYS[2], exact(now + tonumber(ARGV[2])), ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', exact(now))
-redis.call('EXPIRE', KEYS[1], 604800)
-redis.call('EXPIRE', KEYS[2], 60)
-return {exact(now), version, law, exact(slot), exact(taken), exact(idle), redis.call('ZCARD', KEYS[2])}
-"""
+""")
 
 
 class RedisReservations:
-    """One limit's row, over a client that is open."""
+    """One limit's row, over one connection, which is never made anew: whoever holds this should hear that it is lost.
 
-    def __init__(self, client: Redis[str], url: str, name: str, process: str) -> None:
+    Args:
+        connection: for nobody else.
+        url: where it goes to.
+        name: of the row.
+        process: that asks.
+    """
+
+    def __init__(self, connection: BaseConnection, url: str, name: str, process: str) -> None:
+        self._connection = connection
         self._url = url
-        self._process = process
-        self._keys = (f"callsavvy:pacing:{{{name}}}", f"callsavvy:pacing:{{{name}}}:processes")
-        self._book: Script[str] = client.register_script(_BEGIN + _BOOK + _END)
-        self._change: Script[str] = client.register_script(_BEGIN + _CHANGE + _END)
+        key = f"callsavvy:pacing:{{{name}}}"
+        self._fixed = (2, key, f"{key}:processes", process, LEASE)
 
     async def answer(self, question: Question) -> View:
         """See `Reservations.answer`."""
-        script, arguments = self._book, _arguments(question)
-        if not isinstance(question, Booking):
-            script = self._change
+        script = _BOOK if isinstance(question, Booking) else _CHANGE
+        arguments = (*self._fixed, *_arguments(question))
         try:
-            reply = await script(self._keys, (self._process, LEASE, *arguments))
+            try:
+                reply = await self._connection.create_request(b"EVALSHA", script.digest, *arguments)
+            except NoScriptError:
+                reply = await self._connection.create_request(b"EVAL", script.text, *arguments)
         except (RedisError, OSError) as error:  # a TimeoutError is an OSError
             raise UnreachableError(describe(error, self._url)) from error
-        return _view(reply)
+        return _view(cast("list[str]", reply))
 
 
 @asynccontextmanager
@@ -85,19 +108,21 @@ async def connect(url: str, name: str, process: str) -> AsyncGenerator[Reservati
     scheme, rest = url.split("://", 1)
     address = f"{'rediss' if scheme in {'rediss', 'valkeys'} else 'redis'}://{rest}"
     try:
-        client = Redis[str].from_url(
-            address,
-            decode_responses=True,
-            retry_policy=NoRetryPolicy(),
-            connect_timeout=PATIENCE,
-            stream_timeout=PATIENCE,
-        )
-        async with client:
-            yield RedisReservations(client, url, name, process)
+        await _knock(address)
+        client = Redis[str].from_url(address, decode_responses=True, connect_timeout=PATIENCE, stream_timeout=PATIENCE)
+        async with client, client.connection_pool.acquire() as connection:
+            yield RedisReservations(connection, url, name, process)
     except (RedisError, OSError) as error:
         raise UnreachableError(describe(error, url)) from error
     except ExceptionGroup as group:
         raise UnreachableError(describe(group, url)) from group
+
+
+async def _knock(address: str) -> None:
+    """See whether anybody is there: coredis 6.9 leaves streams unclosed for each connection that it cannot make."""
+    parts = urlsplit(address)
+    with anyio.fail_after(PATIENCE):
+        await (await anyio.connect_tcp(parts.hostname or "", parts.port or DEFAULT_PORT)).aclose()
 
 
 def _arguments(question: Question) -> tuple[str | float, ...]:
@@ -114,6 +139,6 @@ def _arguments(question: Question) -> tuple[str | float, ...]:
     return question.expected, question.version, question.law, question.slot
 
 
-def _view(reply: object) -> View:
-    now, version, law, slot, taken, idle, processes = reply  # type: ignore[misc]
+def _view(reply: list[str]) -> View:
+    now, version, law, slot, taken, idle, processes = reply
     return View(float(now), version, law, float(slot), int(float(taken)), float(idle), int(processes))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, cast
 from urllib.parse import unquote, urlsplit
 
 from callsavvy_async.policy.bookings import Question, View
@@ -38,10 +38,17 @@ Connect: TypeAlias = Callable[[], AbstractAsyncContextManager[Reservations]]
 
 def describe(error: BaseException, url: str) -> str:
     """Return what an error says, in a line, without the secrets of the URL."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    text = " ".join(str(error).split()) or "no answer in time"
+    first = _first(error)
+    if isinstance(first, UnreachableError):
+        return str(first)
+    text = " ".join(str(first).split()) or "no answer in time"
     for secret in (url, urlsplit(url).password, unquote(urlsplit(url).password or "")):
         if secret:
             text = text.replace(secret, MASK)
-    return f"{type(error).__name__}: {text}"
+    return f"{type(first).__name__}: {text}"
+
+
+def _first(error: BaseException) -> BaseException:
+    if isinstance(error, BaseExceptionGroup):
+        return _first(cast("BaseExceptionGroup[BaseException]", error).exceptions[0])
+    return error
