@@ -165,7 +165,7 @@ class _Simulation:
 
     def answer(self, now: float, request: _Request) -> None:
         answer = request.answer
-        self.pacer.done(now, request.permit, _feedback(answer))
+        self.pacer.done(now, request.permit, feedback_on(answer))
         self.busy -= 1
         if answer.status == 429:
             self.run.refused.append(now)
@@ -189,7 +189,8 @@ def simulate(pacer: Pacer, world: World, *, seed: int) -> Run:
     return _Simulation(pacer, world, random.Random(seed)).go()
 
 
-def _feedback(answer: Answer) -> Feedback:
+def feedback_on(answer: Answer) -> Feedback:
+    """Return what a pacer is told of an answer."""
     signal = {200: Signal.ADMITTED, 429: Signal.REFUSED}.get(answer.status, Signal.FAILED)
     hints = None
     if answer.remaining is not None and answer.reset:

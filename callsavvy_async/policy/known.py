@@ -16,3 +16,8 @@ class KnownRate(RateLaw):
 
     def _believe(self, measured: float, elapsed: float) -> None:
         """Learn nothing."""
+
+    def limit_as(self, other: RateLaw) -> None:
+        """Keep to what this process was told, whatever others were."""
+        super().limit_as(other)
+        self.belief = self.rate = other.belief

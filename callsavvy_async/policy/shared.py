@@ -11,15 +11,13 @@ into the row, unless somebody was faster; then it is judged anew. So one refusal
 with the next answer, and while they have slots or wait for some they look every `LOOK` seconds.
 
 While the gate is shut, slots are booked all the same: one each, `PATIENCE` apart, the first when the gate opens. They
-are the probes. The verdict on the first changes the law, and with it the others are void; if it is never heard of
-again, the next in line probes.
+are the probes. The verdict on the first changes the law, and the others are void; without one, the next in line probes.
 
-Each process keeps its own count of what is in flight, and its own law of it: that is about its connections and its
-latency. The clock is the row's.
+What is in flight each process counts and limits for itself: that is about its connections. The clock is the row's.
 
-When the row is out of reach, each process goes on alone: at its share of the last known rate by the last known number of
-processes, a little under it; or at `share` if it has never known. When the row is back, the processes return one by one.
-Until all had the time to, those that have takes no more than the part of the rate that was theirs.
+When the row is out of reach, each process goes on alone: a little under its share of the last known rate by the last known
+number of processes; or at `share` if it has never known. When the row is back, the processes return one by one, and until
+all had the time to, those that have take no more than the part of the rate that is theirs.
 
 Quantities
     LOOK       s           how often a process looks whether the gate has shut, while it might send
@@ -38,13 +36,14 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from callsavvy_async.policy.adaptive import Adaptive
-from callsavvy_async.policy.bookings import Booking, Change, Question, View, read_law, write_law
+from callsavvy_async.policy.bookings import Booking, Change, Question, View
 from callsavvy_async.policy.concurrency import ConcurrencyLaw
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.known import KnownRate
+from callsavvy_async.policy.law_copy import UNKNOWN, LawCopy
 from callsavvy_async.policy.pacer import Snapshot
 from callsavvy_async.policy.rate import CATCH_UP
-from callsavvy_async.policy.stock import RemoteClock, Stock
+from callsavvy_async.policy.stock import Stock
 from callsavvy_async.policy.told import FIRST_PAUSE, Fixed
 
 LOOK = 0.15
@@ -52,18 +51,12 @@ AHEAD = 0.5
 SELDOM = 1.0
 LOW = 0.1
 PATIENCE = 1.0
-UNKNOWN = "?"
-"""The version of a row that has to be read anew."""
 ALONE = -1
 """The episode of permits that were given out while the row was out of reach."""
 SAFETY = 0.95
 """Part of its share that a process uses alone: nobody can tell the others that it was too much."""
 RETURN = 3.0
 """Seconds after which all processes have found the row again: longer than they wait between two tries."""
-
-
-def _nothing() -> None:
-    """Nobody fetches slots."""
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
@@ -80,19 +73,16 @@ class SharedPacer(Adaptive):
     block: int = 10
     share: float = 1.0
     known: tuple[float, int] | None = None
-    wake: Callable[[], None] = attrs.field(default=_nothing, init=False, repr=False)
+    wake: Callable[[], None] = attrs.field(default=lambda: None, init=False, repr=False)
     """Called when there may be something to ask."""
 
-    _version: str = attrs.field(default=UNKNOWN, init=False, repr=False)
-    _clock: RemoteClock = attrs.field(factory=RemoteClock, init=False, repr=False)
+    _law: LawCopy = attrs.field(factory=LawCopy, init=False, repr=False)
     _stock: Stock = attrs.field(factory=Stock, init=False, repr=False)
-    _taken: int = attrs.field(default=0, init=False, repr=False)
-    _idle: float = attrs.field(default=0.0, init=False, repr=False)
-    _slot: float = attrs.field(default=-math.inf, init=False, repr=False)
-    """Where the next booking begins."""
     _heard_at: float = attrs.field(default=-math.inf, init=False, repr=False)
     _news: list[tuple[Permit, Feedback]] = attrs.field(factory=list, init=False, repr=False)
-    """What moves the gate and has not been judged yet."""
+    """What moves the gate and is not in the row yet."""
+    _judged: int = attrs.field(default=0, init=False, repr=False)
+    """How many of the news the law that is drafted takes into account."""
     _news_at: float = attrs.field(default=-math.inf, init=False, repr=False)
     _halted: bool = attrs.field(default=False, init=False, repr=False)
     """Whether slots are void until the news are judged."""
@@ -109,10 +99,9 @@ class SharedPacer(Adaptive):
     def __attrs_post_init__(self) -> None:
         if self.known is not None:
             rate, _ = self.known
-            self._rate = KnownRate(belief=rate, rate=rate, started=True)
+            self._law.rate = KnownRate(belief=rate, rate=rate, started=True)
             self._concurrency = ConcurrencyLaw(limit=math.inf)
-
-    # ------------------------------------------------------------------------------------------------------ as a pacer
+        self._rate, self._gate = self._law.rate, self._law.gate
 
     def delay(self, now: float) -> float:
         """See `Pacer.delay`."""
@@ -165,8 +154,7 @@ class SharedPacer(Adaptive):
         """See `Pacer.restore`. What the row has counts for more."""
         if self.known is None:
             super().restore(learned)
-
-    # ------------------------------------------------------------------------------------------------- towards the row
+            self._law.rate = self._rate
 
     @property
     def is_alone(self) -> bool:
@@ -185,16 +173,16 @@ class SharedPacer(Adaptive):
             now: monotonic seconds.
             waiting: how many requests wait for their turn.
         """
+        version = self._law.version
         if self._draft:
-            opens_at = max(now, self._gate.opens_at) if self._gate.shut else now
-            return Change(self._version, secrets.token_hex(8), self._law_for_all(), opens_at + self._clock.offset)
-        if self._alone is not None or self._version == UNKNOWN or self._news:
-            return Booking(self._version)
+            return Change(version, secrets.token_hex(8), *self._law.write(now))
+        if self._alone is not None or version == UNKNOWN or self._news:
+            return Booking(version)
         count = self._needed(now, waiting)
         if count:
             return self._booking(now, count)
         is_due = self.look_in(now, waiting) <= 0.0
-        return Booking(self._version, handed_back=self._hand_back()) if is_due else None
+        return Booking(version, handed_back=self._hand_back()) if is_due else None
 
     def look_in(self, now: float, waiting: int) -> float:
         """Return the seconds until there is something to ask, if nothing happens meanwhile; infinity for never."""
@@ -213,20 +201,25 @@ class SharedPacer(Adaptive):
             asked: when the question was sent, in monotonic seconds.
             answered: when the answer came.
         """
-        self._move(-self._clock.heard(view.now, asked=asked, answered=answered))
+        law = self._law
+        self._stock.move(law.set_clock(view.now, asked=asked, answered=answered))
         self._heard_at, self._draft = answered, False
         self._come_back(answered, view.processes)
-        if view.version != self._version:
-            self._adopt(answered, view)
-        self._rate.booked(view.taken - self._taken, idle=view.idle - self._idle)
-        self._taken, self._idle, self._slot = view.taken, view.idle, view.slot - self._clock.offset
+        if view.version != law.version:
+            self._draft = not law.adopt(answered, view)
+            self._rate, self._gate = law.rate, law.gate
+            self._stock.void()
+            self._stock.lapsed = self._voided = 0
+            self._halted = bool(self._news)
+        law.count(view)
         if question.version == view.version:
             if isinstance(question, Change):
-                self._news.clear()
-                self._halted = False
+                del self._news[: self._judged]
+                self._halted = bool(self._news)
             elif question.count:
                 self._take_in(answered, question)
-        if self._news and asked >= self._news_at and not self._draft:
+        self._judged = 0
+        if self._news and asked >= self._news_at:
             self._judge_news(answered)
 
     def lost(self, now: float) -> None:
@@ -235,22 +228,16 @@ class SharedPacer(Adaptive):
             if feedback.signal is Signal.REFUSED:
                 self._pause(now, feedback)
         self._news.clear()
-        self._halted = False
+        self._halted = self._draft = False
         if self._alone is not None:
             return
         if self._gate.shut:
             self._not_before = max(self._not_before, self._gate.opens_at)
         known = self._rate.belief if self._rate.started else self._rate.rate
-        self._alone = Fixed(
-            SAFETY * known / self._processes if self._processes else self.share, max_in_flight=self.max_in_flight
-        )
-        self._missed = self._processes
-        self._rate.booked(-self._booked_ahead(now) - self._hand_back())
+        share = SAFETY * known / self._processes if self._processes else self.share
+        self._alone, self._missed = Fixed(share, max_in_flight=self.max_in_flight), self._processes
         self._stock.void()
-        self._slot = min(self._slot, now)
-        self._version, self._draft = UNKNOWN, False
-
-    # ---------------------------------------------------------------------------------------------------------- inside
+        self._law.forget(now, lapsed=self._hand_back())
 
     def _judge(self, now: float, permit: Permit, feedback: Feedback) -> None:
         """Put it off until the row has been read."""
@@ -273,23 +260,21 @@ class SharedPacer(Adaptive):
     def _judge_news(self, now: float) -> None:
         gate, rate = self._gate, self._rate
         before, admitted = (gate.shut, gate.opens_at, gate.episode), rate.admitted
-        ahead = 0 if gate.shut else self._booked_ahead(now) + self._stock.lapsed
+        ahead = 0 if gate.shut else self._law.booked_ahead(now) + self._stock.lapsed
         rate.booked(-ahead)  # what will not be sent if the gate shuts
         for permit, feedback in self._news:
             probe = permit.probe and gate.shut and permit.episode == gate.episode
             if probe or feedback.signal is Signal.REFUSED:
                 super()._judge(now, attrs.evolve(permit, probe=probe), feedback)
-        self._draft = before != (gate.shut, gate.opens_at, gate.episode)
-        if not self._draft:
+        self._judged = len(self._news)
+        if before != (gate.shut, gate.opens_at, gate.episode):
+            self._draft = True
+        else:
             self._news.clear()
             withdrawn = admitted - ahead - rate.admitted
             rate.booked(ahead + withdrawn)  # the row takes them back, and this copy follows it
             self._stock.lapsed += self._voided + withdrawn
         self._halted, self._voided = False, 0
-
-    def _booked_ahead(self, now: float) -> int:
-        """Return how many requests have been booked, here and elsewhere, that have not started yet."""
-        return max(0, int((self._slot - now) * self._rate.rate)) if self._slot > now else 0
 
     def _hand_back(self) -> int:
         lapsed, self._stock.lapsed = self._stock.lapsed, 0
@@ -300,39 +285,6 @@ class SharedPacer(Adaptive):
             self._not_before = max(self._not_before, now + self._alone.snapshot(now).shut_for)
             self._alone, self._all_back_at = None, now + RETURN
         self._processes = processes
-
-    def _adopt(self, now: float, view: View) -> None:
-        """Take over the law of the row, or give it one."""
-        found = read_law(view.law, type(self._rate))
-        self._version, self._draft = view.version, found is None
-        self._taken, self._idle = view.taken, view.idle
-        self._stock.void()
-        self._stock.lapsed = self._voided = 0
-        self._halted = bool(self._news)
-        if found is None:
-            self._rate.begin(now)
-            self._rate.booked(0, idle=max(0.0, now - self._slot) if self._slot > -math.inf else 0.0)
-            return
-        told_limit = self._rate
-        self._rate, self._gate = found
-        self._rate.booked(view.taken, idle=view.idle)
-        self._rate.move(-self._clock.offset)
-        self._gate.move(-self._clock.offset)
-        self._rate.limit_as(told_limit)
-        if self.known is not None:
-            self._rate.belief = self._rate.rate = self.known[0]
-
-    def _law_for_all(self) -> str:
-        rate, gate = attrs.evolve(self._rate), attrs.evolve(self._gate, probing=False)
-        rate.move(self._clock.offset)
-        gate.move(self._clock.offset)
-        return write_law(rate, gate)
-
-    def _move(self, seconds: float) -> None:
-        self._rate.move(seconds)
-        self._gate.move(seconds)
-        self._stock.move(seconds)
-        self._slot += seconds
 
     def _needed(self, now: float, waiting: int) -> int:
         """Return how many slots to book now."""
@@ -347,19 +299,19 @@ class SharedPacer(Adaptive):
     def _booking(self, now: float, count: int) -> Booking:
         handed_back = self._hand_back()
         if self._gate.shut:
-            return Booking(self._version, 1, PATIENCE, counted=False, handed_back=handed_back)
-        rate, late = self._rate.pace(self._slot)
+            return Booking(self._law.version, 1, PATIENCE, counted=False, handed_back=handed_back)
+        rate, late = self._rate.pace(self._law.slot)
         back = self._processes / self._missed if self._missed and now < self._all_back_at else 1.0
         interval = 1.0 / (rate * min(1.0, back))
         credit = CATCH_UP if self.known is None else (self.known[1] - 1) / self.known[0]
         held_up = count * (interval - 1.0 / rate + late)
-        return Booking(self._version, count, interval, credit, handed_back=handed_back, held_up=held_up)
+        return Booking(self._law.version, count, interval, credit, handed_back=handed_back, held_up=held_up)
 
     def _take_in(self, now: float, booking: Booking) -> None:
         if self._halted:
             self._voided += booking.count if booking.counted else 0
             return
-        first = self._slot - booking.count * booking.interval
+        first = self._law.slot - booking.count * booking.interval
         grace = max(CATCH_UP, booking.interval)
         self._stock.add(now, first, interval=booking.interval, count=booking.count, grace=grace)
 

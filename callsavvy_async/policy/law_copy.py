@@ -1,0 +1,82 @@
+"""A process's copy of the law that the row keeps, by the local clock.
+
+It changes only as the row does: a new version replaces it, and in between it follows the row's counts. So all copies are
+the same, whatever the process itself has seen.
+"""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+
+from callsavvy_async.policy.bookings import View, read_law, write_law
+from callsavvy_async.policy.gate import Gate
+from callsavvy_async.policy.rate import RateLaw
+from callsavvy_async.policy.stock import RemoteClock
+
+UNKNOWN = "?"
+"""The version of a row that has to be read anew."""
+
+
+@attrs.define
+class LawCopy:
+    """What is known of the row, and when it was learned."""
+
+    rate: RateLaw = attrs.field(factory=RateLaw)
+    gate: Gate = attrs.field(factory=Gate)
+    version: str = UNKNOWN
+    slot: float = -math.inf
+    """When the next booking begins, by the local clock."""
+    _clock: RemoteClock = attrs.field(factory=RemoteClock)
+    _taken: int = 0
+    _idle: float = 0.0
+
+    def set_clock(self, remote: float, *, asked: float, answered: float) -> float:
+        """Take note of the row's clock; return by how many seconds all times of the row have moved."""
+        seconds = -self._clock.heard(remote, asked=asked, answered=answered)
+        self._move(seconds)
+        return seconds
+
+    def adopt(self, now: float, view: View) -> bool:
+        """Take over the law of the row; or return that it has none, and make ready to give it this one."""
+        found = read_law(view.law, type(self.rate))
+        self.version, self._taken, self._idle = view.version, view.taken, view.idle
+        if found is None:
+            self.rate.begin(now)
+            self.rate.booked(0, idle=max(0.0, now - self.slot) if self.slot > -math.inf else 0.0)
+            return False
+        told = self.rate
+        self.rate, self.gate = found
+        self.rate.booked(view.taken, idle=view.idle)
+        self.rate.move(-self._clock.offset)
+        self.gate.move(-self._clock.offset)
+        self.rate.limit_as(told)
+        return True
+
+    def count(self, view: View) -> None:
+        """Follow what was booked, here and elsewhere."""
+        self.rate.booked(view.taken - self._taken, idle=view.idle - self._idle)
+        self._taken, self._idle, self.slot = view.taken, view.idle, view.slot - self._clock.offset
+
+    def write(self, now: float) -> tuple[str, float]:
+        """Return the text of the law for the row, and where bookings go on, by the row's clock."""
+        opens_at = max(now, self.gate.opens_at) if self.gate.shut else now
+        rate, gate = attrs.evolve(self.rate), attrs.evolve(self.gate, probing=False)
+        rate.move(self._clock.offset)
+        gate.move(self._clock.offset)
+        return write_law(rate, gate), opens_at + self._clock.offset
+
+    def booked_ahead(self, now: float) -> int:
+        """Return how many requests have been booked, here and elsewhere, that have not started yet."""
+        return int((self.slot - now) * self.rate.rate) if self.slot > now else 0
+
+    def forget(self, now: float, *, lapsed: int) -> None:
+        """Go on without the row: what was booked ahead will not be sent, and `lapsed` slots were not."""
+        self.rate.booked(-self.booked_ahead(now) - lapsed)
+        self.slot, self.version = min(self.slot, now), UNKNOWN
+
+    def _move(self, seconds: float) -> None:
+        self.rate.move(seconds)
+        self.gate.move(seconds)
+        self.slot += seconds
