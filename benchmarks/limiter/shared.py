@@ -1,0 +1,225 @@
+"""Let four processes share one limit, on a real Redis and a real PostgreSQL: `python -m benchmarks.limiter.shared`.
+
+Everything runs on loopback: the server with its bucket of 100 calls per second in this process, each client in one of its own.
+What is counted is counted by the server. `--only CASE` and `--on redis` or `postgres` run a part. Eight minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import attrs
+
+from benchmarks.limiter.race_server import serving
+from benchmarks.limiter.shared_server import Arrival, Witness
+from callsavvy_async.policy.feedback import Feedback, Signal
+from callsavvy_async.policy.told import Fixed
+from callsavvy_async.transport.clock import current_time
+from callsavvy_async.transport.hooks import Hooks
+from callsavvy_async.transport.limiter import Limiter
+from callsavvy_async.transport.shared.settings import SharedPacing, share_limit
+from tests.servers.postgres import PostgresServer
+from tests.servers.redis import RedisServer
+
+PROCESSES = 4
+RATE = 100.0
+START = 3.0
+"""Seconds for four interpreters to import everything."""
+
+
+@attrs.frozen
+class Case:
+    """What happens in a run."""
+
+    seconds: float
+    known: str | None = None
+    bucket: float = 1e6
+    retry_after: bool = False
+    from_second: float = 2.0
+    """What is before is left out of the figures."""
+    jump: float = 0.0
+    outage: tuple[float, float] | None = None
+
+
+CASES = {
+    "known": Case(20.0, known="100/s"),
+    "hidden": Case(75.0, bucket=RATE, from_second=15.0),
+    "hidden, Retry-After": Case(75.0, bucket=RATE, retry_after=True, from_second=15.0),
+    "known, two clocks jump": Case(20.0, known="100/s", jump=5.0),
+    "known, killed and back": Case(30.0, known="100/s", outage=(8.0, 16.0)),
+    "hidden, killed and back": Case(60.0, bucket=RATE, outage=(25.0, 35.0), from_second=15.0),
+}
+
+
+@attrs.define
+class Backend:
+    """A server that keeps rows, and how it is killed and started again."""
+
+    name: str
+    url: Callable[[], str]
+    kill: Callable[[], None]
+    start: Callable[[], None]
+
+
+@attrs.define
+class Outcome:
+    """What the server saw, in seconds since the clients began, and what the clients said."""
+
+    arrivals: list[Arrival]
+    told: list[list[dict[str, object]]]
+
+    def between(self, start: float, end: float) -> list[Arrival]:
+        return [one for one in self.arrivals if start <= one.at < end]
+
+    def worst_second(self, start: float, end: float) -> int:
+        times, first, most = [one.at for one in self.between(start, end)], 0, 0
+        for last, at in enumerate(times):
+            while times[first] <= at - 1.0:
+                first += 1
+            most = max(most, last - first + 1)
+        return most
+
+    def silences(self, start: float) -> list[tuple[float, int]]:
+        """For each refusal that began a pause: when the last request of the second after it came, and how many did."""
+        found, quiet_until = list[tuple[float, int]](), start
+        for one in self.arrivals:
+            if one.admitted or one.at < quiet_until:
+                continue
+            after = self.between(one.at + 1e-6, one.at + 0.95)
+            found.append((max((late.at for late in after), default=one.at) - one.at, len(after)))
+            quiet_until = one.at + 1.5
+        return found
+
+
+def run(case: Case, backend: Backend) -> Outcome:
+    """Let four processes send."""
+    with serving(Witness(case.bucket, case.bucket, case.retry_after)) as server:
+        begins_at, row = time.monotonic() + START, backend.url()
+        clients = []
+        for number in range(PROCESSES):
+            settings = {
+                "url": server.url,
+                "row": row,
+                "known": case.known,
+                "number": f"+23480{number:08}",
+                "begins_at": begins_at,
+                "seconds": case.seconds,
+                "jump": case.jump * (-1) ** number if number < 2 else 0.0,
+                "jumps_after": START + case.seconds / 2,
+            }
+            command = [sys.executable, "-m", "benchmarks.limiter.shared_client", json.dumps(settings)]
+            clients.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        if case.outage:
+            down, up = case.outage
+            time.sleep(begins_at + down - time.monotonic())
+            backend.kill()
+            time.sleep(begins_at + up - time.monotonic())
+            backend.start()
+        told = [[json.loads(line) for line in client.communicate()[0].splitlines()] for client in clients]
+        arrivals = [attrs.evolve(one, at=one.at - begins_at) for one in server.arrivals]
+    for line in (line for lines in told for line in lines):
+        line["at"] = float(line["at"]) - begins_at
+    return Outcome(sorted(arrivals, key=lambda one: one.at), told)
+
+
+def describe(name: str, case: Case, backend: Backend, outcome: Outcome) -> None:
+    start, end = case.from_second, case.seconds
+    spans = [(start, end)]
+    if case.outage:
+        down, up = case.outage
+        spans = [(start, down), (down + 1.0, up), (up, up + 5.0), (up + 5.0, end)]
+    names = ["all of it"] if len(spans) == 1 else ["before", "out of reach", "first 5 s back", "after"]
+    for part, (begins, ends) in zip(names, spans, strict=True):
+        seen = outcome.between(begins, ends)
+        admitted = Counter(one.process for one in seen if one.admitted)
+        refused = sum(not one.admitted for one in seen)
+        fair = min(admitted.values()) / max(admitted.values()) if len(admitted) == PROCESSES else 0.0
+        print(
+            f"| {backend.name} | {name} | {part} | {admitted.total() / (ends - begins):.1f}"
+            f" | {outcome.worst_second(begins, ends)} | {fair:.2f} | {refused} ({100 * refused / max(1, len(seen)):.2f} %) |",
+            flush=True,
+        )
+    if case.retry_after:
+        lasts, counts = zip(*outcome.silences(start), strict=True)
+        print(
+            f"  {len(lasts)} pauses: silence after {statistics.median(lasts):.3f} s in the median, {max(lasts):.3f} s at most;"
+            f" {statistics.mean(counts):.1f} requests meanwhile",
+            file=sys.stderr,
+        )
+    if case.outage:
+        for event in ("LimitLost", "LimitFound"):
+            times = [float(str(line["at"])) for lines in outcome.told for line in lines if line["event"] == event]
+            print(f"  {event}: {', '.join(f'{at:.2f}' for at in times)} s", file=sys.stderr)
+    errors = [line for lines in outcome.told for line in lines if line["event"] == "error"]
+    if errors:
+        print(f"  errors: {len(errors)}, such as {errors[0]}", file=sys.stderr)
+
+
+async def cost(limiter: Limiter, count: int) -> float:
+    """Return the CPU seconds of this process for `count` turns of 64 tasks."""
+
+    async def work() -> None:
+        for _ in range(count // 64):
+            permit = await limiter.acquire(float("inf"), lambda *_: None)
+            await asyncio.sleep(0.01)
+            limiter.done(permit, Feedback(Signal.ADMITTED), current_time())
+
+    began = time.process_time()
+    await asyncio.gather(*(work() for _ in range(64)))
+    return time.process_time() - began
+
+
+async def compare_cost(backend: Backend) -> None:
+    """Print what a turn costs, alone and shared."""
+    count = 6400
+    for rate in ("100/s", "1000/s"):
+        turns = count if rate == "1000/s" else count // 5
+        plain = await cost(Limiter(Fixed(rate)), turns)
+        shared, fetcher = share_limit(SharedPacing(backend.url(), local=Fixed(rate)), "cost", rate, Hooks(()))
+        await cost(shared, 64)
+        together = await cost(shared, turns)
+        await fetcher.aclose()
+        print(
+            f"| {backend.name} | {rate} | {1e6 * plain / turns:.0f} | {1e6 * together / turns:.0f} | {together / plain:.1f} |"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.limiter.shared", description=__doc__)
+    parser.add_argument("--only", choices=[*CASES, "cost"])
+    parser.add_argument("--on", choices=["redis", "postgres"])
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        redis, postgres = stack.enter_context(RedisServer()), stack.enter_context(PostgresServer())
+        flushed = lambda: (redis.kill(), redis.start(), redis.url)[-1]  # noqa: E731 - an empty Redis for each run
+        backends = [
+            Backend("redis", flushed, redis.kill, redis.start),
+            Backend("postgres", postgres.new_database, lambda: postgres.stop("immediate"), postgres.start),
+        ]
+        chosen = [backend for backend in backends if options.on in {None, backend.name}]
+        if options.only != "cost":
+            print(
+                "| on | the limit of 100/s | span | calls let through/s | worst second | least of the most | answers 429 |"
+            )
+            print("|---|---|---|---:|---:|---:|---:|")
+        for name, case in CASES.items():
+            for backend in chosen:
+                if options.only in {None, name}:
+                    describe(name, case, backend, run(case, backend))
+        if options.only in {None, "cost"}:
+            print("\n| on | rate | alone, CPU us a turn | shared, CPU us a turn | ratio |\n|---|---|---:|---:|---:|")
+            for backend in chosen:
+                asyncio.run(compare_cost(backend))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""One process of `shared`: `python -m benchmarks.limiter.shared_client SETTINGS`, with the settings as JSON.
+
+Sends as fast as it may until the time is up, and prints a line of JSON for what it learns of the row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+
+from callsavvy_async import Adaptive, Callsavvy, CallsavvyError, Fixed, LimitFound, LimitLost, SharedPacing
+
+WORKERS = 24
+
+
+async def main() -> None:
+    told = json.loads(sys.argv[1])
+    local = Fixed(told["known"]) if told["known"] else Adaptive()
+    ends_at = told["begins_at"] + told["seconds"]
+    clock = time.monotonic
+
+    def note(event: object) -> None:
+        if isinstance(event, LimitLost | LimitFound):
+            print(json.dumps({"event": type(event).__name__, "at": clock(), "text": str(event)}), flush=True)
+
+    async with Callsavvy(
+        public_key="p",
+        private_key="k",
+        base_url=f"{told['url']}/v1",
+        pacing=SharedPacing(told["row"], local=local),
+        hooks=[note],
+        deadline=None,
+    ) as client:
+
+        async def work() -> None:
+            while clock() < ends_at:
+                try:
+                    async with asyncio.timeout(ends_at + 1.0 - clock()):
+                        await client.messaging.send_sms(told["number"], "We open at nine.")
+                except (TimeoutError, CallsavvyError) as error:
+                    print(json.dumps({"event": "error", "at": clock(), "text": repr(error)}), flush=True)
+
+        async def jump() -> None:
+            await asyncio.sleep(told["jumps_after"])
+            time.monotonic = lambda: clock() + told["jump"]
+
+        if told["jump"]:
+            wall = time.time
+            time.time = lambda: wall() + 3600.0
+            jumping = asyncio.create_task(jump())
+        await asyncio.sleep(max(0.0, told["begins_at"] - clock()))
+        await asyncio.gather(*(work() for _ in range(WORKERS)))
+        if told["jump"]:
+            await jumping
+        print(json.dumps({"event": "end", "at": clock(), "text": client.pacing.snapshot().why}), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
