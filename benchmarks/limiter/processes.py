@@ -55,6 +55,7 @@ class Fleet:
     rng: random.Random
     ledger: Ledger = attrs.field(factory=Ledger)
     reachable: Callable[[float], bool] = lambda _: True
+    epoch: float = EPOCH
     arrived: list[float] = attrs.field(factory=list)
     asked: int = 0
     _events: list[tuple[float, int, Callable[[float], None]]] = attrs.field(factory=list)
@@ -76,9 +77,9 @@ class Fleet:
         """Count refusals."""
         return sum(start < at <= end for process in self.processes for at in process.refused)
 
-    def most_in_a_second(self, start: float) -> int:
-        """Return the most arrivals in any second after `start`."""
-        times, most, first = sorted(self.arrived), 0, 0
+    def most_in_a_second(self, start: float, end: float = math.inf) -> int:
+        """Return the most arrivals in any second that ends between the two times."""
+        times, most, first = sorted(at for at in self.arrived if at <= end), 0, 0
         for last, at in enumerate(times):
             while times[first] <= at - 1.0:
                 first += 1
@@ -126,7 +127,7 @@ class Fleet:
     def _answer(self, now: float, process: Process, pacer: SharedPacer, question: Question, asked: float) -> None:
         view = None
         if self.reachable(now):
-            view = self.ledger.answer(EPOCH + now, str(id(process)), question)
+            view = self.ledger.answer(self.epoch + now, str(id(process)), question)
         back = now + (self.rng.uniform(0.0, TRIP) if view else 0.2)
         self._at(back, lambda at: self._tell(at, process, pacer, question, view, asked=asked))
 

@@ -54,7 +54,7 @@ CASES = {
     "known": Case(20.0, known="100/s"),
     "hidden": Case(75.0, bucket=RATE, from_second=15.0),
     "hidden, Retry-After": Case(75.0, bucket=RATE, retry_after=True, from_second=15.0),
-    "known, two clocks jump": Case(20.0, known="100/s", jump=5.0),
+    "known, two clocks jump": Case(20.0, known="100/s", jump=2.0),
     "known, killed and back": Case(30.0, known="100/s", outage=(8.0, 16.0)),
     "hidden, killed and back": Case(60.0, bucket=RATE, outage=(25.0, 35.0), from_second=15.0),
 }

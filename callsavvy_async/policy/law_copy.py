@@ -44,7 +44,8 @@ class LawCopy:
         self.version, self._taken, self._idle = view.version, view.taken, view.idle
         if found is None:
             self.rate.begin(now)
-            self.rate.booked(0, idle=max(0.0, now - self.slot) if self.slot > -math.inf else 0.0)
+            if -math.inf < self.slot < now and not self.gate.shut:  # a gate's probe counts the idle time itself
+                self.rate.booked(0, idle=now - self.slot)
             return False
         told = self.rate
         self.rate, self.gate = found
@@ -68,8 +69,8 @@ class LawCopy:
         return write_law(rate, gate), opens_at + self._clock.offset
 
     def booked_ahead(self, now: float) -> int:
-        """Return how many requests have been booked, here and elsewhere, that have not started yet."""
-        return int((self.slot - now) * self.rate.rate) if self.slot > now else 0
+        """Return how many requests have been counted, here and elsewhere, that have not started yet."""
+        return int((self.slot - now) * self.rate.rate) if self.slot > now and not self.gate.shut else 0
 
     def forget(self, now: float, *, lapsed: int) -> None:
         """Go on without the row: what was booked ahead will not be sent, and `lapsed` slots were not."""

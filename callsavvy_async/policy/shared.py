@@ -13,9 +13,7 @@ with the next answer, and while they have slots or wait for some they look every
 While the gate is shut, slots are booked all the same: one each, `PATIENCE` apart, the first when the gate opens. They
 are the probes. The verdict on the first changes the law, and the others are void; without one, the next in line probes.
 
-What is in flight each process counts and limits for itself: that is about its connections. The clock is the row's.
-
-When the row is out of reach, each process goes on alone: a little under its share of the last known rate by the last known
+What is in flight each process counts and limits for itself: that is about its connections. The clock is the row's. When the row is out of reach, each process goes on alone: a little under its share of the last known rate by the last known
 number of processes; or at `share` if it has never known. When the row is back, the processes return one by one, and until
 all had the time to, those that have take no more than the part of the rate that is theirs.
 
@@ -90,7 +88,9 @@ class SharedPacer(Adaptive):
     _draft: bool = attrs.field(default=False, init=False, repr=False)
     """Whether the law here is one that the row ought to have."""
     _alone: Fixed | None = attrs.field(default=None, init=False, repr=False)
+    _paused_at: float = attrs.field(default=-math.inf, init=False, repr=False)
     _not_before: float = attrs.field(default=-math.inf, init=False, repr=False)
+    """When a pause ends that holds here whatever the row says."""
     _processes: int = attrs.field(default=0, init=False, repr=False)
     _missed: int = attrs.field(default=0, init=False, repr=False)
     """How many processes there were before the row was out of reach."""
@@ -107,15 +107,10 @@ class SharedPacer(Adaptive):
         """See `Pacer.delay`."""
         if self._in_flight >= self._allowed(now):
             return math.inf
-        if now < self._not_before:
-            return self._not_before - now
-        if self._alone is not None:
-            self.wake()
-            return self._alone.delay(now)
-        wait = self._stock.delay(now)
+        wait = self._stock.delay(now) if self._alone is None else self._alone.delay(now)
         if self._stock.last - now < LOW:
             self.wake()
-        return wait
+        return max(wait, self._not_before - now) if now >= self._paused_at else wait  # else the clock was set back
 
     def sent(self, now: float) -> Permit:
         """See `Pacer.sent`."""
@@ -188,9 +183,9 @@ class SharedPacer(Adaptive):
         """Return the seconds until there is something to ask, if nothing happens meanwhile; infinity for never."""
         if not waiting and not self._stock:
             return math.inf
-        until = self._gate.opens_at - now if self._gate.shut else self._stock.delay(now) - LOOK
+        until = self._gate.opens_at - now if self._gate.shut else self._stock.delay(now)
         since = now - self._heard_at
-        return max(min(max(LOOK, until), SELDOM) - since, 0.0) if since >= 0.0 else 0.0
+        return max(min(max(LOOK, until - LOOK), SELDOM) - since, 0.0) if since >= 0.0 else 0.0
 
     def told(self, question: Question, view: View, *, asked: float, answered: float) -> None:
         """Follow the row, as it answered.
@@ -224,15 +219,14 @@ class SharedPacer(Adaptive):
 
     def lost(self, now: float) -> None:
         """Go on alone: the row is out of reach."""
-        for _, feedback in self._news:
-            if feedback.signal is Signal.REFUSED:
-                self._pause(now, feedback)
+        if any(feedback.signal is Signal.REFUSED for _, feedback in self._news):
+            self._pause(now, FIRST_PAUSE)
         self._news.clear()
         self._halted = self._draft = False
         if self._alone is not None:
             return
         if self._gate.shut:
-            self._not_before = max(self._not_before, self._gate.opens_at)
+            self._pause(now, self._gate.opens_at - now)
         known = self._rate.belief if self._rate.started else self._rate.rate
         share = SAFETY * known / self._processes if self._processes else self.share
         self._alone, self._missed = Fixed(share, max_in_flight=self.max_in_flight), self._processes
@@ -241,9 +235,11 @@ class SharedPacer(Adaptive):
 
     def _judge(self, now: float, permit: Permit, feedback: Feedback) -> None:
         """Put it off until the row has been read."""
+        if feedback.signal is Signal.REFUSED and feedback.retry_after is not None:
+            self._pause(now, feedback.retry_after)
         if permit.episode == ALONE or self._alone is not None:
             if feedback.signal is Signal.REFUSED:
-                self._pause(now, feedback)
+                self._pause(now, FIRST_PAUSE)
             return
         self._news.append((permit, feedback))
         self._news_at = now
@@ -252,10 +248,8 @@ class SharedPacer(Adaptive):
             self._voided += self._stock.void()
         self.wake()
 
-    def _pause(self, now: float, feedback: Feedback) -> None:
-        """Obey a refusal without the row."""
-        pause = FIRST_PAUSE if feedback.retry_after is None else feedback.retry_after
-        self._not_before = max(self._not_before, now + pause)
+    def _pause(self, now: float, seconds: float) -> None:
+        self._paused_at, self._not_before = now, max(self._not_before, now + seconds)
 
     def _judge_news(self, now: float) -> None:
         gate, rate = self._gate, self._rate
@@ -282,7 +276,7 @@ class SharedPacer(Adaptive):
 
     def _come_back(self, now: float, processes: int) -> None:
         if self._alone is not None:
-            self._not_before = max(self._not_before, now + self._alone.snapshot(now).shut_for)
+            self._pause(now, self._alone.snapshot(now).shut_for)
             self._alone, self._all_back_at = None, now + RETURN
         self._processes = processes
 

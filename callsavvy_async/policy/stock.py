@@ -23,11 +23,10 @@ class RemoteClock:
     _heard: bool = False
 
     def heard(self, remote: float, *, asked: float, answered: float) -> float:
-        """Take note of a reading; return by how many seconds the offset has changed."""
-        before = self.offset
+        """Take note of a reading; return by how many seconds the offset has changed since the first."""
         least, most = remote - answered, remote - asked
-        self.offset = min(max(before, least), most) if self._heard else (least + most) / 2.0
-        self._heard = True
+        before = self.offset if self._heard else (least + most) / 2.0
+        self.offset, self._heard = min(max(before, least), most), True
         return self.offset - before
 
 

@@ -1,0 +1,62 @@
+"""What is written into the row, and what is made of what stands there."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from callsavvy_async.policy.bookings import Change, View, read_law, write_law
+from callsavvy_async.policy.gate import Gate
+from callsavvy_async.policy.known import KnownRate
+from callsavvy_async.policy.rate import RateLaw
+
+
+def test_a_law_goes_through_the_row_unchanged() -> None:
+    """Every field, infinity included, to the last bit."""
+    rate = RateLaw(belief=1 / 3, window=60.0, started=True)
+    rate.begin(1.7e9 + 0.123456789)
+    rate.booked(7, idle=0.1)
+    gate = Gate(shut=True, opens_at=1.7e9 + 1 / 3, episode=4)
+    assert read_law(write_law(rate, gate), RateLaw) == (rate, gate)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda law: "",
+        lambda law: "{",
+        lambda law: "[]",
+        lambda law: json.dumps(law | {"rate": None}),
+        lambda law: json.dumps(law | {"gate": {}}),
+        lambda law: json.dumps(law | {"rate": law["rate"] | {"belief": "10"}}),
+        lambda law: json.dumps(law | {"rate": law["rate"] | {"belief": 0}}),
+        lambda law: json.dumps(law | {"rate": law["rate"] | {"belief": None}}),
+        lambda law: json.dumps(law | {"rate": law["rate"] | {"period": float("nan")}}),
+        lambda law: json.dumps(law | {"gate": law["gate"] | {"shut": 1}}),
+    ],
+)
+def test_what_cannot_be_a_law_is_none(spoil: object) -> None:
+    """A row that somebody else has written, or a release with other fields, does no harm."""
+    assert callable(spoil)
+    assert read_law(spoil(json.loads(write_law(RateLaw(), Gate()))), RateLaw) is None
+
+
+def test_a_limit_that_is_known_stays_what_it_is() -> None:
+    """Neither what is measured nor what other processes were told moves it."""
+    told = KnownRate(belief=100.0, rate=100.0, started=True)
+    other = read_law(write_law(RateLaw(belief=7.0, started=True), Gate()), KnownRate)
+    assert other is not None
+    rate, _ = other
+    rate.limit_as(told)
+    rate.begin(0.0)
+    rate.booked(10)
+    rate.shut(1.0)
+    rate.reopened(2.0, at=2.0, proven=True)
+    assert rate.belief == 100.0
+    assert rate.pace(5.0) == (100.0, 0.0)
+
+
+def test_reprs_do_not_spread_the_law() -> None:
+    """The text is long, and says nothing to a person."""
+    assert "secret" not in repr(Change("a", "b", "secret", 1.0)) + repr(View(1.0, "a", "secret", 1.0, 0, 0.0, 1))

@@ -1,0 +1,433 @@
+"""Processes that share one limit: together they behave as one, and none trusts its clock or the row too far."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import attrs
+import pytest
+
+from benchmarks.limiter.ledger import Ledger
+from benchmarks.limiter.processes import EPOCH, Fleet, make_fleet
+from benchmarks.limiter.servers import FixedWindow, Server, Tell, TokenBucket
+from callsavvy_async.policy.adaptive import Adaptive
+from callsavvy_async.policy.bookings import Booking, Change
+from callsavvy_async.policy.feedback import Feedback, Permit, Signal
+from callsavvy_async.policy.ratelimit_headers import Hints
+from callsavvy_async.policy.shared import LOOK, SAFETY, SharedPacer
+
+ADMITTED, REFUSED, FAILED = Feedback(Signal.ADMITTED), Feedback(Signal.REFUSED), Feedback(Signal.FAILED)
+KNOWN = (100.0, 1)
+
+
+def each(fleet: Fleet, start: float, end: float) -> list[int]:
+    return [sum(start < at <= end for at in process.accepted) for process in fleet.processes]
+
+
+def arrivals(fleet: Fleet, start: float, end: float) -> int:
+    return sum(start < at <= end for at in fleet.arrived)
+
+
+# ------------------------------------------------------------------------------------------------- many processes
+
+
+def test_a_known_limit_is_kept_exactly() -> None:
+    """Four processes at 100/s: 100/s together, no second with more than jitter adds, and each a quarter."""
+    fleet = make_fleet(TokenBucket(1e6, 1e6), 4, known=KNOWN)
+    fleet.run(60.0)
+    assert arrivals(fleet, 5.0, 60.0) == pytest.approx(5500, rel=0.005)
+    assert fleet.most_in_a_second(5.0) <= 104  # 30 ms of jitter on the way
+    shares = each(fleet, 5.0, 60.0)
+    assert min(shares) >= 0.98 * max(shares)
+
+
+@pytest.mark.parametrize("count", [1, 4, 16])
+@pytest.mark.parametrize(
+    "make",
+    [lambda: TokenBucket(100, 100), lambda: TokenBucket(10, 20), lambda: FixedWindow(600, 60)],
+    ids=["bucket 100/s", "bucket 10/s", "window"],
+)
+def test_a_hidden_limit_is_found_by_all(make: Callable[[], Server], count: int) -> None:
+    """However many there are: 95 % of the limit, 1 % refused, and nobody has less than nine tenths of another."""
+    fleet = make_fleet(make(), count)
+    fleet.run(300.0)
+    accepted, refused = fleet.accepted_between(120.0, 300.0), fleet.refused_between(120.0, 300.0)
+    assert accepted >= 0.95 * 180.0 * fleet.server.rate
+    assert refused <= 0.01 * (accepted + refused)
+    shares = each(fleet, 120.0, 300.0)
+    assert min(shares) >= 0.9 * max(shares)
+
+
+def test_a_refusal_of_one_silences_all() -> None:
+    """Half a second after a 429 with Retry-After nobody sends, until the time is over."""
+    fleet = make_fleet(TokenBucket(50, 50, Tell.RETRY_AFTER), 4)
+    fleet.run(120.0)
+    refusals = sorted(at for process in fleet.processes for at in process.refused)
+    begins = [at for before, at in zip([-9.0, *refusals], refusals, strict=False) if at - before > 2.0]
+    assert len(begins) >= 3
+    for at in begins:
+        assert arrivals(fleet, at + LOOK + 0.05, at + 1.0) == 0
+
+
+def test_the_row_outlives_the_processes() -> None:
+    """Those that come later begin with what those before have learned."""
+    first = make_fleet(TokenBucket(100, 100), 2)
+    first.run(60.0)
+    later = make_fleet(TokenBucket(100, 100), 2, seed=1)
+    later.ledger, later.epoch = first.ledger, EPOCH + 60.0
+    later.run(20.0)
+    assert later.accepted_between(2.0, 20.0) >= 0.95 * 18.0 * 100.0
+    assert later.refused_between(0.0, 20.0) <= 20
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0, 5.0, -0.3])
+def test_a_clock_that_jumps_does_no_harm(jump: float) -> None:
+    """The clock is the row's: whoever's own jumps is back on it with the next answer."""
+    fleet = make_fleet(TokenBucket(1e6, 1e6), 4, known=KNOWN)
+
+    def jumping(_: float) -> bool:  # asked at every question, so that it happens between two of them
+        fleet.processes[0].skew = before + (jump if len(fleet.arrived) > 1500 else 0.0)
+        return True
+
+    before, fleet.reachable = fleet.processes[0].skew, jumping
+    fleet.run(40.0)
+    assert arrivals(fleet, 5.0, 40.0) == pytest.approx(3500, rel=0.01)
+    assert fleet.most_in_a_second(5.0) <= 115
+    shares = each(fleet, 5.0, 40.0)
+    assert min(shares) >= 0.9 * max(shares)
+
+
+@pytest.mark.parametrize("emptied", [False, True])
+@pytest.mark.parametrize("known", [KNOWN, None])
+def test_a_row_that_is_out_of_reach(known: tuple[float, int] | None, *, emptied: bool) -> None:
+    """Each goes on at its share, and all come back without a burst; also if the row has forgotten everything."""
+    fleet = make_fleet(TokenBucket(100.0, 100.0), 4, known=known)
+
+    def reachable(now: float) -> bool:
+        if 40.0 < now < 50.0:
+            if emptied:
+                fleet.ledger = Ledger()
+            return False
+        return True
+
+    fleet.reachable = reachable
+    fleet.run(90.0)
+    assert arrivals(fleet, 41.0, 50.0) == pytest.approx(900 * SAFETY, rel=0.04)
+    assert arrivals(fleet, 50.0, 53.0) <= 310
+    assert arrivals(fleet, 60.0, 90.0) >= 0.95 * 3000
+    assert fleet.most_in_a_second(41.0, 53.0) <= 110
+    assert fleet.refused_between(41.0, 53.0) <= 5
+
+
+# ---------------------------------------------------------------------------------------------------- one process
+
+
+@attrs.define
+class Alone:
+    """A pacer and a row, asked by hand."""
+
+    pacer: SharedPacer
+    ledger: Ledger = attrs.field(factory=Ledger)
+    now: float = 0.0
+
+    def ask(self, waiting: int = 1, *, name: str = "me") -> object:
+        """Carry one question to the row; takes a millisecond."""
+        question = self.pacer.ask(self.now, waiting)
+        if question is not None:
+            view = self.ledger.answer(EPOCH + self.now + 0.0005, name, question)
+            self.pacer.told(question, view, asked=self.now, answered=self.now + 0.001)
+            self.now += 0.001
+        return question
+
+    def settle(self, waiting: int = 1, *, name: str = "me") -> None:
+        while self.ask(waiting, name=name) is not None:
+            pass
+
+    def send(self) -> Permit:
+        """Wait for the next slot and use it."""
+        self.settle()
+        self.now += self.pacer.delay(self.now)
+        return self.pacer.sent(self.now)
+
+
+def pair() -> tuple[Alone, Alone]:
+    """Two processes of one row, which have sent something each."""
+    one = Alone(SharedPacer())
+    other = Alone(SharedPacer(), one.ledger)
+    for process in (one, other):
+        process.now = max(one.now, other.now)
+        process.pacer.done(process.now, process.send(), ADMITTED)
+    return one, other
+
+
+def test_nothing_is_asked_while_nobody_wants_to_send() -> None:
+    """An idle process leaves the row alone, once it knows it."""
+    alone = Alone(SharedPacer())
+    alone.settle(0)
+    assert alone.ledger.version
+    assert alone.pacer.ask(alone.now + 1e6, 0) is None
+    assert alone.pacer.look_in(alone.now, 0) == math.inf
+
+
+def test_one_refusal_cuts_once() -> None:
+    """Two processes are refused at once: the first changes the law, the second learns that it came late."""
+    one, other = pair()
+    permits = [process.send() for process in (one, other)]
+    now = max(one.now, other.now)
+    for process, permit in zip((one, other), permits, strict=True):
+        process.now = now + 0.05
+        process.pacer.done(process.now, permit, REFUSED)
+        assert process.pacer.delay(process.now) == math.inf, "it sends before it knows"
+    assert isinstance(one.ask(), Booking), "it looks before it judges"
+    assert isinstance(one.ask(), Change)
+    version, opens_at = one.ledger.version, one.ledger.slot
+    assert isinstance(other.ask(), Booking)
+    assert not isinstance(other.ask(), Change)
+    assert one.ledger.version == version
+    assert one.pacer.snapshot(one.now).shut_for == pytest.approx(opens_at - EPOCH - one.now, abs=0.01)
+    assert other.pacer.snapshot(other.now).shut_for > 0.0
+
+
+def test_who_loses_the_race_judges_anew() -> None:
+    """Both have looked and both want to change the law: the second finds another law, and has nothing to add."""
+    one, other = pair()
+    permits = [process.send() for process in (one, other)]
+    now = max(one.now, other.now) + 0.05
+    for process, permit in zip((one, other), permits, strict=True):
+        process.now = now
+        process.pacer.done(now, permit, REFUSED)
+        process.ask()
+    assert isinstance(one.ask(), Change)
+    version = one.ledger.version
+    assert isinstance(other.ask(), Change)
+    assert one.ledger.version == version
+    assert not isinstance(other.ask(), Change)
+
+
+def test_a_longer_retry_after_that_comes_late_counts() -> None:
+    """A refusal that says nothing new may still ask for more time; nobody undercuts it."""
+    one, other = pair()
+    permits = [process.send() for process in (one, other)]
+    now = max(one.now, other.now) + 0.05
+    for process, permit, seconds in zip((one, other), permits, (1.0, 30.0), strict=True):
+        process.now = now
+        process.pacer.done(now, permit, Feedback(Signal.REFUSED, seconds))
+        process.settle()
+    one.now += 0.9
+    one.settle()
+    assert one.pacer.delay(one.now) > 28.0
+
+
+def refuse(process: Alone) -> None:
+    """Have one request refused, and let everybody who asks know."""
+    permit = process.send()
+    process.now += 0.05
+    process.pacer.done(process.now, permit, REFUSED)
+    process.settle()
+
+
+def test_one_probes_for_all() -> None:
+    """While the gate is shut, slots are far apart; the probe's success opens the gate for everybody."""
+    one, other = pair()
+    refuse(one)
+    other.now = one.now + LOOK
+    other.settle()
+    assert other.pacer.delay(other.now) - one.pacer.delay(one.now) > 0.5
+    probe = one.send()
+    assert probe.probe
+    one.now += 0.05
+    one.pacer.done(one.now, probe, ADMITTED)
+    one.settle()
+    other.now = one.now + LOOK
+    other.settle(4)
+    assert other.pacer.snapshot(other.now).shut_for == 0.0
+    assert other.pacer.delay(other.now) < 0.2
+
+
+@pytest.mark.parametrize("feedback", [FAILED, Feedback(Signal.NOTHING), REFUSED])
+def test_a_probe_that_does_not_succeed(feedback: Feedback) -> None:
+    """Refused, failed or cancelled: the gate stays shut, and somebody probes again."""
+    one, _ = pair()
+    refuse(one)
+    probe = one.send()
+    one.now += 0.05
+    one.pacer.done(one.now, probe, feedback)
+    one.settle()
+    assert one.pacer.snapshot(one.now).shut_for > 0.0
+    assert one.send().probe
+
+
+def test_a_probe_that_is_never_heard_of() -> None:
+    """Its process has died: the next in line probes, and that opens the gate."""
+    one, other = pair()
+    refuse(one)
+    other.now = one.now + LOOK
+    other.settle()
+    one.send()
+    probe = other.send()
+    assert probe.probe
+    other.now += 0.05
+    other.pacer.done(other.now, probe, ADMITTED)
+    other.settle()
+    assert other.pacer.snapshot(other.now).shut_for == 0.0
+
+
+def test_a_probe_of_a_gate_that_is_open_again_says_nothing() -> None:
+    """Two have probed; the first success opened the gate, and the second verdict is that of any request."""
+    one, other = pair()
+    refuse(one)
+    other.now = one.now + LOOK
+    other.settle()
+    probes = [one.send(), other.send()]
+    now = max(one.now, other.now) + 0.05
+    one.now = other.now = now
+    one.pacer.done(now, probes[0], ADMITTED)
+    one.settle()
+    version = one.ledger.version
+    other.pacer.done(now, probes[1], REFUSED)
+    other.settle()
+    assert one.ledger.version == version
+
+
+def test_a_refusal_that_the_number_in_flight_explains_leaves_the_law_alone() -> None:
+    """A refusal from before the last reopening changes nothing, and what was given up for it is handed back."""
+    one, _ = pair()
+    old = one.send()
+    refuse(one)
+    probe = one.send()
+    one.now += 0.05
+    one.pacer.done(one.now, probe, ADMITTED)
+    one.settle(4)
+    version, taken = one.ledger.version, one.ledger.taken
+    assert taken >= 1
+    one.pacer.done(one.now, old, REFUSED)
+    one.settle(0)
+    one.now += LOOK
+    assert one.pacer.ask(one.now, 1) is not None
+    one.settle(1)
+    assert one.ledger.version == version
+    assert one.ledger.taken <= taken + 1
+
+
+def test_what_is_booked_while_a_refusal_is_judged_is_void() -> None:
+    """The answer to a booking that left before the refusal came brings no slots to use."""
+    one, _ = pair()
+    permit = one.send()
+    question = one.pacer.ask(one.now, 5)
+    assert isinstance(question, Booking)
+    assert question.count
+    view = one.ledger.answer(EPOCH + one.now, "me", question)
+    one.pacer.done(one.now + 0.0001, permit, REFUSED)
+    one.pacer.told(question, view, asked=one.now, answered=one.now + 0.001)
+    assert one.pacer.delay(one.now + 0.5) == math.inf
+
+
+def test_never_reached() -> None:
+    """Who starts without the row has the share that it was given, and no more."""
+    pacer = SharedPacer(share=2.0)
+    pacer.lost(0.0)
+    assert pacer.is_alone
+    assert pacer.delay(0.0) == 0.0
+    pacer.sent(0.0)
+    assert pacer.delay(0.0) == pytest.approx(0.5)
+    state = pacer.snapshot(0.1)
+    assert (state.rate, state.learned_rate, state.why) == (2.0, 2.0, "shared limit out of reach, a share of it")
+
+
+def test_alone_a_refusal_is_obeyed_all_the_same() -> None:
+    """With Retry-After exactly, without for a second; also when the row is back before the time is over."""
+    pacer = SharedPacer(share=10.0)
+    pacer.lost(0.0)
+    first, second = pacer.sent(0.0), pacer.sent(0.1)
+    pacer.done(0.2, first, REFUSED)
+    assert pacer.delay(0.3) == pytest.approx(0.9)
+    pacer.done(0.3, second, Feedback(Signal.REFUSED, 20.0))
+    assert pacer.snapshot(0.3).shut_for == pytest.approx(20.0)
+    alone = Alone(pacer, now=5.0)
+    alone.settle()
+    assert not pacer.is_alone
+    assert pacer.delay(alone.now) == pytest.approx(20.3 - alone.now, abs=0.01)
+
+
+def test_a_refusal_that_comes_as_the_row_is_lost() -> None:
+    """Neither one that was about to be judged nor one that comes after is forgotten; nor that the gate was shut."""
+    one, _ = pair()
+    early, late, later = one.send(), one.send(), one.send()
+    one.pacer.done(one.now, early, Feedback(Signal.REFUSED, 3.0))
+    one.pacer.lost(one.now)
+    assert one.pacer.delay(one.now) == pytest.approx(3.0)
+    one.pacer.done(one.now, late, Feedback(Signal.REFUSED, 4.0))
+    assert one.pacer.delay(one.now) == pytest.approx(4.0)
+    one.pacer.done(one.now, later, FAILED)
+    one.pacer.lost(one.now)
+    shut, _ = pair()
+    permit = shut.send()
+    shut.pacer.done(shut.now, permit, Feedback(Signal.REFUSED, 9.0))
+    shut.settle()
+    shut.pacer.lost(shut.now)
+    assert shut.pacer.delay(shut.now) == pytest.approx(9.0, abs=0.1)
+
+
+def test_a_probe_under_way_when_the_row_is_lost() -> None:
+    """Its verdict is about a gate that nobody here guards any more."""
+    one, _ = pair()
+    refuse(one)
+    probe = one.send()
+    one.pacer.done(one.now, probe, ADMITTED)
+    one.pacer.lost(one.now)
+    assert one.pacer.snapshot(one.now).in_flight == 0
+
+
+def test_an_unreadable_row_is_written_anew() -> None:
+    """Another program, or another release, has left something there."""
+    alone = Alone(SharedPacer(), Ledger(version="theirs", law="not ours", slot=EPOCH + 1e9))
+    alone.settle()
+    assert alone.ledger.version != "theirs"
+    assert alone.pacer.delay(alone.now) < 1.0
+
+
+def test_what_was_restored_goes_into_an_empty_row() -> None:
+    """And where the limit is known there is nothing to restore."""
+    alone = Alone(SharedPacer())
+    alone.pacer.restore({"learned_rate": 42.0})
+    alone.settle()
+    state = alone.pacer.snapshot(alone.now)
+    assert (state.learned_rate, state.why) == (42.0, "learned rate, shared")
+    known = SharedPacer(known=KNOWN)
+    known.restore({"learned_rate": 42.0})
+    assert known.snapshot(0.0).learned_rate == 100.0
+    assert known.snapshot(0.0).learned_in_flight is None
+    assert known.snapshot(0.0).why == "fixed rate, shared"
+
+
+def test_what_headers_tell_is_kept_when_the_law_changes() -> None:
+    """Each process hears the headers itself; the laws of others do not overrule them."""
+    one, other = pair()
+    permit = one.send()
+    one.pacer.done(one.now, permit, Feedback(Signal.ADMITTED, hints=Hints(1, 100.0)))
+    refuse(other)
+    one.now = other.now = max(one.now, other.now)
+    probe = other.send()
+    other.pacer.done(other.now, probe, ADMITTED)
+    other.settle()
+    one.now = other.now + LOOK
+    question = None
+    while not (isinstance(question, Booking) and question.count):
+        question = one.ask(5)
+    assert question.interval > 10.0
+
+
+def test_the_cap_on_what_is_in_flight_is_each_process_s_own() -> None:
+    """What may not start is not booked either."""
+    alone = Alone(SharedPacer(max_in_flight=2, known=(1000.0, 5)))
+    alone.settle(50)
+    assert alone.ledger.taken + len(alone.pacer._stock) >= 2
+    alone.pacer.sent(alone.now)
+    alone.pacer.sent(alone.now)
+    assert alone.pacer.delay(alone.now) == math.inf
+    taken = alone.ledger.taken
+    alone.now += 0.2
+    alone.settle(50)
+    assert alone.ledger.taken <= taken
+    assert isinstance(alone.pacer, Adaptive)
