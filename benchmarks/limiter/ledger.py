@@ -26,7 +26,7 @@ class Ledger:
         self.seen = {known: until for known, until in self.seen.items() if until > now}
         if isinstance(question, Change):
             self._change(question)
-        elif question.version == self.version:
+        elif question.version == self.version != NO_ROW:
             self._book(now, question)
         return View(now, self.version, self.law, self.slot, self.taken, self.idle, len(self.seen))
 

@@ -42,11 +42,10 @@ def test_a_known_limit_is_kept_exactly() -> None:
     assert min(shares) >= 0.98 * max(shares)
 
 
-@pytest.mark.parametrize("count", [1, 4, 16])
 @pytest.mark.parametrize(
-    "make",
-    [lambda: TokenBucket(100, 100), lambda: TokenBucket(10, 20), lambda: FixedWindow(600, 60)],
-    ids=["bucket 100/s", "bucket 10/s", "window"],
+    ("make", "count"),
+    [(lambda: TokenBucket(100, 100), 4), (lambda: TokenBucket(10, 20), 16), (lambda: FixedWindow(600, 60), 4)],
+    ids=["bucket 100/s, 4", "bucket 10/s, 16", "window, 4"],
 )
 def test_a_hidden_limit_is_found_by_all(make: Callable[[], Server], count: int) -> None:
     """However many there are: 95 % of the limit, 1 % refused, and nobody has less than nine tenths of another."""
@@ -273,7 +272,8 @@ def test_a_probe_that_is_never_heard_of() -> None:
     assert other.pacer.snapshot(other.now).shut_for == 0.0
 
 
-def test_a_probe_of_a_gate_that_is_open_again_says_nothing() -> None:
+@pytest.mark.parametrize("verdict", [REFUSED, ADMITTED, FAILED])
+def test_a_probe_of_a_gate_that_is_open_again_says_nothing(verdict: Feedback) -> None:
     """Two have probed; the first success opened the gate, and the second verdict is that of any request."""
     one, other = pair()
     refuse(one)
@@ -285,12 +285,12 @@ def test_a_probe_of_a_gate_that_is_open_again_says_nothing() -> None:
     one.pacer.done(now, probes[0], ADMITTED)
     one.settle()
     version = one.ledger.version
-    other.pacer.done(now, probes[1], REFUSED)
+    other.pacer.done(now, probes[1], verdict)
     other.settle()
     assert one.ledger.version == version
 
 
-def test_a_refusal_that_the_number_in_flight_explains_leaves_the_law_alone() -> None:
+def test_a_refusal_of_an_older_episode_leaves_the_law_alone() -> None:
     """A refusal from before the last reopening changes nothing, and what was given up for it is handed back."""
     one, _ = pair()
     old = one.send()
@@ -370,13 +370,18 @@ def test_a_refusal_that_comes_as_the_row_is_lost() -> None:
 
 
 def test_a_probe_under_way_when_the_row_is_lost() -> None:
-    """Its verdict is about a gate that nobody here guards any more."""
-    one, _ = pair()
-    refuse(one)
-    probe = one.send()
-    one.pacer.done(one.now, probe, ADMITTED)
-    one.pacer.lost(one.now)
-    assert one.pacer.snapshot(one.now).in_flight == 0
+    """Its verdict is about a gate that nobody here guards any more, whether it comes before or after."""
+    for ends_first in (True, False):
+        one, _ = pair()
+        refuse(one)
+        probe = one.send()
+        for end in (ends_first, not ends_first):
+            if end:
+                one.pacer.done(one.now, probe, ADMITTED)
+            else:
+                one.pacer.lost(one.now)
+        assert one.pacer.snapshot(one.now).in_flight == 0
+        assert one.pacer.delay(one.now) < 1.0
 
 
 def test_an_unreadable_row_is_written_anew() -> None:

@@ -1,0 +1,183 @@
+"""Redis and PostgreSQL keep the row as the ledger in memory does, and neither tells secrets when it cannot."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+
+import anyio
+import attrs
+import psycopg
+import pytest
+
+from benchmarks.limiter.ledger import Ledger
+from callsavvy_async.policy.bookings import Booking, Change, Question, View
+from callsavvy_async.transport.shared import postgres as postgres_rows, redis as redis_rows
+from callsavvy_async.transport.shared.reservations import LEASE, Reservations, UnreachableError, describe
+
+pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
+
+
+@attrs.frozen
+class Rows:
+    """Where the rows are, and how one is opened."""
+
+    url: str
+
+    def connect(
+        self, name: str, process: str = "me", url: str | None = None
+    ) -> AbstractAsyncContextManager[Reservations]:
+        module = redis_rows if self.url.startswith("redis") else postgres_rows
+        return module.connect(url or self.url, name, process)
+
+
+@pytest.fixture(scope="module")
+def urls(postgres, redis) -> dict[str, str]:
+    return {"redis": redis.url, "postgres": postgres.new_database()}
+
+
+@pytest.fixture(params=["redis", "postgres"])
+def rows(request: pytest.FixtureRequest, urls: dict[str, str]) -> Rows:
+    return Rows(urls[request.param])
+
+
+@pytest.fixture
+async def row(anyio_backend: object, rows: Rows) -> AsyncIterator[Reservations]:
+    async with rows.connect(uuid.uuid4().hex) as opened:
+        yield opened
+
+
+def near(view: View, law: str | None = None) -> object:
+    """Return what an equal view compares to; what a booking under the right version is told of the law is free."""
+    numbers = {name: pytest.approx(getattr(view, name), abs=1e-5) for name in ("slot", "idle")}
+    return attrs.evolve(view, law=view.law if law is None else law, **numbers)  # type: ignore[arg-type]
+
+
+def questions(rng: random.Random, now: float, versions: list[str]) -> Question:
+    """Ask for anything: under right and wrong versions, late and early, counted or not."""
+    if rng.random() < 0.2:
+        versions.append(f"v{len(versions)}")
+        return Change(rng.choice(versions[-3:-1]), versions[-1], f"law {len(versions)} é", now + rng.uniform(-1, 1))
+    return Booking(
+        rng.choice([*versions[-2:], "?"]),
+        rng.randrange(4),
+        rng.choice([0.001, 0.25, 1.0]),
+        rng.choice([0.0, 0.05]),
+        rng.random() < 0.7,
+        rng.randrange(3),
+        rng.choice([0.0, 0.125]),
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_the_same_as_in_memory(row: Reservations, seed: int) -> None:
+    """Whatever is asked, the row after it is the ledger's, by the clock of the server."""
+    rng, ledger, versions, now = random.Random(seed), Ledger(), ["", "v"], 0.0
+    for _ in range(60):
+        question = questions(rng, now, versions)
+        view = await row.answer(question)
+        now = view.now
+        assert view == near(ledger.answer(now, "me", question), view.law)
+        if isinstance(question, Change) or question.version != view.version:
+            assert view.law == ledger.law
+
+
+async def test_processes_are_counted(rows: Rows) -> None:
+    """Everybody who has lately asked, once."""
+    name = uuid.uuid4().hex
+    async with rows.connect(name, "a") as first, rows.connect(name, "b") as second:
+        counts = [(await one.answer(Booking("?"))).processes for one in (first, first, second, first)]
+    assert counts == [1, 1, 2, 2]
+    assert LEASE >= 1.0
+
+
+async def test_rows_are_apart(rows: Rows) -> None:
+    """Limits of other accounts, or of other names, are not touched."""
+    async with rows.connect(uuid.uuid4().hex) as one, rows.connect(uuid.uuid4().hex) as other:
+        await one.answer(Change("", "v", "law", 5.0))
+        assert (await other.answer(Booking("?"))).version == ""
+
+
+async def test_all_at_once(rows: Rows) -> None:
+    """Bookings of many at the same time do not overlap, and exactly one of many changes wins."""
+    name, taken = uuid.uuid4().hex, list[float]()
+    won = list[str]()
+
+    async def process(number: int) -> None:
+        async with rows.connect(name, str(number)) as row:
+            view = await row.answer(Change("", f"v{number}", "law", 2e9))
+            if view.version == f"v{number}":
+                won.append(view.version)
+            for _ in range(10):
+                view = await row.answer(Booking(view.version, 3, 1.0))
+                taken.append(view.slot)
+
+    async with anyio.create_task_group() as group:
+        for number in range(4):
+            group.start_soon(process, number)
+    assert len(won) == 1
+    assert sorted(taken) == [2e9 + 3.0 * (number + 1) for number in range(40)]
+
+
+async def test_a_role_that_may_only_use_the_table(urls: dict[str, str]) -> None:
+    """The table is made by who comes first; the others need not be allowed to make any."""
+    rows = Rows(urls["postgres"])
+    async with rows.connect("r"):
+        pass
+    with psycopg.connect(rows.url, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS worker")
+        connection.execute("CREATE ROLE worker LOGIN")
+        connection.execute("GRANT SELECT, INSERT, UPDATE ON callsavvy_pacing TO worker")
+        async with rows.connect("r", url=rows.url.replace("callsavvy@", "worker@")) as row:
+            assert (await row.answer(Booking("?"))).version == ""
+        connection.execute("REVOKE ALL ON callsavvy_pacing FROM worker")
+
+
+async def test_a_server_that_is_not_there(rows: Rows) -> None:
+    """It is said at once, without the password."""
+    scheme, rest = rows.url.split("://")
+    host = rest.rpartition("@")[2].split(":")[0]
+    with pytest.raises(UnreachableError) as caught:
+        async with rows.connect("r", url=f"{scheme}://me:s%2Fcret@{host}:1/0"):
+            pass
+    assert "cret" not in str(caught.value)
+
+
+def test_errors_are_told_without_secrets() -> None:
+    """Whatever form the password takes, and however deep the error lies."""
+    url = "redis://me:s%2Fcret@host/0"
+    error = BaseExceptionGroup("", [ExceptionGroup("", [OSError(f"no {url}\n at s/cret or s%2Fcret")])])
+    assert describe(error, url) == "OSError: no *** at *** or ***"
+    assert describe(TimeoutError(), "redis://host") == "TimeoutError: no answer in time"
+    assert describe(ExceptionGroup("", [UnreachableError("gone")]), url) == "gone"
+
+
+async def test_an_answer_that_does_not_come(urls: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not waited for, and the connection is closed all the same."""
+    monkeypatch.setattr(postgres_rows, "PATIENCE", 0.2)
+    rows = Rows(urls["postgres"])
+    async with rows.connect("hangs") as row:
+        await row.answer(Booking("?"))
+        with psycopg.connect(rows.url) as other:
+            other.execute("SELECT 1 FROM callsavvy_pacing WHERE name = 'hangs' FOR UPDATE")
+            with pytest.raises(UnreachableError, match="no answer in time"):
+                await row.answer(Booking("?"))
+
+
+async def test_a_server_that_dies(rows: Rows, urls: dict[str, str], redis, postgres) -> None:
+    """The one connection is not made anew behind the back of who holds it."""
+    async with rows.connect("dies") as row:
+        await row.answer(Booking("?"))
+        if rows.url == redis.url:
+            redis.kill()
+            redis.start()
+        else:
+            postgres.stop("immediate")
+            postgres.start()
+        for _ in range(2):
+            with pytest.raises(UnreachableError):
+                await row.answer(Booking("?"))
+    async with rows.connect("dies") as row:
+        await row.answer(Booking("?"))
