@@ -19,7 +19,9 @@ async def main() -> None:
     told = json.loads(sys.argv[1])
     local = Fixed(told["known"]) if told["known"] else Adaptive()
     ends_at = told["begins_at"] + told["seconds"]
-    clock = time.monotonic
+    clock, wall, skew = time.monotonic, time.time, [0.0]
+    if told["jump"]:
+        time.monotonic, time.time = lambda: clock() + skew[0], lambda: wall() + 3600.0
 
     def note(event: object) -> None:
         if isinstance(event, LimitLost | LimitFound):
@@ -43,17 +45,14 @@ async def main() -> None:
 
         async def jump() -> None:
             await asyncio.sleep(told["jumps_after"])
-            time.monotonic = lambda: clock() + told["jump"]
+            skew[0] = told["jump"]
 
-        if told["jump"]:
-            wall = time.time
-            time.time = lambda: wall() + 3600.0
-            jumping = asyncio.create_task(jump())
+        jumping = asyncio.create_task(jump())
         await asyncio.sleep(max(0.0, told["begins_at"] - clock()))
         working = [asyncio.create_task(work()) for _ in range(WORKERS)]
         while clock() < ends_at + 0.5:  # the loop's own timers do not tell the time when its clock jumps
             await asyncio.sleep(0.1)
-        for task in [*working, *([jumping] if told["jump"] else [])]:
+        for task in (*working, jumping):
             task.cancel()
         await asyncio.gather(*working, return_exceptions=True)
         print(json.dumps({"event": "end", "at": clock(), "text": client.pacing.snapshot().why}), flush=True)
