@@ -30,6 +30,7 @@ SERVERS: dict[str, Callable[[], Server]] = {
     "bucket 100/s, burst 100, Retry-After": lambda: TokenBucket(100, 100, Tell.RETRY_AFTER),
     "fixed 600 per 60 s": lambda: FixedWindow(600, 60),
     "sliding 600 per 60 s": lambda: SlidingWindow(600, 60),
+    "sliding 1000 per 10 s": lambda: SlidingWindow(1000, 10),
 }
 
 

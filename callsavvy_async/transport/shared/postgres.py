@@ -33,6 +33,8 @@ CREATE TABLE IF NOT EXISTS callsavvy_pacing (
     processes jsonb NOT NULL
 ) WITH (fillfactor = 10)  -- updated often: leaves the page room for the newest versions of a row
 """
+_SESSION: LiteralString = "SET default_transaction_isolation = 'read committed'; SET synchronous_commit = off"
+"""A crash may forget the last bookings: they are a second old."""
 _LOCK = 0x63616C6C70616365  # the transaction lock under which the table is made
 
 _BEGIN: LiteralString = """

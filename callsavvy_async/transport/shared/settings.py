@@ -30,7 +30,8 @@ _EXTRAS = {
 def _check_url(_: object, __: attrs.Attribute[str], url: str) -> None:
     try:
         parts = urlsplit(url)
-        whole = parts.scheme in _EXTRAS and bool(parts.hostname) and parts.port != 0
+        has_host = bool(parts.hostname) or _EXTRAS.get(parts.scheme) is _POSTGRES  # which has a host by default
+        whole = parts.scheme in _EXTRAS and has_host and parts.port != 0
     except ValueError:  # brackets or a port that make no sense
         whole = False
     if not whole:

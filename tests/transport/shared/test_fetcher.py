@@ -19,7 +19,7 @@ from callsavvy_async.policy.bookings import Question, View
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.shared import SAFETY, SharedPacer
 from callsavvy_async.transport.clock import current_time
-from callsavvy_async.transport.hooks import Hooks
+from callsavvy_async.transport.hooks import Hooks, log_event
 from callsavvy_async.transport.limiter import Limiter, WaitTooLongError
 from callsavvy_async.transport.shared.fetcher import IDLE, Fetcher
 from callsavvy_async.transport.shared.reservations import Reservations, UnreachableError
@@ -154,6 +154,16 @@ async def test_a_row_that_is_lost_and_found(error: Exception) -> None:
     assert found[0].seconds >= 3.0
     assert client.limiter.snapshot().why == "fixed rate, shared"
     await client.fetcher.aclose()
+
+
+def test_it_is_loud(caplog: pytest.LogCaptureFixture) -> None:
+    """Losing the others, and finding them again, are warnings: both change how fast a client sends."""
+    log_event(LimitLost("*", 23.75, 4, "gone"))
+    log_event(LimitFound("*", 8.5, 2))
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", "the shared limit '*' is out of reach (gone); going on alone at 23.8/s, one of 4"),
+        ("WARNING", "the shared limit '*' is back after 8.5 s; 2 share it so far"),
+    ]
 
 
 async def test_a_row_that_was_never_reached() -> None:

@@ -155,15 +155,40 @@ def test_errors_are_told_without_secrets() -> None:
 
 
 async def test_an_answer_that_does_not_come(urls: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not waited for, and the connection is closed all the same."""
+    """It is not waited for, neither then nor when the row is left, and the connection is closed all the same."""
     monkeypatch.setattr(postgres_rows, "PATIENCE", 0.2)
+    count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'callsavvy pacing'"
     rows = Rows(urls["postgres"])
-    async with rows.connect("hangs") as row:
-        await row.answer(Booking("?"))
-        with psycopg.connect(rows.url) as other:
+    with psycopg.connect(rows.url) as other, psycopg.connect(rows.url, autocommit=True) as observer:
+        async with rows.connect("hangs") as row:
+            await row.answer(Booking("?"))
             other.execute("SELECT 1 FROM callsavvy_pacing WHERE name = 'hangs' FOR UPDATE")
             with pytest.raises(UnreachableError, match="no answer in time"):
                 await row.answer(Booking("?"))
+        other.rollback()
+        with anyio.fail_after(10):
+            while observer.execute(count).fetchone() != (0,):  # noqa: ASYNC110 - another process ends it
+                await anyio.sleep(0.01)
+
+
+async def test_a_database_that_may_not_be_used(postgres) -> None:
+    """Who may not make the table is told so, and that it is missing."""
+    url = postgres.new_database()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS stranger")
+        connection.execute("CREATE ROLE stranger LOGIN")
+    with pytest.raises(UnreachableError, match="permission denied"):
+        async with Rows(url).connect("r", url=url.replace("callsavvy@", "stranger@")):
+            pass
+
+
+async def test_a_password_that_is_wrong(redis) -> None:
+    """The server's refusal is told, and not what was sent."""
+    url = f"redis://me:s%2Fcret@127.0.0.1:{redis.port}/0"
+    with pytest.raises(UnreachableError, match=r"WRONGPASS|password") as caught:
+        async with Rows(url).connect("r"):
+            pass
+    assert "cret" not in str(caught.value)
 
 
 async def test_a_server_that_dies(rows: Rows, urls: dict[str, str], redis, postgres) -> None:
