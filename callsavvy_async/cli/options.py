@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -38,6 +39,20 @@ def _check_report_name(_: object, path: Path | None) -> None:
         raise ValueError(f'"{path.name}" must end in .csv, .jsonl or .parquet, which says how it is written.')
     if not path.parent.is_dir() or path.is_dir():
         raise ValueError(f'"{path}" cannot be written: its directory does not exist, or it is one itself.')
+    try:
+        _try_to_write(path)
+    except OSError as error:
+        raise ValueError(f'"{path}" cannot be written: {error.strerror}; name another file.') from None
+
+
+def _try_to_write(path: Path) -> None:
+    """Find out before anything is sent: afterwards it would be too late to name another file. Changes nothing."""
+    if path.is_file():
+        with path.open("ab"):
+            return
+    if not path.exists():  # a pipe would take the attempt for the report
+        with tempfile.TemporaryFile(dir=path.parent):
+            return
 
 
 DEFAULT_JOURNAL = "callsavvy-runs.db"
