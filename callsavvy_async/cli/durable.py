@@ -59,9 +59,14 @@ class Reopening:
         return await journal.campaign(self.name)
 
 
-def url_of(path: Path) -> str:
-    """Return the URL of a journal's file."""
-    return f"sqlite:///{path}"
+def url_of(journal: str) -> str:
+    """Return the URL of a journal that is named by its file or by its URL."""
+    return journal if is_url(journal) else f"sqlite:///{journal}"
+
+
+def is_url(journal: str) -> bool:
+    """Whether a journal is named by its URL."""
+    return "://" in journal
 
 
 def run_options(pace: Pace, deadline: float | None) -> RunOptions:
@@ -75,7 +80,7 @@ def send_pending(campaign: Campaign, client: Callsavvy, options: RunOptions) -> 
 
 
 def send_durably(
-    journal: Path,
+    journal: str,
     what: Loading | Reopening,
     client: Callsavvy,
     options: RunOptions,
@@ -88,7 +93,7 @@ def send_durably(
     """Open a campaign, send, and report.
 
     Args:
-        journal: the file.
+        journal: its file, or its URL.
         what: the campaign.
         client: to send with.
         options: of the run.

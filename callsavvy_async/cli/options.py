@@ -40,7 +40,7 @@ def _check_report_name(_: object, path: Path | None) -> None:
         raise ValueError(f'"{path}" cannot be written: its directory does not exist, or it is one itself.')
 
 
-DEFAULT_JOURNAL = Path("callsavvy-runs.db")
+DEFAULT_JOURNAL = "callsavvy-runs.db"
 """Where runs are written down unless told otherwise."""
 
 _AT_LEAST_ONE = Parameter(validator=Number(gte=1))
@@ -132,8 +132,8 @@ class Durability:
 
     run: str | None = None
     """Write the run into a journal under this name: it survives the process, and the same command continues it."""
-    journal: Path = DEFAULT_JOURNAL
-    """The journal's file. It holds phone numbers and texts."""
+    journal: str = DEFAULT_JOURNAL
+    """The journal: a file, or postgresql://user@host/database (extra: postgres). It holds phone numbers and texts."""
     send_window: str | None = None
     """When calls may start, every day: 09:00-18:00. Needs --time-zone."""
     time_zone: str | None = None

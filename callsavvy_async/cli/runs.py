@@ -13,7 +13,7 @@ from cyclopts.validators import Number
 
 from callsavvy_async.campaigns import Campaign, CampaignRun, Journal, RunOptions
 from callsavvy_async.cli.client import client_options
-from callsavvy_async.cli.durable import Reopening, run_options, send_durably, send_pending, url_of
+from callsavvy_async.cli.durable import Reopening, is_url, run_options, send_durably, send_pending, url_of
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.ledger import show_sums
 from callsavvy_async.cli.options import DEFAULT_JOURNAL, STEADY, Deadline, Pace, ReportFile
@@ -22,7 +22,7 @@ from callsavvy_async.client import Callsavvy
 
 T = TypeVar("T")
 
-JournalFile: TypeAlias = Annotated[Path, Parameter(help="The journal's file.")]
+JournalName: TypeAlias = Annotated[str, Parameter(help="The journal: a file, or postgresql://user@host/database.")]
 
 _TAKEN_FOR_DEAD = 60.0
 """Seconds."""
@@ -36,7 +36,7 @@ def register(app: App) -> None:
 
 
 @_commands.command(name="list")
-def list_runs(*, journal: JournalFile = DEFAULT_JOURNAL) -> None:
+def list_runs(*, journal: JournalName = DEFAULT_JOURNAL) -> None:
     """List all runs of a journal."""
 
     async def read() -> None:
@@ -51,7 +51,7 @@ def list_runs(*, journal: JournalFile = DEFAULT_JOURNAL) -> None:
 
 
 @_commands.command
-def show(name: str, /, *, journal: JournalFile = DEFAULT_JOURNAL, json: bool = False) -> ExitCode:
+def show(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, json: bool = False) -> ExitCode:
     """Show the sums of a run. The exit code is that of the run as it stands."""
     report = _look(journal, name, lambda campaign: campaign.status())
     show_sums(report, json=json)
@@ -63,7 +63,7 @@ def resume(
     name: str,
     /,
     *,
-    journal: JournalFile = DEFAULT_JOURNAL,
+    journal: JournalName = DEFAULT_JOURNAL,
     resend: Literal["nothing", "not-sent", "unknown"] = "nothing",
     yes: bool = False,
     report: ReportFile | None = None,
@@ -75,7 +75,7 @@ def resume(
 
     Args:
         name: The run.
-        journal: The journal's file.
+        journal: The journal: a file, or postgresql://user@host/database.
         resend: Send again what is proved or declared not sent; or also what is unknown, at the risk that somebody gets
             it twice.
         yes: Send without asking.
@@ -104,12 +104,12 @@ def resume(
 
 
 @_commands.command
-def unknown(name: str, /, *, journal: JournalFile = DEFAULT_JOURNAL, numbers: bool = False) -> ExitCode:
+def unknown(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, numbers: bool = False) -> ExitCode:
     """List the calls of which nothing is known: perhaps done, perhaps charged.
 
     Args:
         name: The run.
-        journal: The journal's file.
+        journal: The journal: a file, or postgresql://user@host/database.
         numbers: Show the phone numbers too.
     """
     chunks = _look(journal, name, lambda campaign: campaign.unknown())
@@ -123,14 +123,14 @@ def unknown(name: str, /, *, journal: JournalFile = DEFAULT_JOURNAL, numbers: bo
 
 
 @_commands.command
-def resolve(name: str, calls: tuple[int, ...], /, *, sent: bool, journal: JournalFile = DEFAULT_JOURNAL) -> None:
+def resolve(name: str, calls: tuple[int, ...], /, *, sent: bool, journal: JournalName = DEFAULT_JOURNAL) -> None:
     """Say what became of unknown calls, by the numbers that `runs unknown` shows.
 
     Args:
         name: The run.
         calls: The calls.
         sent: --sent: they were; --no-sent: they were not, and `runs resume --resend not-sent` sends them.
-        journal: The journal's file.
+        journal: The journal: a file, or postgresql://user@host/database.
     """
 
     async def settle(campaign: Campaign) -> None:
@@ -141,12 +141,12 @@ def resolve(name: str, calls: tuple[int, ...], /, *, sent: bool, journal: Journa
 
 
 @_commands.command
-def reconcile(name: str, /, *, journal: JournalFile = DEFAULT_JOURNAL, exclusive: bool = False) -> ExitCode:
+def reconcile(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, exclusive: bool = False) -> ExitCode:
     """Find out by the account's balance which of the unknown calls were charged.
 
     Args:
         name: The run.
-        journal: The journal's file.
+        journal: The journal: a file, or postgresql://user@host/database.
         exclusive: Nothing else spent on this account since the run began: act on what is found.
     """
 
@@ -164,13 +164,13 @@ def reconcile(name: str, /, *, journal: JournalFile = DEFAULT_JOURNAL, exclusive
 
 
 @_commands.command
-def report(name: str, file: ReportFile, /, *, journal: JournalFile = DEFAULT_JOURNAL) -> None:
+def report(name: str, file: ReportFile, /, *, journal: JournalName = DEFAULT_JOURNAL) -> None:
     """Write one row per recipient to a .csv, .jsonl or .parquet file. It holds phone numbers."""
     _look(journal, name, lambda campaign: campaign.export(file))
 
 
 @_commands.command
-def verify(name: str, /, *, journal: JournalFile = DEFAULT_JOURNAL) -> ExitCode:
+def verify(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL) -> ExitCode:
     """Check the journal: the file, states, checksums, that nobody is in it twice, and the sums."""
     verification = _look(journal, name, lambda campaign: campaign.verify())
     for finding in verification.findings:
@@ -182,7 +182,7 @@ def verify(name: str, /, *, journal: JournalFile = DEFAULT_JOURNAL) -> ExitCode:
 
 
 @_commands.command
-def purge(name: str, /, *, journal: JournalFile = DEFAULT_JOURNAL, yes: bool = False) -> ExitCode:
+def purge(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, yes: bool = False) -> ExitCode:
     """Remove numbers and texts from the journal; the sums stay. What is pending will never be sent."""
     if not yes and not (can_ask() and ask(f"Remove the numbers and texts of {name!r} for ever?")):
         tell("callsavvy: nothing was removed. Say --yes where there is no terminal to ask at.")
@@ -196,7 +196,7 @@ def watch(
     name: str,
     /,
     *,
-    journal: JournalFile = DEFAULT_JOURNAL,
+    journal: JournalName = DEFAULT_JOURNAL,
     every: Annotated[float, Parameter(validator=Number(gt=0))] = 2.0,
 ) -> ExitCode:
     """Look on while another process sends: a line from time to time, until the run ends.
@@ -205,7 +205,7 @@ def watch(
 
     Args:
         name: The run.
-        journal: The journal's file.
+        journal: The journal: a file, or postgresql://user@host/database.
         every: Seconds between two lines.
     """
     began = changed_at = time.monotonic()
@@ -229,17 +229,17 @@ def watch(
         time.sleep(every)
 
 
-def _look(journal: Path, name: str, see: Callable[[Campaign], Awaitable[T]]) -> T:
+def _look(journal: str, name: str, see: Callable[[Campaign], Awaitable[T]]) -> T:
     """Open a journal for reading, which is possible while another process writes it."""
     return _with_campaign(journal, name, see, read_only=True)
 
 
-def _act(journal: Path, name: str, do: Callable[[Campaign], Awaitable[T]]) -> T:
+def _act(journal: str, name: str, do: Callable[[Campaign], Awaitable[T]]) -> T:
     return _with_campaign(journal, name, do, read_only=False)
 
 
-def _with_campaign(journal: Path, name: str, do: Callable[[Campaign], Awaitable[T]], *, read_only: bool) -> T:
-    read_only = read_only or not journal.exists()  # a misspelt name makes no new file
+def _with_campaign(journal: str, name: str, do: Callable[[Campaign], Awaitable[T]], *, read_only: bool) -> T:
+    read_only = read_only or not (is_url(journal) or Path(journal).exists())  # a misspelt name makes no new file
 
     async def opened() -> T:
         async with Journal.open(url_of(journal), read_only=read_only) as file:
