@@ -46,7 +46,9 @@ def main() -> None:
     text = DOCUMENT.read_text("utf-8")
     for name, table in tables.items():
         begin, end = (mark.format(name=name) for mark in MARKS)
-        text = re.sub(f"{begin}.*?{end}", lambda _, t=table, b=begin, e=end: f"{b}\n\n{t}\n\n{e}", text, flags=re.DOTALL)
+        text = re.sub(
+            f"{begin}.*?{end}", lambda _, t=table, b=begin, e=end: f"{b}\n\n{t}\n\n{e}", text, flags=re.DOTALL
+        )
     DOCUMENT.write_text(text, "utf-8")
     draw()
 

@@ -1,12 +1,14 @@
-"""A worker of a campaign: joins it, sends what is pending, and stays until nothing is left that it could send.
+"""A process that works on a campaign: it joins, sends what is pending, and stays until nothing is left that it could send.
 
-A run ends when its own epoch has tried every pending chunk; a worker outlives its runs. While others still have chunks
-claimed or in flight it waits, since what a worker that dies had claimed becomes pending again; then it begins another run.
-The same loop serves the command line, task queues and programs of your own.
+A run ends when its epoch has tried every pending chunk; a runner begins another one while runs still change something, since
+what was refused for the moment, or given back, may be sent later. The same loop serves the command line, task queues and
+programs of your own.
 """
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -27,7 +29,7 @@ from callsavvy_async.errors import InvalidRequestError
 
 @attrs.define
 class Vitals:
-    """What a worker tells of itself; another thread may read it.
+    """What a runner tells of itself; another thread may read it.
 
     Attributes:
         joined: whether its journal is open and the campaign is there.
@@ -51,15 +53,16 @@ class Vitals:
         self.recipients[result.state.value] += len(result.recipients)
 
 
-class Worker:
-    """One of any number of workers of a campaign: ``report = await Worker(url, name).work(callsavvy)``. Once.
+class Runner:
+    """Works on a campaign, beside any number of others: ``report = await Runner(url, name).work(callsavvy)``. Once.
 
     Args:
-        url: of the journal; see `Journal.open`. In PostgreSQL workers share it, a SQLite file has one process at a time.
+        url: of the journal; see `Journal.open`. PostgreSQL is shared by many; a SQLite file has one process at a time.
         name: of the campaign.
         forever: stay when nothing is left, and wait for a campaign that is not there or not loaded yet; `stop` ends it.
         poll: seconds between two looks at what others have done.
         patience: seconds for which a journal that cannot be written is waited for, with outcomes kept in memory.
+        lease: see `Journal.open`.
         **options: of every run; see `RunOptions`. Its `deadline` is each run's.
     """
 
@@ -71,21 +74,23 @@ class Worker:
         forever: bool = False,
         poll: float = 2.0,
         patience: float = 120.0,
+        lease: float = 30.0,
         **options: Unpack[RunOptions],
     ) -> None:
         self.name = name
         self.vitals = Vitals()
         """What it tells of itself, at any time."""
-        self._journal = Journal.open(url, patience=patience)
+        self._journal = Journal.open(url, patience=patience, lease=lease)
         self._forever = forever
         self._poll = poll
         self._options = options
         self._told: Callable[[ChunkResult], object] | None = options.get("on_result")
+        self._campaign: Campaign | None = None
         self._run: CampaignRun | None = None
         self._stopped = anyio.Event()
 
     def __repr__(self) -> str:
-        return f"<Worker of {self.name!r} in {self._journal!r}>"
+        return f"<Runner of {self.name!r} in {self._journal!r}>"
 
     def stop(self) -> None:
         """Send nothing more, wait for what is on the wire, and leave. From inside the event loop."""
@@ -118,31 +123,36 @@ class Worker:
             finally:
                 self.vitals.joined = False
 
+    async def heartbeat_age(self) -> float | None:
+        """Return for how many seconds this process has not written to the journal; None while it has no run.
+
+        Raises:
+            JournalError: the journal cannot be read.
+        """
+        if self._campaign is None or not self.vitals.sending:
+            return None
+        own = f"{socket.gethostname()}:{os.getpid()}"
+        ages = [
+            worker.heartbeat_age for worker in await self._campaign.workers() if worker.name == own and worker.alive
+        ]
+        return min(ages, default=None)
+
     async def _work(self, journal: Journal, callsavvy: Callsavvy) -> CampaignReport:
-        report = CampaignReport(name=self.name, stopped=StopReason.INTERRUPTED)
+        report = CampaignReport(name=self.name)
         while not self._stopped.is_set():
-            campaign = await self._find(journal)
-            before = None if campaign is None else await campaign.status()
-            self.vitals.joined = campaign is not None
-            if campaign is not None and before is not None and (before.input_complete or not self._forever):
+            self._campaign = await self._find(journal)
+            before = None if self._campaign is None else await self._campaign.status()
+            self.vitals.joined = before is not None
+            if self._campaign is not None and before is not None and (before.input_complete or not self._forever):
                 report = before
-                if before.pending or not before.input_complete:  # the run says what is wrong with it
-                    report = await self._send(campaign, callsavvy)
-                if report.stopped is not None or not (self._forever or self._may_go_on(before, report)):
+                if before.pending + before.in_flight or not before.input_complete:  # the run says what is wrong with it
+                    report = await self._send(self._campaign, callsavvy)
+                if report.stopped is not None or not (self._forever or _may_go_on(before, report)):
                     return report
             with anyio.move_on_after(self._poll):
                 await self._stopped.wait()
         report.stopped = report.stopped or StopReason.INTERRUPTED
         return report
-
-    def _may_go_on(self, before: CampaignReport, report: CampaignReport) -> bool:
-        """Whether something is left that another run may send.
-
-        Others' claims are pending in the sums until they are sent; a run that ended with some left and sent nothing itself
-        looks on, as long as others do.
-        """
-        left = report.pending + report.in_flight
-        return left > 0 and (report.running or (report.calls, report.in_flight) != (before.calls, before.in_flight))
 
     async def _find(self, journal: Journal) -> Campaign | None:
         """Return the campaign; None while it is not there and may come."""
@@ -153,7 +163,8 @@ class Worker:
         return None
 
     async def _send(self, campaign: Campaign, callsavvy: Callsavvy) -> CampaignReport:
-        self._run = campaign.run(callsavvy, **{**self._options, "on_result": self._settle})
+        options: RunOptions = {**self._options, "on_result": self._settle}
+        self._run = campaign.run(callsavvy, **options)
         self.vitals.sending = True
         if self._stopped.is_set():
             self._run.stop()
@@ -166,3 +177,9 @@ class Worker:
         self.vitals.settle(result)
         if self._told is not None:
             self._told(result)
+
+
+def _may_go_on(before: CampaignReport, report: CampaignReport) -> bool:
+    """Whether another run may send what this one left: as long as runs change something, this one or others."""
+    left = report.pending + report.in_flight
+    return left > 0 and (report.running or (report.calls, left) != (before.calls, before.pending + before.in_flight))
