@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Unpack
 
 from callsavvy_async.campaigns import CampaignReport, Runner, RunOptions
@@ -11,6 +11,9 @@ from callsavvy_async.errors import CallsavvyError
 
 MakeClient = Callable[[], Callsavvy]
 """Makes the client of a job."""
+
+Enqueue = Callable[[str], Awaitable[None]]
+"""Enqueues one runner of the campaign of this name; once for each that there shall be."""
 
 
 class CampaignStoppedError(CallsavvyError):

@@ -12,7 +12,7 @@ from pgqueuer.models import Job
 
 from callsavvy_async.campaigns import RunOptions
 from callsavvy_async.client import Callsavvy
-from callsavvy_async.integrations.taskqueue.hosting import MakeClient, run_campaign
+from callsavvy_async.integrations.taskqueue.hosting import Enqueue, MakeClient, run_campaign
 
 ENTRYPOINT = "callsavvy.run_campaign"
 
@@ -24,8 +24,10 @@ def add_campaigns(
     client: MakeClient = Callsavvy.from_env,
     lease: float = 30.0,
     **options: Unpack[RunOptions],
-) -> None:
-    """Add the entry point that hosts a runner: ``await queries.enqueue(ENTRYPOINT, b"welcome-2026-11")``.
+) -> Enqueue:
+    """Add the entry point that hosts a runner: ``await enqueue("welcome-2026-11")``.
+
+    Elsewhere: ``await queries.enqueue(ENTRYPOINT, b"welcome-2026-11")``.
 
     Args:
         queuer: yours.
@@ -38,3 +40,8 @@ def add_campaigns(
     @queuer.entrypoint(ENTRYPOINT)
     async def host(job: Job) -> None:
         await run_campaign(journal, (job.payload or b"").decode(), client=client, lease=lease, **options)
+
+    async def enqueue(name: str) -> None:
+        await queuer.qm.queries.enqueue(ENTRYPOINT, name.encode())
+
+    return enqueue

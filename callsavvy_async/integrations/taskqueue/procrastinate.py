@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 from typing import Unpack
 
-from procrastinate import App, RetryStrategy
+from procrastinate import App, BaseRetryStrategy, RetryDecision
 from procrastinate.exceptions import JobAborted
-from procrastinate.tasks import Task
+from procrastinate.jobs import Job
 
 from callsavvy_async.campaigns import JournalError, RunOptions
 from callsavvy_async.client import Callsavvy
-from callsavvy_async.integrations.taskqueue.hosting import MakeClient, run_campaign
+from callsavvy_async.integrations.taskqueue.hosting import Enqueue, MakeClient, run_campaign
 
 QUEUE = "callsavvy"
 REVIVE_QUEUE = "callsavvy-revive"
@@ -31,10 +31,10 @@ def add_campaigns(
     dead_after: float = 30.0,
     lease: float = 30.0,
     **options: Unpack[RunOptions],
-) -> Task[[str], None, None]:
-    """Add the task that hosts a runner, ``await task.defer_async(name="welcome-2026-11")``, and the one that revives it.
+) -> Enqueue:
+    """Add the task that hosts a runner, and the one that revives it: ``await enqueue("welcome-2026-11")``.
 
-    Defer it as often as there shall be runners. What a shutdown or a journal that was away interrupted is tried again.
+    What a shutdown or a journal that was away interrupted is tried again.
 
     Args:
         app: yours. A worker's `concurrency` must leave room for the reviving task, which is short.
@@ -45,10 +45,8 @@ def add_campaigns(
         lease: see `Journal.open`.
         **options: of every run.
     """
-    interrupted = (asyncio.CancelledError, JobAborted, JournalError)
-    again = RetryStrategy(wait=_WAIT, retry_exceptions=interrupted)
 
-    @app.task(name="callsavvy.run_campaign", queue=QUEUE, retry=again)
+    @app.task(name="callsavvy.run_campaign", queue=QUEUE, retry=_Again())
     async def host(name: str) -> None:
         await run_campaign(journal, name, client=client, lease=lease, **options)
 
@@ -59,4 +57,15 @@ def add_campaigns(
         for job in stalled:
             await app.job_manager.retry_job(job)
 
-    return host
+    async def enqueue(name: str) -> None:
+        await host.defer_async(name=name)
+
+    return enqueue
+
+
+class _Again(BaseRetryStrategy):
+    """Tries what was interrupted again, and nothing else."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:  # noqa: ARG002
+        interrupted = isinstance(exception, asyncio.CancelledError | JobAborted | JournalError)
+        return RetryDecision(retry_in={"seconds": _WAIT}) if interrupted else None

@@ -1,7 +1,8 @@
 """Campaigns hosted by taskiq, with `taskiq_redis.RedisStreamBroker`.
 
 A message that nobody acknowledged for `idle_timeout` is delivered again, whether its worker died or is only busy: that is no
-proof of death, and needs none. Two runners of a campaign share it. Give the broker ``consumer_id="0"``, or it forgets what
+proof of death, and needs none. Two runners of a campaign share it. But taskiq-redis 1.2 looks for such messages only after a
+new one came: when a worker died on a quiet stream, enqueue the campaign once more (or let a scheduler do it). Give the broker ``consumer_id="0"``, or it forgets what
 was enqueued before the first worker started.
 """
 
@@ -11,11 +12,10 @@ from collections.abc import Mapping
 from typing import Unpack
 
 from taskiq import AsyncBroker
-from taskiq.decor import AsyncTaskiqDecoratedTask
 
 from callsavvy_async.campaigns import RunOptions
 from callsavvy_async.client import Callsavvy
-from callsavvy_async.integrations.taskqueue.hosting import MakeClient, run_campaign
+from callsavvy_async.integrations.taskqueue.hosting import Enqueue, MakeClient, run_campaign
 
 
 def add_campaigns(
@@ -25,8 +25,8 @@ def add_campaigns(
     client: MakeClient = Callsavvy.from_env,
     lease: float = 30.0,
     **options: Unpack[RunOptions],
-) -> AsyncTaskiqDecoratedTask[[str], object]:
-    """Add the task that hosts a runner: ``await task.kiq("welcome-2026-11")``.
+) -> Enqueue:
+    """Add the task that hosts a runner: ``await enqueue("welcome-2026-11")``.
 
     Args:
         broker: yours.
@@ -40,4 +40,7 @@ def add_campaigns(
     async def host(name: str) -> Mapping[str, object]:
         return await run_campaign(journal, name, client=client, lease=lease, **options)
 
-    return host
+    async def enqueue(name: str) -> None:
+        await host.kiq(name)
+
+    return enqueue

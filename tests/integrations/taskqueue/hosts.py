@@ -16,30 +16,29 @@ async def procrastinate(what: str, journal: str, queue: str) -> None:
     from callsavvy_async.integrations.taskqueue.procrastinate import add_campaigns
 
     app = App(connector=PsycopgConnector(conninfo=queue))
-    host = add_campaigns(app, journal, revive="* * * * * */1", dead_after=2.0, **OPTIONS)
+    enqueue = add_campaigns(app, journal, revive="* * * * * */1", dead_after=2.0, **OPTIONS)
     async with app.open_async():
         if what == "enqueue":
             await app.schema_manager.apply_schema_async()
-            await host.defer_async(name="c")
+            await enqueue("c")
         else:
             await app.run_worker_async(concurrency=2, update_heartbeat_interval=0.5, fetch_job_polling_interval=0.2)
 
 
 async def pgqueuer(what: str, journal: str, queue: str) -> None:
     import psycopg
-    from pgqueuer import PgQueuer, Queries
+    from pgqueuer import PgQueuer
     from pgqueuer.db import PsycopgDriver
 
-    from callsavvy_async.integrations.taskqueue.pgqueuer import ENTRYPOINT, add_campaigns
+    from callsavvy_async.integrations.taskqueue.pgqueuer import add_campaigns
 
     async with await psycopg.AsyncConnection.connect(queue, autocommit=True) as connection:
-        if what == "enqueue":
-            queries = Queries(PsycopgDriver(connection))
-            await queries.install()
-            await queries.enqueue(ENTRYPOINT, b"c")
-            return
         queuer = PgQueuer(PsycopgDriver(connection))
-        add_campaigns(queuer, journal, **OPTIONS)
+        enqueue = add_campaigns(queuer, journal, **OPTIONS)
+        if what == "enqueue":
+            await queuer.queries.install()
+            await enqueue("c")
+            return
         await queuer.run(dequeue_timeout=timedelta(seconds=0.5), heartbeat_timeout=timedelta(seconds=2))
 
 
@@ -53,11 +52,11 @@ async def taskiq(what: str, journal: str, queue: str) -> None:
         queue, queue_name=f"jobs:{journal}", consumer_id="0", idle_timeout=2_000, xread_block=200,
         unacknowledged_lock_timeout=2.0,
     )  # fmt: skip
-    host = add_campaigns(broker, journal, **OPTIONS)
+    enqueue = add_campaigns(broker, journal, **OPTIONS)
     broker.is_worker_process = what == "work"
     await broker.startup()
     if what == "enqueue":
-        await host.kiq("c")
+        await enqueue("c")
         await broker.shutdown()
     else:
         await run_receiver_task(broker)
