@@ -76,7 +76,20 @@ def is_another_form(node: Definition) -> bool:
 
 def test_package_needs_no_extra_to_import() -> None:
     """No module that everybody imports has an extra at its top: it is asked for where it is used."""
-    extras = {"aiohttp", "cyclopts", "fastapi", "phonenumbers", "pyarrow", "pytest", "rich", "starlette", "trio"}
+    extras = {
+        "aiohttp",
+        "cyclopts",
+        "fastapi",
+        "pgqueuer",
+        "phonenumbers",
+        "procrastinate",
+        "pyarrow",
+        "pytest",
+        "rich",
+        "starlette",
+        "taskiq",
+        "trio",
+    }
     allowed = {PACKAGE / part for part in ("cli", "integrations", "testing", "transport/backends/aiohttp.py")}
     offenders = {
         str(module.relative_to(PACKAGE)): imported & extras

@@ -20,6 +20,7 @@ from callsavvy_async.campaigns.journal import Journal
 from callsavvy_async.campaigns.reconcile import Reconciliation
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.run import CampaignRun, RunOptions
+from callsavvy_async.campaigns.runner import Runner, Vitals
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.states import State
 
@@ -37,10 +38,12 @@ __all__ = [
     "Reconciliation",
     "ReportRow",
     "RunOptions",
+    "Runner",
     "Schedule",
     "Spec",
     "State",
     "UnknownChunk",
     "Verification",
+    "Vitals",
     "Worker",
 ]

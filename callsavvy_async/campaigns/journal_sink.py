@@ -48,7 +48,7 @@ class JournalSink:
         shift = self.shift
         async with shift.adding:
             try:
-                halves = await shift.write(
+                halves = await shift.write_addition(
                     lambda cursor: store.split(cursor, shift.campaign, shift.epoch, chunk, self.spec)
                 )
             except ChunkLostError:  # it was declared unknown in the meantime; that it was rejected, we know

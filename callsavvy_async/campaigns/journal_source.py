@@ -101,10 +101,9 @@ class JournalSource:
         """Claim some chunks; False when they cost too much."""
         shift, content = self.shift, self.spec.content
         text = content if isinstance(content, str) else ""
-        await self._gave_back_what_is_not_held()
         async with shift.adding:
             try:
-                claimed = await shift.write(
+                claimed = await shift.claim(
                     lambda cursor: store.claim(
                         cursor,
                         shift.campaign,
@@ -125,13 +124,10 @@ class JournalSource:
     async def _gave_back_what_is_not_held(self) -> bool:
         """After an outage, release what may have been claimed unheard of; see `shift.py`."""
         shift = self.shift
-        outages = shift.patience.outages
-        if outages == shift.outages_seen:
+        if not shift.doubtful:
             return False
         async with shift.adding:
-            held = frozenset(shift.held)
-            await shift.write(lambda cursor: store.give_back_all_but(cursor, shift.campaign, shift.epoch, held))
-        shift.outages_seen = outages
+            await shift.claim(lambda _: None)
         return True
 
     async def _give_back(self) -> None:

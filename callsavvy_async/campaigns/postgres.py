@@ -40,7 +40,10 @@ _SESSION = """SET default_transaction_isolation = 'read committed';
 """A process that is stopped in the middle of a transaction keeps nobody waiting. And durable means durable: a mark "in
 flight" that a power cut undoes would be sent again."""
 _READ_ONLY = "SET default_transaction_read_only = on"
-_HAS_TABLE = "SELECT to_regclass('journal') IS NOT NULL"
+_HAS_TABLE = """SELECT count(*) > 0 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE relname = 'journal' AND nspname = ANY (current_schemas(false))"""
+"""Reads the catalogue as it is now. `to_regclass` answers from a cache that the wait for a lock does not refresh: who waited
+while another process made the tables would make them again."""
 _LOCK_MIGRATION = "SELECT pg_advisory_xact_lock(hashtext('callsavvy journal'), hashtext(current_schema()))"
 _REFUSED = ("25", "42", "3F")
 """Classes of SQLSTATE: a server that takes no writes, a right or a schema that is missing."""

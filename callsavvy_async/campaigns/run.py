@@ -44,6 +44,7 @@ class RunOptions(TypedDict, total=False):
         max_in_flight: calls under way at a time.
         stop_after: calls in a row that fail definitely and alike, after which nothing more is sent.
         on_progress: called with the report after every call.
+        on_result: called with what became of each call.
         options: for each call.
     """
 
@@ -52,6 +53,7 @@ class RunOptions(TypedDict, total=False):
     max_in_flight: int
     stop_after: int
     on_progress: Callable[[CampaignReport], object] | None
+    on_result: Callable[[ChunkResult], object] | None
     options: CallOptions
 
 
@@ -64,6 +66,7 @@ class RunSettings:
     max_in_flight: int = 8
     stop_after: int = 10
     on_progress: Callable[[CampaignReport], object] | None = None
+    on_result: Callable[[ChunkResult], object] | None = None
     options: CallOptions = attrs.field(factory=CallOptions)
     patience: float = 30.0
     resends: frozenset[str] = frozenset()
@@ -237,7 +240,9 @@ class CampaignRun:
         async def send(chunk: Chunk) -> SendReceipt:
             return await self._sender.send(chunk, call)
 
-        async def tell(_: ChunkResult) -> None:
+        async def tell(result: ChunkResult) -> None:
+            if settings.on_result is not None:
+                settings.on_result(result)
             if settings.on_progress is not None:
                 settings.on_progress(self.report)
 

@@ -8,8 +8,8 @@ have been committed without our hearing of it, so each of them recognises what i
   holds the chunk does, one move after the other, and an epoch is of one run;
 - what a move changes in the sums is written in its transaction, only when it did move;
 - a claim, or the halves of a split, that were committed unheard of are chunks that this epoch has claimed and no task
-  holds. So the run keeps count of what it holds, and gives back all else before it claims again. One at a time adds to
-  what it holds, or an addition under way would be given back;
+  holds. So the run keeps count of what it holds, and gives back all else in the transaction in which it claims again. One
+  at a time adds to what it holds, or an addition under way would be given back;
 - a second epoch, begun where the first was unheard of, has a number of its own; the first never claims, and its lease
   ends it.
 What is not written this way is not tried again: what a person decides, a load, the beginning of a run.
@@ -22,6 +22,8 @@ from typing import TypeVar
 import anyio
 import attrs
 
+from callsavvy_async.campaigns import store
+from callsavvy_async.campaigns.database import Cursor
 from callsavvy_async.campaigns.errors import JournalUnavailableError
 from callsavvy_async.campaigns.writer import Work, Writer
 
@@ -71,9 +73,30 @@ class Shift:
     """Calls."""
     adding: anyio.Lock = attrs.field(factory=anyio.Lock)
     """Held by who adds to what is held, from before it is written until it is known here."""
-    outages_seen: int = 0
-    """Of patience, when nothing was claimed unheard of."""
+    doubtful: bool = False
+    """Whether it may have claimed what it does not know of."""
 
     async def write(self, work: Work[T]) -> T:
         """Do a unit of work that recognises what it did before."""
         return await self.patience.write(work)
+
+    async def write_addition(self, work: Work[T]) -> T:
+        """Do a unit of work that claims chunks; the caller holds `adding`. A try that failed leaves a doubt."""
+        outages = self.patience.outages
+        try:
+            return await self.write(work)
+        finally:
+            self.doubtful = self.doubtful or self.patience.outages != outages
+
+    async def claim(self, work: Work[T]) -> T:
+        """Do a unit of work that claims chunks, after giving back what was claimed unheard of, also by a try of its own."""
+        outages, held = self.patience.outages, frozenset(self.held)
+
+        def claim_anew(cursor: Cursor) -> T:
+            if self.doubtful or self.patience.outages != outages:
+                store.give_back_all_but(cursor, self.campaign, self.epoch, held)
+            return work(cursor)
+
+        claimed = await self.write_addition(claim_anew)
+        self.doubtful = False
+        return claimed

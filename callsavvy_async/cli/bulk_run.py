@@ -17,7 +17,7 @@ from callsavvy_async.bulk.report import BulkReport
 from callsavvy_async.bulk.run import BulkRun
 from callsavvy_async.campaigns import Spec
 from callsavvy_async.cli.client import client_options, read_balance
-from callsavvy_async.cli.durable import Loading, run_options, send_durably
+from callsavvy_async.cli.durable import Loading, load_durably, run_options, send_durably
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.job import Job
@@ -55,6 +55,9 @@ def run_job(
     spec = None if durability.run is None else describe()
     if spec is None and mode.report is not None and mode.report.suffix == ".parquet":
         raise InvalidRequestError("--report writes .parquet with --run only; write .csv or .jsonl.")
+    if spec is not None and durability.run is not None and durability.load_only and not mode.dry_run:
+        with readable_again(job.file) as rows:
+            return load_durably(durability.journal, Loading(durability.run, spec, rows, job.options), json=mode.json)
     if not (mode.yes or mode.simulator or mode.dry_run) and (job.file == "-" or not can_ask()):
         tell("callsavvy: nothing was sent: there is no terminal to ask at. Look at it with --dry-run, send with --yes.")
         return ExitCode.REFUSED

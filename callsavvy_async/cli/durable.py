@@ -79,6 +79,17 @@ def send_pending(campaign: Campaign, client: Callsavvy, options: RunOptions) -> 
     return campaign.run(client, **options)
 
 
+def load_durably(journal: str, loading: Loading, *, json: bool) -> ExitCode:
+    """Write a campaign into its journal for workers to send, and say how many there are."""
+
+    async def load() -> CampaignReport:
+        async with Journal.open(url_of(journal)) as opened:
+            return await (await loading.open(opened)).status()
+
+    show_sums(anyio.run(load), json=json)
+    return ExitCode.DONE
+
+
 def send_durably(
     journal: str,
     what: Loading | Reopening,

@@ -62,6 +62,13 @@ def code_of_report(report: Sums) -> ExitCode:
     return max(_findings(report), key=_PRECEDENCE.index)
 
 
+def code_of_worker(report: Sums) -> ExitCode:
+    """Return the exit code of one worker of many: whether something is left to send, and why it left it."""
+    if report.stopped is not None:
+        return _BY_STOP_REASON.get(report.stopped, ExitCode.FAILED)
+    return ExitCode.FAILED if report.pending else ExitCode.DONE
+
+
 def code_of_error(error: BaseException) -> ExitCode:
     """Return the exit code of a command that ended with an error."""
     return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), ExitCode.FAILED)

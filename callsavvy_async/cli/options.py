@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -38,10 +39,33 @@ def _check_report_name(_: object, path: Path | None) -> None:
         raise ValueError(f'"{path.name}" must end in .csv, .jsonl or .parquet, which says how it is written.')
     if not path.parent.is_dir() or path.is_dir():
         raise ValueError(f'"{path}" cannot be written: its directory does not exist, or it is one itself.')
+    try:
+        _try_to_write(path)
+    except OSError as error:
+        raise ValueError(f'"{path}" cannot be written: {error.strerror}; name another file.') from None
+
+
+def _try_to_write(path: Path) -> None:
+    """Find out before anything is sent: afterwards it would be too late to name another file. Changes nothing."""
+    if path.is_file():
+        with path.open("ab"):
+            return
+    if not path.exists():  # a pipe would take the attempt for the report
+        with tempfile.TemporaryFile(dir=path.parent):
+            return
 
 
 DEFAULT_JOURNAL = "callsavvy-runs.db"
 """Where runs are written down unless told otherwise."""
+
+JournalName: TypeAlias = Annotated[
+    str,
+    Parameter(
+        env_var="CALLSAVVY_JOURNAL",
+        help="The journal: a file, or postgresql://user@host/database (extra: postgres). It holds phone numbers and texts.",
+    ),
+]
+"""Where runs are written down."""
 
 _AT_LEAST_ONE = Parameter(validator=Number(gte=1))
 
@@ -132,8 +156,9 @@ class Durability:
 
     run: str | None = None
     """Write the run into a journal under this name: it survives the process, and the same command continues it."""
-    journal: str = DEFAULT_JOURNAL
-    """The journal: a file, or postgresql://user@host/database (extra: postgres). It holds phone numbers and texts."""
+    journal: JournalName = DEFAULT_JOURNAL
+    load_only: Annotated[bool, Parameter(negative="")] = False
+    """Write everybody into the journal and send nothing; `callsavvy runs work` sends."""
     send_window: str | None = None
     """When calls may start, every day: 09:00-18:00. Needs --time-zone."""
     time_zone: str | None = None
@@ -163,11 +188,27 @@ class Durability:
         Raises:
             InvalidRequestError: naming the option.
         """
-        for name in () if self.run is not None else ("send_window", "time_zone", "start_at", "deadline"):
-            if getattr(self, name) is not None:
+        options = ("load_only", "send_window", "time_zone", "start_at", "deadline")
+        for name in () if self.run is not None else options:
+            if getattr(self, name) not in {None, False}:
                 raise InvalidRequestError(
                     f"--{name.replace('_', '-')} needs --run, which writes the send into a journal."
                 )
+
+
+def journal_and_name(where: Sequence[str], journal: str) -> tuple[str, str]:
+    """Tell a journal and the name of a run from ``[URL] NAME``; `journal` is the one that an option names.
+
+    Raises:
+        InvalidRequestError: there is no name, or too much.
+    """
+    match where:
+        case [name]:
+            return journal, name
+        case [place, name]:
+            return place, name
+        case _:
+            raise InvalidRequestError("give the name of the run, and before it the journal's URL if need be: URL NAME.")
 
 
 NO_CONTENT, EVERYBODY, STEADY, DEFAULT_MODE, FLEETING = Content(), Audience(), Pace(), Mode(), Durability()

@@ -28,8 +28,8 @@ class Meter(Protocol):
 
 
 @contextmanager
-def progress(total: int) -> Generator[Meter]:
-    """Show the progress towards `total` recipients while the block runs."""
+def progress(total: int | None = None) -> Generator[Meter]:
+    """Show the progress towards `total` recipients, or towards those of the report, while the block runs."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
         yield _Lines(total)
@@ -44,19 +44,20 @@ def progress(total: int) -> Generator[Meter]:
 
 
 class _Bar:
-    def __init__(self, bar: Progress, total: int) -> None:
+    def __init__(self, bar: Progress, total: int | None) -> None:
         self._bar = bar
         self._total = total
         self._task = bar.add_task("", total=total, facts="")
         self._began = time.monotonic()
 
     def show(self, report: Sums, limit: Snapshot) -> None:
-        facts = _facts(report, self._total, time.monotonic() - self._began, limit)
-        self._bar.update(self._task, completed=_settled(report), facts=facts)
+        total = _total(self._total, report)
+        facts = _facts(report, total, time.monotonic() - self._began, limit)
+        self._bar.update(self._task, completed=_settled(report), total=total, facts=facts)
 
 
 class _Lines:
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int | None) -> None:
         self._total = total
         self._began = self._told = time.monotonic()
 
@@ -65,7 +66,12 @@ class _Lines:
         if now - self._told < _SECONDS_BETWEEN_LINES:
             return
         self._told = now
-        tell(f"{_settled(report):,}/{self._total:,}, {_facts(report, self._total, now - self._began, limit)}")
+        total = _total(self._total, report)
+        tell(f"{_settled(report):,}/{total:,}, {_facts(report, total, now - self._began, limit)}")
+
+
+def _total(told: int | None, report: Sums) -> int:
+    return report.given - report.skipped.total() if told is None else told
 
 
 def _settled(report: Sums) -> int:

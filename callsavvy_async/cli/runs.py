@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias, TypeVar
+from typing import Literal, TypeVar
 
 import anyio
-from cyclopts import App, Parameter
-from cyclopts.validators import Number
+from cyclopts import App
 
 from callsavvy_async.campaigns import Campaign, CampaignRun, Journal, RunOptions
 from callsavvy_async.cli.client import client_options
 from callsavvy_async.cli.durable import Reopening, is_url, run_options, send_durably, send_pending, url_of
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.ledger import show_sums
-from callsavvy_async.cli.options import DEFAULT_JOURNAL, STEADY, Deadline, Pace, ReportFile
+from callsavvy_async.cli.options import DEFAULT_JOURNAL, STEADY, Deadline, JournalName, Pace, ReportFile
 from callsavvy_async.cli.stderr import ask, can_ask, tell
+from callsavvy_async.cli.watch import watch
+from callsavvy_async.cli.work import work
 from callsavvy_async.client import Callsavvy
 
 T = TypeVar("T")
-
-JournalName: TypeAlias = Annotated[str, Parameter(help="The journal: a file, or postgresql://user@host/database.")]
-
-_TAKEN_FOR_DEAD = 60.0
-"""Seconds."""
 
 _commands = App(name="runs", help="Look at, continue and settle sends that were begun with bulk --run.")
 
 
 def register(app: App) -> None:
     """Add the commands."""
+    for command in (work, watch):
+        _commands.command(command)
     app.command(_commands)
 
 
@@ -189,44 +186,6 @@ def purge(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, yes: bool = F
         return ExitCode.REFUSED
     _act(journal, name, lambda campaign: campaign.purge())
     return ExitCode.DONE
-
-
-@_commands.command
-def watch(
-    name: str,
-    /,
-    *,
-    journal: JournalName = DEFAULT_JOURNAL,
-    every: Annotated[float, Parameter(validator=Number(gt=0))] = 2.0,
-) -> ExitCode:
-    """Look on while another process sends: a line from time to time, until the run ends.
-
-    That of a killed process never says that it ended: after a minute without any change it is taken for dead.
-
-    Args:
-        name: The run.
-        journal: The journal: a file, or postgresql://user@host/database.
-        every: Seconds between two lines.
-    """
-    began = changed_at = time.monotonic()
-    first = before = -1
-    while True:
-        status = _look(journal, name, lambda campaign: campaign.status())
-        left = status.pending + status.in_flight
-        settled, now = status.given - status.skipped.total() - left, time.monotonic()
-        first = settled if first < 0 else first
-        rate = (settled - first) / (now - began) if now > began else 0.0
-        eta = f", about {left / rate:,.0f} s left" if rate else ""
-        print(
-            f"{settled:,} settled, {status.pending:,} pending, {status.in_flight:,} in flight,"
-            f" {status.unknown:,} unknown, cost {status.cost}, {rate:,.0f}/s{eta}",
-            flush=True,
-        )
-        changed_at = changed_at if settled == before else now
-        before = settled
-        if not status.running or now - changed_at > _TAKEN_FOR_DEAD:
-            return code_of_report(status)
-        time.sleep(every)
 
 
 def _look(journal: str, name: str, see: Callable[[Campaign], Awaitable[T]]) -> T:

@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import threading
-from collections.abc import Generator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import anyio
 
+from callsavvy_async.cli.http_thread import serving
 from callsavvy_async.webhooks import Reply, Webhooks
 from callsavvy_async.webhooks.parse import MAX_BODY_BYTES
 
 _SECONDS_PER_REQUEST = 10
 
 
-@contextlib.contextmanager
-def listening(hooks: Webhooks, *, port: int) -> Generator[str]:
+def listening(hooks: Webhooks, *, port: int) -> contextlib.AbstractContextManager[str]:
     """Serve on loopback from a background thread while the block runs; yields ``host:port``."""
-    with ThreadingHTTPServer(("127.0.0.1", port), functools.partial(_Handler, hooks)) as server:
-        thread = threading.Thread(target=server.serve_forever, name="callsavvy-webhooks", daemon=True)
-        thread.start()
-        try:
-            yield f"127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    return serving(functools.partial(_Handler, hooks), host="127.0.0.1", port=port)
 
 
 class _Handler(BaseHTTPRequestHandler):

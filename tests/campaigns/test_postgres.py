@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import anyio
 import psycopg
 import pytest
 
@@ -80,6 +81,22 @@ async def test_tables_of_something_else_are_left_alone(url, raw):
     with pytest.raises(JournalDamagedError, match="tables of something else"):
         await Journal.open(url).__aenter__()
     assert raw("SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema()") == [(1,)]
+
+
+@pytest.mark.anyio
+@only_postgresql
+async def test_those_that_start_together_make_one_journal(url):
+    """Of many that find an empty database one makes the tables; the others wait, and use them."""
+    made: list[Campaign] = []
+
+    async def start() -> None:
+        async with Journal.open(url) as journal:
+            made.append(await journal.campaign("c", SPEC))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(6):
+            group.start_soon(start)
+    assert len(made) == 6
 
 
 @pytest.mark.anyio

@@ -67,24 +67,18 @@ async def test_a_damaged_file_is_refused(url, content):
     assert path(url).read_bytes() == content
 
 
-async def test_a_foreign_database_is_refused(url):
-    """Somebody else's tables are not written into."""
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        "CREATE TABLE theirs (name TEXT)",
+        "CREATE TABLE journal (name TEXT, value TEXT)",
+        "CREATE VIEW journal AS SELECT 'a' AS name, 'b' AS value",
+    ],
+)
+async def test_a_foreign_database_is_refused(url, theirs):
+    """Somebody else's tables are not written into, whatever they are called."""
     with sqlite3.connect(path(url)) as foreign:
-        foreign.execute("CREATE TABLE journal (name TEXT, value TEXT)")
-    foreign.close()
-    with pytest.raises(JournalDamagedError, match="something else"):
-        async with Journal.open(url):
-            pass
-    path(url).unlink()
-    with sqlite3.connect(path(url)) as foreign:
-        foreign.execute("CREATE VIEW journal AS SELECT 'a' AS name, 'b' AS value")
-    foreign.close()
-    with pytest.raises(JournalDamagedError, match="something else"):
-        async with Journal.open(url):
-            pass
-    path(url).unlink()
-    with sqlite3.connect(path(url)) as foreign:
-        foreign.execute("CREATE TABLE theirs (name TEXT)")
+        foreign.execute(theirs)
     foreign.close()
     with pytest.raises(JournalDamagedError, match="something else"):
         async with Journal.open(url):

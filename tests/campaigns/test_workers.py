@@ -63,7 +63,7 @@ async def test_each_chunk_is_sent_by_one_of_them(url):
         for campaign, client in zip(campaigns, clients, strict=True):
             group.start_soon(run, campaign, client)
     assert sum((client.reached for client in clients), Counter()) == dict.fromkeys(numbers(300), 1)
-    assert sum(bool(client.calls) for client in clients) > 1
+    assert all(client.calls for client in clients)
 
 
 async def run(campaign: Campaign, client: FakeClient, **options) -> None:
@@ -100,7 +100,7 @@ async def test_what_is_given_back_may_be_spent(journal):
     campaign = await journal.campaign("c", SPEC)
     await campaign.load(numbers(300))
     outcomes = itertools.cycle([Raising(rejected()), Raising(not_sent()), accept])
-    report = await campaign.run(FakeClient(lambda called: next(outcomes)(called)), max_cost=60, max_in_flight=1)  # noqa: PLW0108
+    report = await campaign.run(FakeClient(lambda called: next(outcomes)(called)), max_cost=60, max_in_flight=1)  # noqa: PLW0108 - another one each time
     assert (report.cost, report.stopped) == (60, StopReason.MAX_COST)
     assert report.rejected >= 50
 

@@ -238,6 +238,16 @@ def test_error_in_the_middle(run: Run, account: Simulator, people: Path, monkeyp
     assert result.code == 1
 
 
+def test_a_folder_that_takes_no_report_is_refused_before_anything_is_sent(
+    run: Run, account: Simulator, people: Path
+) -> None:
+    """/proc takes no file from anybody: known after the sending, it would have cost the report of who got what."""
+    result = run("bulk", "sms", people, "--message", "Hello", "--yes", "--report", "/proc/report.csv")
+    assert result.code == 2
+    assert "name another file" in result.err
+    assert not account.ledger.calls
+
+
 def test_report_file_cannot_be_written(run: Run, account: Simulator, people: Path, tmp_path: Path) -> None:
     """A full disk costs the file, not the sums, and is told apart from "nothing was sent"."""
     full = tmp_path / "report.csv"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from callsavvy_async.campaigns import Campaign
-from callsavvy_async.cli import runs
+from callsavvy_async.cli import watch
 from callsavvy_async.simulator import Fault, Simulator, serve
 from tests.servers.postgres import PostgresServer
 
@@ -184,7 +184,7 @@ def test_watching_ends_with_the_run(run: Run, people: Path, monkeypatch) -> None
     assert any("s left" in line for line in lines)
     assert lines[-1].startswith("3 settled, 0 pending, 0 in flight, 0 unknown, cost 3")
     assert watched.code == 0
-    monkeypatch.setattr(runs, "_TAKEN_FOR_DEAD", 0.1)
+    monkeypatch.setattr(watch, "_TAKEN_FOR_DEAD", 0.1)
     with sqlite3.connect("callsavvy-runs.db") as raw:
         raw.execute("UPDATE epoch SET ended = NULL")
     raw.close()

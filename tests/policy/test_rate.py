@@ -122,7 +122,7 @@ def test_each_early_refusal_doubles_the_dip() -> None:
     end = _send(law, since=now, seconds=20.0)
     _refused(law, end, pause=0.2, proven=False)
     law.sent(end + 0.2)
-    assert law.rate > 0.85 * law.belief
+    assert law.rate == pytest.approx(law.belief * (1.0 - COUNT_ERROR / (law.belief * law.period)))
 
 
 def test_a_dip_saves_up_what_a_count_may_be_wrong_by() -> None:

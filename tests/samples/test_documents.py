@@ -3,7 +3,8 @@
 Blocks of one document run in their order and share their names, as a reader would type them, against a simulator on
 loopback whose keys and URL stand in the environment. ``python`` blocks may await at their top; ``bash`` blocks run in
 a directory that holds a copy of examples/. A ``text`` block right behind one of them is its output; of figures in
-seconds only the place counts. ``console`` blocks are for people (installing, shells of their own) and are not run.
+seconds only the place counts. ``console`` blocks are for people (installing, shells of their own) and are not run;
+``yaml`` and ``ini`` are for machines that are not here, and are parsed.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from callsavvy_async.simulator import Simulator, serve
 from callsavvy_async.wire.endpoint import Endpoint
 
 ROOT = Path(__file__).parents[2]
-NOT_RUN = {"console", "text", "toml", "csv"}
+NOT_RUN = {"console", "text", "toml", "csv", "ini", "yaml"}
 
 
 class Block(NamedTuple):

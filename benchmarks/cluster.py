@@ -1,0 +1,154 @@
+"""Fleets of 1, 2 and 4 real workers on a real PostgreSQL, beside what the model of benchmarks/fleet_model.py says of them.
+
+python -m benchmarks.cluster                # a minute
+python -m benchmarks.cluster --claims       # what claims cost at 0 %, 50 % and 98 % done of 10,000,000 recipients as well
+
+Workers are ``callsavvy runs work``; the API is a simulator in another process that takes 0.1 s for an answer. A worker has 8
+calls in flight, so that the machine's cores do not decide. The database is that of the tests, which does not flush to the disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import anyio
+import psycopg
+
+from callsavvy_async.campaigns import Campaign, Journal
+from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY
+from tests.crash.account import account
+from tests.servers.postgres import PostgresServer
+
+from .fleet_model import Fleet, simulate
+
+SIZES = (1, 2, 4)
+CALLS_PER_WORKER = 800
+IN_FLIGHT = 8
+LATENCY = 0.1
+TICK = os.sysconf("SC_CLK_TCK")
+CLAIM = """WITH picked AS MATERIALIZED (SELECT number FROM chunk WHERE campaign = 1 AND state = 'pending' AND zone = ''
+    ORDER BY zone, number LIMIT 16 FOR UPDATE SKIP LOCKED)
+    UPDATE chunk SET state = 'claimed' WHERE campaign = 1 AND number IN (SELECT number FROM picked) RETURNING number"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--claims", action="store_true")
+    with PostgresServer() as server, account(1, LATENCY) as service:
+        print("| workers | calls/s | ratio | the model says | CPU ms per call, workers | … database |")
+        print("| ---: | ---: | ---: | ---: | ---: | ---: |")
+        first = 0.0
+        for workers in SIZES:
+            rate, worker_ms, database_ms = measure(workers, server, service.url)
+            first = first or rate
+            said = simulate(Fleet(workers=workers, limit=1e6, in_flight=IN_FLIGHT, api_latency=LATENCY)).rate
+            print(
+                f"| {workers} | {rate:,.1f} | {rate / first:.2f} | {said:,.1f} | {worker_ms:.2f} | {database_ms:.2f} |",
+                flush=True,
+            )
+        if parser.parse_args().claims:
+            claims(server)
+
+
+def measure(workers: int, server: PostgresServer, url: str) -> tuple[float, float, float]:
+    """Return calls a second while all work, and processor time for each call of workers and of the database."""
+    journal = server.new_database()
+    calls = CALLS_PER_WORKER * workers
+    anyio.run(load, journal, calls)
+    settings = {
+        **os.environ,
+        "CALLSAVVY_BASE_URL": url,
+        "CALLSAVVY_PUBLIC_KEY": PUBLIC_KEY,
+        "CALLSAVVY_PRIVATE_KEY": PRIVATE_KEY,
+    }
+    command = [sys.executable, "-m", "callsavvy_async", "runs", "work", journal, "c", "--json"]
+    options = ["--rate", "100000/s", "--burst", "64", "--max-in-flight", str(IN_FLIGHT)]
+    database, children = database_cpu(server), os.times()
+    fleet = [
+        subprocess.Popen([*command, *options], env=settings, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        for _ in range(workers)
+    ]
+    settled = anyio.run(watch, journal, calls)
+    reports = [json.loads(one.communicate(timeout=120)[0]) for one in fleet]
+    assert all(report["accepted"] == calls for report in reports), reports
+    spent = os.times()
+    worker_ms = (spent.children_user + spent.children_system - children.children_user - children.children_system) * 1e3
+    return settled, worker_ms / calls, (database_cpu(server) - database) * 1e3 / calls
+
+
+async def load(journal: str, calls: int) -> None:
+    async with Journal.open(journal) as opened:
+        campaign = await opened.campaign("c", Campaign.sms("Hello", chunk_size=1))
+        await campaign.load([f"+234{n:010}" for n in range(calls)])
+
+
+async def watch(journal: str, calls: int) -> float:
+    """Return the rate between a fifth and four fifths of the calls, when everybody works."""
+    seen: list[tuple[float, int]] = []
+    async with Journal.open(journal, read_only=True) as opened:
+        campaign = await opened.campaign("c")
+        while True:
+            accepted = (await campaign.status()).accepted
+            seen.append((time.monotonic(), accepted))
+            if accepted >= calls:
+                break
+            await anyio.sleep(0.1)
+    middle = [(at, done) for at, done in seen if calls * 0.2 <= done <= calls * 0.8]
+    (began, before), (ended, after) = middle[0], middle[-1]
+    return (after - before) / (ended - began)
+
+
+def database_cpu(server: PostgresServer) -> float:
+    """Return the processor time of a server and all its processes, those that ended included, in seconds."""
+    master = int((server._data / "postmaster.pid").read_text().split()[0])  # noqa: SLF001 - it is a fixture of ours
+    total = 0.0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(folder.name) == master:
+            total += sum(map(int, fields[11:15]))
+        elif int(fields[1]) == master:
+            total += sum(map(int, fields[11:13]))
+    return total / TICK
+
+
+def claims(server: PostgresServer) -> None:
+    """Time claims of 16 chunks in a campaign of 10,000,000 recipients, 100 a call: rows are made in the database."""
+    url = server.new_database()
+    anyio.run(load, url, 1)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            """INSERT INTO chunk (campaign, number, load, state, zone, recipients, depth, estimate)
+            SELECT 1, n, 1, 'pending', '', 100, 0, '100' FROM generate_series(2, 100000) AS n"""
+        )
+        connection.execute("ANALYZE chunk")
+        print("\n| done | claim of 16, median ms | p99 ms |\n| ---: | ---: | ---: |")
+        for done, vacuumed in ((0, False), (50, False), (98, False), (98, True)):
+            connection.execute(
+                "UPDATE chunk SET state = 'accepted' WHERE number <= %s AND state <> 'accepted'", (done * 1_000,)
+            )
+            if vacuumed:
+                connection.execute("VACUUM ANALYZE chunk")
+            times: list[float] = []
+            for _ in range(100):
+                with connection.transaction(force_rollback=True):
+                    began = time.perf_counter()
+                    assert len(connection.execute(CLAIM).fetchall()) == 16
+                    times.append((time.perf_counter() - began) * 1e3)
+            print(
+                f"| {done} %{', analysed' if vacuumed else ''} | {statistics.median(times):.2f} | {sorted(times)[98]:.2f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""``callsavvy runs watch``: a run from outside: how far it is, and every worker of it, as the journal knows them."""
+
+from __future__ import annotations
+
+import json as json_module
+import time
+from collections.abc import Iterator, Mapping
+from typing import Annotated
+
+import anyio
+import attrs
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from callsavvy_async.campaigns import CampaignReport, Journal, Worker
+from callsavvy_async.cli.durable import url_of
+from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
+from callsavvy_async.cli.options import DEFAULT_JOURNAL, JournalName, journal_and_name
+
+_TAKEN_FOR_DEAD = 60.0
+"""Seconds."""
+
+
+@attrs.frozen
+class Sight:
+    """A run at one moment."""
+
+    report: CampaignReport
+    workers: tuple[Worker, ...]
+    """Those that did not leave in order."""
+    rate: float
+    """Recipients a second since the watching began."""
+
+    @property
+    def settled(self) -> int:
+        """Recipients of whom there is nothing more to come."""
+        return self.report.given - self.report.skipped.total() - self.left
+
+    @property
+    def left(self) -> int:
+        """Recipients who are pending or in flight."""
+        return self.report.pending + self.report.in_flight
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At this rate; None while there is none."""
+        return self.left / self.rate if self.rate else None
+
+    @property
+    def limit(self) -> float | None:
+        """Calls a second that the account allows, as far as the workers know."""
+        told = (worker.status.get("limit") for worker in self.workers if worker.alive)
+        return min((limit for limit in told if isinstance(limit, int | float)), default=None)
+
+    def as_dict(self) -> Mapping[str, object]:
+        """Return it as JSON-able values."""
+        return {
+            **self.report.as_dict(),
+            "settled": self.settled,
+            "recipients_per_second": round(self.rate, 3),
+            "seconds_left": None if self.seconds_left is None else round(self.seconds_left, 1),
+            "limit": self.limit,
+            "workers": [worker.as_dict() for worker in self.workers],
+        }
+
+    def lines(self) -> Iterator[str]:
+        """Say it in a line, and one for each worker."""
+        report, limit, seconds = self.report, self.limit, self.seconds_left
+        known = "" if limit is None else f", limit {limit:.3g} calls/s"
+        eta = "" if seconds is None else f", about {seconds:,.0f} s left"
+        yield (
+            f"{self.settled:,} settled, {report.pending:,} pending, {report.in_flight:,} in flight,"
+            f" {report.unknown:,} unknown, cost {report.cost}, {self.rate:,.0f}/s{known}{eta}"
+        )
+        for worker in self.workers:
+            state = "alive" if worker.alive else "DEAD "
+            rate = worker.status.get("rate")
+            speed = f", {rate:g} calls/s" if isinstance(rate, int | float) else ""
+            yield (
+                f"  {worker.name} {state} wrote {worker.heartbeat_age:,.1f} s ago:"
+                f" {worker.in_flight:,} calls in flight, {worker.claimed:,} claimed{speed}"
+            )
+
+
+def watch(
+    *where: str,
+    journal: JournalName = DEFAULT_JOURNAL,
+    every: Annotated[float, Parameter(validator=Number(gt=0))] = 2.0,
+    json: bool = False,
+) -> ExitCode:
+    """Look on while other processes send, until the run ends: callsavvy runs watch [URL] NAME.
+
+    From time to time a line of sums, and one for each worker. A killed process never says that it ended: it is shown as dead
+    when its lease is over, and after a minute without any change the watching ends.
+
+    Args:
+        where: The journal's URL, unless --journal or CALLSAVVY_JOURNAL names it, and the run.
+        journal: The journal.
+        every: Seconds between two looks.
+        json: Print each look as a JSON object on one line.
+    """
+    place, name = journal_and_name(where, journal)
+    began = changed_at = time.monotonic()
+    first = before = -1
+    while True:
+        report, workers = anyio.run(_look, url_of(place), name)
+        now = time.monotonic()
+        at_first = Sight(report, workers, 0.0)
+        first = at_first.settled if first < 0 else first
+        sight = attrs.evolve(at_first, rate=(at_first.settled - first) / (now - began) if now > began else 0.0)
+        print(json_module.dumps(sight.as_dict()) if json else "\n".join(sight.lines()), flush=True)
+        changed_at = changed_at if sight.settled == before else now
+        before = sight.settled
+        if not report.running or now - changed_at > _TAKEN_FOR_DEAD:
+            return code_of_report(report)
+        time.sleep(every)
+
+
+async def _look(url: str, name: str) -> tuple[CampaignReport, tuple[Worker, ...]]:
+    async with Journal.open(url, read_only=True) as opened:
+        campaign = await opened.campaign(name)
+        workers = await campaign.workers()
+        return await campaign.status(), tuple(worker for worker in workers if worker.ended is None)
