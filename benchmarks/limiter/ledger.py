@@ -5,8 +5,7 @@ from __future__ import annotations
 import attrs
 
 from callsavvy_async.policy.bookings import NO_ROW, Booking, Change, Question, View
-
-LEASE = 5.0
+from callsavvy_async.transport.shared.reservations import LEASE
 
 
 @attrs.define
@@ -17,6 +16,7 @@ class Ledger:
     law: str = ""
     slot: float = 0.0
     taken: int = 0
+    untimed: int = 0
     idle: float = 0.0
     seen: dict[str, float] = attrs.field(factory=dict)
 
@@ -28,21 +28,23 @@ class Ledger:
             self._change(question)
         elif question.version == self.version != NO_ROW:
             self._book(now, question)
-        return View(now, self.version, self.law, self.slot, self.taken, self.idle, len(self.seen))
+        return View(now, self.version, self.law, self.slot, self.taken, self.untimed, self.idle, len(self.seen))
 
     def _change(self, change: Change) -> None:
         if change.expected == self.version:
             self.version, self.law, self.slot = change.version, change.law, change.slot
-            self.taken, self.idle = 0, 0.0
+            self.taken, self.untimed, self.idle = 0, 0, 0.0
 
     def _book(self, now: float, booking: Booking) -> None:
         self.taken -= booking.handed_back
         if booking.count:
             earliest = now - booking.credit
             length = booking.count * booking.interval
+            if booking.counted:
+                self.taken += booking.count
             if booking.counted and self.slot < earliest:
+                self.untimed += booking.count
                 self.idle += earliest - self.slot + length
             elif booking.counted:
-                self.taken += booking.count
                 self.idle += booking.held_up
             self.slot = max(self.slot, earliest) + length

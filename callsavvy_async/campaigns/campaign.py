@@ -167,6 +167,7 @@ class Campaign:
             sender=sender,
             account=callsavvy.account,
             settings=settings,
+            limit=callsavvy.pacing.snapshot,
         )
 
     # --------------------------------------------------------------------------------------------- what became of it

@@ -39,7 +39,9 @@ class Worker:
         alive: whether it runs and wrote within its lease.
         in_flight: calls on the wire.
         claimed: calls that it took and did not send yet.
-        status: what it last said of itself: ``settled`` calls, and ``rate`` in calls a second.
+        status: what it last said of itself: ``settled`` calls, and ``rate`` in calls a second; of the account's limit
+            ``limit`` in calls a second (None until known), ``shut_for`` seconds, ``why`` it is kept to, and by how many
+            ``processes`` (None where the limit is not shared, or they are out of reach).
     """
 
     number: int

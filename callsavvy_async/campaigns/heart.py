@@ -17,6 +17,7 @@ from callsavvy_async.campaigns import epochs
 from callsavvy_async.campaigns.errors import JournalError
 from callsavvy_async.campaigns.shift import Shift
 from callsavvy_async.campaigns.writer import Work, Writer
+from callsavvy_async.policy.pacer import Snapshot
 
 _BEATS_IN_A_LEASE = 3
 _WITHOUT_LEASE = 30.0
@@ -31,6 +32,8 @@ class Heart:
     shift: Shift
     on_lost: Callable[[], object]
     """Called when the run was taken for dead."""
+    limit: Callable[[], Snapshot]
+    """What is known of the account's limit."""
     _scope: anyio.CancelScope = attrs.field(factory=lambda: anyio.CancelScope(shield=True))
     _settled: int = 0
 
@@ -68,6 +71,14 @@ class Heart:
         return alive
 
     def _write_beat(self, rate: float) -> Work[bool]:
-        shift = self.shift
-        status = {"settled": shift.settled, "held": len(shift.held), "rate": round(rate, 1)}
+        shift, limit = self.shift, self.limit()
+        status = {
+            "settled": shift.settled,
+            "held": len(shift.held),
+            "rate": round(rate, 1),
+            "limit": limit.learned_rate,
+            "shut_for": round(limit.shut_for, 1),
+            "processes": limit.processes,
+            "why": limit.why,
+        }
         return lambda cursor: epochs.beat(cursor, shift.epoch, status)

@@ -28,6 +28,7 @@ from callsavvy_async.campaigns.shift import Patience, Shift
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.writer import Writer
 from callsavvy_async.errors import InvalidRequestError, RequestError
+from callsavvy_async.policy.pacer import Snapshot
 from callsavvy_async.resources.account import Account
 from callsavvy_async.resources.messaging import SendReceipt
 from callsavvy_async.transport.options import CallOptions
@@ -95,6 +96,7 @@ class CampaignRun:
         sender: Sender,
         account: Account,
         settings: RunSettings,
+        limit: Callable[[], Snapshot],
     ) -> None:
         self.report = CampaignReport(name=name)
         """What became of the recipients so far, over all runs."""
@@ -104,6 +106,7 @@ class CampaignRun:
         self._sender = sender
         self._account = account
         self._settings = settings
+        self._limit = limit
         self._patience = Patience(writer, settings.patience)
         self._reading_balance: anyio.CancelScope | None = None
         self._fan_out: FanOut | None = None
@@ -178,7 +181,7 @@ class CampaignRun:
             lost = True
             fan_out.stop(StopReason.ERROR)
 
-        heart = Heart(self._writer, shift, give_up)
+        heart = Heart(self._writer, shift, give_up, self._limit)
         try:
             await self._fan_out_with(heart, fan_out)
         except (ChunkLostError, LeaseLostError):

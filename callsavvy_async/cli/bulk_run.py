@@ -52,6 +52,7 @@ def run_job(
         describe: says the same for a journal, with --run.
     """
     durability.check()
+    pace.check(simulator=mode.simulator)
     spec = None if durability.run is None else describe()
     if spec is None and mode.report is not None and mode.report.suffix == ".parquet":
         raise InvalidRequestError("--report writes .parquet with --run only; write .csv or .jsonl.")

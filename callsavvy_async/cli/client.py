@@ -10,19 +10,36 @@ import anyio
 
 from callsavvy_async.bulk.plan import Channel
 from callsavvy_async.cli.options import Pace
+from callsavvy_async.cli.stderr import tell
 from callsavvy_async.client import Callsavvy, ClientOptions
+from callsavvy_async.policy.adaptive import Adaptive
+from callsavvy_async.transport.hooks import HookEvent, LimitFound, LimitLost
+from callsavvy_async.transport.shared.settings import SharedPacing
 
 R = TypeVar("R")
 
 
 def client_options(pace: Pace) -> ClientOptions:
-    """Return the settings of a client that keeps a pace."""
+    """Return the settings of a client that keeps a pace.
+
+    Raises:
+        InvalidRequestError: it contradicts itself.
+    """
+    pace.check()
+    if pace.pacing is not None:
+        shared = SharedPacing(pace.pacing, local=Adaptive(max_in_flight=pace.max_in_flight))
+        return {"pacing": shared, "hooks": [_tell_of_limit], "timeout": pace.timeout}
     return {
         "rate": pace.rate,
         "burst": pace.burst,
         "max_in_flight": pace.max_in_flight,
         "timeout": pace.timeout,
     }
+
+
+def _tell_of_limit(event: HookEvent) -> None:
+    if isinstance(event, LimitLost | LimitFound):
+        tell(f"callsavvy: {event}")
 
 
 def call(ask: Callable[[Callsavvy], Awaitable[R]], client: Callsavvy | None = None) -> R:

@@ -18,6 +18,7 @@ from callsavvy_async.campaigns.describe import Schedule
 from callsavvy_async.campaigns.windows import RECIPIENT, zone_named
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.policy.told import parse_rate
+from callsavvy_async.transport.shared.settings import SharedPacing
 
 
 def _read_decimal(_: object, tokens: Sequence[Token]) -> Decimal:
@@ -30,6 +31,11 @@ def _read_decimal(_: object, tokens: Sequence[Token]) -> Decimal:
 def _check_rate(_: object, rate: str | None) -> None:
     if rate is not None:
         parse_rate(rate)
+
+
+def _check_pacing(_: object, url: str | None) -> None:
+    if url is not None:
+        SharedPacing(url)
 
 
 def _check_report_name(_: object, path: Path | None) -> None:
@@ -120,6 +126,10 @@ class Pace:
 
     rate: Annotated[str | None, Parameter(validator=_check_rate)] = None
     """The most calls per time, as 10/s or 600/min; found by itself unless given."""
+    pacing: Annotated[str | None, Parameter(env_var="CALLSAVVY_PACING", validator=_check_pacing)] = attrs.field(
+        default=None, repr=False
+    )
+    """Find the limit together with all processes that give the same redis://host or postgresql://user@host/database."""
     burst: Annotated[int, _AT_LEAST_ONE] = 1
     """Calls that may start at once after a pause, with --rate."""
     max_in_flight: Annotated[int, _AT_LEAST_ONE] = 8
@@ -128,6 +138,25 @@ class Pace:
     """Units that may be spent; the run stops before it would pass them."""
     timeout: Annotated[float, Parameter(validator=Number(gt=0))] = 30.0
     """Seconds to wait for the answer to a call."""
+
+    def check(self, *, simulator: bool = False) -> None:
+        """Refuse what contradicts a limit that is shared. Its URL may hold a password, and is not shown.
+
+        Raises:
+            InvalidRequestError: naming the option.
+        """
+        if self.pacing is None:
+            return
+        if self.rate is not None:
+            raise InvalidRequestError(
+                f"--rate is {self.rate}, but --pacing (or CALLSAVVY_PACING) finds the limit together with other processes;"
+                " give one of the two."
+            )
+        if simulator:
+            raise InvalidRequestError(
+                "--simulator is an account of this process alone; it has no limit to share by --pacing (or"
+                " CALLSAVVY_PACING): give one of the two."
+            )
 
 
 @Parameter(name="*", negative="", group="Run")

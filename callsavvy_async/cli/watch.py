@@ -16,9 +16,30 @@ from callsavvy_async.campaigns import CampaignReport, Journal, Worker
 from callsavvy_async.cli.durable import url_of
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.options import DEFAULT_JOURNAL, JournalName, journal_and_name
+from callsavvy_async.policy.shared import OUT_OF_REACH
 
 _TAKEN_FOR_DEAD = 60.0
 """Seconds."""
+
+
+@attrs.frozen
+class SharedLimit:
+    """A limit that workers share, as those who live last told of it."""
+
+    calls_per_second: float | None
+    """None until it is known."""
+    processes: int
+    """How many share it, those of other programs included."""
+    shut_for: float
+    """Seconds until a call may follow a refusal."""
+    out_of_reach_of: tuple[str, ...]
+    """Workers that go on alone, at a share of it."""
+
+    def __str__(self) -> str:
+        rate = "not known yet" if self.calls_per_second is None else f"{self.calls_per_second:.3g} calls/s"
+        shut = f", refused: shut for {self.shut_for:.1f} s" if self.shut_for else ""
+        cut_off = f", OUT OF REACH of {', '.join(self.out_of_reach_of)}" if self.out_of_reach_of else ""
+        return f"{rate}, {self.processes} processes{shut}{cut_off}"
 
 
 @attrs.frozen
@@ -49,8 +70,21 @@ class Sight:
     @property
     def limit(self) -> float | None:
         """Calls a second that the account allows, as far as the workers know."""
-        told = (worker.status.get("limit") for worker in self.workers if worker.alive)
-        return min((limit for limit in told if isinstance(limit, int | float)), default=None)
+        told = (_number(worker.status.get("limit")) for worker in self.workers if worker.alive)
+        return min((limit for limit in told if limit is not None), default=None)
+
+    @property
+    def shared_limit(self) -> SharedLimit | None:
+        """The limit that the workers share with each other, as they last told of it; None where they share none."""
+        alive = sorted((worker for worker in self.workers if worker.alive), key=lambda worker: worker.heartbeat_age)
+        sharing = [worker for worker in alive if isinstance(worker.status.get("processes"), int)]
+        cut_off = tuple(worker.name for worker in alive if worker.status.get("why") == OUT_OF_REACH)
+        if not sharing:
+            return SharedLimit(None, 0, 0.0, cut_off) if cut_off else None
+        latest = sharing[0]
+        rate, shut_for = (_number(latest.status.get(key)) for key in ("limit", "shut_for"))
+        processes = max(int(_number(worker.status["processes"]) or 0) for worker in sharing)
+        return SharedLimit(rate, processes, max(0.0, (shut_for or 0.0) - latest.heartbeat_age), cut_off)
 
     def as_dict(self) -> Mapping[str, object]:
         """Return it as JSON-able values."""
@@ -60,18 +94,21 @@ class Sight:
             "recipients_per_second": round(self.rate, 3),
             "seconds_left": None if self.seconds_left is None else round(self.seconds_left, 1),
             "limit": self.limit,
+            "shared_limit": None if self.shared_limit is None else attrs.asdict(self.shared_limit),
             "workers": [worker.as_dict() for worker in self.workers],
         }
 
     def lines(self) -> Iterator[str]:
-        """Say it in a line, and one for each worker."""
-        report, limit, seconds = self.report, self.limit, self.seconds_left
+        """Say it in a line, one for a limit that is shared, and one for each worker."""
+        report, limit, seconds, shared = self.report, self.limit, self.seconds_left, self.shared_limit
         known = "" if limit is None else f", limit {limit:.3g} calls/s"
         eta = "" if seconds is None else f", about {seconds:,.0f} s left"
         yield (
             f"{self.settled:,} settled, {report.pending:,} pending, {report.in_flight:,} in flight,"
             f" {report.unknown:,} unknown, cost {report.cost}, {self.rate:,.0f}/s{known}{eta}"
         )
+        if shared is not None:
+            yield f"  shared limit: {shared}"
         for worker in self.workers:
             state = "alive" if worker.alive else "DEAD "
             rate = worker.status.get("rate")
@@ -90,7 +127,8 @@ def watch(
 ) -> ExitCode:
     """Look on while other processes send, until the run ends: callsavvy runs watch [URL] NAME.
 
-    From time to time a line of sums, and one for each worker. A killed process never says that it ended: it is shown as dead
+    From time to time a line of sums, one for the limit that workers share (with --pacing), and one for each worker; what a
+    worker tells is as old as its line says. A killed process never says that it ended: it is shown as dead
     when its lease is over, and after a minute without any change the watching ends.
 
     Args:
@@ -114,6 +152,10 @@ def watch(
         if not report.running or now - changed_at > _TAKEN_FOR_DEAD:
             return code_of_report(report)
         time.sleep(every)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
 async def _look(url: str, name: str) -> tuple[CampaignReport, tuple[Worker, ...]]:

@@ -11,6 +11,7 @@ So the arithmetic of the limit stays in one place, in Python; the row can be kep
 
     slot     s           where the next booking begins
     taken    requests    booked since the last change, less those that were handed back
+    untimed  requests    those of them that were booked after an idle time
     idle     s           since the last change: for how long nobody wanted to send
 """
 
@@ -82,6 +83,7 @@ class View:
         law: the text; a booking under the right version need not be told it.
         slot: where the next booking begins.
         taken: requests, as above.
+        untimed: requests, as above.
         idle: seconds, as above.
         processes: how many have lately asked for slots.
     """
@@ -91,6 +93,7 @@ class View:
     law: str = attrs.field(repr=False)
     slot: float
     taken: int
+    untimed: int
     idle: float
     processes: int
 

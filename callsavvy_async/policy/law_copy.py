@@ -30,6 +30,7 @@ class LawCopy:
     """When the next booking begins, by the local clock."""
     _clock: RemoteClock = attrs.field(factory=RemoteClock)
     _taken: int = 0
+    _untimed: int = 0
     _idle: float = 0.0
 
     def set_clock(self, remote: float, *, asked: float, answered: float) -> float:
@@ -41,7 +42,8 @@ class LawCopy:
     def adopt(self, now: float, view: View) -> bool:
         """Take over the law of the row; or return that it has none, and make ready to give it this one."""
         found = read_law(view.law, type(self.rate))
-        self.version, self._taken, self._idle = view.version, view.taken, view.idle
+        self.version = view.version
+        self._taken, self._untimed, self._idle = view.taken, view.untimed, view.idle
         if found is None:
             self.rate.begin(now)
             if -math.inf < self.slot < now and not self.gate.shut:  # a gate's probe counts the idle time itself
@@ -49,7 +51,7 @@ class LawCopy:
             return False
         told = self.rate
         self.rate, self.gate = found
-        self.rate.booked(view.taken, idle=view.idle)
+        self.rate.booked(view.taken, untimed=view.untimed, idle=view.idle)
         self.rate.move(-self._clock.offset)
         self.gate.move(-self._clock.offset)
         self.rate.limit_as(told)
@@ -57,8 +59,9 @@ class LawCopy:
 
     def count(self, view: View) -> None:
         """Follow what was booked, here and elsewhere."""
-        self.rate.booked(view.taken - self._taken, idle=view.idle - self._idle)
-        self._taken, self._idle, self.slot = view.taken, view.idle, view.slot - self._clock.offset
+        self.rate.booked(view.taken - self._taken, untimed=view.untimed - self._untimed, idle=view.idle - self._idle)
+        self._taken, self._untimed, self._idle = view.taken, view.untimed, view.idle
+        self.slot = view.slot - self._clock.offset
 
     def write(self, now: float) -> tuple[str, float]:
         """Return the text of the law for the row, and where bookings go on, by the row's clock."""

@@ -38,6 +38,8 @@ class Snapshot:
         learned_rate: requests per second that the limit is believed to be, told or learned; None until known.
         learned_in_flight: requests in flight that the API is believed to use; None where that is not learned.
         learned_window: seconds in which the API spends and renews a budget; 0 where no such window has shown.
+        processes: how many processes share the limit, as far as known; None where none does, or while they are out of
+            reach.
         waiting: requests that wait for their turn; the pacer itself cannot know.
         groups: the same of the limits that some endpoints have for themselves, by the endpoint or the policy.
     """
@@ -52,6 +54,7 @@ class Snapshot:
     learned_rate: float | None = None
     learned_in_flight: float | None = None
     learned_window: float = 0.0
+    processes: int | None = None
     waiting: int = 0
     groups: Mapping[str, Snapshot] = attrs.field(factory=dict[str, "Snapshot"])
 

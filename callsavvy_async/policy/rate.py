@@ -141,7 +141,7 @@ class RateLaw:
     def sent(self, now: float) -> None:
         """Start one request: take the slot, and set the next one (GCRA with `CATCH_UP` of tolerance)."""
         if self._slot is None:
-            self._slot = self._opened = self._spell_began = self._sent_at = now
+            self._slot = self.begin(now)
         if now - self._slot > CATCH_UP:  # something else held this request back: the law's clock stood still
             self._opened += now - self._sent_at
         else:
@@ -167,10 +167,11 @@ class RateLaw:
         self._admitted -= 1
         self._spell_admitted -= 1
 
-    def begin(self, now: float) -> None:
-        """Start the law's clock, if it has not run yet: requests are about to be booked for later."""
+    def begin(self, now: float) -> float:
+        """Start the law's clock, if it has not run yet; returns when the next request may start."""
         if self._slot is None:
             self._slot = self._opened = self._spell_began = self._sent_at = now
+        return self._slot
 
     def pace(self, at: float) -> tuple[float, float]:
         """Return the requests per second of a booking that begins `at`, and the seconds that each sets the clock back."""
@@ -178,10 +179,16 @@ class RateLaw:
         self.rate = min(wanted, self._ceiling) if at < self._ceiling_until else wanted
         return self.rate, 1.0 / self.rate - 1.0 / wanted
 
-    def booked(self, count: int, *, idle: float = 0.0) -> None:
-        """Count requests that were booked by whoever shares the law, and the seconds for which nobody wanted to send."""
+    def booked(self, count: int, *, untimed: int = 0, idle: float = 0.0) -> None:
+        """Count requests that were booked by whoever shares the law.
+
+        Args:
+            count: how many.
+            untimed: how many of them something else held back: they are not the law's doing, but a window counts them.
+            idle: seconds for which nobody wanted to send: the law's clock stood still.
+        """
         self._opened += idle
-        self._admitted += count
+        self._admitted += count - untimed
         self._spell_admitted += count
 
     def move(self, seconds: float) -> None:

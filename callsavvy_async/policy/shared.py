@@ -49,6 +49,8 @@ AHEAD = 0.5
 SELDOM = 1.0
 LOW = 0.1
 PATIENCE = 1.0
+OUT_OF_REACH = "shared limit out of reach, a share of it"
+"""Why requests are held back then."""
 ALONE = -1
 """The episode of permits that were given out while the row was out of reach."""
 SAFETY = 0.95
@@ -143,13 +145,16 @@ class SharedPacer(Adaptive):
             shut_for=max(seen.shut_for, self._not_before - now, 0.0 if alone is None else alone.shut_for),
             learned_rate=seen.learned_rate if alone is None else alone.rate,
             learned_in_flight=seen.learned_in_flight if self.known is None else None,
+            processes=self.processes if alone is None else None,
         )
 
     def restore(self, learned: Mapping[str, object]) -> None:
         """See `Pacer.restore`. What the row has counts for more."""
         if self.known is None:
             super().restore(learned)
-            self._law.rate = self._rate
+            if self._law.version == UNKNOWN:
+                self._law.rate = self._rate
+            self._rate = self._law.rate
 
     @property
     def is_alone(self) -> bool:
@@ -311,6 +316,6 @@ class SharedPacer(Adaptive):
 
     def _why(self, allowed: int) -> str:
         if self._alone is not None:
-            return "shared limit out of reach, a share of it"
+            return OUT_OF_REACH
         why = super()._why(allowed)
         return f"{'fixed rate' if self.known and why == 'learned rate' else why}, shared"

@@ -84,6 +84,12 @@ class LimitLost:
     processes: int
     reason: str
 
+    def __str__(self) -> str:
+        return (
+            f"the shared limit {self.limit!r} is out of reach ({self.reason});"
+            f" going on alone at {self.rate:.3g}/s, one of {self.processes}"
+        )
+
 
 @attrs.frozen
 class LimitFound:
@@ -92,6 +98,9 @@ class LimitFound:
     limit: str
     seconds: float
     processes: int
+
+    def __str__(self) -> str:
+        return f"the shared limit {self.limit!r} is back after {self.seconds:.3g} s; {self.processes} share it so far"
 
 
 HookEvent: TypeAlias = RequestStarted | Waiting | Limited | AttemptFailed | Settled | LimitLost | LimitFound
@@ -128,16 +137,8 @@ def log_event(event: HookEvent, /) -> None:
             _log.debug("%s: waits%s: %s, %d ahead", endpoint, told, why, ahead)
         case RequestStarted(endpoint):
             _log.debug("%s: starts", endpoint)
-        case LimitLost(limit, rate, processes, reason):
-            _log.warning(
-                "the shared limit %r is out of reach (%s); going on alone at %.3g/s, one of %d",
-                limit,
-                reason,
-                rate,
-                processes,
-            )
-        case LimitFound(limit, seconds, processes):
-            _log.warning("the shared limit %r is back after %.3g s; %d share it so far", limit, seconds, processes)
+        case LimitLost() | LimitFound():
+            _log.warning("%s", event)
 
 
 class Hooks:

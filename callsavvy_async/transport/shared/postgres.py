@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS callsavvy_pacing (
     law text NOT NULL,
     slot double precision NOT NULL,
     taken bigint NOT NULL,
+    untimed bigint NOT NULL,
     idle double precision NOT NULL,
     processes jsonb NOT NULL
 ) WITH (fillfactor = 10)  -- updated often: leaves the page room for the newest versions of a row
@@ -42,26 +43,27 @@ WITH clock AS MATERIALIZED (SELECT extract(epoch FROM clock_timestamp())::double
 asked AS MATERIALIZED (
     SELECT now, jsonb_build_object(%(process)s::text, now + %(lease)s) AS process FROM clock
 )
-INSERT INTO callsavvy_pacing AS row (name, version, law, slot, taken, idle, processes)
+INSERT INTO callsavvy_pacing AS row (name, version, law, slot, taken, untimed, idle, processes)
 """
 _PROCESSES: LiteralString = """
     processes = (
         SELECT coalesce(jsonb_object_agg(key, value), '{}') || (SELECT process FROM asked)
         FROM jsonb_each(row.processes) WHERE value::double precision > (SELECT now FROM clock)
     )
-RETURNING (SELECT now FROM clock), version, law, slot, taken, idle,
+RETURNING (SELECT now FROM clock), version, law, slot, taken, untimed, idle,
     (SELECT count(*) FROM jsonb_object_keys(processes))
 """
 _BOOK: LiteralString = (
     _BEGIN
     + """
-SELECT %(name)s, '', '', 0, 0, 0, process FROM asked
-ON CONFLICT (name) DO UPDATE SET (slot, taken, idle) = (
+SELECT %(name)s, '', '', 0, 0, 0, 0, process FROM asked
+ON CONFLICT (name) DO UPDATE SET (slot, taken, untimed, idle) = (
         SELECT
             CASE WHEN ours AND %(count)s > 0 THEN greatest(row.slot, earliest) + length ELSE row.slot END,
-            row.taken + CASE WHEN ours THEN on_time::int * %(count)s - %(handed_back)s ELSE 0 END,
+            row.taken + CASE WHEN ours THEN counted * %(count)s - %(handed_back)s ELSE 0 END,
+            row.untimed + CASE WHEN ours AND NOT on_time THEN counted * %(count)s ELSE 0 END,
             row.idle + CASE
-                WHEN NOT ours OR NOT %(counted)s OR %(count)s = 0 THEN 0
+                WHEN NOT ours OR counted * %(count)s = 0 THEN 0
                 WHEN on_time THEN %(held_up)s
                 ELSE earliest - row.slot + length
             END
@@ -69,7 +71,8 @@ ON CONFLICT (name) DO UPDATE SET (slot, taken, idle) = (
             LATERAL (
                 SELECT
                     row.version = %(version)s AND row.version <> '' AS ours,
-                    %(counted)s AND row.slot >= earliest AS on_time,
+                    %(counted)s::int AS counted,
+                    row.slot >= earliest AS on_time,
                     %(count)s * %(interval)s::double precision AS length
             ) AS booking
     ),
@@ -79,11 +82,11 @@ ON CONFLICT (name) DO UPDATE SET (slot, taken, idle) = (
 _CHANGE: LiteralString = (
     _BEGIN
     + """
-SELECT %(name)s, %(version)s, %(law)s, %(slot)s, 0, 0, process FROM asked
-ON CONFLICT (name) DO UPDATE SET (version, law, slot, taken, idle) = (
-        SELECT %(version)s, %(law)s, %(slot)s::double precision, 0, 0 WHERE row.version = %(expected)s
+SELECT %(name)s, %(version)s, %(law)s, %(slot)s, 0, 0, 0, process FROM asked
+ON CONFLICT (name) DO UPDATE SET (version, law, slot, taken, untimed, idle) = (
+        SELECT %(version)s, %(law)s, %(slot)s::double precision, 0, 0, 0 WHERE row.version = %(expected)s
         UNION ALL
-        SELECT row.version, row.law, row.slot, row.taken, row.idle WHERE row.version <> %(expected)s
+        SELECT row.version, row.law, row.slot, row.taken, row.untimed, row.idle WHERE row.version <> %(expected)s
     ),
 """
     + _PROCESSES
@@ -149,9 +152,7 @@ async def connect(url: str, name: str, process: str) -> AsyncGenerator[Reservati
 def _open(url: str) -> psycopg.Connection:
     connection = psycopg.connect(url, autocommit=True, connect_timeout=2, application_name="callsavvy pacing")
     try:
-        connection.execute(
-            "SET synchronous_commit = off"
-        )  # a crash may forget the last bookings: they are a second old
+        connection.execute(_SESSION)
         if connection.execute("SELECT to_regclass('callsavvy_pacing')").fetchone() == (None,):
             with connection.transaction():
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))

@@ -25,9 +25,10 @@ DEFAULT_PORT = 6379
 _BEGIN = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6
-local row = redis.call('HMGET', KEYS[1], 'version', 'law', 'slot', 'taken', 'idle')
+local row = redis.call('HMGET', KEYS[1], 'version', 'law', 'slot', 'taken', 'untimed', 'idle')
 local version, law = row[1] or '', row[2] or ''
-local slot, taken, idle = tonumber(row[3] or '0'), tonumber(row[4] or '0'), tonumber(row[5] or '0')
+local slot, taken = tonumber(row[3] or '0'), tonumber(row[4] or '0')
+local untimed, idle = tonumber(row[5] or '0'), tonumber(row[6] or '0')
 local function exact(number) return string.format('%.17g', number) end
 """
 _END = """
@@ -35,7 +36,7 @@ redis.call('ZADD', KEYS[2], exact(now + tonumber(ARGV[2])), ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', exact(now))
 redis.call('EXPIRE', KEYS[1], 604800)
 redis.call('EXPIRE', KEYS[2], 60)
-return {exact(now), version, law, exact(slot), exact(taken), exact(idle), redis.call('ZCARD', KEYS[2])}
+return {exact(now), version, law, exact(slot), taken, untimed, exact(idle), redis.call('ZCARD', KEYS[2])}
 """
 
 
@@ -53,21 +54,24 @@ if version == ARGV[3] and version ~= '' then
     local earliest, length = now - tonumber(ARGV[6]), count * interval
     taken = taken - tonumber(ARGV[8])
     if count > 0 then
+        if counted then
+            taken = taken + count
+        end
         if counted and slot < earliest then
-            idle = idle + (earliest - slot) + length
+            untimed, idle = untimed + count, idle + (earliest - slot) + length
         elseif counted then
-            taken, idle = taken + count, idle + tonumber(ARGV[9])
+            idle = idle + tonumber(ARGV[9])
         end
         slot = math.max(slot, earliest) + length
     end
-    redis.call('HSET', KEYS[1], 'slot', exact(slot), 'taken', exact(taken), 'idle', exact(idle))
+    redis.call('HSET', KEYS[1], 'slot', exact(slot), 'taken', taken, 'untimed', untimed, 'idle', exact(idle))
     law = ''
 end
 """)
 _CHANGE = _Script("""
 if version == ARGV[3] then
-    version, law, slot, taken, idle = ARGV[4], ARGV[5], tonumber(ARGV[6]), 0, 0
-    redis.call('HSET', KEYS[1], 'version', version, 'law', law, 'slot', exact(slot), 'taken', '0', 'idle', '0')
+    version, law, slot, taken, untimed, idle = ARGV[4], ARGV[5], tonumber(ARGV[6]), 0, 0, 0
+    redis.call('HSET', KEYS[1], 'version', version, 'law', law, 'slot', exact(slot), 'taken', 0, 'untimed', 0, 'idle', 0)
 end
 """)
 
@@ -140,5 +144,5 @@ def _arguments(question: Question) -> tuple[str | float, ...]:
 
 
 def _view(reply: list[str]) -> View:
-    now, version, law, slot, taken, idle, processes = reply
-    return View(float(now), version, law, float(slot), int(float(taken)), float(idle), int(processes))
+    now, version, law, slot, taken, untimed, idle, processes = reply
+    return View(float(now), version, law, float(slot), int(taken), int(untimed), float(idle), int(processes))
