@@ -1,7 +1,7 @@
 """Let four processes share one limit, on a real Redis and a real PostgreSQL: `python -m benchmarks.limiter.shared`.
 
 Everything runs on loopback: the server with its bucket of 100 calls per second in this process, each client in one of its own.
-What is counted is counted by the server. `--only CASE` and `--on redis` or `postgres` run a part. Eight minutes.
+What is counted is counted by the server. `--only CASE` and `--on redis` or `postgres` run a part. Nine minutes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 import attrs
 
@@ -32,8 +33,7 @@ from tests.servers.redis import RedisServer
 
 PROCESSES = 4
 RATE = 100.0
-START = 3.0
-"""Seconds for four interpreters to import everything."""
+CLIENT = Path(__file__).with_name("shared_client.py")
 
 
 @attrs.frozen
@@ -88,6 +88,15 @@ class Outcome:
             most = max(most, last - first + 1)
         return most
 
+    def fairness(self, start: float, end: float) -> float:
+        """Return calls of the process that had the fewest, as a part of those of the one that had the most."""
+        admitted = Counter(one.process for one in self.between(start, end) if one.admitted)
+        return min(admitted.values()) / max(admitted.values()) if len(admitted) == PROCESSES else 0.0
+
+    def times(self, event: str) -> list[float]:
+        """Return when the processes told of an event."""
+        return [float(str(line["at"])) for lines in self.told for line in lines if line["event"] == event]
+
     def silences(self, start: float) -> list[tuple[float, int]]:
         """For each refusal that began a pause: when the last request of the second after it came, and how many did."""
         found, quiet_until = list[tuple[float, int]](), start
@@ -103,32 +112,50 @@ class Outcome:
 def run(case: Case, backend: Backend) -> Outcome:
     """Let four processes send."""
     with serving(Witness(case.bucket, case.bucket, case.retry_after)) as server:
-        begins_at, row = time.monotonic() + START, backend.url()
-        clients = []
+        row, clients = backend.url(), []
         for number in range(PROCESSES):
             settings = {
                 "url": server.url,
                 "row": row,
                 "known": case.known,
                 "number": f"+23480{number:08}",
-                "begins_at": begins_at,
                 "seconds": case.seconds,
                 "jump": case.jump * (-1) ** number if number < 2 else 0.0,
-                "jumps_after": START + case.seconds / 2,
             }
-            command = [sys.executable, "-m", "benchmarks.limiter.shared_client", json.dumps(settings)]
-            clients.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+            command = [
+                sys.executable,
+                "-P",
+                CLIENT,
+                json.dumps(settings),
+            ]  # the folder of a script is not to import from
+            clients.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        begins_at = begin(clients)
         if case.outage:
             down, up = case.outage
             time.sleep(begins_at + down - time.monotonic())
             backend.kill()
             time.sleep(begins_at + up - time.monotonic())
             backend.start()
-        told = [[json.loads(line) for line in client.communicate()[0].splitlines()] for client in clients]
+        told = [[json.loads(line) for line in client.stdout or ()] for client in clients]
+        for client in clients:
+            client.communicate()
         arrivals = [attrs.evolve(one, at=one.at - begins_at) for one in server.arrivals]
     for line in (line for lines in told for line in lines):
         line["at"] = float(line["at"]) - begins_at
     return Outcome(sorted(arrivals, key=lambda one: one.at), told)
+
+
+def begin(clients: list[subprocess.Popen[str]]) -> float:
+    """Wait until all have imported everything, let them begin, and return when."""
+    for client in clients:
+        assert client.stdout is not None
+        client.stdout.readline()
+    begins_at = time.monotonic()
+    for client in clients:
+        assert client.stdin is not None
+        client.stdin.write(f"{begins_at}\n")
+        client.stdin.flush()
+    return begins_at
 
 
 def describe(name: str, case: Case, backend: Backend, outcome: Outcome) -> None:
@@ -140,11 +167,9 @@ def describe(name: str, case: Case, backend: Backend, outcome: Outcome) -> None:
     names = ["all of it"] if len(spans) == 1 else ["before", "out of reach", "first 5 s back", "after"]
     for part, (begins, ends) in zip(names, spans, strict=True):
         seen = outcome.between(begins, ends)
-        admitted = Counter(one.process for one in seen if one.admitted)
-        refused = sum(not one.admitted for one in seen)
-        fair = min(admitted.values()) / max(admitted.values()) if len(admitted) == PROCESSES else 0.0
+        refused, fair = sum(not one.admitted for one in seen), outcome.fairness(begins, ends)
         print(
-            f"| {backend.name} | {name} | {part} | {admitted.total() / (ends - begins):.1f}"
+            f"| {backend.name} | {name} | {part} | {(len(seen) - refused) / (ends - begins):.1f}"
             f" | {outcome.worst_second(begins, ends)} | {fair:.2f} | {refused} ({100 * refused / max(1, len(seen)):.2f} %) |",
             flush=True,
         )
@@ -157,8 +182,7 @@ def describe(name: str, case: Case, backend: Backend, outcome: Outcome) -> None:
         )
     if case.outage:
         for event in ("LimitLost", "LimitFound"):
-            times = [float(str(line["at"])) for lines in outcome.told for line in lines if line["event"] == event]
-            print(f"  {event}: {', '.join(f'{at:.2f}' for at in times)} s", file=sys.stderr)
+            print(f"  {event}: {', '.join(f'{at:.2f}' for at in outcome.times(event))} s", file=sys.stderr)
     errors = [line for lines in outcome.told for line in lines if line["event"] == "error"]
     if errors:
         print(f"  errors: {len(errors)}, such as {errors[0]}", file=sys.stderr)

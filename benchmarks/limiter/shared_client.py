@@ -1,6 +1,7 @@
-"""One process of `shared`: `python -m benchmarks.limiter.shared_client SETTINGS`, with the settings as JSON.
+"""One process of `shared`: `python shared_client.py SETTINGS`, with the settings as JSON.
 
-Sends as fast as it may until the time is up, and prints a line of JSON for what it learns of the row.
+It prints a line when it is ready, reads when it began, sends as fast as it may until the time is up, and prints a line of
+JSON for what it learns of the row. It imports nothing from here, so that it may run beside a wheel that is tested.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ WORKERS = 24
 async def main() -> None:
     told = json.loads(sys.argv[1])
     local = Fixed(told["known"]) if told["known"] else Adaptive()
-    ends_at = told["begins_at"] + told["seconds"]
+    print("ready", flush=True)
+    began = float(sys.stdin.readline())
+    ends_at = began + told["seconds"]
     clock, wall, skew = time.monotonic, time.time, [0.0]
     if told["jump"]:
         time.monotonic, time.time = lambda: clock() + skew[0], lambda: wall() + 3600.0
@@ -44,11 +47,10 @@ async def main() -> None:
                     print(json.dumps({"event": "error", "at": clock(), "text": repr(error)}), flush=True)
 
         async def jump() -> None:
-            await asyncio.sleep(told["jumps_after"])
+            await asyncio.sleep(told["seconds"] / 2)
             skew[0] = told["jump"]
 
         jumping = asyncio.create_task(jump())
-        await asyncio.sleep(max(0.0, told["begins_at"] - clock()))
         working = [asyncio.create_task(work()) for _ in range(WORKERS)]
         while clock() < ends_at + 0.5:  # noqa: ASYNC110 - the loop's timers do not tell the time once its clock has jumped
             await asyncio.sleep(0.1)

@@ -33,11 +33,6 @@ def _check_rate(_: object, rate: str | None) -> None:
         parse_rate(rate)
 
 
-def _check_pacing(_: object, url: str | None) -> None:
-    if url is not None:
-        SharedPacing(url)
-
-
 def _check_report_name(_: object, path: Path | None) -> None:
     if path is None:
         return
@@ -126,9 +121,7 @@ class Pace:
 
     rate: Annotated[str | None, Parameter(validator=_check_rate)] = None
     """The most calls per time, as 10/s or 600/min; found by itself unless given."""
-    pacing: Annotated[str | None, Parameter(env_var="CALLSAVVY_PACING", validator=_check_pacing)] = attrs.field(
-        default=None, repr=False
-    )
+    pacing: Annotated[str | None, Parameter(env_var="CALLSAVVY_PACING")] = attrs.field(default=None, repr=False)
     """Find the limit together with all processes that give the same redis://host or postgresql://user@host/database."""
     burst: Annotated[int, _AT_LEAST_ONE] = 1
     """Calls that may start at once after a pause, with --rate."""
@@ -140,13 +133,15 @@ class Pace:
     """Seconds to wait for the answer to a call."""
 
     def check(self, *, simulator: bool = False) -> None:
-        """Refuse what contradicts a limit that is shared. Its URL may hold a password, and is not shown.
+        """Refuse what contradicts a limit that is shared, and a URL that is none: not as it is parsed, that would show it.
 
         Raises:
             InvalidRequestError: naming the option.
+            ConfigurationError: the URL cannot be one.
         """
         if self.pacing is None:
             return
+        SharedPacing(self.pacing)
         if self.rate is not None:
             raise InvalidRequestError(
                 f"--rate is {self.rate}, but --pacing (or CALLSAVVY_PACING) finds the limit together with other processes;"

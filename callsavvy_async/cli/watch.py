@@ -70,6 +70,8 @@ class Sight:
     @property
     def limit(self) -> float | None:
         """Calls a second that the account allows, as far as the workers know."""
+        if self.shared_limit is not None and self.shared_limit.processes:
+            return self.shared_limit.calls_per_second
         told = (_number(worker.status.get("limit")) for worker in self.workers if worker.alive)
         return min((limit for limit in told if limit is not None), default=None)
 

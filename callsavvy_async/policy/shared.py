@@ -182,7 +182,7 @@ class SharedPacer(Adaptive):
         if count:
             return self._booking(now, count)
         is_due = self.look_in(now, waiting) <= 0.0
-        return Booking(version, handed_back=self._hand_back()) if is_due else None
+        return Booking(version, handed_back=self._stock.hand_back()) if is_due else None
 
     def look_in(self, now: float, waiting: int) -> float:
         """Return the seconds until there is something to ask, if nothing happens meanwhile; infinity for never."""
@@ -236,7 +236,7 @@ class SharedPacer(Adaptive):
         share = SAFETY * known / self._processes if self._processes else self.share
         self._alone, self._missed = Fixed(share, max_in_flight=self.max_in_flight), self._processes
         self._stock.void()
-        self._law.forget(now, lapsed=self._hand_back())
+        self._law.forget(now, lapsed=self._stock.hand_back())
 
     def _judge(self, now: float, permit: Permit, feedback: Feedback) -> None:
         """Put it off until the row has been read."""
@@ -275,10 +275,6 @@ class SharedPacer(Adaptive):
             self._stock.lapsed += self._voided + withdrawn
         self._halted, self._voided = False, 0
 
-    def _hand_back(self) -> int:
-        lapsed, self._stock.lapsed = self._stock.lapsed, 0
-        return lapsed
-
     def _come_back(self, now: float, processes: int) -> None:
         if self._alone is not None:
             self._pause(now, self._alone.snapshot(now).shut_for)
@@ -296,7 +292,7 @@ class SharedPacer(Adaptive):
         return max(1, min(wanted, self.block, int(AHEAD * self._rate.rate / self.processes)))
 
     def _booking(self, now: float, count: int) -> Booking:
-        handed_back = self._hand_back()
+        handed_back = self._stock.hand_back()
         if self._gate.shut:
             return Booking(self._law.version, 1, PATIENCE, counted=False, handed_back=handed_back)
         rate, late = self._rate.pace(self._law.slot)

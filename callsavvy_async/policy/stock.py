@@ -70,6 +70,11 @@ class Stock:
         self._slots.clear()
         return count
 
+    def hand_back(self) -> int:
+        """Return how many slots came to nothing, and forget them."""
+        lapsed, self.lapsed = self.lapsed, 0
+        return lapsed
+
     def move(self, seconds: float) -> None:
         """Keep the same times on another clock, which is that much ahead of the one so far."""
         self._slots = deque(slot + seconds for slot in self._slots)

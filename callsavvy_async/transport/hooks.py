@@ -40,7 +40,7 @@ class Waiting:
 
 @attrs.frozen
 class Limited:
-    """The API refused for now; every request of the client pauses for `seconds`."""
+    """The API refused for now; every request of the client pauses for `seconds`: 0 where other processes are asked first."""
 
     endpoint: str
     seconds: float
@@ -122,7 +122,8 @@ def log_event(event: HookEvent, /) -> None:
     match event:
         case Limited(endpoint, seconds, retry_after):
             asked = "no Retry-After" if retry_after is None else f"Retry-After {retry_after:g} s"
-            _log.warning("%s: refused for now (%s); all requests pause for %.3g s", endpoint, asked, seconds)
+            pause = f"all requests pause for {seconds:.3g} s" if seconds else "all requests pause"
+            _log.warning("%s: refused for now (%s); %s", endpoint, asked, pause)
         case AttemptFailed(endpoint, attempt, number, retry_in):
             level = logging.INFO if retry_in is None else logging.WARNING
             later = f"in {retry_in:.3g} s" if retry_in else "when its turn comes"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import anyio
 import pytest
 
 from callsavvy_async.campaigns.errors import JournalUnavailableError
 from callsavvy_async.campaigns.heart import Heart
 from callsavvy_async.campaigns.shift import Patience, Shift
+from callsavvy_async.policy.told import Fixed
 
 pytestmark = pytest.mark.anyio
 
@@ -36,6 +39,7 @@ class FakeWriter:
     def execute(self, statement, values=()):
         kind = "beat" if statement.startswith("UPDATE epoch SET heartbeat") else "take over"
         if kind == "beat":
+            self.status = json.loads(values[0])
             self.answer = next(self.beats, True)
             if isinstance(self.answer, Exception):
                 raise self.answer
@@ -51,7 +55,8 @@ class FakeWriter:
 
 
 def heart(writer: FakeWriter, lost: list[float]) -> Heart:
-    return Heart(writer, Shift(1, 7, Patience(writer, 1.0)), lambda: lost.append(anyio.current_time()))
+    shift = Shift(1, 7, Patience(writer, 1.0))
+    return Heart(writer, shift, lambda: lost.append(anyio.current_time()), lambda: Fixed("10/s").snapshot(0.0))
 
 
 async def run_for(beating: Heart, seconds: float) -> None:
@@ -69,6 +74,14 @@ async def test_three_beats_in_a_lease():
     assert beats == [10, 20, 30]
     assert any(kind == "take over" for _, kind in writer.written)
     assert not lost
+
+
+async def test_a_beat_says_what_is_known_of_the_limit():
+    """Whoever looks on sees it beside the rate: nothing else tells what holds a worker back."""
+    writer = FakeWriter()
+    await run_for(heart(writer, []), 11.0)
+    told = {key: writer.status[key] for key in ("limit", "shut_for", "processes", "why")}
+    assert told == {"limit": 10.0, "shut_for": 0.0, "processes": None, "why": "fixed rate"}
 
 
 async def test_who_was_taken_for_dead_is_told_once():

@@ -14,7 +14,13 @@ from .harness import Result, Run, environment
 
 @pytest.fixture(autouse=True)
 def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CALLSAVVY_PUBLIC_KEY", "CALLSAVVY_PRIVATE_KEY", "CALLSAVVY_BASE_URL", "CALLSAVVY_DEBUG"):
+    for name in (
+        "CALLSAVVY_PUBLIC_KEY",
+        "CALLSAVVY_PRIVATE_KEY",
+        "CALLSAVVY_BASE_URL",
+        "CALLSAVVY_DEBUG",
+        "CALLSAVVY_PACING",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 

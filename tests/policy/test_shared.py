@@ -12,10 +12,11 @@ from benchmarks.limiter.ledger import Ledger
 from benchmarks.limiter.processes import EPOCH, Fleet, make_fleet
 from benchmarks.limiter.servers import FixedWindow, Server, Tell, TokenBucket
 from callsavvy_async.policy.adaptive import Adaptive
-from callsavvy_async.policy.bookings import Booking, Change
+from callsavvy_async.policy.bookings import Booking, Change, View
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
+from callsavvy_async.policy.rate import RateLaw
 from callsavvy_async.policy.ratelimit_headers import Hints
-from callsavvy_async.policy.shared import LOOK, SAFETY, SharedPacer
+from callsavvy_async.policy.shared import AHEAD, LOOK, LOW, OUT_OF_REACH, SAFETY, SharedPacer
 
 ADMITTED, REFUSED, FAILED = Feedback(Signal.ADMITTED), Feedback(Signal.REFUSED), Feedback(Signal.FAILED)
 KNOWN = (100.0, 1)
@@ -323,6 +324,47 @@ def test_what_is_booked_while_a_refusal_is_judged_is_void() -> None:
     assert one.pacer.delay(one.now + 0.5) == math.inf
 
 
+def test_stale_slots_are_not_used() -> None:
+    """Whatever kept their process, the others have gone on meanwhile: they lapse, and are handed back."""
+    alone = Alone(SharedPacer(known=(10.0, 1)))
+    alone.settle(5)
+    assert alone.ledger.taken + alone.ledger.untimed > 0
+    alone.now += 60.0
+    assert alone.pacer.delay(alone.now) == math.inf
+    alone.pacer.told(Booking("?"), _look(alone), asked=alone.now, answered=alone.now)
+    question = alone.pacer.ask(alone.now, 1)
+    assert isinstance(question, Booking)
+    assert question.handed_back == 5
+
+
+def _look(process: Alone) -> View:
+    return process.ledger.answer(EPOCH + process.now, "me", Booking("?"))
+
+
+@pytest.mark.parametrize("rate", [0.2, 10.0, 1000.0])
+def test_a_process_that_dies_holds_nobody_up_for_long(rate: float) -> None:
+    """What it had booked nobody uses: two calls, or as many as come in little more than half a second."""
+    dead = Alone(SharedPacer(known=(rate, 1), block=10**6, max_in_flight=10**6))
+    dead.settle(10**6)
+    assert len(dead.pacer._stock) >= 1
+    other = Alone(SharedPacer(known=(rate, 1)), dead.ledger, dead.now)
+    other.settle(1, name="other")
+    assert other.pacer.delay(other.now) <= max(2.0 / rate, AHEAD + LOW) + 0.01
+
+
+def test_calls_after_an_idle_time_count_for_windows_only() -> None:
+    """As in one process: they are not the law's doing, but a window's budget is used up by them all the same."""
+    law, alone = RateLaw(belief=10.0, started=True, rate=10.0), Alone(SharedPacer())
+    alone.pacer.restore({"learned_rate": 10.0})
+    for _ in range(12):
+        alone.now += 5.0
+        alone.pacer.done(alone.now, alone.send(), ADMITTED)
+        law.sent(alone.now)
+    alone.settle(0)
+    assert alone.pacer._rate.admitted <= law.admitted + 1
+    assert alone.pacer._rate._spell_admitted == pytest.approx(law._spell_admitted, abs=1)
+
+
 def test_never_reached() -> None:
     """Who starts without the row has the share that it was given, and no more."""
     pacer = SharedPacer(share=2.0)
@@ -332,7 +374,8 @@ def test_never_reached() -> None:
     pacer.sent(0.0)
     assert pacer.delay(0.0) == pytest.approx(0.5)
     state = pacer.snapshot(0.1)
-    assert (state.rate, state.learned_rate, state.why) == (2.0, 2.0, "shared limit out of reach, a share of it")
+    assert (state.rate, state.learned_rate, state.why) == (2.0, 2.0, OUT_OF_REACH)
+    assert state.processes is None
 
 
 def test_alone_a_refusal_is_obeyed_all_the_same() -> None:
@@ -398,7 +441,9 @@ def test_what_was_restored_goes_into_an_empty_row() -> None:
     alone.pacer.restore({"learned_rate": 42.0})
     alone.settle()
     state = alone.pacer.snapshot(alone.now)
-    assert (state.learned_rate, state.why) == (42.0, "learned rate, shared")
+    assert (state.learned_rate, state.why, state.processes) == (42.0, "learned rate, shared", 1)
+    alone.pacer.restore({"learned_rate": 7.0})
+    assert alone.pacer.snapshot(alone.now).learned_rate == 42.0, "it parted from the row"
     known = SharedPacer(known=KNOWN)
     known.restore({"learned_rate": 42.0})
     assert known.snapshot(0.0).learned_rate == 100.0
