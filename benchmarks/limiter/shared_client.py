@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
 import time
 
@@ -17,6 +18,7 @@ WORKERS = 24
 
 
 async def main() -> None:
+    logging.getLogger("callsavvy_async").setLevel(logging.ERROR)  # what is told is printed below, with its time
     told = json.loads(sys.argv[1])
     local = Fixed(told["known"]) if told["known"] else Adaptive()
     print("ready", flush=True)
