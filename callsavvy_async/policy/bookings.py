@@ -40,7 +40,7 @@ class Booking:
         interval: seconds between them.
         credit: seconds by which the first may lie in the past, after an idle time.
         counted: whether they count as `taken`; probes do not.
-        handed_back: slots of earlier bookings that came to nothing.
+        handed_back: slots of earlier bookings that came to nothing; below zero, of those used that the law gave up as void.
         held_up: seconds to count as idle: the law would have gone faster, but was not allowed to.
     """
 

@@ -201,6 +201,11 @@ class RateLaw:
         self._ceiling_until += seconds
 
     @property
+    def shut_at(self) -> float:
+        """When the server last began to refuse."""
+        return self._shut_at
+
+    @property
     def admitted(self) -> int:
         """How many requests of the running interval were not refused."""
         return self._admitted

@@ -122,8 +122,8 @@ class SharedPacer(Adaptive):
         if self._alone is not None:
             self._alone.sent(now)
             return Permit(now, self._in_flight, ALONE)
-        self._stock.take()
         probe = self._gate.shut
+        self._stock.take(probe=probe)
         if probe:
             self._rate.probed(late=now - self._gate.opens_at)
             self._gate.probe_sent()
@@ -209,7 +209,9 @@ class SharedPacer(Adaptive):
             self._draft = not law.adopt(answered, view)
             self._rate, self._gate = law.rate, law.gate
             self._stock.void()
-            self._stock.lapsed = self._voided = 0
+            self._voided = 0
+            used = self._stock.used_after(self._rate.shut_at) if self._gate.shut else 0  # before this process knew
+            self._stock.lapsed = min(self._stock.lapsed, 0) - used
             self._halted = bool(self._news)
         law.count(view)
         if question.version == view.version:

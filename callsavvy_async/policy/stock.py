@@ -13,6 +13,9 @@ from collections import deque
 
 import attrs
 
+_REMEMBERED = 512
+"""Slots that were used: more than are between a refusal and the look that tells of it."""
+
 
 @attrs.define
 class RemoteClock:
@@ -35,8 +38,9 @@ class Stock:
     """Slots: times at which one request each may start. They lapse when they are not used `grace` seconds later."""
 
     lapsed: int = 0
-    """Slots that came to nothing and have not been handed back yet."""
+    """Slots that came to nothing and have not been handed back yet; less those that were used though given up by others."""
     _slots: deque[float] = attrs.field(factory=deque[float])
+    _used: deque[float] = attrs.field(factory=lambda: deque[float](maxlen=_REMEMBERED))
     _grace: float = 0.0
 
     def __len__(self) -> int:
@@ -60,9 +64,17 @@ class Stock:
             self.lapsed += 1
         return max(0.0, slots[0] - now) if slots else math.inf
 
-    def take(self) -> None:
+    def take(self, *, probe: bool = False) -> None:
         """Use the next slot."""
-        self._slots.popleft()
+        slot = self._slots.popleft()
+        if not probe:
+            self._used.append(slot)
+
+    def used_after(self, moment: float) -> int:
+        """Return how many slots after that were used for more than probes, and forget them."""
+        count = sum(slot > moment for slot in self._used)
+        self._used.clear()
+        return count
 
     def void(self) -> int:
         """Give all of them up; returns how many there were."""
@@ -77,4 +89,6 @@ class Stock:
 
     def move(self, seconds: float) -> None:
         """Keep the same times on another clock, which is that much ahead of the one so far."""
-        self._slots = deque(slot + seconds for slot in self._slots)
+        if seconds:
+            self._slots = deque(slot + seconds for slot in self._slots)
+            self._used = deque((slot + seconds for slot in self._used), maxlen=_REMEMBERED)
