@@ -21,9 +21,6 @@ async def main() -> None:
     logging.getLogger("callsavvy_async").setLevel(logging.ERROR)  # what is told is printed below, with its time
     told = json.loads(sys.argv[1])
     local = Fixed(told["known"]) if told["known"] else Adaptive()
-    print("ready", flush=True)
-    began = float(sys.stdin.readline())
-    ends_at = began + told["seconds"]
     clock, wall, skew = time.monotonic, time.time, [0.0]
     if told["jump"]:
         time.monotonic, time.time = lambda: clock() + skew[0], lambda: wall() + 3600.0
@@ -40,6 +37,8 @@ async def main() -> None:
         hooks=[note],
         deadline=None,
     ) as client:
+        print("ready", flush=True)  # all is imported
+        ends_at = float(sys.stdin.readline()) + told["seconds"]
 
         async def work() -> None:
             while clock() < ends_at:

@@ -105,19 +105,19 @@ def test_a_row_that_is_out_of_reach(known: tuple[float, int] | None, *, emptied:
     fleet = make_fleet(TokenBucket(100.0, 100.0), 4, known=known)
 
     def reachable(now: float) -> bool:
-        if 40.0 < now < 50.0:
+        if 140.0 < now < 150.0:
             if emptied:
                 fleet.ledger = Ledger()
             return False
         return True
 
     fleet.reachable = reachable
-    fleet.run(90.0)
-    assert arrivals(fleet, 41.0, 50.0) == pytest.approx(900 * SAFETY, rel=0.04)
-    assert arrivals(fleet, 50.0, 53.0) <= 310
-    assert arrivals(fleet, 60.0, 90.0) >= 0.95 * 3000
-    assert fleet.most_in_a_second(41.0, 53.0) <= 110
-    assert fleet.refused_between(41.0, 53.0) <= 5
+    fleet.run(190.0)
+    assert arrivals(fleet, 141.0, 150.0) == pytest.approx(900 * SAFETY, rel=0.04)
+    assert arrivals(fleet, 150.0, 153.0) <= 310
+    assert arrivals(fleet, 160.0, 190.0) >= 0.95 * 3000
+    assert fleet.most_in_a_second(141.0, 153.0) <= 110
+    assert fleet.refused_between(141.0, 153.0) <= 5
 
 
 # ---------------------------------------------------------------------------------------------------- one process
@@ -203,6 +203,25 @@ def test_who_loses_the_race_judges_anew() -> None:
     assert isinstance(other.ask(), Change)
     assert one.ledger.version == version
     assert not isinstance(other.ask(), Change)
+
+
+def test_what_leaves_before_a_process_knows_of_a_refusal_counts() -> None:
+    """The law gives up all slots after the refusal; those that the others had used by then are told to the row."""
+    one, other = pair()
+    permit = one.send()
+    other.now = one.now
+    other.settle(5)
+    one.pacer.done(one.now, permit, REFUSED)
+    one.settle()
+    held = len(other.pacer._stock)
+    for _ in range(held):
+        other.now += other.pacer.delay(other.now)
+        other.pacer.sent(other.now)
+    assert held >= 2
+    assert one.ledger.taken == 0
+    other.settle()
+    assert "gate shut" in other.pacer.snapshot(other.now).why
+    assert one.ledger.taken == held
 
 
 def test_a_longer_retry_after_that_comes_late_counts() -> None:

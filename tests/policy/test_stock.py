@@ -47,6 +47,17 @@ def test_slots_are_used_at_their_time() -> None:
     assert stock.last == pytest.approx(10.3)
 
 
+def test_what_was_used_is_remembered_once() -> None:
+    """By its slot, also on a clock that was moved; a probe is none of them."""
+    stock = Stock()
+    stock.add(0.0, 0.0, interval=1.0, count=5, grace=9.0)
+    for number in range(4):
+        stock.take(probe=number == 3)
+    stock.move(10.0)
+    assert stock.used_after(10.5) == 2
+    assert stock.used_after(0.0) == 0
+
+
 def test_slots_lapse() -> None:
     """What was not used in time is counted, to be handed back."""
     stock = Stock()
