@@ -12,6 +12,7 @@ those of waiters long gone are left until they come up or are the majority: O(1)
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
@@ -28,6 +29,7 @@ from callsavvy_async.transport.turns import Place, Turns
 OnWait: TypeAlias = Callable[[float | None, str, int], None]
 """Told of a wait: the seconds that it will take, None when there is no telling; why; and how many go first."""
 
+_log = logging.getLogger("callsavvy_async")
 _TICK = 1e-6
 """Seconds: no timer is more exact, and a clock of floats need not move by less."""
 _FEW = 64
@@ -105,14 +107,22 @@ class Limiter:
     def done(self, permit: Permit, feedback: Feedback, moment: float) -> None:
         """Give back what was acquired, with what was learned. Exactly once for each permit.
 
+        What a pacer of the user's raises here is logged and otherwise ignored: the request was answered, and its outcome is
+        not lost to what was to learn from it.
+
         Args:
             permit: what was acquired.
             feedback: how the request ended.
             moment: when, on the shared clock.
         """
-        self.pacer.done(moment, permit, feedback)
-        if self._turns.waiting:
-            self._admit(moment)
+        try:
+            try:
+                self.pacer.done(moment, permit, feedback)
+            finally:
+                if self._turns.waiting:
+                    self._admit(moment)
+        except Exception:  # noqa: BLE001 - see above
+            _log.exception("the pacer %s failed on the end of a request", type(self.pacer).__name__)
 
     def look_again(self) -> None:
         """Give out what the pacer allows by now: it was told something from outside."""

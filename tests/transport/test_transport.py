@@ -35,6 +35,7 @@ from callsavvy_async import (
     Unlimited,
     Waiting,
 )
+from callsavvy_async.policy.feedback import Feedback, Permit
 from callsavvy_async.transport.watch import Watch, current_watch
 
 pytestmark = pytest.mark.anyio
@@ -626,3 +627,21 @@ async def test_waiting_tells_how_many_go_first() -> None:
     assert [(wait.seconds, wait.why, wait.ahead) for wait in waits] == [
         (pytest.approx(n + 1), "fixed rate", n) for n in range(3)
     ]
+
+
+class Broken(Unlimited):
+    """A pacer of somebody's own, which fails on every answer."""
+
+    def done(self, now: float, permit: Permit, feedback: Feedback) -> None:
+        super().done(now, permit, feedback)
+        raise ZeroDivisionError
+
+
+async def test_an_answer_is_not_lost_to_a_pacer_that_fails(caplog: pytest.LogCaptureFixture) -> None:
+    """What a user's pacer raises on an answer is logged; the paid send returns, those that wait have their turn."""
+    network = Network(after(1.0))
+    async with over(network, pacing=Broken(max_in_flight=1)) as client, anyio.create_task_group() as group:
+        group.start_soon(client.messaging.send_sms, NUMBER, "Hi")
+        group.start_soon(client.messaging.send_sms, NUMBER, "Hi")
+    assert network.posts == 2
+    assert caplog.text.count("the pacer Broken failed on the end of a request") == 2
