@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeAlias, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from callsavvy_async.policy.bookings import Question, View
 from callsavvy_async.redaction import MASK
@@ -42,9 +42,12 @@ def describe(error: BaseException, url: str) -> str:
     if isinstance(first, UnreachableError):
         return str(first)
     text = " ".join(str(first).split()) or "no answer in time"
-    for secret in (url, urlsplit(url).password, unquote(urlsplit(url).password or "")):
-        if secret:
-            text = text.replace(secret, MASK)
+    parts = urlsplit(url)
+    options = [
+        value for name, value in parse_qsl(parts.query) if "password" in name
+    ]  # libpq and coredis take it there too
+    for secret in filter(None, (url, parts.password, unquote(parts.password or ""), *options)):
+        text = text.replace(secret, MASK)
     return f"{type(first).__name__}: {text}"
 
 

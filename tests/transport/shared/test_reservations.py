@@ -150,6 +150,7 @@ def test_errors_are_told_without_secrets() -> None:
     url = "redis://me:s%2Fcret@host/0"
     error = BaseExceptionGroup("", [ExceptionGroup("", [OSError(f"no {url}\n at s/cret or s%2Fcret")])])
     assert describe(error, url) == "OSError: no *** at *** or ***"
+    assert describe(OSError("no s/cret"), "postgresql://host/db?user=me&password=s%2Fcret") == "OSError: no ***"
     assert describe(TimeoutError(), "redis://host") == "TimeoutError: no answer in time"
     assert describe(ExceptionGroup("", [UnreachableError("gone")]), url) == "gone"
 
