@@ -84,6 +84,21 @@ async def test_the_same_as_in_memory(row: Reservations, seed: int) -> None:
             assert view.law == ledger.law
 
 
+async def test_late_and_timely_bookings(row: Reservations) -> None:
+    """What is booked after an idle time is counted apart; what is on time is not, and probes are no calls of the law's."""
+    ledger, slot = Ledger(), 1e9
+    for question in (
+        Change("", "v", "law", slot),
+        Booking("v", 3, 0.25, 0.05),
+        Booking("v", 2, 0.25, 0.05, held_up=0.125),
+        Booking("v", 1, 1.0, counted=False),
+        Booking("v", 1, 0.25, handed_back=2),
+    ):
+        view = await row.answer(question)
+        assert view == near(ledger.answer(view.now, "me", question), view.law)
+    assert (view.taken, view.untimed) == (3 + 2 + 1 - 2, 3)
+
+
 async def test_processes_are_counted(rows: Rows) -> None:
     """Everybody who has lately asked, once."""
     name = uuid.uuid4().hex
