@@ -9,8 +9,10 @@ from decimal import Decimal
 import anyio
 import attrs
 
+from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.resources.account import Summary
 from callsavvy_async.resources.messaging import SendReceipt
+from callsavvy_async.transport.pacing import Pacing
 from callsavvy_async.transport.watch import current_watch
 from callsavvy_async.values import SendStatus
 from callsavvy_async.wire.failure import ExchangeFailedError
@@ -36,6 +38,7 @@ class FakeClient:
         self.seconds = 0.0
         self.refused = 0
         self.on_wait: Callable[[], object] | None = None
+        self.pacing = Pacing(Adaptive())
 
     @property
     def messaging(self):
