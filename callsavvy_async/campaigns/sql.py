@@ -85,6 +85,14 @@ SETTLE_DEAD = """WITH picked AS MATERIALIZED (
     UPDATE chunk SET state = ?, detail = ? WHERE campaign = ? AND state = ? AND number IN (SELECT number FROM picked)
     RETURNING epoch, estimate"""
 
+CLAIM = """WITH picked AS MATERIALIZED (
+    SELECT number FROM chunk WHERE campaign = ? AND state = ? AND zone = ? AND number >= ?
+    AND (epoch IS NULL OR epoch <> ?) ORDER BY number LIMIT ? /*! FOR UPDATE SKIP LOCKED */)
+    UPDATE chunk SET state = ?, epoch = ? WHERE campaign = ? AND state = ? AND number IN (SELECT number FROM picked)
+    RETURNING number, depth, estimate"""
+"""Claims pending chunks of a zone which this epoch did not try yet. The subquery is materialised, or PostgreSQL would run it
+once for every row. It begins at a number, behind what is done: with statistics from before the run PostgreSQL would pass
+over all of that, and where nothing was vacuumed over what is dead of it, whichever index it takes."""
 RELEASE = """UPDATE chunk SET state = ?, epoch = NULL WHERE campaign = ? AND number = ? AND state = ? AND epoch = ?
     RETURNING estimate"""
 
@@ -106,25 +114,9 @@ SKIPPED_AFTER = """SELECT load, row, reason, given, detail FROM skipped WHERE ca
     ORDER BY load, row LIMIT ?"""
 
 
-def claim(zones: int) -> str:
-    """Return the statement that claims pending chunks of so many zones which this epoch did not try yet.
-
-    The subquery is materialised, or PostgreSQL would run it once for every row.
-    """
-    return f"""WITH picked AS MATERIALIZED (
-        SELECT number FROM chunk WHERE campaign = ? AND state = ? AND zone IN ({_marks(zones)})
-        AND (epoch IS NULL OR epoch <> ?) ORDER BY zone, number LIMIT ? /*! FOR UPDATE SKIP LOCKED */)
-    UPDATE chunk SET state = ?, epoch = ? WHERE campaign = ? AND state = ? AND number IN (SELECT number FROM picked)
-    RETURNING number, depth, zone, estimate"""
-
-
 def move(sources: Iterable[str], *, owned: bool) -> str:
     """Return the statement that moves one chunk from any of these states; 0 rows: it was not there, stop."""
     states = ", ".join(f"'{state}'" for state in sorted(sources))
     epoch = " AND epoch = ?" if owned else ""
     return f"""UPDATE chunk SET state = ?, cost = ?, message_id = ?, detail = ?
     WHERE campaign = ? AND number = ? AND state IN ({states}){epoch}"""
-
-
-def _marks(count: int) -> str:
-    return ", ".join("?" * count)

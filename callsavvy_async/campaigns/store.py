@@ -37,20 +37,31 @@ def claim(
     campaign: int,
     epoch: int,
     *,
-    zones: Sequence[str],
+    zone: str,
+    since: int,
     limit: int,
     text: str,
     allowance: Allowance | None = None,
 ) -> list[Chunk]:
-    """Claim pending chunks of these zones that this epoch did not try yet, and read their recipients.
+    """Claim pending chunks of a zone that this epoch did not try yet, and read their recipients.
+
+    Args:
+        cursor: of the journal.
+        campaign: of the chunks.
+        epoch: that claims them.
+        zone: of the chunks.
+        since: the lowest number that is looked at.
+        limit: chunks at most.
+        text: of those that have none of their own.
+        allowance: what may be spent; None for no limit.
 
     Raises:
         OutOfBudgetError: there are some, but the allowance does not cover the first of them.
         LeaseLostError: the run was taken for dead.
     """
     room = None if allowance is None else allowance.room(cursor, campaign)
-    parameters = (campaign, State.PENDING, *zones, epoch, limit, State.CLAIMED, epoch, campaign, State.PENDING)
-    claimed = sorted(cursor.execute(sql.claim(len(zones)), parameters).fetchall())
+    parameters = (campaign, State.PENDING, zone, since, epoch, limit, State.CLAIMED, epoch, campaign, State.PENDING)
+    claimed = sorted(cursor.execute(sql.CLAIM, parameters).fetchall())
     taken, units = affordable([Decimal(estimate) for *_, estimate in claimed], room)
     release(cursor, campaign, epoch, [number for number, *_ in claimed[taken:]])
     cursor.execute(sql.RESERVE_AND_BEAT, (epochs.millionths(units), epoch))
@@ -58,7 +69,7 @@ def claim(
         raise LeaseLostError(f"run {epoch} was taken for dead: it did not write for longer than its lease.")
     return [
         attrs.evolve(read_chunk(cursor, campaign, number, text), depth=depth, zone=zone)
-        for number, depth, zone, _ in claimed[:taken]
+        for number, depth, _ in claimed[:taken]
     ]
 
 

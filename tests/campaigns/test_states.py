@@ -143,11 +143,11 @@ class JournalModel(RuleBasedStateMachine):
         if self.lost:
             self.cursor.execute("SAVEPOINT claim")
             with pytest.raises(LeaseLostError):
-                store.claim(self.cursor, OURS, self.epoch, zones=[""], limit=limit, text="Hello")
+                store.claim(self.cursor, OURS, self.epoch, zone="", since=0, limit=limit, text="Hello")
             self.cursor.execute("ROLLBACK TO claim")
             return
         due = [n for n in self._of(State.PENDING) if self.chunks[n].epoch != self.epoch][:limit]
-        claimed = store.claim(self.cursor, OURS, self.epoch, zones=[""], limit=limit, text="Hello")
+        claimed = store.claim(self.cursor, OURS, self.epoch, zone="", since=0, limit=limit, text="Hello")
         assert [(c.number, len(c.recipients), c.depth) for c in claimed] == [
             (n, self.chunks[n].size, self.chunks[n].depth) for n in due
         ]

@@ -160,7 +160,7 @@ async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done
     epoch = await journal._writer.run(lambda cursor: epochs.begin(cursor, 1, 30.0))
 
     def claim(cursor):
-        return store.claim(cursor, 1, epoch, zones=[""], limit=1, text="Hello", allowance=None)
+        return store.claim(cursor, 1, epoch, zone="", since=0, limit=1, text="Hello", allowance=None)
 
     (chunk,) = await journal._writer.run(claim)
     estimate = campaign.spec.estimate(chunk)
