@@ -103,7 +103,7 @@ def take_over(cursor: Cursor, campaigns: Iterable[int], *, all_are_dead: bool = 
     for campaign in campaigns:
         for to, detail in ((State.PENDING, ""), (State.UNKNOWN, PROCESS_DIED)):
             for source in sources(to, Mover.HEIR):
-                values = (campaign, source, to, detail, campaign, source)
+                values = (campaign, source, to, detail)
                 settled = cursor.execute(sql.SETTLE_DEAD, values).fetchall()
                 if to is State.PENDING:
                     _give_back(cursor, settled)

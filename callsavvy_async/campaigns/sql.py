@@ -54,6 +54,14 @@ LOCK_LOADING = """SELECT id /*!, pg_try_advisory_lock(hashtext(current_schema())
 UNLOCK_LOADING = """SELECT id /*!, pg_advisory_unlock(hashtext(current_schema()), id::int) */
     FROM campaign WHERE id = ?"""
 
+_PICKED = "(campaign, number) IN (SELECT campaign, number FROM picked)"
+_STATE = "coalesce(state, '')"
+"""Theory of both: as a campaign runs, PostgreSQL's statistics age (nobody may have taken any), and of what it went through there
+are dead rows and index entries (nobody may have vacuumed, and none of them can be while a backup goes on). A chunk whose
+number is known must be found by its primary key then, so nothing else that it is asked for may offer another way: not
+the campaign alone, of which all chunks are, and not a state, of which thousands were that are dead. What is picked first is
+materialised, or it would be picked once for every row."""
+
 NEXT_ID = {table: f"SELECT coalesce(max(id), 0) + 1 FROM {table}" for table in ("campaign", "load", "epoch")}
 
 INSERT_CHUNK = """INSERT INTO chunk (campaign, number, load, state, epoch, zone, recipients, depth, estimate)
@@ -78,22 +86,18 @@ EPOCHS = """SELECT id, worker, began, ended, clock() - heartbeat, lease, status 
 HELD_BY_OTHERS = """SELECT 1 FROM chunk
     JOIN epoch ON epoch.id = chunk.epoch AND (ended IS NULL OR lease IS NOT NULL)
     WHERE chunk.campaign = ? AND state IN (?, ?) AND chunk.epoch <> ? LIMIT 1"""
-SETTLE_DEAD = """WITH picked AS MATERIALIZED (
-    SELECT number FROM chunk WHERE campaign = ? AND state = ?
+SETTLE_DEAD = f"""WITH picked AS MATERIALIZED (
+    SELECT campaign, number FROM chunk WHERE campaign = ? AND state = ?
     AND NOT EXISTS (SELECT 1 FROM epoch WHERE epoch.id = chunk.epoch AND ended IS NULL)
     /*! FOR UPDATE OF chunk SKIP LOCKED */)
-    UPDATE chunk SET state = ?, detail = ? WHERE campaign = ? AND state = ? AND number IN (SELECT number FROM picked)
-    RETURNING epoch, estimate"""
+    UPDATE chunk SET state = ?, detail = ? WHERE {_PICKED} RETURNING epoch, estimate"""
 
-CLAIM = """WITH picked AS MATERIALIZED (
-    SELECT number FROM chunk WHERE campaign = ? AND state = ? AND zone = ? AND number >= ?
+CLAIM = f"""WITH picked AS MATERIALIZED (
+    SELECT campaign, number FROM chunk WHERE campaign = ? AND state = ? AND zone = ? AND number >= ?
     AND (epoch IS NULL OR epoch <> ?) ORDER BY number LIMIT ? /*! FOR UPDATE SKIP LOCKED */)
-    UPDATE chunk SET state = ?, epoch = ? WHERE campaign = ? AND state = ? AND number IN (SELECT number FROM picked)
-    RETURNING number, depth, estimate"""
-"""Claims pending chunks of a zone which this epoch did not try yet. The subquery is materialised, or PostgreSQL would run it
-once for every row. It begins at a number, behind what is done: with statistics from before the run PostgreSQL would pass
-over all of that, and where nothing was vacuumed over what is dead of it, whichever index it takes."""
-RELEASE = """UPDATE chunk SET state = ?, epoch = NULL WHERE campaign = ? AND number = ? AND state = ? AND epoch = ?
+    UPDATE chunk SET state = ?, epoch = ? WHERE {_PICKED} RETURNING number, depth, estimate"""
+"""Claims pending chunks of a zone, from a number on, which this epoch did not try yet."""
+RELEASE = f"""UPDATE chunk SET state = ?, epoch = NULL WHERE campaign = ? AND number = ? AND {_STATE} = ? AND epoch = ?
     RETURNING estimate"""
 
 ZONES = """WITH RECURSIVE found (zone) AS (
@@ -119,4 +123,4 @@ def move(sources: Iterable[str], *, owned: bool) -> str:
     states = ", ".join(f"'{state}'" for state in sorted(sources))
     epoch = " AND epoch = ?" if owned else ""
     return f"""UPDATE chunk SET state = ?, cost = ?, message_id = ?, detail = ?
-    WHERE campaign = ? AND number = ? AND state IN ({states}){epoch}"""
+    WHERE campaign = ? AND number = ? AND {_STATE} IN ({states}){epoch}"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 
 import attrs
@@ -60,7 +60,7 @@ def claim(
         LeaseLostError: the run was taken for dead.
     """
     room = None if allowance is None else allowance.room(cursor, campaign)
-    parameters = (campaign, State.PENDING, zone, since, epoch, limit, State.CLAIMED, epoch, campaign, State.PENDING)
+    parameters = (campaign, State.PENDING, zone, since, epoch, limit, State.CLAIMED, epoch)
     claimed = sorted(cursor.execute(sql.CLAIM, parameters).fetchall())
     taken, units = affordable([Decimal(estimate) for *_, estimate in claimed], room)
     release(cursor, campaign, epoch, [number for number, *_ in claimed[taken:]])
