@@ -38,7 +38,7 @@ class RunOptions(TypedDict, total=False):
 
     Attributes:
         max_cost: units that the campaign may spend over all its runs, also those of other processes at the same time;
-            estimated before each call, corrected by the cost that the API reports. What is sent again is no longer counted
+            estimated before each call, raised to the cost that the API reports. What is sent again is no longer counted
             as perhaps spent.
         deadline: seconds after which nothing more is sent.
         max_in_flight: calls under way at a time.

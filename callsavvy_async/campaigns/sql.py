@@ -75,6 +75,9 @@ SUMS = """SELECT state, estimate, cost, count(*), CAST(sum(recipients) AS BIGINT
 BEGIN_EPOCH = """INSERT INTO epoch (id, campaign, began, heartbeat, worker, lease)
     VALUES (?, ?, clock(), clock(), ?, ?)"""
 BEAT = "UPDATE epoch SET heartbeat = clock(), status = ? WHERE id = ? AND ended IS NULL"
+RESERVE = """UPDATE epoch SET reserved = CASE WHEN reserved < 4000000000000000000 THEN reserved + ? ELSE reserved END
+    WHERE id = ?"""
+"""What is reserved never passes what the column can hold."""
 RESERVE_AND_BEAT = """UPDATE epoch SET heartbeat = clock(), reserved = reserved + ? WHERE id = ?
     AND ended IS NULL"""
 DEAD_EPOCHS = """SELECT id FROM epoch WHERE ended IS NULL AND (lease IS NULL AND ? OR heartbeat + lease < clock())

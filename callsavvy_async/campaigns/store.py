@@ -10,6 +10,7 @@ from decimal import Decimal
 import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
+from callsavvy_async.bulk.limits import counted
 from callsavvy_async.bulk.recipients import Recipient, Skipped, SkipReason
 from callsavvy_async.campaigns import epochs, sql
 from callsavvy_async.campaigns.allowance import Allowance, affordable
@@ -151,10 +152,10 @@ def whereabouts(cursor: Cursor, campaign: int, number: int) -> tuple[str, int | 
 
 
 def _spent(outcome: Outcome, estimate: Decimal) -> Decimal:
-    """Return what a chunk cost, or may have cost."""
+    """Return what a chunk cost, or may have cost, as far as a limit is concerned."""
     if outcome.state in {State.PENDING, State.REJECTED}:
         return Decimal(0)
-    return estimate if outcome.cost is None else outcome.cost
+    return counted(estimate, outcome.cost)
 
 
 def insert_chunks(

@@ -95,6 +95,19 @@ async def test_costs_that_surprise_count_for_all(url):
     assert (report.stopped, report.cost, len(client.calls)) == (StopReason.MAX_COST, 120, 0)
 
 
+@pytest.mark.parametrize("cost", ["1", "0", "-10", "-1e30", "1e30"])
+async def test_a_nonsense_cost_frees_nothing_and_is_written(journal, raw, cost):
+    """Below the estimate it may be that of each recipient (quirk Q41); above it, it counts, however much it is. Both are journaled."""
+    campaign = await journal.campaign("c", SPEC)
+    await campaign.load(numbers(100))
+    client = FakeClient(lambda _: SendReceipt(message_id="m", cost=Decimal(cost)))
+    for _ in range(2):  # the run that heard of it, after two calls that it claimed together, and the next
+        report = await campaign.run(client, max_cost=20, max_in_flight=1)
+        assert (len(client.calls), report.stopped) == (2, StopReason.MAX_COST)
+    assert report.cost == 2 * Decimal(cost)
+    assert {Decimal(found) for (found,) in raw("SELECT cost FROM chunk WHERE cost IS NOT NULL")} == {Decimal(cost)}
+
+
 async def test_what_is_given_back_may_be_spent(journal):
     """Rejected and not sent cost nothing: what was reserved for them is there for the others."""
     campaign = await journal.campaign("c", SPEC)
@@ -166,7 +179,7 @@ async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done
     estimate = campaign.spec.estimate(chunk)
 
     def settle(cursor):
-        store.settle(cursor, 1, epoch, 1, store.Outcome(State.ACCEPTED, cost=Decimal(3)), estimate=estimate)
+        store.settle(cursor, 1, epoch, 1, store.Outcome(State.ACCEPTED, cost=Decimal(13)), estimate=estimate)
 
     def send(cursor):
         return store.move(cursor, 1, 1, store.Outcome(State.IN_FLIGHT), by=store.Mover.OWNER, epoch=epoch)
@@ -174,7 +187,7 @@ async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done
     assert [await journal._writer.run(send) for _ in range(2)] == [True, False]
     for _ in range(2):
         await journal._writer.run(settle)
-    assert raw(f"SELECT reserved FROM epoch WHERE id = {epoch}") == [(3_000_000,)]
+    assert raw(f"SELECT reserved FROM epoch WHERE id = {epoch}") == [(13_000_000,)]
     raw("UPDATE chunk SET state = 'in_flight', cost = NULL")
 
     def split(cursor):
