@@ -20,7 +20,6 @@ from callsavvy_async.campaigns.payload import checksum, pack, unpack, unpack_num
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.states import Mover, State, sources
-from callsavvy_async.errors import InvalidRequestError
 
 
 @attrs.frozen
@@ -312,21 +311,3 @@ def surprising_costs(cursor: Cursor, campaign: int) -> int:
     query = "SELECT estimate, cost, count(*) FROM chunk WHERE campaign = ? AND state = ? GROUP BY estimate, cost"
     rows = cursor.execute(query, (campaign, State.ACCEPTED))
     return sum(calls for estimate, cost, calls in rows if cost is not None and Decimal(cost) != Decimal(estimate))
-
-
-def purge(cursor: Cursor, campaign: int, spec: str) -> None:
-    """Remove everything personal; what was to be sent is cancelled.
-
-    Raises:
-        InvalidRequestError: a run is under way.
-    """
-    cursor.execute(sql.LOCK_CAMPAIGN, (campaign,)).fetchone()
-    if epochs.is_running(cursor, campaign):
-        raise InvalidRequestError("a run of this campaign is under way; purge it when that has ended.")
-    for source in sorted(sources(State.CANCELLED, Mover.PERSON)):
-        cursor.execute(
-            "UPDATE chunk SET state = ? WHERE campaign = ? AND state = ?", (State.CANCELLED, campaign, source)
-        )
-    cursor.execute("DELETE FROM payload WHERE campaign = ?", (campaign,))
-    cursor.execute("UPDATE skipped SET given = '', detail = '' WHERE campaign = ?", (campaign,))
-    cursor.execute("UPDATE campaign SET spec = ?, purged = 1 WHERE id = ?", (spec, campaign))

@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from callsavvy_async.bulk.report import StopReason
-from callsavvy_async.campaigns import Campaign, Journal, State, epochs, journal as journal_module, load, shift, store
+from callsavvy_async.campaigns import Campaign, Journal, State, epochs, journal as journal_module, load, purge, shift, store
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalInUseError, JournalUnavailableError
 from callsavvy_async.campaigns.journal import _database
 from callsavvy_async.errors import InvalidRequestError
@@ -260,6 +260,28 @@ async def test_a_run_under_way_keeps_its_recipients(journal):
         await campaign.purge()
 
 
+@only_postgresql
+async def test_a_run_that_was_taken_for_dead_and_purged_ends_with_that(journal, raw, url):
+    """What it has on the wire it still reports; then it neither sends nor goes on under another number, but says why."""
+    campaign = await journal.campaign("c", SPEC)
+    await campaign.load(numbers(30))
+    client = FakeClient()
+
+    def purge_behind() -> None:
+        lose(raw)
+        take_over(url)
+        other = _database(url, read_only=False, lease=30.0)
+        other.open()
+        purge.purge(other.cursor(), 1, campaign.spec.without_texts())
+        other.close()
+
+    client.on_wire = purge_behind
+    with pytest.raises(InvalidRequestError, match="was purged"):
+        await campaign.run(client, max_in_flight=1)
+    assert states(raw) == {"accepted": 1, "cancelled": 2}
+    assert len(client.calls) == 1
+
+
 async def test_workers_are_told_as_json(journal):
     """Who runs, and what it says of itself."""
     campaign = await journal.campaign("c", SPEC)
@@ -287,6 +309,8 @@ async def test_one_process_loads_a_campaign_at_a_time(journal, url):
         await journal._writer.run(lambda cursor: load.lock(cursor, 1))
         with pytest.raises(JournalInUseError, match="another process loads"):
             await other._writer.run(lambda cursor: load.lock(cursor, 1))
+        with pytest.raises(JournalInUseError, match="another process loads"):  # or what it adds would stay
+            await (await other.campaign("c")).purge()
         await journal._writer.run(lambda cursor: load.unlock(cursor, 1))
         with pytest.raises(JournalInUseError, match="leave it to that one"):
             await other._writer.run(lambda cursor: load.hold(cursor, 99, 1))
