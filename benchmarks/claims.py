@@ -144,6 +144,7 @@ class Lab:
         database, own, began = database_cpu(self.server), time.process_time(), time.perf_counter()
         recipients = anyio.run(self._load)
         seconds = time.perf_counter() - began
+        time.sleep(ENDING)
         own, database = time.process_time() - own, database_cpu(self.server) - database
         tables, indexes = self._sizes("chunk", "payload", "skipped")
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10

@@ -13,7 +13,17 @@ import anyio
 import pytest
 
 from callsavvy_async.bulk.report import StopReason
-from callsavvy_async.campaigns import Campaign, Journal, State, epochs, journal as journal_module, load, purge, shift, store
+from callsavvy_async.campaigns import (
+    Campaign,
+    Journal,
+    State,
+    epochs,
+    journal as journal_module,
+    load,
+    purge,
+    shift,
+    store,
+)
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalInUseError, JournalUnavailableError
 from callsavvy_async.campaigns.journal import _database
 from callsavvy_async.errors import InvalidRequestError
