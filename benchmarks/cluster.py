@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def measure(workers: int, server: PostgresServer, url: str) -> tuple[float, float, float]:
-    """Return calls a second while all work, and processor time for each call of workers and of the database."""
+    """Return calls a second while all work, and processor time for each call, of workers once they started and of the database."""
     journal = server.new_database()
     calls = CALLS_PER_WORKER * workers
     anyio.run(load, journal, calls)
@@ -59,7 +59,7 @@ def measure(workers: int, server: PostgresServer, url: str) -> tuple[float, floa
     }
     command = [sys.executable, "-m", "callsavvy_async", "runs", "work", journal, "c", "--json"]
     options = ["--rate", "100000/s", "--burst", "64", "--max-in-flight", str(IN_FLIGHT)]
-    database, children = database_cpu(server), os.times()
+    database, children = database_cpu(server), children_cpu()
     fleet = [
         subprocess.Popen([*command, *options], env=settings, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         for _ in range(workers)
@@ -67,9 +67,17 @@ def measure(workers: int, server: PostgresServer, url: str) -> tuple[float, floa
     settled = anyio.run(watch, journal, calls)
     reports = [json.loads(one.communicate(timeout=120)[0]) for one in fleet]
     assert all(report["accepted"] == calls for report in reports), reports
-    spent = os.times()
-    worker_ms = (spent.children_user + spent.children_system - children.children_user - children.children_system) * 1e3
-    return settled, worker_ms / calls, (database_cpu(server) - database) * 1e3 / calls
+    database, spent = database_cpu(server) - database, children_cpu() - children
+    children = children_cpu()
+    subprocess.run(command, env=settings, check=True, stdout=subprocess.DEVNULL)  # finds everything done
+    start = children_cpu() - children
+    return settled, (spent - workers * start) * 1e3 / calls, database * 1e3 / calls
+
+
+def children_cpu() -> float:
+    """Return the processor time of the processes that were started here and have ended, in seconds."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 async def load(journal: str, calls: int) -> None:
