@@ -10,10 +10,12 @@ import psycopg
 import pytest
 
 from callsavvy_async.bulk.chunks import Chunk
-from callsavvy_async.campaigns import Campaign, Journal, epochs, store
+from callsavvy_async.campaigns import Campaign, Journal, epochs, sql, store
 from callsavvy_async.campaigns.journal_source import JournalSource
+from callsavvy_async.campaigns.postgres import _translated
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.shift import Patience, Shift
+from callsavvy_async.campaigns.states import MOVES, Mover, sources
 
 from .conftest import only_postgresql
 from .fakes import FakeClient, numbers
@@ -30,6 +32,7 @@ WORK = """SELECT sum(idx_blks_hit + idx_blks_read + idx_tup_read)
     FROM pg_statio_user_indexes JOIN pg_stat_user_indexes USING (indexrelid, relname, schemaname)
     WHERE relname = 'chunk' AND schemaname = current_schema()
     GROUP BY relname"""
+RELEASED = ("pending", 1, 500, "claimed", 1)
 OTHERS = """SELECT 1 FROM pg_stat_activity
     WHERE application_name = 'callsavvy-async' AND datname = current_database()"""
 
@@ -74,6 +77,24 @@ async def test_what_is_done_is_not_passed_over_again(url, raw, known):
             await anyio.sleep(0.01)
         work = raw(WORK)[0][0] - before
     assert work < MOST_WORK * CHUNKS
+
+
+@only_postgresql
+@pytest.mark.parametrize("known", [True, False], ids=["all pending", "nothing"])
+async def test_a_chunk_whose_number_is_known_is_found_by_its_primary_key(journal, url, raw, known):
+    """By its state it would be found among thousands that are dead: each chunk was in flight once."""
+    await (await journal.campaign("c", SPEC)).load(numbers(CHUNKS))
+    if known:
+        raw("ANALYZE chunk")
+    moves = [sql.move(sources(to, Mover.OWNER), owned=True) for to in MOVES[Mover.OWNER]]
+    with psycopg.connect(url) as connection:
+        for statement, values in (
+            *((move, ("x", None, None, "", 1, 500, 1)) for move in moves),
+            (sql.RELEASE, RELEASED),
+        ):
+            plan = "\n".join(line for (line,) in connection.execute(b"EXPLAIN " + _translated(statement), values))
+            assert "using chunk_pkey" in plan
+            assert "Index Cond: ((campaign = '1'::smallint) AND (number = '500'::smallint))" in plan
 
 
 async def test_what_is_pending_again_before_the_last_claim_is_found_at_the_end(journal, raw):
