@@ -1,7 +1,6 @@
 """Fleets of 1, 2 and 4 real workers on a real PostgreSQL, beside what the model of benchmarks/fleet_model.py says of them.
 
-python -m benchmarks.cluster                # a minute
-python -m benchmarks.cluster --claims       # what claims cost at 0 %, 50 % and 98 % done of 10,000,000 recipients as well
+python -m benchmarks.cluster      # a minute; what claims cost in a large campaign: python -m benchmarks.claims
 
 Workers are ``callsavvy runs work``; the API is a simulator in another process that takes 0.1 s for an answer. A worker has 8
 calls in flight, so that the machine's cores do not decide. The database is that of the tests, which does not flush to the disk.
@@ -9,17 +8,14 @@ calls in flight, so that the machine's cores do not decide. The database is that
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import anyio
-import psycopg
 
 from callsavvy_async.campaigns import Campaign, Journal
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY
@@ -33,14 +29,9 @@ CALLS_PER_WORKER = 800
 IN_FLIGHT = 8
 LATENCY = 0.1
 TICK = os.sysconf("SC_CLK_TCK")
-CLAIM = """WITH picked AS MATERIALIZED (SELECT number FROM chunk WHERE campaign = 1 AND state = 'pending' AND zone = ''
-    ORDER BY zone, number LIMIT 16 FOR UPDATE SKIP LOCKED)
-    UPDATE chunk SET state = 'claimed' WHERE campaign = 1 AND number IN (SELECT number FROM picked) RETURNING number"""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--claims", action="store_true")
     with PostgresServer() as server, account(1, LATENCY) as service:
         print("| workers | calls/s | ratio | the model says | CPU ms per call, workers | … database |")
         print("| ---: | ---: | ---: | ---: | ---: | ---: |")
@@ -53,12 +44,10 @@ def main() -> None:
                 f"| {workers} | {rate:,.1f} | {rate / first:.2f} | {said:,.1f} | {worker_ms:.2f} | {database_ms:.2f} |",
                 flush=True,
             )
-        if parser.parse_args().claims:
-            claims(server)
 
 
 def measure(workers: int, server: PostgresServer, url: str) -> tuple[float, float, float]:
-    """Return calls a second while all work, and processor time for each call of workers and of the database."""
+    """Return calls a second while all work, and processor time for each call, of workers once they started and of the database."""
     journal = server.new_database()
     calls = CALLS_PER_WORKER * workers
     anyio.run(load, journal, calls)
@@ -70,7 +59,7 @@ def measure(workers: int, server: PostgresServer, url: str) -> tuple[float, floa
     }
     command = [sys.executable, "-m", "callsavvy_async", "runs", "work", journal, "c", "--json"]
     options = ["--rate", "100000/s", "--burst", "64", "--max-in-flight", str(IN_FLIGHT)]
-    database, children = database_cpu(server), os.times()
+    database, children = database_cpu(server), children_cpu()
     fleet = [
         subprocess.Popen([*command, *options], env=settings, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         for _ in range(workers)
@@ -78,9 +67,17 @@ def measure(workers: int, server: PostgresServer, url: str) -> tuple[float, floa
     settled = anyio.run(watch, journal, calls)
     reports = [json.loads(one.communicate(timeout=120)[0]) for one in fleet]
     assert all(report["accepted"] == calls for report in reports), reports
-    spent = os.times()
-    worker_ms = (spent.children_user + spent.children_system - children.children_user - children.children_system) * 1e3
-    return settled, worker_ms / calls, (database_cpu(server) - database) * 1e3 / calls
+    database, spent = database_cpu(server) - database, children_cpu() - children
+    children = children_cpu()
+    subprocess.run(command, env=settings, check=True, stdout=subprocess.DEVNULL)  # finds everything done
+    start = children_cpu() - children
+    return settled, (spent - workers * start) * 1e3 / calls, database * 1e3 / calls
+
+
+def children_cpu() -> float:
+    """Return the processor time of the processes that were started here and have ended, in seconds."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 async def load(journal: str, calls: int) -> None:
@@ -119,35 +116,6 @@ def database_cpu(server: PostgresServer) -> float:
         elif int(fields[1]) == master:
             total += sum(map(int, fields[11:13]))
     return total / TICK
-
-
-def claims(server: PostgresServer) -> None:
-    """Time claims of 16 chunks in a campaign of 10,000,000 recipients, 100 a call: rows are made in the database."""
-    url = server.new_database()
-    anyio.run(load, url, 1)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(
-            """INSERT INTO chunk (campaign, number, load, state, zone, recipients, depth, estimate)
-            SELECT 1, n, 1, 'pending', '', 100, 0, '100' FROM generate_series(2, 100000) AS n"""
-        )
-        connection.execute("ANALYZE chunk")
-        print("\n| done | claim of 16, median ms | p99 ms |\n| ---: | ---: | ---: |")
-        for done, vacuumed in ((0, False), (50, False), (98, False), (98, True)):
-            connection.execute(
-                "UPDATE chunk SET state = 'accepted' WHERE number <= %s AND state <> 'accepted'", (done * 1_000,)
-            )
-            if vacuumed:
-                connection.execute("VACUUM ANALYZE chunk")
-            times: list[float] = []
-            for _ in range(100):
-                with connection.transaction(force_rollback=True):
-                    began = time.perf_counter()
-                    assert len(connection.execute(CLAIM).fetchall()) == 16
-                    times.append((time.perf_counter() - began) * 1e3)
-            print(
-                f"| {done} %{', analysed' if vacuumed else ''} | {statistics.median(times):.2f} | {sorted(times)[98]:.2f} |",
-                flush=True,
-            )
 
 
 if __name__ == "__main__":

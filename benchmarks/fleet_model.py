@@ -28,10 +28,10 @@ SATURATED = 0.9
 
 @attrs.frozen(kw_only=True)
 class Costs:
-    """What things cost, in seconds. Measured by ``python -m benchmarks.cluster`` where not said otherwise."""
+    """What things cost, in seconds. Measured by ``python -m benchmarks.cluster`` and ``.claims`` where not said otherwise."""
 
-    client_cpu: float = 2.5e-3
-    """Processor time of a worker for each call, its journal included; measured with the start of the process in it."""
+    client_cpu: float = 1.0e-3
+    """Processor time of a worker for each call, its journal included."""
     database_cpu: float = 0.7e-3
     """Processor time of the database for each call: its share of a claim, two transitions, and their commits."""
     flush: float = 1.5e-3

@@ -29,9 +29,9 @@ NETWORKS = (0.2e-3, 5e-3, 50e-3)
 RECIPIENTS = (10**6, 10**7, 10**8, 10**9)
 PER_CALL = 100
 LOADED_PER_SECOND = 70_000
-"""Recipients, from a CSV file, by one process: benchmarks/README.md, "Campaigns"."""
+"""Recipients, by one process: benchmarks/README.md, "Campaigns" into a file, "Claims" into PostgreSQL."""
 BYTES_PER_RECIPIENT = 16
-"""In PostgreSQL, indexes included, 100 recipients a call: ``python -m benchmarks.cluster``."""
+"""In PostgreSQL, indexes included, 100 recipients a call, once all is done; 11 after the load: ``python -m benchmarks.claims``."""
 REDIS = Costs(limiter_reservation=0.05e-3)
 SECONDS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 

@@ -39,7 +39,7 @@ class BulkOptions(TypedDict, total=False):
         chunk_size: most recipients per call; WhatsApp takes 30 at the most. Small chunks keep what may become unknown small,
             so a call takes no more than 25 until calls are scarce; see `callsavvy_async.bulk.chunk_size`.
         max_in_flight: calls under way at a time.
-        max_cost: units that may be spent; estimated before each call, corrected by the cost that the API reports.
+        max_cost: units that may be spent; estimated before each call, raised to the cost that the API reports.
         suppress: numbers that must get nothing.
         column: the field of a mapping that holds the number; guessed when None.
         region: two letters (``"NG"``): national numbers of this country are taken too. Needs the ``phone`` extra.

@@ -22,9 +22,18 @@ from callsavvy_async.policy.rejection import names_recipient
 _DIGITS = re.compile(r"\d+")
 
 
+def counted(estimate: Decimal, reported: Decimal | None) -> Decimal:
+    """Return what a call that may have been charged counts against a limit: what it is said to cost, and never less than estimated.
+
+    The document does not say whether a cost is that of the call or of each recipient (quirk Q41). So one below the estimate
+    proves nothing, and one below zero would raise the limit.
+    """
+    return estimate if reported is None else max(estimate, reported)
+
+
 @attrs.define
 class Budget:
-    """Units that may be spent. The estimate of a chunk is reserved before it is sent and replaced by what it cost."""
+    """Units that may be spent. The estimate of a chunk is reserved before it is sent, and raised to what it cost."""
 
     limit: Decimal | None
     estimate: Callable[[Chunk], Decimal]
@@ -42,13 +51,14 @@ class Budget:
         return True
 
     def settle(self, result: ChunkResult) -> None:
-        """Replace the estimate by the reported cost; what may have been charged keeps its estimate."""
+        """Give back what was proved not to be charged; count the rest as `counted` says."""
         if self.limit is None:
             return
+        estimate = self.estimate(result.chunk)
         if result.state in {ChunkState.REJECTED, ChunkState.PENDING}:
-            self.committed -= self.estimate(result.chunk)
-        elif result.receipt is not None and result.receipt.cost is not None:
-            self.committed += result.receipt.cost - self.estimate(result.chunk)
+            self.committed -= estimate
+        elif result.receipt is not None:
+            self.committed += counted(estimate, result.receipt.cost) - estimate
 
 
 @attrs.define

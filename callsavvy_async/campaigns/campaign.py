@@ -24,6 +24,7 @@ from callsavvy_async.campaigns.errors import ChunkLostError
 from callsavvy_async.campaigns.export import read_rows, writer_of
 from callsavvy_async.campaigns.integrity import Verification, verify
 from callsavvy_async.campaigns.load import fill_seen, load, loading_alone
+from callsavvy_async.campaigns.purge import is_purged, purge, refuse_if_purged
 from callsavvy_async.campaigns.reconcile import Reconciliation
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.run import CampaignRun, RunOptions, RunSettings
@@ -102,12 +103,12 @@ class Campaign:
             validate: how far numbers are checked.
 
         Raises:
-            InvalidRequestError: the input as a whole is misused, or a run is under way.
+            InvalidRequestError: the input as a whole is misused, a run is under way, or the campaign was purged.
             JournalInUseError: another process loads this campaign.
             JournalError: the journal cannot be written.
         """
-        self._refuse_if_purged()
-        async with self._loading, loading_alone(self._writer, self._id):
+        async with self._loading, loading_alone(self._writer, self._id):  # so does a purge
+            await self._writer.run(lambda cursor: refuse_if_purged(cursor, self._id))
             content = self.spec.content
             with SeenNumbers() as seen:
                 await fill_seen(self._writer, self._id, seen)
@@ -156,7 +157,8 @@ class Campaign:
         return self._start(callsavvy, RunSettings(**options, patience=self._patience, resends=frozenset(states)))
 
     def _start(self, callsavvy: Callsavvy, settings: RunSettings) -> CampaignRun:
-        self._refuse_if_purged()
+        if self._purged:
+            raise InvalidRequestError(f"campaign {self.name!r} was purged: its numbers and texts are gone.")
         sender = self.spec.sender(callsavvy.messaging)
         sender.check_max_cost(settings.max_cost)
         return CampaignRun(
@@ -182,10 +184,11 @@ class Campaign:
         """Return the calls of which nothing is known."""
 
         def read(cursor: Cursor) -> tuple[UnknownChunk, ...]:
+            purged = is_purged(cursor, self._id)
             return tuple(
                 UnknownChunk(
                     number,
-                    () if self._purged else store.read_chunk(cursor, self._id, number, "").recipients,
+                    () if purged else store.read_chunk(cursor, self._id, number, "").recipients,
                     estimate,
                     detail,
                 )
@@ -228,7 +231,7 @@ class Campaign:
         Raises:
             InvalidRequestError: the campaign was purged.
         """
-        self._refuse_if_purged()
+        await self._writer.run(lambda cursor: refuse_if_purged(cursor, self._id))
         return await read_rows(self._writer, self._id, read)
 
     async def export(self, path: str | os.PathLike[str]) -> None:
@@ -242,19 +245,17 @@ class Campaign:
 
     async def verify(self) -> Verification:
         """Check the journal: the file, states, checksums, that nobody is in it twice, and the sums."""
-        return await verify(self._writer, self._id, purged=self._purged)
+        return await verify(self._writer, self._id)
 
     async def purge(self) -> None:
         """Remove numbers and texts from the journal and its file; the sums stay. What is pending will never be sent.
 
         Raises:
             InvalidRequestError: a run is under way; it would send what it holds.
+            JournalInUseError: another process loads this campaign.
         """
         spec = self.spec.without_texts()
-        await self._writer.run(lambda cursor: store.purge(cursor, self._id, spec))
+        async with self._loading, loading_alone(self._writer, self._id):
+            await self._writer.run(lambda cursor: purge(cursor, self._id, spec))
         await self._writer.run(self._writer.database.forget_deleted, alone=True)
         self._purged, self.spec = True, Spec.from_json(spec)
-
-    def _refuse_if_purged(self) -> None:
-        if self._purged:
-            raise InvalidRequestError(f"campaign {self.name!r} was purged: its numbers and texts are gone.")

@@ -24,6 +24,8 @@ from callsavvy_async.campaigns.states import Mover, State, sources
 
 PROCESS_DIED = "the process died while it was in flight"
 _MILLION = 1_000_000
+_MOST = Decimal(4_000_000_000_000)
+"""Units; see `sql.RESERVE`."""
 
 
 @attrs.frozen
@@ -105,7 +107,7 @@ def take_over(cursor: Cursor, campaigns: Iterable[int], *, all_are_dead: bool = 
     for campaign in campaigns:
         for to, detail in ((State.PENDING, ""), (State.UNKNOWN, PROCESS_DIED)):
             for source in sources(to, Mover.HEIR):
-                values = (campaign, source, to, detail, campaign, source)
+                values = (campaign, source, to, detail)
                 settled = cursor.execute(sql.SETTLE_DEAD, values).fetchall()
                 if to is State.PENDING:
                     _give_back(cursor, settled)
@@ -149,12 +151,15 @@ def workers(cursor: Cursor, campaign: int) -> tuple[Worker, ...]:
 def reserve(cursor: Cursor, epoch: int, units: Decimal) -> None:
     """Count units that a run spent or may spend; fewer than none are given back."""
     if units:
-        cursor.execute("UPDATE epoch SET reserved = reserved + ? WHERE id = ?", (millionths(units), epoch))
+        cursor.execute(sql.RESERVE, (millionths(units), epoch))
 
 
 def millionths(units: Decimal) -> int:
-    """Return units as a whole number that a database adds up exactly; rounded to the side of spending less."""
-    return int((units * _MILLION).to_integral_value(ROUND_CEILING))
+    """Return units as a whole number that a database adds up exactly; rounded to the side of spending less.
+
+    An answer may name any cost; what no column could hold becomes what is more than anybody's limit.
+    """
+    return int((min(units, _MOST) * _MILLION).to_integral_value(ROUND_CEILING))
 
 
 def _give_back(cursor: Cursor, released: Iterable[tuple[int | None, Any]]) -> None:

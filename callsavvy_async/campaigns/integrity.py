@@ -11,6 +11,7 @@ from callsavvy_async.campaigns import store
 from callsavvy_async.campaigns.database import Cursor
 from callsavvy_async.campaigns.errors import JournalDamagedError
 from callsavvy_async.campaigns.payload import checksum, unpack_numbers
+from callsavvy_async.campaigns.purge import is_purged
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.seen import SeenNumbers
 from callsavvy_async.campaigns.states import State
@@ -24,7 +25,9 @@ class Verification:
     """What is wrong with a campaign in the journal; nothing is when `findings` is empty."""
 
     chunks: int
+    """That were looked at."""
     recipients: int
+    """In them; who is in a chunk that was split meanwhile may be in two."""
     findings: tuple[str, ...] = ()
 
     @property
@@ -33,9 +36,14 @@ class Verification:
         return not self.findings
 
 
-async def verify(writer: Writer, campaign: int, *, purged: bool) -> Verification:
-    """Check the file, every chunk's state, recipients and checksum, that nobody is in it twice, and the sums."""
+async def verify(writer: Writer, campaign: int) -> Verification:
+    """Check the file, every chunk's state, recipients and checksum, that nobody is in it twice, and the sums.
+
+    A run may be under way, here or elsewhere: the halves of a chunk that it splits come after all that was there, and were
+    perhaps seen in one piece.
+    """
     findings = list(await writer.run(writer.database.damages))
+    last, purged = await writer.run(lambda cursor: (_last(cursor, campaign), is_purged(cursor, campaign)))
     after, chunks, recipients = 0, 0, 0
     with SeenNumbers() as seen:
         while page := await writer.run(partial(_page, campaign=campaign, after=after)):
@@ -47,7 +55,8 @@ async def verify(writer: Writer, campaign: int, *, purged: bool) -> Verification
                 recipients += size
                 findings += _check_chunk(number, state, size)
                 if not purged:
-                    findings += _check_payload(campaign, number, size, (body, text, check), seen)
+                    payload = (body, text, check)
+                    findings += _check_payload(campaign, number, size, payload, seen if number <= last else None)
     findings += await writer.run(lambda cursor: list(_check_sums(cursor, campaign)))
     return Verification(chunks, recipients, tuple(findings))
 
@@ -61,6 +70,12 @@ def _page(cursor: Cursor, *, campaign: int, after: int) -> list[tuple[int, str, 
     ).fetchall()
 
 
+def _last(cursor: Cursor, campaign: int) -> int:
+    query = "SELECT coalesce(max(number), 0) FROM chunk WHERE campaign = ?"
+    (last,) = cursor.execute(query, (campaign,)).fetchone()
+    return int(last)
+
+
 def _check_chunk(number: int, state: str, size: int) -> Iterator[str]:
     if state not in set(State):
         yield f"chunk {number}: there is no state {state!r}"
@@ -69,7 +84,7 @@ def _check_chunk(number: int, state: str, size: int) -> Iterator[str]:
 
 
 def _check_payload(
-    campaign: int, number: int, size: int, payload: tuple[bytes | None, str | None, str], seen: SeenNumbers
+    campaign: int, number: int, size: int, payload: tuple[bytes | None, str | None, str], seen: SeenNumbers | None
 ) -> Iterator[str]:
     body, text, check = payload
     if body is None:
@@ -85,7 +100,7 @@ def _check_payload(
         return
     if len(numbers) != size:
         yield f"chunk {number}: it has {len(numbers)} recipients, but counts {size}"
-    twice = len(numbers) - seen.add_all((each,) for each in numbers)
+    twice = 0 if seen is None else len(numbers) - seen.add_all((each,) for each in numbers)
     if twice:
         yield f"chunk {number}: {twice} of its recipients are in the journal twice"
 

@@ -1,4 +1,9 @@
-"""The pending chunks of a campaign, claimed a few at a time, when their window is open."""
+"""The pending chunks of a campaign, claimed a few at a time, when their window is open.
+
+Theory: the lowest numbers go first, so what is done lies before what is pending, and grows. A claim goes on behind the last
+one of its zone, so that it costs the same at the beginning and at the end. What becomes pending again before that mark
+(released by another run, left by a dead one) is found when there is no more behind it: then everything is looked for anew.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +42,8 @@ class JournalSource:
     report: CampaignReport
     at_a_time: int
     allowance: Allowance | None
+    _marks: dict[str, int] = attrs.field(factory=dict[str, int])
+    """The zones that had pending chunks, and of each the number at which the next claim begins."""
     _ready: deque[Chunk] = attrs.field(factory=deque[Chunk])
     _lock: anyio.Lock = attrs.field(factory=anyio.Lock)
     _going: anyio.Event = attrs.field(factory=anyio.Event)
@@ -82,11 +89,13 @@ class JournalSource:
     async def _claim_or_wait(self) -> bool:
         """Claim some chunks, or sleep until there may be some; False when there never will be."""
         shift = self.shift
-        zones = await shift.write(lambda cursor: store.pending_zones(cursor, shift.campaign, shift.epoch))
-        waits = {zone: seconds for zone in zones if (seconds := self._seconds_until_open(zone)) is not None}
-        open_now = [zone for zone, seconds in waits.items() if seconds == 0]
-        if open_now:
-            return await self._claim(open_now)
+        if not any(map(self.is_open, self._marks)):
+            zones = await shift.write(lambda cursor: store.pending_zones(cursor, shift.campaign, shift.epoch))
+            self._marks = dict.fromkeys(zones, 0)
+        waits = {zone: seconds for zone in self._marks if (seconds := self._seconds_until_open(zone)) is not None}
+        for zone, seconds in waits.items():
+            if seconds == 0:
+                return await self._claim(zone)
         if waits:
             await anyio.sleep(min(*waits.values(), LONGEST_SLEEP))
             return True
@@ -97,10 +106,10 @@ class JournalSource:
             return True
         return False
 
-    async def _claim(self, zones: list[str]) -> bool:
-        """Claim some chunks; False when they cost too much."""
+    async def _claim(self, zone: str) -> bool:
+        """Claim some chunks behind the mark of a zone; False when they cost too much."""
         shift, content = self.shift, self.spec.content
-        text = content if isinstance(content, str) else ""
+        text, since = content if isinstance(content, str) else "", self._marks[zone]
         async with shift.adding:
             try:
                 claimed = await shift.claim(
@@ -108,7 +117,8 @@ class JournalSource:
                         cursor,
                         shift.campaign,
                         shift.epoch,
-                        zones=zones,
+                        zone=zone,
+                        since=since,
                         limit=self.at_a_time,
                         text=text,
                         allowance=self.allowance,
@@ -119,6 +129,12 @@ class JournalSource:
                 return False
             shift.held.update(chunk.number for chunk in claimed)
         self._ready.extend(claimed)
+        if len(claimed) == self.at_a_time:
+            self._marks[zone] = claimed[-1].number + 1
+            return True
+        del self._marks[zone]
+        if not claimed and not since:  # some were pending a moment ago: others are claiming them
+            await anyio.sleep(_BETWEEN_LOOKS)
         return True
 
     async def _gave_back_what_is_not_held(self) -> bool:

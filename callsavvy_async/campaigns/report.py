@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import attrs
 
+from callsavvy_async.bulk.limits import counted
 from callsavvy_async.bulk.recipients import SkipReason
 from callsavvy_async.bulk.report import ChunkResult, ChunkState, Sums
 from callsavvy_async.bulk.row_files import ReportRow
@@ -25,7 +26,8 @@ class CampaignReport(Sums):
         not_sent: recipients in calls that were unknown, and are proved or declared not to have been sent.
         cancelled: recipients to whom nothing will be sent.
         running: whether a run began and did not end: it is under way, or its process died.
-        committed: units that were spent or may have been: reported costs, and estimates where none was reported.
+        committed: units that were spent or may have been, for `max_cost`: the reported cost of each call or its estimate,
+            whichever is more.
     """
 
     name: str = ""
@@ -67,7 +69,7 @@ class CampaignReport(Sums):
             self.calls_without_cost += calls if cost is None else 0
             self.cost += (cost or Decimal(0)) * calls
         if state in _SPENT:
-            self.committed += (estimate if cost is None else cost) * calls
+            self.committed += counted(estimate, cost) * calls
 
     def as_dict(self) -> Mapping[str, object]:
         """Return the sums as JSON-able values."""

@@ -23,6 +23,7 @@ from callsavvy_async.campaigns.errors import ChunkLostError, LeaseLostError
 from callsavvy_async.campaigns.heart import Heart
 from callsavvy_async.campaigns.journal_sink import JournalSink
 from callsavvy_async.campaigns.journal_source import JournalSource
+from callsavvy_async.campaigns.purge import refuse_if_purged
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.shift import Patience, Shift
 from callsavvy_async.campaigns.spec import Spec
@@ -39,7 +40,7 @@ class RunOptions(TypedDict, total=False):
 
     Attributes:
         max_cost: units that the campaign may spend over all its runs, also those of other processes at the same time;
-            estimated before each call, corrected by the cost that the API reports. What is sent again is no longer counted
+            estimated before each call, raised to the cost that the API reports. What is sent again is no longer counted
             as perhaps spent.
         deadline: seconds after which nothing more is sent.
         max_in_flight: calls under way at a time.
@@ -202,11 +203,13 @@ class CampaignRun:
             await self._note_balance()
 
     def _make_pending(self, cursor: Cursor) -> None:
+        refuse_if_purged(cursor, self._campaign)
         store.make_pending(cursor, self._campaign, self._settings.resends)
 
     def _begin(self, cursor: Cursor) -> tuple[Shift, Allowance | None]:
         """Refuse what does not add up, and begin an epoch."""
-        cursor.execute(sql.LOCK_CAMPAIGN, (self._campaign,)).fetchone()  # a load begins under the same lock
+        cursor.execute(sql.LOCK_CAMPAIGN, (self._campaign,)).fetchone()  # as do a load and a purge
+        refuse_if_purged(cursor, self._campaign)
         reserved, claimed = allowance.reserved(cursor, self._campaign), allowance.claimed(cursor, self._campaign)
         store.fill(cursor, self._campaign, self.report)
         self._refuse_if_incomplete()

@@ -54,6 +54,14 @@ LOCK_LOADING = """SELECT id /*!, pg_try_advisory_lock(hashtext(current_schema())
 UNLOCK_LOADING = """SELECT id /*!, pg_advisory_unlock(hashtext(current_schema()), id::int) */
     FROM campaign WHERE id = ?"""
 
+_PICKED = "(campaign, number) IN (SELECT campaign, number FROM picked)"
+_STATE = "coalesce(state, '')"
+"""Theory of both: as a campaign runs, PostgreSQL's statistics age (nobody may have taken any), and of what it went through there
+are dead rows and index entries (nobody may have vacuumed, and none of them can be while a backup goes on). A chunk whose
+number is known must be found by its primary key then, so nothing else that it is asked for may offer another way: not
+the campaign alone, of which all chunks are, and not a state, of which thousands were that are dead. What is picked first is
+materialised, or it would be picked once for every row."""
+
 NEXT_ID = {table: f"SELECT coalesce(max(id), 0) + 1 FROM {table}" for table in ("campaign", "load", "epoch")}
 
 INSERT_CHUNK = """INSERT INTO chunk (campaign, number, load, state, epoch, zone, recipients, depth, estimate)
@@ -67,6 +75,9 @@ SUMS = """SELECT state, estimate, cost, count(*), CAST(sum(recipients) AS BIGINT
 BEGIN_EPOCH = """INSERT INTO epoch (id, campaign, began, heartbeat, worker, lease)
     VALUES (?, ?, clock(), clock(), ?, ?)"""
 BEAT = "UPDATE epoch SET heartbeat = clock(), status = ? WHERE id = ? AND ended IS NULL"
+RESERVE = """UPDATE epoch SET reserved = CASE WHEN reserved < 4000000000000000000 THEN reserved + ? ELSE reserved END
+    WHERE id = ?"""
+"""What is reserved never passes what the column can hold."""
 RESERVE_AND_BEAT = """UPDATE epoch SET heartbeat = clock(), reserved = reserved + ? WHERE id = ?
     AND ended IS NULL"""
 DEAD_EPOCHS = """SELECT id FROM epoch WHERE ended IS NULL AND (lease IS NULL AND ? OR heartbeat + lease < clock())
@@ -78,14 +89,18 @@ EPOCHS = """SELECT id, worker, began, ended, clock() - heartbeat, lease, status 
 HELD_BY_OTHERS = """SELECT 1 FROM chunk
     JOIN epoch ON epoch.id = chunk.epoch AND (ended IS NULL OR lease IS NOT NULL)
     WHERE chunk.campaign = ? AND state IN (?, ?) AND chunk.epoch <> ? LIMIT 1"""
-SETTLE_DEAD = """WITH picked AS MATERIALIZED (
-    SELECT number FROM chunk WHERE campaign = ? AND state = ?
+SETTLE_DEAD = f"""WITH picked AS MATERIALIZED (
+    SELECT campaign, number FROM chunk WHERE campaign = ? AND state = ?
     AND NOT EXISTS (SELECT 1 FROM epoch WHERE epoch.id = chunk.epoch AND ended IS NULL)
     /*! FOR UPDATE OF chunk SKIP LOCKED */)
-    UPDATE chunk SET state = ?, detail = ? WHERE campaign = ? AND state = ? AND number IN (SELECT number FROM picked)
-    RETURNING epoch, estimate"""
+    UPDATE chunk SET state = ?, detail = ? WHERE {_PICKED} RETURNING epoch, estimate"""
 
-RELEASE = """UPDATE chunk SET state = ?, epoch = NULL WHERE campaign = ? AND number = ? AND state = ? AND epoch = ?
+CLAIM = f"""WITH picked AS MATERIALIZED (
+    SELECT campaign, number FROM chunk WHERE campaign = ? AND state = ? AND zone = ? AND number >= ?
+    AND (epoch IS NULL OR epoch <> ?) ORDER BY number LIMIT ? /*! FOR UPDATE SKIP LOCKED */)
+    UPDATE chunk SET state = ?, epoch = ? WHERE {_PICKED} RETURNING number, depth, estimate"""
+"""Claims pending chunks of a zone, from a number on, which this epoch did not try yet."""
+RELEASE = f"""UPDATE chunk SET state = ?, epoch = NULL WHERE campaign = ? AND number = ? AND {_STATE} = ? AND epoch = ?
     RETURNING estimate"""
 
 ZONES = """WITH RECURSIVE found (zone) AS (
@@ -106,25 +121,9 @@ SKIPPED_AFTER = """SELECT load, row, reason, given, detail FROM skipped WHERE ca
     ORDER BY load, row LIMIT ?"""
 
 
-def claim(zones: int) -> str:
-    """Return the statement that claims pending chunks of so many zones which this epoch did not try yet.
-
-    The subquery is materialised, or PostgreSQL would run it once for every row.
-    """
-    return f"""WITH picked AS MATERIALIZED (
-        SELECT number FROM chunk WHERE campaign = ? AND state = ? AND zone IN ({_marks(zones)})
-        AND (epoch IS NULL OR epoch <> ?) ORDER BY zone, number LIMIT ? /*! FOR UPDATE SKIP LOCKED */)
-    UPDATE chunk SET state = ?, epoch = ? WHERE campaign = ? AND state = ? AND number IN (SELECT number FROM picked)
-    RETURNING number, depth, zone, estimate"""
-
-
 def move(sources: Iterable[str], *, owned: bool) -> str:
     """Return the statement that moves one chunk from any of these states; 0 rows: it was not there, stop."""
     states = ", ".join(f"'{state}'" for state in sorted(sources))
     epoch = " AND epoch = ?" if owned else ""
     return f"""UPDATE chunk SET state = ?, cost = ?, message_id = ?, detail = ?
-    WHERE campaign = ? AND number = ? AND state IN ({states}){epoch}"""
-
-
-def _marks(count: int) -> str:
-    return ", ".join("?" * count)
+    WHERE campaign = ? AND number = ? AND {_STATE} IN ({states}){epoch}"""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 
 import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
+from callsavvy_async.bulk.limits import counted
 from callsavvy_async.bulk.recipients import Recipient, Skipped, SkipReason
 from callsavvy_async.campaigns import epochs, sql
 from callsavvy_async.campaigns.allowance import Allowance, affordable
@@ -19,7 +20,6 @@ from callsavvy_async.campaigns.payload import checksum, pack, unpack, unpack_num
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.states import Mover, State, sources
-from callsavvy_async.errors import InvalidRequestError
 
 
 @attrs.frozen
@@ -37,20 +37,31 @@ def claim(
     campaign: int,
     epoch: int,
     *,
-    zones: Sequence[str],
+    zone: str,
+    since: int,
     limit: int,
     text: str,
     allowance: Allowance | None = None,
 ) -> list[Chunk]:
-    """Claim pending chunks of these zones that this epoch did not try yet, and read their recipients.
+    """Claim pending chunks of a zone that this epoch did not try yet, and read their recipients.
+
+    Args:
+        cursor: of the journal.
+        campaign: of the chunks.
+        epoch: that claims them.
+        zone: of the chunks.
+        since: the lowest number that is looked at.
+        limit: chunks at most.
+        text: of those that have none of their own.
+        allowance: what may be spent; None for no limit.
 
     Raises:
         OutOfBudgetError: there are some, but the allowance does not cover the first of them.
         LeaseLostError: the run was taken for dead.
     """
     room = None if allowance is None else allowance.room(cursor, campaign)
-    parameters = (campaign, State.PENDING, *zones, epoch, limit, State.CLAIMED, epoch, campaign, State.PENDING)
-    claimed = sorted(cursor.execute(sql.claim(len(zones)), parameters).fetchall())
+    parameters = (campaign, State.PENDING, zone, since, epoch, limit, State.CLAIMED, epoch)
+    claimed = sorted(cursor.execute(sql.CLAIM, parameters).fetchall())
     taken, units = affordable([Decimal(estimate) for *_, estimate in claimed], room)
     release(cursor, campaign, epoch, [number for number, *_ in claimed[taken:]])
     cursor.execute(sql.RESERVE_AND_BEAT, (epochs.millionths(units), epoch))
@@ -58,7 +69,7 @@ def claim(
         raise LeaseLostError(f"run {epoch} was taken for dead: it did not write for longer than its lease.")
     return [
         attrs.evolve(read_chunk(cursor, campaign, number, text), depth=depth, zone=zone)
-        for number, depth, zone, _ in claimed[:taken]
+        for number, depth, _ in claimed[:taken]
     ]
 
 
@@ -140,10 +151,10 @@ def whereabouts(cursor: Cursor, campaign: int, number: int) -> tuple[str, int | 
 
 
 def _spent(outcome: Outcome, estimate: Decimal) -> Decimal:
-    """Return what a chunk cost, or may have cost."""
+    """Return what a chunk cost, or may have cost, as far as a limit is concerned."""
     if outcome.state in {State.PENDING, State.REJECTED}:
         return Decimal(0)
-    return estimate if outcome.cost is None else outcome.cost
+    return counted(estimate, outcome.cost)
 
 
 def insert_chunks(
@@ -300,21 +311,3 @@ def surprising_costs(cursor: Cursor, campaign: int) -> int:
     query = "SELECT estimate, cost, count(*) FROM chunk WHERE campaign = ? AND state = ? GROUP BY estimate, cost"
     rows = cursor.execute(query, (campaign, State.ACCEPTED))
     return sum(calls for estimate, cost, calls in rows if cost is not None and Decimal(cost) != Decimal(estimate))
-
-
-def purge(cursor: Cursor, campaign: int, spec: str) -> None:
-    """Remove everything personal; what was to be sent is cancelled.
-
-    Raises:
-        InvalidRequestError: a run is under way.
-    """
-    cursor.execute(sql.LOCK_CAMPAIGN, (campaign,)).fetchone()
-    if epochs.is_running(cursor, campaign):
-        raise InvalidRequestError("a run of this campaign is under way; purge it when that has ended.")
-    for source in sorted(sources(State.CANCELLED, Mover.PERSON)):
-        cursor.execute(
-            "UPDATE chunk SET state = ? WHERE campaign = ? AND state = ?", (State.CANCELLED, campaign, source)
-        )
-    cursor.execute("DELETE FROM payload WHERE campaign = ?", (campaign,))
-    cursor.execute("UPDATE skipped SET given = '', detail = '' WHERE campaign = ?", (campaign,))
-    cursor.execute("UPDATE campaign SET spec = ?, purged = 1 WHERE id = ?", (spec, campaign))

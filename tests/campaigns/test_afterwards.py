@@ -11,13 +11,13 @@ from decimal import Decimal
 import pytest
 from pyarrow import parquet
 
-from callsavvy_async.campaigns import Campaign, Journal, evidence
+from callsavvy_async.campaigns import Campaign, Journal, evidence, integrity, store
 from callsavvy_async.campaigns.payload import checksum
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 from callsavvy_async.resources.messaging import SendReceipt
 from tests.bulk.fakes import rejected, unknown
 
-from .fakes import FakeClient, accept, numbers
+from .fakes import FakeClient, Raising, accept, numbers
 
 pytestmark = pytest.mark.anyio
 
@@ -230,6 +230,44 @@ async def test_a_person_twice_is_found(journal):
     found = " ".join((await campaign.verify()).findings)
     assert "chunk 2: 10 of its recipients are in the journal twice" in found
     assert "chunk 3: the recipients of a chunk cannot be read back" in found
+
+
+async def test_a_chunk_that_is_split_meanwhile_is_not_there_twice(journal, raw, monkeypatch):
+    """While a run splits a chunk that was checked already, its halves are no duplicates of it; what is wrong with them is found."""
+    campaign = await ran(journal, FakeClient(), 30)
+    raw("UPDATE chunk SET state = 'in_flight', epoch = 7 WHERE number = 1")
+    looked_at = integrity._page
+
+    def split_behind(cursor, *, campaign, after):
+        page = looked_at(cursor, campaign=campaign, after=after)
+        if after == 0:
+            chunk = store.read_chunk(cursor, campaign, 1, "Hello")
+            halves = store.split(cursor, campaign, 7, chunk, Campaign.sms("Hello"))
+            assert [half.number for half in halves] == [4, 5]
+            cursor.execute("UPDATE payload SET checksum = 'x' WHERE number = 5")
+        return page
+
+    monkeypatch.setattr(integrity, "_page", split_behind)
+    assert (await campaign.verify()).findings == ("chunk 5: its checksum is wrong",)
+
+
+async def test_a_purge_by_another_process_is_seen(journal):
+    """Whoever opened the campaign before it was purged is told so by whatever it asks for; nothing is called damaged or sent."""
+    campaign = await ran(journal, FakeClient(Raising(unknown())), 30)
+    other = await journal.campaign("c")
+    await other.purge()
+    client = FakeClient()
+    for ask in (
+        lambda: campaign.load(numbers(30)),
+        lambda: campaign.rows(list),
+        lambda: campaign.run(client),
+        lambda: campaign.resend_unknown(client),
+    ):
+        with pytest.raises(InvalidRequestError, match="purged"):
+            await ask()
+    assert (await campaign.verify()).sound
+    assert [chunk.recipients for chunk in await campaign.unknown()] == [(), (), ()]
+    assert not client.calls
 
 
 async def test_purging_keeps_the_sums_and_nothing_else(journal, raw):

@@ -13,7 +13,17 @@ import anyio
 import pytest
 
 from callsavvy_async.bulk.report import StopReason
-from callsavvy_async.campaigns import Campaign, Journal, State, epochs, journal as journal_module, load, shift, store
+from callsavvy_async.campaigns import (
+    Campaign,
+    Journal,
+    State,
+    epochs,
+    journal as journal_module,
+    load,
+    purge,
+    shift,
+    store,
+)
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalInUseError, JournalUnavailableError
 from callsavvy_async.campaigns.journal import _database
 from callsavvy_async.errors import InvalidRequestError
@@ -95,6 +105,19 @@ async def test_costs_that_surprise_count_for_all(url):
     assert (report.stopped, report.cost, len(client.calls)) == (StopReason.MAX_COST, 120, 0)
 
 
+@pytest.mark.parametrize("cost", ["1", "0", "-10", "-1e30", "1e30"])
+async def test_a_nonsense_cost_frees_nothing_and_is_written(journal, raw, cost):
+    """Below the estimate it may be that of each recipient (quirk Q41); above it, it counts, however much it is. Both are journaled."""
+    campaign = await journal.campaign("c", SPEC)
+    await campaign.load(numbers(100))
+    client = FakeClient(lambda _: SendReceipt(message_id="m", cost=Decimal(cost)))
+    for _ in range(2):  # the run that heard of it, after two calls that it claimed together, and the next
+        report = await campaign.run(client, max_cost=20, max_in_flight=1)
+        assert (len(client.calls), report.stopped) == (2, StopReason.MAX_COST)
+    assert report.cost == 2 * Decimal(cost)
+    assert {Decimal(found) for (found,) in raw("SELECT cost FROM chunk WHERE cost IS NOT NULL")} == {Decimal(cost)}
+
+
 async def test_what_is_given_back_may_be_spent(journal):
     """Rejected and not sent cost nothing: what was reserved for them is there for the others."""
     campaign = await journal.campaign("c", SPEC)
@@ -160,13 +183,13 @@ async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done
     epoch = await journal._writer.run(lambda cursor: epochs.begin(cursor, 1, 30.0))
 
     def claim(cursor):
-        return store.claim(cursor, 1, epoch, zones=[""], limit=1, text="Hello", allowance=None)
+        return store.claim(cursor, 1, epoch, zone="", since=0, limit=1, text="Hello", allowance=None)
 
     (chunk,) = await journal._writer.run(claim)
     estimate = campaign.spec.estimate(chunk)
 
     def settle(cursor):
-        store.settle(cursor, 1, epoch, 1, store.Outcome(State.ACCEPTED, cost=Decimal(3)), estimate=estimate)
+        store.settle(cursor, 1, epoch, 1, store.Outcome(State.ACCEPTED, cost=Decimal(13)), estimate=estimate)
 
     def send(cursor):
         return store.move(cursor, 1, 1, store.Outcome(State.IN_FLIGHT), by=store.Mover.OWNER, epoch=epoch)
@@ -174,7 +197,7 @@ async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done
     assert [await journal._writer.run(send) for _ in range(2)] == [True, False]
     for _ in range(2):
         await journal._writer.run(settle)
-    assert raw(f"SELECT reserved FROM epoch WHERE id = {epoch}") == [(3_000_000,)]
+    assert raw(f"SELECT reserved FROM epoch WHERE id = {epoch}") == [(13_000_000,)]
     raw("UPDATE chunk SET state = 'in_flight', cost = NULL")
 
     def split(cursor):
@@ -247,6 +270,28 @@ async def test_a_run_under_way_keeps_its_recipients(journal):
         await campaign.purge()
 
 
+@only_postgresql
+async def test_a_run_that_was_taken_for_dead_and_purged_ends_with_that(journal, raw, url):
+    """What it has on the wire it still reports; then it neither sends nor goes on under another number, but says why."""
+    campaign = await journal.campaign("c", SPEC)
+    await campaign.load(numbers(30))
+    client = FakeClient()
+
+    def purge_behind() -> None:
+        lose(raw)
+        take_over(url)
+        other = _database(url, read_only=False, lease=30.0)
+        other.open()
+        purge.purge(other.cursor(), 1, campaign.spec.without_texts())
+        other.close()
+
+    client.on_wire = purge_behind
+    with pytest.raises(InvalidRequestError, match="was purged"):
+        await campaign.run(client, max_in_flight=1)
+    assert states(raw) == {"accepted": 1, "cancelled": 2}
+    assert len(client.calls) == 1
+
+
 async def test_workers_are_told_as_json(journal):
     """Who runs, and what it says of itself."""
     campaign = await journal.campaign("c", SPEC)
@@ -274,6 +319,8 @@ async def test_one_process_loads_a_campaign_at_a_time(journal, url):
         await journal._writer.run(lambda cursor: load.lock(cursor, 1))
         with pytest.raises(JournalInUseError, match="another process loads"):
             await other._writer.run(lambda cursor: load.lock(cursor, 1))
+        with pytest.raises(JournalInUseError, match="another process loads"):  # or what it adds would stay
+            await (await other.campaign("c")).purge()
         await journal._writer.run(lambda cursor: load.unlock(cursor, 1))
         with pytest.raises(JournalInUseError, match="leave it to that one"):
             await other._writer.run(lambda cursor: load.hold(cursor, 99, 1))
