@@ -39,6 +39,8 @@ class Crew:
     happened: Counter[str] = attrs.field(factory=Counter)
     in_flight_of_dead: int = 0
     """Calls that killed workers had on the wire."""
+    killed: set[str] = attrs.field(factory=set[str])
+    """Their process numbers."""
     _asleep: list[tuple[float, Worker]] = attrs.field(factory=list[tuple[float, Worker]])
     _cut: list[tuple[float, Link]] = attrs.field(factory=list[tuple[float, Link]])
 
@@ -78,7 +80,7 @@ class Crew:
         with psycopg.connect(self.place.journal) as connection:
             (left,) = connection.execute(LEFT_BY, (str(worker.pid), PROCESS_DIED)).fetchone()
         self.in_flight_of_dead += left
-        print("KILLED", worker.pid, left, time.time())
+        self.killed.add(str(worker.pid))
 
     def terminate(self) -> None:
         self.note("SIGTERM")

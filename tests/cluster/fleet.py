@@ -82,7 +82,14 @@ class Torment:
             crew.finish()
             service.fail(0)
             verdict = Verdict(
-                self.host, self.chunks, crew.happened, crew.in_flight_of_dead, crew.raised, "" if far is None else str(far)
+                host=self.host,
+                chunks=self.chunks,
+                happened=crew.happened,
+                killed=crew.killed,
+                most_unknown=crew.in_flight_of_dead,
+                faults=self.faults,
+                raised=crew.raised,
+                where="" if far is None else str(far),
             )
             anyio.run(judge, journal, service, people, verdict)
         verdict.seconds = time.monotonic() - began

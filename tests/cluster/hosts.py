@@ -25,7 +25,7 @@ from pgqueuer.db import PsycopgDriver
 from taskiq.api import run_receiver_task
 from taskiq_redis import RedisStreamBroker
 
-from callsavvy_async.campaigns import CampaignRun, Journal, JournalUnavailableError, RunOptions
+from callsavvy_async.campaigns import Campaign, CampaignRun, Journal, JournalUnavailableError, RunOptions
 from callsavvy_async.integrations.taskqueue.hosting import Enqueue
 from callsavvy_async.integrations.taskqueue.pgqueuer import add_campaigns as add_to_pgqueuer
 from callsavvy_async.integrations.taskqueue.procrastinate import add_campaigns as add_to_procrastinate
@@ -94,18 +94,25 @@ def plain(place: Place) -> None:
 
 
 async def _plain(place: Place) -> None:
-    while True:
-        try:
-            journal = await Journal.open(place.journal, patience=PATIENCE, lease=place.lease).__aenter__()
-            break
-        except JournalUnavailableError:
-            await anyio.sleep(0.2)
+    journal, campaign = await _join(place)
     async with place.client() as callsavvy, anyio.create_task_group() as group:
-        run = (await journal.campaign(CAMPAIGN)).run(callsavvy, max_in_flight=IN_FLIGHT)
+        run = campaign.run(callsavvy, max_in_flight=IN_FLIGHT)
         group.start_soon(_stop_on_sigterm, run)
         await run
         group.cancel_scope.cancel()
     await journal.__aexit__(None, None, None)
+
+
+async def _join(place: Place) -> tuple[Journal, Campaign]:
+    """Open the campaign; while the database is away again and again, as whoever keeps a service alive would."""
+    while True:
+        journal = Journal.open(place.journal, patience=PATIENCE, lease=place.lease)
+        try:
+            await journal.__aenter__()
+            return journal, await journal.campaign(CAMPAIGN)
+        except JournalUnavailableError:
+            await journal.__aexit__(None, None, None)
+            await anyio.sleep(0.2)
 
 
 async def _stop_on_sigterm(run: CampaignRun) -> None:
@@ -206,29 +213,26 @@ async def _nothing() -> None:
 def _kept_alive(make: Callable[[Place], AbstractAsyncContextManager[Engine]]) -> Callable[[Place], None]:
     """Return what runs an engine's worker until it is told to leave, and again when its own connections broke off."""
 
-    async def serve(place: Place) -> bool:
-        is_told = False
-
-        def leave() -> None:
-            nonlocal is_told
-            is_told = True
-            (engine.leave or working.cancel)()
-
-        async with make(place) as engine:
-            working = asyncio.get_running_loop().create_task(engine.work())
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, leave)
-            try:
-                await working
-            except asyncio.CancelledError:
-                if not is_told:
-                    raise
-        return is_told
-
     def work(place: Place) -> None:
         is_told = False
+
+        async def serve() -> None:
+            async with make(place) as engine:
+                working = asyncio.get_running_loop().create_task(engine.work())
+
+                def leave() -> None:
+                    nonlocal is_told
+                    is_told = True
+                    (engine.leave or working.cancel)()
+
+                asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, leave)
+                await working
+
         while not is_told:
             try:
-                is_told = asyncio.run(serve(place))
+                asyncio.run(serve())
+            except asyncio.CancelledError:  # by the signal: nobody else cancels
+                pass
             except (psycopg.Error, procrastinate.exceptions.ConnectorException, redis.exceptions.RedisError):
                 time.sleep(0.3)
 

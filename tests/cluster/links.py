@@ -122,9 +122,13 @@ def _namespaces_work() -> bool:
     """Try all of it in another process."""
     if shutil.which("ip") is None:
         return False
-    trial = "import wire; wire.enter_new_network(); wire._tun('line'); wire._ip('link add api type veth peer name other')"
+    trial = (
+        "import wire; wire.enter_new_network(); wire._tun('line'); wire._ip('link add api type veth peer name other')"
+    )
     folder = Path(__file__).parent
-    return not subprocess.run([sys.executable, "-c", trial], cwd=folder, stderr=subprocess.DEVNULL, check=False).returncode
+    return not subprocess.run(
+        [sys.executable, "-c", trial], cwd=folder, stderr=subprocess.DEVNULL, check=False
+    ).returncode
 
 
 def _ip(*commands: str) -> None:

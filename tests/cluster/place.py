@@ -39,4 +39,11 @@ class Place:
 
 
 def client(url: str) -> Callsavvy:
-    return Callsavvy(public_key=PUBLIC_KEY, private_key=PRIVATE_KEY, base_url=url, timeout=10, pacing=Unlimited())
+    return Callsavvy(
+        public_key=PUBLIC_KEY,
+        private_key=PRIVATE_KEY,
+        base_url=url,
+        allow_insecure=True,
+        timeout=10,
+        pacing=Unlimited(),
+    )

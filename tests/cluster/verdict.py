@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import attrs
+import psycopg
 
 from callsavvy_async.campaigns import Journal
 from callsavvy_async.campaigns.epochs import PROCESS_DIED
@@ -16,17 +17,31 @@ from tests.crash.killer import CHARGED, NOT_CHARGED
 
 from .place import CAMPAIGN, client
 
+TAKEN_FOR_DEAD = """SELECT split_part(worker, ':', 2), count(*) FROM chunk JOIN epoch ON epoch.id = chunk.epoch
+    WHERE state = 'unknown' AND detail = %s GROUP BY 1"""
 
-@attrs.define
+
+@attrs.define(kw_only=True)
 class Verdict:
-    """The sums. `people` and everything below are counts of recipients: a call has one."""
+    """The sums; a call has one recipient.
+
+    Attributes:
+        most_unknown: calls that killed workers had on the wire when they were killed.
+        killed: process numbers.
+        died: calls that are unknown since their worker was killed.
+        unheard: calls of workers that were taken for dead and came back, whose own outcome was unknown, too.
+        late: calls that were proved, by a worker taken for dead that came back, not to be sent.
+    """
 
     host: str
     chunks: int
     happened: Counter[str]
+    killed: set[str]
     most_unknown: int
+    faults: float
     raised: int
     where: str = ""
+    unheard: int = 0
     lost: int = 0
     twice: int = 0
     contradicted: int = 0
@@ -41,7 +56,7 @@ class Verdict:
     @property
     def good(self) -> bool:
         wrong = self.lost or self.twice or self.contradicted or self.unsound or self.raised or self.left
-        return not wrong and self.died <= self.most_unknown
+        return not wrong and self.died <= self.most_unknown and (self.faults > 0 or not self.unheard)
 
     def __str__(self) -> str:
         happened = ", ".join(f"{count} {what}" for what, count in self.happened.items())
@@ -54,6 +69,7 @@ class Verdict:
                 f"outcomes: {outcomes}",
                 f"lost {self.lost}, twice {self.twice}, contradicted by the ledger {self.contradicted}",
                 f"unknown since their worker was killed: {self.died}, of {self.most_unknown} that these had in flight",
+                f"… since the answer never came to a worker that had been taken for dead and came back: {self.unheard}",
                 f"chunks that the workers left behind: {self.left}; workers that raised: {self.raised}",
             ]
         )
@@ -69,14 +85,17 @@ async def judge(url: str, service: Account, people: list[str], verdict: Verdict)
         while report.pending or report.not_sent:
             report = await campaign.resend_unknown(callsavvy, only_not_sent=True)
         verdict.epochs = len(await campaign.workers())
-        verdict.died = sum(chunk.detail == PROCESS_DIED for chunk in await campaign.unknown())
-        import psycopg
-        with psycopg.connect(url) as c: print("DEBUG", c.execute("select epoch.worker, epoch.id, began, ended, status, count(*), array_agg(number) from chunk join epoch on epoch.id=chunk.epoch where detail like %s and state='unknown' group by epoch.worker, epoch.id, began, ended,status", (PROCESS_DIED,)).fetchall())
         verdict.unsound = len((await campaign.verify()).findings)
         with tempfile.TemporaryDirectory() as folder:
             rows = Path(folder) / "rows.jsonl"
             await campaign.export(rows)
             lines = [json.loads(line) for line in rows.read_text().splitlines()]
+    with psycopg.connect(url) as connection:
+        for process, count in connection.execute(TAKEN_FOR_DEAD, (PROCESS_DIED,)):
+            if process in verdict.killed:
+                verdict.died += count
+            else:
+                verdict.unheard += count
     seen = Counter(line["recipient"] for line in lines)
     charged = service.charged()
     verdict.outcomes.update(line["outcome"] for line in lines)
