@@ -41,6 +41,8 @@ class Crew:
     """Calls that killed workers had on the wire."""
     killed: set[str] = attrs.field(factory=set[str])
     """Their process numbers."""
+    _nudges: int = 0
+    """Workers killed since anything was enqueued."""
     _asleep: list[tuple[float, Worker]] = attrs.field(factory=list[tuple[float, Worker]])
     _cut: list[tuple[float, Link]] = attrs.field(factory=list[tuple[float, Link]])
 
@@ -58,8 +60,9 @@ class Crew:
         for _ in range(self.size - sum(worker.runs for worker in self.workers)):
             self.note("late worker")
             self._join()
-            if self.host.looks_when_enqueued:
-                self.host.enqueue(self.place, 1)
+        if self.host.looks_when_enqueued and self._nudges:
+            self.host.enqueue(self.place, self._nudges)
+        self._nudges = 0
 
     def _join(self) -> None:
         link = self.links[len(self.workers) % len(self.links)] if self.links else None
@@ -81,10 +84,19 @@ class Crew:
             (left,) = connection.execute(LEFT_BY, (str(worker.pid), PROCESS_DIED)).fetchone()
         self.in_flight_of_dead += left
         self.killed.add(str(worker.pid))
+        self._nudges += 1
 
     def terminate(self) -> None:
+        """Tell one to leave, and see that it does, amid a campaign."""
         self.note("SIGTERM")
-        self._awake().signal(signal.SIGTERM)
+        worker = self._awake()
+        worker.signal(signal.SIGTERM)
+        ends_at = time.monotonic() + STUCK / 3
+        while worker.runs:
+            self._look_after()
+            if time.monotonic() > ends_at:
+                raise TimeoutError("a worker does not leave.")
+            time.sleep(0.05)
 
     def sleep(self) -> None:
         """Stop one past its lease; it is continued later."""

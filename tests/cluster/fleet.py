@@ -154,7 +154,7 @@ def main() -> None:
     parser.add_argument("--relay", action="store_true", help="beyond relays, also where namespaces are allowed")
     parser.add_argument("--delay", type=float, default=0.02, help="of a line, one way, seconds")
     parser.add_argument("--loss", type=float, default=0.02, help="of packets")
-    parser.add_argument("--chunks", type=int, default=30_000)
+    parser.add_argument("--chunks", type=int, help="30,000; 2,000 beyond lines, where each takes several journeys")
     parser.add_argument("--outage", type=float, default=60.0, help="seconds")
     parser.add_argument("--lease", type=float, default=5.0, help="seconds")
     parser.add_argument("--rounds", type=int, default=3, help="how often everything happens")
@@ -167,8 +167,9 @@ def main() -> None:
     with far if given.far or given.relay else nullcontext() as made:
         for host in HOSTS if given.host == "every" else [given.host]:
             events = everything(given.outage) if made is None else everything_far(given.lease)
+            chunks = given.chunks or (30_000 if made is None else 2_000)
             verdict = Torment(
-                host=host, chunks=given.chunks, lease=given.lease, rounds=given.rounds, seed=given.seed,
+                host=host, chunks=chunks, lease=given.lease, rounds=given.rounds, seed=given.seed,
                 events=events, lines=made,
             ).run()  # fmt: skip
             print(f"seed {given.seed}\n{verdict}\n", flush=True)
