@@ -67,6 +67,7 @@ class Crew:
     def _join(self) -> None:
         link = self.links[len(self.workers) % len(self.links)] if self.links else None
         place = attrs.evolve(self.place, backend=self.draw.choice(["asyncio", "trio"]))
+        place = attrs.evolve(place, clock_jumps=self.draw.random() < 0.5)
         if link is not None:
             place = attrs.evolve(place, journal=link.journal(place.journal))
         worker = Worker(self.host, place, link)

@@ -30,6 +30,7 @@ from callsavvy_async.integrations.taskqueue.hosting import Enqueue
 from callsavvy_async.integrations.taskqueue.pgqueuer import add_campaigns as add_to_pgqueuer
 from callsavvy_async.integrations.taskqueue.procrastinate import add_campaigns as add_to_procrastinate
 from callsavvy_async.integrations.taskqueue.taskiq import add_campaigns as add_to_taskiq
+from tests.crash.killer import let_clocks_jump
 
 from .place import CAMPAIGN, IN_FLIGHT, PATIENCE, Place
 
@@ -90,6 +91,8 @@ async def _enqueue(
 
 def plain(place: Place) -> None:
     """Run the campaign, as a program of one's own does."""
+    if place.clock_jumps:
+        let_clocks_jump()
     anyio.run(_plain, place, backend=place.backend)
 
 

@@ -24,6 +24,7 @@ class Place:
     service: str
     lease: float
     backend: str = "asyncio"
+    clock_jumps: bool = False
 
     @property
     def environment(self) -> Mapping[str, str]:
