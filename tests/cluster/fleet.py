@@ -2,12 +2,12 @@
 
 python -m tests.cluster.fleet --chunks 30000 --outage 60 --seed 1
 python -m tests.cluster.fleet --host procrastinate --chunks 4000       # or runs-work, pgqueuer, taskiq, every
-python -m tests.cluster.fleet --far --chunks 2000                      # beyond bad lines, which are cut past the lease
+python -m tests.cluster.fleet --far                                    # beyond bad lines, which are cut past the lease
 
 While they send, workers are killed with -9, stopped past their lease and continued, ended by SIGTERM, and joined by late
-ones; the clocks of half of the plain ones jump by hours; the server is restarted, crashes, and is away for a while; connections are cut in the middle of transactions. Then
-everybody must be in the report once, nobody may be charged twice, the report must say the same as the ledger, and of
-unknown calls there may be no more than the killed workers had in flight when they were.
+ones; the server is restarted, crashes, and is away for a while; connections are cut in the middle of transactions; the
+clocks of half of the plain workers jump by hours. Then everybody must be in the report once, nobody may be charged twice,
+the report must say the same as the ledger, and of unknown calls there may be no more than the killed workers had in flight.
 """
 
 from __future__ import annotations
