@@ -103,7 +103,7 @@ def bench(session: nox.Session) -> None:
     """Race the client against others, in short form; needs nginx, wrk and strace. Options go to benchmarks.speed."""
     _install_wheel(session, "[aiohttp,speed]")
     session.install(*_group("bench"))
-    _beside_benchmarks(session)
+    _beside(session, "benchmarks")
     session.run("python", "-m", "benchmarks.speed", *(session.posargs or ("--short",)))
 
 
@@ -111,8 +111,22 @@ def bench(session: nox.Session) -> None:
 def bench_counts(session: nox.Session) -> None:
     """Hold the budget of function calls and system calls for each send; needs strace."""
     _install_wheel(session, "[aiohttp,speed]")
-    _beside_benchmarks(session)
+    _beside(session, "benchmarks")
     session.run("python", "-m", "benchmarks.speed.counts", *session.posargs)
+
+
+@nox.session(requires=["wheel"])
+def cluster(session: nox.Session) -> None:
+    """Torment fleets of every host, also beyond bad lines, and measure them; needs PostgreSQL, Redis and iproute2.
+
+    Options go to tests.cluster.fleet: ``-- --chunks 1500 --rounds 1 --outage 5`` takes ten minutes, the long form hours.
+    """
+    _install_wheel(session)
+    session.install(*_group("test"))
+    _beside(session, "tests", "benchmarks")
+    session.run("python", "-m", "tests.cluster.fleet", "--host", "every", *session.posargs)
+    session.run("python", "-m", "tests.cluster.fleet", "--far", *session.posargs)
+    session.run("python", "-m", "benchmarks.cluster")
 
 
 def _install_wheel(session: nox.Session, extras: str = EXTRAS) -> None:
@@ -128,11 +142,12 @@ def _leave_source_tree(session: nox.Session) -> None:
     session.chdir(session.create_tmp())
 
 
-def _beside_benchmarks(session: nox.Session) -> None:
-    """Run where benchmarks can be imported, but not the source tree."""
+def _beside(session: nox.Session, *folders: str) -> None:
+    """Run where these can be imported, but not the source tree."""
     place = Path(session.create_tmp())
-    (place / "benchmarks").unlink(missing_ok=True)
-    (place / "benchmarks").symlink_to(ROOT / "benchmarks")
+    for folder in folders:
+        (place / folder).unlink(missing_ok=True)
+        (place / folder).symlink_to(ROOT / folder)
     session.chdir(place)
 
 

@@ -1,19 +1,16 @@
-"""Four workers on one campaign, and everything that can happen to them, in short form; at length: `fleet.py`."""
+"""Workers on one campaign, and everything that can happen to them, in short form; at length: `fleet.py`."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.servers.postgres import PostgresServer
-
-from .fleet import torment
+from .fleet import Torment, everything
 
 pytestmark = pytest.mark.sockets
 
 
 def test_whatever_happens_to_workers_and_server_nobody_is_lost_or_reached_twice() -> None:
     """Kills, sleeps past the lease, SIGTERM, late workers, cut connections, restarts, a crash and an outage: the ledger agrees."""
-    with PostgresServer() as server:  # of its own: it is stopped
-        summary = torment(server, chunks=1500, outage=3, lease=1.5, rounds=1, seed=7)
-    assert summary.good, str(summary)
-    assert {"kill -9", "sleep past the lease", "outage of 3 s"} <= set(summary.happened), str(summary)
+    verdict = Torment(chunks=1500, lease=1.5, rounds=1, seed=7, events=everything(3)).run()
+    assert verdict.good, str(verdict)
+    assert {"kill -9", "sleep past the lease", "outage of 3 s"} <= set(verdict.happened), str(verdict)

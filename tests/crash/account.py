@@ -48,9 +48,9 @@ class Account:
 
 
 @contextmanager
-def account(seed: int, latency: float) -> Iterator[Account]:
+def account(seed: int, latency: float, host: str = "127.0.0.1") -> Iterator[Account]:
     """Serve an account while the block runs."""
-    command = [sys.executable, str(Path(__file__)), str(seed), str(latency)]
+    command = [sys.executable, str(Path(__file__)), str(seed), str(latency), host]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
         try:
             yield Account(program)
@@ -58,10 +58,10 @@ def account(seed: int, latency: float) -> Iterator[Account]:
             program.kill()
 
 
-def main(seed: int, latency: float) -> None:
+def main(seed: int, latency: float, host: str) -> None:
     """Serve until nobody asks any more."""
     simulator = Simulator(sms_balance=10**9, seed=seed, latency=lambda random: random.uniform(0, 2 * latency))
-    with serve(simulator) as server:
+    with serve(simulator, host=host) as server:
         for line in sys.stdin:
             answer: object = None
             match line.strip():
@@ -78,4 +78,4 @@ def main(seed: int, latency: float) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]))
+    main(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3])

@@ -8,6 +8,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +18,6 @@ from .ports import free_port
 
 _SUPERUSER = "callsavvy"
 _SETTINGS = (
-    "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
     "fsync=off",  # the servers of tests are killed, but the machine is not
     "max_connections=200",
@@ -28,8 +28,9 @@ _SETTINGS = (
 class PostgresServer:
     """Use it as a context manager; it can be stopped, killed and started again, on the same port with the same data."""
 
-    def __init__(self) -> None:
+    def __init__(self, addresses: Sequence[str] = ("127.0.0.1",)) -> None:
         self.port = free_port()
+        self._addresses = addresses
         # not below a folder that only who runs the tests may enter: the server is another user
         self._folder = Path(tempfile.mkdtemp(prefix="callsavvy-postgres-", dir="/tmp"))
         self._data = self._folder / "data"
@@ -40,6 +41,8 @@ class PostgresServer:
             if os.geteuid() == 0:  # PostgreSQL refuses to run as root
                 shutil.chown(self._folder, "postgres", "postgres")
             self._call("initdb", f"--pgdata={self._data}", "--auth=trust", f"--username={_SUPERUSER}", "--no-sync")
+            with (self._data / "pg_hba.conf").open("a") as rules:
+                rules.write("host all all 10.0.0.0/8 trust\n")  # it listens where it is told to, and nowhere else
             self.start()
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -55,7 +58,8 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it, and wait until it serves."""
-        options = " ".join(f"-c {setting}" for setting in (*_SETTINGS, f"port={self.port}"))
+        here = (f"listen_addresses={','.join(self._addresses)}", f"port={self.port}")
+        options = " ".join(f"-c {setting}" for setting in (*_SETTINGS, *here))
         self._control("start", "--wait", f"--log={self._folder / 'log'}", f"--options={options}")
 
     def stop(self, mode: Literal["smart", "fast", "immediate"] = "fast") -> None:

@@ -1,6 +1,7 @@
 """Campaigns hosted by procrastinate, in the same PostgreSQL.
 
-It never repeats a job by itself: one whose worker died stays "doing". So a periodic task gives such jobs back.
+It never repeats a job by itself: one whose worker died stays "doing". So a periodic task gives such jobs back. A worker that
+shuts down waits for its jobs, for `shutdown_graceful_timeout` at most: give it one, or it stays to the campaign's end.
 """
 
 from __future__ import annotations
