@@ -119,14 +119,20 @@ def bench_counts(session: nox.Session) -> None:
 def cluster(session: nox.Session) -> None:
     """Torment fleets of every host, also beyond bad lines, and measure them; needs PostgreSQL, Redis and iproute2.
 
-    Options go to tests.cluster.fleet: ``-- --chunks 1500 --rounds 1 --outage 5`` takes ten minutes, the long form hours.
+    An hour; with ``-- --short`` a quarter of one.
     """
+    short = "--short" in session.posargs
+    fleets = ("--chunks", "1500", "--outage", "5", "--lease", "3") if short else ()
+    limits = (("--only", "known"), ("--only", "hidden, Retry-After")) if short else ((),)
     _install_wheel(session)
     session.install(*_group("test"))
     _beside(session, "tests", "benchmarks")
-    session.run("python", "-m", "tests.cluster.fleet", "--host", "every", *session.posargs)
-    session.run("python", "-m", "tests.cluster.fleet", "--far", *session.posargs)
+    session.run("python", "-m", "tests.cluster.fleet", "--host", "every", *fleets)
+    session.run("python", "-m", "tests.cluster.fleet", "--far", *fleets)
     session.run("python", "-m", "benchmarks.cluster")
+    for chosen in limits:
+        session.run("python", "-m", "benchmarks.limiter.shared", *chosen)
+    session.run("python", "-m", "benchmarks.claims", *(("--recipients", "500000") if short else ()))
 
 
 def _install_wheel(session: nox.Session, extras: str = EXTRAS) -> None:

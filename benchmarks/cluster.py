@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def measure(workers: int, server: PostgresServer, url: str) -> tuple[float, float, float]:
-    """Return calls a second while all work, and processor time for each call, of workers once they started and of the database."""
+    """Return calls a second while all work, and processor time a call, of workers once started and of the database."""
     journal = server.new_database()
     calls = CALLS_PER_WORKER * workers
     anyio.run(load, journal, calls)

@@ -31,7 +31,7 @@ PER_CALL = 100
 LOADED_PER_SECOND = 70_000
 """Recipients, by one process: benchmarks/README.md, "Campaigns" into a file, "Claims" into PostgreSQL."""
 BYTES_PER_RECIPIENT = 16
-"""In PostgreSQL, indexes included, 100 recipients a call, once all is done; 11 after the load: ``python -m benchmarks.claims``."""
+"""In PostgreSQL, with indexes, 100 recipients a call, all done; 11 after the load: ``python -m benchmarks.claims``."""
 REDIS = Costs(limiter_reservation=0.05e-3)
 SECONDS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 

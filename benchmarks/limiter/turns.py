@@ -49,7 +49,8 @@ def main() -> None:
 
 def latency() -> None:
     print(
-        f"\n| {RECIPIENTS:,} recipients at 30 a call, hidden limit | calls of the bulk at a time | s | 429s | single calls | p50 s | p99 s | most s |"
+        f"\n| {RECIPIENTS:,} recipients at 30 a call, hidden limit | calls of the bulk at a time"
+        " | s | 429s | single calls | p50 s | p99 s | most s |"
     )
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for name, make in LIMITS.items():

@@ -58,7 +58,8 @@ def details(results: Results) -> list[str]:
 
 def _server(results: Results) -> str:
     shown = ", ".join(f"{name} {rate:,.0f}/s" for name, rate in results["ceilings"].items() if rate)
-    return f"The server alone, as wrk sees it from the clients' core over 64 connections ({results['made']['server']}): {shown or 'not measured'}."
+    server = results["made"]["server"]
+    return f"The server alone, as wrk sees it from the clients' core over 64 connections ({server}): {shown or 'not measured'}."
 
 
 def _race(figures: dict[str, dict[str, float]]) -> str:

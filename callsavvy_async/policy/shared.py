@@ -13,7 +13,8 @@ with the next answer, and while they have slots or wait for some they look every
 While the gate is shut, slots are booked all the same: one each, `PATIENCE` apart, the first when the gate opens. They
 are the probes. The verdict on the first changes the law, and the others are void; without one, the next in line probes.
 
-What is in flight each process counts and limits for itself: that is about its connections. The clock is the row's. When the row is out of reach, each process goes on alone: a little under its share of the last known rate by the last known
+What is in flight each process counts and limits for itself: that is about its connections. The clock is the row's. When
+the row is out of reach, each process goes on alone: a little under its share of the last known rate by the last known
 number of processes; or at `share` if it has never known. When the row is back, the processes return one by one, and until
 all had the time to, those that have take no more than the part of the rate that is theirs.
 

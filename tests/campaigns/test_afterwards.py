@@ -233,7 +233,7 @@ async def test_a_person_twice_is_found(journal):
 
 
 async def test_a_chunk_that_is_split_meanwhile_is_not_there_twice(journal, raw, monkeypatch):
-    """While a run splits a chunk that was checked already, its halves are no duplicates of it; what is wrong with them is found."""
+    """The halves of a chunk that a run splits after it was checked are no duplicates; what is wrong with them is found."""
     campaign = await ran(journal, FakeClient(), 30)
     raw("UPDATE chunk SET state = 'in_flight', epoch = 7 WHERE number = 1")
     looked_at = integrity._page

@@ -1,4 +1,4 @@
-"""What claims cost, and what they find: they go on behind the last one, and look for everything anew when nothing is left there."""
+"""What claims cost and find: they go on behind the last one, and look for everything anew when nothing is left there."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ async def test_costs_that_surprise_count_for_all(url):
 
 @pytest.mark.parametrize("cost", ["1", "0", "-10", "-1e30", "1e30"])
 async def test_a_nonsense_cost_frees_nothing_and_is_written(journal, raw, cost):
-    """Below the estimate it may be that of each recipient (quirk Q41); above it, it counts, however much it is. Both are journaled."""
+    """Below the estimate it may be that of each recipient (quirk Q41); above it, it counts. Both are journaled."""
     campaign = await journal.campaign("c", SPEC)
     await campaign.load(numbers(100))
     client = FakeClient(lambda _: SendReceipt(message_id="m", cost=Decimal(cost)))

@@ -48,7 +48,7 @@ class Torment:
     chunks: int = 30_000
     outage: float = 60.0
     lease: float = 5.0
-    rounds: int = 3
+    rounds: int = 1
     seed: int = 0
     faults: float = 0.005
     workers: int = WORKERS
@@ -157,7 +157,7 @@ def main() -> None:
     parser.add_argument("--chunks", type=int, help="30,000; 2,000 beyond lines, where each takes several journeys")
     parser.add_argument("--outage", type=float, default=60.0, help="seconds")
     parser.add_argument("--lease", type=float, default=5.0, help="seconds")
-    parser.add_argument("--rounds", type=int, default=3, help="how often everything happens")
+    parser.add_argument("--rounds", type=int, default=1, help="how often everything happens")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     logging.disable(logging.CRITICAL)  # the faults are our own

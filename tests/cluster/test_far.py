@@ -22,7 +22,7 @@ def test_a_worker_cut_off_for_longer_than_its_lease_comes_back_and_reports(capsy
     with lines(delay=0.01, jitter=0.0025, loss=0.02) as made, capsys.disabled():
         print(f"\nlines: {made}")  # which of the two was possible here
         verdict = Torment(
-            chunks=120, lease=1.5, rounds=1, seed=3, faults=0, workers=2, events=[line_cut(4.5), kill], lines=made
+            chunks=120, lease=1.5, seed=3, faults=0, workers=2, events=[line_cut(4.5), kill], lines=made
         ).run()
     assert verdict.good, str(verdict)
     assert {"line cut for 4.5 s", "kill -9"} <= set(verdict.happened), str(verdict)

@@ -11,10 +11,8 @@ pytestmark = pytest.mark.sockets
 
 @pytest.mark.parametrize("host", ["runs-work", "procrastinate", "pgqueuer", "taskiq"])
 def test_a_host_that_leaves_or_is_killed_is_followed_by_the_next(host: str) -> None:
-    """A host's worker leaves at SIGTERM amid a campaign, with nothing unknown; it is killed with -9; its job goes on with the next."""
-    verdict = Torment(
-        host=host, chunks=400, lease=1.5, rounds=1, seed=3, faults=0, workers=1, events=[terminate, kill]
-    ).run()
+    """A host's worker leaves at SIGTERM with nothing unknown; it is killed with -9; its job goes on with the next."""
+    verdict = Torment(host=host, chunks=400, lease=1.5, seed=3, faults=0, workers=1, events=[terminate, kill]).run()
     assert verdict.good, str(verdict)
     assert verdict.outcomes["unknown"] == verdict.died, str(verdict)
     assert verdict.epochs == 3, str(verdict)

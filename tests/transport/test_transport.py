@@ -255,7 +255,7 @@ async def test_a_429_that_stays_ends_with_the_deadline(scripted: Any, refusal: R
 
 
 async def test_a_429_without_retry_after_pauses_longer_and_longer(scripted: Any, refusal: Response) -> None:
-    """Told what to keep to, 1, 2, 4, ... seconds; when the pause would pass the deadline the refusal is told, with the limit's words."""
+    """Told what to keep to, 1, 2, 4, ... s; if the pause would pass the deadline the refusal is told, with the limit's words."""
     with pytest.raises(RateLimitedError, match="the limit of the client would keep it waiting for 16 s") as caught:
         await scripted(refusal(429), deadline=20, pacing=Unlimited()).account.summary()
     assert len(caught.value.attempts) == 5
