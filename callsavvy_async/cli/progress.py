@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from callsavvy_async.bulk.report import Sums
+from callsavvy_async.cli.speed import Speed, number_of
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.policy.pacer import Snapshot
 
@@ -48,26 +49,28 @@ class _Bar:
         self._bar = bar
         self._total = total
         self._task = bar.add_task("", total=total, facts="")
-        self._began = time.monotonic()
+        self._speed = Speed()
 
     def show(self, report: Sums, limit: Snapshot) -> None:
         total = _total(self._total, report)
-        facts = _facts(report, total, time.monotonic() - self._began, limit)
+        facts = _facts(report, total, self._speed.look(time.monotonic(), _settled(report)), limit)
         self._bar.update(self._task, completed=_settled(report), total=total, facts=facts)
 
 
 class _Lines:
     def __init__(self, total: int | None) -> None:
         self._total = total
-        self._began = self._told = time.monotonic()
+        self._told = time.monotonic()
+        self._speed = Speed()
 
     def show(self, report: Sums, limit: Snapshot) -> None:
         now = time.monotonic()
+        rate = self._speed.look(now, _settled(report))
         if now - self._told < _SECONDS_BETWEEN_LINES:
             return
         self._told = now
         total = _total(self._total, report)
-        tell(f"{_settled(report):,}/{total:,}, {_facts(report, total, now - self._began, limit)}")
+        tell(f"{_settled(report):,}/{total:,}, {_facts(report, total, rate, limit)}")
 
 
 def _total(told: int | None, report: Sums) -> int:
@@ -78,22 +81,22 @@ def _settled(report: Sums) -> int:
     return report.accepted + report.failed + report.rejected + report.unknown
 
 
-def _facts(report: Sums, total: int, seconds: float, limit: Snapshot) -> str:
-    rate = _settled(report) / seconds if seconds else 0.0
-    known = "" if limit.learned_rate is None else f", limit {limit.learned_rate:.3g} calls/s"
+def _facts(report: Sums, total: int, rate: float | None, limit: Snapshot) -> str:
+    speed = "" if rate is None else f"{rate:,.0f}/s, "
+    known = "" if limit.learned_rate is None else f", limit {number_of(limit.learned_rate)} calls/s"
     paused = f", paused for {limit.shut_for:.0f} s" if limit.shut_for >= _WORTH_TELLING else ""
-    not_accepted = report.failed + report.rejected
-    left = _seconds_left(report, total, seconds, limit.learned_rate)
+    left = _seconds_left(report, total, rate, limit.learned_rate)
+    eta = "" if left is None else f", about {left:,.0f} s left"
     return (
-        f"{rate:,.0f}/s, cost {report.cost}, {not_accepted:,} not accepted, {report.unknown:,} unknown,"
-        f" {report.refusals:,} times 429{known}{paused}, about {left:,.0f} s left"
+        f"{speed}cost {report.cost}, {report.failed + report.rejected:,} not accepted, {report.unknown:,} unknown,"
+        f" {report.refusals:,} times 429{known}{paused}{eta}"
     )
 
 
-def _seconds_left(report: Sums, total: int, seconds: float, learned_rate: float | None) -> float:
+def _seconds_left(report: Sums, total: int, rate: float | None, learned_rate: float | None) -> float | None:
     """Go on as so far, but no faster than the limit lets calls through."""
     settled = _settled(report)
-    if not settled:
-        return 0.0
-    share = (total - settled) / settled
-    return max(seconds * share, report.calls * share / learned_rate if learned_rate else 0.0)
+    if not rate:
+        return None
+    calls_left = report.calls * (total - settled) / settled
+    return max((total - settled) / rate, calls_left / learned_rate if learned_rate else 0.0)

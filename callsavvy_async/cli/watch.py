@@ -16,6 +16,7 @@ from callsavvy_async.campaigns import CampaignReport, Journal, Worker
 from callsavvy_async.cli.durable import url_of
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.options import DEFAULT_JOURNAL, JournalName, journal_and_name
+from callsavvy_async.cli.speed import Speed, number_of
 from callsavvy_async.policy.shared import OUT_OF_REACH
 
 _TAKEN_FOR_DEAD = 60.0
@@ -36,7 +37,7 @@ class SharedLimit:
     """Workers that go on alone, at a share of it."""
 
     def __str__(self) -> str:
-        rate = "not known yet" if self.calls_per_second is None else f"{self.calls_per_second:.3g} calls/s"
+        rate = "not known yet" if self.calls_per_second is None else f"{number_of(self.calls_per_second)} calls/s"
         shut = f", refused: shut for {self.shut_for:.1f} s" if self.shut_for else ""
         cut_off = f", OUT OF REACH of {', '.join(self.out_of_reach_of)}" if self.out_of_reach_of else ""
         return f"{rate}, {self.processes} processes{shut}{cut_off}"
@@ -49,8 +50,8 @@ class Sight:
     report: CampaignReport
     workers: tuple[Worker, ...]
     """Those that did not leave in order."""
-    rate: float
-    """Recipients a second since the watching began."""
+    rate: float | None = None
+    """Recipients a second since the watching began; None at the first look."""
 
     @property
     def settled(self) -> int:
@@ -93,7 +94,7 @@ class Sight:
         return {
             **self.report.as_dict(),
             "settled": self.settled,
-            "recipients_per_second": round(self.rate, 3),
+            "recipients_per_second": None if self.rate is None else round(self.rate, 3),
             "seconds_left": None if self.seconds_left is None else round(self.seconds_left, 1),
             "limit": self.limit,
             "shared_limit": None if self.shared_limit is None else attrs.asdict(self.shared_limit),
@@ -103,18 +104,19 @@ class Sight:
     def lines(self) -> Iterator[str]:
         """Say it in a line, one for a limit that is shared, and one for each worker."""
         report, limit, seconds, shared = self.report, self.limit, self.seconds_left, self.shared_limit
-        known = "" if limit is None else f", limit {limit:.3g} calls/s"
+        known = "" if limit is None else f", limit {number_of(limit)} calls/s"
+        speed = "" if self.rate is None else f", {self.rate:,.0f}/s"
         eta = "" if seconds is None else f", about {seconds:,.0f} s left"
         yield (
             f"{self.settled:,} settled, {report.pending:,} pending, {report.in_flight:,} in flight,"
-            f" {report.unknown:,} unknown, cost {report.cost}, {self.rate:,.0f}/s{known}{eta}"
+            f" {report.unknown:,} unknown, cost {report.cost}{speed}{known}{eta}"
         )
         if shared is not None:
             yield f"  shared limit: {shared}"
         for worker in self.workers:
             state = "alive" if worker.alive else "DEAD "
             rate = worker.status.get("rate")
-            speed = f", {rate:g} calls/s" if isinstance(rate, int | float) else ""
+            speed = f", {number_of(rate)} calls/s" if isinstance(rate, int | float) else ""
             yield (
                 f"  {worker.name} {state} wrote {worker.heartbeat_age:,.1f} s ago:"
                 f" {worker.in_flight:,} calls in flight, {worker.claimed:,} claimed{speed}"
@@ -140,14 +142,12 @@ def watch(
         json: Print each look as a JSON object on one line.
     """
     place, name = journal_and_name(where, journal)
-    began = changed_at = time.monotonic()
-    first = before = -1
+    changed_at, before, speed = time.monotonic(), -1, Speed()
     while True:
         report, workers = anyio.run(_look, url_of(place), name)
         now = time.monotonic()
-        at_first = Sight(report, workers, 0.0)
-        first = at_first.settled if first < 0 else first
-        sight = attrs.evolve(at_first, rate=(at_first.settled - first) / (now - began) if now > began else 0.0)
+        sight = Sight(report, workers)
+        sight = attrs.evolve(sight, rate=speed.look(now, sight.settled))
         print(json_module.dumps(sight.as_dict()) if json else "\n".join(sight.lines()), flush=True)
         changed_at = changed_at if sight.settled == before else now
         before = sight.settled

@@ -117,7 +117,7 @@ def worker(name: str, *, age: float = 1.0, alive: bool = True, **status: object)
 
 
 def sight(*workers: Worker) -> Sight:
-    return Sight(CampaignReport(name="r"), workers, 0.0)
+    return Sight(CampaignReport(name="r"), workers)
 
 
 def test_watch_shows_the_limit_that_workers_share() -> None:

@@ -13,6 +13,7 @@ from callsavvy_async import Fixed, Unlimited
 from callsavvy_async.bulk.report import BulkReport
 from callsavvy_async.cli import progress as module
 from callsavvy_async.cli.progress import progress
+from callsavvy_async.cli.speed import number_of
 
 
 class Terminal(io.StringIO):
@@ -30,11 +31,34 @@ def test_no_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         meter.show(report, nothing)
         assert capsys.readouterr().err == ""
         now += 10
+        report.accepted += 39
         meter.show(report, nothing)
         meter.show(report, nothing)
     assert capsys.readouterr().err == (
-        "65/130, 6/s, cost 50, 5 not accepted, 10 unknown, 2 times 429, about 10 s left\n"
+        "104/130, 4/s, cost 50, 5 not accepted, 10 unknown, 2 times 429, about 7 s left\n"
     )
+
+
+def test_what_was_settled_before_is_no_speed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run that goes on with another's campaign tells its own speed, and none before it has one."""
+    now = 100.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    with progress(1000) as meter:
+        now += 11
+        meter.show(BulkReport(accepted=900, calls=9), Unlimited().snapshot(0))
+        now += 11
+        meter.show(BulkReport(accepted=911, calls=10), Unlimited().snapshot(0))
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "900/1,000, cost 0, 0 not accepted, 0 unknown, 0 times 429"
+    assert second == "911/1,000, 1/s, cost 0, 0 not accepted, 0 unknown, 0 times 429, about 89 s left"
+
+
+@pytest.mark.parametrize(("rate", "text"), [(0.254, "0.254"), (97.25, "97.2"), (1000.0, "1,000"), (12345.6, "12,346")])
+def test_rates_are_written_as_people_read_them(rate: float, text: str) -> None:
+    """Three digits, and whole numbers from a hundred on."""
+    assert number_of(rate) == text
 
 
 def test_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,6 +96,7 @@ def test_what_is_known_of_the_limit(
     monkeypatch.setattr(module.time, "monotonic", lambda: now)
     limit = attrs.evolve(Unlimited().snapshot(0), learned_rate=rate, shut_for=shut_for)
     with progress(1000) as meter:
+        meter.show(BulkReport(), limit)
         now += 11.1
         meter.show(BulkReport(accepted=100, calls=10), limit)
     assert capsys.readouterr().err.strip().endswith(told)
