@@ -28,7 +28,7 @@ import orjson
 from cattrs.preconf.json import make_converter
 
 from callsavvy_async.policy.outcome import classify_response
-from callsavvy_async.resources.messaging import SEND_SMS
+from callsavvy_async.resources.sends import SEND_SMS
 from callsavvy_async.resources.tickets import LIST_TICKETS
 from callsavvy_async.wire import json_bytes
 from callsavvy_async.wire.codec import Codec

@@ -22,7 +22,7 @@ ANSWER = """
 from callsavvy_async.wire.json_bytes import dumps
 from callsavvy_async.wire.response import read_envelope
 from callsavvy_async.wire.codec import Codec
-from callsavvy_async.resources.messaging import SEND_SMS
+from callsavvy_async.resources.sends import SEND_SMS
 dumps({"recipient": "+2348012345678"})
 body = b'{"status":"success","data":{"message_id":"m","cost":"4","status":"sent"}}'
 Codec().decode(SEND_SMS, read_envelope(body), body)

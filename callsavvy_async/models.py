@@ -7,7 +7,7 @@ from callsavvy_async.resources.calls import Call
 from callsavvy_async.resources.chats import Chat, Messenger
 from callsavvy_async.resources.contacts import Contact, ContactGroup, CreatedContact, DeletedContact
 from callsavvy_async.resources.meetings import CreatedMeeting, Meeting, MeetingDetails
-from callsavvy_async.resources.messaging import SendReceipt
+from callsavvy_async.resources.sends import SendReceipt
 from callsavvy_async.resources.tickets import ConversationItem, CreatedReply, CreatedTicket, Ticket
 from callsavvy_async.wire.model import Model, Receipt
 

@@ -21,7 +21,7 @@ from callsavvy_async.bulk.limits import Budget, StopRules
 from callsavvy_async.bulk.report import ChunkResult, ChunkState, StopReason, Sums
 from callsavvy_async.errors import Outcome, RateLimitedError, RequestError, ServiceUnavailableError
 from callsavvy_async.policy.rejection import names_recipient, too_large
-from callsavvy_async.resources.messaging import SendReceipt
+from callsavvy_async.resources.sends import SendReceipt
 from callsavvy_async.transport.watch import Watch, current_watch
 
 DEEPEST_SPLIT = 10

@@ -16,7 +16,7 @@ from callsavvy_async.bulk.row_files import ReportRow, write_csv, write_jsonl
 from callsavvy_async.bulk.spool import Spool
 from callsavvy_async.errors import CallsavvyError, RequestError
 from callsavvy_async.redaction import redact
-from callsavvy_async.resources.messaging import SendReceipt
+from callsavvy_async.resources.sends import SendReceipt
 
 
 class ChunkState(enum.Enum):

@@ -12,7 +12,8 @@ from callsavvy_async.bulk.chunks import Chunk, Content
 from callsavvy_async.bulk.plan import Channel, units_per_message
 from callsavvy_async.bulk.templates import Template
 from callsavvy_async.errors import InvalidRequestError
-from callsavvy_async.resources.messaging import MAX_WHATSAPP_RECIPIENTS, USUAL_RECIPIENTS, Messaging, SendReceipt
+from callsavvy_async.resources.messaging import Messaging
+from callsavvy_async.resources.sends import MAX_WHATSAPP_RECIPIENTS, USUAL_RECIPIENTS, SendReceipt
 from callsavvy_async.transport.options import CallOptions
 
 

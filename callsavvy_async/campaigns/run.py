@@ -31,7 +31,7 @@ from callsavvy_async.campaigns.writer import Writer
 from callsavvy_async.errors import InvalidRequestError, RequestError
 from callsavvy_async.policy.pacer import Snapshot
 from callsavvy_async.resources.account import Account
-from callsavvy_async.resources.messaging import SendReceipt
+from callsavvy_async.resources.sends import SendReceipt
 from callsavvy_async.transport.options import CallOptions
 
 

@@ -8,7 +8,7 @@ from callsavvy_async.cli.client import call
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.options import Units
 from callsavvy_async.cli.output import Format, show_one
-from callsavvy_async.resources.messaging import SendReceipt
+from callsavvy_async.resources.sends import SendReceipt
 
 _commands = App(name="send", help="Send to one or a few numbers in one call, at once and without a question.")
 

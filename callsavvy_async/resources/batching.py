@@ -5,20 +5,35 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Protocol, Self, Unpack
 
 from callsavvy_async.phone_numbers import normalise_number
 from callsavvy_async.resources.coalescing import Coalescer, Line
-from callsavvy_async.resources.messaging import (
+from callsavvy_async.resources.sends import (
     MAX_WHATSAPP_RECIPIENTS,
     SEND_SMS,
     SEND_WHATSAPP,
     USUAL_RECIPIENTS,
-    Messaging,
     SendReceipt,
 )
 from callsavvy_async.transport.options import CallOptions
 from callsavvy_async.wire.endpoint import Endpoint
+
+
+class SendsToMany(Protocol):
+    """What a batching makes its calls with; `Messaging` is one."""
+
+    async def send_sms(
+        self, recipients: Sequence[str], message: str, *, sender_id: str | None, **options: Unpack[CallOptions]
+    ) -> SendReceipt:
+        """See `Messaging.send_sms`."""
+        ...
+
+    async def send_whatsapp(
+        self, recipients: Sequence[str], message: str, *, channel_uid: str, **options: Unpack[CallOptions]
+    ) -> SendReceipt:
+        """See `Messaging.send_whatsapp`."""
+        ...
 
 
 class Batching:
@@ -30,7 +45,7 @@ class Batching:
     rejected for a recipient is cut in halves until the bad number stands alone.
     """
 
-    def __init__(self, messaging: Messaging, max_delay: float) -> None:
+    def __init__(self, messaging: SendsToMany, max_delay: float) -> None:
         self._messaging = messaging
         self._coalescer = Coalescer(max_delay)
 

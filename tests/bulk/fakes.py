@@ -17,7 +17,7 @@ from callsavvy_async.errors import (
     OutcomeUnknown,
     RequestError,
 )
-from callsavvy_async.resources.messaging import SendReceipt
+from callsavvy_async.resources.sends import SendReceipt
 from callsavvy_async.transport.watch import current_watch
 from callsavvy_async.values import SendStatus
 from callsavvy_async.wire.failure import ExchangeFailedError

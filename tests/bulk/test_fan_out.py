@@ -26,7 +26,7 @@ from callsavvy_async.errors import (
     RateLimitedError,
     ServiceUnavailableError,
 )
-from callsavvy_async.resources.messaging import SendReceipt
+from callsavvy_async.resources.sends import SendReceipt
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator
 from callsavvy_async.testing.virtual_time import VirtualTimeLoop
 from callsavvy_async.transport.clock import current_time

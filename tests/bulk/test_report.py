@@ -17,7 +17,7 @@ from callsavvy_async.bulk.recipients import Recipient, Skipped, SkipReason
 from callsavvy_async.bulk.report import BulkReport, ChunkResult, ChunkState, ReportError, StopReason
 from callsavvy_async.bulk.spool import IN_MEMORY, Spool
 from callsavvy_async.errors import BadRequestError, Outcome
-from callsavvy_async.resources.messaging import SendReceipt
+from callsavvy_async.resources.sends import SendReceipt
 
 
 def report_of_three() -> BulkReport:

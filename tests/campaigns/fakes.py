@@ -11,7 +11,7 @@ import attrs
 
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.resources.account import Summary
-from callsavvy_async.resources.messaging import SendReceipt
+from callsavvy_async.resources.sends import SendReceipt
 from callsavvy_async.transport.pacing import Pacing
 from callsavvy_async.transport.watch import current_watch
 from callsavvy_async.values import SendStatus

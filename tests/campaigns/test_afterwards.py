@@ -14,7 +14,7 @@ from pyarrow import parquet
 from callsavvy_async.campaigns import Campaign, Journal, evidence, integrity, store
 from callsavvy_async.campaigns.payload import checksum
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
-from callsavvy_async.resources.messaging import SendReceipt
+from callsavvy_async.resources.sends import SendReceipt
 from tests.bulk.fakes import rejected, unknown
 
 from .fakes import FakeClient, Raising, accept, numbers

@@ -18,7 +18,7 @@ from callsavvy_async.errors import (
     RateLimitedError,
     ServiceUnavailableError,
 )
-from callsavvy_async.resources.messaging import SendReceipt
+from callsavvy_async.resources.sends import SendReceipt
 from tests.bulk.fakes import ACCEPT, FAIL, not_sent, rejected, unknown
 
 from .fakes import FakeClient, Raising, accept, numbers

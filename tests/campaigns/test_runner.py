@@ -11,7 +11,7 @@ import pytest
 from callsavvy_async.bulk.report import ChunkResult, StopReason
 from callsavvy_async.campaigns import Campaign, CampaignReport, Journal, Runner
 from callsavvy_async.errors import InvalidRequestError
-from callsavvy_async.resources.messaging import SendReceipt
+from callsavvy_async.resources.sends import SendReceipt
 from tests.bulk.fakes import not_sent
 
 from .conftest import only_postgresql

@@ -27,7 +27,7 @@ from callsavvy_async.campaigns import (
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalInUseError, JournalUnavailableError
 from callsavvy_async.campaigns.journal import _database
 from callsavvy_async.errors import InvalidRequestError
-from callsavvy_async.resources.messaging import SendReceipt
+from callsavvy_async.resources.sends import SendReceipt
 from tests.bulk.fakes import not_sent, rejected
 
 from .conftest import only_postgresql

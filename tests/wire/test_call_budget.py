@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from callsavvy_async.policy.outcome import classify_response
-from callsavvy_async.resources.messaging import SEND_SMS
+from callsavvy_async.resources.sends import SEND_SMS
 from callsavvy_async.resources.tickets import LIST_TICKETS
 from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.fields import Fields
