@@ -119,7 +119,7 @@ def bench_counts(session: nox.Session) -> None:
 def cluster(session: nox.Session) -> None:
     """Torment fleets of every host, also beyond bad lines, and measure them; needs PostgreSQL, Redis and iproute2.
 
-    An hour; with ``-- --short`` a quarter of one.
+    Half an hour; with ``-- --short`` a quarter of one.
     """
     short = "--short" in session.posargs
     fleets = ("--chunks", "1500", "--outage", "5", "--lease", "3") if short else ()

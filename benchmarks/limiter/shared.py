@@ -232,7 +232,7 @@ def main() -> None:
         chosen = [backend for backend in backends if options.on in {None, backend.name}]
         if options.only != "cost":
             print(
-                "| on | the limit of 100/s | span | calls let through/s | worst second | least of the most | answers 429 |"
+                "\n| on | the limit of 100/s | span | calls let through/s | worst second | least of the most | answers 429 |"
             )
             print("|---|---|---|---:|---:|---:|---:|")
         for name, case in CASES.items():
