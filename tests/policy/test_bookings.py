@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 
@@ -34,6 +35,14 @@ def test_a_law_goes_through_the_row_unchanged() -> None:
         lambda law: json.dumps(law | {"rate": law["rate"] | {"belief": None}}),
         lambda law: json.dumps(law | {"rate": law["rate"] | {"period": float("nan")}}),
         lambda law: json.dumps(law | {"gate": law["gate"] | {"shut": 1}}),
+        lambda law: json.dumps(law | {"rate": law["rate"] | {"belief": math.inf}}),
+        lambda law: json.dumps(law | {"rate": law["rate"] | {"belief": 10**400}}),
+        lambda law: json.dumps(law | {"rate": law["rate"] | {"rate": 0.0}}),
+        lambda law: json.dumps(law | {"rate": law["rate"] | {"period": 1e-300}}),
+        lambda law: json.dumps(law | {"rate": law["rate"] | {"_dip": 50.0}}),
+        lambda law: json.dumps(law | {"rate": law["rate"] | {"_opened": -math.inf}}),
+        lambda law: json.dumps(law | {"gate": law["gate"] | {"_refused_at": -math.inf}}),
+        lambda law: "[" * 100_000,
     ],
 )
 def test_what_cannot_be_a_law_is_none(spoil: object) -> None:
@@ -55,6 +64,15 @@ def test_a_limit_that_is_known_stays_what_it_is() -> None:
     rate.reopened(2.0, at=2.0, proven=True)
     assert rate.belief == 100.0
     assert rate.pace(5.0) == (100.0, 0.0)
+
+
+@pytest.mark.parametrize("spoiled", ["now", "slot", "idle"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_times_that_are_none_are_no_answer(spoiled: str, value: float) -> None:
+    """Slots at no time would all be due at once, or never."""
+    times = {"now": 1.0, "slot": 1.0, "idle": 0.0} | {spoiled: value}
+    with pytest.raises(ValueError, match="times that are none"):
+        View(version="a", law="", taken=0, untimed=0, processes=1, **times)
 
 
 def test_reprs_do_not_spread_the_law() -> None:
