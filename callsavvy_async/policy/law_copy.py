@@ -39,6 +39,10 @@ class LawCopy:
         self._move(seconds)
         return seconds
 
+    def begin_with(self, rate: RateLaw) -> None:
+        """Have a law that has not run yet, for a row that has none."""
+        self.rate, self.slot = rate, -math.inf
+
     def adopt(self, now: float, view: View) -> bool:
         """Take over the law of the row; or return that it has none, and make ready to give it this one."""
         found = read_law(view.law, type(self.rate))

@@ -154,7 +154,7 @@ class SharedPacer(Adaptive):
         if self.known is None:
             super().restore(learned)
             if self._law.version == UNKNOWN:
-                self._law.rate = self._rate
+                self._law.begin_with(self._rate)
             self._rate = self._law.rate
 
     @property
@@ -187,7 +187,7 @@ class SharedPacer(Adaptive):
 
     def look_in(self, now: float, waiting: int) -> float:
         """Return the seconds until there is something to ask, if nothing happens meanwhile; infinity for never."""
-        if not waiting and not self._stock:
+        if not waiting and not self._stock and not self._stock.lapsed:
             return math.inf
         until = self._gate.opens_at - now if self._gate.shut else self._stock.delay(now)
         since = now - self._heard_at
@@ -236,8 +236,10 @@ class SharedPacer(Adaptive):
         if self._gate.shut:
             self._pause(now, self._gate.opens_at - now)
         known = self._rate.belief if self._rate.started else self._rate.rate
-        share = SAFETY * known / self._processes if self._processes else self.share
-        self._alone, self._missed = Fixed(share, max_in_flight=self.max_in_flight), self._processes
+        missed = self._missed if now < self._all_back_at else 0  # lost again before all were back: they still are there
+        self._missed = max(missed, self._processes)
+        share = SAFETY * known / self._missed if self._missed else self.share
+        self._alone = Fixed(share, max_in_flight=self.max_in_flight)
         self._stock.void()
         self._law.forget(now, lapsed=self._stock.hand_back())
 
@@ -311,7 +313,9 @@ class SharedPacer(Adaptive):
             return
         first = self._law.slot - booking.count * booking.interval
         grace = max(CATCH_UP, booking.interval)
-        self._stock.add(now, first, interval=booking.interval, count=booking.count, grace=grace)
+        self._stock.add(
+            now, first, interval=booking.interval, count=booking.count, grace=grace, counted=booking.counted
+        )
 
     def _why(self, allowed: int) -> str:
         if self._alone is not None:
