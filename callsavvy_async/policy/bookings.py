@@ -18,7 +18,6 @@ So the arithmetic of the limit stays in one place, in Python; the row can be kep
 from __future__ import annotations
 
 import json
-import math
 from typing import Any, TypeAlias, cast
 
 import attrs
@@ -98,10 +97,6 @@ class View:
     untimed: int
     idle: float
     processes: int
-
-    def __attrs_post_init__(self) -> None:
-        if not math.isfinite(self.now + self.slot + self.idle):
-            raise ValueError("the row has times that are none")  # slots at such times would all be due at once
 
 
 def write_law(rate: RateLaw, gate: Gate) -> str:

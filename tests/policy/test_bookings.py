@@ -66,15 +66,6 @@ def test_a_limit_that_is_known_stays_what_it_is() -> None:
     assert rate.pace(5.0) == (100.0, 0.0)
 
 
-@pytest.mark.parametrize("spoiled", ["now", "slot", "idle"])
-@pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_times_that_are_none_are_no_answer(spoiled: str, value: float) -> None:
-    """Slots at no time would all be due at once, or never."""
-    times = {"now": 1.0, "slot": 1.0, "idle": 0.0} | {spoiled: value}
-    with pytest.raises(ValueError, match="times that are none"):
-        View(version="a", law="", taken=0, untimed=0, processes=1, **times)
-
-
 def test_reprs_do_not_spread_the_law() -> None:
     """The text is long, and says nothing to a person."""
     assert "secret" not in repr(Change("a", "b", "secret", 1.0)) + repr(View(1.0, "a", "secret", 1.0, 0, 0, 0.0, 1))

@@ -515,6 +515,18 @@ def test_an_unreadable_row_is_written_anew() -> None:
     assert alone.pacer.delay(alone.now) < 1.0
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_row_whose_times_are_none(value: float) -> None:
+    """Slots at such times would all be due at once, or never: it is as good as out of reach."""
+    alone = Alone(SharedPacer())
+    alone.settle()
+    alone.pacer.lost(alone.now)
+    alone.ledger.slot = value
+    with pytest.raises(ValueError, match="times that are none"):
+        alone.ask()
+    assert alone.pacer.is_alone
+
+
 def test_what_was_restored_goes_into_an_empty_row() -> None:
     """And where the limit is known there is nothing to restore."""
     alone = Alone(SharedPacer())
