@@ -100,6 +100,8 @@ class PostgresReservations:
         self._connection = connection
         self._url = url
         self._fixed = {"name": name, "process": process, "lease": LEASE}
+        self._thread = anyio.CapacityLimiter(1)
+        """Not one of those that the program's own blocking calls may have taken up."""
         self._busy = False
         self._left = False
 
@@ -107,7 +109,9 @@ class PostgresReservations:
         """See `Reservations.answer`."""
         try:
             with anyio.fail_after(PATIENCE):
-                return await anyio.to_thread.run_sync(self._answer, question, abandon_on_cancel=True)
+                return await anyio.to_thread.run_sync(
+                    self._answer, question, abandon_on_cancel=True, limiter=self._thread
+                )
         except (psycopg.Error, OSError) as error:  # a TimeoutError is an OSError
             raise UnreachableError(describe(error, self._url)) from error
 
@@ -139,7 +143,9 @@ async def connect(url: str, name: str, process: str) -> AsyncGenerator[Reservati
     """Open the row `name` on behalf of `process`."""
     try:
         with anyio.fail_after(2 * PATIENCE):
-            connection = await anyio.to_thread.run_sync(_open, url, abandon_on_cancel=True)
+            connection = await anyio.to_thread.run_sync(
+                _open, url, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1)
+            )
     except (psycopg.Error, OSError) as error:
         raise UnreachableError(describe(error, url)) from error
     row = PostgresReservations(connection, url, name, process)

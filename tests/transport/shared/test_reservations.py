@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
 import anyio
+import anyio.to_thread
 import attrs
 import psycopg
 import pytest
@@ -185,6 +186,17 @@ async def test_an_answer_that_does_not_come(urls: dict[str, str], monkeypatch: p
         with anyio.fail_after(10):
             while observer.execute(count).fetchone() != (0,):  # noqa: ASYNC110 - another process ends it
                 await anyio.sleep(0.01)
+
+
+async def test_threads_that_are_all_busy(urls: dict[str, str]) -> None:
+    """Whatever a program does in its own threads, the row is not out of reach for that."""
+    limiter = anyio.to_thread.current_default_thread_limiter()
+    before, limiter.total_tokens = limiter.total_tokens, 1
+    try:
+        async with limiter, Rows(urls["postgres"]).connect("busy") as row:
+            assert (await row.answer(Booking("?"))).processes == 1
+    finally:
+        limiter.total_tokens = before
 
 
 async def test_a_database_that_may_not_be_used(postgres) -> None:
