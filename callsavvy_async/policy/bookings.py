@@ -18,7 +18,6 @@ So the arithmetic of the limit stays in one place, in Python; the row can be kep
 from __future__ import annotations
 
 import json
-import math
 from typing import Any, TypeAlias, cast
 
 import attrs
@@ -28,6 +27,8 @@ from callsavvy_async.policy.rate import RateLaw
 
 NO_ROW = ""
 """The version of a row that is not there."""
+_FARTHEST = 1e12
+"""Seconds, or requests: more is no time, and no count."""
 
 
 @attrs.frozen
@@ -104,13 +105,13 @@ def write_law(rate: RateLaw, gate: Gate) -> str:
 
 
 def read_law(text: str, like: type[RateLaw]) -> tuple[RateLaw, Gate] | None:
-    """Read what another process wrote; None if it cannot be read."""
+    """Read what another process wrote; None if it cannot be read, or never was a law."""
     try:
         state = json.loads(text)
         rate, gate = _remake(like, state["rate"]), _remake(Gate, state["gate"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return (rate, gate) if rate.belief > 0.0 and rate.period > 0.0 else None
+    return (rate, gate) if rate.is_sound else None
 
 
 def _state(law: RateLaw | Gate) -> dict[str, object]:
@@ -123,7 +124,7 @@ def _remake(kind: type[Any], state: object) -> Any:
     values = {field.alias: known[field.name] for field in attrs.fields(kind)}
     for field in attrs.fields(kind):
         value, right = values[field.alias], like[field.name]
-        number = isinstance(value, int | float) and not math.isnan(value)
+        number = isinstance(value, int | float) and (abs(value) < _FARTHEST or value == right)
         if isinstance(value, bool) != isinstance(right, bool) or not (number or value is right is None):
             raise TypeError(field.name)
     return kind(**values)

@@ -33,11 +33,21 @@ class LawCopy:
     _untimed: int = 0
     _idle: float = 0.0
 
-    def set_clock(self, remote: float, *, asked: float, answered: float) -> float:
-        """Take note of the row's clock; return by how many seconds all times of the row have moved."""
-        seconds = -self._clock.heard(remote, asked=asked, answered=answered)
+    def set_clock(self, view: View, *, asked: float, answered: float) -> float:
+        """Take note of the row's clock; return by how many seconds all times of the row have moved.
+
+        Raises:
+            ValueError: the row's times are none. Slots at such would all be due at once, or never.
+        """
+        if not math.isfinite(view.now + view.slot + view.idle):
+            raise ValueError("the row has times that are none")
+        seconds = -self._clock.heard(view.now, asked=asked, answered=answered)
         self._move(seconds)
         return seconds
+
+    def begin_with(self, rate: RateLaw) -> None:
+        """Have a law that has not run yet, for a row that has none."""
+        self.rate, self.slot = rate, -math.inf
 
     def adopt(self, now: float, view: View) -> bool:
         """Take over the law of the row; or return that it has none, and make ready to give it this one."""

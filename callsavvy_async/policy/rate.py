@@ -263,6 +263,11 @@ class RateLaw:
         self._slot = self._opened = self._sent_at = now
 
     @property
+    def is_sound(self) -> bool:
+        """Whether every pace of it is one: what was read from elsewhere may be anything."""
+        return min(self.belief, self.rate) > 0.0 and self.period >= SHORTEST_PERIOD and 0.0 <= self._dip < 1.0
+
+    @property
     def _known_window(self) -> float:
         return min(self.window, LONGEST_WINDOW)
 
@@ -285,6 +290,7 @@ class RateLaw:
         self.belief, self.started = measured, True
 
     def _curve(self, since: float) -> float:
+        since = max(since, 0.0)  # before an interval there is nothing to go by, and a cubic falls below zero
         if not self.started:
             return self.belief * math.exp2(min(since / START_DOUBLING, 30.0))
         u = since / self.period - 1.0

@@ -154,7 +154,7 @@ class SharedPacer(Adaptive):
         if self.known is None:
             super().restore(learned)
             if self._law.version == UNKNOWN:
-                self._law.rate = self._rate
+                self._law.begin_with(self._rate)
             self._rate = self._law.rate
 
     @property
@@ -179,15 +179,14 @@ class SharedPacer(Adaptive):
             return Change(version, secrets.token_hex(8), *self._law.write(now))
         if self._alone is not None or version == UNKNOWN or self._news:
             return Booking(version)
-        count = self._needed(now, waiting)
-        if count:
+        if count := self._needed(now, waiting):
             return self._booking(now, count)
         is_due = self.look_in(now, waiting) <= 0.0
         return Booking(version, handed_back=self._stock.hand_back()) if is_due else None
 
     def look_in(self, now: float, waiting: int) -> float:
         """Return the seconds until there is something to ask, if nothing happens meanwhile; infinity for never."""
-        if not waiting and not self._stock:
+        if not waiting and not self._stock and not self._stock.lapsed:
             return math.inf
         until = self._gate.opens_at - now if self._gate.shut else self._stock.delay(now)
         since = now - self._heard_at
@@ -203,7 +202,7 @@ class SharedPacer(Adaptive):
             answered: when the answer came.
         """
         law = self._law
-        self._stock.move(law.set_clock(view.now, asked=asked, answered=answered))
+        self._stock.move(law.set_clock(view, asked=asked, answered=answered))
         self._heard_at, self._draft = answered, False
         self._come_back(answered, view.processes)
         if view.version != law.version:
@@ -236,8 +235,9 @@ class SharedPacer(Adaptive):
         if self._gate.shut:
             self._pause(now, self._gate.opens_at - now)
         known = self._rate.belief if self._rate.started else self._rate.rate
-        share = SAFETY * known / self._processes if self._processes else self.share
-        self._alone, self._missed = Fixed(share, max_in_flight=self.max_in_flight), self._processes
+        self._missed = max(self._processes, self._missed if now < self._all_back_at else 0)  # not all may be back
+        share = SAFETY * known / self._missed if self._missed else self.share
+        self._alone = Fixed(share, max_in_flight=self.max_in_flight)
         self._stock.void()
         self._law.forget(now, lapsed=self._stock.hand_back())
 
@@ -309,9 +309,9 @@ class SharedPacer(Adaptive):
         if self._halted:
             self._voided += booking.count if booking.counted else 0
             return
-        first = self._law.slot - booking.count * booking.interval
-        grace = max(CATCH_UP, booking.interval)
-        self._stock.add(now, first, interval=booking.interval, count=booking.count, grace=grace)
+        count, interval = booking.count, booking.interval
+        first, grace = self._law.slot - count * interval, max(CATCH_UP, interval)
+        self._stock.add(now, first, interval=interval, count=count, grace=grace, counted=booking.counted)
 
     def _why(self, allowed: int) -> str:
         if self._alone is not None:

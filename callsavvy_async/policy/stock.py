@@ -42,6 +42,8 @@ class Stock:
     _slots: deque[float] = attrs.field(factory=deque[float])
     _used: deque[float] = attrs.field(factory=lambda: deque[float](maxlen=_REMEMBERED))
     _grace: float = 0.0
+    _counted: bool = True
+    """Whether the row counts these slots as taken; it does not count probes, and none of them is handed back."""
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -51,9 +53,9 @@ class Stock:
         """When the last slot begins; minus infinity when there is none."""
         return self._slots[-1] if self._slots else -math.inf
 
-    def add(self, now: float, first: float, *, interval: float, count: int, grace: float) -> None:
+    def add(self, now: float, first: float, *, interval: float, count: int, grace: float, counted: bool = True) -> None:
         """Take in `count` slots, `interval` seconds apart. Those that are due already may be used from now on."""
-        self._grace = grace
+        self._grace, self._counted = grace, counted
         self._slots.extend(max(now, first + interval * number) for number in range(count))
 
     def delay(self, now: float) -> float:
@@ -61,7 +63,7 @@ class Stock:
         slots = self._slots
         while slots and slots[0] + self._grace < now:
             slots.popleft()
-            self.lapsed += 1
+            self.lapsed += self._counted
         return max(0.0, slots[0] - now) if slots else math.inf
 
     def take(self, *, probe: bool = False) -> None:
@@ -77,8 +79,8 @@ class Stock:
         return count
 
     def void(self) -> int:
-        """Give all of them up; returns how many there were."""
-        count = len(self._slots)
+        """Give all of them up; returns how many of them are to be handed back."""
+        count = len(self._slots) if self._counted else 0
         self._slots.clear()
         return count
 

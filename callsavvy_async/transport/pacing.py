@@ -48,13 +48,15 @@ class Pacing:
     ) -> None:
         told = {**pacing} if isinstance(pacing, Mapping) else {ALL_OTHERS: pacing}
         told.setdefault(ALL_OTHERS, Adaptive())
+        # Each URL is a limit of its own: Python makes one object of equal literals, or does not.
+        each = {resource: SharedPacing(one) if isinstance(one, str) else one for resource, one in told.items()}
         self._fetchers: list[Fetcher] = []
         limiters: dict[int, Limiter] = {}
-        for resource, one in told.items():
+        for resource, one in sorted(each.items()):  # what has several names bears the first, "*" before all: everywhere
             if id(one) not in limiters:
                 limiters[id(one)] = self._make(one, account, resource, hooks or Hooks(()))
-        self._shared = limiters[id(told.pop(ALL_OTHERS))]
-        self._told = {resource: limiters[id(one)] for resource, one in told.items()}
+        self._shared = limiters[id(each.pop(ALL_OTHERS))]
+        self._told = {resource: limiters[id(one)] for resource, one in each.items()}
         self._learned: dict[str, Limiter] = {}
         self._limiters = dict(self._told)
         self._policies: list[tuple[frozenset[str], Limiter]] = []
@@ -108,9 +110,7 @@ class Pacing:
         for fetcher in self._fetchers:
             await fetcher.aclose()
 
-    def _make(self, one: OnePacing, account: str, resource: str, hooks: Hooks) -> Limiter:
-        if isinstance(one, str):
-            one = SharedPacing(one)
+    def _make(self, one: Pacer | SharedPacing, account: str, resource: str, hooks: Hooks) -> Limiter:
         if not isinstance(one, SharedPacing):
             return Limiter(one)
         limiter, fetcher = share_limit(one, account, resource, hooks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 
@@ -34,6 +35,14 @@ def test_a_law_goes_through_the_row_unchanged() -> None:
         lambda law: json.dumps(law | {"rate": law["rate"] | {"belief": None}}),
         lambda law: json.dumps(law | {"rate": law["rate"] | {"period": float("nan")}}),
         lambda law: json.dumps(law | {"gate": law["gate"] | {"shut": 1}}),
+        lambda law: json.dumps(law | {"rate": law["rate"] | {"belief": math.inf}}),
+        lambda law: json.dumps(law | {"rate": law["rate"] | {"belief": 10**400}}),
+        lambda law: json.dumps(law | {"rate": law["rate"] | {"rate": 0.0}}),
+        lambda law: json.dumps(law | {"rate": law["rate"] | {"period": 1e-300}}),
+        lambda law: json.dumps(law | {"rate": law["rate"] | {"_dip": 50.0}}),
+        lambda law: json.dumps(law | {"rate": law["rate"] | {"_opened": -math.inf}}),
+        lambda law: json.dumps(law | {"gate": law["gate"] | {"_refused_at": -math.inf}}),
+        lambda law: "[" * 100_000,
     ],
 )
 def test_what_cannot_be_a_law_is_none(spoil: object) -> None:

@@ -19,6 +19,13 @@ from callsavvy_async.policy.rate import (
 )
 
 
+@pytest.mark.parametrize("law", [RateLaw(), RateLaw(belief=10.0, started=True)])
+def test_before_an_interval_the_pace_is_that_of_its_beginning(law: RateLaw) -> None:
+    """However far its beginning lies ahead: below zero a pace would let everybody through."""
+    law.begin(1000.0)
+    assert law.pace(0.0) == law.pace(1000.0)
+
+
 def _send(law: RateLaw, *, since: float, seconds: float) -> float:
     """Send at every slot for `seconds`; return the time of the last one."""
     now = since

@@ -16,7 +16,7 @@ from callsavvy_async.policy.bookings import Booking, Change, View
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.rate import RateLaw
 from callsavvy_async.policy.ratelimit_headers import Hints
-from callsavvy_async.policy.shared import AHEAD, LOOK, LOW, OUT_OF_REACH, SAFETY, SharedPacer
+from callsavvy_async.policy.shared import AHEAD, LOOK, LOW, OUT_OF_REACH, RETURN, SAFETY, SharedPacer
 
 ADMITTED, REFUSED, FAILED = Feedback(Signal.ADMITTED), Feedback(Signal.REFUSED), Feedback(Signal.FAILED)
 KNOWN = (100.0, 1)
@@ -356,6 +356,32 @@ def test_stale_slots_are_not_used() -> None:
     assert question.handed_back == 5
 
 
+def test_stale_slots_are_handed_back_though_nobody_wants_to_send() -> None:
+    """Those who wait have given up: what was booked for them counts as sent until the row is told."""
+    alone = Alone(SharedPacer())
+    alone.settle(5)
+    alone.now += 0.05
+    alone.settle(5)
+    assert alone.ledger.taken
+    for _ in range(20):
+        alone.now += LOOK
+        alone.settle(0)
+    assert alone.ledger.taken == 0
+    assert alone.pacer.look_in(alone.now, 0) == math.inf
+
+
+def test_a_probe_that_was_not_sent_is_not_handed_back() -> None:
+    """It was never counted."""
+    one, _ = pair()
+    refuse(one)
+    one.settle()
+    taken = one.ledger.taken
+    one.now += one.pacer.delay(one.now) + 3.0
+    assert one.pacer.delay(one.now) == math.inf
+    one.settle()
+    assert one.ledger.taken == taken
+
+
 def _look(process: Alone) -> View:
     return process.ledger.answer(EPOCH + process.now, "me", Booking("?"))
 
@@ -395,6 +421,41 @@ def test_never_reached() -> None:
     state = pacer.snapshot(0.1)
     assert (state.rate, state.learned_rate, state.why) == (2.0, 2.0, OUT_OF_REACH)
     assert state.processes is None
+
+
+def test_a_row_that_is_lost_again_before_all_are_back() -> None:
+    """The first to find it sees nobody else there, and is not the only one for that."""
+    alone = Alone(SharedPacer(known=KNOWN))
+    alone.settle()
+    for name in ("a", "b", "c"):
+        alone.ledger.answer(EPOCH + alone.now, name, Booking("?"))
+    alone.now += 1.5
+    alone.settle()
+    assert alone.pacer.processes == 4
+    for _ in range(3):
+        alone.pacer.lost(alone.now)
+        assert alone.pacer.snapshot(alone.now).rate == pytest.approx(SAFETY * 25.0)
+        alone.ledger, alone.now = Ledger(), alone.now + 1.0
+        alone.settle()
+        assert alone.pacer.processes == 1
+    alone.now += RETURN
+    alone.settle()
+    alone.pacer.lost(alone.now)
+    assert alone.pacer.snapshot(alone.now).rate == pytest.approx(SAFETY * 100.0)
+
+
+def test_what_is_restored_while_the_row_is_out_of_reach() -> None:
+    """Its clock begins when the row is back: the time since the last booking is none of its own."""
+    alone = Alone(SharedPacer())
+    alone.send()
+    alone.pacer.lost(alone.now)
+    alone.pacer.restore({"learned_rate": 10.0})
+    alone.ledger, alone.now = Ledger(), alone.now + 100.0
+    question = None
+    while not (isinstance(question, Booking) and question.count):
+        question = alone.ask(5)
+    assert question.interval == pytest.approx(0.1, rel=0.05)
+    assert alone.pacer._rate._opened <= alone.now
 
 
 def test_alone_a_refusal_is_obeyed_all_the_same() -> None:
@@ -452,6 +513,18 @@ def test_an_unreadable_row_is_written_anew() -> None:
     alone.settle()
     assert alone.ledger.version != "theirs"
     assert alone.pacer.delay(alone.now) < 1.0
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_row_whose_times_are_none(value: float) -> None:
+    """Slots at such times would all be due at once, or never: it is as good as out of reach."""
+    alone = Alone(SharedPacer())
+    alone.settle()
+    alone.pacer.lost(alone.now)
+    alone.ledger.slot = value
+    with pytest.raises(ValueError, match="times that are none"):
+        alone.ask()
+    assert alone.pacer.is_alone
 
 
 def test_what_was_restored_goes_into_an_empty_row() -> None:

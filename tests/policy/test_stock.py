@@ -58,6 +58,14 @@ def test_what_was_used_is_remembered_once() -> None:
     assert stock.used_after(0.0) == 0
 
 
+def test_probes_are_not_handed_back() -> None:
+    """The row has never counted them."""
+    stock = Stock()
+    stock.add(0.0, 0.0, interval=1.0, count=2, grace=0.1, counted=False)
+    assert stock.delay(0.5) == 0.5
+    assert (stock.lapsed, len(stock), stock.void()) == (0, 1, 0)
+
+
 def test_slots_lapse() -> None:
     """What was not used in time is counted, to be handed back."""
     stock = Stock()

@@ -75,21 +75,33 @@ class Fetcher:
             running.scope.cancel()
             with anyio.CancelScope(shield=True):
                 await running.ended.wait()
+            self._limiter.look_again()  # calls that still wait would never hear of a slot: they begin it anew
 
     async def _run(self, running: _Running) -> None:
         retry = FIRST_RETRY
         try:
             with running.scope:
-                while not running.is_over:
+                while True:
                     try:
                         async with self._connect() as row:
-                            await self._serve(row, running)
+                            try:
+                                await self._serve(row, running)
+                            except anyio.get_cancelled_exc_class():
+                                running.is_over = True  # also if an error of the connection takes this one's place
+                                raise
                     except Exception as error:  # noqa: BLE001 - whatever it is, calls go on, and it is told
+                        if running.is_over:  # nothing is lost by how a connection ends that nobody needs
+                            return
                         retry = min(2.0 * retry, LONGEST_RETRY) if self._pacer.is_alone else FIRST_RETRY
                         self._lose(str(error) if isinstance(error, UnreachableError) else repr(error))
                         await anyio.sleep(retry)
                         if self._is_idle(running, current_time()):
                             return
+                    except BaseExceptionGroup as group:  # the same, in one group with a cancellation
+                        if (cancelled := group.split(Exception)[1]) is not None:
+                            raise cancelled from None
+                    if running.is_over:
+                        return
         finally:
             running.is_over = True
             running.ended.set()

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import LiteralString
+from functools import partial
+from typing import LiteralString, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -21,6 +22,8 @@ import psycopg
 
 from callsavvy_async.policy.bookings import Booking, Question, View
 from callsavvy_async.transport.shared.reservations import LEASE, PATIENCE, Reservations, UnreachableError, describe
+
+T = TypeVar("T")
 
 TABLE: LiteralString = """
 CREATE TABLE IF NOT EXISTS callsavvy_pacing (
@@ -94,42 +97,73 @@ ON CONFLICT (name) DO UPDATE SET (version, law, slot, taken, untimed, idle) = (
 
 
 class PostgresReservations:
-    """One limit's row, over a connection that is open."""
+    """One limit's row, over a connection of its own."""
 
-    def __init__(self, connection: psycopg.Connection, url: str, name: str, process: str) -> None:
-        self._connection = connection
+    def __init__(self, url: str, name: str, process: str) -> None:
+        self._connection: psycopg.Connection | None = None
         self._url = url
         self._fixed = {"name": name, "process": process, "lease": LEASE}
+        self._thread = anyio.CapacityLimiter(1)
+        """Not one of those that the program's own blocking calls may have taken up."""
         self._busy = False
         self._left = False
 
+    async def open(self) -> None:
+        """Connect, and see to the table.
+
+        Raises:
+            UnreachableError: that cannot be done.
+        """
+        await self._do(self._open, within=2 * PATIENCE)
+
     async def answer(self, question: Question) -> View:
         """See `Reservations.answer`."""
-        try:
-            with anyio.fail_after(PATIENCE):
-                return await anyio.to_thread.run_sync(self._answer, question, abandon_on_cancel=True)
-        except (psycopg.Error, OSError) as error:  # a TimeoutError is an OSError
-            raise UnreachableError(describe(error, self._url)) from error
+        return await self._do(partial(self._answer, question), within=PATIENCE)
 
     def leave(self) -> None:
-        """Close the connection; the thread that still waits for an answer on it does so itself."""
+        """Close the connection; the thread that still waits for an answer on it, or for it, does so itself."""
         self._left = True
+        if self._connection is None:
+            return
         if not self._busy:
             self._connection.close()
             return
         with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(self._connection.fileno())) as duplicate:
             duplicate.shutdown(socket.SHUT_RDWR)
 
-    def _answer(self, question: Question) -> View:
-        self._busy = True
+    async def _do(self, work: Callable[[], T], *, within: float) -> T:
+        def in_thread() -> T:
+            self._busy = True
+            try:
+                return work()
+            finally:
+                self._busy = False
+                if self._left and self._connection is not None:
+                    self._connection.close()
+
         try:
-            found = self._connection.execute(
-                _BOOK if isinstance(question, Booking) else _CHANGE, self._fixed | attrs.asdict(question), prepare=True
-            ).fetchone()
-        finally:
-            self._busy = False
-            if self._left:
-                self._connection.close()
+            with anyio.fail_after(within):
+                return await anyio.to_thread.run_sync(in_thread, abandon_on_cancel=True, limiter=self._thread)
+        except (psycopg.Error, OSError) as error:  # a TimeoutError is an OSError
+            raise UnreachableError(describe(error, self._url)) from error
+
+    def _open(self) -> None:
+        self._connection = connection = psycopg.connect(
+            self._url, autocommit=True, connect_timeout=2, application_name="callsavvy pacing"
+        )
+        if self._left:
+            return
+        connection.execute(_SESSION)
+        if connection.execute("SELECT to_regclass('callsavvy_pacing')").fetchone() == (None,):
+            with connection.transaction():
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+                connection.execute(TABLE)
+
+    def _answer(self, question: Question) -> View:
+        assert self._connection is not None  # noqa: S101 - it was opened first
+        found = self._connection.execute(
+            _BOOK if isinstance(question, Booking) else _CHANGE, self._fixed | attrs.asdict(question), prepare=True
+        ).fetchone()
         assert found is not None  # noqa: S101 - INSERT .. ON CONFLICT DO UPDATE always returns the row
         return View(*found)
 
@@ -137,27 +171,9 @@ class PostgresReservations:
 @asynccontextmanager
 async def connect(url: str, name: str, process: str) -> AsyncGenerator[Reservations, None]:
     """Open the row `name` on behalf of `process`."""
+    row = PostgresReservations(url, name, process)
     try:
-        with anyio.fail_after(2 * PATIENCE):
-            connection = await anyio.to_thread.run_sync(_open, url, abandon_on_cancel=True)
-    except (psycopg.Error, OSError) as error:
-        raise UnreachableError(describe(error, url)) from error
-    row = PostgresReservations(connection, url, name, process)
-    try:
+        await row.open()
         yield row
     finally:
         row.leave()
-
-
-def _open(url: str) -> psycopg.Connection:
-    connection = psycopg.connect(url, autocommit=True, connect_timeout=2, application_name="callsavvy pacing")
-    try:
-        connection.execute(_SESSION)
-        if connection.execute("SELECT to_regclass('callsavvy_pacing')").fetchone() == (None,):
-            with connection.transaction():
-                connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-                connection.execute(TABLE)
-    except BaseException:
-        connection.close()
-        raise
-    return connection

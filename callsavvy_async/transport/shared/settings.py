@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import os
 import secrets
-from functools import partial
+from contextlib import AbstractAsyncContextManager
+from typing import cast
 from urllib.parse import urlsplit
 
 import attrs
@@ -18,6 +20,7 @@ from callsavvy_async.policy.told import Fixed, per_second, positive_rate
 from callsavvy_async.transport.hooks import Hooks
 from callsavvy_async.transport.limiter import Limiter
 from callsavvy_async.transport.shared.fetcher import Fetcher
+from callsavvy_async.transport.shared.reservations import Reservations
 
 _REDIS, _POSTGRES = ("redis", "coredis"), ("postgres", "psycopg")
 _EXTRAS = {
@@ -32,6 +35,8 @@ def _check_url(_: object, __: attrs.Attribute[str], url: str) -> None:
         parts = urlsplit(url)
         has_host = bool(parts.hostname) or _EXTRAS.get(parts.scheme) is _POSTGRES  # which has a host by default
         whole = parts.scheme in _EXTRAS and has_host and parts.port != 0
+        if _EXTRAS.get(parts.scheme) is _POSTGRES and parts.netloc.count("@") > 1:
+            whole = False  # libpq ends the password at the first, and tells the rest as a host that it cannot find
     except ValueError:  # brackets or a port that make no sense
         whole = False
     if not whole:
@@ -55,7 +60,8 @@ class SharedPacing:
             (extra ``postgres``).
         local: what the limit is: `Adaptive` finds it, `Fixed` knows it. Caps on what is in flight stay those of each
             process.
-        name: of the limit; limits that differ in name are apart. By default the name of the endpoint it is given for.
+        name: of the limit; limits that differ in name are apart. By default the name of the endpoint it is given for, of
+            several the first in the alphabet.
         block: most calls that are booked at a time.
         share: calls per time that this process may make while it has never reached the URL.
 
@@ -100,4 +106,10 @@ def share_limit(shared: SharedPacing, account: str, name: str, hooks: Hooks) -> 
         known=(local.rate, local.burst) if isinstance(local, Fixed) else None,
     )
     limiter = Limiter(pacer)
-    return limiter, Fetcher(limiter, pacer, partial(module.connect, shared.url, row, secrets.token_hex(8)), name, hooks)
+    token = secrets.token_hex(8)
+
+    def connect() -> AbstractAsyncContextManager[Reservations]:
+        process = f"{token}-{os.getpid()}"  # a fork is another process, and has the same token
+        return cast("AbstractAsyncContextManager[Reservations]", module.connect(shared.url, row, process))
+
+    return limiter, Fetcher(limiter, pacer, connect, name, hooks)

@@ -25,6 +25,7 @@ from callsavvy_async.transport.shared.fetcher import IDLE, Fetcher
 from callsavvy_async.transport.shared.reservations import Reservations, UnreachableError
 
 pytestmark = pytest.mark.anyio
+RUNNERS: dict[str, Callable[..., None]] = {"asyncio": anyio.run, "trio": trio.run}
 
 
 @pytest.fixture
@@ -134,6 +135,50 @@ async def test_closing_twice_or_before_anything_was_asked() -> None:
     await client.fetcher.aclose()
 
 
+async def test_calls_that_wait_outlive_a_closing() -> None:
+    """Though the first answer had not come yet: somebody asks again for them."""
+    client = Client()
+    with anyio.fail_after(5.0):
+        async with anyio.create_task_group() as group:
+            for _ in range(3):
+                group.start_soon(client.call)
+            await anyio.sleep(0.005)
+            await client.fetcher.aclose()
+    await client.fetcher.aclose()
+    assert client.row.open == 0
+
+
+@attrs.define
+class BrokenRow(Row):
+    """A row whose connection has a task of its own, which fails as it is closed."""
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncGenerator[Reservations, None]:
+        async def fail() -> None:
+            try:
+                await anyio.sleep_forever()
+            finally:
+                raise OSError("broken")
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(fail)
+            yield self
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_a_connection_that_fails_as_it_is_closed(runner: str) -> None:
+    """Nothing is lost by it; on trio the whole program would end over an error here."""
+    client = Client(BrokenRow())
+
+    async def main() -> None:
+        await client.call()
+        await client.fetcher.aclose()
+        await client.call()
+
+    RUNNERS[runner](main)
+    assert not client.events
+
+
 @pytest.mark.parametrize("error", [UnreachableError("gone"), KeyError("a bug")])
 async def test_a_row_that_is_lost_and_found(error: Exception) -> None:
     """It is said once, the calls go on at their share, and when the row is back they are one with the others again."""
@@ -209,9 +254,6 @@ def _far_away(client: Client) -> Question:
     booking = other.ask(0.002, 1)
     assert booking is not None
     return attrs.evolve(booking, count=1000)  # type: ignore[call-arg]
-
-
-RUNNERS: dict[str, Callable[..., None]] = {"asyncio": anyio.run, "trio": trio.run}
 
 
 @pytest.mark.parametrize("closed", [True, False])

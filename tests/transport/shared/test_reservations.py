@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import threading
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
 import anyio
+import anyio.to_thread
 import attrs
 import psycopg
 import pytest
@@ -185,6 +187,38 @@ async def test_an_answer_that_does_not_come(urls: dict[str, str], monkeypatch: p
         with anyio.fail_after(10):
             while observer.execute(count).fetchone() != (0,):  # noqa: ASYNC110 - another process ends it
                 await anyio.sleep(0.01)
+
+
+async def test_a_table_that_cannot_be_made_for_long(postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who gives up waiting for it leaves neither a connection nor a thread behind, however often it is tried."""
+    monkeypatch.setattr(postgres_rows, "PATIENCE", 0.1)
+    count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
+    rows = Rows(postgres.new_database())
+    with psycopg.connect(rows.url) as other, psycopg.connect(rows.url, autocommit=True) as observer:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", (postgres_rows._LOCK,))
+        before = threading.active_count()
+        for _ in range(3):
+            with pytest.raises(UnreachableError, match="no answer in time"):
+                async with rows.connect("r"):
+                    pass
+        with anyio.fail_after(10):
+            while threading.active_count() > before + 1:  # noqa: ASYNC110 - one idle thread is kept
+                await anyio.sleep(0.01)
+        other.rollback()
+        with anyio.fail_after(10):
+            while observer.execute(count).fetchone() != (0,):  # noqa: ASYNC110 - another process ends it
+                await anyio.sleep(0.01)
+
+
+async def test_threads_that_are_all_busy(urls: dict[str, str]) -> None:
+    """Whatever a program does in its own threads, the row is not out of reach for that."""
+    limiter = anyio.to_thread.current_default_thread_limiter()
+    before, limiter.total_tokens = limiter.total_tokens, 1
+    try:
+        async with limiter, Rows(urls["postgres"]).connect("busy") as row:
+            assert (await row.answer(Booking("?"))).processes == 1
+    finally:
+        limiter.total_tokens = before
 
 
 async def test_a_database_that_may_not_be_used(postgres) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import uuid
 
@@ -11,12 +12,24 @@ import pytest
 from callsavvy_async import Adaptive, Callsavvy, ConfigurationError, Credentials, Fixed, SharedPacing
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, SimulatorServer
 from callsavvy_async.transport.pacing import Pacing
+from callsavvy_async.transport.shared import redis as redis_rows
 
 URL = "redis://me:secret@host:6379/3?key=secret"
 
 
 @pytest.mark.parametrize(
-    "url", ["", "host", "http://host", "redis://", "redis:///0", "redis://[host", "redis://me:secret@h:x", "10/s"]
+    "url",
+    [
+        "",
+        "host",
+        "http://host",
+        "redis://",
+        "redis:///0",
+        "redis://[host",
+        "redis://me:secret@h:x",
+        "10/s",
+        "postgresql://me:a@secret@h/jobs",
+    ],
 )
 def test_a_url_that_cannot_be_one(url: str) -> None:
     """It is refused before anything is opened, and not shown: it may hold a password."""
@@ -66,6 +79,31 @@ def test_endpoints_apart() -> None:
     for number, resource in enumerate(("sendSMS", "getSummary")):
         whole.heard(resource, f'"{number}";q=1')
     assert whole.limiter("sendSMS") is whole.limiter("getSummary")
+
+
+def test_the_row_is_the_same_in_whatever_order_limits_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or processes that share the account would not share its limit. Equal URLs are limits apart, as their endpoints."""
+    rows = set[str]()
+    monkeypatch.setattr(redis_rows, "connect", lambda url, row, process: rows.add(row))
+    voice = SharedPacing(URL)
+    told = {"sendRobocall": voice, "sendWhatsapp": voice, "sendSMS": URL, "*": URL}
+    for names in (list(told), list(reversed(told))):
+        pacing = Pacing({name: told[name] for name in names}, "account")
+        for fetcher in pacing._fetchers:
+            fetcher._connect()
+        assert pacing.limiter("sendSMS") is not pacing.limiter("getSummary")
+    assert len(rows) == 3
+
+
+def test_a_fork_is_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers forked from one that has made the client would pass for one, and each spend the whole limit in an outage."""
+    processes = set[str]()
+    monkeypatch.setattr(redis_rows, "connect", lambda url, row, process: processes.add(process))
+    (fetcher,) = Pacing(URL, "account")._fetchers
+    for pid in (1, 1, 2):
+        monkeypatch.setattr(os, "getpid", lambda pid=pid: pid)
+        fetcher._connect()
+    assert len(processes) == 2
 
 
 def _client(url: str, server: SimulatorServer, name: str, public_key: str = PUBLIC_KEY) -> Callsavvy:
