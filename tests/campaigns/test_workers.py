@@ -319,6 +319,37 @@ async def test_a_run_that_was_taken_for_dead_and_purged_ends_with_that(journal, 
     assert len(client.calls) == 1
 
 
+@only_postgresql
+@pytest.mark.parametrize("disturb", ["purge", "load"])
+async def test_who_wakes_after_its_lease_sends_nothing_that_was_purged_or_is_being_loaded(journal, raw, url, disturb):
+    """Nobody noticed that it slept past its lease; who purges or loads then takes it for dead, or it would go on."""
+    campaign = await journal.campaign("c", SPEC)
+    await campaign.load(numbers(30))
+    client = FakeClient()
+
+    def sleep() -> None:
+        if len(client.calls) > 1:
+            return
+        raw.let_leases_pass()
+        other = _database(url, read_only=False, lease=30.0)
+        other.open()
+        cursor = other.cursor()
+        cursor.execute("BEGIN")
+        if disturb == "purge":
+            purge.purge(cursor, 1, campaign.spec.without_texts())
+        else:
+            load.begin(cursor, 1)
+        cursor.execute("COMMIT")
+        other.close()
+
+    client.on_wire = sleep
+    with pytest.raises(InvalidRequestError, match="was purged" if disturb == "purge" else "not loaded to their end"):
+        await campaign.run(client, max_in_flight=1)
+    left = "cancelled" if disturb == "purge" else "pending"
+    assert states(raw) == {"accepted": 1, left: 2}
+    assert len(client.calls) == 1
+
+
 async def test_workers_are_told_as_json(journal):
     """Who runs, and what it says of itself."""
     campaign = await journal.campaign("c", SPEC)
