@@ -19,7 +19,7 @@ from callsavvy_async.bulk.sender import Sender
 from callsavvy_async.campaigns import epochs, sql, store
 from callsavvy_async.campaigns.allowance import Allowance
 from callsavvy_async.campaigns.database import Cursor
-from callsavvy_async.campaigns.errors import ChunkLostError, LeaseLostError
+from callsavvy_async.campaigns.errors import ChunkLostError, LeaseLostError, NotLoadedError
 from callsavvy_async.campaigns.heart import Heart
 from callsavvy_async.campaigns.journal_sink import JournalSink
 from callsavvy_async.campaigns.journal_source import JournalSource
@@ -220,7 +220,7 @@ class CampaignRun:
 
     def _refuse_if_incomplete(self) -> None:
         if not self.report.input_complete:
-            raise InvalidRequestError(
+            raise NotLoadedError(
                 "the recipients of this campaign are not loaded to their end; load them (again), which takes nobody twice."
             )
 
