@@ -2,21 +2,24 @@
 
 Theory: the sums of the journal say what was spent or may have been, but adding them up reads every chunk: that is done
 once, when a run begins. From then on each run counts in its own epoch what it reserves as it claims, and gives back; the
-sum over the epochs, less what it was at the beginning, is what came to it since. Who claims under a limit holds the
-campaign's row meanwhile, so no two runs see the same room. What is counted twice, because it moved while a run began,
-ends a run too early, never too late.
+sum over the epochs, less what it was at the beginning, is what came to it since. Both are read by one statement, which
+sees them as of one moment: what others give back between two would be room that there never was. Who claims under a limit
+holds the campaign's row meanwhile, so no two runs see the same room.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import Self
 
 import attrs
 
+from callsavvy_async.bulk.limits import counted
 from callsavvy_async.campaigns import sql
 from callsavvy_async.campaigns.database import Cursor
 from callsavvy_async.campaigns.errors import JournalError
+from callsavvy_async.campaigns.report import SPENT
 from callsavvy_async.campaigns.states import State
 
 
@@ -31,27 +34,25 @@ class Allowance:
     limit: Decimal
     committed: Decimal
     """Units that were spent, may have been, or were claimed for, by all runs."""
-    reserved: Mapping[int, int]
-    """What each run had reserved by then: millionths of a unit by its epoch."""
+    reserved: int
+    """What all runs had reserved by then, in millionths of a unit."""
+
+    @classmethod
+    def of(cls, cursor: Cursor, campaign: int, limit: Decimal) -> Self:
+        """Return a limit, beginning now."""
+        committed, reserved = Decimal(0), 0
+        states = (*sorted(SPENT), State.CLAIMED)
+        for calls, estimate, cost, units in cursor.execute(sql.standing(states), (campaign, campaign)).fetchall():
+            committed += counted(Decimal(estimate), None if cost is None else Decimal(cost)) * calls
+            reserved += units
+        return cls(limit, committed, reserved)
 
     def room(self, cursor: Cursor, campaign: int) -> Decimal:
         """Return how many units are left, and keep others from claiming any until the transaction ends."""
         cursor.execute(sql.LOCK_CAMPAIGN, (campaign,)).fetchone()
-        now = reserved(cursor, campaign)
-        since = sum(units - self.reserved.get(epoch, 0) for epoch, units in now.items())
+        rows = cursor.execute("SELECT reserved FROM epoch WHERE campaign = ?", (campaign,)).fetchall()
+        since = sum(units for (units,) in rows) - self.reserved  # added here: a sum might pass what SQLite can hold
         return self.limit - self.committed - Decimal(since) / 1_000_000
-
-
-def reserved(cursor: Cursor, campaign: int) -> dict[int, int]:
-    """Return what every run has reserved."""
-    return dict(cursor.execute("SELECT id, reserved FROM epoch WHERE campaign = ?", (campaign,)).fetchall())
-
-
-def claimed(cursor: Cursor, campaign: int) -> Decimal:
-    """Return the estimates of what is claimed."""
-    query = "SELECT estimate FROM chunk WHERE campaign = ? AND state = ?"
-    rows = cursor.execute(query, (campaign, State.CLAIMED)).fetchall()
-    return sum((Decimal(estimate) for (estimate,) in rows), Decimal(0))
 
 
 def affordable(estimates: Sequence[Decimal], room: Decimal | None) -> tuple[int, Decimal]:

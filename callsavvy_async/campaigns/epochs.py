@@ -118,6 +118,13 @@ def is_running(cursor: Cursor, campaign: int) -> bool:
     return cursor.execute(sql.IS_RUNNING, (campaign,)).fetchone() is not None
 
 
+def nobody_runs(cursor: Cursor, campaign: int) -> bool:
+    """Whether no run is under way, for who holds the campaign's row. Who passed its lease finds its epoch ended when it wakes."""
+    take_over(cursor, [campaign])
+    query = "SELECT 1 FROM epoch WHERE campaign = ? AND ended IS NULL"  # also who beats at this moment
+    return cursor.execute(query, (campaign,)).fetchone() is None
+
+
 def others_hold(cursor: Cursor, campaign: int, epoch: int) -> bool:
     """Whether other runs that did not end have chunks which may yet become pending."""
     values = (campaign, State.CLAIMED, State.IN_FLIGHT, epoch)

@@ -8,12 +8,14 @@ CallsavvyError
     ├── JournalUnavailableError  it cannot be written or read now: disk full, read-only, input/output error
     ├── ChunkLostError         a chunk is not in the state that a move starts from: somebody else moved it
     └── LeaseLostError         a run was taken for dead by another
+InvalidRequestError
+└── NotLoadedError             the recipients of a campaign are not loaded to their end
 ```
 """
 
 from __future__ import annotations
 
-from callsavvy_async.errors import CallsavvyError
+from callsavvy_async.errors import CallsavvyError, InvalidRequestError
 
 
 class JournalError(CallsavvyError):
@@ -38,3 +40,7 @@ class ChunkLostError(JournalError):
 
 class LeaseLostError(JournalError):
     """A run did not write for longer than its lease, and was taken for dead."""
+
+
+class NotLoadedError(InvalidRequestError):
+    """The recipients of a campaign are not loaded to their end, or others are being loaded."""

@@ -233,7 +233,7 @@ def begin(cursor: Cursor, campaign: int) -> int:
         InvalidRequestError: a run is under way; it would send what may yet have to be deleted.
     """
     cursor.execute(sql.LOCK_CAMPAIGN, (campaign,)).fetchone()  # a run begins under the same lock
-    if epochs.is_running(cursor, campaign):
+    if not epochs.nobody_runs(cursor, campaign):
         raise InvalidRequestError("a run of this campaign is under way; load the recipients before it or after it.")
     cursor.execute(sql.LOCK_NUMBERS).fetchone()
     (loading,) = cursor.execute(sql.NEXT_ID["load"]).fetchone()

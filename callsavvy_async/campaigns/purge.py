@@ -15,7 +15,7 @@ def purge(cursor: Cursor, campaign: int, spec: str) -> None:
         InvalidRequestError: a run is under way.
     """
     cursor.execute(sql.LOCK_CAMPAIGN, (campaign,)).fetchone()
-    if epochs.is_running(cursor, campaign):
+    if not epochs.nobody_runs(cursor, campaign):
         raise InvalidRequestError("a run of this campaign is under way; purge it when that has ended.")
     for source in sorted(sources(State.CANCELLED, Mover.PERSON)):
         cursor.execute(

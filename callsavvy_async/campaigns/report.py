@@ -68,7 +68,7 @@ class CampaignReport(Sums):
         if state in _TAKEN:
             self.calls_without_cost += calls if cost is None else 0
             self.cost += (cost or Decimal(0)) * calls
-        if state in _SPENT:
+        if state in SPENT:
             self.committed += counted(estimate, cost) * calls
 
     def as_dict(self) -> Mapping[str, object]:
@@ -91,7 +91,10 @@ class CampaignReport(Sums):
 _OWN = ("in_flight", "not_sent", "cancelled")
 _TAKEN = frozenset({State.ACCEPTED, State.FAILED})
 _CALLED = _TAKEN | {State.REJECTED, State.UNKNOWN}
-_SPENT = _TAKEN | {State.UNKNOWN, State.IN_FLIGHT}
+SPENT = _TAKEN | {State.UNKNOWN, State.IN_FLIGHT}
+"""What cost something, or may have."""
+OF_THE_RUN = frozenset({"name", "refusals", "elapsed", "stopped"})
+"""The fields that no sum of the journal tells."""
 
 
 def chunk_rows(

@@ -16,10 +16,10 @@ from callsavvy_async.bulk.fan_out import FanOut
 from callsavvy_async.bulk.limits import Budget, StopRules
 from callsavvy_async.bulk.report import ChunkResult, StopReason
 from callsavvy_async.bulk.sender import Sender
-from callsavvy_async.campaigns import allowance, epochs, sql, store
+from callsavvy_async.campaigns import epochs, sql, store
 from callsavvy_async.campaigns.allowance import Allowance
 from callsavvy_async.campaigns.database import Cursor
-from callsavvy_async.campaigns.errors import ChunkLostError, LeaseLostError
+from callsavvy_async.campaigns.errors import ChunkLostError, LeaseLostError, NotLoadedError
 from callsavvy_async.campaigns.heart import Heart
 from callsavvy_async.campaigns.journal_sink import JournalSink
 from callsavvy_async.campaigns.journal_source import JournalSource
@@ -210,18 +210,17 @@ class CampaignRun:
         """Refuse what does not add up, and begin an epoch."""
         cursor.execute(sql.LOCK_CAMPAIGN, (self._campaign,)).fetchone()  # as do a load and a purge
         refuse_if_purged(cursor, self._campaign)
-        reserved, claimed = allowance.reserved(cursor, self._campaign), allowance.claimed(cursor, self._campaign)
         store.fill(cursor, self._campaign, self.report)
         self._refuse_if_incomplete()
         self.report.check()
         epoch = epochs.begin(cursor, self._campaign, self._writer.database.lease)
         limit = self._settings.max_cost
-        fund = None if limit is None else Allowance(limit, self.report.committed + claimed, reserved)
+        fund = None if limit is None else Allowance.of(cursor, self._campaign, limit)
         return Shift(self._campaign, epoch, self._patience), fund
 
     def _refuse_if_incomplete(self) -> None:
         if not self.report.input_complete:
-            raise InvalidRequestError(
+            raise NotLoadedError(
                 "the recipients of this campaign are not loaded to their end; load them (again), which takes nobody twice."
             )
 

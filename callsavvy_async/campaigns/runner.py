@@ -20,6 +20,7 @@ import attrs
 
 from callsavvy_async.bulk.report import ChunkResult, StopReason
 from callsavvy_async.campaigns.campaign import Campaign
+from callsavvy_async.campaigns.errors import JournalUnavailableError, NotLoadedError
 from callsavvy_async.campaigns.journal import Journal
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.run import CampaignRun, RunOptions
@@ -83,6 +84,7 @@ class Runner:
         self._journal = Journal.open(url, patience=patience, lease=lease)
         self._forever = forever
         self._poll = poll
+        self._patience = patience
         self._options = options
         self._told: Callable[[ChunkResult], object] | None = options.get("on_result")
         self._campaign: Campaign | None = None
@@ -140,19 +142,36 @@ class Runner:
     async def _work(self, journal: Journal, callsavvy: Callsavvy) -> CampaignReport:
         report = CampaignReport(name=self.name)
         while not self._stopped.is_set():
-            self._campaign = await self._find(journal)
-            before = None if self._campaign is None else await self._campaign.status()
+            before = await self._look(journal)
             self.vitals.joined = before is not None
             if self._campaign is not None and before is not None and (before.input_complete or not self._forever):
                 report = before
                 if before.pending + before.in_flight or not before.input_complete:  # the run says what is wrong with it
-                    report = await self._send(self._campaign, callsavvy)
+                    report = await self._send(self._campaign, callsavvy, before)
                 if report.stopped is not None or not (self._forever or _may_go_on(before, report)):
                     return report
-            with anyio.move_on_after(self._poll):
-                await self._stopped.wait()
+            await self._pause()
         report.stopped = report.stopped or StopReason.INTERRUPTED
         return report
+
+    async def _pause(self) -> None:
+        with anyio.move_on_after(self._poll):
+            await self._stopped.wait()
+
+    async def _look(self, journal: Journal) -> CampaignReport | None:
+        """Return the campaign's sums; None while it is not there and may come, or when told to stop while it is away."""
+        began = anyio.current_time()
+        while True:
+            try:
+                self._campaign = await self._find(journal)
+                return None if self._campaign is None else await self._campaign.status()
+            except JournalUnavailableError:
+                self.vitals.joined = False
+                if self._stopped.is_set():
+                    return None
+                if anyio.current_time() - began >= self._patience:
+                    raise
+                await self._pause()
 
     async def _find(self, journal: Journal) -> Campaign | None:
         """Return the campaign; None while it is not there and may come."""
@@ -162,7 +181,7 @@ class Runner:
             return await journal.campaign(self.name)
         return None
 
-    async def _send(self, campaign: Campaign, callsavvy: Callsavvy) -> CampaignReport:
+    async def _send(self, campaign: Campaign, callsavvy: Callsavvy, before: CampaignReport) -> CampaignReport:
         options: RunOptions = {**self._options, "on_result": self._settle}
         self._run = campaign.run(callsavvy, **options)
         self.vitals.sending = True
@@ -170,6 +189,10 @@ class Runner:
             self._run.stop()
         try:
             return await self._run
+        except NotLoadedError:  # another list began to be loaded since the look
+            if not self._forever:
+                raise
+            return before
         finally:
             self._run, self.vitals.sending = None, False
 

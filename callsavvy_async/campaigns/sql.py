@@ -121,6 +121,13 @@ SKIPPED_AFTER = """SELECT load, row, reason, given, detail FROM skipped WHERE ca
     ORDER BY load, row LIMIT ?"""
 
 
+def standing(states: Iterable[str]) -> str:
+    """Return the statement that reads what chunks in these states cost, and what each run has reserved, at one moment."""
+    words = ", ".join(f"'{state}'" for state in states)
+    return f"""SELECT count(*), estimate, cost, 0 FROM chunk WHERE campaign = ? AND state IN ({words})
+    GROUP BY estimate, cost UNION ALL SELECT 0, '0', NULL, reserved FROM epoch WHERE campaign = ?"""
+
+
 def move(sources: Iterable[str], *, owned: bool) -> str:
     """Return the statement that moves one chunk from any of these states; 0 rows: it was not there, stop."""
     states = ", ".join(f"'{state}'" for state in sorted(sources))

@@ -17,7 +17,7 @@ from callsavvy_async.campaigns.allowance import Allowance, affordable
 from callsavvy_async.campaigns.database import Cursor
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalDamagedError, LeaseLostError
 from callsavvy_async.campaigns.payload import checksum, pack, unpack, unpack_numbers
-from callsavvy_async.campaigns.report import CampaignReport
+from callsavvy_async.campaigns.report import OF_THE_RUN, CampaignReport
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.states import Mover, State, sources
 
@@ -231,8 +231,8 @@ def page_of_skipped(
 
 
 def fill(cursor: Cursor, campaign: int, report: CampaignReport) -> None:
-    """Put the sums of the journal into a report."""
-    fresh = CampaignReport(name=report.name, refusals=report.refusals, elapsed=report.elapsed, stopped=report.stopped)
+    """Put the sums of the journal into a report. What is its run's own is left alone: it may change meanwhile."""
+    fresh = CampaignReport()
     for state, estimate, cost, calls, recipients in cursor.execute(sql.SUMS, (campaign,)):
         fresh.add(State(state), recipients, calls, None if cost is None else Decimal(cost), Decimal(estimate))
     loads = "SELECT CAST(coalesce(sum(given), 0) AS BIGINT), count(*), count(digest) FROM load WHERE campaign = ?"
@@ -242,7 +242,8 @@ def fill(cursor: Cursor, campaign: int, report: CampaignReport) -> None:
     reasons = "SELECT reason, count(*) FROM skipped WHERE campaign = ? GROUP BY reason"
     fresh.skipped = Counter({SkipReason(reason): count for reason, count in cursor.execute(reasons, (campaign,))})
     for field in attrs.fields(CampaignReport):
-        setattr(report, field.name, getattr(fresh, field.name))
+        if field.name not in OF_THE_RUN:
+            setattr(report, field.name, getattr(fresh, field.name))
 
 
 def release(cursor: Cursor, campaign: int, epoch: int, numbers: Iterable[int]) -> Decimal:

@@ -56,7 +56,8 @@ class Sight:
     @property
     def settled(self) -> int:
         """Recipients of whom there is nothing more to come."""
-        return self.report.given - self.report.skipped.total() - self.left
+        report = self.report  # added up, for what is being loaded is given before it is pending
+        return sum((report.accepted, report.failed, report.rejected, report.unknown, report.not_sent, report.cancelled))
 
     @property
     def left(self) -> int:
@@ -133,7 +134,7 @@ def watch(
 
     From time to time a line of sums, one for the limit that workers share (with --pacing), and one for each worker; what a
     worker tells is as old as its line says. A killed process never says that it ended: it is shown as dead
-    when its lease is over, and after a minute without any change the watching ends.
+    when its lease is over, and after a minute without any change or heartbeat the watching ends.
 
     Args:
         where: The journal's URL, unless --journal or CALLSAVVY_JOURNAL names it, and the run.
@@ -149,7 +150,9 @@ def watch(
         sight = Sight(report, workers)
         sight = attrs.evolve(sight, rate=speed.look(now, sight.settled))
         print(json_module.dumps(sight.as_dict()) if json else "\n".join(sight.lines()), flush=True)
-        changed_at = changed_at if sight.settled == before else now
+        # one that waits for its window writes, too
+        wrote = any(worker.heartbeat_age <= _TAKEN_FOR_DEAD for worker in workers)
+        changed_at = now if wrote or sight.settled != before else changed_at
         before = sight.settled
         if not report.running or now - changed_at > _TAKEN_FOR_DEAD:
             return code_of_report(report)

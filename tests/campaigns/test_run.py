@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,7 +11,15 @@ import anyio
 import pytest
 
 from callsavvy_async.bulk.report import ReportError, StopReason
-from callsavvy_async.campaigns import Campaign, CampaignReport, Journal, JournalUnavailableError, State, journal_source
+from callsavvy_async.campaigns import (
+    Campaign,
+    CampaignReport,
+    Journal,
+    JournalUnavailableError,
+    State,
+    epochs,
+    journal_source,
+)
 from callsavvy_async.errors import (
     ConnectError,
     InvalidRequestError,
@@ -186,6 +195,32 @@ async def test_stopping_does_not_wait_for_the_balance(journal):
 
     client.summary = summary
     with anyio.fail_after(5):
+        report = await run
+    assert (report.pending, report.stopped, client.calls) == (100, StopReason.INTERRUPTED, [])
+
+
+@pytest.mark.parametrize("look", [1, 3], ids=["before it begins", "as it begins"])
+async def test_stopped_while_the_sums_are_read(journal, monkeypatch, look):
+    """A run that is stopped while the journal adds up sends nothing: what was read does not take the stop back."""
+    campaign = await loaded(journal)
+    run = campaign.run(client := FakeClient())
+    is_running, looks, adding_up, stopped = epochs.is_running, [], threading.Event(), threading.Event()
+
+    def add_up(cursor, number):
+        looks.append(number)
+        if len(looks) == look:
+            adding_up.set()
+            stopped.wait(30)
+        return is_running(cursor, number)
+
+    async def stop() -> None:
+        await anyio.to_thread.run_sync(adding_up.wait, 30)
+        run.stop()
+        stopped.set()
+
+    monkeypatch.setattr(epochs, "is_running", add_up)
+    async with anyio.create_task_group() as group:
+        group.start_soon(stop)
         report = await run
     assert (report.pending, report.stopped, client.calls) == (100, StopReason.INTERRUPTED, [])
 

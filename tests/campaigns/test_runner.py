@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from callsavvy_async.bulk.report import ChunkResult, StopReason
-from callsavvy_async.campaigns import Campaign, CampaignReport, Journal, Runner
+from callsavvy_async.campaigns import Campaign, CampaignReport, Journal, JournalUnavailableError, Runner
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.resources.sends import SendReceipt
 from tests.bulk.fakes import not_sent
@@ -211,6 +211,63 @@ async def test_forever_it_begins_when_a_campaign_was_loaded(url):
             await anyio.sleep(5 * POLL)
             assert not client.calls
             await campaign.load(numbers(100))
+        await sums.are_in.wait()
+        runner.stop()
+    assert client.reached == dict.fromkeys(numbers(100), 1)
+
+
+async def test_a_journal_that_is_away_between_two_runs_is_waited_for(url, monkeypatch):
+    """A runner that only looks whether there is something to do outlasts a server that starts anew."""
+    status, away = Campaign.status, []
+
+    async def look(campaign: Campaign) -> CampaignReport:
+        if len(away) < 2:
+            away.append(campaign)
+            raise JournalUnavailableError("the server starts anew")
+        return await status(campaign)
+
+    await load(url)
+    monkeypatch.setattr(Campaign, "status", look)
+    sums = Sums()
+    runner = Runner(url, "c", forever=True, poll=POLL, on_result=sums)
+    async with working(runner, FakeClient()) as reports:
+        await sums.are_in.wait()
+        runner.stop()
+    assert len(away) == 2
+    assert reports[0].accepted == 100
+
+
+async def test_a_journal_that_stays_away_ends_it(url, monkeypatch):
+    """When patience is used up, it raises what is wrong with the journal."""
+    await load(url)
+
+    async def look(_: Campaign) -> CampaignReport:
+        raise JournalUnavailableError("gone")
+
+    monkeypatch.setattr(Campaign, "status", look)
+    with pytest.raises(JournalUnavailableError, match="gone"):
+        await Runner(url, "c", forever=True, poll=POLL, patience=2 * POLL).work(FakeClient())
+
+
+async def test_forever_it_waits_for_a_list_that_began_to_be_loaded_since_it_looked(url, raw):
+    """With `forever` a second list that is loaded between its look and its run is waited for, and ends nothing."""
+    await load(url)
+    sums = Sums()
+    runner = Runner(url, "c", forever=True, poll=POLL, on_result=sums)
+    client, looks = FakeClient(), []
+    summary = client.summary
+
+    async def begin_a_load():
+        if not looks:
+            raw("INSERT INTO load (id, campaign, given) VALUES (99, 1, 0)")
+        looks.append(runner.vitals.sending)
+        return await summary()
+
+    client.summary = begin_a_load
+    async with working(runner, client) as reports:
+        await anyio.sleep(5 * POLL)
+        assert (reports, client.calls) == ([], [])
+        raw("DELETE FROM load WHERE id = 99")
         await sums.are_in.wait()
         runner.stop()
     assert client.reached == dict.fromkeys(numbers(100), 1)

@@ -26,6 +26,7 @@ from callsavvy_async.campaigns import (
 )
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalInUseError, JournalUnavailableError
 from callsavvy_async.campaigns.journal import _database
+from callsavvy_async.campaigns.postgres import _Cursor
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.resources.sends import SendReceipt
 from tests.bulk.fakes import not_sent, rejected
@@ -92,6 +93,32 @@ async def test_they_spend_no_more_than_one_may(url):
         report = await campaigns[0].status()
     assert (report.cost, report.accepted, report.pending) == (150, 150, 150)
     assert sum(len(client.calls) for client in clients) == 15
+
+
+@only_postgresql
+async def test_what_is_given_back_while_a_run_begins_is_not_room(url, monkeypatch):
+    """A run that begins sees what others spent and what they reserved at one moment, or it would take less for more."""
+    async with workers(url, 2) as (ours, theirs):
+        epoch = await theirs._writer.run(lambda cursor: epochs.begin(cursor, 1, 30.0))
+        chunks = await theirs._writer.run(
+            lambda cursor: store.claim(cursor, 1, epoch, zone="", since=0, limit=10, text="Hello")
+        )
+        other = _database(url, read_only=False, lease=30.0)
+        other.open()
+        execute, given_back = _Cursor.execute, []
+
+        def give_back_after_a_look(cursor, statement, values=(), /):
+            result = execute(cursor, statement, values)
+            if not given_back and "FROM epoch" in statement and "reserved" in statement:
+                given_back.extend(chunk.number for chunk in chunks)
+                store.give_back(other.cursor(), 1, epoch, given_back)
+            return result
+
+        monkeypatch.setattr(_Cursor, "execute", give_back_after_a_look)
+        report = await ours.run(FakeClient(), max_cost=150)
+        other.close()
+    assert given_back
+    assert report.cost <= 150
 
 
 @only_postgresql
@@ -289,6 +316,37 @@ async def test_a_run_that_was_taken_for_dead_and_purged_ends_with_that(journal, 
     with pytest.raises(InvalidRequestError, match="was purged"):
         await campaign.run(client, max_in_flight=1)
     assert states(raw) == {"accepted": 1, "cancelled": 2}
+    assert len(client.calls) == 1
+
+
+@only_postgresql
+@pytest.mark.parametrize("disturb", ["purge", "load"])
+async def test_who_wakes_after_its_lease_sends_nothing_that_was_purged_or_is_being_loaded(journal, raw, url, disturb):
+    """Nobody noticed that it slept past its lease; who purges or loads then takes it for dead, or it would go on."""
+    campaign = await journal.campaign("c", SPEC)
+    await campaign.load(numbers(30))
+    client = FakeClient()
+
+    def sleep() -> None:
+        if len(client.calls) > 1:
+            return
+        raw.let_leases_pass()
+        other = _database(url, read_only=False, lease=30.0)
+        other.open()
+        cursor = other.cursor()
+        cursor.execute("BEGIN")
+        if disturb == "purge":
+            purge.purge(cursor, 1, campaign.spec.without_texts())
+        else:
+            load.begin(cursor, 1)
+        cursor.execute("COMMIT")
+        other.close()
+
+    client.on_wire = sleep
+    with pytest.raises(InvalidRequestError, match="was purged" if disturb == "purge" else "not loaded to their end"):
+        await campaign.run(client, max_in_flight=1)
+    left = "cancelled" if disturb == "purge" else "pending"
+    assert states(raw) == {"accepted": 1, left: 2}
     assert len(client.calls) == 1
 
 

@@ -8,10 +8,11 @@ import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from callsavvy_async.campaigns import Campaign
+from callsavvy_async.campaigns import Campaign, CampaignReport
 from callsavvy_async.cli import watch
 from callsavvy_async.simulator import Fault, Simulator, serve
 from tests.servers.postgres import PostgresServer
@@ -189,6 +190,33 @@ def test_watching_ends_with_the_run(run: Run, people: Path, monkeypatch) -> None
         raw.execute("UPDATE epoch SET ended = NULL")
     raw.close()
     assert run("runs", "watch", "r", "--every", "0.01").code == 0
+
+
+def test_watching_goes_on_while_a_run_waits(run: Run, account: Simulator, people: Path, monkeypatch) -> None:
+    """A run that waits changes nothing for hours, but it writes that it is alive: it is watched until it ends."""
+    assert run("bulk", "sms", people, *HELLO, "--run", "r").code == 0
+    now = "(julianday('now') - 2440587.5) * 86400"
+    looks: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        looks.append(seconds)
+        with sqlite3.connect("callsavvy-runs.db") as raw:
+            raw.execute(f"UPDATE epoch SET {'ended = 1' if len(looks) > 5 else f'heartbeat = {now}'}")
+        raw.close()
+
+    with sqlite3.connect("callsavvy-runs.db") as raw:
+        raw.execute(f"UPDATE epoch SET ended = NULL, heartbeat = {now}")
+    raw.close()
+    hours = iter(range(0, 360_000, 3_600))
+    monkeypatch.setattr(watch, "time", SimpleNamespace(monotonic=lambda: float(next(hours)), sleep=sleep))
+    assert run("runs", "watch", "r", "--every", "1").code == 0
+    assert len(looks) == 6
+
+
+def test_who_is_being_loaded_is_not_settled() -> None:
+    """A list that is under way is given before it is pending: nobody of it has got anything."""
+    report = CampaignReport(name="r", given=100, accepted=10, cancelled=5, pending=20, in_flight=5)
+    assert watch.Sight(report, ()).settled == 15
 
 
 @pytest.mark.sockets
