@@ -161,17 +161,16 @@ class Runner:
     async def _look(self, journal: Journal) -> CampaignReport | None:
         """Return the campaign's sums; None while it is not there and may come, or when told to stop while it is away."""
         began = anyio.current_time()
-        while True:
+        while not self._stopped.is_set():
             try:
                 self._campaign = await self._find(journal)
                 return None if self._campaign is None else await self._campaign.status()
             except JournalUnavailableError:
                 self.vitals.joined = False
-                if self._stopped.is_set():
-                    return None
                 if anyio.current_time() - began >= self._patience:
                     raise
                 await self._pause()
+        return None
 
     async def _find(self, journal: Journal) -> Campaign | None:
         """Return the campaign; None while it is not there and may come."""

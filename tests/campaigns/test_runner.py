@@ -249,6 +249,21 @@ async def test_a_journal_that_stays_away_ends_it(url, monkeypatch):
         await Runner(url, "c", forever=True, poll=POLL, patience=2 * POLL).work(FakeClient())
 
 
+async def test_told_to_stop_while_the_journal_is_away_it_leaves_at_once(url, monkeypatch):
+    """Who drains a runner does not wait for a server that may never come back."""
+    await load(url)
+    runner, client = Runner(url, "c", forever=True, poll=3600, patience=3600), FakeClient()
+
+    async def look(_: Campaign) -> CampaignReport:
+        runner.stop()
+        raise JournalUnavailableError("gone")
+
+    monkeypatch.setattr(Campaign, "status", look)
+    with anyio.fail_after(30):
+        report = await runner.work(client)
+    assert (report.stopped, client.calls) == (StopReason.INTERRUPTED, [])
+
+
 async def test_forever_it_waits_for_a_list_that_began_to_be_loaded_since_it_looked(url, raw):
     """With `forever` a second list that is loaded between its look and its run is waited for, and ends nothing."""
     await load(url)
