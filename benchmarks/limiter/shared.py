@@ -90,8 +90,12 @@ class Outcome:
 
     def fairness(self, start: float, end: float) -> float:
         """Return calls of the process that had the fewest, as a part of those of the one that had the most."""
-        admitted = Counter(one.process for one in self.between(start, end) if one.admitted)
+        admitted = self.admitted(start, end)
         return min(admitted.values()) / max(admitted.values()) if len(admitted) == PROCESSES else 0.0
+
+    def admitted(self, start: float, end: float) -> Counter[str]:
+        """Return calls by process, which is known by its number."""
+        return Counter(one.process for one in self.between(start, end) if one.admitted)
 
     def times(self, event: str) -> list[float]:
         """Return when the processes told of an event."""
@@ -118,7 +122,7 @@ def run(case: Case, backend: Backend) -> Outcome:
                 "url": server.url,
                 "row": row,
                 "known": case.known,
-                "number": f"+23480{number:08}",
+                "number": number_of(number),
                 "seconds": case.seconds,
                 "jump": case.jump * (-1) ** number if number < 2 else 0.0,
             }
@@ -156,6 +160,11 @@ def begin(clients: list[subprocess.Popen[str]]) -> float:
         client.stdin.write(f"{begins_at}\n")
         client.stdin.flush()
     return begins_at
+
+
+def number_of(process: int) -> str:
+    """Return the number that a process sends to."""
+    return f"+23480{process:08}"
 
 
 def describe(name: str, case: Case, backend: Backend, outcome: Outcome) -> None:

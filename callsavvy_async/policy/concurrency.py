@@ -47,6 +47,7 @@ EXPLAINING = 0.1
 """Share of the requests above a level that must have been refused for the level to explain it."""
 FAILING = 0.15
 """Share of the latest answers that may fail; stray errors say nothing about load."""
+_LEAST_LATENCY = 0.001
 FAILURE_PAUSE = 5.0
 """Seconds between two cuts for failures: the answers to what was in flight must come in first."""
 
@@ -59,11 +60,13 @@ class ConcurrencyLaw:
     cap: float = math.inf
     unloaded: float = math.inf
     """Seconds: the latency without a queue; infinite until measured."""
+    latency: float = math.inf
+    """Seconds: the median of the last block of answers; infinite until measured."""
 
     _answers: list[float] = attrs.field(factory=list)
     _block_began: float = 0.0
     _peak: int = 0
-    _epoch_began: float = 0.0
+    _epoch_began: float = math.inf
     _epoch_least: float = math.inf
     _bound: bool = False
     _drained_since: float = math.inf
@@ -78,6 +81,10 @@ class ConcurrencyLaw:
         limit = self.limit if self._drained_since == math.inf else max(FLOOR, self.limit / 4.0)
         steps = (now - self._cap_since) / CAP_PROBE
         return min(limit, self.cap + steps + max(0.0, steps - 3.0) ** 2)
+
+    def turns(self, seconds: float) -> float:
+        """Return how many requests in that time one place in flight has for certain: none, until latency is measured."""
+        return max(0.0, seconds) / max(self.latency, _LEAST_LATENCY)
 
     def sent(self, level: int) -> None:
         """Note that `level` requests are now in flight."""
@@ -132,6 +139,7 @@ class ConcurrencyLaw:
         return best
 
     def _end_block(self, now: float, *, latency: float) -> None:
+        self._epoch_began, self.latency = min(self._epoch_began, now), latency
         self._epoch_least = min(self._epoch_least, latency)
         self.unloaded = min(self.unloaded, latency)
         if self._peak >= self.limit / 2.0:

@@ -13,10 +13,10 @@ with the next answer, and while they have slots or wait for some they look every
 While the gate is shut, slots are booked all the same: one each, `PATIENCE` apart, the first when the gate opens. They
 are the probes. The verdict on the first changes the law, and the others are void; without one, the next in line probes.
 
-What is in flight each process counts and limits for itself: that is about its connections. The clock is the row's. When
-the row is out of reach, each process goes on alone: a little under its share of the last known rate by the last known
-number of processes; or at `share` if it has never known. When the row is back, the processes return one by one, and until
-all had the time to, those that have take no more than the part of the rate that is theirs.
+What is in flight each process counts and limits for itself: that is about its connections. It books what they can serve
+until the slots come. The clock is the row's. When the row is out of reach, each goes on alone: a little under its share
+of the last known rate by the last known number of processes, or at `share` if it has never known. When the row is back,
+they return one by one; until all had the time to, those that have take no more than their part of the rate.
 
 Quantities
     LOOK       s           how often a process looks whether the gate has shut, while it might send
@@ -208,10 +208,8 @@ class SharedPacer(Adaptive):
         if view.version != law.version:
             self._draft = not law.adopt(answered, view)
             self._rate, self._gate = law.rate, law.gate
-            self._stock.void()
+            self._stock.start_over(shut_at=self._rate.shut_at if self._gate.shut else math.inf)
             self._voided = 0
-            used = self._stock.used_after(self._rate.shut_at) if self._gate.shut else 0  # before this process knew
-            self._stock.lapsed = min(self._stock.lapsed, 0) - used
             self._halted = bool(self._news)
         law.count(view)
         if question.version == view.version:
@@ -286,9 +284,11 @@ class SharedPacer(Adaptive):
 
     def _needed(self, now: float, waiting: int) -> int:
         """Return how many slots to book now."""
-        held = len(self._stock)
-        wanted = min(waiting, self._allowed(now) - self._in_flight) - held
-        if wanted <= 0 or self._stock.last - now >= LOW:
+        held, allowed = len(self._stock), self._allowed(now)
+        free = allowed - self._in_flight
+        over = int(allowed * self._concurrency.turns(self._law.slot - now))  # by the time that the slots come
+        wanted = min(waiting, free + over) - held
+        if min(free, wanted) <= 0 or self._stock.last - now >= LOW:
             return 0
         if self._gate.shut:
             return 0 if held else 1

@@ -72,17 +72,18 @@ class Stock:
         if not probe:
             self._used.append(slot)
 
-    def used_after(self, moment: float) -> int:
-        """Return how many slots after that were used for more than probes, and forget them."""
-        count = sum(slot > moment for slot in self._used)
-        self._used.clear()
-        return count
-
     def void(self) -> int:
         """Give all of them up; returns how many of them are to be handed back."""
         count = len(self._slots) if self._counted else 0
         self._slots.clear()
         return count
+
+    def start_over(self, *, shut_at: float) -> None:
+        """Give all up for another law, whose gate shut at `shut_at`: what was used after that is owed to the row."""
+        self.void()
+        self.lapsed = min(self.lapsed, 0) - sum(slot > shut_at for slot in self._used)
+        if shut_at < math.inf:
+            self._used.clear()
 
     def hand_back(self) -> int:
         """Return how many slots came to nothing, and forget them."""

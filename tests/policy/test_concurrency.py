@@ -53,6 +53,13 @@ def test_unloaded_latency_is_measured_anew_with_the_load_taken_off() -> None:
     assert law.unloaded > 0.19
 
 
+def test_the_first_epoch_begins_with_the_first_answer() -> None:
+    """A monotonic clock begins anywhere: a law that was just made takes no load off to measure what it measured just now."""
+    law = ConcurrencyLaw()
+    now = _answers(law, since=1e6, seconds=0.5, latency=0.1, level=8)
+    assert law.allowed(now) == law.limit > START_LIMIT
+
+
 def test_stray_failures_change_nothing() -> None:
     """One answer in thirty may fail."""
     law = ConcurrencyLaw()

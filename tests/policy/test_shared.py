@@ -59,6 +59,27 @@ def test_a_hidden_limit_is_found_by_all(make: Callable[[], Server], count: int) 
     assert min(shares) >= 0.9 * max(shares)
 
 
+@pytest.mark.parametrize("known", [KNOWN, None])
+def test_few_places_in_flight_do_not_cost_a_share(known: tuple[float, int] | None) -> None:
+    """What is in flight now is over when the slots come: eight places, a quarter of a second each, are plenty for 25/s."""
+    fleet = make_fleet(TokenBucket(1e6, 1e6) if known else TokenBucket(100, 100), 4, known=known)
+    fleet.processes[0].pacer = SharedPacer(max_in_flight=8, known=known)
+    fleet.run(120.0)
+    shares = each(fleet, 60.0, 120.0)
+    assert shares[0] >= 0.75 * max(shares)
+    assert sum(shares) >= 0.97 * 60.0 * 100.0
+
+
+def test_too_few_places_in_flight_book_what_they_can_use() -> None:
+    """Four places, a quarter of a second each, serve less than 25/s: the others have the rest, and little is booked in vain."""
+    fleet = make_fleet(TokenBucket(1e6, 1e6), 4, known=KNOWN)
+    fleet.processes[0].pacer = SharedPacer(max_in_flight=4, known=KNOWN)
+    fleet.run(120.0)
+    shares = each(fleet, 60.0, 120.0)
+    assert shares[0] >= 8.0 * 60.0
+    assert sum(shares) >= 0.97 * 60.0 * 100.0
+
+
 def test_a_refusal_of_one_silences_all() -> None:
     """Half a second after a 429 with Retry-After nobody sends, until the time is over."""
     fleet = make_fleet(TokenBucket(50, 50, Tell.RETRY_AFTER), 4)

@@ -54,8 +54,12 @@ def test_what_was_used_is_remembered_once() -> None:
     for number in range(4):
         stock.take(probe=number == 3)
     stock.move(10.0)
-    assert stock.used_after(10.5) == 2
-    assert stock.used_after(0.0) == 0
+    stock.start_over(shut_at=math.inf)
+    assert (stock.lapsed, len(stock)) == (0, 0)
+    stock.start_over(shut_at=10.5)
+    assert stock.lapsed == -2
+    stock.start_over(shut_at=0.0)
+    assert stock.lapsed == -2
 
 
 def test_probes_are_not_handed_back() -> None:

@@ -11,7 +11,7 @@ import statistics
 
 import pytest
 
-from benchmarks.limiter.shared import PROCESSES, RATE, Backend, Case, Outcome, run
+from benchmarks.limiter.shared import PROCESSES, RATE, Backend, Case, Outcome, number_of, run
 from tests.servers.postgres import PostgresServer
 from tests.servers.redis import RedisServer
 
@@ -64,4 +64,8 @@ def test_a_refusal_that_one_sees_silences_all(backend: Backend) -> None:
     refused = sum(not one.admitted for one in outcome.arrivals)
     assert refused <= 0.1 * len(outcome.arrivals)
     assert outcome.worst_second(4.0, 9.0) <= MOST
-    assert outcome.fairness(0.0, 8.0) >= 0.4
+    calls = outcome.admitted(0.0, 8.0)
+    assert len(calls) == PROCESSES
+    stood_still = calls.pop(number_of(1))
+    assert min(calls.values()) >= 0.6 * max(calls.values())
+    assert stood_still >= 0.3 * max(calls.values())
