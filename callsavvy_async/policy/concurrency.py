@@ -20,6 +20,7 @@ cap was an accident then), and the rate is not blamed.
 Quantities
     limit        requests     in flight, from latency
     cap          requests     in flight, from refusals
+    latency      s            the median of the last block of answers
     unloaded     s            the latency without a queue
     TOLERANCE    (ratio)      latency / unloaded that is held
 """
@@ -47,9 +48,10 @@ EXPLAINING = 0.1
 """Share of the requests above a level that must have been refused for the level to explain it."""
 FAILING = 0.15
 """Share of the latest answers that may fail; stray errors say nothing about load."""
-_LEAST_LATENCY = 0.001
 FAILURE_PAUSE = 5.0
 """Seconds between two cuts for failures: the answers to what was in flight must come in first."""
+_LEAST_LATENCY = 0.001
+"""Seconds: a clock may see none at all, and nobody is served without end."""
 
 
 @attrs.define
@@ -83,7 +85,7 @@ class ConcurrencyLaw:
         return min(limit, self.cap + steps + max(0.0, steps - 3.0) ** 2)
 
     def turns(self, seconds: float) -> float:
-        """Return how many requests in that time one place in flight has for certain: none, until latency is measured."""
+        """Return how many requests one place in flight serves in that time: none, until latency is measured."""
         return max(0.0, seconds) / max(self.latency, _LEAST_LATENCY)
 
     def sent(self, level: int) -> None:
@@ -139,7 +141,8 @@ class ConcurrencyLaw:
         return best
 
     def _end_block(self, now: float, *, latency: float) -> None:
-        self._epoch_began, self.latency = min(self._epoch_began, now), latency
+        self.latency = latency
+        self._epoch_began = min(self._epoch_began, now)  # the first begins here: nothing was measured before
         self._epoch_least = min(self._epoch_least, latency)
         self.unloaded = min(self.unloaded, latency)
         if self._peak >= self.limit / 2.0:

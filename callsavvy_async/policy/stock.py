@@ -79,7 +79,12 @@ class Stock:
         return count
 
     def start_over(self, *, shut_at: float) -> None:
-        """Give all up for another law, whose gate shut at `shut_at`: what was used after that is owed to the row."""
+        """Give all up for another law.
+
+        Args:
+            shut_at: when its gate shut, infinity for an open one. Slots that were used after that, before this process
+                knew, are not in its count: they are owed to the row.
+        """
         self.void()
         self.lapsed = min(self.lapsed, 0) - sum(slot > shut_at for slot in self._used)
         if shut_at < math.inf:

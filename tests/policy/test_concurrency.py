@@ -53,7 +53,7 @@ def test_unloaded_latency_is_measured_anew_with_the_load_taken_off() -> None:
     assert law.unloaded > 0.19
 
 
-def test_the_first_epoch_begins_with_the_first_answer() -> None:
+def test_the_first_epoch_begins_when_latency_is_first_measured() -> None:
     """A monotonic clock begins anywhere: a law that was just made takes no load off to measure what it measured just now."""
     law = ConcurrencyLaw()
     now = _answers(law, since=1e6, seconds=0.5, latency=0.1, level=8)

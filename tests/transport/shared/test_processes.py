@@ -64,8 +64,7 @@ def test_a_refusal_that_one_sees_silences_all(backend: Backend) -> None:
     refused = sum(not one.admitted for one in outcome.arrivals)
     assert refused <= 0.1 * len(outcome.arrivals)
     assert outcome.worst_second(4.0, 9.0) <= MOST
+    assert outcome.fairness(0.0, 8.0) >= 0.4
     calls = outcome.admitted(0.0, 8.0)
-    assert len(calls) == PROCESSES
-    stood_still = calls.pop(number_of(1))
+    del calls[number_of(1)]  # which stood still: the others have no such excuse
     assert min(calls.values()) >= 0.6 * max(calls.values())
-    assert stood_still >= 0.3 * max(calls.values())
