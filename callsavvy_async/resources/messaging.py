@@ -163,7 +163,7 @@ def _is_web_url(text: str) -> bool:
         url = urlsplit(text)
     except ValueError:
         return False
-    return url.scheme in {"http", "https"} and bool(url.hostname) and not any(c.isspace() for c in text)
+    return url.scheme in {"http", "https"} and bool(url.hostname) and text.isprintable() and " " not in text
 
 
 def _join(recipients: str | Iterable[str], *, most: int | None = None) -> str:
