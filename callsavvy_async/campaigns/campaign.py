@@ -34,6 +34,7 @@ from callsavvy_async.campaigns.states import Mover, State
 from callsavvy_async.campaigns.store import Outcome
 from callsavvy_async.campaigns.writer import Writer
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.tracebacks import private_arguments
 
 if TYPE_CHECKING:
     from callsavvy_async.client import Callsavvy
@@ -57,6 +58,7 @@ class UnknownChunk:
     """Why nothing is known."""
 
 
+@private_arguments
 class Campaign:
     """One campaign of an open journal. Made by `Journal.campaign`."""
 

@@ -19,10 +19,10 @@ from callsavvy_async.errors import ConfigurationError
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
-_PAIR = rf"{_TOKEN}=(?:{_QUOTED}|{_TOKEN})"
-_PAIRS = re.compile(rf"({_TOKEN})=({_QUOTED}|{_TOKEN})")
+_PAIR = rf"{_WORD}=(?:{_QUOTED}|{_WORD})"
+_PAIRS = re.compile(rf"({_WORD})=({_QUOTED}|{_WORD})")
 _ELEMENT = re.compile(rf"\s*((?:{_PAIR})?(?:;\s*(?:{_PAIR})?)*)\s*(?:,|$)")
 """A forwarded-element (RFC 7239, section 4): a comma or semicolon inside a quoted-string separates nothing."""
 _ESCAPED = re.compile(r"\\(.)")

@@ -238,7 +238,7 @@ async def test_a_body_that_is_no_object_is_refused(client: httpx.AsyncClient, bo
 
 @pytest.mark.parametrize("resource", [name for name, row in ENDPOINTS.items() if not row.parameters])
 async def test_no_body_is_needed_where_there_is_nothing_to_say(client: httpx.AsyncClient, resource: str) -> None:
-    """ "This resource requires no request body": it is answered without one, whatever the content type."""
+    """A resource that "requires no request body" is answered without one, whatever the content type."""
     for headers in ({}, {"content-type": "application/json"}):
         assert (await client.post(resource, headers=headers)).status_code == 200
 
