@@ -32,7 +32,7 @@ import attrs
 
 from callsavvy_async import Callsavvy, Unlimited
 from callsavvy_async.campaigns import Campaign, CampaignReport, Journal, Spec, UnknownChunk, journal_source
-from callsavvy_async.campaigns.epochs import PROCESS_DIED
+from callsavvy_async.campaigns.journal.epochs import PROCESS_DIED
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY
 from testbed.account import Account, account
 
