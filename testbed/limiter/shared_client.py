@@ -12,7 +12,8 @@ import logging
 import sys
 import time
 
-from callsavvy_async import Adaptive, Callsavvy, CallsavvyError, Fixed, LimitFound, LimitLost, SharedPacing
+from callsavvy_async import Adaptive, Callsavvy, CallsavvyError, Fixed, SharedPacing
+from callsavvy_async.hooks import LimitFound, LimitLost
 
 WORKERS = 24
 

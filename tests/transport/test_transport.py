@@ -13,7 +13,6 @@ import pytest
 
 from callsavvy_async import (
     AnswerTooLargeError,
-    AttemptFailed,
     AttemptTimeoutError,
     BadRequestError,
     Callsavvy,
@@ -23,19 +22,15 @@ from callsavvy_async import (
     DeadlineExceededError,
     DecodeError,
     Fixed,
-    HookEvent,
-    Limited,
     NotSentError,
     Outcome,
     OutcomeUnknown,
     RateLimitedError,
     RedirectRefusedError,
-    RequestStarted,
     ServerError,
-    Settled,
     Unlimited,
-    Waiting,
 )
+from callsavvy_async.hooks import AttemptFailed, HookEvent, Limited, RequestStarted, Settled, Waiting
 from callsavvy_async.policy.feedback import Feedback, Permit
 from callsavvy_async.transport.watch import Watch, current_watch
 

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from callsavvy_async import Callsavvy, ConfigurationError, Effect, Outcome, Settled
+from callsavvy_async import Callsavvy, ConfigurationError, Effect, Outcome
+from callsavvy_async.hooks import Settled
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, SimulatorServer
 from callsavvy_async.transport.backends.aiohttp import AiohttpBackend, BorrowedSession
 from callsavvy_async.transport.backends.auto import AutoBackend

@@ -13,7 +13,7 @@ import attrs
 import pytest
 import trio
 
-from callsavvy_async import HookEvent, LimitFound, LimitLost
+from callsavvy_async.hooks import HookEvent, LimitFound, LimitLost
 from callsavvy_async.policy.bookings import Question, View
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.shared import SAFETY, SharedPacer
