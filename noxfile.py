@@ -252,7 +252,7 @@ def _tests(
     """Run tests on the wheel and on all cores; one that was skipped or expected to fail did not hold its rule: it fails."""
     _install_wheel(session)
     session.install(*_group("test"))
-    results = Path(session.create_tmp()) / "results.xml"
+    results = Path(session.create_tmp()).resolve() / "results.xml"
     session.chdir(results.parent)  # the source tree cannot be imported there
     chosen = [*session.posargs] or [str(ROOT / part)]
     ignored = [f"--ignore={ROOT / 'tests' / folder}" for folder in leave_out]
