@@ -24,7 +24,6 @@ SETTINGS = ROOT / "pyproject.toml"
 PROJECT = nox.project.load_toml(SETTINGS)
 EXTRAS = "[aiohttp,cli,fastapi,parquet,phone,postgres,redis,speed]"
 COVERED_WHOLLY = ",".join(f"callsavvy_async/{part}/*" for part in ("policy", "wire", "bulk", "campaigns"))
-QUICK = "not (long or browser or network)"
 DEMO_TEXT = "We open again on Monday at nine. Reply STOP to hear no more from us."
 
 
@@ -40,7 +39,7 @@ def wheel(session: nox.Session) -> None:
 @nox.session(requires=["wheel"])
 def tests(session: nox.Session) -> None:
     """Run the tests on the wheel, with coverage: all but the long ones and those that need a browser or networks."""
-    _tests(session, QUICK, *_measuring(session))
+    _tests(session, *_measuring(session))
 
 
 for version in nox.project.python_versions(PROJECT):
@@ -48,13 +47,14 @@ for version in nox.project.python_versions(PROJECT):
     @nox.session(name=f"tests-{version}", python=version, requires=["wheel"], default=False)
     def tests_of_version(session: nox.Session) -> None:
         """Run the tests on this Python, which must be installed."""
-        _tests(session, QUICK)
+        _tests(session)
 
 
 @nox.session(requires=["wheel"])
 def tests_long(session: nox.Session) -> None:
-    """Run the long tests on the wheel, with coverage: storms, crashes, fleets, statistics."""
-    _tests(session, "long and not (browser or network)", *_measuring(session))
+    """Run the long tests, and the properties with many more examples: storms, crashes, fleets, statistics; with coverage."""
+    long = "-m=(long or hypothesis) and not browser and not network"
+    _tests(session, long, "--hypothesis-profile=thorough", *_measuring(session))
 
 
 @nox.session
@@ -74,14 +74,14 @@ def coverage(session: nox.Session) -> None:
 def tests_browser(session: nox.Session) -> None:
     """Run the tests of pages; needs Chromium and its driver: apt-get install chromium chromium-driver fonts-dejavu-core."""
     _require(session, tests_browser, there=bool(shutil.which("chromium") and shutil.which("chromedriver")))
-    _tests(session, "browser")
+    _tests(session, "-m=browser")
 
 
 @nox.session(requires=["wheel"], default=False)
 def tests_network(session: nox.Session) -> None:
     """Run the tests over lossy networks; needs Linux, root (for namespaces and /dev/net/tun) and apt-get install iproute2."""
     _require(session, tests_network, there=_networks_can_be_made())
-    _tests(session, "network")
+    _tests(session, "-m=network")
 
 
 @nox.session(requires=["wheel"])
@@ -103,7 +103,7 @@ def tests_min(session: nox.Session) -> None:
     Without those of parts that use no dependency but attrs: what they hold does not depend on versions.
     """
     session.install("--resolution=lowest-direct", "--all-extras", f"--requirements={SETTINGS}")
-    _tests(session, QUICK, leave_out=("embeds", "policy", "simulator"))  # the wheel's needs are met by then
+    _tests(session, leave_out=("embeds", "policy", "simulator"))  # the wheel's needs are met by then
 
 
 @nox.session
@@ -124,7 +124,7 @@ def sdist(session: nox.Session) -> None:
 @nox.session(requires=["wheel"])
 def docs(session: nox.Session) -> None:
     """Run the code blocks of README.md and docs/ against the simulator."""
-    _tests(session, "", part="tests/samples")
+    _tests(session, part="tests/samples")
 
 
 @nox.session
@@ -243,12 +243,10 @@ def _measuring(session: nox.Session) -> tuple[str, ...]:
 
 def _tests_of_loop(session: nox.Session, loop: str) -> None:
     session.install(*_group("loops"))
-    _tests(session, QUICK, f"--loop={loop}", part="tests/transport")
+    _tests(session, f"--loop={loop}", part="tests/transport")
 
 
-def _tests(
-    session: nox.Session, marks: str, *options: str, part: str = "tests", leave_out: tuple[str, ...] = ()
-) -> None:
+def _tests(session: nox.Session, *options: str, part: str = "tests", leave_out: tuple[str, ...] = ()) -> None:
     """Run tests on the wheel and on all cores; one that was skipped or expected to fail did not hold its rule: it fails."""
     _install_wheel(session)
     session.install(*_group("test"))
@@ -256,7 +254,7 @@ def _tests(
     session.chdir(results.parent)  # the source tree cannot be imported there
     chosen = [*session.posargs] or [str(ROOT / part)]
     ignored = [f"--ignore={ROOT / 'tests' / folder}" for folder in leave_out]
-    settings = (f"--config-file={SETTINGS}", f"--rootdir={ROOT}", f"--junitxml={results}", "-m", marks)
+    settings = (f"--config-file={SETTINGS}", f"--rootdir={ROOT}", f"--junitxml={results}")
     spread = ("--numprocesses=auto", "--dist=loadfile")  # a file's tests stay together: they share servers and browsers
     session.run("pytest", *settings, *spread, *options, *ignored, *chosen)
     skipped = sum(int(suite.get("skipped", 0)) for suite in ET.parse(results).iter("testsuite"))  # noqa: S314 - our own
