@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, settings
 
 from callsavvy_async import Callsavvy
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, SimulatorServer, serve
@@ -27,8 +26,7 @@ if "testbed" not in sys.modules:  # imported from its folder: the source tree mu
 from testbed.servers.postgres import PostgresServer  # noqa: E402
 from testbed.servers.redis import RedisServer  # noqa: E402
 
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("suite")  # a busy machine is no failing test; pytest-timeout bounds them all
+from . import profiles  # noqa: E402, F401
 
 
 @pytest.fixture(params=["asyncio", "trio"])

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import attrs
 import pytest
-from hypothesis import settings, strategies as st
+from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
@@ -25,6 +25,7 @@ from callsavvy_async.campaigns.journal.repository import Outcome
 from callsavvy_async.campaigns.open_journal import _database
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.states import MOVES, Mover, sources
+from tests.profiles import examples
 
 FINAL = {State.ACCEPTED, State.FAILED, State.REJECTED, State.CANCELLED, State.SPLIT}
 SPEC = Campaign.sms("Hello", chunk_size=4)
@@ -326,9 +327,7 @@ def database(url):
 
 def test_a_dict_of_chunks_does_what_the_journal_does(database) -> None:
     """Whatever happens in whatever order: the rows, the sums and who may do what are those of the model."""
-    run_state_machine_as_test(
-        lambda: JournalModel(database), settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
-    )
+    run_state_machine_as_test(lambda: JournalModel(database), settings=examples(60, stateful_step_count=40))
 
 
 def test_a_damaged_payload_is_never_claimed(database) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from statistics import mean
 
 import attrs
@@ -29,6 +29,24 @@ PACERS: list[Callable[[], Pacer]] = [
     lambda: Fixed(20.0, burst=3, max_in_flight=5),
     lambda: Unlimited(max_in_flight=5),
 ]
+
+QUICK = {
+    "bucket 10/s, burst 20",
+    "bucket 10/s, burst 20, Retry-After",
+    "bucket 0.5/s, burst 5",
+    "fixed 600 per 60 s",
+    "fixed 600 per 60 s, headers",
+    "sliding 100 per 10 s",
+    "bucket 10/s doubles",
+    "fixed 100 per 10 s halves",
+    "sliding 100 per 10 s halves",
+    "queue, 3 workers",
+}
+"""A server of each shape, played in every run of the tests; the others are played by long ones."""
+
+
+def played(scenarios: Iterable[Scenario]) -> list[object]:
+    return [row if row.name in QUICK else pytest.param(row, marks=pytest.mark.long) for row in scenarios]
 
 
 def knows_nothing(_: Server) -> Pacer:
@@ -182,7 +200,7 @@ def test_told_pacers_obey_retry_after(make: Callable[[], Pacer]) -> None:
     assert pacer.snapshot(1.0).why == "refused, gate shut"
 
 
-@pytest.mark.parametrize("scenario", [row for row in STEADY if row.held], ids=lambda row: row.name)
+@pytest.mark.parametrize("scenario", played(row for row in STEADY if row.held), ids=lambda row: row.name)
 def test_steady_goal(scenario: Scenario) -> None:
     """At least 97 % of the hidden limit with at most 1 % refused, on every bucket and window shape."""
     figures = [scenario.run(knows_nothing, seed=seed)[1] for seed in range(2)]
@@ -190,7 +208,7 @@ def test_steady_goal(scenario: Scenario) -> None:
     assert mean(one.refused for one in figures) <= 1.0
 
 
-@pytest.mark.parametrize("scenario", STEADY, ids=lambda row: row.name)
+@pytest.mark.parametrize("scenario", played(STEADY), ids=lambda row: row.name)
 def test_cold_start_goal(scenario: Scenario) -> None:
     """At least 90 % of the limit over the first 40 s of a client that knows nothing; of what jitter leaves, for burst 1."""
     shares = []
@@ -202,7 +220,7 @@ def test_cold_start_goal(scenario: Scenario) -> None:
     assert mean(shares) >= (0.9 * 78.4 if scenario.name == "bucket 10/s, burst 1" else 90.0)
 
 
-@pytest.mark.parametrize("scenario", [row for row in CHANGES if row.held], ids=lambda row: row.name)
+@pytest.mark.parametrize("scenario", played(row for row in CHANGES if row.held), ids=lambda row: row.name)
 def test_change_is_found(scenario: Scenario) -> None:
     """A limit that halves or doubles is found again within two windows, or 60 s, and finding it costs few refusals."""
     figures = [scenario.run(knows_nothing, seed=seed)[1] for seed in range(2)]
@@ -248,7 +266,7 @@ def test_three_hundred_sends(tell: Tell, seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "scenario", [row for row in OVERLOAD if row.name.startswith("queue")], ids=lambda row: row.name
+    "scenario", played(row for row in OVERLOAD if row.name.startswith("queue")), ids=lambda row: row.name
 )
 def test_queueing_servers_leave_nothing_unknown(scenario: Scenario) -> None:
     """A server that queues instead of refusing is never driven into its time-outs."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from callsavvy_async.transport.backends.lanes import LanesBackend
 from callsavvy_async.wire.failure import ExchangeFailedError
+from tests.profiles import examples
 
 from .hostile import Peer, hostile, seen
 from .test_answer import mutations, sized
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.sockets
 ACTS = st.sampled_from(["go on", "go on", "go on", "close", "reset", "half_close"])
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(st.lists(st.tuples(mutations(), st.lists(st.integers(0, 300), max_size=3), ACTS), min_size=1, max_size=6))
 def test_any_server(plan: list[tuple[bytes, list[int], str]]) -> None:
     """Each request is posted once, and after anything odd the next one has a lane of its own."""
