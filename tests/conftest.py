@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import importlib.util
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -27,6 +29,31 @@ from testbed.servers.postgres import PostgresServer  # noqa: E402
 from testbed.servers.redis import RedisServer  # noqa: E402
 
 from . import profiles  # noqa: E402, F401
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--loop``: the same tests on another event loop of asyncio (``nox`` runs the suites of outcomes on each)."""
+    loops = ("asyncio", "uvloop", "eager", "uvloop-eager")
+    text = "what runs where a test asks for asyncio in real time; eager tasks need Python 3.12, uvloop the package"
+    parser.addoption("--loop", choices=loops, default="asyncio", help=text)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put the chosen event loop behind `asyncio.run`, `asyncio.Runner` and anyio, which name none."""
+    chosen = config.getoption("--loop")
+    if chosen != "asyncio":
+        asyncio.events.new_event_loop = functools.partial(_make_loop, chosen, asyncio.new_event_loop)
+
+
+def _make_loop(chosen: str, make: Callable[[], asyncio.AbstractEventLoop]) -> asyncio.AbstractEventLoop:
+    if "uvloop" in chosen:
+        import uvloop  # noqa: PLC0415 - not on every platform
+
+        make = uvloop.new_event_loop
+    loop = make()
+    if "eager" in chosen:
+        loop.set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined,unused-ignore] # since 3.12
+    return loop
 
 
 @pytest.fixture(params=["asyncio", "trio"])

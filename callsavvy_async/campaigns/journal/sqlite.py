@@ -94,7 +94,7 @@ class SQLite:
     def forget_deleted(self, cursor: Cursor) -> None:
         """Rewrite the file, so that nothing deleted is left in it or in its log."""
         cursor.execute("VACUUM")
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     # ------------------------------------------------------------------------------------------------------ opening
 
@@ -113,7 +113,8 @@ class SQLite:
         with self._closed_on_error(connection):
             if not (new or path.stat().st_size == 0):
                 self._version(connection)
-            connection.execute("PRAGMA journal_mode = WAL")
+            # Fetched: PyPy ends a statement only with its last row, and no transaction begins beside one.
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone leaves the disk's cache
             add_clock(connection)

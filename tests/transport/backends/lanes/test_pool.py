@@ -341,7 +341,6 @@ def test_a_loop_that_was_closed_without_its_generators() -> None:
             lane._transport.close()  # so that asyncio does not warn here
 
     loop.run_until_complete(run())
-    backend._loops[loop].closer = None
     loop.close()
     asyncio.run(run())
     assert loop not in backend._loops
