@@ -1,4 +1,4 @@
-"""What an exchange costs on a lane that is warm: counted, since counts are the same on every machine."""
+"""What an exchange costs on a connection that is warm: counted, since counts are the same on every machine."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from callsavvy_async.transport import backends
-from callsavvy_async.transport.backends.lanes import LanesBackend
+from callsavvy_async.transport import native
+from callsavvy_async.transport.native.backend import NativeBackend
 from callsavvy_async.wire import fields
 
 from .hostile import Hostile
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.sockets
 ROUNDS = 50
 _NO_IO = re.compile(r"resumed>|brk\(|mmap\(|munmap\(|getpid\(")
 """Memory, and 3.11's question whether it was forked, which it asks for the running loop."""
-OURS = (str(Path(backends.__file__).parent), str(Path(fields.__file__).parent))
+OURS = (str(Path(native.__file__).parent), str(Path(fields.__file__).parent))
 ANSWER = (
     b"HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Wed, 25 Nov 2026 19:08:29 GMT\r\nContent-Type: application/json\r\n"
     b"Content-Length: 60\r\nConnection: keep-alive\r\n\r\n" + b" " * 58 + b"{}"
@@ -82,7 +82,7 @@ def count_calls(run: Callable[[], None]) -> Counter[str]:
 
 def test_function_calls() -> None:
     """At most 56 function calls of our own, C's among them, and 122 with the event loop's."""
-    backend = LanesBackend()
+    backend = NativeBackend()
     with answering() as server, asyncio.Runner() as runner:
         request = server.request()
 
@@ -91,9 +91,9 @@ def test_function_calls() -> None:
                 await backend.exchange(request, timeout=10, max_bytes=1000)
 
         runner.run(some())
-        # All in one loop and on one lane; what the runner itself does is shared by the rounds.
+        # All in one loop and on one connection; what the runner itself does is shared by the rounds.
         counted = count_calls(lambda: runner.run(some()))
-        assert repr(backend) == "lanes (1 open, 1 idle)"
+        assert repr(backend) == "native (1 open, 1 idle)"
         runner.run(backend.aclose())
     ours = sum(calls for file, calls in counted.items() if file.startswith(OURS) or file.startswith("<attrs"))
     assert ours / ROUNDS <= 56
@@ -101,19 +101,19 @@ def test_function_calls() -> None:
 
 
 def test_system_calls(tmp_path: Path) -> None:
-    """Five: one look at the idle lane, one write, one read, and two looks of the event loop."""
+    """Five: one look at the idle connection, one write, one read, and two looks of the event loop."""
     strace = shutil.which("strace")
     if strace is None:  # a machine without it has the count from those that have it
         return
     with answering() as server:
         program = (
             "import asyncio, sys\n"
-            "from callsavvy_async.transport.backends.lanes import LanesBackend\n"
+            "from callsavvy_async.transport.native.backend import NativeBackend\n"
             "from callsavvy_async.wire.request import HttpRequest\n"
             "from callsavvy_async.wire.target import Target\n"
             "async def main():\n"
             f"    request = HttpRequest(Target.of('http://127.0.0.1:{server.port}/', ()), b'')\n"
-            "    backend = LanesBackend()\n"
+            "    backend = NativeBackend()\n"
             "    for _ in range(int(sys.argv[1])):\n"
             "        await backend.exchange(request, timeout=10, max_bytes=1000)\n"
             "asyncio.run(main())\n"
