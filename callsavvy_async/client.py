@@ -110,9 +110,9 @@ class Callsavvy:
         http_client: an `httpx.AsyncClient` to send with; it stays yours to close.
         transport: an `httpx.AsyncBaseTransport` to send with; it stays yours to close.
         session: an `aiohttp.ClientSession` to send with; it stays yours to close.
-        backend: what carries the requests: ``"lanes"``, connections of our own, fastest, on asyncio only; ``"httpx"``,
-            for trio and proxies; ``"aiohttp"``; or a `Backend` of your own. ``"auto"`` takes lanes where they can run,
-            and httpx where a mock or instrumentation has patched it.
+        backend: what carries the requests: ``"native"``, connections of our own, fastest, on asyncio only; ``"httpx"``,
+            for trio and proxies; ``"aiohttp"``; or a `Backend` of your own. ``"auto"`` takes native connections where they
+            can run, and httpx where a mock or instrumentation has patched it.
         verify: an SSL context, or False to verify nothing.
         proxy: URL of a proxy. Proxy variables of the environment are not read.
 

@@ -135,7 +135,7 @@ async def test_a_transport_that_replays_cannot_send_twice() -> None:
     with pytest.raises(OutcomeUnknown) as caught:
         await over(Network(replaying)).messaging.send_sms(NUMBER, "Hi")
     assert len(delivered) == 1
-    assert "StreamConsumed" in caught.value.reason
+    assert "BodyGivenTwiceError" in caught.value.reason
 
 
 async def test_not_sent_that_stays() -> None:

@@ -144,7 +144,7 @@ class BackendOfMyOwn:
 
 
 def choosing_a_backend(session: aiohttp.ClientSession) -> None:
-    Callsavvy(public_key="p", private_key="q", backend="lanes")
+    Callsavvy(public_key="p", private_key="q", backend="native")
     Callsavvy(public_key="p", private_key="q", session=session, backend="aiohttp")
     Callsavvy(public_key="p", private_key="q", backend=BackendOfMyOwn())
     Callsavvy.from_env(backend="httpx", proxy="http://proxy.example")

@@ -1,4 +1,4 @@
-"""Cancelled at each await: the lane is closed, nothing is left open, the next request gets its own answer."""
+"""Cancelled at each await: the connection is closed, nothing is left open, the next request gets its own answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import ssl
 import anyio
 import pytest
 
-from callsavvy_async.transport.backends.lanes import LanesBackend
+from callsavvy_async.transport.native.backend import NativeBackend
 
 from .hostile import OK, Hostile, Peer, hostile, seen
 
@@ -43,7 +43,7 @@ async def stop_at(stage: str, peer: Peer) -> None:
 
 @pytest.mark.parametrize("how", ["task", "scope"])
 @pytest.mark.parametrize("stage", STAGES)
-async def test_cancelled(backend: LanesBackend, stage: str, how: str) -> None:
+async def test_cancelled(backend: NativeBackend, stage: str, how: str) -> None:
     """CancelledError passes; the server sees the connection end; what it may still say is nobody's answer."""
 
     async def script(peer: Peer) -> None:
@@ -71,7 +71,7 @@ async def test_cancelled(backend: LanesBackend, stage: str, how: str) -> None:
 
 
 @pytest.mark.parametrize("turns", range(12))
-async def test_cancelled_after_so_many_turns(backend: LanesBackend, turns: int) -> None:
+async def test_cancelled_after_so_many_turns(backend: NativeBackend, turns: int) -> None:
     """At whatever turn of the event loop, also when the answer is there already and not yet taken."""
 
     async def script(peer: Peer) -> None:
@@ -97,7 +97,7 @@ async def test_cancelled_after_so_many_turns(backend: LanesBackend, turns: int) 
 
 async def test_cancelled_while_it_shakes_hands(client_tls: ssl.SSLContext) -> None:
     """A handshake that is given up leaves no connection behind."""
-    backend = LanesBackend(verify=client_tls)
+    backend = NativeBackend(verify=client_tls)
 
     async def script(peer: Peer) -> None:
         await peer.reader.read(1)
@@ -117,7 +117,7 @@ async def test_cancelled_while_it_shakes_hands(client_tls: ssl.SSLContext) -> No
         await backend.aclose()
 
 
-async def test_many_cancelled_at_random(backend: LanesBackend) -> None:
+async def test_many_cancelled_at_random(backend: NativeBackend) -> None:
     """Under load, with every third cancelled, each of the others gets its own answer and nothing leaks."""
 
     async def script(peer: Peer) -> None:
@@ -142,5 +142,5 @@ async def test_many_cancelled_at_random(backend: LanesBackend) -> None:
         for start in range(0, 400, 40):
             await asyncio.gather(*(one(server, number) for number in range(start, start + 40)))
         pool = backend._last.pools[False, "127.0.0.1", server.port]
-        assert len(pool.lanes) == len(pool.idle)
-        assert pool._places + len(pool.lanes) == 256
+        assert len(pool.connections) == len(pool.idle)
+        assert pool._places + len(pool.connections) == 256

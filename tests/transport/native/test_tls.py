@@ -1,4 +1,4 @@
-"""TLS on lanes: whom they trust, what fails in the handshake, counted records, the end of a stream that was said."""
+"""TLS on connections: whom they trust, what fails in the handshake, counted records, the end of a stream that was said."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ import httpx
 import pytest
 import trustme
 
-from callsavvy_async.transport.backends import lane_tls
-from callsavvy_async.transport.backends.lane_tls import Trust
-from callsavvy_async.transport.backends.lanes import LanesBackend
+from callsavvy_async.transport.native import tls as native_tls
+from callsavvy_async.transport.native.backend import NativeBackend
+from callsavvy_async.transport.native.tls import Trust
 from callsavvy_async.wire.failure import FailureKind
 
 from .hostile import Hostile, Peer, descriptors, hostile, seen
-from .test_answer import BODY, TO_EOF, WHOLE, named
+from .test_response import BODY, TO_EOF, WHOLE, named
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
 
 
 @pytest.fixture
-async def trusting(anyio_backend: str, client_tls: ssl.SSLContext) -> AsyncIterator[LanesBackend]:
+async def trusting(anyio_backend: str, client_tls: ssl.SSLContext) -> AsyncIterator[NativeBackend]:
     """Make a backend that trusts the tests' authority."""
     before = descriptors()
-    made = LanesBackend(verify=client_tls)
+    made = NativeBackend(verify=client_tls)
     yield made
     await made.aclose()
     assert not made.is_open
@@ -69,8 +69,8 @@ async def relay(
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
-async def test_over_tls(trusting: LanesBackend, authority: trustme.CA, version: ssl.TLSVersion) -> None:
-    """Lanes over TLS are used again; the protocol is agreed on."""
+async def test_over_tls(trusting: NativeBackend, authority: trustme.CA, version: ssl.TLSVersion) -> None:
+    """Connections over TLS are used again; the protocol is agreed on."""
     server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost", "127.0.0.1").configure_cert(server_tls)
     server_tls.minimum_version = server_tls.maximum_version = version
@@ -78,11 +78,11 @@ async def test_over_tls(trusting: LanesBackend, authority: trustme.CA, version: 
         for number in range(20):
             assert (await server.post(trusting, b"%d" % number)).body == b"{}"
         assert (server.connections, server.requests[-1]) == (1, b"19")
-        assert repr(trusting) == "lanes (1 open, 1 idle)"
+        assert repr(trusting) == "native (1 open, 1 idle)"
 
 
 @named(WHOLE)
-async def test_an_answer_in_many_records(trusting: LanesBackend, server_tls: ssl.SSLContext, data: bytes) -> None:
+async def test_an_answer_in_many_records(trusting: NativeBackend, server_tls: ssl.SSLContext, data: bytes) -> None:
     """Records and packets may end anywhere."""
 
     async def script(peer: Peer) -> None:
@@ -95,7 +95,7 @@ async def test_an_answer_in_many_records(trusting: LanesBackend, server_tls: ssl
 
 
 async def test_records_cut_at_every_byte(
-    trusting: LanesBackend, authority: trustme.CA, server_tls: ssl.SSLContext
+    trusting: NativeBackend, authority: trustme.CA, server_tls: ssl.SSLContext
 ) -> None:
     """Handshake and answer come through a wire that delivers byte by byte."""
     async with hostile(polite, server_tls) as server:
@@ -112,7 +112,7 @@ async def test_records_cut_at_every_byte(
             await seen(lambda: all(peer.reader.at_eof() for peer in wire.peers))
 
 
-async def test_large_bodies_over_tls(trusting: LanesBackend, server_tls: ssl.SSLContext) -> None:
+async def test_large_bodies_over_tls(trusting: NativeBackend, server_tls: ssl.SSLContext) -> None:
     """Megabytes go out and come back, handed over as the kernel takes them."""
     body = bytes(range(256)) * 20_000
 
@@ -152,7 +152,7 @@ def _other_name(authority: trustme.CA) -> ssl.SSLContext:
 
 
 @pytest.mark.parametrize("make", [_expired, _unknown, _other_name])
-async def test_a_certificate_that_is_refused(trusting: LanesBackend, authority: trustme.CA, make) -> None:
+async def test_a_certificate_that_is_refused(trusting: NativeBackend, authority: trustme.CA, make) -> None:
     """It is said so, nothing was sent, and the server is told why."""
     async with hostile(polite, make(authority)) as server:
         for _ in range(2):
@@ -163,7 +163,7 @@ async def test_a_certificate_that_is_refused(trusting: LanesBackend, authority: 
 
 async def test_no_verification(anyio_backend: str) -> None:
     """Whoever asks for it gets it."""
-    backend = LanesBackend(verify=False)
+    backend = NativeBackend(verify=False)
     async with hostile(polite, _unknown(trustme.CA())) as server:
         assert (await server.post(backend)).body == b"{}"
         await backend.aclose()
@@ -172,7 +172,7 @@ async def test_no_verification(anyio_backend: str) -> None:
 @pytest.mark.parametrize(
     "case", ["plain HTTP", "garbage", "reset", "close", "close at once", "hang", "an alert", "half a handshake"]
 )
-async def test_a_handshake_that_fails(trusting: LanesBackend, case: str) -> None:
+async def test_a_handshake_that_fails(trusting: NativeBackend, case: str) -> None:
     """Whatever goes wrong before the keys are agreed on, no byte of the request has left."""
 
     async def script(peer: Peer) -> None:
@@ -211,7 +211,7 @@ async def test_a_protocol_that_is_not_ours(anyio_backend: str, authority: trustm
     client.set_alpn_protocols(["h2", "http/1.1"])
     authority.issue_cert("127.0.0.1").configure_cert(server_tls)
     server_tls.set_alpn_protocols(["h2"])
-    backend = LanesBackend(verify=client)
+    backend = NativeBackend(verify=client)
     async with hostile(polite, server_tls) as server:
         failure = await server.fails(backend)
         assert (failure.kind, failure.bytes_sent) == (FailureKind.CONNECT, 0)
@@ -223,7 +223,7 @@ async def test_a_protocol_that_is_not_ours(anyio_backend: str, authority: trustm
 
 
 @named(TO_EOF)
-async def test_the_end_of_a_stream(trusting: LanesBackend, server_tls: ssl.SSLContext, data: bytes) -> None:
+async def test_the_end_of_a_stream(trusting: NativeBackend, server_tls: ssl.SSLContext, data: bytes) -> None:
     """An answer that ends with the stream needs the peer's word that it ended (RFC 8446, 6.1)."""
 
     async def script(peer: Peer) -> None:
@@ -241,8 +241,8 @@ async def test_the_end_of_a_stream(trusting: LanesBackend, server_tls: ssl.SSLCo
 
 
 @pytest.mark.parametrize("how", ["close", "abort"])
-async def test_closed_while_idle(trusting: LanesBackend, server_tls: ssl.SSLContext, how: str) -> None:
-    """A lane that the server closed is not written to."""
+async def test_closed_while_idle(trusting: NativeBackend, server_tls: ssl.SSLContext, how: str) -> None:
+    """A connection that the server closed is not written to."""
 
     async def script(peer: Peer) -> None:
         await peer.answer()
@@ -258,8 +258,8 @@ async def test_closed_while_idle(trusting: LanesBackend, server_tls: ssl.SSLCont
                 await asyncio.sleep(0)
 
 
-async def test_a_lane_says_goodbye(trusting: LanesBackend, server_tls: ssl.SSLContext) -> None:
-    """An idle lane is closed with a close_notify, so that the server need not wonder."""
+async def test_a_lane_says_goodbye(trusting: NativeBackend, server_tls: ssl.SSLContext) -> None:
+    """An idle connection is closed with a close_notify, so that the server need not wonder."""
     ends: list[bool] = []
 
     async def script(peer: Peer) -> None:
@@ -273,7 +273,7 @@ async def test_a_lane_says_goodbye(trusting: LanesBackend, server_tls: ssl.SSLCo
         assert ends == [True]
 
 
-async def test_garbage_between_records(trusting: LanesBackend, server_tls: ssl.SSLContext) -> None:
+async def test_garbage_between_records(trusting: NativeBackend, server_tls: ssl.SSLContext) -> None:
     """Bytes that are no record break the connection; the request may have been acted on."""
 
     async def reads(peer: Peer) -> None:
@@ -297,7 +297,7 @@ async def test_garbage_between_records(trusting: LanesBackend, server_tls: ssl.S
 # --------------------------------------------------------------------------------------------------------------- counted
 
 
-async def test_the_records_that_left(trusting: LanesBackend, server_tls: ssl.SSLContext) -> None:
+async def test_the_records_that_left(trusting: NativeBackend, server_tls: ssl.SSLContext) -> None:
     """Under TLS the bytes of the records are counted, to the byte; where there is none, nothing was sent."""
     passed: list[int] = []
     held: list[str] = []
@@ -322,19 +322,19 @@ async def test_the_records_that_left(trusting: LanesBackend, server_tls: ssl.SSL
             assert failure.bytes_sent > len(wire.wire(b"x" * 100_000))
 
 
-async def test_a_record_that_the_kernel_refuses(trusting: LanesBackend, server_tls: ssl.SSLContext) -> None:
+async def test_a_record_that_the_kernel_refuses(trusting: NativeBackend, server_tls: ssl.SSLContext) -> None:
     """A write that was refused whole took nothing, under TLS too: not sent, and proved."""
     async with hostile(polite, server_tls) as server:
         await server.post(trusting)
-        (lane,) = trusting._last.pools[True, "127.0.0.1", server.port].lanes
-        with lane._transport.get_extra_info("socket").dup() as copy:
+        (connection,) = trusting._last.pools[True, "127.0.0.1", server.port].connections
+        with connection._transport.get_extra_info("socket").dup() as copy:
             copy.shutdown(1)
         failure = await server.fails(trusting)
         assert (failure.kind, failure.sent, failure.bytes_sent) == (FailureKind.CONNECTION_LOST, False, 0)
         assert server.requests == [b"{}"]
 
 
-async def test_an_early_answer_over_tls(trusting: LanesBackend, server_tls: ssl.SSLContext) -> None:
+async def test_an_early_answer_over_tls(trusting: NativeBackend, server_tls: ssl.SSLContext) -> None:
     """A refusal before the request was all read is the answer, also when the connection breaks behind it."""
 
     async def script(peer: Peer) -> None:
@@ -353,18 +353,18 @@ async def test_an_early_answer_over_tls(trusting: LanesBackend, server_tls: ssl.
 async def test_the_context_is_built_once_and_off_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loading certificates would block the event loop."""
     threads: list[int] = []
-    build = lane_tls._trust_by_default
+    build = native_tls._trust_by_default
 
     def counted() -> ssl.SSLContext:
         threads.append(threading.get_ident())
         return build()
 
-    monkeypatch.setattr(lane_tls, "_trust_by_default", counted)
+    monkeypatch.setattr(native_tls, "_trust_by_default", counted)
     trust = Trust(verify=True)
-    contexts = await asyncio.gather(*(trust.context() for _ in range(5)))
+    contexts = await asyncio.gather(*(trust.ssl_context() for _ in range(5)))
     assert len(threads) == 1
     assert threads[0] != threading.get_ident()
-    assert len({id(context) for context in contexts} | {id(await trust.context())}) == 1
+    assert len({id(context) for context in contexts} | {id(await trust.ssl_context())}) == 1
 
 
 @pytest.mark.parametrize("variable", [None, "SSL_CERT_FILE", "SSL_CERT_DIR"])
@@ -378,7 +378,7 @@ async def test_whom_the_lanes_trust(
     authority.cert_pem.write_to_path(str(pem))
     if variable is not None:
         monkeypatch.setenv(variable, str(pem if variable == "SSL_CERT_FILE" else tmp_path))
-    ours, theirs = await Trust(verify=True).context(), httpx.create_ssl_context()
+    ours, theirs = await Trust(verify=True).ssl_context(), httpx.create_ssl_context()
     assert ours.cert_store_stats() == theirs.cert_store_stats()
     assert (ours.verify_mode, ours.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert (ours.minimum_version, ours.options) == (theirs.minimum_version, theirs.options)

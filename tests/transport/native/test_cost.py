@@ -1,4 +1,4 @@
-"""What an exchange costs on a lane that is warm: counted, since counts are the same on every machine.
+"""What an exchange costs on a connection that is warm: counted, since counts are the same on every machine.
 
 System calls are counted by ``benchmarks.speed.counts``, which needs strace.
 """
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from callsavvy_async.transport import backends
-from callsavvy_async.transport.backends.lanes import LanesBackend
+from callsavvy_async.transport import native
+from callsavvy_async.transport.native.backend import NativeBackend
 from callsavvy_async.wire import fields
 
 from .hostile import Hostile
@@ -24,7 +24,7 @@ from .hostile import Hostile
 pytestmark = pytest.mark.sockets
 
 ROUNDS = 50
-OURS = (str(Path(backends.__file__).parent), str(Path(fields.__file__).parent))
+OURS = (str(Path(native.__file__).parent), str(Path(fields.__file__).parent))
 ANSWER = (
     b"HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Wed, 25 Nov 2026 19:08:29 GMT\r\nContent-Type: application/json\r\n"
     b"Content-Length: 60\r\nConnection: keep-alive\r\n\r\n" + b" " * 58 + b"{}"
@@ -80,7 +80,7 @@ def count_calls(run: Callable[[], None]) -> Counter[str]:
 
 def test_function_calls() -> None:
     """At most 56 function calls of our own, C's among them, and 122 with the event loop's."""
-    backend = LanesBackend()
+    backend = NativeBackend()
     with answering() as server, asyncio.Runner() as runner:
         request = server.request()
 
@@ -89,9 +89,9 @@ def test_function_calls() -> None:
                 await backend.exchange(request, timeout=10, max_bytes=1000)
 
         runner.run(some())
-        # All in one loop and on one lane; what the runner itself does is shared by the rounds.
+        # All in one loop and on one connection; what the runner itself does is shared by the rounds.
         counted = count_calls(lambda: runner.run(some()))
-        assert repr(backend) == "lanes (1 open, 1 idle)"
+        assert repr(backend) == "native (1 open, 1 idle)"
         runner.run(backend.aclose())
     ours = sum(calls for file, calls in counted.items() if file.startswith(OURS) or file.startswith("<attrs"))
     assert ours / ROUNDS <= 56

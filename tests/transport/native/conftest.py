@@ -1,4 +1,4 @@
-"""Lanes are asyncio's."""
+"""Connections are asyncio's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import trustme
 
-from callsavvy_async.transport.backends.lanes import LanesBackend
+from callsavvy_async.transport.native.backend import NativeBackend
 
 from .hostile import descriptors, seen
 
@@ -20,10 +20,10 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-async def backend(anyio_backend: str) -> AsyncIterator[LanesBackend]:
+async def backend(anyio_backend: str) -> AsyncIterator[NativeBackend]:
     """Make a backend; it must close whatever it opened."""
     before = descriptors()
-    made = LanesBackend()
+    made = NativeBackend()
     yield made
     await made.aclose()
     assert not made.is_open

@@ -7,12 +7,12 @@ import asyncio
 import pytest
 from hypothesis import given, strategies as st
 
-from callsavvy_async.transport.backends.lanes import LanesBackend
+from callsavvy_async.transport.native.backend import NativeBackend
 from callsavvy_async.wire.failure import ExchangeFailedError
 from tests.profiles import examples
 
 from .hostile import Peer, hostile, seen
-from .test_answer import mutations, sized
+from .test_response import mutations, sized
 
 pytestmark = pytest.mark.sockets
 
@@ -22,7 +22,7 @@ ACTS = st.sampled_from(["go on", "go on", "go on", "close", "reset", "half_close
 @examples(200)
 @given(st.lists(st.tuples(mutations(), st.lists(st.integers(0, 300), max_size=3), ACTS), min_size=1, max_size=6))
 def test_any_server(plan: list[tuple[bytes, list[int], str]]) -> None:
-    """Each request is posted once, and after anything odd the next one has a lane of its own."""
+    """Each request is posted once, and after anything odd the next one has a connection of its own."""
 
     async def run() -> None:
         begun = acted = 0
@@ -45,7 +45,7 @@ def test_any_server(plan: list[tuple[bytes, list[int], str]]) -> None:
                 finally:
                     acted += 1
 
-        backend = LanesBackend()
+        backend = NativeBackend()
         async with hostile(script) as server:
             for number in range(len(plan)):
                 try:

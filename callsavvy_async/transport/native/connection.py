@@ -1,4 +1,4 @@
-"""One connection: a request out, its answer in, and every byte that left counted.
+"""One connection: a request goes out, its response comes in, and every byte that left is counted.
 
 Theory. A request's bytes go to the kernel in order, and the transport's buffer holds those that the kernel has not taken.
 So at any moment ``handed - buffered`` bytes have left, exactly; and where that is 0 the server knows nothing of the
@@ -6,12 +6,13 @@ request: NOT_SENT is proved, not guessed from the name of an exception. When the
 closing right after it, and took nothing of it. Only where a connection dies while the transport still holds bytes is the
 number lost with the buffer: then it is None, and something may have left.
 
-The hot path makes no task and no timer: a future for the answer, and one time in `due` for the pool's alarm to look at.
+The hot path makes no task and no timer: a future for the response, and one time in `expires_at` for the pool's alarm.
 """
 
 from __future__ import annotations
 
 import asyncio
+import enum
 import functools
 import select
 import sys
@@ -19,75 +20,88 @@ from asyncio.trsock import TransportSocket
 from collections.abc import Callable
 from typing import cast
 
-from callsavvy_async.transport.backends.answer import AnswerReader
+from callsavvy_async.transport.native.response import ResponseReader
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.response import HttpResponse
 
 READ_SIZE = 65_536
 """Bytes that are read at once. A buffer of our own: asyncio's costs a quarter of a megabyte at every read."""
 WRITE_SIZE = 65_536
-"""Bytes that are handed over at once; the next are when the kernel has taken these."""
+"""Bytes that are handed over at once; the next follow when the kernel has taken these."""
 
 _COUNTS = sys.platform != "win32"
 """Windows' proactor keeps a whole write in its books until all of it was taken."""
 
 
-class Lane(asyncio.BufferedProtocol):
-    """A plaintext connection, used for one exchange at a time.
+class ConnectionState(enum.Enum):
+    """What a connection does, in httpcore's words."""
+
+    NEW = "new"
+    """Connected, and has carried no request."""
+    ACTIVE = "active"
+    """Carries a request whose response is not complete."""
+    IDLE = "idle"
+    """Has carried requests, and can carry another: nothing lies behind the last response."""
+    CLOSED = "closed"
+    """Not connected yet, or closed."""
+
+
+_NEW, _ACTIVE, _IDLE, _CLOSED = ConnectionState  # bound once: looking a member up costs as much as a call
+
+
+class Connection(asyncio.BufferedProtocol):
+    """A plaintext connection, used for one request at a time.
 
     Args:
         loop: its event loop.
         on_closed: called once, when it is closed.
 
     Attributes:
-        due: when, on the loop's clock, `expire` is to be called: the end of the exchange, or of its idle life.
-        is_open: whether it can be used.
+        state: what it does.
+        expires_at: when, on the loop's clock, `expire` is to be called: the end of the exchange, or of its idle life.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, on_closed: Callable[[Lane], None]) -> None:
-        self.due = 0.0
-        self.is_open = False
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_closed: Callable[[Connection], None]) -> None:
+        self.state = _CLOSED
+        self.expires_at = 0.0
         self._loop = loop
         self._on_closed = on_closed
         self._transport: asyncio.Transport
         self._buffer = bytearray(READ_SIZE)
         self._view = memoryview(self._buffer)
-        self._reader = AnswerReader()
+        self._reader = ResponseReader()
         self._waiter: asyncio.Future[HttpResponse] | None = None
         self._rest = memoryview(b"")
         self._handed = 0
         self._paused = False
-        self.has_news: Callable[[], object]
-        """Asks the kernel for what the event loop has not seen yet: on an idle connection that is EOF or garbage."""
+        self.is_readable: Callable[[], object]
+        """Asks the kernel for what the event loop has not read yet: on an idle connection that is EOF or garbage."""
 
     # --------------------------------------------------------------------------------------------------- an exchange
 
-    def start(
-        self, image: bytes, due: float, max_bytes: int, *, decode: bool = True, head_only: bool = False
-    ) -> asyncio.Future[HttpResponse]:
-        """Send a request. See `AnswerReader.expect`; the future may raise `ExchangeFailedError`.
+    def send(self, request_bytes: bytes, deadline: float, max_bytes: int) -> asyncio.Future[HttpResponse]:
+        """Send a request. The future may raise `ExchangeFailedError`.
 
         Args:
-            image: the whole request as it goes over the wire.
-            due: when to give up, on the loop's clock.
-            max_bytes: the largest body that is wanted.
-            decode: whether to undo the content encoding.
-            head_only: whether the request is a HEAD.
+            request_bytes: the whole request as it goes over the wire.
+            deadline: when to give up, on the loop's clock.
+            max_bytes: the largest body that is wanted, decoded.
         """
-        self.due = due
+        self.state = _ACTIVE
+        self.expires_at = deadline
         waiter: asyncio.Future[HttpResponse] = asyncio.Future(loop=self._loop)
         self._waiter = waiter
-        self._reader.expect(max_bytes, decode=decode, head_only=head_only)
+        self._reader.expect(max_bytes)
         self._handed = 0
-        if len(image) <= WRITE_SIZE and not self._paused:
-            self._write(image)
+        if len(request_bytes) <= WRITE_SIZE and not self._paused:
+            self._write(request_bytes)
         else:
-            self._rest = memoryview(image)
+            self._rest = memoryview(request_bytes)
             self._push()
         return waiter
 
     def expire(self) -> None:
-        """Close it: the exchange took too long, or nobody had a use for it."""
+        """Close it: the exchange took too long, or no request had a use for it."""
         if self._waiter is None:
             self.close()
         else:
@@ -95,8 +109,8 @@ class Lane(asyncio.BufferedProtocol):
 
     def close(self) -> None:
         """Close it at once, whatever is under way. May be called again."""
-        if self.is_open:
-            self.is_open = False
+        if self.state is not _CLOSED:
+            self.state = _CLOSED
             self._waiter = None
             self._transport.abort()
             self._on_closed(self)
@@ -112,7 +126,7 @@ class Lane(asyncio.BufferedProtocol):
         return sent if sent or _COUNTS else None
 
     def _push(self) -> None:
-        while self._rest and not self._paused and self.is_open:
+        while self._rest and not self._paused and self.state is _ACTIVE:
             piece, self._rest = self._rest[:WRITE_SIZE], self._rest[WRITE_SIZE:]
             self._write(piece)
 
@@ -127,12 +141,15 @@ class Lane(asyncio.BufferedProtocol):
 
     def _settle(self) -> None:
         reader = self._reader
-        if reader.answer is not None:
+        if reader.response is not None:
             waiter, self._waiter = self._waiter, None
             if waiter is not None and not waiter.done():
-                waiter.set_result(reader.answer)
+                waiter.set_result(reader.response)
+            reader.response = None  # an idle connection keeps no body alive
             if not reader.reusable or self._rest or self._paused:  # also: answered before the request was all read
                 self.close()
+            else:
+                self.state = _IDLE
         elif reader.broken is not None:
             self._fail(reader.broken.kind, reader.broken.detail)
 
@@ -152,7 +169,7 @@ class Lane(asyncio.BufferedProtocol):
             self._settle()
 
     def _lost(self, detail: str) -> None:
-        """Take note that the connection broke; an answer that arrived before it did is an answer (RFC 9112, 9.6)."""
+        """Take note that the connection broke; a response that arrived before it did counts (RFC 9112, 9.6)."""
         if self._waiter is not None and self.bytes_sent != 0:
             self._read_last_words()
         if self._waiter is not None:
@@ -178,8 +195,8 @@ class Lane(asyncio.BufferedProtocol):
         """See `asyncio.BaseProtocol`."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=0)  # "paused" is then the same as "holds bytes"
-        self.has_news = _asker(self._transport.get_extra_info("socket").fileno())
-        self.is_open = True
+        self.is_readable = _poller(self._transport.get_extra_info("socket").fileno())
+        self.state = _NEW
 
     def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - the protocol's name
         """See `asyncio.BufferedProtocol`."""
@@ -188,7 +205,7 @@ class Lane(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """See `asyncio.BufferedProtocol`."""
         if self._waiter is None:
-            self.close()  # nobody asked for anything: no answer on this connection could be trusted
+            self.close()  # no request is under way: no response on this connection could be trusted any more
         elif self._reader.feed(self._view[:nbytes]):
             self._settle()
 
@@ -210,7 +227,7 @@ class Lane(asyncio.BufferedProtocol):
         self._lost(type(exc).__name__ if exc else "closed")
 
 
-def _asker(descriptor: int) -> Callable[[], object]:
+def _poller(descriptor: int) -> Callable[[], object]:
     if not hasattr(select, "poll"):  # Windows
         return lambda: select.select([descriptor], [], [], 0)[0]
     poll = select.poll()

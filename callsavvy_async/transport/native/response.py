@@ -1,8 +1,8 @@
-"""Bytes of one connection to answers, one answer at a time; no I/O.
+"""Read the responses of one connection, one at a time; no I/O.
 
 llhttp (httptools) frames, in its strict mode. It is the parser of Node.js and refuses what two readers could read in two
 ways: both Content-Length and Transfer-Encoding, a length twice, folded fields, bare LF, odd chunk sizes. What it leaves
-open is decided here, always towards not using the connection again: an answer decides about money, and the next one on
+open is decided here, always towards not using the connection again: a response decides about money, and the next one on
 the connection must be the next request's.
 """
 
@@ -17,67 +17,63 @@ from callsavvy_async.wire.inflate import BoundedBody, decoder_for
 from callsavvy_async.wire.response import HttpResponse
 
 MAX_HEAD = 65_536
-"""Bytes that may come without becoming a piece of a body: head, interim answers, chunk extensions, trailers."""
+"""Bytes that may come without becoming a piece of a body: head, interim responses, chunk extensions, trailers."""
 MAX_FIELDS = 256
-"""Header fields that an answer may have."""
+"""Header fields that a response may have."""
 
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"content-encoding"})
 _BODILESS = frozenset({204, 304})
+_NOT_READ_WHOLE = frozenset({408, 413})
+"""Statuses of a server that has not read the request to its end: what follows on the connection is uncertain (RFC 9110)."""
 _SWITCHING_PROTOCOLS = 101
 _FIRST_FINAL = 200
 
 
 @attrs.frozen
 class Broken:
-    """Why there will be no answer."""
+    """Why there will be no response."""
 
     kind: FailureKind
     detail: str
 
 
-class AnswerReader:
-    """Reads the answers of one connection.
+class ResponseReader:
+    """Reads the responses of one connection.
 
     Attributes:
-        answer: the whole answer, once it is there.
+        response: the whole response, once it is there.
         broken: why there will be none.
-        reusable: whether what comes next on the connection can only be the next answer.
+        reusable: whether nothing lies behind the response, so that what comes next can only be the next one.
     """
 
     __slots__ = (
         "_body",
-        "_decode",
         "_fields",
         "_has_head",
-        "_head_only",
         "_max_bytes",
         "_parser",
         "_to_eof",
         "_unread",
-        "answer",
         "broken",
+        "response",
         "reusable",
     )
 
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
-        self.answer: HttpResponse | None = None
+        self.response: HttpResponse | None = None
         self.broken: Broken | None = None
         self.reusable = True
         self.expect(0)
 
-    def expect(self, max_bytes: int, *, decode: bool = True, head_only: bool = False) -> None:
-        """Make ready for the answer to one request.
+    def expect(self, max_bytes: int) -> None:
+        """Make ready for the response to one request.
 
         Args:
             max_bytes: the largest body that is wanted, decoded.
-            decode: whether to undo the content encoding.
-            head_only: whether the request was a HEAD, whose answer has no body whatever its head says.
         """
-        self.answer = None
+        self.response = None
         self._max_bytes = max_bytes
-        self._decode = decode
-        self._head_only = head_only
         self._unread = 0
         self._fields: list[tuple[bytes, bytes]] = []
         self._has_head = False
@@ -85,7 +81,7 @@ class AnswerReader:
         self._body: BoundedBody | None = None
 
     def feed(self, data: bytes | memoryview) -> bool:
-        """Read on; return whether the exchange is over: there is an `answer`, or the reason why there is none."""
+        """Read on; return whether the exchange is over: there is a `response`, or the reason why there is none."""
         self._unread += len(data)
         try:
             self._parser.feed_data(data)
@@ -93,27 +89,27 @@ class AnswerReader:
             self.reusable = False
         except httptools.HttpParserError as error:
             self._refuse(FailureKind.GARBLED, str(error))
-        if self._unread > MAX_HEAD and self.answer is None:
+        if self._unread > MAX_HEAD and self.response is None:
             self._refuse(FailureKind.TOO_LARGE, f"more than {MAX_HEAD} bytes beside the body")
-        return self.answer is not None or self.broken is not None
+        return self.response is not None or self.broken is not None
 
     def end(self, *, clean: bool) -> None:
-        """Note the end of the stream: the end of an answer that has no other, or the end of the hope for one.
+        """Note the end of the stream: the end of a response that has no other, or the end of the hope for one.
 
         Args:
             clean: whether the peer said that it was done, and did not just go away.
         """
-        if self.answer is None and clean and self._to_eof:
+        if self.response is None and clean and self._to_eof:
             self._finish(self._parser.get_status_code())
         self.reusable = False
-        if self.answer is None:
-            self._refuse(FailureKind.CONNECTION_LOST, "cut short" if self._unread else "closed before an answer")
+        if self.response is None:
+            self._refuse(FailureKind.CONNECTION_LOST, "cut short" if self._unread else "closed before a response")
 
     # -------------------------------------------------------------------------------------------- httptools calls
 
     def on_message_begin(self) -> None:
-        """Notice a second answer, which nobody asked for."""
-        if self.answer is not None:
+        """Notice a second response, which no request asked for."""
+        if self.response is not None:
             self.reusable = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -139,23 +135,20 @@ class AnswerReader:
                     self._to_eof = False
                     if name == b"transfer-encoding":
                         self._check_transfer_encoding(value)
-        if encoding and self._decode and status not in _BODILESS:
+        if encoding and status not in _BODILESS:
             self._body = self._make_body(status, encoding)
         else:
             self._body = BoundedBody(None, self._max_bytes)
-        if self._head_only:
-            self._finish(status)
-            self.reusable = False  # llhttp cannot be told that no body comes
 
     def on_body(self, piece: bytes) -> None:
         """Take a piece of the body."""
         self._unread = 0
         body = self._body
-        if body is not None and self.answer is None and not body.take(piece):
+        if body is not None and self.response is None and not body.take(piece):
             self._finish(self._parser.get_status_code())
 
     def on_message_complete(self) -> None:
-        """Give the answer out, or go on to the final one after an interim one (RFC 9110, 15.2)."""
+        """Give the response out, or go on to the final one after an interim one (RFC 9110, 15.2)."""
         parser = self._parser
         status = parser.get_status_code()
         if status == _SWITCHING_PROTOCOLS:
@@ -163,9 +156,9 @@ class AnswerReader:
         elif status < _FIRST_FINAL:
             self._fields = []
         else:
-            if not parser.should_keep_alive():
+            if not parser.should_keep_alive() or status in _NOT_READ_WHOLE:
                 self.reusable = False
-            if self.answer is None:
+            if self.response is None:
                 self._finish(status)
 
     # ---------------------------------------------------------------------------------------------------- decisions
@@ -196,9 +189,10 @@ class AnswerReader:
         if body.full:
             self._refuse(FailureKind.TOO_LARGE, f"{status}, more than {self._max_bytes} bytes")
             return
-        self.answer = HttpResponse(status, Fields(self._fields), content)
+        self._body = None
+        self.response = HttpResponse(status, Fields(self._fields), content)
 
     def _refuse(self, kind: FailureKind, detail: str) -> None:
         self.reusable = False
-        if self.answer is None and self.broken is None:
+        if self.response is None and self.broken is None:
             self.broken = Broken(kind, detail)

@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 import pytest
 
-from callsavvy_async.transport.backends.lanes import LanesBackend
+from callsavvy_async.transport.native.backend import NativeBackend, write_head
 from callsavvy_async.wire.failure import ExchangeFailedError
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
@@ -122,13 +122,13 @@ class Hostile:
 
     def wire(self, body: bytes = b"{}") -> bytes:
         """Return a request as it goes over the wire."""
-        return self.request(body).target.head + str(len(body)).encode() + b"\r\n\r\n" + body
+        return write_head(self.request(body).target) + str(len(body)).encode() + b"\r\n\r\n" + body
 
-    async def post(self, backend: LanesBackend, body: bytes = b"{}", **options: Any) -> HttpResponse:
+    async def post(self, backend: NativeBackend, body: bytes = b"{}", **options: Any) -> HttpResponse:
         """Send a request to it."""
         return await backend.exchange(self.request(body), **{"timeout": 10.0, "max_bytes": 1_000_000, **options})
 
-    async def fails(self, backend: LanesBackend, body: bytes = b"{}", **options: Any) -> ExchangeFailedError:
+    async def fails(self, backend: NativeBackend, body: bytes = b"{}", **options: Any) -> ExchangeFailedError:
         """Send a request to it, which must fail."""
         with pytest.raises(ExchangeFailedError) as caught:
             await self.post(backend, body, **options)

@@ -1,7 +1,7 @@
-"""TLS on a lane, spoken in memory: so the records of a request are counted like the bytes of a plain one.
+"""TLS spoken in memory: the records of a request are counted as the bytes of a plaintext one are.
 
-asyncio's own TLS transport buffers on its own, and does not tell whether a record was taken; nor whether the end of a
-stream was said by the peer (close_notify) or by somebody who cut the wire.
+asyncio's own TLS transport has a buffer that it does not show, and does not say whether the kernel took a record; nor
+whether the peer ended the stream (close_notify) or somebody cut the wire.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ import threading
 from collections.abc import Callable
 from typing import cast
 
-from callsavvy_async.transport.backends.lane import READ_SIZE, Lane
+from callsavvy_async.transport.native.connection import READ_SIZE, Connection, ConnectionState
 from callsavvy_async.wire.failure import FailureKind
 
 _HTTP_1 = "http/1.1"
+_CLOSED = ConnectionState.CLOSED
 
 
 class Trust:
-    """The TLS settings that the lanes share.
+    """The TLS settings that the connections share.
 
     Loading certificates takes tens of milliseconds: it is done once, when first wanted, and off the event loop.
 
@@ -33,19 +34,19 @@ class Trust:
     def __init__(self, verify: ssl.SSLContext | bool) -> None:  # noqa: FBT001 - as in httpx
         self._verify = verify
         self._loading = threading.Lock()
-        self._context = verify if isinstance(verify, ssl.SSLContext) else None
+        self._ssl_context = verify if isinstance(verify, ssl.SSLContext) else None
 
-    async def context(self) -> ssl.SSLContext:
+    async def ssl_context(self) -> ssl.SSLContext:
         """Return the settings."""
-        if self._context is None:
+        if self._ssl_context is None:
             return await asyncio.get_running_loop().run_in_executor(None, self._load)
-        return self._context
+        return self._ssl_context
 
     def _load(self) -> ssl.SSLContext:
         with self._loading:  # the first calls may come all at the same time
-            if self._context is None:
-                self._context = _trust_by_default() if self._verify else _trust_anybody()
-            return self._context
+            if self._ssl_context is None:
+                self._ssl_context = _trust_by_default() if self._verify else _trust_anybody()
+            return self._ssl_context
 
 
 def _trust_by_default() -> ssl.SSLContext:
@@ -67,51 +68,56 @@ def _trust_anybody() -> ssl.SSLContext:
     return context
 
 
-class TlsLane(Lane):
-    """A connection over TLS. `shake_hands` comes first.
+class TLSConnection(Connection):
+    """A connection over TLS. `do_handshake` comes first.
 
     Args:
         loop: its event loop.
         on_closed: called once, when it is closed.
-        context: the TLS settings.
+        ssl_context: the TLS settings.
         host: whose certificate is wanted.
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, on_closed: Callable[[Lane], None], context: ssl.SSLContext, host: str
+        self,
+        loop: asyncio.AbstractEventLoop,
+        on_closed: Callable[[Connection], None],
+        ssl_context: ssl.SSLContext,
+        host: str,
     ) -> None:
         super().__init__(loop, on_closed)
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self._tls = ssl_context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
         self._sealed = bytearray(READ_SIZE)
         self._sealed_view = memoryview(self._sealed)
-        self._shaken: asyncio.Future[None] | None = None
+        self._handshake: asyncio.Future[None] | None = None
 
-    async def shake_hands(self) -> None:
+    async def do_handshake(self) -> None:
         """Agree on keys.
 
         Raises:
             OSError: the peer's certificate was refused (`ssl.SSLCertVerificationError`), or the handshake broke.
         """
-        self._shaken = self._loop.create_future()
-        self._shake()
+        self._handshake = self._loop.create_future()
+        self._step_handshake()
         try:
-            await self._shaken
+            await self._handshake
         finally:
-            self._shaken = None
+            self._handshake = None
 
     def close(self) -> None:
-        """See `Lane.close`; says goodbye where nothing is under way."""
-        if self.is_open and self._waiter is None and self._shaken is None and not self._transport.is_closing():
+        """See `Connection.close`; says goodbye where nothing is under way."""
+        unused = self._waiter is None and self._handshake is None
+        if unused and self.state is not _CLOSED and not self._transport.is_closing():
             with contextlib.suppress(ssl.SSLError):  # it does not wait for the peer's goodbye
                 self._tls.unwrap()
             self._flush()
         super().close()
 
-    def _shake(self) -> None:
-        shaken = self._shaken
-        if shaken is None or shaken.done():
+    def _step_handshake(self) -> None:
+        handshake = self._handshake
+        if handshake is None or handshake.done():
             return
         try:
             self._tls.do_handshake()
@@ -119,14 +125,16 @@ class TlsLane(Lane):
             self._flush()
         except ssl.SSLError as error:
             self._flush()  # the alert
-            shaken.set_exception(error)
+            handshake.set_exception(error)
         else:
             self._flush()
             protocol = self._tls.selected_alpn_protocol()
             if protocol in {None, _HTTP_1}:
-                shaken.set_result(None)
+                handshake.set_result(None)
             else:
-                shaken.set_exception(ConnectionError(f"the server chose {protocol}; the SSLContext must not offer it"))
+                handshake.set_exception(
+                    ConnectionError(f"the server chose {protocol}; the SSLContext must not offer it")
+                )
 
     def _flush(self) -> None:
         if self._outgoing.pending:
@@ -149,9 +157,9 @@ class TlsLane(Lane):
     def buffer_updated(self, nbytes: int) -> None:
         """See `asyncio.BufferedProtocol`."""
         self._incoming.write(self._sealed_view[:nbytes])
-        if self._shaken is not None:
-            self._shake()
-            if self._shaken.done():
+        if self._handshake is not None:
+            self._step_handshake()
+            if self._handshake.done():
                 self._decrypt()
             return
         self._decrypt()
@@ -159,7 +167,7 @@ class TlsLane(Lane):
     def _decrypt(self) -> None:
         tls, incoming = self._tls, self._incoming
         try:
-            while self.is_open and (incoming.pending or tls.pending()):
+            while self.state is not _CLOSED and (incoming.pending or tls.pending()):
                 size = cast("int", tls.read(READ_SIZE, self._buffer))  # typeshed knows the other form only
                 if size == 0:
                     self._end(clean=True)
@@ -169,7 +177,7 @@ class TlsLane(Lane):
             pass
         except ssl.SSLError as error:
             self._fail(FailureKind.CONNECTION_LOST, f"TLS: {error.reason}")
-        if self.is_open:
+        if self.state is not _CLOSED:
             self._flush()
 
     def eof_received(self) -> None:
@@ -178,6 +186,6 @@ class TlsLane(Lane):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.BaseProtocol`."""
-        if self._shaken is not None and not self._shaken.done():
-            self._shaken.set_exception(exc or ConnectionError("closed in the TLS handshake"))
+        if self._handshake is not None and not self._handshake.done():
+            self._handshake.set_exception(exc or ConnectionError("closed in the TLS handshake"))
         super().connection_lost(exc)

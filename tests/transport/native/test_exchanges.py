@@ -1,4 +1,4 @@
-"""Exchanges over sockets with servers that misbehave: the outcome, the bytes that left, and what becomes of the lane."""
+"""Exchanges over sockets with servers that misbehave: the outcome, the bytes that left, and what becomes of the connection."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from callsavvy_async.transport.backends.answer import MAX_HEAD
-from callsavvy_async.transport.backends.lane import WRITE_SIZE
-from callsavvy_async.transport.backends.lanes import LanesBackend
+from callsavvy_async.transport.native.backend import NativeBackend, write_head
+from callsavvy_async.transport.native.connection import WRITE_SIZE
+from callsavvy_async.transport.native.response import MAX_HEAD
 from callsavvy_async.wire.failure import FailureKind
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.target import Target
 
 from .hostile import OK, Peer, hostile, seen
-from .test_answer import BODY, GARBLED, LAST, LINE, TO_EOF, WHOLE, named
+from .test_response import BODY, GARBLED, LAST, LINE, TO_EOF, WHOLE, named
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
 
@@ -24,7 +24,7 @@ BIG = b'"' + b"x" * 8_000_000 + b'"'
 """More than the kernel takes at once."""
 
 
-def idle(backend: LanesBackend) -> int:
+def idle(backend: NativeBackend) -> int:
     return int(repr(backend).split(", ")[1].split()[0])
 
 
@@ -32,8 +32,8 @@ def idle(backend: LanesBackend) -> int:
 
 
 @named(WHOLE)
-async def test_an_answer_cut_at_every_byte(backend: LanesBackend, data: bytes) -> None:
-    """However the network cuts it, the answer is the same, and the lane is used again exactly where it may be."""
+async def test_an_answer_cut_at_every_byte(backend: NativeBackend, data: bytes) -> None:
+    """However the network cuts it, the answer is the same, and the connection is used again exactly where it may be."""
 
     async def script(peer: Peer) -> None:
         while True:
@@ -51,7 +51,7 @@ async def test_an_answer_cut_at_every_byte(backend: LanesBackend, data: bytes) -
 
 
 @named(TO_EOF)
-async def test_an_answer_to_the_end_of_the_stream(backend: LanesBackend, data: bytes) -> None:
+async def test_an_answer_to_the_end_of_the_stream(backend: NativeBackend, data: bytes) -> None:
     """The end of the stream is the end of the body; a reset there is not."""
 
     async def script(peer: Peer) -> None:
@@ -68,7 +68,15 @@ async def test_an_answer_to_the_end_of_the_stream(backend: LanesBackend, data: b
         assert idle(backend) == 0
 
 
-async def test_what_goes_over_the_wire(backend: LanesBackend) -> None:
+def test_the_head_of_a_request() -> None:
+    """It is a request line and all fields, and ends where the length of the body goes."""
+    target = Target.of("https://api.example/v1/sendSMS", (("host", "api.example"), ("public-key", "secret")))
+    assert write_head(target) == (
+        b"POST /v1/sendSMS HTTP/1.1\r\nhost: api.example\r\npublic-key: secret\r\ncontent-length: "
+    )
+
+
+async def test_what_goes_over_the_wire(backend: NativeBackend) -> None:
     """Head, length and body, in one piece, as the target wrote them."""
 
     async def script(peer: Peer) -> None:
@@ -80,7 +88,7 @@ async def test_what_goes_over_the_wire(backend: LanesBackend) -> None:
         assert (await server.post(backend, b'{"a":1}')).body == b"{}"
 
 
-async def test_a_large_request(backend: LanesBackend) -> None:
+async def test_a_large_request(backend: NativeBackend) -> None:
     """A body that the kernel does not take at once is handed over piece by piece, never more than it has room for."""
     most = 0
 
@@ -88,8 +96,8 @@ async def test_a_large_request(backend: LanesBackend) -> None:
         nonlocal most
         for _ in range(50):  # let the client fill what there is to fill
             await asyncio.sleep(0)
-        (lane,) = backend._last.pools[False, "127.0.0.1", server.port].lanes
-        most = lane._transport.get_write_buffer_size()
+        (connection,) = backend._last.pools[False, "127.0.0.1", server.port].connections
+        most = connection._transport.get_write_buffer_size()
         await peer.answer()
         await peer.answer()
 
@@ -102,7 +110,7 @@ async def test_a_large_request(backend: LanesBackend) -> None:
         assert server.connections == 1
 
 
-async def test_a_large_answer(backend: LanesBackend) -> None:
+async def test_a_large_answer(backend: NativeBackend) -> None:
     """An answer of megabytes is read whole."""
 
     async def script(peer: Peer) -> None:
@@ -116,8 +124,8 @@ async def test_a_large_answer(backend: LanesBackend) -> None:
 
 
 @named(GARBLED)
-async def test_garbage(backend: LanesBackend, data: bytes) -> None:
-    """An answer that could be read in two ways is none; the lane is closed, and the next request has its own."""
+async def test_garbage(backend: NativeBackend, data: bytes) -> None:
+    """An answer that could be read in two ways is none; the connection is closed, and the next request has its own."""
 
     async def script(peer: Peer) -> None:
         await peer.answer(OK if peer.number == 2 else data)
@@ -136,7 +144,7 @@ async def test_garbage(backend: LanesBackend, data: bytes) -> None:
 
 @pytest.mark.parametrize("stage", ["accepted", "part of the head", "whole head", "part of the body", "whole request"])
 @pytest.mark.parametrize("ending", ["reset", "close"])
-async def test_broken_off_while_it_reads(backend: LanesBackend, stage: str, ending: str) -> None:
+async def test_broken_off_while_it_reads(backend: NativeBackend, stage: str, ending: str) -> None:
     """A server that goes away before it answered may have acted: never called unsent when anything left."""
 
     async def script(peer: Peer) -> None:
@@ -154,7 +162,7 @@ async def test_broken_off_while_it_reads(backend: LanesBackend, stage: str, endi
 
 @pytest.mark.parametrize("ending", ["reset", "close", "half_close"])
 @named(WHOLE)
-async def test_broken_off_while_it_answers(backend: LanesBackend, data: bytes, ending: str) -> None:
+async def test_broken_off_while_it_answers(backend: NativeBackend, data: bytes, ending: str) -> None:
     """Part of an answer is none, at whatever byte it ends and however."""
 
     async def script(peer: Peer) -> None:
@@ -172,7 +180,7 @@ async def test_broken_off_while_it_answers(backend: LanesBackend, data: bytes, e
 
 
 @pytest.mark.parametrize("ending", ["reset", "close", "half_close"])
-async def test_an_early_answer(backend: LanesBackend, ending: str) -> None:
+async def test_an_early_answer(backend: NativeBackend, ending: str) -> None:
     """A refusal that comes before the request was all read is the answer, even if the connection breaks behind it."""
     refusal = b"HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\nno"
 
@@ -191,7 +199,7 @@ async def test_an_early_answer(backend: LanesBackend, ending: str) -> None:
         assert server.connections == 20
 
 
-async def test_an_early_answer_to_a_request_of_which_all_left(backend: LanesBackend) -> None:
+async def test_an_early_answer_to_a_request_of_which_all_left(backend: NativeBackend) -> None:
     """An answer that came while the server was still reading, then RST: the answer counts."""
 
     async def script(peer: Peer) -> None:
@@ -204,7 +212,7 @@ async def test_an_early_answer_to_a_request_of_which_all_left(backend: LanesBack
             assert (await server.post(backend)).status_code == 413
 
 
-async def test_an_early_answer_that_asyncio_would_throw_away(backend: LanesBackend) -> None:
+async def test_an_early_answer_that_asyncio_would_throw_away(backend: NativeBackend) -> None:
     """Where the next write fails before the answer was read, it is read from what the kernel still holds."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -212,16 +220,18 @@ async def test_an_early_answer_that_asyncio_would_throw_away(backend: LanesBacke
         port = listener.getsockname()[1]
         request = HttpRequest(Target.of(f"http://127.0.0.1:{port}/", ()), BIG)
         task = asyncio.create_task(backend.exchange(request, timeout=10, max_bytes=10))
-        await seen(lambda: backend.is_open and next(iter(backend._last.pools[False, "127.0.0.1", port].lanes))._paused)
-        (lane,) = backend._last.pools[False, "127.0.0.1", port].lanes
+        await seen(
+            lambda: backend.is_open and next(iter(backend._last.pools[False, "127.0.0.1", port].connections))._paused
+        )
+        (connection,) = backend._last.pools[False, "127.0.0.1", port].connections
         with listener.accept()[0] as peer:  # and closing it with unread bytes is a reset
             peer.recv(100)
             peer.sendall(b"HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\nno")
-        lane._transport._write_ready()  # as if the event loop had looked at writing first
+        connection._transport._write_ready()  # as if the event loop had looked at writing first
         assert (await task).status_code == 413
 
 
-async def test_an_early_half_of_an_answer(backend: LanesBackend) -> None:
+async def test_an_early_half_of_an_answer(backend: NativeBackend) -> None:
     """Half a refusal before the connection breaks is no answer."""
 
     async def script(peer: Peer) -> None:
@@ -235,7 +245,7 @@ async def test_an_early_half_of_an_answer(backend: LanesBackend) -> None:
 
 
 @pytest.mark.parametrize("more", [b"X", OK, b"HTTP/1.1 200 OK\r\n"])
-async def test_more_than_one_answer(backend: LanesBackend, more: bytes) -> None:
+async def test_more_than_one_answer(backend: NativeBackend, more: bytes) -> None:
     """The first answer counts; the second, in the same packet, is not taken for the next request's."""
 
     async def script(peer: Peer) -> None:
@@ -258,8 +268,8 @@ async def test_more_than_one_answer(backend: LanesBackend, more: bytes) -> None:
     ],
     ids=["body", "encoding", "a field", "fields"],
 )
-async def test_limits(backend: LanesBackend, data: bytes, kind: FailureKind) -> None:
-    """What is too large or cannot be read ends the exchange as soon as that is known; the lane is closed."""
+async def test_limits(backend: NativeBackend, data: bytes, kind: FailureKind) -> None:
+    """What is too large or cannot be read ends the exchange as soon as that is known; the connection is closed."""
 
     async def script(peer: Peer) -> None:
         await peer.answer(data)
@@ -275,8 +285,8 @@ async def test_limits(backend: LanesBackend, data: bytes, kind: FailureKind) -> 
 
 
 @pytest.mark.parametrize("stage", ["nothing", "a request", "half an answer", "drip"])
-async def test_a_server_that_takes_its_time(backend: LanesBackend, stage: str) -> None:
-    """The time is for everything, however busy the server seems; the lane is closed."""
+async def test_a_server_that_takes_its_time(backend: NativeBackend, stage: str) -> None:
+    """The time is for everything, however busy the server seems; the connection is closed."""
 
     async def script(peer: Peer) -> None:
         if stage == "nothing":
@@ -299,7 +309,7 @@ async def test_a_server_that_takes_its_time(backend: LanesBackend, stage: str) -
 
 
 @pytest.mark.parametrize("timeout", [0.0, -1.0])
-async def test_no_time_at_all(backend: LanesBackend, timeout: float) -> None:
+async def test_no_time_at_all(backend: NativeBackend, timeout: float) -> None:
     """Where no time is left, nothing is opened and nothing sent."""
 
     async def script(peer: Peer) -> None:
@@ -310,7 +320,7 @@ async def test_no_time_at_all(backend: LanesBackend, timeout: float) -> None:
         assert (failure.kind, failure.bytes_sent, server.connections) == (FailureKind.TIMEOUT, 0, 0)
 
 
-async def test_the_alarm_serves_all(backend: LanesBackend) -> None:
+async def test_the_alarm_serves_all(backend: NativeBackend) -> None:
     """Exchanges of different lengths end each in its own time, with one timer between them."""
 
     async def script(peer: Peer) -> None:
@@ -330,8 +340,8 @@ async def test_the_alarm_serves_all(backend: LanesBackend) -> None:
 
 
 @pytest.mark.parametrize("size", [1_000, 100_000, 1_000_000, 8_000_000])
-async def test_the_bytes_that_left(backend: LanesBackend, size: int) -> None:
-    """What the lane says has left is what the server finds in its socket, to the byte, whatever it had read by then."""
+async def test_the_bytes_that_left(backend: NativeBackend, size: int) -> None:
+    """What the connection says has left is what the server finds in its socket, to the byte, whatever it had read by then."""
     body = b"x" * size
 
     async def script(peer: Peer) -> None:
@@ -349,8 +359,8 @@ async def test_the_bytes_that_left(backend: LanesBackend, size: int) -> None:
         assert (failure.bytes_sent == len(server.wire(body))) == (size < 8_000_000)
 
 
-async def test_a_write_that_the_kernel_refuses(backend: LanesBackend) -> None:
-    """A lane that breaks between the look and the write: nothing was taken, and that is proved."""
+async def test_a_write_that_the_kernel_refuses(backend: NativeBackend) -> None:
+    """A connection that breaks between the look and the write: nothing was taken, and that is proved."""
 
     async def script(peer: Peer) -> None:
         await peer.answer()
@@ -358,8 +368,8 @@ async def test_a_write_that_the_kernel_refuses(backend: LanesBackend) -> None:
 
     async with hostile(script) as server:
         await server.post(backend)
-        (lane,) = backend._last.pools[False, "127.0.0.1", server.port].lanes
-        with lane._transport.get_extra_info("socket").dup() as copy:
+        (connection,) = backend._last.pools[False, "127.0.0.1", server.port].connections
+        with connection._transport.get_extra_info("socket").dup() as copy:
             copy.shutdown(socket.SHUT_WR)  # the next write is refused: EPIPE
         failure = await server.fails(backend)
         assert (failure.kind, failure.sent, failure.bytes_sent) == (FailureKind.CONNECTION_LOST, False, 0)
@@ -367,7 +377,7 @@ async def test_a_write_that_the_kernel_refuses(backend: LanesBackend) -> None:
         assert (await server.post(backend)).body == b"{}"
 
 
-async def test_a_lane_that_breaks_with_bytes_in_its_buffer(backend: LanesBackend) -> None:
+async def test_a_lane_that_breaks_with_bytes_in_its_buffer(backend: NativeBackend) -> None:
     """The count is lost with the buffer, so nothing is claimed: something may have left."""
 
     async def script(peer: Peer) -> None:
@@ -383,7 +393,7 @@ async def test_a_lane_that_breaks_with_bytes_in_its_buffer(backend: LanesBackend
 # ------------------------------------------------------------------------------------------------------- no connection
 
 
-async def test_a_refused_connection(backend: LanesBackend) -> None:
+async def test_a_refused_connection(backend: NativeBackend) -> None:
     """Nobody listens: not sent."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
@@ -394,7 +404,7 @@ async def test_a_refused_connection(backend: LanesBackend) -> None:
     assert "0 open" in repr(backend)
 
 
-async def test_a_connection_that_is_not_accepted(backend: LanesBackend) -> None:
+async def test_a_connection_that_is_not_accepted(backend: NativeBackend) -> None:
     """A SYN that nobody answers costs the exchange's time, no more: not sent."""
     with socket.socket() as sock, socket.socket() as first, socket.socket() as second:
         sock.bind(("127.0.0.1", 0))
@@ -409,7 +419,7 @@ async def test_a_connection_that_is_not_accepted(backend: LanesBackend) -> None:
 
 
 @pytest.mark.parametrize("host", ["does-not-exist.invalid", "a" * 64 + ".invalid", "a..b"])
-async def test_a_name_without_an_address(backend: LanesBackend, host: str) -> None:
+async def test_a_name_without_an_address(backend: NativeBackend, host: str) -> None:
     """A host that cannot be found, or cannot be: not sent."""
     request = HttpRequest(Target.of(f"http://{host}/", ()), b"{}")
     with pytest.raises(Exception, match=r"CONNECT|BAD_URL") as caught:
@@ -417,7 +427,7 @@ async def test_a_name_without_an_address(backend: LanesBackend, host: str) -> No
     assert caught.value.bytes_sent == 0
 
 
-async def test_small_packets_are_not_held_back(backend: LanesBackend) -> None:
+async def test_small_packets_are_not_held_back(backend: NativeBackend) -> None:
     """Nagle's algorithm is off (RFC 896): a request's last packet does not wait for an acknowledgement."""
 
     async def script(peer: Peer) -> None:
@@ -426,5 +436,5 @@ async def test_small_packets_are_not_held_back(backend: LanesBackend) -> None:
 
     async with hostile(script) as server:
         await server.post(backend)
-        (lane,) = backend._last.pools[False, "127.0.0.1", server.port].lanes
-        assert lane._transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        (connection,) = backend._last.pools[False, "127.0.0.1", server.port].connections
+        assert connection._transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
