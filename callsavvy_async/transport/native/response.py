@@ -11,7 +11,7 @@ from __future__ import annotations
 import attrs
 import httptools
 
-from callsavvy_async.wire.failure import FailureKind
+from callsavvy_async.wire.failure import FailureKind, describe
 from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.inflate import BoundedBody, decoder_for
 from callsavvy_async.wire.response import HttpResponse
@@ -174,7 +174,7 @@ class ResponseReader:
         try:
             return BoundedBody(decoder_for(encoding.decode("latin-1")), self._max_bytes)
         except ValueError as error:
-            self._refuse(FailureKind.ENCODING, f"{status}, {error}")
+            self._refuse(FailureKind.ENCODING, f"{status}, {describe(error)}")
             return None
 
     def _finish(self, status: int) -> None:
@@ -184,7 +184,7 @@ class ResponseReader:
         try:
             content = body.finish()
         except ValueError as error:
-            self._refuse(FailureKind.ENCODING, f"{status}, {error}")
+            self._refuse(FailureKind.ENCODING, f"{status}, {describe(error)}")
             return
         if body.full:
             self._refuse(FailureKind.TOO_LARGE, f"{status}, more than {self._max_bytes} bytes")
