@@ -10,14 +10,15 @@ import psycopg
 import pytest
 
 from callsavvy_async.bulk.chunks import Chunk
-from callsavvy_async.campaigns import Campaign, Journal, epochs, sql, store
+from callsavvy_async.campaigns import Campaign, Journal
+from callsavvy_async.campaigns.journal import epochs, repository, sql
+from callsavvy_async.campaigns.journal.postgres import _translated
 from callsavvy_async.campaigns.journal_source import JournalSource
-from callsavvy_async.campaigns.postgres import _translated
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.shift import Patience, Shift
 from callsavvy_async.campaigns.states import MOVES, Mover, sources
 
-from .conftest import only_postgresql
+from .conftest import only_asyncio, only_postgresql
 from .fakes import FakeClient, numbers
 
 pytestmark = pytest.mark.anyio
@@ -53,7 +54,10 @@ async def take(chunks: JournalSource, count: int) -> list[int]:
 
 
 @only_postgresql
-@pytest.mark.parametrize("known", ["all pending", "nothing", "another campaign"])
+@only_asyncio
+@pytest.mark.parametrize(
+    "known", ["nothing", *(pytest.param(k, marks=pytest.mark.long) for k in ("all pending", "another campaign"))]
+)
 async def test_what_is_done_is_not_passed_over_again(url, raw, known):
     """Whatever the statistics still say, with no vacuum and a snapshot held open, no chunk costs more for the many before it.
 
@@ -80,6 +84,7 @@ async def test_what_is_done_is_not_passed_over_again(url, raw, known):
 
 
 @only_postgresql
+@only_asyncio
 @pytest.mark.parametrize("known", [True, False], ids=["all pending", "nothing"])
 async def test_a_chunk_whose_number_is_known_is_found_by_its_primary_key(journal, url, raw, known):
     """By its state it would be found among thousands that are dead: each chunk was in flight once."""
@@ -111,8 +116,8 @@ async def test_a_run_does_not_spin_while_another_claims_all_that_is_left(journal
     """Whoever was stopped in the middle of a claim holds its rows for seconds; the others look now and then."""
     await (await journal.campaign("c", SPEC)).load(numbers(3))
     claims: list[int] = []
-    claim = store.claim
-    monkeypatch.setattr(store, "claim", lambda *given, **named: claims.append(1) or claim(*given, **named))
+    claim = repository.claim
+    monkeypatch.setattr(repository, "claim", lambda *given, **named: claims.append(1) or claim(*given, **named))
     async with source(journal, at_a_time=3) as chunks:
         with psycopg.connect(url) as other:
             other.execute("SELECT 1 FROM chunk FOR UPDATE")

@@ -1,0 +1,314 @@
+"""What is done in the journal's database, each as a unit of work for the writer."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Collection, Iterable
+from decimal import Decimal
+
+import attrs
+
+from callsavvy_async.bulk.chunks import Chunk
+from callsavvy_async.bulk.limits import counted
+from callsavvy_async.bulk.recipients import Recipient, Skipped, SkipReason
+from callsavvy_async.campaigns.errors import ChunkLostError, JournalDamagedError, LeaseLostError
+from callsavvy_async.campaigns.journal import epochs, sql
+from callsavvy_async.campaigns.journal.allowance import Allowance, affordable
+from callsavvy_async.campaigns.journal.database import Cursor
+from callsavvy_async.campaigns.journal.payload import checksum, pack, unpack, unpack_numbers
+from callsavvy_async.campaigns.report import OF_THE_RUN, CampaignReport
+from callsavvy_async.campaigns.spec import Spec
+from callsavvy_async.campaigns.states import Mover, State, sources
+
+
+@attrs.frozen
+class Outcome:
+    """What a chunk is moved to."""
+
+    state: State
+    cost: Decimal | None = None
+    message_id: str | None = None
+    detail: str = ""
+
+
+def claim(
+    cursor: Cursor,
+    campaign: int,
+    epoch: int,
+    *,
+    zone: str,
+    since: int,
+    limit: int,
+    text: str,
+    allowance: Allowance | None = None,
+) -> list[Chunk]:
+    """Claim pending chunks of a zone that this epoch did not try yet, and read their recipients.
+
+    Args:
+        cursor: of the journal.
+        campaign: of the chunks.
+        epoch: that claims them.
+        zone: of the chunks.
+        since: the lowest number that is looked at.
+        limit: chunks at most.
+        text: of those that have none of their own.
+        allowance: what may be spent; None for no limit.
+
+    Raises:
+        OutOfBudgetError: there are some, but the allowance does not cover the first of them.
+        LeaseLostError: the run was taken for dead.
+    """
+    room = None if allowance is None else allowance.room(cursor, campaign)
+    parameters = (campaign, State.PENDING, zone, since, epoch, limit, State.CLAIMED, epoch)
+    claimed = sorted(cursor.execute(sql.CLAIM, parameters).fetchall())
+    taken, units = affordable([Decimal(estimate) for *_, estimate in claimed], room)
+    release(cursor, campaign, epoch, [number for number, *_ in claimed[taken:]])
+    cursor.execute(sql.RESERVE_AND_BEAT, (epochs.millionths(units), epoch))
+    if cursor.rowcount != 1:
+        raise LeaseLostError(f"run {epoch} was taken for dead: it did not write for longer than its lease.")
+    return [
+        attrs.evolve(read_chunk(cursor, campaign, number, text), depth=depth, zone=zone)
+        for number, depth, _ in claimed[:taken]
+    ]
+
+
+def read_chunk(cursor: Cursor, campaign: int, number: int, text: str) -> Chunk:
+    """Read the recipients of a chunk, and its own text if it has one.
+
+    Raises:
+        JournalDamagedError: they are not what was written.
+    """
+    query = "SELECT body, text, checksum FROM payload WHERE campaign = ? AND number = ?"
+    found = cursor.execute(query, (campaign, number)).fetchone()
+    if found is None or checksum(campaign, number, found[0], found[1]) != found[2]:
+        raise JournalDamagedError(f"the recipients of chunk {number} are damaged or missing; it is not sent.")
+    return Chunk(number, text if found[1] is None else found[1], unpack(found[0]))
+
+
+def pending_zones(cursor: Cursor, campaign: int, epoch: int) -> list[str]:
+    """Return the zones of which there are pending chunks that this epoch did not try yet."""
+    values = (campaign, State.PENDING, epoch)
+    return [zone for (zone,) in cursor.execute(sql.ZONES, values * 2)]
+
+
+def move(cursor: Cursor, campaign: int, number: int, outcome: Outcome, *, by: Mover, epoch: int | None = None) -> bool:
+    """Move one chunk; False when its owner did so before, in a transaction whose end it never heard of.
+
+    Raises:
+        ChunkLostError: it was in no state from which it may be moved there, or another run's.
+    """
+    cost = None if outcome.cost is None else str(outcome.cost)
+    owned = by is Mover.OWNER
+    parameters = (
+        outcome.state,
+        cost,
+        outcome.message_id,
+        outcome.detail,
+        campaign,
+        number,
+        *((epoch,) if owned else ()),
+    )
+    cursor.execute(sql.move(sources(outcome.state, by), owned=owned), parameters)
+    if cursor.rowcount == 1:
+        return True
+    if owned and whereabouts(cursor, campaign, number) == (outcome.state, epoch):
+        return False
+    raise ChunkLostError(f"chunk {number} cannot become {outcome.state}: it is in no state that leads there.")
+
+
+def settle(cursor: Cursor, campaign: int, epoch: int, number: int, outcome: Outcome, *, estimate: Decimal) -> None:
+    """Write down what its owner knows of a chunk, also when it was taken for dead in the meantime.
+
+    Args:
+        cursor: of the journal.
+        campaign: of the chunk.
+        epoch: of the owner.
+        number: of the chunk.
+        outcome: what became of it. Not sent is pending; if it was declared unknown before, it is proved not to be sent.
+        estimate: units that were reserved for it.
+
+    Raises:
+        ChunkLostError: it was sent, and somebody decided otherwise in the meantime.
+    """
+    try:
+        moved = move(cursor, campaign, number, outcome, by=Mover.OWNER, epoch=epoch)
+    except ChunkLostError:
+        if outcome.state is not State.PENDING:
+            raise
+        if whereabouts(cursor, campaign, number) != (State.UNKNOWN, epoch):
+            return  # it is pending already, or somebody else's
+        moved = move(cursor, campaign, number, Outcome(State.NOT_SENT), by=Mover.OWNER, epoch=epoch)
+    if moved:
+        epochs.reserve(cursor, epoch, _spent(outcome, estimate) - estimate)
+
+
+def whereabouts(cursor: Cursor, campaign: int, number: int) -> tuple[str, int | None] | None:
+    """Return the state of a chunk, and whose it is."""
+    query = "SELECT state, epoch FROM chunk WHERE campaign = ? AND number = ?"
+    found: tuple[str, int | None] | None = cursor.execute(query, (campaign, number)).fetchone()
+    return found
+
+
+def _spent(outcome: Outcome, estimate: Decimal) -> Decimal:
+    """Return what a chunk cost, or may have cost, as far as a limit is concerned."""
+    if outcome.state in {State.PENDING, State.REJECTED}:
+        return Decimal(0)
+    return counted(estimate, outcome.cost)
+
+
+def insert_chunks(
+    cursor: Cursor,
+    campaign: int,
+    spec: Spec,
+    chunks: Iterable[Chunk],
+    *,
+    load: int,
+    epoch: int | None = None,
+) -> None:
+    """Add chunks: pending, or claimed by an epoch."""
+    state = State.PENDING if epoch is None else State.CLAIMED
+    rows: list[tuple[object, ...]] = []
+    payloads: list[tuple[object, ...]] = []
+    for chunk in chunks:
+        body, text = pack(chunk.recipients), None if chunk.text == spec.content else chunk.text
+        estimate = f"{spec.estimate(chunk).normalize():f}"
+        size = len(chunk.recipients)
+        rows.append((campaign, chunk.number, load, state, epoch, chunk.zone, size, chunk.depth, estimate))
+        payloads.append((campaign, chunk.number, body, text, checksum(campaign, chunk.number, body, text)))
+    cursor.executemany(sql.INSERT_CHUNK, rows)
+    cursor.executemany(sql.INSERT_PAYLOAD, payloads)
+
+
+def insert_skipped(cursor: Cursor, *, campaign: int, load: int, skipped: Iterable[Skipped]) -> None:
+    """Add recipients who are left out."""
+    rows = [(campaign, load, row.row, row.reason.value, row.given, row.detail) for row in skipped]
+    cursor.executemany(sql.INSERT_SKIPPED, rows)
+
+
+def split(cursor: Cursor, campaign: int, epoch: int, chunk: Chunk, spec: Spec) -> tuple[Chunk, ...]:
+    """Put two halves, claimed already, in the place of a rejected chunk; none when they were put there before."""
+    if not move(cursor, campaign, chunk.number, Outcome(State.SPLIT), by=Mover.OWNER, epoch=epoch):
+        return ()
+    first = next_number(cursor, campaign)
+    halves = tuple(attrs.evolve(half, number=first + index) for index, half in enumerate(chunk.halves()))
+    (load,) = cursor.execute(
+        "SELECT load FROM chunk WHERE campaign = ? AND number = ?", (campaign, chunk.number)
+    ).fetchone()
+    insert_chunks(cursor, campaign, spec, halves, load=load, epoch=epoch)
+    cursor.execute("DELETE FROM payload WHERE campaign = ? AND number = ?", (campaign, chunk.number))
+    return halves
+
+
+def next_number(cursor: Cursor, campaign: int) -> int:
+    """Return the number that the next chunk gets; who adds chunks at the same time waits."""
+    cursor.execute(sql.LOCK_CAMPAIGN, (campaign,)).fetchone()
+    (last,) = cursor.execute("SELECT coalesce(max(number), 0) FROM chunk WHERE campaign = ?", (campaign,)).fetchone()
+    return int(last) + 1
+
+
+def page_of_recipients(
+    cursor: Cursor, *, campaign: int, after: int, limit: int
+) -> list[tuple[int, State, str | None, str, tuple[Recipient, ...]]]:
+    """Read the next chunks with their recipients."""
+    rows = cursor.execute(sql.ROWS_AFTER, (campaign, after, limit)).fetchall()
+    return [
+        (number, State(state), message_id, detail, unpack(body)) for number, state, message_id, detail, body in rows
+    ]
+
+
+def page_of_numbers(cursor: Cursor, *, campaign: int, after: int, limit: int) -> list[tuple[int, array[int]]]:
+    """Read the next chunks' recipients as integers."""
+    rows = cursor.execute(sql.BODIES_AFTER, (campaign, after, limit)).fetchall()
+    return [(number, unpack_numbers(body)) for number, body in rows]
+
+
+def page_of_skipped(
+    cursor: Cursor, *, campaign: int, after: tuple[int, int], limit: int
+) -> list[tuple[int, int, str, str, str]]:
+    """Read load, row, reason, what was given and detail of the next recipients who were left out."""
+    return cursor.execute(sql.SKIPPED_AFTER, (campaign, *after, limit)).fetchall()
+
+
+def fill(cursor: Cursor, campaign: int, report: CampaignReport) -> None:
+    """Put the sums of the journal into a report. What is its run's own is left alone: it may change meanwhile."""
+    fresh = CampaignReport()
+    for state, estimate, cost, calls, recipients in cursor.execute(sql.SUMS, (campaign,)):
+        fresh.add(State(state), recipients, calls, None if cost is None else Decimal(cost), Decimal(estimate))
+    loads = "SELECT CAST(coalesce(sum(given), 0) AS BIGINT), count(*), count(digest) FROM load WHERE campaign = ?"
+    fresh.given, begun, finished = cursor.execute(loads, (campaign,)).fetchone()
+    fresh.input_complete = begun == finished > 0
+    fresh.running = epochs.is_running(cursor, campaign)
+    reasons = "SELECT reason, count(*) FROM skipped WHERE campaign = ? GROUP BY reason"
+    fresh.skipped = Counter({SkipReason(reason): count for reason, count in cursor.execute(reasons, (campaign,))})
+    for field in attrs.fields(CampaignReport):
+        if field.name not in OF_THE_RUN:
+            setattr(report, field.name, getattr(fresh, field.name))
+
+
+def release(cursor: Cursor, campaign: int, epoch: int, numbers: Iterable[int]) -> Decimal:
+    """Make claimed chunks pending, as if they had never been claimed; return the sum of their estimates."""
+    units = Decimal(0)
+    for number in numbers:
+        values = (State.PENDING, campaign, number, State.CLAIMED, epoch)
+        released = cursor.execute(sql.RELEASE, values).fetchall()
+        units += sum(Decimal(estimate) for (estimate,) in released)
+    return units
+
+
+def give_back(cursor: Cursor, campaign: int, epoch: int, numbers: Iterable[int]) -> None:
+    """Release chunks that were claimed, and what was reserved for them."""
+    epochs.reserve(cursor, epoch, -release(cursor, campaign, epoch, numbers))
+
+
+def give_back_all_but(cursor: Cursor, campaign: int, epoch: int, held: Collection[int]) -> None:
+    """Release what this epoch claimed in a transaction whose end it never heard of: all but what it holds."""
+    query = "SELECT number FROM chunk WHERE campaign = ? AND state = ? AND epoch = ?"
+    rows = cursor.execute(query, (campaign, State.CLAIMED, epoch)).fetchall()
+    give_back(cursor, campaign, epoch, [number for (number,) in rows if number not in held])
+
+
+def has_baseline(cursor: Cursor, campaign: int) -> bool:
+    """Whether the balance was noted before the first call."""
+    return balance_before(cursor, campaign)[0] is not None
+
+
+def balance_before(cursor: Cursor, campaign: int) -> tuple[Decimal | None, float]:
+    """Return the balance that was noted, and when."""
+    query = "SELECT balance, coalesce(balance_at, 0) FROM campaign WHERE id = ?"
+    balance, at = cursor.execute(query, (campaign,)).fetchone()
+    return (None if balance is None else Decimal(balance)), float(at)
+
+
+def note_balance(cursor: Cursor, campaign: int, balance: Decimal) -> None:
+    """Note the balance before the first call, unless another run did, or called in the meantime."""
+    report = CampaignReport()
+    fill(cursor, campaign, report)
+    if not (report.calls or report.in_flight):
+        query = "UPDATE campaign SET balance = ?, balance_at = clock() WHERE id = ? AND balance IS NULL"
+        cursor.execute(query, (str(balance), campaign))
+
+
+def make_pending(cursor: Cursor, campaign: int, states: Iterable[str]) -> None:
+    """Make chunks pending that a person wants to be sent again. Where one is unknown, the balance proves nothing from then on."""
+    for state in sorted(sources(State.PENDING, Mover.PERSON) & set(map(State, states))):
+        cursor.execute(
+            "UPDATE chunk SET state = ?, epoch = NULL, detail = '' WHERE campaign = ? AND state = ?",
+            (State.PENDING, campaign, state),
+        )
+        if state is State.UNKNOWN and cursor.rowcount:
+            cursor.execute("UPDATE campaign SET balance = NULL, balance_at = NULL WHERE id = ?", (campaign,))
+
+
+def unknown_chunks(cursor: Cursor, campaign: int) -> list[tuple[int, Decimal, str]]:
+    """Return number, estimate and detail of every unknown chunk."""
+    query = "SELECT number, estimate, detail FROM chunk WHERE campaign = ? AND state = ? ORDER BY number"
+    rows = cursor.execute(query, (campaign, State.UNKNOWN))
+    return [(number, Decimal(estimate), detail) for number, estimate, detail in rows]
+
+
+def surprising_costs(cursor: Cursor, campaign: int) -> int:
+    """Count the accepted calls whose reported cost was not the estimate."""
+    query = "SELECT estimate, cost, count(*) FROM chunk WHERE campaign = ? AND state = ? GROUP BY estimate, cost"
+    rows = cursor.execute(query, (campaign, State.ACCEPTED))
+    return sum(calls for estimate, cost, calls in rows if cost is not None and Decimal(cost) != Decimal(estimate))

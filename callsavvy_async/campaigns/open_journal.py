@@ -1,0 +1,150 @@
+"""The journal: where campaigns are written down before anything is sent."""
+
+from __future__ import annotations
+
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+import anyio
+
+from callsavvy_async.campaigns.campaign import Campaign
+from callsavvy_async.campaigns.errors import JournalError
+from callsavvy_async.campaigns.journal import epochs, repository, sql
+from callsavvy_async.campaigns.journal.database import Cursor, Database
+from callsavvy_async.campaigns.journal.postgres import SCHEMES, PostgreSQL
+from callsavvy_async.campaigns.journal.sqlite import SCHEME, SQLite
+from callsavvy_async.campaigns.journal.writer import Writer
+from callsavvy_async.campaigns.report import CampaignReport
+from callsavvy_async.campaigns.spec import Spec
+from callsavvy_async.errors import ConfigurationError, InvalidRequestError
+from callsavvy_async.tracebacks import private_arguments
+
+
+@private_arguments
+class Journal:
+    """Campaigns that survive the process. Use it as ``async with Journal.open("sqlite:///file.db")``.
+
+    One process at a time writes a SQLite file; any number of them write a PostgreSQL database (extra ``postgres``). What a
+    process that died had in flight is unknown from then on, and what it had merely claimed is pending. The journal holds
+    phone numbers and texts: a file can be read by its owner only; of a database the rights are yours to give.
+    """
+
+    def __init__(self, database: Database, *, read_only: bool, patience: float) -> None:
+        self._database = database
+        self._read_only = read_only
+        self._patience = patience
+        self._writer = Writer(database)
+
+    @classmethod
+    def open(cls, url: str, *, read_only: bool = False, patience: float = 30.0, lease: float = 30.0) -> Self:
+        """Open a journal, made if there is none.
+
+        Args:
+            url: ``sqlite:///relative.db``, ``sqlite:////absolute/path.db`` or ``postgresql://user@host/database``.
+            read_only: look at it only; possible while another process writes it.
+            patience: seconds for which a run waits when the journal cannot be written (a full disk, a server that is
+                away), before it ends.
+            lease: PostgreSQL: seconds after which a run that does not write is taken for dead by others.
+
+        Raises:
+            ConfigurationError: the URL names nothing that can be opened, or an extra is missing.
+            JournalError: on entering: another process has it, it is damaged or not ours, or it cannot be written.
+        """
+        return cls(_database(url, read_only=read_only, lease=lease), read_only=read_only, patience=patience)
+
+    def __repr__(self) -> str:
+        return f"<Journal {self._database.name}{', read only' if self._read_only else ''}>"
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._writer.open()
+            if not self._read_only:
+                alone = self._database.lease is None
+                await self._writer.run(partial(epochs.take_over_all, all_are_dead=alone))
+        except BaseException:
+            await self._close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._close()
+
+    async def campaign(self, name: str, spec: Spec | None = None) -> Campaign:
+        """Create a campaign, or reopen it.
+
+        Args:
+            name: of the campaign, not blank.
+            spec: what it sends, by `Campaign.sms` and the like; None to reopen one that is there.
+
+        Raises:
+            InvalidRequestError: there is none of this name, or it sends something else; what differs is named.
+        """
+        if not name.strip():
+            raise InvalidRequestError("the campaign's name is blank.")
+
+        def find_or_create(cursor: Cursor) -> tuple[int, str, int]:
+            found = _find(cursor, name)
+            if found is not None:
+                return found
+            if spec is None:
+                raise InvalidRequestError(f"there is no campaign {name!r} in {self._database.name}.")
+            if self._read_only:
+                raise JournalError(f"{self._database.name} is open for reading only; no campaign can be created.")
+            cursor.execute(sql.LOCK_NUMBERS).fetchone()
+            found = _find(cursor, name)  # another process may have made it in the meantime
+            if found is not None:
+                return found
+            (number,) = cursor.execute(sql.NEXT_ID["campaign"]).fetchone()
+            cursor.execute(
+                "INSERT INTO campaign (id, name, spec, created) VALUES (?, ?, ?, clock())",
+                (number, name, spec.to_json()),
+            )
+            return number, spec.to_json(), 0
+
+        number, text, purged = await self._writer.run(find_or_create)
+        kept = Spec.from_json(text)
+        if spec is not None and not purged and (differs := kept.differences(spec)):
+            raise InvalidRequestError(
+                f"campaign {name!r} is in the journal with another {', '.join(differs)}; give this one another name."
+            )
+        return Campaign(self._writer, number, name, kept, patience=self._patience, purged=bool(purged))
+
+    async def campaigns(self) -> tuple[CampaignReport, ...]:
+        """Return the sums of all campaigns, the oldest first."""
+
+        def read(cursor: Cursor) -> tuple[CampaignReport, ...]:
+            reports: list[CampaignReport] = []
+            for number, name in cursor.execute("SELECT id, name FROM campaign ORDER BY id").fetchall():
+                report = CampaignReport(name=name)
+                repository.fill(cursor, number, report)
+                reports.append(report)
+            return tuple(reports)
+
+        return await self._writer.run(read)
+
+    async def _close(self) -> None:
+        with anyio.CancelScope(shield=True):
+            await self._writer.close()
+
+
+def _database(url: str, *, read_only: bool, lease: float) -> Database:
+    """Return the database that a URL names. It may hold a password, so that none of it but the scheme is shown."""
+    if url.startswith(SCHEME) and url != SCHEME:
+        return SQLite(url, read_only=read_only)
+    if url.startswith(SCHEMES):
+        if lease <= 0:
+            raise ConfigurationError(f"lease is {lease}; it must be more than 0 seconds.")
+        return PostgreSQL(url, read_only=read_only, lease=lease)
+    raise ConfigurationError(
+        f"{url.partition('://')[0]!r} is no journal that can be opened; write sqlite:///file.db, with a fourth slash for an"
+        " absolute path, or postgresql://user@host/database."
+    )
+
+
+def _find(cursor: Cursor, name: str) -> tuple[int, str, int] | None:
+    query = "SELECT id, spec, purged FROM campaign WHERE name = ?"
+    found: tuple[int, str, int] | None = cursor.execute(query, (name,)).fetchone()
+    return found
