@@ -131,7 +131,7 @@ def test_a_finding_has_exit_code_1(run: Run, account: Simulator, people: Path) -
 
 
 @pytest.mark.sockets
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGKILL])
 def test_stopped_or_killed_it_is_resumed(run: Run, tmp_path: Path, number: signal.Signals, monkeypatch) -> None:
     """After SIGTERM nothing is unknown, after SIGKILL at most what was on the wire; resumed, everybody else is reached."""
     people = tmp_path / "people.txt"
@@ -219,6 +219,7 @@ def test_who_is_being_loaded_is_not_settled() -> None:
     assert watch.Sight(report, ()).settled == 15
 
 
+@pytest.mark.long
 @pytest.mark.sockets
 def test_the_second_signal_abandons(run: Run, people: Path) -> None:
     """After a second SIGTERM what was on the wire is unknown in the journal, and the rest is pending."""
@@ -237,6 +238,7 @@ def test_the_second_signal_abandons(run: Run, people: Path) -> None:
     assert (shown["unknown"], shown["pending"], shown["in_flight"], shown["running"]) == (1, 2, 0, False)
 
 
+@pytest.mark.long
 @pytest.mark.sockets
 def test_killed_while_it_waits_after_a_refusal(run: Run, people: Path) -> None:
     """Between a 429 and its repeat nothing is on the wire: kill -9 then leaves nothing unknown."""

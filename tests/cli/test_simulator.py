@@ -19,7 +19,7 @@ ADA, BOLA = "+2345990000001", "+2345990000002"
 
 
 @pytest.mark.sockets
-@pytest.mark.parametrize("channel", ["sms", "whatsapp"])
+@pytest.mark.parametrize("channel", ["sms", pytest.param("whatsapp", marks=pytest.mark.long)])
 def test_the_main_job(channel: str, tmp_path: Path) -> None:
     """The examples' 5,200 rows go out once each, and the report's counts are those of the ledger."""
     report = tmp_path / "report.csv"
