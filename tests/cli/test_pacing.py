@@ -178,5 +178,5 @@ def test_two_workers_are_seen_to_share(run: Run, redis: RedisServer, postgres: P
         for program in (*workers, watching):
             program.send_signal(signal.SIGTERM)
         for program in (*workers, watching):
-            program.communicate(timeout=30)
+            program.communicate(timeout=60)
     assert [program.returncode for program in workers] == [130, 130]

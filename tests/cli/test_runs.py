@@ -147,10 +147,10 @@ def test_stopped_or_killed_it_is_resumed(run: Run, tmp_path: Path, number: signa
     with serve(account) as server:
         arguments = ("bulk", "sms", people, "--message", "Hello", "--yes", "--chunk-size", 1, "--max-in-flight", 4)
         with start(*arguments, "--run", "r", **environment(server)) as program:
-            assert some_calls.wait(30)
+            assert some_calls.wait(60)
             assert run("runs", "show", "r", "--json").json["running"]
             program.send_signal(number)
-            program.communicate(timeout=30)
+            program.communicate(timeout=60)
         for name, value in environment(server).items():
             monkeypatch.setenv(name, value)
         first = run("runs", "show", "r", "--json").json
@@ -177,9 +177,9 @@ def test_watching_ends_with_the_run(run: Run, people: Path, monkeypatch) -> None
     account.latency = lambda _: sending(account, first_call, 0.2)
     command = ("bulk", "sms", people, *HELLO, "--run", "r")
     with serve(account) as server, start(*command, **environment(server)) as program:
-        assert first_call.wait(30)
+        assert first_call.wait(60)
         watched = run("runs", "watch", "r", "--every", "0.05")
-        program.communicate(timeout=30)
+        program.communicate(timeout=60)
     lines = watched.out.splitlines()
     assert "1 in flight" in lines[0]
     assert any("s left" in line for line in lines)
@@ -227,12 +227,12 @@ def test_the_second_signal_abandons(run: Run, people: Path) -> None:
     account.latency = lambda _: sending(account, on_the_wire, 20.0)
     command = ("bulk", "sms", people, *HELLO, "--run", "r")
     with serve(account) as server, start(*command, **environment(server)) as program:
-        assert on_the_wire.wait(30)
+        assert on_the_wire.wait(60)
         program.send_signal(signal.SIGTERM)
         assert program.stderr is not None
         assert "stopping" in program.stderr.readline()
         program.send_signal(signal.SIGTERM)
-        program.communicate(timeout=30)
+        program.communicate(timeout=60)
         assert program.returncode == 130
     shown = run("runs", "show", "r", "--json").json
     assert (shown["unknown"], shown["pending"], shown["in_flight"], shown["running"]) == (1, 2, 0, False)
@@ -249,7 +249,7 @@ def test_killed_while_it_waits_after_a_refusal(run: Run, people: Path) -> None:
             assert program.poll() is None
             time.sleep(0.05)
         program.kill()
-        program.communicate(timeout=30)
+        program.communicate(timeout=60)
         assert run("runs", "resolve", "r", 1, "--sent").code == 2  # opens it for writing: what was in flight is unknown
         shown = run("runs", "show", "r", "--json").json
     assert (shown["pending"], shown["unknown"], shown["in_flight"]) == (3, 0, 0)

@@ -52,7 +52,7 @@ def test_server() -> None:
         variables = dict(word.split("=", 1) for word in lines[-1].removeprefix("export ").split())
         balance = run_program("balance", "-o", "json", **variables)
         program.send_signal(signal.SIGINT)
-        _, err = program.communicate(timeout=20)
+        _, err = program.communicate(timeout=60)
     assert balance.json["sms_balance"] == "7"
     assert program.returncode == 0
     assert "0 sends" in err

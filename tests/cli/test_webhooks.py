@@ -34,7 +34,7 @@ def test_serve_and_trigger(run: Run) -> None:
         getter = httpx.get(url)
     finally:
         server.send_signal(signal.SIGINT)
-        printed, _ = server.communicate(timeout=20)
+        printed, _ = server.communicate(timeout=60)
     assert server.returncode == 0
     assert [answer.code for answer in answers.values()] == [0] * 6
     assert json.loads(answers["callerInformation"].out)["status"] == "success"
@@ -55,7 +55,7 @@ def test_trigger_with_fields(run: Run) -> None:
         refused = run("webhooks", "trigger", "newChat", "--url", f"{url}/x")
     finally:
         server.send_signal(signal.SIGTERM)
-        printed, _ = server.communicate(timeout=20)
+        printed, _ = server.communicate(timeout=60)
     assert (told.code, refused.code) == (0, 1)
     assert json.loads(printed)["visitor_name"] == "Bola=B"
 

@@ -81,7 +81,7 @@ def worker(journal: str, server: SimulatorServer, *options: object) -> subproces
 
 def ask(address: str, path: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{address}{path}", timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as refused:
         return refused.code, refused.read().decode()
@@ -120,12 +120,12 @@ def test_sigterm_drains(run: Run, journal: str, people: Path, busy) -> None:
     account.hold()
     load(run, journal, people)
     with worker(journal, server) as program:
-        assert account.reached.wait(30)
+        assert account.reached.wait(60)
         program.send_signal(signal.SIGTERM)
         assert program.stderr is not None
         stopping = program.stderr.readline()
         account.goes_on.set()
-        _, err = program.communicate(timeout=30)
+        _, err = program.communicate(timeout=60)
     assert "stopping" in stopping
     assert program.returncode == 130, err
     shown = run("runs", "show", "r", "--journal", journal, "--json").json
@@ -144,7 +144,7 @@ def test_the_second_sigterm_abandons(run: Run, journal: str, people: Path) -> No
         assert program.stderr is not None
         assert "stopping" in program.stderr.readline()
         program.send_signal(signal.SIGTERM)
-        program.communicate(timeout=30)
+        program.communicate(timeout=60)
     assert program.returncode == 130
     shown = run("runs", "show", "r", "--journal", journal, "--json").json
     assert (shown["unknown"], shown["in_flight"]) == (4, 0)
@@ -177,7 +177,7 @@ def test_probes_and_metrics(run: Run, journal: str, people: Path, busy) -> None:
         assert ask(address, "/elsewhere")[0] == 404
         assert program.poll() is None
         program.send_signal(signal.SIGTERM)
-        program.communicate(timeout=30)
+        program.communicate(timeout=60)
     assert program.returncode == 130
 
 
@@ -191,12 +191,12 @@ def test_killed_and_finished_by_another(run: Run, postgres: PostgresServer, peop
     journal = postgres.new_database()
     load(run, journal, people)
     with worker(journal, server, "--lease", 2, "--max-in-flight", 4, "--rate", "2/s") as first:  # is not done before
-        assert account.reached.wait(30)
+        assert account.reached.wait(60)
         with worker(journal, server, "--lease", 2, "--max-in-flight", 4, "--json") as second:
             until(lambda: len(sight(run, journal)["workers"]) == 2)
             assert all(one["alive"] for one in sight(run, journal)["workers"])
             first.kill()
-            first.communicate(timeout=30)
+            first.communicate(timeout=60)
             out, err = second.communicate(timeout=60)
     assert second.returncode == 0, err
     report = json.loads(out)
@@ -232,9 +232,9 @@ def test_watch_names_every_worker(run: Run, postgres: PostgresServer, people: Pa
 
     monkeypatch.setattr(watch, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
     with worker(journal, server) as program:
-        assert account.reached.wait(30)
+        assert account.reached.wait(60)
         watched = run("runs", "watch", journal, "r", "--every", "0.2")
-        program.communicate(timeout=30)
+        program.communicate(timeout=60)
     lines = watched.out.splitlines()
     assert "settled" in lines[0]
     assert f":{program.pid} alive wrote" in lines[1]
