@@ -14,7 +14,6 @@ import pytest
 from callsavvy_async.bulk.report import StopReason
 from callsavvy_async.campaigns import CampaignReport, Journal
 from callsavvy_async.simulator import Simulator, serve
-
 from testbed.account import Account, account
 
 from .full_disk import FULL, PEOPLE, client, load, on_a_full_disk, send
