@@ -110,7 +110,7 @@ def tests_min(session: nox.Session) -> None:
 def sdist(session: nox.Session) -> None:
     """Build the source distribution, unpack it, and run the tests of the house and of the documents in it, with its own nox."""
     session.install("build[uv]", "nox[uv]")
-    place = Path(session.create_tmp())
+    place = Path(session.create_tmp()).resolve()
     shutil.rmtree(place)
     session.run("python", "-m", "build", "--sdist", "--installer=uv", f"--outdir={place}", str(ROOT))
     (archive,) = place.glob("*.tar.gz")
