@@ -99,11 +99,11 @@ class ConcurrencyLaw:
         if self._drained_since != math.inf:
             if sent_at < self._drained_since:
                 return
-            self._answers.append(now - sent_at)
+            self._answers.append(max(now - sent_at, _LEAST_LATENCY))
             if len(self._answers) >= FIRST_BLOCK_ANSWERS:
                 self._end_epoch(now, least=median(self._answers))
             return
-        self._answers.append(now - sent_at)
+        self._answers.append(max(now - sent_at, _LEAST_LATENCY))
         first = self.unloaded == math.inf
         wanted = FIRST_BLOCK_ANSWERS if first else BLOCK_ANSWERS
         if len(self._answers) >= wanted and (first or now - self._block_began >= BLOCK_SECONDS):

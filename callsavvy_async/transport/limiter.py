@@ -23,15 +23,13 @@ import attrs
 
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.pacer import Pacer, Snapshot
-from callsavvy_async.transport.clock import current_time
+from callsavvy_async.transport.clock import current_time, timer_seconds
 from callsavvy_async.transport.turns import Place, Turns
 
 OnWait: TypeAlias = Callable[[float | None, str, int], None]
 """Told of a wait: the seconds that it will take, None when there is no telling; why; and how many go first."""
 
 _log = logging.getLogger("callsavvy_async")
-_TICK = 1e-6
-"""Seconds: no timer is more exact, and a clock of floats need not move by less."""
 _FEW = 64
 
 
@@ -174,7 +172,7 @@ class Limiter:
         moment = current_time()
         self._rings_at = min(moment + self.pacer.delay(moment), self._deadlines[0][0] if self._deadlines else math.inf)
         try:
-            with anyio.move_on_after(max(self._rings_at - moment, _TICK)) as self._alarm:
+            with anyio.move_on_after(timer_seconds(self._rings_at - moment)) as self._alarm:
                 await place.woken.wait()
         finally:
             self._alarm = None
@@ -207,7 +205,7 @@ class Limiter:
         """Let whoever keeps the time look again by then."""
         if self._alarm is not None and at < self._rings_at:
             self._rings_at = at
-            self._alarm.deadline = anyio.current_time() + max(at - moment, _TICK)
+            self._alarm.deadline = anyio.current_time() + timer_seconds(at - moment)
 
     def _note_deadline(self, place: Place) -> None:
         if len(self._deadlines) > 2 * self._turns.waiting + _FEW:

@@ -23,6 +23,18 @@ def test_used_and_unhurt_grows() -> None:
     assert law.limit > START_LIMIT
 
 
+def test_answers_in_no_time() -> None:
+    """A clock that does not move between a request and its answer, as a coarse or a virtual one, stops no learning."""
+    law = ConcurrencyLaw()
+    now = _answers(law, since=0.0, seconds=5.0, latency=0.0, level=8)
+    assert law.limit > START_LIMIT
+    for _ in range(int(EPOCH) * 75):  # and neither does one that stood still while the load was taken off
+        now = _answers(law, since=now, seconds=0.02, latency=0.0, level=max(1, int(law.allowed(now))))
+    assert law.unloaded > 0.0
+    _answers(law, since=now, seconds=5.0, latency=0.001, level=int(law.limit))
+    assert law.limit > START_LIMIT
+
+
 def test_idle_learns_nothing() -> None:
     """Below half the limit neither fast nor slow answers move it."""
     law = ConcurrencyLaw()
