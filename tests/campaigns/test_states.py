@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.campaigns import Campaign, ChunkLostError, LeaseLostError, State
-from callsavvy_async.campaigns.journal import epochs, repository
+from callsavvy_async.campaigns.journal import epochs, repository, sums
 from callsavvy_async.campaigns.journal.repository import Outcome
 from callsavvy_async.campaigns.open_journal import _database
 from callsavvy_async.campaigns.report import CampaignReport
@@ -301,7 +301,7 @@ class JournalModel(RuleBasedStateMachine):
     @invariant()
     def sums_agree(self) -> None:
         report = CampaignReport()
-        repository.fill(self.cursor, OURS, report)
+        sums.fill(self.cursor, OURS, report)
         counted: Counter[str] = Counter()
         for row in self.chunks.values():
             counted[State.PENDING if row.state is State.CLAIMED else row.state] += row.size
