@@ -1,10 +1,14 @@
-"""Automation: `nox -l` lists the sessions, a plain `nox` runs what CI runs.
+"""Automation: `nox -l` lists the sessions and what they need; a plain `nox` runs all that need nothing but Python.
 
-What runs code runs the built wheel, from a directory in which the source tree cannot be imported by accident.
+`.ci/run` runs all of them. What runs code runs the built wheel, from a directory in which the source tree cannot be
+imported by accident.
 """
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import tarfile
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -12,17 +16,18 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.sessions = ["lint", "layers", "types", "tests", "tests_min", "docs", "bench_counts", "demo"]
 
 ROOT = Path(__file__).parent
 WHEELS = ROOT / "build" / "wheel"
+COVERAGE = ROOT / "build" / "coverage"
 SETTINGS = ROOT / "pyproject.toml"
+PROJECT = nox.project.load_toml(SETTINGS)
 EXTRAS = "[aiohttp,cli,fastapi,parquet,phone,postgres,redis,speed]"
-COVERED_WHOLLY = ",".join(f"*/callsavvy_async/{part}/*" for part in ("policy", "wire", "bulk", "campaigns"))
+COVERED_WHOLLY = ",".join(f"callsavvy_async/{part}/*" for part in ("policy", "wire", "bulk", "campaigns"))
 DEMO_TEXT = "We open again on Monday at nine. Reply STOP to hear no more from us."
 
 
-@nox.session
+@nox.session(default=False)
 def wheel(session: nox.Session) -> None:
     """Build the wheel. Other sessions require this one; it runs once."""
     session.install("build[uv]")
@@ -33,13 +38,62 @@ def wheel(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def tests(session: nox.Session) -> None:
-    """Run the tests on the wheel, with coverage."""
-    _install_wheel(session)
+    """Run the tests on the wheel, with coverage: all but the long ones and those that need a browser or networks."""
+    _tests(session, *_measuring(session))
+
+
+for version in nox.project.python_versions(PROJECT):
+
+    @nox.session(name=f"tests-{version}", python=version, requires=["wheel"], default=False)
+    def tests_of_version(session: nox.Session) -> None:
+        """Run the tests on this Python, which must be installed."""
+        _tests(session)
+
+
+@nox.session(requires=["wheel"])
+def tests_long(session: nox.Session) -> None:
+    """Run the long tests, and the properties with many more examples: storms, crashes, fleets, statistics; with coverage."""
+    long = "-m=(long or hypothesis) and not browser and not network"
+    _tests(session, long, "--hypothesis-profile=thorough", *_measuring(session))
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Check that tests and tests_long, run before, cover all branches of policy, wire, bulk and campaigns."""
     session.install(*_group("test"))
-    _leave_source_tree(session)
-    _pytest(session, "--cov", f"--cov-config={SETTINGS}", "--cov-report=term")
-    if not session.posargs:  # a part of the tests covers a part of the code
-        session.run("coverage", "report", f"--rcfile={SETTINGS}", f"--include={COVERED_WHOLLY}", "--fail-under=100")
+    measured = sorted(map(str, COVERAGE.glob("tests*")))
+    if not {"tests", "tests_long"} <= {Path(name).name.partition(".")[0] for name in measured}:
+        session.error("nothing was measured: nox -s tests tests_long coverage")
+    session.run("coverage", "combine", "--keep", f"--data-file={COVERAGE / 'all'}", *measured)
+    report = ("coverage", "report", f"--data-file={COVERAGE / 'all'}")
+    session.run(*report)
+    session.run(*report, f"--include={COVERED_WHOLLY}", "--fail-under=100")
+
+
+@nox.session(requires=["wheel"], default=False)
+def tests_browser(session: nox.Session) -> None:
+    """Run the tests of pages; needs Chromium and its driver: apt-get install chromium chromium-driver fonts-dejavu-core."""
+    _require(session, tests_browser, there=bool(shutil.which("chromium") and shutil.which("chromedriver")))
+    _tests(session, "-m=browser")
+
+
+@nox.session(requires=["wheel"], default=False)
+def tests_network(session: nox.Session) -> None:
+    """Run the tests over lossy networks; needs Linux, root (for namespaces and /dev/net/tun) and apt-get install iproute2."""
+    _require(session, tests_network, there=_networks_can_be_made())
+    _tests(session, "-m=network")
+
+
+@nox.session(requires=["wheel"])
+def tests_uvloop(session: nox.Session) -> None:
+    """Run the tests of what is sent, and of what is known afterwards, over uvloop."""
+    _tests_of_loop(session, "uvloop")
+
+
+@nox.session(python="3.12", requires=["wheel"], default=False)
+def tests_eager(session: nox.Session) -> None:
+    """Run the same with eager tasks; needs Python 3.12, the first that has them."""
+    _tests_of_loop(session, "eager")
 
 
 @nox.session(requires=["wheel"], venv_backend="uv")
@@ -49,19 +103,28 @@ def tests_min(session: nox.Session) -> None:
     Without those of parts that use no dependency but attrs: what they hold does not depend on versions.
     """
     session.install("--resolution=lowest-direct", "--all-extras", f"--requirements={SETTINGS}")
-    _install_wheel(session)  # whose needs are met by then
-    session.install(*_group("test"))
-    _leave_source_tree(session)
-    _pytest(session, leave_out=("embeds", "policy", "simulator"))
+    _tests(session, leave_out=("embeds", "policy", "simulator"))  # the wheel's needs are met by then
+
+
+@nox.session
+def sdist(session: nox.Session) -> None:
+    """Build the source distribution, unpack it, and run the tests of the house and of the documents in it, with its own nox."""
+    session.install("build[uv]", "nox[uv]")
+    place = Path(session.create_tmp()).resolve()
+    shutil.rmtree(place)
+    session.run("python", "-m", "build", "--sdist", "--installer=uv", f"--outdir={place}", str(ROOT))
+    (archive,) = place.glob("*.tar.gz")
+    with tarfile.open(archive) as packed:
+        packed.extractall(place, filter="data")
+    unpacked = archive.with_name(archive.name.removesuffix(".tar.gz"))
+    part = (str(unpacked / "tests" / "test_architecture.py"), str(unpacked / "tests" / "samples"))
+    session.run("nox", f"--noxfile={unpacked / 'noxfile.py'}", "--session=tests", "--", *part)
 
 
 @nox.session(requires=["wheel"])
 def docs(session: nox.Session) -> None:
     """Run the code blocks of README.md and docs/ against the simulator."""
-    _install_wheel(session)
-    session.install(*_group("test"))
-    _leave_source_tree(session)
-    _pytest(session, tests="tests/samples")
+    _tests(session, part="tests/samples")
 
 
 @nox.session
@@ -98,7 +161,7 @@ def demo(session: nox.Session) -> None:
         session.run("callsavvy", "bulk", channel, recipients, *to_simulator, "--report", f"report-{channel}.csv")
 
 
-@nox.session(requires=["wheel"])
+@nox.session(requires=["wheel"], default=False)
 def bench(session: nox.Session) -> None:
     """Race the client against others, in short form; needs nginx, wrk and strace. Options go to benchmarks.speed."""
     _install_wheel(session, "[aiohttp,speed]")
@@ -107,17 +170,18 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "benchmarks.speed", *(session.posargs or ("--short",)))
 
 
-@nox.session(requires=["wheel"])
+@nox.session(requires=["wheel"], default=False)
 def bench_counts(session: nox.Session) -> None:
-    """Hold the budget of function calls and system calls for each send; needs strace."""
+    """Hold the budget of function calls and system calls for each send; needs strace: apt-get install strace."""
+    _require(session, bench_counts, there=bool(shutil.which("strace")))
     _install_wheel(session, "[aiohttp,speed]")
     _beside(session, "benchmarks")
     session.run("python", "-m", "benchmarks.speed.counts", *session.posargs)
 
 
-@nox.session(requires=["wheel"])
+@nox.session(requires=["wheel"], default=False)
 def cluster(session: nox.Session) -> None:
-    """Torment fleets of every host, also beyond bad lines, and measure them; needs PostgreSQL, Redis and iproute2.
+    """Torment fleets of every host, also beyond bad lines, and measure them; needs what tests_network needs.
 
     Half an hour; with ``-- --short`` a quarter of one.
     """
@@ -126,7 +190,7 @@ def cluster(session: nox.Session) -> None:
     limits = (("--only", "known"), ("--only", "hidden, Retry-After")) if short else ((),)
     _install_wheel(session)
     session.install(*_group("test"))
-    _beside(session, "tests", "benchmarks")
+    _beside(session, "tests", "testbed", "benchmarks")
     session.run("python", "-m", "tests.cluster.fleet", "--host", "every", *fleets)
     session.run("python", "-m", "tests.cluster.fleet", "--far", *fleets)
     session.run("python", "-m", "benchmarks.cluster")
@@ -141,11 +205,21 @@ def _install_wheel(session: nox.Session, extras: str = EXTRAS) -> None:
 
 
 def _group(name: str) -> tuple[str, ...]:
-    return nox.project.dependency_groups(nox.project.load_toml(SETTINGS), name)
+    return nox.project.dependency_groups(PROJECT, name)
 
 
-def _leave_source_tree(session: nox.Session) -> None:
-    session.chdir(session.create_tmp())
+def _require(session: nox.Session, of: object, *, there: bool) -> None:
+    """Fail with the first line of the session's text, which says what it needs and how to get it."""
+    if not there:
+        session.error((of.__doc__ or "").partition("\n")[0])
+
+
+def _networks_can_be_made() -> bool:
+    """Try whether this user may make a network namespace, and whether the tools for it are there."""
+    if shutil.which("ip") is None or not Path("/dev/net/tun").exists():
+        return False
+    trial = subprocess.run(["unshare", "--net", "true"], stderr=subprocess.DEVNULL, check=False)  # noqa: S607
+    return trial.returncode == 0
 
 
 def _beside(session: nox.Session, *folders: str) -> None:
@@ -157,11 +231,29 @@ def _beside(session: nox.Session, *folders: str) -> None:
     session.chdir(place)
 
 
-def _pytest(session: nox.Session, *options: str, tests: str = "tests", leave_out: tuple[str, ...] = ()) -> None:
-    """Run pytest on all cores; a test that was skipped or expected to fail did not hold its rule: it fails the session."""
-    results = Path.cwd() / "results.xml"
-    chosen = [*session.posargs] or [str(ROOT / tests)]
-    ignored = [f"--ignore={ROOT / tests / part}" for part in leave_out]
+def _measuring(session: nox.Session) -> tuple[str, ...]:
+    """Return options that measure coverage, unless only a part of the tests is run: it covers a part of the code."""
+    if session.posargs:
+        return ()
+    for old in (*COVERAGE.glob(session.name), *COVERAGE.glob(f"{session.name}.*")):
+        old.unlink()
+    session.env["COVERAGE_FILE"] = str(COVERAGE / session.name)
+    return ("--cov", f"--cov-config={SETTINGS}", "--cov-report=")
+
+
+def _tests_of_loop(session: nox.Session, loop: str) -> None:
+    session.install(*_group("loops"))
+    _tests(session, f"--loop={loop}", part="tests/transport")
+
+
+def _tests(session: nox.Session, *options: str, part: str = "tests", leave_out: tuple[str, ...] = ()) -> None:
+    """Run tests on the wheel and on all cores; one that was skipped or expected to fail did not hold its rule: it fails."""
+    _install_wheel(session)
+    session.install(*_group("test"))
+    results = Path(session.create_tmp()).resolve() / "results.xml"
+    session.chdir(results.parent)  # the source tree cannot be imported there
+    chosen = [*session.posargs] or [str(ROOT / part)]
+    ignored = [f"--ignore={ROOT / 'tests' / folder}" for folder in leave_out]
     settings = (f"--config-file={SETTINGS}", f"--rootdir={ROOT}", f"--junitxml={results}")
     spread = ("--numprocesses=auto", "--dist=loadfile")  # a file's tests stay together: they share servers and browsers
     session.run("pytest", *settings, *spread, *options, *ignored, *chosen)

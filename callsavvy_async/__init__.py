@@ -1,313 +1,36 @@
 """Async Python SDK for the Callsavvy API. Start with `Callsavvy`.
 
-The package is lazy (PEP 562): a name is imported from its module when it is first used.
+The public names are written once, in ``__init__.pyi``. Each is imported from its module when it is first used (PEP 562),
+so that a program pays for what it uses. A tool that freezes a program has to collect the package's data files.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+import pkgutil
 
-from callsavvy_async._version import __version__
 
-if TYPE_CHECKING:
-    from callsavvy_async.bulk.bulk import Bulk, BulkOptions
-    from callsavvy_async.bulk.files import read_rows, read_suppressed
-    from callsavvy_async.bulk.plan import Plan
-    from callsavvy_async.bulk.recipients import Recipient, SkipReason
-    from callsavvy_async.bulk.report import BulkReport, ChunkResult, ChunkState, StopReason
-    from callsavvy_async.bulk.run import BulkRun
-    from callsavvy_async.client import Callsavvy, ClientOptions, RawResponse
-    from callsavvy_async.config import BASE_URL, Credentials
-    from callsavvy_async.errors import (
-        AnswerTooLargeError,
-        Attempt,
-        AttemptTimeoutError,
-        AuthenticationError,
-        BadRequestError,
-        CallsavvyError,
-        ClientClosedError,
-        ConfigurationError,
-        ConnectError,
-        ConnectionLostError,
-        DeadlineExceededError,
-        DecodeError,
-        InsufficientBalanceError,
-        InvalidRequestError,
-        NoAnswerError,
-        NotFoundError,
-        NotSentError,
-        Outcome,
-        OutcomeUnknown,
-        PermissionDeniedError,
-        RateLimitedError,
-        RedirectRefusedError,
-        RejectedError,
-        RequestError,
-        ServerError,
-        ServiceUnavailableError,
-    )
-    from callsavvy_async.models import (
-        Agent,
-        Call,
-        Category,
-        Chat,
-        Contact,
-        ContactGroup,
-        ConversationItem,
-        CreatedContact,
-        CreatedMeeting,
-        CreatedReply,
-        CreatedTicket,
-        DeletedContact,
-        Department,
-        Meeting,
-        MeetingDetails,
-        Messenger,
-        Model,
-        Receipt,
-        SendReceipt,
-        Summary,
-        Ticket,
-    )
-    from callsavvy_async.policy.adaptive import Adaptive
-    from callsavvy_async.policy.feedback import Feedback, Permit, Signal
-    from callsavvy_async.policy.pacer import Pacer, Snapshot
-    from callsavvy_async.policy.ratelimit_headers import Hints
-    from callsavvy_async.policy.told import Fixed, Unlimited
-    from callsavvy_async.resources.batching import Batching
-    from callsavvy_async.transport.hooks import (
-        AttemptFailed,
-        Hook,
-        HookEvent,
-        Limited,
-        LimitFound,
-        LimitLost,
-        RequestStarted,
-        Settled,
-        Waiting,
-    )
-    from callsavvy_async.transport.options import CallOptions
-    from callsavvy_async.transport.pacing import Pacing
-    from callsavvy_async.transport.shared.settings import SharedPacing
-    from callsavvy_async.values import (
-        CallDirection,
-        CallType,
-        ChatStatus,
-        MeetingStatus,
-        OpenEnum,
-        Period,
-        SendStatus,
-        TicketStatus,
-    )
-    from callsavvy_async.wire.endpoint import Effect
+def _read_names(stub: str) -> dict[str, str]:
+    """Return the module of each name that a stub re-exports as ``from module import name as name``."""
+    names: dict[str, str] = {}
+    for statement in stub.replace(",", " ").replace("(", " ").replace(")", " ").split("\nfrom ")[1:]:
+        module, _, *imported = statement.split()
+        names.update(dict.fromkeys(imported[::3], module))
+    return names
 
-__all__ = [
-    "BASE_URL",
-    "Adaptive",
-    "Agent",
-    "AnswerTooLargeError",
-    "Attempt",
-    "AttemptFailed",
-    "AttemptTimeoutError",
-    "AuthenticationError",
-    "BadRequestError",
-    "Batching",
-    "Bulk",
-    "BulkOptions",
-    "BulkReport",
-    "BulkRun",
-    "Call",
-    "CallDirection",
-    "CallOptions",
-    "CallType",
-    "Callsavvy",
-    "CallsavvyError",
-    "Category",
-    "Chat",
-    "ChatStatus",
-    "ChunkResult",
-    "ChunkState",
-    "ClientClosedError",
-    "ClientOptions",
-    "ConfigurationError",
-    "ConnectError",
-    "ConnectionLostError",
-    "Contact",
-    "ContactGroup",
-    "ConversationItem",
-    "CreatedContact",
-    "CreatedMeeting",
-    "CreatedReply",
-    "CreatedTicket",
-    "Credentials",
-    "DeadlineExceededError",
-    "DecodeError",
-    "DeletedContact",
-    "Department",
-    "Effect",
-    "Feedback",
-    "Fixed",
-    "Hints",
-    "Hook",
-    "HookEvent",
-    "InsufficientBalanceError",
-    "InvalidRequestError",
-    "LimitFound",
-    "LimitLost",
-    "Limited",
-    "Meeting",
-    "MeetingDetails",
-    "MeetingStatus",
-    "Messenger",
-    "Model",
-    "NoAnswerError",
-    "NotFoundError",
-    "NotSentError",
-    "OpenEnum",
-    "Outcome",
-    "OutcomeUnknown",
-    "Pacer",
-    "Pacing",
-    "Period",
-    "PermissionDeniedError",
-    "Permit",
-    "Plan",
-    "RateLimitedError",
-    "RawResponse",
-    "Receipt",
-    "Recipient",
-    "RedirectRefusedError",
-    "RejectedError",
-    "RequestError",
-    "RequestStarted",
-    "SendReceipt",
-    "SendStatus",
-    "ServerError",
-    "ServiceUnavailableError",
-    "Settled",
-    "SharedPacing",
-    "Signal",
-    "SkipReason",
-    "Snapshot",
-    "StopReason",
-    "Summary",
-    "Ticket",
-    "TicketStatus",
-    "Unlimited",
-    "Waiting",
-    "__version__",
-    "read_rows",
-    "read_suppressed",
-]
 
-_MODULES = {
-    "BASE_URL": "config",
-    "Adaptive": "policy.adaptive",
-    "Agent": "models",
-    "AnswerTooLargeError": "errors",
-    "Attempt": "errors",
-    "AttemptFailed": "transport.hooks",
-    "AttemptTimeoutError": "errors",
-    "AuthenticationError": "errors",
-    "BadRequestError": "errors",
-    "Batching": "resources.batching",
-    "Bulk": "bulk.bulk",
-    "BulkOptions": "bulk.bulk",
-    "BulkReport": "bulk.report",
-    "BulkRun": "bulk.run",
-    "Call": "models",
-    "CallDirection": "values",
-    "CallOptions": "transport.options",
-    "CallType": "values",
-    "Callsavvy": "client",
-    "CallsavvyError": "errors",
-    "Category": "models",
-    "Chat": "models",
-    "ChatStatus": "values",
-    "ChunkResult": "bulk.report",
-    "ChunkState": "bulk.report",
-    "ClientClosedError": "errors",
-    "ClientOptions": "client",
-    "ConfigurationError": "errors",
-    "ConnectError": "errors",
-    "ConnectionLostError": "errors",
-    "Contact": "models",
-    "ContactGroup": "models",
-    "ConversationItem": "models",
-    "CreatedContact": "models",
-    "CreatedMeeting": "models",
-    "CreatedReply": "models",
-    "CreatedTicket": "models",
-    "Credentials": "config",
-    "DeadlineExceededError": "errors",
-    "DecodeError": "errors",
-    "DeletedContact": "models",
-    "Department": "models",
-    "Effect": "wire.endpoint",
-    "Feedback": "policy.feedback",
-    "Fixed": "policy.told",
-    "Hints": "policy.ratelimit_headers",
-    "Hook": "transport.hooks",
-    "HookEvent": "transport.hooks",
-    "InsufficientBalanceError": "errors",
-    "InvalidRequestError": "errors",
-    "LimitFound": "transport.hooks",
-    "LimitLost": "transport.hooks",
-    "Limited": "transport.hooks",
-    "Meeting": "models",
-    "MeetingDetails": "models",
-    "MeetingStatus": "values",
-    "Messenger": "models",
-    "Model": "models",
-    "NoAnswerError": "errors",
-    "NotFoundError": "errors",
-    "NotSentError": "errors",
-    "OpenEnum": "values",
-    "Outcome": "errors",
-    "OutcomeUnknown": "errors",
-    "Pacer": "policy.pacer",
-    "Pacing": "transport.pacing",
-    "Period": "values",
-    "PermissionDeniedError": "errors",
-    "Permit": "policy.feedback",
-    "Plan": "bulk.plan",
-    "RateLimitedError": "errors",
-    "RawResponse": "client",
-    "Receipt": "models",
-    "Recipient": "bulk.recipients",
-    "RedirectRefusedError": "errors",
-    "RejectedError": "errors",
-    "RequestError": "errors",
-    "RequestStarted": "transport.hooks",
-    "SendReceipt": "models",
-    "SendStatus": "values",
-    "ServerError": "errors",
-    "ServiceUnavailableError": "errors",
-    "Settled": "transport.hooks",
-    "SharedPacing": "transport.shared.settings",
-    "Signal": "policy.feedback",
-    "SkipReason": "bulk.recipients",
-    "Snapshot": "policy.pacer",
-    "StopReason": "bulk.report",
-    "Summary": "models",
-    "Ticket": "models",
-    "TicketStatus": "values",
-    "Unlimited": "policy.told",
-    "Waiting": "transport.hooks",
-    "read_rows": "bulk.files",
-    "read_suppressed": "bulk.files",
-}
+_STUB = pkgutil.get_data(__name__, "__init__.pyi") or b""  # also from a zip file
+_MODULES = _read_names(_STUB.decode())
+__all__ = [*_MODULES]  # noqa: PLE0604  # pyright: ignore[reportUnsupportedDunderAll] - checkers read the stub
 
 
 def __getattr__(name: str) -> object:
-    module = _MODULES.get(name)
-    if module is None:
-        raise AttributeError(f"module 'callsavvy_async' has no attribute {name!r}")
-    value: object = getattr(importlib.import_module(f"callsavvy_async.{module}"), name)
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(_MODULES[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted(_MODULES)

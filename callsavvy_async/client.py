@@ -16,6 +16,7 @@ from callsavvy_async.config import BASE_URL, CallSettings, Config, Credentials, 
 from callsavvy_async.errors import Attempt, ConfigurationError
 from callsavvy_async.policy.budget import RetryBudget
 from callsavvy_async.policy.retry import RetryPolicy
+from callsavvy_async.tracebacks import private_arguments
 from callsavvy_async.transport.backends.backend import Backend
 from callsavvy_async.transport.backends.choose import BackendName, choose_backend
 from callsavvy_async.transport.hooks import Hook, Hooks, log_event
@@ -80,6 +81,7 @@ class ClientOptions(TypedDict, total=False):
     proxy: str | None
 
 
+@private_arguments
 class Callsavvy:
     """Client of the Callsavvy API, for asyncio and trio.
 
@@ -109,9 +111,9 @@ class Callsavvy:
         http_client: an `httpx.AsyncClient` to send with; it stays yours to close.
         transport: an `httpx.AsyncBaseTransport` to send with; it stays yours to close.
         session: an `aiohttp.ClientSession` to send with; it stays yours to close.
-        backend: what carries the requests: ``"lanes"``, connections of our own, fastest, on asyncio only; ``"httpx"``,
-            for trio and proxies; ``"aiohttp"``; or a `Backend` of your own. ``"auto"`` takes lanes where they can run,
-            and httpx where a mock or instrumentation has patched it.
+        backend: what carries the requests: ``"native"``, connections of our own, fastest, on asyncio only; ``"httpx"``,
+            for trio and proxies; ``"aiohttp"``; or a `Backend` of your own. ``"auto"`` takes native connections where they
+            can run, and httpx where a mock or instrumentation has patched it.
         verify: an SSL context, or False to verify nothing.
         proxy: URL of a proxy. Proxy variables of the environment are not read.
 

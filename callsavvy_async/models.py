@@ -9,13 +9,26 @@ from callsavvy_async.resources.contacts import Contact, ContactGroup, CreatedCon
 from callsavvy_async.resources.meetings import CreatedMeeting, Meeting, MeetingDetails
 from callsavvy_async.resources.sends import SendReceipt
 from callsavvy_async.resources.tickets import ConversationItem, CreatedReply, CreatedTicket, Ticket
+from callsavvy_async.values import (
+    CallDirection,
+    CallType,
+    ChatStatus,
+    MeetingStatus,
+    OpenEnum,
+    Period,
+    SendStatus,
+    TicketStatus,
+)
 from callsavvy_async.wire.model import Model, Receipt
 
 __all__ = [
     "Agent",
     "Call",
+    "CallDirection",
+    "CallType",
     "Category",
     "Chat",
+    "ChatStatus",
     "Contact",
     "ContactGroup",
     "ConversationItem",
@@ -27,10 +40,15 @@ __all__ = [
     "Department",
     "Meeting",
     "MeetingDetails",
+    "MeetingStatus",
     "Messenger",
     "Model",
+    "OpenEnum",
+    "Period",
     "Receipt",
     "SendReceipt",
+    "SendStatus",
     "Summary",
     "Ticket",
+    "TicketStatus",
 ]

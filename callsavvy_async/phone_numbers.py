@@ -1,62 +1,102 @@
-"""Phone numbers in the shape that the API takes: ``+`` and 6 to 15 digits (ITU-T E.164; quirk Q43).
+"""One form of a phone number for everything: ``+``, the country code, and the national number (ITU-T E.164).
 
-Only the shape is checked. The API document's own samples are not valid numbers, so validity is a question for the
-``phone`` extra, asked by those who want it.
+A person must not have two numbers: who is known by one would be sent to by the other. Most numbers are in their form
+already. Some may not be: ``+234 0801...`` holds the 0 that is dialled within Nigeria, while that of ``+225 07...`` belongs to
+the number. Each country has its own rule. The numbering plans of the extra ``phone`` know them all, and their form is used
+where it is installed; without it, a zero in brackets is dropped where the country dials one, and a bare one is refused.
+
+Beyond that only the shape is checked: 6 to 15 digits (quirk Q43). The API document's own samples are not valid numbers, so
+validity is asked by those who want it.
 """
 
 from __future__ import annotations
 
 import re
 
-from callsavvy_async.errors import InvalidRequestError
-from callsavvy_async.redaction import mask_number
+from callsavvy_async.phone_text import no_number, read_digits
 
-_FILLERS = str.maketrans("", "", " \t\u00a0\u2007\u202f\u200e\u200f\u202a\u202c-\u2010\u2011\u2012\u2013().[]/")
+_DIALS_ZERO = (
+    "2[07]|3[1-36]|4[013469]|5[13-578]|6[0-46]|8[1246]|9[0-58]|21[1-38]|23[1-4]|24[39]|25[0-24-6]|26[0-5]|291|35[3589]"
+    "|37[03-57]|38[0-35-79]|42[13]|508|59[013-68]|686|85[056]|88[06]|96[1-467]|97[0-267]|99[4-6]"
+)
+"""The country codes of those who dial a 0 before national numbers, a prefix that E.164 leaves out."""
+_OTHER_PREFIXES = (
+    "11|2410|78|44180|54|5590|61183|861[12]|86179|261[24-9]|29810|35215|3708|3758|378[89]|4231001|50619|672|6921|9938"
+)
+"""Code and first digits of what the numbering plans may write otherwise for another reason, as the 8 of Russia."""
+
 _SHAPE = re.compile(r"\+[1-9][0-9]{5,14}")
-_SCIENTIFIC = re.compile(r"\+?\d(?:[.,]\d+)?[eE]\+?\d+")
-_DECIMAL = re.compile(r"\+?\d{6,}\.0+")
+_TRUNK_ZERO = re.compile(rf"\+(?:{_DIALS_ZERO})0")
+_CERTAIN = re.compile(rf"\+(?!(?:{_DIALS_ZERO})0|{_OTHER_PREFIXES})[1-9][0-9]{{5,14}}")
+"""Numbers of which no numbering plan makes others."""
 
 
 def normalise_number(text: str) -> str:
-    """Strip what people write between digits, turn a leading ``00`` into ``+``, and check the shape.
+    """Read what people write as the one form of a number.
 
     Raises:
         InvalidRequestError: naming the number (masked), the rule and the fix.
     """
-    if _SHAPE.fullmatch(text):
+    if _CERTAIN.fullmatch(text):
         return text
-    number = strip_fillers(text)
-    if number.startswith("00"):
-        number = f"+{number[2:]}"
-    elif number[:1].isdecimal() and number[0] != "0":
-        number = f"+{number}"
-    if _SHAPE.fullmatch(number):
-        return number
-    raise InvalidRequestError(f"{mask_number(text.strip())!r} is no phone number in international format: {_why(text)}")
+    written = read_digits(text)
+    if written.startswith("00"):
+        written = f"+{written[2:]}"
+    elif written.startswith("0"):
+        raise no_number(text, "write it with '+' and the country code, as in +2348012345678.")
+    return canonical(written if written.startswith("+") else f"+{written}", text)
 
 
-def strip_fillers(text: str) -> str:
-    """Remove blanks, dashes, dots, slashes, brackets and invisible marks, but leave a decimal number as it is.
+def lacks_country_code(text: str) -> bool:
+    """Whether a number that can be read has neither ``+`` nor ``00``, so that nothing says that it is international."""
+    return text[:1] != "+" and read_digits(text)[0] not in "+0"
 
-    In ``2348012345678.0`` the point is no filler: without it the number would be another person's.
+
+def canonical(number: str, text: str) -> str:
+    """Return the one form of a number that is written with ``+`` and digits.
+
+    Args:
+        number: it may hold a bracketed zero behind the country code.
+        text: what it was read from, for the error.
+
+    Raises:
+        InvalidRequestError: it has no such form, or its country's rule is not known.
     """
-    return text if _DECIMAL.fullmatch(text.strip()) else text.translate(_FILLERS)
-
-
-def _why(text: str) -> str:
-    if not text.strip():
-        return "it is blank."
-    if _SCIENTIFIC.fullmatch(text.strip()):
-        return (
-            "a spreadsheet rounded it to scientific notation and its last digits are lost; format the column as text."
+    code, bracketed, rest = number.partition("(0)")
+    if bracketed:
+        number = code + rest if _TRUNK_ZERO.fullmatch(f"{code}0") else f"{code}0{rest}"
+    if _CERTAIN.fullmatch(number):
+        return number
+    if not _SHAPE.fullmatch(number):
+        digits = len(number) - 1
+        raise no_number(
+            text,
+            "write it with '+' and the country code, as in +2348012345678."
+            if number[1:2] == "0"
+            else f"it has {digits} digits; 6 to 15 are possible.",
         )
-    if _DECIMAL.fullmatch(text.strip()):
-        return "a program made a decimal number of it, which ends in '.0'; write the column as text."
-    if "," in text or ";" in text:
-        return "it holds a comma or semicolon, which would make two recipients of it; give each number by itself."
-    digits = sum(c.isdecimal() for c in text)
-    if any(c.isalpha() for c in text):
-        return "it holds letters; write digits only, as in +2348012345678."
-    if not 6 <= digits <= 15:  # noqa: PLR2004 - E.164
-        return f"it has {digits} digits; 6 to 15 are possible."
-    return "write it with '+' and the country code, as in +2348012345678."
+    return _by_numbering_plan(number, text)
+
+
+def _by_numbering_plan(number: str, text: str) -> str:
+    try:
+        import phonenumbers  # noqa: PLC0415 - an extra, and slow to import
+    except ImportError:
+        found = number
+    else:
+        try:
+            parsed = phonenumbers.parse(number)
+        except phonenumbers.NumberParseException:  # no such country code: nobody has another form of it
+            return number
+        found = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+        if phonenumbers.is_valid_number(parsed):
+            return found
+        if not _SHAPE.fullmatch(found) or phonenumbers.parse(found) != parsed:
+            raise no_number(text, "the digits behind its country code are not those of a number.")
+    if _TRUNK_ZERO.match(found):
+        raise no_number(
+            text,
+            "behind its country code stands a 0, which is dialled within the country only; leave it out"
+            " (the extra phone knows each country's rule).",
+        )
+    return found

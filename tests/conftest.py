@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import importlib.util
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -10,27 +12,48 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, settings
 
 from callsavvy_async import Callsavvy
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, SimulatorServer, serve
 from callsavvy_async.testing.virtual_time import virtual_time_backend
 from callsavvy_async.transport.backends.choose import BackendName
 
-from .servers.postgres import PostgresServer
-from .servers.redis import RedisServer
+_TESTBED = Path(__file__).parents[1] / "testbed"
 
-_BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-
-if (
-    "benchmarks" not in sys.modules
-):  # its servers are met by tests; the source tree must not be on the path of a tested wheel
-    spec = importlib.util.spec_from_file_location("benchmarks", _BENCHMARKS / "__init__.py")
+if "testbed" not in sys.modules:  # imported from its folder: the source tree must not be on the path of a tested wheel
+    spec = importlib.util.spec_from_file_location("testbed", _TESTBED / "__init__.py")
     assert spec is not None
-    sys.modules["benchmarks"] = importlib.util.module_from_spec(spec)
+    sys.modules["testbed"] = importlib.util.module_from_spec(spec)
 
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("suite")  # a busy machine is no failing test; pytest-timeout bounds them all
+from testbed.servers.postgres import PostgresServer  # noqa: E402
+from testbed.servers.redis import RedisServer  # noqa: E402
+
+from . import profiles  # noqa: E402, F401
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--loop``: the same tests on another event loop of asyncio (``nox`` runs the suites of outcomes on each)."""
+    loops = ("asyncio", "uvloop", "eager", "uvloop-eager")
+    text = "what runs where a test asks for asyncio in real time; eager tasks need Python 3.12, uvloop the package"
+    parser.addoption("--loop", choices=loops, default="asyncio", help=text)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put the chosen event loop behind `asyncio.run`, `asyncio.Runner` and anyio, which name none."""
+    chosen = config.getoption("--loop")
+    if chosen != "asyncio":
+        asyncio.events.new_event_loop = functools.partial(_make_loop, chosen, asyncio.new_event_loop)
+
+
+def _make_loop(chosen: str, make: Callable[[], asyncio.AbstractEventLoop]) -> asyncio.AbstractEventLoop:
+    if "uvloop" in chosen:
+        import uvloop  # noqa: PLC0415 - not on every platform
+
+        make = uvloop.new_event_loop
+    loop = make()
+    if "eager" in chosen:
+        loop.set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined,unused-ignore] # since 3.12
+    return loop
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -47,7 +70,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> object:
     return request.param
 
 
-EVERY_BACKEND = (("asyncio", "lanes"), ("asyncio", "httpx"), ("asyncio", "aiohttp"), ("trio", "httpx"))
+EVERY_BACKEND = (("asyncio", "native"), ("asyncio", "httpx"), ("asyncio", "aiohttp"), ("trio", "httpx"))
 """Event loops, and what can carry requests on them."""
 
 

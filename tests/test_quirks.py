@@ -20,7 +20,6 @@ from callsavvy_async import (
     AuthenticationError,
     BadRequestError,
     Callsavvy,
-    ChatStatus,
     ConfigurationError,
     Credentials,
     DecodeError,
@@ -32,12 +31,11 @@ from callsavvy_async import (
     RateLimitedError,
     RedirectRefusedError,
     SendReceipt,
-    SendStatus,
     ServerError,
-    TicketStatus,
     embeds,
 )
 from callsavvy_async.bulk.segments import Encoding, count_segments
+from callsavvy_async.models import ChatStatus, SendStatus, TicketStatus
 from callsavvy_async.simulator import ENDPOINTS, Simulator
 from callsavvy_async.webhooks import (
     CallerCard,

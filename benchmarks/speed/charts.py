@@ -12,11 +12,11 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from benchmarks.speed import race
-from benchmarks.speed.contestants import ALL, DEFAULT, HTTPX_BACKEND, NO_IO, PACED, RAW_LANES
+from benchmarks.speed.contestants import ALL, DEFAULT, HTTPX_BACKEND, NO_IO, PACED, RAW_NATIVE
 from benchmarks.speed.goals import Results
 
 OURS, OTHER_BACKEND, RAW, STACK, PEER = "#c1272d", "#dd7a5f", "#f0b8ba", "#4a6fa5", "#a9b2bc"
-LINES = (DEFAULT, RAW_LANES, HTTPX_BACKEND, "aiohttp", "pyreqwest", "httpx", "httpx2")
+LINES = (DEFAULT, RAW_NATIVE, HTTPX_BACKEND, "aiohttp", "pyreqwest", "httpx", "httpx2")
 IN_FLIGHT = (1, 16, 64, 256)
 
 
@@ -30,7 +30,7 @@ def draw(results: Results, folder: Path) -> None:
 
 
 def _color(name: str, kind: str) -> str:
-    if name == RAW_LANES:
+    if name == RAW_NATIVE:
         return RAW
     if name == DEFAULT:
         return OURS

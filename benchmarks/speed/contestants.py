@@ -42,7 +42,7 @@ HTTPX_BACKEND = "callsavvy (httpx)"
 AIOHTTP_BACKEND = "callsavvy (aiohttp)"
 BORROWED = "callsavvy (user's httpx client)"
 PACED = "callsavvy (default pacing)"
-RAW_LANES = "lanes, no SDK above"
+RAW_NATIVE = "native, no SDK above"
 NO_IO = "callsavvy, no I/O"
 
 ALL = (
@@ -51,7 +51,7 @@ ALL = (
     Contestant(HTTPX_BACKEND, "ours:sdk httpx", "ours"),
     Contestant(AIOHTTP_BACKEND, "ours:sdk aiohttp", "ours"),
     Contestant(BORROWED, "ours:borrowed", "ours"),
-    Contestant(RAW_LANES, "ours:alone lanes", "ours"),
+    Contestant(RAW_NATIVE, "ours:alone native", "ours"),
     Contestant(NO_IO, "ours:no_io", "ours", most=1),
     Contestant("httpx", "stacks:httpx", "stack", distribution="httpx"),
     Contestant("httpx2", "stacks:httpx2", "stack", distribution="httpx2"),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed import child, servers
-from benchmarks.speed.contestants import ALL, NO_IO, RAW_LANES
+from benchmarks.speed.contestants import ALL, NO_IO, RAW_NATIVE
 from benchmarks.speed.runner import Task
 
 
@@ -14,7 +14,7 @@ def count(folder: Path) -> dict[str, dict[str, Any]]:
     """Return the POSTs that the server read, and what the SDK raised in the end."""
     rows: dict[str, dict[str, Any]] = {}
     for contestant in ALL:
-        if contestant.name in {RAW_LANES, NO_IO}:
+        if contestant.name in {RAW_NATIVE, NO_IO}:
             continue
         with servers.dropping(folder, tls=contestant.only_tls) as (url, posts):
             result = child.run(Task(contestant.name, url, str(folder / "ca.pem"), measure="failure"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from benchmarks.speed import race
-from benchmarks.speed.contestants import BORROWED, DEFAULT, HTTPX_BACKEND, RAW_LANES
+from benchmarks.speed.contestants import BORROWED, DEFAULT, HTTPX_BACKEND, RAW_NATIVE
 from benchmarks.speed.counts import MOST_FUNCTIONS, MOST_SYSCALLS
 
 Results: TypeAlias = dict[str, Any]
@@ -61,7 +61,7 @@ def times_faster(other: str, *settings: race.Setting, than: str = DEFAULT) -> Ca
 
 
 def _overhead(results: Results) -> float | None:
-    least = times_faster(RAW_LANES, race.ONE, race.BUSY)(results)
+    least = times_faster(RAW_NATIVE, race.ONE, race.BUSY)(results)
     return 1 / least if least else None
 
 
@@ -119,7 +119,9 @@ GOALS = (
     Goal(
         "twilio", "twilio async ≥ 5 times, 1 and 64 in flight", times_faster("twilio async", *BUSY_OR_NOT), "times", 5
     ),
-    Goal("raw", "≤ 1.3 times the lanes with no SDK above them, 1 and 64 in flight", _overhead, "times", most=1.3),
+    Goal(
+        "raw", "≤ 1.3 times native connections with no SDK above them, 1 and 64 in flight", _overhead, "times", most=1.3
+    ),
     Goal(
         "httpx-backend",
         "over stock httpx: never slower than bare httpx",

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeAlias
 
 from benchmarks.speed import child
-from benchmarks.speed.contestants import ALL, DEFAULT, NO_IO, PACED, RAW_LANES, Contestant
+from benchmarks.speed.contestants import ALL, DEFAULT, NO_IO, PACED, RAW_NATIVE, Contestant
 from benchmarks.speed.runner import Task
 from benchmarks.speed.servers import Servers
 
@@ -39,7 +39,7 @@ class Setting(NamedTuple):
         if contestant.name in {PACED, NO_IO}:
             return self == ONE
         if not self.collector:
-            return contestant.name in {DEFAULT, RAW_LANES, "aiohttp", "httpx"}
+            return contestant.name in {DEFAULT, RAW_NATIVE, "aiohttp", "httpx"}
         return contestant.kind != "peer" or (self.in_flight in {1, 64} and self.server != "slow")
 
 

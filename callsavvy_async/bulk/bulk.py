@@ -28,6 +28,7 @@ from callsavvy_async.bulk.source import InputSource, Recipients
 from callsavvy_async.bulk.templates import Template
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.resources.messaging import Messaging, format_minutes
+from callsavvy_async.tracebacks import private_arguments
 from callsavvy_async.transport.options import CallOptions
 
 
@@ -62,6 +63,7 @@ class BulkOptions(TypedDict, total=False):
     options: CallOptions
 
 
+@private_arguments
 class Bulk:
     """Send to many people. One failed call never raises: it is counted, and reported for each of its recipients."""
 

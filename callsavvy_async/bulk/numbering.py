@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
-from callsavvy_async.phone_numbers import normalise_number, strip_fillers
+from callsavvy_async.phone_numbers import canonical, normalise_number
+from callsavvy_async.phone_text import no_number, read_digits
 from callsavvy_async.redaction import mask_number
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 NumberCheck: TypeAlias = Literal["shape", "possible", "valid"]
 """How far a number is checked: its shape (E.164), its length in its country, or a range that its country assigned."""
-
-_NATIONAL = re.compile(r"(?!00)[0-9]+")
 
 
 def number_reader(*, region: str | None = None, validate: NumberCheck = "shape") -> Callable[[str], str]:
@@ -46,20 +44,35 @@ def _national_reader(region: str) -> Callable[[str], str]:
     if country not in phonenumbers.SUPPORTED_REGIONS:
         raise InvalidRequestError(f"region is {region!r}; it must be an ISO 3166 code of two letters, as 'NG' or 'GB'.")
 
-    def read(text: str) -> str:
-        bare = strip_fillers(text)
-        if not _NATIONAL.fullmatch(bare):
-            return normalise_number(text)
+    def parsed(digits: str, fits: Callable[[PhoneNumber], bool]) -> str | None:
         with suppress(phonenumbers.NumberParseException):
-            number = phonenumbers.parse(bare, country)
-            # Without the 0 of national dialling it may be another country's number that lacks its plus sign.
-            fits = _is_possible if bare.startswith("0") else phonenumbers.is_valid_number
+            number = phonenumbers.parse(digits, country)
             if fits(number):
-                return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-        raise InvalidRequestError(
-            f"{mask_number(text.strip())!r} is no phone number of region {country}: "
-            "write it as it is dialled there, or with '+' and its country code."
-        )
+                return canonical(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), digits)
+        return None
+
+    def dialled_abroad(digits: str, text: str) -> str:
+        """Read what begins with 00: a country code follows, unless the region dials something longer, as Nigeria's 009."""
+        usual = parsed(f"+{digits[2:]}", phonenumbers.is_valid_number)
+        own = parsed(digits, phonenumbers.is_valid_number)
+        if usual is not None and own is not None and usual != own:
+            raise no_number(text, f"dialled in {country} it may be either of two numbers; write it with '+'.")
+        return own or usual or normalise_number(text)
+
+    def read(text: str) -> str:
+        if text.startswith("+") or (written := read_digits(text)).startswith("+"):
+            return normalise_number(text)
+        written = written.replace("(0)", "0")
+        if written.startswith("00"):
+            return dialled_abroad(written, text)
+        # Without the 0 of national dialling it may be another country's number that lacks its plus sign.
+        number = parsed(written, _is_possible if written.startswith("0") else phonenumbers.is_valid_number)
+        if number is None:
+            raise InvalidRequestError(
+                f"{mask_number(text.strip())!r} is no phone number of region {country}: "
+                "write it as it is dialled there, or with '+' and its country code."
+            )
+        return number
 
     return read
 

@@ -36,6 +36,7 @@ from callsavvy_async.campaigns.seen import SeenNumbers
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.states import Mover, State
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.tracebacks import private_arguments
 
 if TYPE_CHECKING:
     from callsavvy_async.client import Callsavvy
@@ -59,6 +60,7 @@ class UnknownChunk:
     """Why nothing is known."""
 
 
+@private_arguments
 class Campaign:
     """One campaign of an open journal. Made by `Journal.campaign`."""
 

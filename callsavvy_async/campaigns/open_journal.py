@@ -21,8 +21,10 @@ from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
+from callsavvy_async.tracebacks import private_arguments
 
 
+@private_arguments
 class Journal:
     """Campaigns that survive the process. Use it as ``async with Journal.open("sqlite:///file.db")``.
 

@@ -25,7 +25,7 @@ class SeenNumbers:
     def __init__(self) -> None:
         self._connection = sqlite3.connect("", isolation_level=None)
         for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{CACHE}"):
-            self._connection.execute(f"PRAGMA {setting}")
+            self._connection.execute(f"PRAGMA {setting}").fetchall()  # PyPy ends a statement only with its last row
         self._connection.execute("CREATE TABLE seen (number INTEGER PRIMARY KEY)")
         self._connection.execute(
             "BEGIN"

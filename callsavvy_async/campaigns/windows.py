@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 from functools import lru_cache
+from itertools import chain
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
@@ -44,7 +45,7 @@ class SendWindow:
 
         Raises:
             InvalidRequestError: naming the rule.
-            ConfigurationError: the recipients' zones need an extra.
+            ConfigurationError: the recipients' zones need an extra, or a zone that this system does not know.
         """
         found = _WINDOW.fullmatch(text)
         if found is None:
@@ -56,7 +57,7 @@ class SendWindow:
         if zone is None:
             raise InvalidRequestError("send_window needs time_zone=: a name such as 'Africa/Lagos', or 'recipient'.")
         if zone == RECIPIENT:
-            _zones_of_number("+2348012345678")
+            _check_zones_of_numbers()
         else:
             zone_named(zone)
         return cls(opens, closes, zone)
@@ -103,6 +104,21 @@ def zone_named(name: str) -> ZoneInfo:
             f"time_zone is {name!r}, which this system does not know; write an IANA name such as 'Africa/Lagos'"
             " (without a system's database: pip install tzdata)."
         ) from None
+
+
+@lru_cache(maxsize=1)
+def _check_zones_of_numbers() -> None:
+    """Look every zone of the numbering plans up before a campaign is made: one that is missing would end its run."""
+    _zones_of_number("+2348012345678")
+    from phonenumbers.tzdata import TIMEZONE_DATA  # noqa: PLC0415 - an extra
+
+    for name in sorted({"UTC", *chain.from_iterable(TIMEZONE_DATA.values())} - {_UNKNOWN_ZONE}):
+        try:
+            zone_named(name)
+        except InvalidRequestError:
+            raise ConfigurationError(
+                f"time_zone='recipient' needs the zone {name}, which this system does not know: pip install tzdata"
+            ) from None
 
 
 @lru_cache(maxsize=4096)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
 
 from callsavvy_async.cli.stderr import tell
+
+_LOOK_EVERY = 0.5
+"""Seconds: on Windows a main thread that waits for another without end runs no signal handler."""
 
 
 class Stoppable(Protocol):
@@ -37,6 +41,19 @@ def on_signals(act: Callable[[], object]) -> Generator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def until_interrupted() -> Generator[Callable[[], None]]:
+    """Yield a function that waits for the first of the two signals. Only in the main thread."""
+    interrupted = threading.Event()
+
+    def wait() -> None:
+        while not interrupted.wait(_LOOK_EVERY):
+            pass
+
+    with on_signals(interrupted.set):
+        yield wait
 
 
 @contextmanager

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-import threading
 from decimal import Decimal
 from typing import Annotated
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from callsavvy_async.cli.interrupts import on_signals
+from callsavvy_async.cli.interrupts import until_interrupted
 from callsavvy_async.cli.options import Units
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.policy.told import parse_rate
@@ -55,8 +54,7 @@ def simulator(
         limit=None if rate is None else TokenBucket(parse_rate(rate), burst),
         latency=latency,
     )
-    stopped = threading.Event()
-    with serve(account, port=port) as server, on_signals(stopped.set):
+    with serve(account, port=port) as server, until_interrupted() as wait:
         print(f"base URL:         {server.url}")
         print(f"public key:       {PUBLIC_KEY}")
         print(f"private key:      {PRIVATE_KEY}")
@@ -67,6 +65,6 @@ def simulator(
         )
         sys.stdout.flush()
         tell("Ctrl-C ends it.")
-        stopped.wait()
+        wait()
     totals = account.ledger.totals
     tell(f"{totals.requests:,} sends, {totals.charged_recipients:,} recipients charged, cost {totals.cost}.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import sys
-import threading
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -14,7 +13,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from callsavvy_async.cli.exit_codes import ExitCode
-from callsavvy_async.cli.interrupts import on_signals
+from callsavvy_async.cli.interrupts import until_interrupted
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.cli.webhooks_server import listening
 from callsavvy_async.errors import InvalidRequestError
@@ -62,11 +61,10 @@ def serve_events(
         bot_text: What chatbots are answered.
     """
     valid = secret or new_secret()
-    stopped = threading.Event()
-    with listening(_printing(valid, bot_text), port=port) as address, on_signals(stopped.set):
+    with listening(_printing(valid, bot_text), port=port) as address, until_interrupted() as wait:
         tell(f"callback URL: http://{address}/{valid}")
         tell("Ctrl-C ends it.")
-        stopped.wait()
+        wait()
 
 
 @_commands.command

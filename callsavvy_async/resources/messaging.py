@@ -15,6 +15,7 @@ from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.phone_numbers import normalise_number
 from callsavvy_async.resources.sends import MAX_WHATSAPP_RECIPIENTS, SEND_ROBOCALL, SEND_SMS, SEND_WHATSAPP, SendReceipt
 from callsavvy_async.resources.text import require_text
+from callsavvy_async.tracebacks import private_arguments
 from callsavvy_async.transport.options import CallOptions
 from callsavvy_async.transport.transport import Transport
 from callsavvy_async.values import CallType
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from callsavvy_async.resources.batching import Batching
 
 
+@private_arguments
 class Messaging:
     """Send SMS, robocalls and WhatsApp messages. One call each; for many recipients see `Callsavvy.bulk`."""
 
@@ -163,7 +165,7 @@ def _is_web_url(text: str) -> bool:
         url = urlsplit(text)
     except ValueError:
         return False
-    return url.scheme in {"http", "https"} and bool(url.hostname) and not any(c.isspace() for c in text)
+    return url.scheme in {"http", "https"} and bool(url.hostname) and text.isprintable() and " " not in text
 
 
 def _join(recipients: str | Iterable[str], *, most: int | None = None) -> str:

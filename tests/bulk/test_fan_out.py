@@ -10,7 +10,7 @@ from decimal import Decimal
 import anyio
 import httpx
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from callsavvy_async import Callsavvy, Fixed
 from callsavvy_async.bulk.chunk_size import NARROW
@@ -30,6 +30,7 @@ from callsavvy_async.resources.sends import SendReceipt
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator
 from callsavvy_async.testing.virtual_time import VirtualTimeLoop
 from callsavvy_async.transport.clock import current_time
+from tests.profiles import examples
 
 from .fakes import ACCEPT, FAIL, FakeMessaging, bulk_over, no_balance, not_sent, numbers, rejected, unknown
 
@@ -678,7 +679,7 @@ def test_plan_counts_without_sending():
 # ------------------------------------------------------------------------------------------------------------- property
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     outcomes=st.lists(st.sampled_from(["ok", "failed", "unknown", "rejected", "named", "not_sent"]), max_size=40),
     count=st.integers(0, 120),

@@ -286,7 +286,7 @@ def test_memory_is_constant(write: Write) -> None:
 CELLS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(st.tuples(CELLS, CELLS)), delimiter=st.sampled_from(",;\t|"), line_end=st.sampled_from(["\n", "\r\n"])
 )
@@ -300,7 +300,7 @@ def test_csv_round_trip(tmp_path: Path, rows: list[tuple[str, str]], delimiter: 
     assert list(read_rows(path)) == expected
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.dictionaries(CELLS, CELLS) | CELLS))
 def test_json_round_trip(tmp_path: Path, rows: list[dict[str, str] | str]) -> None:
     """What the json module writes, a line a row, is read back."""
@@ -309,7 +309,7 @@ def test_json_round_trip(tmp_path: Path, rows: list[dict[str, str] | str]) -> No
     assert list(read_rows(path)) == rows
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=200), format=st.sampled_from(["auto", "csv", "jsonl", "lines"]))
 def test_any_bytes_are_rows_or_an_error(tmp_path: Path, content: bytes, format: FileFormat) -> None:  # noqa: A002
     """No file makes another error than InvalidRequestError."""

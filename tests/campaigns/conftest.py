@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from callsavvy_async.campaigns import Journal
-from tests.servers.postgres import PostgresServer
+from testbed.servers.postgres import PostgresServer
 
 from .raw import Raw
 
@@ -29,6 +29,24 @@ def new_schema(postgres: PostgresServer) -> Callable[[], str]:
     return make
 
 
+EVERY_JOURNAL = (
+    ("asyncio", "sqlite"),
+    ("trio", "postgresql"),
+    pytest.param("asyncio", "postgresql", marks=pytest.mark.long),
+    pytest.param("trio", "sqlite", marks=pytest.mark.long),
+)
+"""Event loops and databases: each of both in the quick suite, each with each in the long one."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before the parameters of the fixtures themselves are taken
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Pair loops with databases, where a test does not name one itself."""
+    names = ("anyio_backend", "url")
+    named = {name for mark in metafunc.definition.iter_markers("parametrize") for name in str(mark.args[0]).split(",")}
+    if {*names} <= {*metafunc.fixturenames} and not named & {*names}:
+        metafunc.definition.add_marker(pytest.mark.parametrize(names, EVERY_JOURNAL, indirect=True))
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Name a journal that does not exist yet."""
@@ -38,6 +56,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 only_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+only_asyncio = pytest.mark.parametrize("anyio_backend", ["asyncio"], indirect=True)  # of rules that the server keeps
 only_postgresql = pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 
 

@@ -18,7 +18,7 @@ from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.shift import Patience, Shift
 from callsavvy_async.campaigns.states import MOVES, Mover, sources
 
-from .conftest import only_postgresql
+from .conftest import only_asyncio, only_postgresql
 from .fakes import FakeClient, numbers
 
 pytestmark = pytest.mark.anyio
@@ -54,7 +54,10 @@ async def take(chunks: JournalSource, count: int) -> list[int]:
 
 
 @only_postgresql
-@pytest.mark.parametrize("known", ["all pending", "nothing", "another campaign"])
+@only_asyncio
+@pytest.mark.parametrize(
+    "known", ["nothing", *(pytest.param(k, marks=pytest.mark.long) for k in ("all pending", "another campaign"))]
+)
 async def test_what_is_done_is_not_passed_over_again(url, raw, known):
     """Whatever the statistics still say, with no vacuum and a snapshot held open, no chunk costs more for the many before it.
 
@@ -81,6 +84,7 @@ async def test_what_is_done_is_not_passed_over_again(url, raw, known):
 
 
 @only_postgresql
+@only_asyncio
 @pytest.mark.parametrize("known", [True, False], ids=["all pending", "nothing"])
 async def test_a_chunk_whose_number_is_known_is_found_by_its_primary_key(journal, url, raw, known):
     """By its state it would be found among thousands that are dead: each chunk was in flight once."""

@@ -14,10 +14,10 @@ import psycopg
 import pytest
 from hypothesis import given, strategies as st
 
-from callsavvy_async.campaigns import Campaign, Journal, JournalError, State
+from callsavvy_async.campaigns import Campaign, Journal, JournalError
 from callsavvy_async.campaigns.journal.copies import RESTORED
 from callsavvy_async.campaigns.journal.witness import Witness
-from tests.servers.postgres import PostgresServer
+from testbed.servers.postgres import PostgresServer
 
 from .conftest import only_postgresql, only_sqlite
 from .fakes import FakeClient, numbers
@@ -296,15 +296,3 @@ def test_a_witness_that_cannot_write_is_left_out(tmp_path: Path, monkeypatch):
     assert witness.departures == 2
     os.close(descriptor)
     witness.note(3, {})
-
-
-def test_the_states_that_a_copy_puts_in_doubt():
-    """All that is not settled, and nothing that is."""
-    from callsavvy_async.campaigns.states import Mover, sources  # noqa: PLC0415
-
-    assert sources(State.UNKNOWN, Mover.RESTORER) == {
-        State.PENDING,
-        State.CLAIMED,
-        State.IN_FLIGHT,
-        State.NOT_SENT,
-    }

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import anyio
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, strategies as st
 
 from callsavvy_async.bulk.recipients import Recipient, SkipReason
 from callsavvy_async.campaigns import Campaign, JournalUnavailableError, load as load_module, seen as seen_module
 from callsavvy_async.campaigns.seen import SeenNumbers
 from callsavvy_async.errors import InvalidRequestError
+from tests.profiles import examples
 
 from .conftest import only_sqlite
 from .fakes import FakeClient, numbers
@@ -78,7 +79,7 @@ async def test_a_load_that_was_cut_off_is_loaded_anew(journal, monkeypatch):
     assert client.reached == dict.fromkeys(numbers(200), 1)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(0, 40), max_size=60), st.integers(0, 60))
 async def test_any_list_cut_anywhere(journal, people, cut):
     """Each number of a list is pending exactly once after it was cut off and loaded again."""

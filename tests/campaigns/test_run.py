@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import anyio
 import pytest
@@ -232,13 +233,21 @@ async def test_pausing_starts_nothing(journal):
     run = campaign.run(client, max_in_flight=1)
     run.go_on()
     run.pause()
+    paused = anyio.Event()
+
+    def pause() -> None:
+        if len(client.calls) == 3:
+            run.pause()
+            run.pause()
+            paused.set()
 
     async def go_on() -> None:
         await anyio.sleep(0.1)
         assert not client.calls
-        client.on_wire = lambda: len(client.calls) == 3 and (run.pause(), run.pause())
+        client.on_wire = pause
         run.go_on()
-        await anyio.sleep(0.2)
+        await paused.wait()
+        await anyio.sleep(0.1)
         assert len(client.calls) == 3
         run.go_on()
 
@@ -359,7 +368,7 @@ async def test_a_full_disk_sends_nothing_and_loses_nothing(journal):
     campaign = await loaded(journal)
     client = FakeClient()
     original = journal._writer.run
-    broken = False
+    broken, broke_down = False, anyio.Event()
 
     async def run(work, *, alone=False):
         if broken:
@@ -370,17 +379,20 @@ async def test_a_full_disk_sends_nothing_and_loses_nothing(journal):
 
     def break_down() -> None:
         nonlocal broken
-        broken = len(client.calls) == 3
+        if len(client.calls) == 3:
+            broken = True
+            broke_down.set()
 
     client.on_wire = break_down
 
     async def mend() -> None:
         nonlocal broken
-        await anyio.sleep(0.2)
+        await broke_down.wait()
+        await anyio.sleep(0.1)
         assert len(client.calls) == 3
         broken = False
 
-    campaign._patience = 5.0
+    campaign._patience = 30.0
     async with anyio.create_task_group() as group:
         group.start_soon(mend)
         report = await campaign.run(client, max_in_flight=1)
@@ -429,7 +441,8 @@ class Clock:
         self.now = start
         self.jump = timedelta(0)
         monkeypatch.setattr(journal_source, "wall_clock", lambda: self.now)
-        monkeypatch.setattr(journal_source.anyio, "sleep", self.sleep)
+        monkeypatch.setattr(journal_source, "anyio", SimpleNamespace(**vars(anyio) | {"sleep": self.sleep}))
+        monkeypatch.setattr(journal_source, "LONGEST_SLEEP", 1800.0)  # a night is thirty looks at the clock
 
     async def sleep(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds) + self.jump

@@ -264,23 +264,30 @@ async def test_told_to_stop_while_the_journal_is_away_it_leaves_at_once(url, mon
     assert (report.stopped, client.calls) == (StopReason.INTERRUPTED, [])
 
 
-async def test_forever_it_waits_for_a_list_that_began_to_be_loaded_since_it_looked(url, raw):
+async def test_forever_it_waits_for_a_list_that_began_to_be_loaded_since_it_looked(url, raw, monkeypatch):
     """With `forever` a second list that is loaded between its look and its run is waited for, and ends nothing."""
     await load(url)
-    sums = Sums()
+    sums, looked_again = Sums(), anyio.Event()
     runner = Runner(url, "c", forever=True, poll=POLL, on_result=sums)
-    client, looks = FakeClient(), []
-    summary = client.summary
+    client, begun, looks = FakeClient(), [], []
+    summary, status = client.summary, Campaign.status
 
     async def begin_a_load():
-        if not looks:
+        if not begun:
             raw("INSERT INTO load (id, campaign, given) VALUES (99, 1, 0)")
-        looks.append(runner.vitals.sending)
+        begun.append(runner.vitals.sending)
         return await summary()
 
+    async def look(campaign: Campaign) -> CampaignReport:
+        looks.extend(begun[:1])
+        if len(looks) == 3:
+            looked_again.set()
+        return await status(campaign)
+
     client.summary = begin_a_load
+    monkeypatch.setattr(Campaign, "status", look)
     async with working(runner, client) as reports:
-        await anyio.sleep(5 * POLL)
+        await looked_again.wait()
         assert (reports, client.calls) == ([], [])
         raw("DELETE FROM load WHERE id = 99")
         await sums.are_in.wait()

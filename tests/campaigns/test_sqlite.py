@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 import stat
 from pathlib import Path
@@ -67,6 +68,25 @@ async def test_one_writer_at_a_time(journal, url):
         assert [report.name for report in await reader.campaigns()] == ["c"]
         with pytest.raises(JournalError, match="reading only"):
             await reader.campaign("d", SPEC)
+
+
+async def test_no_row_is_left_unfetched(url, monkeypatch):
+    """PyPy ends a statement only with its last row, and begins no transaction beside one: opening fetches every row."""
+    connections = []
+
+    class Watching(sqlite3.Connection):
+        latest: sqlite3.Cursor | None = None
+
+        def execute(self, *statement) -> sqlite3.Cursor:
+            assert self.latest is None or self.latest.fetchone() is None, "a row was left"
+            connections.append(self)
+            self.latest = super().execute(*statement)
+            return self.latest
+
+    monkeypatch.setattr(sqlite3, "connect", functools.partial(sqlite3.connect, factory=Watching))
+    async with Journal.open(url) as journal:
+        await (await journal.campaign("c", SPEC)).load(numbers(3))
+    assert connections
 
 
 async def test_a_damaged_file_is_refused(url):

@@ -43,8 +43,10 @@ class Deaf:
         return iter(self._real)
 
 
-@pytest.mark.parametrize("every", [2, 3, 5])
-@pytest.mark.parametrize("max_in_flight", [1, 4])
+@pytest.mark.parametrize(
+    ("every", "max_in_flight"),
+    [(2, 4), (3, 1), *(pytest.param(*case, marks=pytest.mark.long) for case in [(2, 1), (3, 4), (5, 1), (5, 4)])],
+)
 async def test_a_commit_whose_answer_is_lost_is_not_misjudged(url, raw, monkeypatch, every, max_in_flight):
     """Every unit that is tried again recognises what it did: nobody is reached twice, none is left behind, the sums fit."""
     monkeypatch.setattr(patience, "_BETWEEN_TRIES", 0.001)

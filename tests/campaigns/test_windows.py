@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+import zoneinfo
 from datetime import UTC, datetime, time
 
 import pytest
 from hypothesis import given, strategies as st
 
 from callsavvy_async.bulk.recipients import Recipient
-from callsavvy_async.campaigns.windows import SendWindow, _zones_of_number
+from callsavvy_async.campaigns import Campaign
+from callsavvy_async.campaigns.windows import SendWindow, _check_zones_of_numbers, _zones_of_number, zone_named
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 
 
@@ -80,6 +82,32 @@ def test_a_wrong_window_is_refused(text, zone, rule) -> None:
 def test_zones_of_recipients_need_an_extra(monkeypatch) -> None:
     """Without the phone extra the error says what to install."""
     monkeypatch.setitem(sys.modules, "phonenumbers.timezone", None)
-    _zones_of_number.cache_clear()
+    forget_zones()
     with pytest.raises(ConfigurationError, match=r"\[phone\]"):
         SendWindow.parse("09:00-18:00", "recipient")
+
+
+@pytest.fixture
+def no_zones(monkeypatch):
+    """Take away the system's zones and the package tzdata, as on Windows and in slim containers."""
+    for name in ["tzdata", *(name for name in sys.modules if name.startswith("tzdata."))]:
+        monkeypatch.setitem(sys.modules, name, None)
+    zoneinfo.reset_tzpath([])
+    zoneinfo.ZoneInfo.clear_cache()
+    forget_zones()
+    yield
+    zoneinfo.reset_tzpath()
+    forget_zones()
+
+
+def forget_zones() -> None:
+    for cached in (zone_named, _zones_of_number, _check_zones_of_numbers):
+        cached.cache_clear()
+
+
+@pytest.mark.parametrize("zone", ["recipient", "Africa/Lagos"])
+@pytest.mark.usefixtures("no_zones")
+def test_zones_that_the_system_lacks_are_noticed_when_a_campaign_is_made(zone) -> None:
+    """Not when it runs: the error says what to install, for the recipients' zones too."""
+    with pytest.raises((ConfigurationError, InvalidRequestError), match="pip install tzdata"):
+        Campaign.sms("Hello", send_window="09:00-18:00", time_zone=zone)

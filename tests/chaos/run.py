@@ -1,7 +1,7 @@
 """The long storm, as a program: one line a backend.
 
 python -m tests.chaos.run --sends 100000 --seed 1
-python -m tests.chaos.run --sends 100000 --only lanes
+python -m tests.chaos.run --sends 100000 --only native
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from callsavvy_async.transport.backends.choose import BackendName
 from .storm import storm
 
 BACKENDS: tuple[tuple[str, BackendName], ...] = (
-    ("asyncio", "lanes"),
+    ("asyncio", "native"),
     ("asyncio", "httpx"),
     ("asyncio", "aiohttp"),
     ("trio", "httpx"),

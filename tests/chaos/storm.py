@@ -17,7 +17,8 @@ from itertools import pairwise
 import anyio
 import attrs
 
-from callsavvy_async import Callsavvy, Outcome, RequestError, Settled, Unlimited
+from callsavvy_async import Callsavvy, Outcome, RequestError, Unlimited
+from callsavvy_async.hooks import Settled
 from callsavvy_async.simulator import (
     FAULTS,
     PRIVATE_KEY,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.bulk.report import BulkReport, ChunkResult, ChunkState
+from callsavvy_async.cli import interrupts
 from callsavvy_async.cli.ledger import compare, outcomes_of
 from callsavvy_async.simulator import Ledger, LedgerEntry, Simulator
 
@@ -121,3 +123,21 @@ def test_comparison_of_a_continued_run() -> None:
     assert compare(report.rows(), _ledger(BOLA), accepted=1, before=before).agrees
     assert not compare(report.rows(), _ledger(ADA, BOLA), accepted=1, before=before).agrees
     assert not compare(report.rows(), _ledger(BOLA), accepted=2, before=before).agrees
+
+
+def test_no_wait_is_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows a signal's handler runs only once the main thread's wait is over, so each wait has an end."""
+    waits: list[float | None] = []
+
+    class Waiting(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waits.append(timeout)
+            if len(waits) > 1:
+                signal.raise_signal(signal.SIGINT)
+            return self.is_set()
+
+    monkeypatch.setattr(interrupts.threading, "Event", Waiting)
+    with interrupts.until_interrupted() as wait:
+        wait()
+    assert len(waits) == 2
+    assert None not in waits

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from callsavvy_async.simulator import Simulator, SimulatorServer, serve
-from tests.servers.postgres import PostgresServer
+from testbed.servers.postgres import PostgresServer
 
 from .harness import Run, environment, start
 
@@ -76,7 +76,8 @@ def ask(address: str, path: str) -> tuple[int, str]:
         with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as refused:
-        return refused.code, refused.read().decode()
+        with refused:  # Python 3.14 warns of one that is left open
+            return refused.code, refused.read().decode()
 
 
 def address_of(program: subprocess.Popen[str]) -> str:

@@ -15,12 +15,13 @@ from .fleet import Torment, kill, line_cut
 from .links import Kind, lines
 
 pytestmark = pytest.mark.sockets
+every_kind = pytest.mark.parametrize("kind", ["relay", pytest.param("namespaces", marks=pytest.mark.network)])
 
 
-def test_a_worker_cut_off_for_longer_than_its_lease_comes_back_and_reports(capsys: pytest.CaptureFixture[str]) -> None:
+@every_kind
+def test_a_worker_cut_off_for_longer_than_its_lease_comes_back_and_reports(kind: Kind) -> None:
     """Beyond a late, lossy line that is cut past the lease, what was on the wire is no longer unknown once the line is mended."""
-    with lines(delay=0.01, jitter=0.0025, loss=0.02) as made, capsys.disabled():
-        print(f"\nlines: {made}")  # which of the two was possible here
+    with lines(delay=0.01, jitter=0.0025, loss=0.02, kind=kind) as made:
         verdict = Torment(
             chunks=120, lease=1.5, seed=3, faults=0, workers=2, events=[line_cut(4.5), kill], lines=made
         ).run()
@@ -29,8 +30,8 @@ def test_a_worker_cut_off_for_longer_than_its_lease_comes_back_and_reports(capsy
     assert verdict.outcomes["unknown"] == verdict.died, str(verdict)
 
 
-@pytest.mark.parametrize("kind", ["relay", None])
-def test_a_line_is_late_and_can_be_cut(kind: Kind | None) -> None:
+@every_kind
+def test_a_line_is_late_and_can_be_cut(kind: Kind) -> None:
     """An answer over a line is late by twice its delay; while the line is cut there is none, and afterwards there is."""
     with ExitStack() as stack:
         made = stack.enter_context(lines(delay=0.05, jitter=0.01, loss=0, kind=kind))

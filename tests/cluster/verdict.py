@@ -12,7 +12,7 @@ import psycopg
 
 from callsavvy_async.campaigns import Journal
 from callsavvy_async.campaigns.journal.epochs import PROCESS_DIED
-from tests.crash.account import Account
+from testbed.account import Account
 from tests.crash.killer import CHARGED, NOT_CHARGED
 
 from .place import CAMPAIGN, client

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import resource
-import signal
 import sys
 import tempfile
 import threading
@@ -14,44 +11,14 @@ from pathlib import Path
 import anyio
 import pytest
 
-from callsavvy_async import Callsavvy
 from callsavvy_async.bulk.report import StopReason
-from callsavvy_async.campaigns import Campaign, CampaignReport, Journal, JournalUnavailableError
-from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, serve
+from callsavvy_async.campaigns import CampaignReport, Journal
+from callsavvy_async.simulator import Simulator, serve
+from testbed.account import Account, account
 
-from .account import Account, account
+from .full_disk import FULL, PEOPLE, client, load, on_a_full_disk, send
 
 pytestmark = pytest.mark.sockets
-
-SPEC = Campaign.sms("Hello", chunk_size=1)
-PEOPLE = [f"+23480{n:08}" for n in range(600)]
-FULL = 23
-
-
-def client(url: str, **options: int) -> Callsavvy:
-    return Callsavvy(public_key=PUBLIC_KEY, private_key=PRIVATE_KEY, base_url=url, timeout=5, **options)
-
-
-async def load(journal_url: str) -> None:
-    async with Journal.open(journal_url) as journal:
-        await (await journal.campaign("c", SPEC)).load(PEOPLE)
-
-
-async def send(journal_url: str, url: str, patience: float = 0.0):
-    async with Journal.open(journal_url, patience=patience) as journal, client(url) as callsavvy:
-        return await (await journal.campaign("c", SPEC)).run(callsavvy)
-
-
-def in_child(work) -> int:
-    """Run in a forked process, and return its exit code."""
-    child = os.fork()
-    if child == 0:
-        try:
-            os._exit(work())
-        finally:
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status)
 
 
 @pytest.fixture
@@ -65,18 +32,9 @@ def test_a_full_disk_ends_the_run_and_reaches_nobody_twice(tmp_path: Path, servi
     url = f"sqlite:///{tmp_path}/x.db"
     anyio.run(load, url)
 
-    def send_on_a_full_disk() -> int:
-        log = (tmp_path / "x.db-wal").stat().st_size if (tmp_path / "x.db-wal").exists() else 0
-        most = max((tmp_path / "x.db").stat().st_size, log) + 100_000
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        try:
-            anyio.run(send, url, service.url)
-        except JournalUnavailableError:
-            return FULL
-        return 0
-
-    assert in_child(send_on_a_full_disk) == FULL
+    log = tmp_path / "x.db-wal"
+    size = max((tmp_path / "x.db").stat().st_size, log.stat().st_size if log.exists() else 0)
+    assert on_a_full_disk(size + 100_000, url, service.url) == FULL
     charged = service.charged()
     assert 0 < len(charged) < len(PEOPLE)
     report = anyio.run(send, url, service.url)
@@ -90,15 +48,7 @@ def test_a_disk_that_is_full_from_the_start_sends_nothing(tmp_path: Path, servic
     url = f"sqlite:///{tmp_path}/x.db"
     anyio.run(load, url)
 
-    def send_on_a_full_disk() -> int:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-        try:
-            anyio.run(send, url, service.url)
-        except JournalUnavailableError:
-            return FULL
-        return 0
-
-    assert in_child(send_on_a_full_disk) == FULL
+    assert on_a_full_disk(4096, url, service.url) == FULL
     assert not service.charged()
 
 
@@ -106,15 +56,7 @@ def test_a_load_on_a_full_disk_is_loaded_anew(tmp_path: Path) -> None:
     """Half a load is no load: it is refused, and done again when there is room."""
     url = f"sqlite:///{tmp_path}/x.db"
 
-    def load_on_a_full_disk() -> int:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
-        try:
-            anyio.run(load, url)
-        except JournalUnavailableError:
-            return FULL
-        return 0
-
-    assert in_child(load_on_a_full_disk) == FULL
+    assert on_a_full_disk(150_000, url) == FULL
     anyio.run(load, url)
 
     async def status():

@@ -8,15 +8,15 @@ from collections.abc import Callable
 import attrs
 import pytest
 
-from benchmarks.limiter.ledger import Ledger
-from benchmarks.limiter.processes import EPOCH, Fleet, make_fleet
-from benchmarks.limiter.servers import FixedWindow, Server, Tell, TokenBucket
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.bookings import Booking, Change, View
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.rate import RateLaw
 from callsavvy_async.policy.ratelimit_headers import Hints
 from callsavvy_async.policy.shared import AHEAD, LOOK, LOW, OUT_OF_REACH, RETURN, SAFETY, SharedPacer
+from testbed.limiter.ledger import Ledger
+from testbed.limiter.processes import EPOCH, Fleet, make_fleet
+from testbed.limiter.servers import FixedWindow, Server, Tell, TokenBucket
 
 ADMITTED, REFUSED, FAILED = Feedback(Signal.ADMITTED), Feedback(Signal.REFUSED), Feedback(Signal.FAILED)
 KNOWN = (100.0, 1)
@@ -45,7 +45,11 @@ def test_a_known_limit_is_kept_exactly() -> None:
 
 @pytest.mark.parametrize(
     ("make", "count"),
-    [(lambda: TokenBucket(100, 100), 4), (lambda: TokenBucket(10, 20), 16), (lambda: FixedWindow(600, 60), 4)],
+    [
+        pytest.param(lambda: TokenBucket(100, 100), 4, marks=pytest.mark.long),
+        pytest.param(lambda: TokenBucket(10, 20), 16, marks=pytest.mark.long),
+        (lambda: FixedWindow(600, 60), 4),
+    ],
     ids=["bucket 100/s, 4", "bucket 10/s, 16", "window, 4"],
 )
 def test_a_hidden_limit_is_found_by_all(make: Callable[[], Server], count: int) -> None:
@@ -59,7 +63,7 @@ def test_a_hidden_limit_is_found_by_all(make: Callable[[], Server], count: int) 
     assert min(shares) >= 0.9 * max(shares)
 
 
-@pytest.mark.parametrize("known", [KNOWN, None])
+@pytest.mark.parametrize("known", [KNOWN, pytest.param(None, marks=pytest.mark.long)])
 def test_few_places_in_flight_do_not_cost_a_share(known: tuple[float, int] | None) -> None:
     """What is in flight now is over when the slots come: eight places, a quarter of a second each, are plenty for 25/s."""
     fleet = make_fleet(TokenBucket(1e6, 1e6) if known else TokenBucket(100, 100), 4, known=known)
@@ -102,7 +106,9 @@ def test_the_row_outlives_the_processes() -> None:
     assert later.refused_between(0.0, 20.0) <= 20
 
 
-@pytest.mark.parametrize("jump", [3600.0, -3600.0, 5.0, -0.3])
+@pytest.mark.parametrize(
+    "jump", [3600.0, -0.3, *(pytest.param(jump, marks=pytest.mark.long) for jump in [-3600.0, 5.0])]
+)
 def test_a_clock_that_jumps_does_no_harm(jump: float) -> None:
     """The clock is the row's: whoever's own jumps is back on it with the next answer."""
     fleet = make_fleet(TokenBucket(1e6, 1e6), 4, known=KNOWN)
@@ -119,8 +125,14 @@ def test_a_clock_that_jumps_does_no_harm(jump: float) -> None:
     assert min(shares) >= 0.9 * max(shares)
 
 
-@pytest.mark.parametrize("emptied", [False, True])
-@pytest.mark.parametrize("known", [KNOWN, None])
+@pytest.mark.parametrize(
+    ("known", "emptied"),
+    [
+        (KNOWN, False),
+        (None, True),
+        *(pytest.param(*case, marks=pytest.mark.long) for case in [(KNOWN, True), (None, False)]),
+    ],
+)
 def test_a_row_that_is_out_of_reach(known: tuple[float, int] | None, *, emptied: bool) -> None:
     """Each goes on at its share, and all come back without a burst; also if the row has forgotten everything."""
     fleet = make_fleet(TokenBucket(100.0, 100.0), 4, known=known)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import given, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.pacer import Pacer
 from callsavvy_async.policy.told import LONGEST_PAUSE, Fixed, Unlimited, parse_rate
+from tests.profiles import examples
 
 
 @pytest.mark.parametrize(
@@ -239,7 +240,5 @@ class PacerMachine(RuleBasedStateMachine):
             assert self.pacer.delay(self.now + delay) <= 1e-9
 
 
-PacerMachine.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+PacerMachine.TestCase.settings = examples(60, stateful_step_count=40)
 TestPacerMachine = PacerMachine.TestCase

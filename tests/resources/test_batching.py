@@ -14,7 +14,7 @@ import anyio
 import attrs
 import httpx
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from callsavvy_async import (
     BadRequestError,
@@ -34,6 +34,7 @@ from callsavvy_async.resources.batching import Batching
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, WHATSAPP_UID, Fault, Simulator, TokenBucket
 from callsavvy_async.testing.virtual_time import run_in_virtual_time
 from callsavvy_async.transport.clock import current_time
+from tests.profiles import examples
 
 pytestmark = pytest.mark.anyio
 TEXT = "We open at nine."
@@ -500,7 +501,7 @@ ticks = st.integers(0, 30).map(lambda tick: tick / 20)
     faults=st.lists(st.sampled_from(sorted(FAULTS)), max_size=8),
     pacer=st.sampled_from([lambda: Unlimited(max_in_flight=1), lambda: Fixed("4/s"), Unlimited]),
 )
-@settings(max_examples=60)
+@examples(60)
 def test_nobody_is_lost_or_reached_twice(
     backend: str, sends: list[Send], faults: list[str], pacer: Callable[[], Pacer]
 ) -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 import anyio
 import attrs
 import pytest
-from hypothesis import example, given, settings, strategies as st
+from hypothesis import example, given, strategies as st
 
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
@@ -18,6 +18,7 @@ from callsavvy_async.testing.virtual_time import run_in_virtual_time
 from callsavvy_async.transport.clock import current_time
 from callsavvy_async.transport.limiter import Limiter, WaitTooLongError
 from callsavvy_async.transport.turns import MOST_IN_A_ROW
+from tests.profiles import examples
 
 PACERS = {
     "unlimited": lambda: Unlimited(max_in_flight=2),
@@ -117,7 +118,7 @@ class Play:
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("pacer", PACERS)
 @given(callers=st.lists(plans, max_size=14))
-@settings(max_examples=40)
+@examples(40)
 def test_nothing_leaks_and_nobody_is_forgotten(pacer: str, backend: str, callers: list[Plan]) -> None:
     """Every caller ends with a permit, with the news that it is late, or cancelled; then all is as in the beginning."""
     run_in_virtual_time(backend, Play(PACERS[pacer]()).run, callers)  # type: ignore[arg-type]
@@ -126,7 +127,7 @@ def test_nothing_leaks_and_nobody_is_forgotten(pacer: str, backend: str, callers
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @example(kinds=[False] * 6 + [True], pacer="fixed")
 @given(kinds=st.lists(st.booleans(), min_size=1, max_size=40), pacer=st.sampled_from(sorted(ONE_BY_ONE)))
-@settings(max_examples=100)
+@examples(100)
 def test_nobody_starves(backend: str, kinds: list[bool], pacer: str) -> None:
     """Within a class it is first come first served; and while both wait, one in five at least is of the bulk."""
     play = Play(ONE_BY_ONE[pacer]())

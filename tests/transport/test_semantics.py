@@ -29,10 +29,10 @@ from callsavvy_async import (
     RedirectRefusedError,
     RequestError,
     SendReceipt,
-    SendStatus,
     ServerError,
     ServiceUnavailableError,
 )
+from callsavvy_async.models import SendStatus
 from callsavvy_async.simulator import FAULTS, PRIVATE_KEY, PUBLIC_KEY, Fault, Simulator, SimulatorServer
 from callsavvy_async.transport.backends.choose import BackendName
 from callsavvy_async.wire.endpoint import Effect

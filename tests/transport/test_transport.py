@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from callsavvy_async import (
-    AttemptFailed,
+    AnswerTooLargeError,
     AttemptTimeoutError,
     BadRequestError,
     Callsavvy,
@@ -22,19 +22,15 @@ from callsavvy_async import (
     DeadlineExceededError,
     DecodeError,
     Fixed,
-    HookEvent,
-    Limited,
     NotSentError,
     Outcome,
     OutcomeUnknown,
     RateLimitedError,
     RedirectRefusedError,
-    RequestStarted,
     ServerError,
-    Settled,
     Unlimited,
-    Waiting,
 )
+from callsavvy_async.hooks import AttemptFailed, HookEvent, Limited, RequestStarted, Settled, Waiting
 from callsavvy_async.policy.feedback import Feedback, Permit
 from callsavvy_async.transport.watch import Watch, current_watch
 
@@ -139,7 +135,7 @@ async def test_a_transport_that_replays_cannot_send_twice() -> None:
     with pytest.raises(OutcomeUnknown) as caught:
         await over(Network(replaying)).messaging.send_sms(NUMBER, "Hi")
     assert len(delivered) == 1
-    assert "StreamConsumed" in caught.value.reason
+    assert "BodyGivenTwiceError" in caught.value.reason
 
 
 async def test_not_sent_that_stays() -> None:
@@ -645,3 +641,27 @@ async def test_an_answer_is_not_lost_to_a_pacer_that_fails(caplog: pytest.LogCap
         group.start_soon(client.messaging.send_sms, NUMBER, "Hi")
     assert network.posts == 2
     assert caplog.text.count("the pacer Broken failed on the end of a request") == 2
+
+
+async def test_what_others_say_is_masked_and_our_figures_are_not() -> None:
+    """Numbers and keys that a server echoes reach neither the error's text nor its attempts; our own figures stay."""
+    said = {"status": "error", "message": f"{NUMBER} may not be called with the-private-key of the-public-key"}
+    async with Callsavvy(
+        public_key="the-public-key",
+        private_key="the-private-key",
+        transport=httpx.MockTransport(lambda _request: httpx.Response(422, json=said)),
+    ) as client:
+        with pytest.raises(BadRequestError, match=r"may not be called with \*\*\* of \*\*\*") as caught:
+            await client.messaging.send_sms(NUMBER, "x")
+    assert NUMBER not in str(caught.value)
+    away = httpx.MockTransport(
+        lambda _request: httpx.Response(307, headers={"location": "https://2348012345678.example"})
+    )
+    async with Callsavvy(public_key="p", private_key="k", transport=away) as client:
+        with pytest.raises(RedirectRefusedError) as redirected:
+            await client.messaging.send_sms(NUMBER, "x")
+    assert "2348012345678" not in f"{redirected.value} {redirected.value.attempts}"
+    large = httpx.MockTransport(lambda _request: httpx.Response(200, content=b"x" * 2_000_000))
+    async with Callsavvy(public_key="p", private_key="k", transport=large, max_response_bytes=1_234_567) as client:
+        with pytest.raises(AnswerTooLargeError, match="1234567"):
+            await client.account.summary()

@@ -11,30 +11,28 @@ import httpx
 from callsavvy_async import (
     Adaptive,
     Attempt,
-    AttemptFailed,
     CallOptions,
     Callsavvy,
     Credentials,
-    Feedback,
     Fixed,
+    Outcome,
+    OutcomeUnknown,
+    RequestError,
+    SharedPacing,
+    Unlimited,
+)
+from callsavvy_async.hooks import (
+    AttemptFailed,
     Hook,
     HookEvent,
     Limited,
     LimitFound,
     LimitLost,
-    Outcome,
-    OutcomeUnknown,
-    Pacer,
-    Permit,
-    RequestError,
     RequestStarted,
     Settled,
-    SharedPacing,
-    Signal,
-    Snapshot,
-    Unlimited,
     Waiting,
 )
+from callsavvy_async.pacing import Feedback, Pacer, Permit, Signal, Snapshot
 from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
@@ -146,7 +144,7 @@ class BackendOfMyOwn:
 
 
 def choosing_a_backend(session: aiohttp.ClientSession) -> None:
-    Callsavvy(public_key="p", private_key="q", backend="lanes")
+    Callsavvy(public_key="p", private_key="q", backend="native")
     Callsavvy(public_key="p", private_key="q", session=session, backend="aiohttp")
     Callsavvy(public_key="p", private_key="q", backend=BackendOfMyOwn())
     Callsavvy.from_env(backend="httpx", proxy="http://proxy.example")

@@ -4,11 +4,11 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import assert_type
 
-from callsavvy_async import (
+from callsavvy_async import Callsavvy, RawResponse, SendReceipt
+from callsavvy_async.models import (
     Agent,
     Call,
     CallDirection,
-    Callsavvy,
     Category,
     Chat,
     Contact,
@@ -23,8 +23,6 @@ from callsavvy_async import (
     Meeting,
     MeetingDetails,
     Messenger,
-    RawResponse,
-    SendReceipt,
     SendStatus,
     Summary,
     Ticket,

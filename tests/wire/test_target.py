@@ -10,26 +10,19 @@ from callsavvy_async.wire.target import Target
 HEADERS = (("host", "api.example"), ("public-key", "secret"))
 
 
-def test_the_head_of_a_request() -> None:
-    """It is a request line and all fields, and ends where the length of the body goes."""
-    target = Target.of("https://api.example/v1/sendSMS", HEADERS)
-    assert target.head == (b"POST /v1/sendSMS HTTP/1.1\r\nhost: api.example\r\npublic-key: secret\r\ncontent-length: ")
-
-
 @pytest.mark.parametrize(
-    ("url", "secure", "host", "port", "line"),
+    ("url", "secure", "host", "port", "path"),
     [
-        ("https://api.example/v1/x", True, "api.example", 443, b"POST /v1/x "),
-        ("http://127.0.0.1:8080/v1/x", False, "127.0.0.1", 8080, b"POST /v1/x "),
-        ("http://[::1]:81/v1/x?a=1&b", False, "::1", 81, b"POST /v1/x?a=1&b "),
-        ("http://localhost", False, "localhost", 80, b"POST / "),
+        ("https://api.example/v1/x", True, "api.example", 443, "/v1/x"),
+        ("http://127.0.0.1:8080/v1/x", False, "127.0.0.1", 8080, "/v1/x"),
+        ("http://[::1]:81/v1/x?a=1&b", False, "::1", 81, "/v1/x?a=1&b"),
+        ("http://localhost", False, "localhost", 80, "/"),
     ],
 )
-def test_where_to_connect(url: str, secure: bool, host: str, port: int, line: bytes) -> None:
-    """Scheme, host and port come from the URL, the port by the scheme where it is not named."""
+def test_where_to_connect(url: str, secure: bool, host: str, port: int, path: str) -> None:
+    """Scheme, host, port and path come from the URL, the port by the scheme where it is not named."""
     target = Target.of(url, ())
-    assert (target.secure, target.host, target.port) == (secure, host, port)
-    assert target.head.startswith(line + b"HTTP/1.1\r\n")
+    assert (target.secure, target.host, target.port, target.path) == (secure, host, port, path)
 
 
 @pytest.mark.parametrize("odd", ["\r", "\n", "\0", " ", "\x7f", "é"])
@@ -49,14 +42,6 @@ def test_nothing_is_smuggled_by_a_field(field: tuple[str, str]) -> None:
     assert field[1] not in str(caught.value) or field[1] == "1"
 
 
-@pytest.mark.parametrize("method", ["", "GET ", "GET\r\nX:", "GÉT", "A/B", "(A)"])
-def test_nothing_is_smuggled_by_a_method(method: str) -> None:
-    """A method is a token (RFC 9110, 9.1)."""
-    with pytest.raises(InvalidRequestError, match="no method"):
-        Target.of("https://api.example/v1/x", HEADERS, method=method)
-    assert Target.of("https://api.example/v1/x", HEADERS, method="M-SEARCH").head.startswith(b"M-SEARCH /v1/x ")
-
-
 def test_a_target_hides_the_keys() -> None:
-    """Keys stand in the head, and neither is in the repr."""
+    """Keys stand in the header fields, which are not in the repr."""
     assert repr(Target.of("https://api.example/v1/x", HEADERS)) == "Target(url='https://api.example/v1/x')"

@@ -23,7 +23,7 @@ TABLES = (
         id BIGINT PRIMARY KEY, campaign BIGINT NOT NULL, given BIGINT NOT NULL, digest TEXT)""",
     """CREATE TABLE epoch (
         id BIGINT PRIMARY KEY, campaign BIGINT NOT NULL, began DOUBLE PRECISION NOT NULL,
-        heartbeat DOUBLE PRECISION NOT NULL, ended DOUBLE PRECISION, worker TEXT NOT NULL,
+        heartbeat DOUBLE PRECISION NOT NULL, ended DOUBLE PRECISION, worker TEXT NOT NULL DEFAULT '',
         lease DOUBLE PRECISION, reserved BIGINT NOT NULL DEFAULT 0, status TEXT NOT NULL DEFAULT '{}')""",
     "CREATE INDEX epoch_by_campaign ON epoch (campaign)",
     """CREATE TABLE chunk (
@@ -71,8 +71,8 @@ def check(cursor: Cursor, name: str) -> None:
 
 def fact(cursor: Cursor, name: str) -> str | None:
     """Return what the journal says of itself under a name."""
-    found = cursor.execute("SELECT value FROM journal WHERE name = ?", (name,)).fetchone()
-    return None if found is None else str(found[0])
+    found = cursor.execute("SELECT value FROM journal WHERE name = ?", (name,)).fetchall()
+    return str(found[0][0]) if found else None
 
 
 def set_fact(cursor: Cursor, name: str, value: str) -> None:

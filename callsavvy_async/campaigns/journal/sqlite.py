@@ -123,7 +123,7 @@ class SQLite:
     def forget_deleted(self, cursor: Cursor) -> None:
         """Rewrite the file, so that nothing deleted is left in it or in its log."""
         cursor.execute("VACUUM")
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def backup(self, cursor: Cursor, path: Path) -> None:
         """Write a copy of the journal as it is at this moment to a new file.
@@ -161,7 +161,8 @@ class SQLite:
         connection = sqlite3.connect(path, isolation_level=None)
         with self._closed_on_error(connection) as cursor:
             new = new or path.stat().st_size == 0 or not self._is_journal(cursor)
-            connection.execute("PRAGMA journal_mode = WAL")
+            # Fetched: PyPy ends a statement only with its last row, and no transaction begins beside one.
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone leaves the disk's cache
             add_clock(connection)

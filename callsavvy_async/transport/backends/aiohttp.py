@@ -1,9 +1,4 @@
-"""Exchanges over aiohttp: a session of the user's, or one of our own for each event loop. asyncio only.
-
-The proof is that of `httpx.py`: a body that notes whether it was asked for its bytes and gives them once, so that a
-middleware that repeats requests cannot send a paid message again. Here a failure counts as not sent only where the
-exception says so too: a middleware or a mock may answer without ever touching the body.
-"""
+"""aiohttp behind the limiter: a session of our own for each event loop, or a user's. asyncio only."""
 
 from __future__ import annotations
 
@@ -11,143 +6,17 @@ import asyncio
 import ssl
 
 import aiohttp
-from aiohttp.abc import AbstractStreamWriter
 
-from callsavvy_async.transport.backends.per_loop import PerLoop, not_on_asyncio
-from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
-from callsavvy_async.wire.fields import Fields
-from callsavvy_async.wire.inflate import BoundedBody, decoder_for
+from callsavvy_async.errors import ConfigurationError
+from callsavvy_async.transport.backends.aiohttp_exchange import exchange
+from callsavvy_async.transport.backends.per_loop import PerLoop
+from callsavvy_async.transport.backends.proof import KEEPALIVE_EXPIRY, Borrowed
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
 
-KEEPALIVE_EXPIRY = 4.0
-"""Seconds that an idle connection is kept: short, so that the race with the server closing it stays rare."""
-
-_NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
-"""The exchange has one clock, and it is ours."""
-
-_BEFORE_SENDING = (
-    aiohttp.ClientConnectorError,  # DNS, refused, TLS, proxy away
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.ClientHttpProxyError,  # the proxy refused to CONNECT
-    aiohttp.ServerFingerprintMismatch,
-    aiohttp.InvalidURL,
-    aiohttp.NonHttpUrlClientError,
-)
-"""What aiohttp raises before a request has a connection. `ServerDisconnectedError` is not among them."""
-
-
-class BodyGivenTwiceError(Exception):
-    """Something underneath tried to repeat a request."""
-
-
-class OnceBody(aiohttp.Payload):
-    """A request body that notes that it was asked for, and is given out once."""
-
-    _autoclose = True  # there is nothing to close
-
-    def __init__(self, body: bytes) -> None:
-        super().__init__(body, content_type="application/json")
-        self._body = body
-        self._size = len(body)
-        self.asked = False
-
-    def give(self) -> bytes:
-        """Give out the bytes. Raises `BodyGivenTwiceError` the second time."""
-        if self.asked:
-            raise BodyGivenTwiceError
-        self.asked = self._consumed = True
-        return self._body
-
-    async def write(self, writer: AbstractStreamWriter) -> None:
-        """Write the bytes to a connection."""
-        await writer.write(self.give())
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        """Give out the bytes as text, for a middleware."""
-        return self.give().decode(encoding, errors)
-
-    async def as_bytes(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:  # noqa: ARG002 - aiohttp's
-        """Give out the bytes, for a middleware."""
-        return self.give()
-
-
-async def exchange(
-    session: aiohttp.ClientSession, request: HttpRequest, *, timeout: float, max_bytes: int
-) -> HttpResponse:
-    """Run one exchange over a session; see `Backend.exchange`. Cancelling it closes the connection."""
-    body = OnceBody(request.body)
-    try:
-        async with asyncio.timeout(timeout):
-            try:
-                return await _post(session, request, body, max_bytes)
-            except ExchangeFailedError:
-                raise
-            except Exception as error:
-                sent = body.asked or not isinstance(error, _BEFORE_SENDING)
-                raise ExchangeFailedError(_kind(error), sent=sent, detail=_describe(error)) from error
-    except TimeoutError:
-        raise ExchangeFailedError(FailureKind.TIMEOUT, sent=body.asked, detail=f"{timeout:g} s") from None
-
-
-async def _post(session: aiohttp.ClientSession, request: HttpRequest, body: OnceBody, max_bytes: int) -> HttpResponse:
-    if session.closed:
-        raise ExchangeFailedError(FailureKind.CONNECT, sent=False, detail="the aiohttp.ClientSession is closed")
-    response = await session.post(
-        request.target.url,
-        data=body,
-        headers=request.target.headers,
-        allow_redirects=False,  # the keys would travel
-        raise_for_status=False,
-        auto_decompress=False,  # ours is bounded
-        timeout=_NO_TIMEOUT,
-    )
-    try:
-        return await _read(response, max_bytes)
-    finally:
-        response.close()  # gives the connection up, unless the whole answer came
-
-
-async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> HttpResponse:
-    headers = Fields.of(response.raw_headers)
-    try:
-        body = BoundedBody(decoder_for(headers.get("content-encoding", "")), max_bytes)
-        async for chunk in response.content.iter_any():
-            if not body.take(chunk):
-                break
-        content = body.finish()
-    except ValueError as error:
-        raise ExchangeFailedError(FailureKind.ENCODING, sent=True, detail=f"{response.status}, {error}") from error
-    if body.full:
-        raise ExchangeFailedError(
-            FailureKind.TOO_LARGE, sent=True, detail=f"{response.status}, more than {max_bytes} bytes"
-        )
-    return HttpResponse(response.status, headers, content)
-
-
-def _kind(error: Exception) -> FailureKind:
-    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
-        return FailureKind.BAD_URL
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ServerFingerprintMismatch):
-        return FailureKind.CERTIFICATE
-    if isinstance(error, TimeoutError):
-        return FailureKind.TIMEOUT
-    if isinstance(error, _BEFORE_SENDING):
-        return FailureKind.CONNECT
-    if isinstance(error, aiohttp.ClientResponseError):
-        return FailureKind.GARBLED
-    return FailureKind.CONNECTION_LOST
-
-
-def _describe(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-# ---------------------------------------------------------------------------------------------------------- backends
-
 
 class AiohttpBackend:
-    """aiohttp behind the limiter, with a session of our own for each event loop, closed with it.
+    """A session of our own for each event loop, closed with it.
 
     It stores and sends no cookies, and reads no proxy from the environment.
 
@@ -160,7 +29,7 @@ class AiohttpBackend:
         self._verify = verify
         self._proxy = proxy
         self._sessions = PerLoop(self._open_session, self._close_session)
-        self._open = 0
+        self._open: set[aiohttp.ClientSession] = set()
 
     async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
         """See `Backend.exchange`."""
@@ -174,29 +43,31 @@ class AiohttpBackend:
     @property
     def is_open(self) -> bool:
         """See `Backend.is_open`."""
-        return self._open > 0
+        return bool(self._open)
 
     def __repr__(self) -> str:
-        return f"aiohttp ({self._open} open)"
+        return f"aiohttp ({len(self._open)} open)"
 
     def _open_session(self) -> aiohttp.ClientSession:
-        self._open += 1
-        return aiohttp.ClientSession(
+        session = aiohttp.ClientSession(
             # No limit on connections: the limiter stands in front of them.
             connector=aiohttp.TCPConnector(limit=0, ssl=self._verify, keepalive_timeout=KEEPALIVE_EXPIRY),
             cookie_jar=aiohttp.DummyCookieJar(),
             proxy=self._proxy,
         )
+        self._open.add(session)
+        return session
 
     async def _close_session(self, session: aiohttp.ClientSession) -> None:
-        self._open -= 1
+        self._open.discard(session)
         await session.close()
 
 
-class BorrowedSession:
-    """A user's own ``aiohttp.ClientSession``: used as it is, never closed by us."""
+class BorrowedSession(Borrowed):
+    """A user's own ``aiohttp.ClientSession``."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
+        super().__init__(f"aiohttp {type(session).__name__}")
         self._session = session
 
     async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
@@ -204,20 +75,11 @@ class BorrowedSession:
         _require_asyncio()
         return await exchange(self._session, request, timeout=timeout, max_bytes=max_bytes)
 
-    async def aclose(self) -> None:
-        """See `Backend.aclose`; what was borrowed stays open."""
-
-    @property
-    def is_open(self) -> bool:
-        """See `Backend.is_open`."""
-        return False
-
-    def __repr__(self) -> str:
-        return f"a borrowed aiohttp {type(self._session).__name__}"
-
 
 def _require_asyncio() -> None:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        raise not_on_asyncio("aiohttp") from None
+        raise ConfigurationError(
+            "backend='aiohttp' runs on asyncio only; on trio leave backend= out, or give backend='httpx'."
+        ) from None

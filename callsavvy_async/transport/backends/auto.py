@@ -1,4 +1,4 @@
-"""The default: lanes where they can run and nothing is in httpx's way, httpx everywhere else."""
+"""The default: native connections where they can run and nothing is in httpx's way, httpx everywhere else."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class AutoBackend:
     """Decides anew for every exchange: a client may be made before its event loop runs, and before a mock is set up.
 
     Args:
-        lanes: for asyncio.
+        native: for asyncio.
         make_httpx: makes the backend for the rest, once it is needed.
     """
 
-    def __init__(self, lanes: Backend, make_httpx: Callable[[], Backend]) -> None:
-        self._lanes = lanes
+    def __init__(self, native: Backend, make_httpx: Callable[[], Backend]) -> None:
+        self._native = native
         self._make_httpx = make_httpx
         self._httpx: Backend | None = None
 
@@ -31,14 +31,14 @@ class AutoBackend:
     ) -> Coroutine[object, object, HttpResponse]:
         """See `Backend.exchange`."""
         patchable = "httpx" in sys.modules or "httpcore" in sys.modules
-        hindered = (patchable or thread_local.name not in _ASYNCIO) and _why_not_lanes() is not None
-        backend = self._over_httpx() if hindered else self._lanes
+        hindered = (patchable or thread_local.name not in _ASYNCIO) and _why_not_native() is not None
+        backend = self._over_httpx() if hindered else self._native
         return backend.exchange(request, timeout=timeout, max_bytes=max_bytes)
 
     async def aclose(self) -> None:
         """See `Backend.aclose`."""
         try:
-            await self._lanes.aclose()
+            await self._native.aclose()
         finally:
             if self._httpx is not None:
                 await self._httpx.aclose()
@@ -46,11 +46,11 @@ class AutoBackend:
     @property
     def is_open(self) -> bool:
         """See `Backend.is_open`."""
-        return self._lanes.is_open or (self._httpx is not None and self._httpx.is_open)
+        return self._native.is_open or (self._httpx is not None and self._httpx.is_open)
 
     def __repr__(self) -> str:
-        why = _why_not_lanes()
-        return repr(self._lanes) if why is None else f"{self._over_httpx()!r}, {why}"
+        why = _why_not_native()
+        return repr(self._native) if why is None else f"{self._over_httpx()!r}, {why}"
 
     def _over_httpx(self) -> Backend:
         if self._httpx is None:
@@ -62,8 +62,8 @@ _ASYNCIO = frozenset({None, "asyncio"})
 """What stands in `sniffio.thread_local` while asyncio runs; to ask sniffio itself would cost a system call."""
 
 
-def _why_not_lanes() -> str | None:
+def _why_not_native() -> str | None:
     patch = find_patch()
     if patch is not None:
         return f"since {patch} is patched"
-    return None if thread_local.name in _ASYNCIO else "since lanes need asyncio"
+    return None if thread_local.name in _ASYNCIO else "since native connections need asyncio"

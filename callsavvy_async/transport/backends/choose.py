@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import aiohttp
     import httpx
 
-BackendName = Literal["auto", "lanes", "httpx", "aiohttp"]
+BackendName = Literal["auto", "native", "httpx", "aiohttp"]
 
 
 def choose_backend(
@@ -66,16 +66,16 @@ def _auto(*, verify: ssl.SSLContext | bool, proxy: str | None) -> Backend:
         return _httpx(verify=verify, proxy=proxy, why="for the proxy")
     if find_spec("httptools") is None:
         return _httpx(verify=verify, why="since httptools is not installed")
-    return AutoBackend(_lanes(verify=verify), partial(_httpx, verify=verify))
+    return AutoBackend(_native(verify=verify), partial(_httpx, verify=verify))
 
 
-def _lanes(*, verify: ssl.SSLContext | bool, proxy: str | None = None) -> Backend:
+def _native(*, verify: ssl.SSLContext | bool, proxy: str | None = None) -> Backend:
     if proxy is not None:
-        raise ConfigurationError("lanes speak to no proxy; give backend='httpx', or leave backend= out.")
-    _need("lanes", "httptools", "httptools")
-    from callsavvy_async.transport.backends.lanes import LanesBackend  # noqa: PLC0415
+        raise ConfigurationError("backend='native' speaks to no proxy; give backend='httpx', or leave backend= out.")
+    _need("native", "httptools", "httptools")
+    from callsavvy_async.transport.native.backend import NativeBackend  # noqa: PLC0415
 
-    return LanesBackend(verify=verify)
+    return NativeBackend(verify=verify)
 
 
 def _httpx(*, verify: ssl.SSLContext | bool, proxy: str | None = None, why: str = "") -> Backend:
@@ -91,7 +91,7 @@ def _aiohttp(*, verify: ssl.SSLContext | bool, proxy: str | None) -> Backend:
     return AiohttpBackend(verify=verify, proxy=proxy)
 
 
-_MAKERS = {"auto": _auto, "lanes": _lanes, "httpx": _httpx, "aiohttp": _aiohttp}
+_MAKERS = {"auto": _auto, "native": _native, "httpx": _httpx, "aiohttp": _aiohttp}
 
 
 def _borrow_httpx(sender: httpx.AsyncClient | httpx.AsyncBaseTransport, backend: BackendName) -> Backend:

@@ -10,8 +10,6 @@ import anyio
 import anyio.lowlevel
 import attrs
 
-from callsavvy_async.errors import ConfigurationError
-
 T = TypeVar("T")
 
 
@@ -65,10 +63,3 @@ class PerLoop(Generic[T]):
         finally:
             with anyio.CancelScope(shield=True):
                 await self._close(value)
-
-
-def not_on_asyncio(backend: str) -> ConfigurationError:
-    """Make the error of a backend that was used on another event loop than asyncio's."""
-    return ConfigurationError(
-        f"backend={backend!r} runs on asyncio only; on trio leave backend= out, or give backend='httpx'."
-    )

@@ -15,7 +15,10 @@ from aiohttp.client_reqrep import ConnectionKey
 
 from callsavvy_async import Callsavvy, Outcome, OutcomeUnknown, RateLimitedError, RedirectRefusedError, RequestError
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Fault, Simulator, SimulatorServer
-from callsavvy_async.transport.backends.aiohttp import AiohttpBackend, BodyGivenTwiceError, OnceBody, exchange
+from callsavvy_async.transport.backends.aiohttp import AiohttpBackend
+from callsavvy_async.transport.backends.aiohttp_body import PayloadBody
+from callsavvy_async.transport.backends.aiohttp_exchange import exchange
+from callsavvy_async.transport.backends.proof import BodyGivenTwiceError
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.target import Target
@@ -58,7 +61,7 @@ class Writer:
 @pytest.mark.parametrize("way", ["write", "decode", "as_bytes"])
 async def test_a_body_is_given_out_once_and_notes_it(way: str) -> None:
     """However the bytes are taken, by the connection or by a middleware, it is noted, and there is no second time."""
-    body, writer = OnceBody(b"abc"), Writer()
+    body, writer = PayloadBody(b"abc"), Writer()
     assert (body.size, body.asked, body.consumed) == (3, False, False)
 
     async def take() -> object:
@@ -115,7 +118,7 @@ async def test_failures(
 ) -> None:
     """Not sent needs both: an error from before there is a connection, and a body that nobody asked for."""
 
-    async def request(_: object, *__: object, data: OnceBody, **___: object) -> object:
+    async def request(_: object, *__: object, data: PayloadBody, **___: object) -> object:
         if asks:
             data.give()
         raise error

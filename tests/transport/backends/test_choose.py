@@ -8,13 +8,14 @@ from typing import Any
 import httpx
 import pytest
 
-from callsavvy_async import Callsavvy, ConfigurationError, Effect, Outcome, Settled
+from callsavvy_async import Callsavvy, ConfigurationError, Effect, Outcome
+from callsavvy_async.hooks import Settled
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, SimulatorServer
 from callsavvy_async.transport.backends.aiohttp import AiohttpBackend, BorrowedSession
 from callsavvy_async.transport.backends.auto import AutoBackend
 from callsavvy_async.transport.backends.choose import choose_backend
 from callsavvy_async.transport.backends.httpx import BorrowedBackend, HttpxBackend
-from callsavvy_async.transport.backends.lanes import LanesBackend
+from callsavvy_async.transport.native.backend import NativeBackend
 from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
@@ -45,10 +46,10 @@ def client(**options: Any) -> Callsavvy:
 @pytest.mark.parametrize(
     ("options", "kind", "words"),
     [
-        ({}, AutoBackend, "lanes (0 open"),
-        ({"verify": False}, AutoBackend, "lanes (0 open"),
+        ({}, AutoBackend, "native (0 open"),
+        ({"verify": False}, AutoBackend, "native (0 open"),
         ({"proxy": "http://proxy.example"}, HttpxBackend, "httpx (0 open), for the proxy"),
-        ({"backend": "lanes"}, LanesBackend, "lanes (0 open"),
+        ({"backend": "native"}, NativeBackend, "native (0 open"),
         ({"backend": "httpx"}, HttpxBackend, "httpx (0 open)"),
         ({"backend": "httpx", "proxy": "http://proxy.example"}, HttpxBackend, "httpx (0 open)"),
         ({"backend": "aiohttp"}, AiohttpBackend, "aiohttp (0 open)"),
@@ -78,11 +79,11 @@ def test_what_is_chosen(options: dict[str, Any], kind: type, words: str) -> None
         ({"transport": MOCK, "proxy": "http://proxy.example"}, "give one of them alone"),
         ({"session": SESSION, "proxy": "http://proxy.example"}, "give one of them alone"),
         ({"backend": Own(), "verify": False}, "give one of them alone"),
-        ({"backend": "lanes", "transport": MOCK}, "backend='lanes' cannot use them"),
+        ({"backend": "native", "transport": MOCK}, "backend='native' cannot use them"),
         ({"backend": "aiohttp", "http_client": httpx.AsyncClient()}, "backend='aiohttp' cannot use them"),
         ({"backend": "httpx", "session": SESSION}, "backend='httpx' cannot use it"),
-        ({"backend": "lanes", "proxy": "http://proxy.example"}, "give backend='httpx'"),
-        ({"backend": "requests"}, "'requests'; it is one of auto, lanes, httpx, aiohttp"),
+        ({"backend": "native", "proxy": "http://proxy.example"}, "give backend='httpx'"),
+        ({"backend": "requests"}, "'requests'; it is one of auto, native, httpx, aiohttp"),
     ],
 )
 def test_settings_that_contradict_each_other(options: dict[str, Any], words: str) -> None:
@@ -92,11 +93,11 @@ def test_settings_that_contradict_each_other(options: dict[str, Any], words: str
 
 
 def test_without_httptools(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where httptools is missing httpx serves; who asks for lanes by name is told what to install."""
+    """Where httptools is missing httpx serves; who asks for native connections by name is told what to install."""
     monkeypatch.setitem(sys.modules, "httptools", None)
     assert "httpx (0 open), since httptools is not installed" in repr(client())
     with pytest.raises(ConfigurationError, match="pip install 'httptools'"):
-        client(backend="lanes")
+        client(backend="native")
 
 
 def test_without_aiohttp(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,9 +114,9 @@ async def test_a_backend_of_ones_own() -> None:
 
 
 @pytest.mark.parametrize("anyio_backend", ["trio"])
-@pytest.mark.parametrize("backend", ["lanes", "aiohttp"])
+@pytest.mark.parametrize("backend", ["native", "aiohttp"])
 async def test_asyncio_only(backend: Any, server: SimulatorServer, sim: Simulator, anyio_backend: str) -> None:
-    """On trio lanes and aiohttp say before anything is sent that they cannot run, in single calls and in bulk."""
+    """On trio the native backend and aiohttp say before anything is sent that they cannot run, in single calls and in bulk."""
     events: list[object] = []
     async with Callsavvy(
         public_key=PUBLIC_KEY, private_key=PRIVATE_KEY, base_url=server.url, backend=backend, hooks=[events.append]
@@ -131,9 +132,13 @@ async def test_asyncio_only(backend: Any, server: SimulatorServer, sim: Simulato
 
 
 async def test_auto_by_event_loop(client: Callsavvy, anyio_backend: str) -> None:
-    """One client runs over lanes on asyncio and over httpx on trio, and says so."""
+    """One client runs over native connections on asyncio and over httpx on trio, and says so."""
     await client.account.summary()
-    words = "lanes (1 open, 1 idle)" if anyio_backend == "asyncio" else "httpx (1 open), since lanes need asyncio"
+    words = (
+        "native (1 open, 1 idle)"
+        if anyio_backend == "asyncio"
+        else "httpx (1 open), since native connections need asyncio"
+    )
     assert words in repr(client)
 
 
@@ -148,15 +153,15 @@ async def test_auto_closes_both() -> None:
 
         async def aclose(self) -> None:
             closed.append(self.name)
-            if self.name == "lanes":
+            if self.name == "native":
                 raise ZeroDivisionError
 
-    auto = AutoBackend(Closing("lanes"), lambda: Closing("httpx"))
+    auto = AutoBackend(Closing("native"), lambda: Closing("httpx"))
     auto._over_httpx()
     assert auto.is_open
     with pytest.raises(ZeroDivisionError):
         await auto.aclose()
-    assert closed == ["lanes", "httpx"]
+    assert closed == ["native", "httpx"]
 
 
 def test_choosing_is_a_function() -> None:

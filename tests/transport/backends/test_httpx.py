@@ -16,7 +16,9 @@ import httpx
 import pytest
 
 from callsavvy_async import Callsavvy, RedirectRefusedError
-from callsavvy_async.transport.backends.httpx import BorrowedBackend, HttpxBackend, OnceBody, exchange
+from callsavvy_async.transport.backends.httpx import BorrowedBackend, HttpxBackend
+from callsavvy_async.transport.backends.httpx_exchange import StreamedBody, exchange
+from callsavvy_async.transport.backends.proof import BodyGivenTwiceError
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.target import Target
@@ -33,7 +35,7 @@ SUCCESS = b'{"status":"success"}'
 
 async def test_a_body_notes_that_it_was_asked_for() -> None:
     """Making an iterator asks for nothing; taking the first piece does."""
-    body = OnceBody(b"abc")
+    body = StreamedBody(b"abc")
     iterator = aiter(body)
     assert aiter(iterator) is iterator
     assert not body.asked
@@ -43,11 +45,11 @@ async def test_a_body_notes_that_it_was_asked_for() -> None:
 
 async def test_a_body_is_given_out_once() -> None:
     """A second reader gets an error, not the bytes."""
-    body = OnceBody(b"abc")
+    body = StreamedBody(b"abc")
     first, second = aiter(body), aiter(body)
     assert await anext(first) == b"abc"
     for again in (second, aiter(body)):
-        with pytest.raises(httpx.StreamConsumed):
+        with pytest.raises(BodyGivenTwiceError):
             await anext(again)
     with pytest.raises(StopAsyncIteration):
         await anext(first)

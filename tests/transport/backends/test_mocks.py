@@ -193,7 +193,7 @@ from callsavvy_async import Callsavvy
 async def main():
     async with Callsavvy(public_key={PUBLIC_KEY!r}, private_key={PRIVATE_KEY!r}, base_url={server.url!r}) as client:
         await client.account.summary()
-        assert "lanes" in repr(client), repr(client)
+        assert "native" in repr(client), repr(client)
 
 asyncio.run(main())
 print(*{{"httpx", "httpcore", "aiohttp", "trio"}} & set(sys.modules))

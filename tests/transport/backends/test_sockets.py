@@ -313,7 +313,7 @@ async def test_nothing_private_is_logged(
         assert secret not in ours + said
 
 
-@pytest.mark.parametrize("backend", ["auto", "lanes", "httpx", "aiohttp"])
+@pytest.mark.parametrize("backend", ["auto", "native", "httpx", "aiohttp"])
 def test_three_runs_of_one_client(backend: BackendName, server: SimulatorServer) -> None:
     """One client serves several event loops one after the other; each closes what it opened."""
     client = Callsavvy(

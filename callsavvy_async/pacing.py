@@ -1,0 +1,18 @@
+"""What a pacer of your own needs, and what `Callsavvy.pacing` shows."""
+
+from __future__ import annotations
+
+from callsavvy_async.policy.feedback import Feedback, Permit, Signal
+from callsavvy_async.policy.pacer import Pacer, Snapshot
+from callsavvy_async.policy.ratelimit_headers import Hints
+from callsavvy_async.transport.pacing import Pacing
+
+__all__ = [
+    "Feedback",
+    "Hints",
+    "Pacer",
+    "Pacing",
+    "Permit",
+    "Signal",
+    "Snapshot",
+]

@@ -1,0 +1,131 @@
+"""Phone numbers as people and programs write them, read down to a plus sign and digits.
+
+Blanks, dashes, dots and the brackets of an area code are ways of writing; so are invisible marks, the digits of other
+scripts, and the marks with which spreadsheets keep a text a text. Nothing is glued onto a number: an extension, a second
+number, or the last digits of one ("5678/9") is refused.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.redaction import MASK, mask_number
+
+_BLANKS = " \t\u00a0\u2007\u2009\u202f"
+_DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u30fc\uff0d"
+_NO_FILLERS = str.maketrans("", "", _BLANKS + _DASHES)
+_NEITHER_DOTS = str.maketrans("[]", "()", _BLANKS + _DASHES + ".")
+_LOOKALIKES = {"\uff0b": "+", "\uff08": "(", "\uff09": ")", "\uff3b": "[", "\uff3d": "]", "\uff0e": ".", "\uff0f": "/"}
+_SPREADSHEET_MARKS = "='\"\u2018\u2019` "
+_TEL = re.compile(r"tel:", re.IGNORECASE)
+
+_DIGITS = re.compile(r"\+?[0-9]+")
+_BODY = re.compile(r"(?:[0-9]|\([0-9]{1,5}\))*[0-9]{4}")
+_AREA = re.compile(r"[0-9]{1,5}")
+_BEHIND_SLASH = re.compile(r"[0-9]{5,}")
+_COUNTRY = re.compile(r"\+(?:[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[0-9]{3})")
+_CODE_AND_TRUNK = re.compile(r"\+?(?:00)?[1-9][0-9]{0,2}\(0\)")
+_SCIENTIFIC = re.compile(r"\+?[0-9](?:[.,][0-9]+)?E\+?[0-9]+", re.IGNORECASE)
+_DECIMAL = re.compile(r"\+?[0-9]{6,}\.(?:0+|[0-9]{1,2})")
+_LONGEST_SHOWN = 40
+
+
+def read_digits(text: str) -> str:
+    """Read a number down to its digits, with a leading plus sign if it has one.
+
+    A bracketed zero behind a country code, as in ``+234(0)801...``, stays as it is: the country's rule decides whether
+    it belongs to the number.
+
+    Raises:
+        InvalidRequestError: naming the number (masked), the rule and the fix.
+    """
+    bare = text.translate(_NO_FILLERS)
+    if _DIGITS.fullmatch(bare):
+        return bare
+    unmarked = _without_marks(text)
+    bare = unmarked.translate(_NO_FILLERS)
+    if _DIGITS.fullmatch(bare):
+        return bare
+    fault = _fault(unmarked)
+    if fault is not None:
+        raise no_number(text, fault)
+    return _digits_of_groups(unmarked, text)
+
+
+def no_number(text: str, why: str) -> InvalidRequestError:
+    """Make the error for a text that is no phone number in international format."""
+    shown = text.strip()
+    masked = mask_number(shown) if len(shown) <= _LONGEST_SHOWN and shown.isprintable() else MASK
+    return InvalidRequestError(f"{masked!r} is no phone number in international format: {why}")
+
+
+def _without_marks(text: str) -> str:
+    """Drop what only guards or decorates a number, and write its characters in ASCII."""
+    text = text if text.isascii() else "".join(map(_in_ascii, text))
+    text = text.strip().strip(_SPREADSHEET_MARKS)
+    return text[4:] if _TEL.match(text) else text
+
+
+def _in_ascii(char: str) -> str:
+    if char.isascii():
+        return char
+    if char.isdecimal():
+        return str(unicodedata.decimal(char))
+    match unicodedata.category(char):
+        case "Cf":  # bidirectional and zero-width marks, which come along when a number is copied
+            return ""
+        case "Zs":
+            return " "
+        case _:
+            return "-" if char in _DASHES else _LOOKALIKES.get(char, char)
+
+
+def _digits_of_groups(unmarked: str, text: str) -> str:
+    """Read a number whose groups stand in brackets or behind a slash."""
+    compact = unmarked.translate(_NEITHER_DOTS)
+    if compact[:1] == "(" and compact[-1:] == ")" and compact.count("(") == 1:
+        compact = compact[1:-1]
+    if compact.startswith("(+"):
+        compact = f"+({compact[2:]}"
+    plus, body = ("+", compact[1:]) if compact[:1] == "+" else ("", compact)
+    if "+" in body:
+        raise no_number(text, "a '+' stands within it, which would make two recipients of it; give each by itself.")
+    area, slash, rest = body.partition("/")
+    if slash:
+        national = _COUNTRY.sub("", plus + area, count=1) if plus else area
+        if not (_AREA.fullmatch(_bare(national)) and _BEHIND_SLASH.fullmatch(rest)):
+            raise no_number(text, "it holds a slash, which may part two numbers; give each number by itself.")
+        body = area + rest
+    if not _BODY.fullmatch(body):
+        raise no_number(text, "what stands in its brackets may not belong to it; write digits only.")
+    trunk = _CODE_AND_TRUNK.match(plus + body)
+    if trunk is None:
+        return plus + _bare(body)
+    return trunk.group() + _bare((plus + body)[trunk.end() :])
+
+
+def _bare(grouped: str) -> str:
+    return grouped.replace("(", "").replace(")", "")
+
+
+def _fault(text: str) -> str | None:
+    """Say why a text cannot be read; None when its characters are those of a number."""
+    if not text:
+        return "it is blank."
+    if _SCIENTIFIC.fullmatch(text):
+        return (
+            "a spreadsheet rounded it to scientific notation and its last digits are lost; format the column as text."
+        )
+    if _DECIMAL.fullmatch(text.translate(_NO_FILLERS)):
+        return "a program made a decimal number of it, as one that ends in '.0'; write the column as text."
+    if any(separator in text for separator in ",;\n\r"):
+        return (
+            "it holds a comma, a semicolon or a line end, which would make two recipients of it or an extension;"
+            " give each number by itself."
+        )
+    if any(char.isalpha() for char in text):
+        return "it holds letters; write digits only, as in +2348012345678, without an extension."
+    strange = next((char for char in text if char not in "+0123456789 \t()[]./-"), None)
+    return None if strange is None else f"it holds {strange!a}, which is no part of a number."

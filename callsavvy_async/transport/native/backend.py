@@ -1,0 +1,165 @@
+"""The native backend: HTTP/1.1 over keep-alive connections of our own, whose bytes are counted. README.md says why.
+
+Connections belong to the event loop that opened them and are closed with it, so one client serves several
+``asyncio.run()``, in one thread or in many.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import ssl
+import threading
+import weakref
+from collections.abc import AsyncGenerator
+
+import attrs
+
+from callsavvy_async.errors import ConfigurationError
+from callsavvy_async.transport.native.connect import Origin
+from callsavvy_async.transport.native.pool import ConnectionPool
+from callsavvy_async.transport.native.tls import Trust
+from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
+from callsavvy_async.wire.request import HttpRequest
+from callsavvy_async.wire.response import HttpResponse
+from callsavvy_async.wire.target import Target
+
+MAX_CONNECTIONS = 256
+"""Connections to one server at a time, in one event loop."""
+MAX_WAITING = 10_000
+"""Exchanges that may wait for a connection."""
+_MOST_HEADS = 64
+"""Targets whose written heads are kept: more than the API has endpoints."""
+
+
+def write_head(target: Target) -> bytes:
+    """Write request line and header fields (RFC 9112, 2.1), up to the value of ``content-length``, which comes last."""
+    fields = (f"{name}: {value}" for name, value in target.headers)
+    return "\r\n".join((f"POST {target.path} HTTP/1.1", *fields, "content-length: ")).encode("latin-1")
+
+
+@attrs.define(eq=False)
+class _LoopPools:
+    """What belongs to one event loop."""
+
+    loop: asyncio.AbstractEventLoop
+    pools: dict[tuple[bool, str, int], ConnectionPool] = attrs.field(
+        factory=dict[tuple[bool, str, int], ConnectionPool]
+    )
+    closer: AsyncGenerator[None, None] | None = None
+
+
+class NativeBackend:
+    """HTTP/1.1 over connections of our own; see the module.
+
+    Args:
+        verify: True for the certificates that httpx trusts, False for any, or an SSLContext.
+        max_connections: connections to one server at a time.
+        max_waiting: exchanges that may wait for one.
+    """
+
+    def __init__(
+        self,
+        *,
+        verify: ssl.SSLContext | bool = True,
+        max_connections: int = MAX_CONNECTIONS,
+        max_waiting: int = MAX_WAITING,
+    ) -> None:
+        self._trust = Trust(verify)
+        self._max_connections = max_connections
+        self._max_waiting = max_waiting
+        self._head = functools.lru_cache(_MOST_HEADS)(write_head)
+        self._entering = threading.Lock()
+        self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopPools] = weakref.WeakKeyDictionary()
+        self._last: _LoopPools | None = None
+
+    async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
+        """See `Backend.exchange`."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise ConfigurationError(
+                "backend='native' runs on asyncio only; on trio leave backend= out, or give backend='httpx'."
+            ) from None
+        here = self._last
+        if here is None or here.loop is not loop:
+            here = await self._enter(loop)
+        target = request.target
+        origin = (target.secure, target.host, target.port)
+        pool = here.pools.get(origin) or self._make_pool(here, origin)
+        deadline = loop.time() + timeout
+        if timeout <= 0:
+            raise ExchangeFailedError(FailureKind.TIMEOUT, sent=False, bytes_sent=0, detail="no time left")
+        connection = pool.take() or await pool.acquire(deadline)
+        try:
+            response = connection.send(  # nothing of the request stands in a local variable, which a traceback may show
+                b"%b%d\r\n\r\n%b" % (self._head(target), len(request.body), request.body), deadline, max_bytes
+            )
+            if deadline < pool.alarm_at:
+                pool.set_alarm(deadline)
+            received = await response
+        except BaseException:
+            connection.close()  # whatever came on it now would be a response to this request
+            raise
+        pool.release(connection)
+        return received
+
+    async def aclose(self) -> None:
+        """See `Backend.aclose`."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # trio: no connection was opened there
+            return
+        here = self._loops.pop(loop, None)
+        self._last = None
+        if here is not None and here.closer is not None:
+            await here.closer.aclose()
+
+    @property
+    def is_open(self) -> bool:
+        """See `Backend.is_open`."""
+        return any(pool.connections for pool in self._pools())
+
+    def __repr__(self) -> str:
+        pools = self._pools()
+        idle = sum(len(pool.idle) for pool in pools)
+        return f"native ({sum(len(pool.connections) for pool in pools)} open, {idle} idle)"
+
+    def _pools(self) -> list[ConnectionPool]:
+        with self._entering:
+            return [pool for here in self._loops.values() for pool in list(here.pools.values())]
+
+    async def _enter(self, loop: asyncio.AbstractEventLoop) -> _LoopPools:
+        here = self._loops.get(loop)
+        if here is None:
+            here = _LoopPools(loop)
+            here.closer = self._close_with_loop(here)
+            await anext(here.closer)
+            with self._entering:  # other threads have loops of their own
+                for other in [other for other in self._loops if other.is_closed()]:
+                    del self._loops[other]  # closed without its async generators: its connections are out of reach
+                self._loops[loop] = here
+        self._last = here
+        return here
+
+    async def _close_with_loop(self, here: _LoopPools) -> AsyncGenerator[None, None]:
+        # asyncio.run finalises the async generators that are left over; so this closes what was left open.
+        try:
+            yield
+        finally:
+            with self._entering:
+                self._loops.pop(here.loop, None)
+            if self._last is here:
+                self._last = None
+            for pool in here.pools.values():
+                await pool.aclose()
+
+    def _make_pool(self, here: _LoopPools, origin: tuple[bool, str, int]) -> ConnectionPool:
+        pool = here.pools[origin] = ConnectionPool(
+            here.loop,
+            Origin(*origin),
+            self._trust,
+            max_connections=self._max_connections,
+            max_waiting=self._max_waiting,
+        )
+        return pool

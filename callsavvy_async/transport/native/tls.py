@@ -1,0 +1,191 @@
+"""TLS spoken in memory: the records of a request are counted as the bytes of a plaintext one are.
+
+asyncio's own TLS transport has a buffer that it does not show, and does not say whether the kernel took a record; nor
+whether the peer ended the stream (close_notify) or somebody cut the wire.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import ssl
+import threading
+from collections.abc import Callable
+from typing import cast
+
+from callsavvy_async.transport.native.connection import READ_SIZE, Connection, ConnectionState
+from callsavvy_async.wire.failure import FailureKind
+
+_HTTP_1 = "http/1.1"
+_CLOSED = ConnectionState.CLOSED
+
+
+class Trust:
+    """The TLS settings that the connections share.
+
+    Loading certificates takes tens of milliseconds: it is done once, when first wanted, and off the event loop.
+
+    Args:
+        verify: True for the certificates that httpx trusts: those of SSL_CERT_FILE or SSL_CERT_DIR, else certifi's;
+            False for none; or a context of one's own.
+    """
+
+    def __init__(self, verify: ssl.SSLContext | bool) -> None:  # noqa: FBT001 - as in httpx
+        self._verify = verify
+        self._loading = threading.Lock()
+        self._ssl_context = verify if isinstance(verify, ssl.SSLContext) else None
+
+    async def ssl_context(self) -> ssl.SSLContext:
+        """Return the settings."""
+        if self._ssl_context is None:
+            return await asyncio.get_running_loop().run_in_executor(None, self._load)
+        return self._ssl_context
+
+    def _load(self) -> ssl.SSLContext:
+        with self._loading:  # the first calls may come all at the same time
+            if self._ssl_context is None:
+                self._ssl_context = _trust_by_default() if self._verify else _trust_anybody()
+            return self._ssl_context
+
+
+def _trust_by_default() -> ssl.SSLContext:
+    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if not file and not folder:
+        import certifi  # noqa: PLC0415 - only where it is used
+
+        file = certifi.where()
+    context = ssl.create_default_context(cafile=file or None, capath=None if file else folder)
+    context.set_alpn_protocols([_HTTP_1])
+    return context
+
+
+def _trust_anybody() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols([_HTTP_1])
+    return context
+
+
+class TLSConnection(Connection):
+    """A connection over TLS. `do_handshake` comes first.
+
+    Args:
+        loop: its event loop.
+        on_closed: called once, when it is closed.
+        ssl_context: the TLS settings.
+        host: whose certificate is wanted.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        on_closed: Callable[[Connection], None],
+        ssl_context: ssl.SSLContext,
+        host: str,
+    ) -> None:
+        super().__init__(loop, on_closed)
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = ssl_context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self._sealed = bytearray(READ_SIZE)
+        self._sealed_view = memoryview(self._sealed)
+        self._handshake: asyncio.Future[None] | None = None
+
+    async def do_handshake(self) -> None:
+        """Agree on keys.
+
+        Raises:
+            OSError: the peer's certificate was refused (`ssl.SSLCertVerificationError`), or the handshake broke.
+        """
+        self._handshake = self._loop.create_future()
+        self._step_handshake()
+        try:
+            await self._handshake
+        finally:
+            self._handshake = None
+
+    def close(self) -> None:
+        """See `Connection.close`; says goodbye where nothing is under way."""
+        unused = self._waiter is None and self._handshake is None
+        if unused and self.state is not _CLOSED and not self._transport.is_closing():
+            with contextlib.suppress(ssl.SSLError):  # it does not wait for the peer's goodbye
+                self._tls.unwrap()
+            self._flush()
+        super().close()
+
+    def _step_handshake(self) -> None:
+        handshake = self._handshake
+        if handshake is None or handshake.done():
+            return
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self._flush()
+        except ssl.SSLError as error:
+            self._flush()  # the alert
+            handshake.set_exception(error)
+        else:
+            self._flush()
+            protocol = self._tls.selected_alpn_protocol()
+            if protocol in {None, _HTTP_1}:
+                handshake.set_result(None)
+            else:
+                handshake.set_exception(
+                    ConnectionError(f"the server chose {protocol}; the SSLContext must not offer it")
+                )
+
+    def _flush(self) -> None:
+        if self._outgoing.pending:
+            self._transport.write(self._outgoing.read())
+
+    def _write(self, data: bytes | memoryview) -> None:
+        try:
+            written = self._tls.write(data)
+            while written < len(data):
+                written += self._tls.write(memoryview(data)[written:])
+        except ssl.SSLError as error:
+            self._fail(FailureKind.CONNECTION_LOST, f"TLS: {error.reason}")
+        else:
+            super()._write(self._outgoing.read())
+
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - the protocol's name
+        """See `asyncio.BufferedProtocol`."""
+        return self._sealed
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """See `asyncio.BufferedProtocol`."""
+        self._incoming.write(self._sealed_view[:nbytes])
+        if self._handshake is not None:
+            self._step_handshake()
+            if self._handshake.done():
+                self._decrypt()
+            return
+        self._decrypt()
+
+    def _decrypt(self) -> None:
+        tls, incoming = self._tls, self._incoming
+        try:
+            while self.state is not _CLOSED and (incoming.pending or tls.pending()):
+                size = cast("int", tls.read(READ_SIZE, self._buffer))  # typeshed knows the other form only
+                if size == 0:
+                    self._end(clean=True)
+                    return
+                super().buffer_updated(size)
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError as error:
+            self._fail(FailureKind.CONNECTION_LOST, f"TLS: {error.reason}")
+        if self.state is not _CLOSED:
+            self._flush()
+
+    def eof_received(self) -> None:
+        """See `asyncio.BufferedProtocol`; without a close_notify the end may be a forgery (RFC 8446, 6.1)."""
+        self._end(clean=False)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.BaseProtocol`."""
+        if self._handshake is not None and not self._handshake.done():
+            self._handshake.set_exception(exc or ConnectionError("closed in the TLS handshake"))
+        super().connection_lost(exc)

@@ -1,0 +1,81 @@
+"""A simulated account in a program of its own, which no kill reaches. It answers one JSON line to every line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from callsavvy_async.simulator import Fault, Simulator, serve
+
+FAULTS = (
+    Fault.DROP_AFTER_READ,
+    Fault.DROP_UNPROCESSED,
+    Fault.RESET_AFTER_READ,
+    Fault.DROP_BEFORE_READ,
+    Fault.HTML_ANSWER,
+    Fault.with_status(429, retry_after="0"),
+    Fault.with_status(503),
+)
+
+
+class Account:
+    """Asks the program that serves it."""
+
+    def __init__(self, program: subprocess.Popen[str]) -> None:
+        self._program = program
+        self.url: str = self._ask("url")
+
+    def charged(self) -> Counter[str]:
+        """Return how often every number was charged."""
+        return Counter(self._ask("charged"))
+
+    def fail(self, probability: float) -> None:
+        """Let every kind of fault meet this share of the requests."""
+        self._ask(str(probability))
+
+    def _ask(self, question: str) -> Any:
+        assert self._program.stdin is not None
+        assert self._program.stdout is not None
+        self._program.stdin.write(f"{question}\n")
+        self._program.stdin.flush()
+        return json.loads(self._program.stdout.readline())
+
+
+@contextmanager
+def account(seed: int, latency: float, host: str = "127.0.0.1") -> Iterator[Account]:
+    """Serve an account while the block runs."""
+    command = [sys.executable, "-P", str(Path(__file__)), str(seed), str(latency), host]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
+        try:
+            yield Account(program)
+        finally:
+            program.kill()
+
+
+def main(seed: int, latency: float, host: str) -> None:
+    """Serve until nobody asks any more."""
+    simulator = Simulator(sms_balance=10**9, seed=seed, latency=lambda random: random.uniform(0, 2 * latency))
+    with serve(simulator, host=host) as server:
+        for line in sys.stdin:
+            answer: object = None
+            match line.strip():
+                case "url":
+                    answer = server.url
+                case "charged":
+                    answer = simulator.ledger.charged
+                case probability:
+                    simulator.faults.clear()
+                    for fault in FAULTS:
+                        simulator.faults.rule(fault, resource="sendSMS", probability=float(probability))
+            sys.stdout.write(f"{json.dumps(answer)}\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3])

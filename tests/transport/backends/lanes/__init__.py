@@ -1,1 +1,0 @@
-"""Lanes against servers that keep to no rule."""

@@ -1,0 +1,1 @@
+"""Connections against servers that keep to no rule."""
