@@ -18,15 +18,17 @@ from callsavvy_async.bulk.report import ChunkResult, StopReason
 from callsavvy_async.bulk.sender import Sender
 from callsavvy_async.campaigns.errors import ChunkLostError, LeaseLostError, NotLoadedError
 from callsavvy_async.campaigns.heart import Heart
-from callsavvy_async.campaigns.journal import epochs, repository, sql
+from callsavvy_async.campaigns.journal import epochs, repository, sql, sums
 from callsavvy_async.campaigns.journal.allowance import Allowance
 from callsavvy_async.campaigns.journal.database import Cursor
+from callsavvy_async.campaigns.journal.owner import Owner, bind
+from callsavvy_async.campaigns.journal.patience import Patience
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.journal_sink import JournalSink
 from callsavvy_async.campaigns.journal_source import JournalSource
 from callsavvy_async.campaigns.purge import refuse_if_purged
 from callsavvy_async.campaigns.report import CampaignReport
-from callsavvy_async.campaigns.shift import Patience, Shift
+from callsavvy_async.campaigns.shift import Shift
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.errors import InvalidRequestError, RequestError
 from callsavvy_async.policy.pacer import Snapshot
@@ -95,6 +97,7 @@ class CampaignRun:
         name: str,
         spec: Spec,
         sender: Sender,
+        owner: Owner,
         account: Account,
         settings: RunSettings,
         limit: Callable[[], Snapshot],
@@ -105,6 +108,7 @@ class CampaignRun:
         self._campaign = campaign
         self._spec = spec
         self._sender = sender
+        self._owner = owner
         self._account = account
         self._settings = settings
         self._limit = limit
@@ -191,15 +195,16 @@ class CampaignRun:
                 raise
         finally:
             with anyio.CancelScope(shield=True):
-                await shift.write(lambda cursor: epochs.end(cursor, shift.campaign, shift.epoch))
-                await shift.write(lambda cursor: repository.fill(cursor, shift.campaign, self.report))
+                await shift.end()
+                await shift.write(lambda cursor: sums.fill(cursor, shift.campaign, self.report))
         return lost and self._stopped is None and self.report.stopped in {None, StopReason.ERROR}
 
     async def _prepare(self) -> None:
         """Read the sums, refuse what cannot be run, and note the balance."""
-        await self._patience.write(lambda cursor: repository.fill(cursor, self._campaign, self.report))
+        await self._patience.write(lambda cursor: bind(cursor, self._campaign, self._owner))
+        await self._patience.write(lambda cursor: sums.fill(cursor, self._campaign, self.report))
         self._refuse_if_incomplete()
-        if not await self._patience.write(lambda cursor: repository.has_baseline(cursor, self._campaign)):
+        if not await self._patience.write(lambda cursor: sums.has_baseline(cursor, self._campaign)):
             await self._note_balance()
 
     def _make_pending(self, cursor: Cursor) -> None:
@@ -210,7 +215,7 @@ class CampaignRun:
         """Refuse what does not add up, and begin an epoch."""
         cursor.execute(sql.LOCK_CAMPAIGN, (self._campaign,)).fetchone()  # as do a load and a purge
         refuse_if_purged(cursor, self._campaign)
-        repository.fill(cursor, self._campaign, self.report)
+        sums.fill(cursor, self._campaign, self.report)
         self._refuse_if_incomplete()
         self.report.check()
         epoch = epochs.begin(cursor, self._campaign, self._writer.database.lease)
@@ -233,7 +238,7 @@ class CampaignRun:
             balance = (await self._account.summary()).sms_balance
         if balance is not None:
             known = balance
-            await self._patience.write(lambda cursor: repository.note_balance(cursor, self._campaign, known))
+            await self._patience.write(lambda cursor: sums.note_balance(cursor, self._campaign, known))
 
     def _make_fan_out(self, shift: Shift, fund: Allowance | None) -> FanOut:
         settings, spec = self._settings, self._spec

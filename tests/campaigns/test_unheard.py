@@ -10,8 +10,9 @@ import anyio
 import psycopg
 import pytest
 
-from callsavvy_async.campaigns import Campaign, Journal, journal_source, shift
+from callsavvy_async.campaigns import Campaign, Journal, journal_source
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalInUseError
+from callsavvy_async.campaigns.journal import patience
 from tests.bulk.fakes import rejected
 
 from .conftest import only_postgresql
@@ -48,7 +49,7 @@ class Deaf:
 )
 async def test_a_commit_whose_answer_is_lost_is_not_misjudged(url, raw, monkeypatch, every, max_in_flight):
     """Every unit that is tried again recognises what it did: nobody is reached twice, none is left behind, the sums fit."""
-    monkeypatch.setattr(shift, "_BETWEEN_TRIES", 0.001)
+    monkeypatch.setattr(patience, "_BETWEEN_TRIES", 0.001)
     bad = numbers(200)[13]
 
     def script(called):

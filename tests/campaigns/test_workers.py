@@ -20,10 +20,9 @@ from callsavvy_async.campaigns import (
     load,
     open_journal,
     purge,
-    shift,
 )
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalInUseError, JournalUnavailableError
-from callsavvy_async.campaigns.journal import epochs, repository
+from callsavvy_async.campaigns.journal import epochs, patience, repository, sums
 from callsavvy_async.campaigns.journal.postgres import _Cursor
 from callsavvy_async.campaigns.open_journal import _database
 from callsavvy_async.errors import InvalidRequestError
@@ -240,7 +239,7 @@ async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done
 
 async def test_a_claim_that_was_done_unheard_of_is_given_back_and_claimed_again(journal, raw, monkeypatch):
     """The answer to its COMMIT was lost: nobody holds the chunk, and the run finds that out when nothing else is left."""
-    monkeypatch.setattr(shift, "_BETWEEN_TRIES", 0)
+    monkeypatch.setattr(patience, "_BETWEEN_TRIES", 0)
     campaign = await journal.campaign("c", SPEC)
     await campaign.load(numbers(10))
     campaign._patience, run_unit, lost = 30.0, journal._writer.run, []
@@ -285,7 +284,7 @@ async def test_the_balance_is_of_before_the_first_call(journal, raw):
     campaign = await journal.campaign("c", SPEC)
     await campaign.load(numbers(10))
     raw("UPDATE chunk SET state = 'accepted'")
-    await journal._writer.run(lambda cursor: repository.note_balance(cursor, 1, Decimal(5)))
+    await journal._writer.run(lambda cursor: sums.note_balance(cursor, 1, Decimal(5)))
     assert raw("SELECT balance FROM campaign") == [(None,)]
 
 

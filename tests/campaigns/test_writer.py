@@ -38,6 +38,9 @@ class File:
     def cursor(self) -> sqlite3.Cursor:
         return self.connection.cursor()
 
+    def commit(self, cursor: sqlite3.Cursor) -> None:
+        cursor.execute("COMMIT")
+
     def close(self) -> None:
         self.connection.close()
 
