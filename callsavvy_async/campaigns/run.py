@@ -260,7 +260,7 @@ class CampaignRun:
             send,
             self._source,
             self.report,
-            sink=JournalSink(shift, spec, self.report, self._source.is_open),
+            sink=JournalSink(shift, spec, self.report, self._source.is_open, fund),
             workers=settings.max_in_flight,
             budget=Budget(None, self._sender.estimate),  # the source claims no more than may be spent
             rules=StopRules(settings.stop_after),

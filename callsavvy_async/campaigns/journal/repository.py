@@ -115,6 +115,18 @@ def move(cursor: Cursor, campaign: int, number: int, outcome: Outcome, *, by: Mo
     raise ChunkLostError(f"chunk {number} cannot become {outcome.state}: it is in no state that leads there.")
 
 
+def depart(cursor: Cursor, campaign: int, epoch: int, number: int) -> None:
+    """Write down that a claimed chunk goes in flight."""
+    move(cursor, campaign, number, Outcome(State.IN_FLIGHT), by=Mover.OWNER, epoch=epoch)
+
+
+def retreat(cursor: Cursor, campaign: int, epoch: int, number: int) -> None:
+    """Give back a chunk that is claimed, or in flight and did not leave."""
+    if whereabouts(cursor, campaign, number) == (State.IN_FLIGHT, epoch):
+        move(cursor, campaign, number, Outcome(State.CLAIMED), by=Mover.OWNER, epoch=epoch)
+    give_back(cursor, campaign, epoch, (number,))
+
+
 def settle(cursor: Cursor, campaign: int, epoch: int, number: int, outcome: Outcome, *, estimate: Decimal) -> None:
     """Write down what its owner knows of a chunk, also when it was taken for dead in the meantime.
 
@@ -138,7 +150,7 @@ def settle(cursor: Cursor, campaign: int, epoch: int, number: int, outcome: Outc
             return  # it is pending already, or somebody else's
         moved = move(cursor, campaign, number, Outcome(State.NOT_SENT), by=Mover.OWNER, epoch=epoch)
     if moved:
-        epochs.reserve(cursor, epoch, _spent(outcome, estimate) - estimate)
+        epochs.reserve(cursor, epoch, spent(outcome, estimate) - estimate)
 
 
 def whereabouts(cursor: Cursor, campaign: int, number: int) -> tuple[str, int | None] | None:
@@ -148,7 +160,7 @@ def whereabouts(cursor: Cursor, campaign: int, number: int) -> tuple[str, int | 
     return found
 
 
-def _spent(outcome: Outcome, estimate: Decimal) -> Decimal:
+def spent(outcome: Outcome, estimate: Decimal) -> Decimal:
     """Return what a chunk cost, or may have cost, as far as a limit is concerned."""
     if outcome.state in {State.PENDING, State.REJECTED}:
         return Decimal(0)
