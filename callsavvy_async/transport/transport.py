@@ -34,6 +34,7 @@ from callsavvy_async.transport.hooks import AttemptFailed, Hooks, Limited, Reque
 from callsavvy_async.transport.limiter import Limiter, WaitTooLongError
 from callsavvy_async.transport.options import CallOptions, apply_options
 from callsavvy_async.transport.pacing import Pacing
+from callsavvy_async.transport.turns import PATIENCE
 from callsavvy_async.transport.watch import Exchange, Watch, current_watch
 from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.endpoint import Endpoint
@@ -208,6 +209,7 @@ class Transport:
         plain = signal is Signal.ADMITTED and hints is None
         limiter.done(permit, _ADMITTED if plain else Feedback(signal, verdict.retry_after, hints), moment)
         if signal is Signal.REFUSED:
+            call.refused(moment, admitted=limiter.admitted)
             pause = limiter.snapshot().shut_for
             self.shared.hooks(Limited(call.endpoint.resource, pause, verdict.retry_after))
 
@@ -220,7 +222,8 @@ class Transport:
             self.shared.hooks(Waiting(resource, seconds, why, ahead))
 
         try:
-            return await limiter.acquire(call.ends_at, on_wait, bulk=watch is not None and watch.bulk)
+            since = call.began if 0 < call.refusals < PATIENCE else None
+            return await limiter.acquire(call.ends_at, on_wait, bulk=watch is not None and watch.bulk, since=since)
         except WaitTooLongError as late:
             wait = "an unknown time" if late.seconds is None else f"{late.seconds:.3g} s"
             left = max(call.ends_at - call.clock(), 0.0)
@@ -237,6 +240,8 @@ class Transport:
             verdict,
             call.endpoint.effect,
             failures=call.failures,
+            passed_over=call.passed_over,
+            refused_for=call.clock() - call.refused_at,
             seconds_left=call.ends_at - call.clock(),
             policy=call.settings.retry,
             take_budget=self.shared.budget.take,
