@@ -70,7 +70,13 @@ def anyio_backend(request: pytest.FixtureRequest) -> object:
     return request.param
 
 
-EVERY_BACKEND = (("asyncio", "native"), ("asyncio", "httpx"), ("asyncio", "aiohttp"), ("trio", "httpx"))
+EVERY_BACKEND = (
+    ("asyncio", "native"),
+    ("asyncio", "httpx"),
+    ("asyncio", "httpx2"),
+    ("asyncio", "aiohttp"),
+    ("trio", "httpx"),
+)
 """Event loops, and what can carry requests on them."""
 
 

@@ -28,6 +28,7 @@ from callsavvy_async.policy.outcome import Verdict, classify_failure, classify_r
 from callsavvy_async.policy.ratelimit_headers import LIMIT_FIELDS, parse_hints
 from callsavvy_async.policy.retry import Decision, decide
 from callsavvy_async.transport.backends.backend import Backend
+from callsavvy_async.transport.backends.environment import unread_variables
 from callsavvy_async.transport.call import Call
 from callsavvy_async.transport.clock import running_clock
 from callsavvy_async.transport.hooks import AttemptFailed, Hooks, Limited, RequestStarted, Settled, Waiting
@@ -50,12 +51,17 @@ R = TypeVar("R")
 
 @attrs.define
 class Shared:
-    """What clients made by `with_options` have in common."""
+    """What clients made by `with_options` have in common.
+
+    Attributes:
+        is_direct: whether the backend asks neither a proxy nor the environment for the way.
+    """
 
     backend: Backend
     pacing: Pacing
     hooks: Hooks
     budget: RetryBudget
+    is_direct: bool = False
     closed: bool = False
 
     def __del__(self) -> None:
@@ -251,10 +257,12 @@ class Transport:
         self.shared.hooks(AttemptFailed(call.endpoint.resource, call.attempts[-1], number, decision.wait))
         return decision
 
-    @staticmethod
-    def _error(call: Call, verdict: Verdict, why: str) -> RequestError:
+    def _error(self, call: Call, verdict: Verdict, why: str) -> RequestError:
+        advice = ""
+        if self.shared.is_direct and call.cause is not None and not call.cause.sent:
+            advice = unread_variables(call.cause.kind, self.config.base_url)
         return error_type(verdict, call.endpoint.effect)(
-            f"{verdict.reason}; {why}" if why else verdict.reason,
+            "; ".join(part for part in (verdict.reason, advice, why) if part),
             endpoint=call.endpoint.resource,
             outcome=verdict.outcome,
             attempts=tuple(call.attempts),

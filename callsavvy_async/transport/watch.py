@@ -91,3 +91,14 @@ class Watch:
 
 current_watch: ContextVar[Watch | None] = ContextVar("callsavvy_watch", default=None)
 """The watch of the running task, if somebody watches."""
+
+
+@contextmanager
+def watching() -> Generator[Watch, None, None]:
+    """Watch the calls of the running task while the block runs."""
+    watch = Watch()
+    token = current_watch.set(watch)
+    try:
+        yield watch
+    finally:
+        current_watch.reset(token)

@@ -13,9 +13,9 @@ import httpx
 import pytest
 import trustme
 
-from callsavvy_async.transport.native import tls as native_tls
+from callsavvy_async.transport.native import trust as native_trust
 from callsavvy_async.transport.native.backend import NativeBackend
-from callsavvy_async.transport.native.tls import Trust
+from callsavvy_async.transport.native.trust import Trust
 from callsavvy_async.wire.failure import FailureKind
 
 from .hostile import Hostile, Peer, descriptors, hostile, seen
