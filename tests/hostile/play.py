@@ -20,6 +20,7 @@ import httpx
 import trustme
 
 from callsavvy_async import Callsavvy, RequestError, Unlimited
+from callsavvy_async.transport.native.backend import NativeBackend
 
 from .server import Entry, Server
 from .tricks import (
@@ -87,7 +88,9 @@ async def opened(combination: Combination, server: Server, tls: Tls, **options: 
         async with aiohttp.ClientSession(connector=connector) as own, Callsavvy(session=own, **settings) as client:
             yield client
     else:
-        async with Callsavvy(backend=combination.carrier, verify=verify, **settings) as client:
+        one = NativeBackend(verify=verify, max_connections=1) if combination.carrier == "native" else None
+        own = {"backend": one} if one else {"backend": combination.carrier, "verify": verify}
+        async with Callsavvy(**own, **settings) as client:
             yield client
 
 
