@@ -16,7 +16,7 @@ import attrs
 from callsavvy_async.policy.concurrency import START_LIMIT, ConcurrencyLaw
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.gate import Gate
-from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, Snapshot, at_least_one
+from callsavvy_async.policy.pacer import FULL, MAX_IN_FLIGHT, Snapshot, at_least_one
 from callsavvy_async.policy.rate import RateLaw
 from callsavvy_async.policy.ratelimit_headers import Hints
 
@@ -158,7 +158,7 @@ class Adaptive:
 
     def _why(self, allowed: int) -> str:
         if self._in_flight >= allowed:
-            return "in flight"
+            return FULL
         if self._gate.shut:
             return "refused, gate shut"
         return "learned rate" if self._rate.started else "cold start"

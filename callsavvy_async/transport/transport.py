@@ -25,6 +25,7 @@ from callsavvy_async.errors import (
 from callsavvy_async.policy.budget import RetryBudget
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.outcome import Verdict, classify_failure, classify_response, error_type, means_done
+from callsavvy_async.policy.pacer import FULL
 from callsavvy_async.policy.ratelimit_headers import LIMIT_FIELDS, parse_hints
 from callsavvy_async.policy.retry import Decision, decide
 from callsavvy_async.transport.backends.backend import Backend
@@ -223,7 +224,7 @@ class Transport:
         resource, watch = call.endpoint.resource, call.watch
 
         def on_wait(seconds: float | None, why: str, ahead: int) -> None:
-            if watch is not None and watch.on_wait is not None:
+            if watch is not None and watch.on_wait is not None and not why.startswith(FULL):
                 watch.on_wait()
             self.shared.hooks(Waiting(resource, seconds, why, ahead))
 
