@@ -123,7 +123,7 @@ class BoundedBody:
             self._add(chunk if len(chunk) <= self._room else chunk[: self._room])
         else:
             self._decode(self._decoder, chunk)
-        return not self.full and self._broken is None
+        return not (self.full or self._broken)
 
     def finish(self) -> bytes:
         """Return what was taken. Raises ValueError when its encoding is broken or was cut short."""

@@ -353,13 +353,13 @@ async def test_an_early_answer_over_tls(trusting: NativeBackend, server_tls: ssl
 async def test_the_context_is_built_once_and_off_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loading certificates would block the event loop."""
     threads: list[int] = []
-    build = native_tls._trust_by_default
+    build = native_trust._trust_by_default
 
     def counted() -> ssl.SSLContext:
         threads.append(threading.get_ident())
         return build()
 
-    monkeypatch.setattr(native_tls, "_trust_by_default", counted)
+    monkeypatch.setattr(native_trust, "_trust_by_default", counted)
     trust = Trust(verify=True)
     contexts = await asyncio.gather(*(trust.ssl_context() for _ in range(5)))
     assert len(threads) == 1
