@@ -109,7 +109,7 @@ def _is_pacing(value: object) -> bool:
             isinstance(name, str) and not isinstance(one, Mapping) and _is_pacing(one) for name, one in each.items()
         )
     if isinstance(value, str):
-        return bool(value)
+        return "://" in value
     return _has(value, "delay", "sent", "done", "snapshot", "restore") or _has(value, "url", "local")
 
 
@@ -137,9 +137,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "public_key": _KEY,
     "private_key": _KEY,
-    "base_url": Rule(
-        lambda value: isinstance(value, str) and bool(value), "a URL such as https://api.example/v1", private=True
-    ),
+    "base_url": Rule(lambda value: isinstance(value, str), "a URL such as https://api.example/v1", private=True),
     "timeout": Rule(_is_seconds, "a number of seconds above 0"),
     "deadline": Rule(_or_none(_is_seconds), "a number of seconds above 0, or None for no end"),
     "max_retries": Rule(_is_count(0), "a whole number, 0 or more"),
@@ -156,7 +154,11 @@ RULES: Mapping[str, Rule] = {
     "burst": Rule(_is_count(1), _COUNT),
     "max_in_flight": Rule(_or_none(_is_count(1)), _COUNT),
     "hooks": Rule(
-        lambda value: isinstance(value, Sequence) and all(callable(hook) for hook in cast("Sequence[object]", value)),
+        lambda value: (
+            isinstance(value, Sequence)
+            and not isinstance(value, str)
+            and all(callable(hook) for hook in cast("Sequence[object]", value))
+        ),
         "a list of functions",
     ),
     "extra": Rule(

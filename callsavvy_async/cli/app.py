@@ -7,12 +7,14 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Annotated
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 from cyclopts.exceptions import UnusedCliTokensError
 
 from callsavvy_async._version import __version__
 from callsavvy_async.cli import bulk, estimate, raw, reading, runs, sending, simulator, webhooks, writing
+from callsavvy_async.cli.client import chosen_proxy
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_error
 from callsavvy_async.cli.stderr import explain, tell
 from callsavvy_async.redaction import redact
@@ -27,8 +29,31 @@ app = App(
     help_format="plaintext",
     suppress_keyboard_interrupt=False,
 )
+app.meta.suppress_keyboard_interrupt = False
 for module in (bulk, runs, estimate, sending, reading, writing, raw, simulator, webhooks):
     module.register(app)
+
+
+@app.meta.default
+def _with_options_of_all(
+    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    proxy: Annotated[str | None, Parameter(env_var="CALLSAVVY_PROXY")] = None,
+) -> ExitCode | None:
+    """Run the command that the tokens name.
+
+    Args:
+        tokens: What is left of the command line.
+        proxy: Reach the API through this proxy, as http://host:3128; "env" for that of HTTPS_PROXY and NO_PROXY.
+    """
+    chosen_proxy.set(proxy)
+    return _call(app, tokens)
+
+
+def _call(application: App, arguments: Sequence[str]) -> ExitCode | None:
+    code: ExitCode | None = application(
+        list(arguments), exit_on_error=False, print_error=False, result_action="return_value"
+    )
+    return code
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -38,9 +63,7 @@ def run(arguments: Sequence[str]) -> int:
         logging.basicConfig(stream=sys.stderr)
         _log.setLevel(logging.DEBUG)
     try:
-        code: ExitCode | None = app(
-            list(arguments), exit_on_error=False, print_error=False, result_action="return_value"
-        )
+        code = _call(app.meta, arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read our results went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that closing stdout fails no more

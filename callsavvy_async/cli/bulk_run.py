@@ -16,7 +16,7 @@ from callsavvy_async.bulk.recipients import SkipReason
 from callsavvy_async.bulk.report import BulkReport
 from callsavvy_async.bulk.run import BulkRun
 from callsavvy_async.campaigns import Spec
-from callsavvy_async.cli.client import client_options, read_balance
+from callsavvy_async.cli.client import client_options, open_client, read_balance
 from callsavvy_async.cli.durable import Loading, load_durably, run_options, send_durably
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.interrupts import stopping_on_signals
@@ -99,7 +99,7 @@ def _service(pace: Pace, mode: Mode) -> Generator[tuple[Callsavvy, Simulator | N
     """Make the client, for the API or for a simulator on a loopback socket."""
     options = client_options(pace)
     if not mode.simulator:
-        yield Callsavvy.from_env(**options), None
+        yield open_client(**options), None
         return
     simulator = Simulator(
         sms_balance=_INEXHAUSTIBLE, local_balance=_INEXHAUSTIBLE, international_balance=_INEXHAUSTIBLE

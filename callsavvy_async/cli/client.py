@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from decimal import Decimal
-from typing import TypeVar
+from typing import TypeVar, Unpack
 
 import anyio
 
@@ -17,6 +18,15 @@ from callsavvy_async.transport.hooks import HookEvent, LimitFound, LimitLost
 from callsavvy_async.transport.shared.settings import SharedPacing
 
 R = TypeVar("R")
+
+chosen_proxy: ContextVar[str | None] = ContextVar("callsavvy_proxy", default=None)
+"""What --proxy says in the running command."""
+
+
+def open_client(**options: Unpack[ClientOptions]) -> Callsavvy:
+    """Make a client with the keys of the environment that goes the way that --proxy says."""
+    options["proxy"] = chosen_proxy.get()
+    return Callsavvy.from_env(**options)
 
 
 def client_options(pace: Pace) -> ClientOptions:
@@ -44,7 +54,7 @@ def _tell_of_limit(event: HookEvent) -> None:
 
 def call(ask: Callable[[Callsavvy], Awaitable[R]], client: Callsavvy | None = None) -> R:
     """Open a client, the environment's unless one is given, and await what `ask` asks of it."""
-    callsavvy = Callsavvy.from_env() if client is None else client
+    callsavvy = open_client() if client is None else client
 
     async def ask_once() -> R:
         async with callsavvy:

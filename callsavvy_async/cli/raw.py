@@ -10,8 +10,8 @@ from typing import Annotated
 import anyio
 from cyclopts import App, Parameter
 
+from callsavvy_async.cli.client import open_client
 from callsavvy_async.cli.output import show_json
-from callsavvy_async.client import Callsavvy
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.resources import account, calls, chats, contacts, meetings, messaging, tickets
 from callsavvy_async.wire.endpoint import Effect, Endpoint
@@ -44,7 +44,7 @@ def api(
         data: A parameter as name=value; give it as often as needed.
     """
     params = dict(map(_split, data))
-    client = Callsavvy.from_env()
+    client = open_client()
     effect = _EFFECTS.get(resource, Effect.SPEND)
 
     async def ask() -> bytes:

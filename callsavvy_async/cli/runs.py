@@ -10,7 +10,7 @@ import anyio
 from cyclopts import App
 
 from callsavvy_async.campaigns import Campaign, CampaignRun, Journal, RunOptions
-from callsavvy_async.cli.client import client_options
+from callsavvy_async.cli.client import client_options, open_client
 from callsavvy_async.cli.durable import Reopening, is_url, run_options, send_durably, send_pending, url_of
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.ledger import show_sums
@@ -84,7 +84,7 @@ def resume(
     if not yes and not (can_ask() and ask(f"Send what is left of {name!r}?")):
         tell("callsavvy: nothing was sent. Say --yes where there is no terminal to ask at.")
         return ExitCode.REFUSED
-    client = Callsavvy.from_env(**client_options(pace))
+    client = open_client(**client_options(pace))
 
     def again(campaign: Campaign, callsavvy: Callsavvy, options: RunOptions) -> CampaignRun:
         return campaign.resend_unknown(callsavvy, only_not_sent=resend == "not-sent", **options)
@@ -148,7 +148,7 @@ def reconcile(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, exclusive
     """
 
     async def settle(campaign: Campaign) -> ExitCode:
-        async with Callsavvy.from_env() as callsavvy:
+        async with open_client() as callsavvy:
             found = await campaign.reconcile(callsavvy, exclusive=exclusive)
         print(f"balance before {found.balance_before}, now {found.balance_now}; known cost {found.known_cost}")
         print(f"charged: {_listed(found.charged)}; not charged: {_listed(found.not_charged)}")

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from callsavvy_async.campaigns import CampaignReport, Runner
-from callsavvy_async.cli.client import client_options
+from callsavvy_async.cli.client import client_options, open_client
 from callsavvy_async.cli.durable import url_of
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_worker
 from callsavvy_async.cli.health import Health
@@ -55,7 +55,7 @@ def work(
         pace: How fast, and how much.
     """
     place, name = journal_and_name(where, journal)
-    client = Callsavvy.from_env(**client_options(pace))
+    client = open_client(**client_options(pace))
     with progress() as meter:
         runner = Runner(
             url_of(place),

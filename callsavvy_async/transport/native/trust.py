@@ -73,7 +73,7 @@ def _trust_path(setting: str, path: str) -> ssl.SSLContext:
         folders = [folder for folder in path.split(os.pathsep) if Path(folder).is_dir()]  # OpenSSL takes several
         if folders:
             context = ssl.create_default_context(capath=path)
-            if not any(_is_hashed(file) for folder in folders for file in os.scandir(folder)):
+            if not any(_is_hashed(file.name) for folder in folders for file in Path(folder).iterdir()):
                 raise ConfigurationError(
                     f"{setting} is {path!r}, which holds no certificate under its hash; run 'openssl rehash' on it."
                 )
@@ -88,9 +88,9 @@ def _trust_path(setting: str, path: str) -> ssl.SSLContext:
     return _speak_http_1(context)
 
 
-def _is_hashed(file: os.DirEntry[str]) -> bool:
+def _is_hashed(name: str) -> bool:
     """Whether a name is one under which OpenSSL looks a certificate up, such as ``9d66eef0.0``."""
-    stem, _, number = file.name.partition(".")
+    stem, _, number = name.partition(".")
     return len(stem) == 8 and number.isdecimal()  # noqa: PLR2004 - hexadecimal digits of 32 bits
 
 
