@@ -34,7 +34,6 @@ from callsavvy_async.resources.account import Account
 from callsavvy_async.resources.sends import SendReceipt
 from callsavvy_async.transport.options import CallOptions
 
-
 MOST_AT_HAND = 32
 """Chunks that a run claims ahead, at most: others may work on the campaign too."""
 
