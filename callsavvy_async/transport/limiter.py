@@ -190,7 +190,8 @@ class Limiter:
         while self._deadlines and self._deadlines[0][0] <= moment:
             late = heappop(self._deadlines)[2]
             if late.queued:
-                self._give_notice(late, None)
+                expected, _, _ = self._expect(moment, bulk=late.bulk, first=False)
+                self._give_notice(late, expected)
         while (first := self._turns.first) is not None:
             delay = self.pacer.delay(moment)
             if delay <= 0.0:

@@ -236,8 +236,10 @@ class Transport:
             left = max(call.ends_at - call.clock(), 0.0)
             why = f"the limit of the client would keep it waiting for {wait}, past its deadline in {left:.3g} s"
             if call.verdict is not None:
-                raise self._error(call, call.verdict, f"gave up: {why}") from None
-            raise DeadlineExceededError(why, endpoint=resource, outcome=Outcome.NOT_SENT) from None
+                raise self._error(call, call.verdict, f"gave up: {why}", expected_wait=late.seconds) from None
+            raise DeadlineExceededError(
+                why, endpoint=resource, outcome=Outcome.NOT_SENT, expected_wait=late.seconds
+            ) from None
 
     # ------------------------------------------------------------------------------------------------ decisions
 
@@ -258,7 +260,10 @@ class Transport:
         self.shared.hooks(AttemptFailed(call.endpoint.resource, call.attempts[-1], number, decision.wait))
         return decision
 
-    def _error(self, call: Call, verdict: Verdict, why: str) -> RequestError:
+    def _error(self, call: Call, verdict: Verdict, why: str, *, expected_wait: float | None = None) -> RequestError:
+        if expected_wait is None and verdict.limited:
+            shut_for = self.shared.pacing.limiter(call.endpoint.resource).snapshot().shut_for
+            expected_wait = max(shut_for, verdict.retry_after or 0.0) or None
         advice = ""
         if self.shared.is_direct and call.cause is not None and not call.cause.sent:
             advice = unread_variables(call.cause.kind, self.config.base_url)
@@ -270,6 +275,7 @@ class Transport:
             status_code=verdict.status_code,
             message=verdict.message,
             retry_after=verdict.retry_after,
+            expected_wait=expected_wait,
             body=call.response.body if call.response and verdict.status_code else None,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from collections.abc import Callable
 from typing import Any
@@ -702,3 +703,28 @@ async def test_a_call_that_is_too_heavy_ends_with_an_error(refusal: Response) ->
         with pytest.raises(RateLimitedError, match="while others were admitted; the request may count for more than"):
             await client.messaging.send_sms(NUMBER, "heavy")
     assert served == 200
+
+
+async def test_a_call_that_is_given_up_tells_the_wait(scripted: Any, ok: Response, refusal: Response) -> None:
+    """Now, or in how long: at a known rate the wait behind others is foretold within a fifth, after a 429 it is its pause."""
+    client, told, taken = scripted(ok(), rate="2/s"), list[float](), list[float]()
+
+    async def patient() -> None:
+        began = anyio.current_time()
+        await client.account.summary(deadline=None)
+        taken.append(anyio.current_time() - began)
+
+    async with anyio.create_task_group() as group:
+        for number in range(40):
+            if number % 10 == 9:
+                with pytest.raises(DeadlineExceededError) as caught:
+                    await client.account.summary(deadline=0.01)
+                told.append(caught.value.expected_wait or 0.0)
+            group.start_soon(patient)
+            await anyio.lowlevel.checkpoint()
+    assert told == pytest.approx([taken[9], taken[19], taken[29], taken[39]], rel=0.2)
+    with pytest.raises(RateLimitedError) as refused:
+        await scripted(refusal(429, retry_after="30"), deadline=5).account.summary()
+    assert refused.value.expected_wait == pytest.approx(30, abs=0.1)
+    again = pickle.loads(pickle.dumps(refused.value))  # noqa: S301 - our own
+    assert again.expected_wait == refused.value.expected_wait
