@@ -117,13 +117,16 @@ class BoundedBody:
 
     def take(self, chunk: bytes) -> bool:
         """Add a chunk as it came over the wire; False when no more is wanted."""
-        if self.full or self._broken is not None:
+        if not self._wants_more():
             return False
         if self._decoder is None:
             self._add(chunk if len(chunk) <= self._room else chunk[: self._room])
         else:
             self._decode(self._decoder, chunk)
-        return not (self.full or self._broken)
+        return self._wants_more()
+
+    def _wants_more(self) -> bool:
+        return not self.full and self._broken is None
 
     def finish(self) -> bytes:
         """Return what was taken. Raises ValueError when its encoding is broken or was cut short."""
