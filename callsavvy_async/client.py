@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import tzinfo
 from functools import cached_property
@@ -249,6 +250,16 @@ class Callsavvy:
         config = attrs.evolve(config, call=apply_options(config.call, options))
         client._transport = Transport(config, self._transport.shared)
         return client
+
+    @property
+    def base_url(self) -> str:
+        """The API that it sends to."""
+        return self._transport.config.base_url
+
+    @property
+    def account_hash(self) -> str:
+        """Tells accounts apart without naming them: the beginning of the SHA-256 of the public key, in hexadecimal."""
+        return hashlib.sha256(self._transport.config.credentials.public_key.encode()).hexdigest()[:16]
 
     @property
     def pacing(self) -> Pacing:

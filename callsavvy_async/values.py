@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from datetime import date, datetime
-from typing import Self, TypeAlias
+from datetime import date, datetime, tzinfo
+from typing import Self, TypeAlias, TypeVar
 
 from callsavvy_async.errors import InvalidRequestError
 
@@ -19,6 +19,8 @@ __all__ = [
     "TicketStatus",
     "format_period",
     "format_timestamp",
+    "format_word",
+    "in_zone",
 ]
 
 
@@ -94,33 +96,74 @@ class SendStatus(OpenEnum):
     FAILED = "failed"
 
 
+W = TypeVar("W", bound=OpenEnum)
+
+
+def format_word(kind: type[W], word: str, name: str) -> str:
+    """Write a word of an enumeration as the API does; one that this release does not know is written as it is.
+
+    Raises:
+        InvalidRequestError: it is blank, or no text.
+    """
+    try:
+        return str(kind(word))
+    except ValueError:
+        known = ", ".join(repr(member.value) for member in kind)
+        raise InvalidRequestError(f"{name} is {word!r}; it must be a word such as {known}, or left out.") from None
+
+
 Period: TypeAlias = str | date | datetime
 """A month ``"2026-11"``, a day ``"2026-11-22"`` or `date`, a second ``"2026-11-22 08:15:00"`` or `datetime`."""
 
 
+def in_zone(moment: datetime, zone: tzinfo | None, name: str) -> datetime:
+    """Express a time in the zone of the API's times, which have none themselves (quirk Q16).
+
+    Args:
+        moment: an aware time is converted; a naive one is taken to be in that zone.
+        zone: of the account; None when it is not known.
+        name: the parameter's name, for the error.
+
+    Raises:
+        InvalidRequestError: the time is aware, and the zone is not known or the result has no date.
+    """
+    if moment.tzinfo is None:
+        return moment
+    if zone is None:
+        raise InvalidRequestError(
+            f"{name} is {moment.isoformat()}, but the client does not know the account's zone; give the client"
+            " timezone=ZoneInfo(...), or pass a naive time in the account's zone."
+        )
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        raise InvalidRequestError(f"{name} is {moment.isoformat()}, which has no date in the account's zone.") from None
+
+
 def format_timestamp(moment: datetime) -> str:
     """Write a time as the API does, ``YYYY-MM-DD HH:MM:SS``; microseconds are cut off (quirk Q30)."""
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
+    return moment.replace(tzinfo=None).isoformat(" ", "seconds")
 
 
-def format_period(period: Period, *, name: str = "period", time_of_day: bool = True) -> str:
+def format_period(period: Period, *, zone: tzinfo | None = None, name: str = "period", time_of_day: bool = True) -> str:
     """Validate a period and write it as the API's ``datetime`` filter.
 
     Args:
-        period: what to filter by.
+        period: what to filter by; an aware time is turned into the zone of the account.
+        zone: of the account; None when it is not known.
         name: the parameter's name, for the error.
         time_of_day: False for listMeetings, which takes months and days only (quirk Q33).
 
     Raises:
-        InvalidRequestError: for anything else than the document's forms, or a day that does not exist.
+        InvalidRequestError: for anything else than the document's forms, a day that does not exist, or an aware time without
+            a zone to turn it into.
     """
     forms = "'YYYY-MM', 'YYYY-MM-DD', a date" + (", 'YYYY-MM-DD HH:MM:SS' or a datetime" if time_of_day else "")
-    if isinstance(period, datetime):
-        text = format_timestamp(period)
-    elif isinstance(period, date):
+    if isinstance(period, datetime) and time_of_day:
+        return format_timestamp(in_zone(period, zone, name))
+    if isinstance(period, date) and not isinstance(period, datetime):
         return period.isoformat()
-    else:
-        text = period.strip()
+    text = str(period).strip()
     for shape, allowed in (("%Y-%m", True), ("%Y-%m-%d", True), ("%Y-%m-%d %H:%M:%S", time_of_day)):
         try:
             parsed = datetime.strptime(text, shape)  # noqa: DTZ007 - the API's times have no zone

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import pickle
 from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, strategies as st
@@ -20,6 +22,8 @@ from callsavvy_async.values import (
     TicketStatus,
     format_period,
     format_timestamp,
+    format_word,
+    in_zone,
 )
 
 ENUMS = [TicketStatus, CallDirection, CallType, ChatStatus, MeetingStatus, SendStatus]
@@ -69,7 +73,8 @@ def test_only_text_is_a_word(value: object) -> None:
         (" 2026-11-22 ", "2026-11-22"),
         ("2026-11-22 08:15:00", "2026-11-22 08:15:00"),
         (date(2026, 1, 2), "2026-01-02"),
-        (datetime(2026, 1, 2, 3, 4, 5, 678, UTC), "2026-01-02 03:04:05"),
+        (datetime(2026, 1, 2, 3, 4, 5, 678), "2026-01-02 03:04:05"),  # noqa: DTZ001 - in the account's zone
+        (datetime(999, 1, 2, 3, 4, 5), "0999-01-02 03:04:05"),  # noqa: DTZ001
         (date(999, 1, 2), "0999-01-02"),
     ],
 )
@@ -96,20 +101,50 @@ def test_periods(period: str | date, text: str) -> None:
         "2026-11-22 24:00:00",
         "\uff12026-11",
         "2026-11\n2026-12",
+        202611,
+        None,
     ],
 )
-def test_periods_that_are_none(period: str) -> None:
+def test_periods_that_are_none(period: Any) -> None:
     """Anything else is refused by its name, with the forms and an example."""
     with pytest.raises(InvalidRequestError, match=r"since is .*'YYYY-MM'.*Example: since='2026-11'"):
         format_period(period, name="since")
 
 
-@pytest.mark.parametrize("period", ["2026-11-22 08:15:00", datetime(2026, 11, 22, tzinfo=UTC)])
+@pytest.mark.parametrize("period", ["2026-11-22 08:15:00", datetime(2026, 11, 22)])  # noqa: DTZ001
 def test_no_time_of_day(period: str | datetime) -> None:
     """Where a time of day is not allowed its form is not offered either."""
     with pytest.raises(InvalidRequestError) as caught:
         format_period(period, time_of_day=False)
     assert "HH:MM" not in str(caught.value).split("it must be")[1]
+
+
+@given(moment=st.datetimes(timezones=st.timezones()), zone=st.timezones())
+def test_aware_times_are_the_accounts(moment: datetime, zone: ZoneInfo) -> None:
+    """A moment is written on the account's clock, whatever clock it is given on; one that has no date there is refused."""
+    try:
+        there = moment.astimezone(zone)
+    except OverflowError:
+        with pytest.raises(InvalidRequestError, match="no date in the account's zone"):
+            in_zone(moment, zone, "period")
+        return
+    assert format_period(moment, zone=zone) == format_timestamp(there.replace(tzinfo=None))
+    assert in_zone(moment, zone, "period") == moment
+
+
+def test_an_aware_time_needs_the_accounts_zone() -> None:
+    """Without it no clock is guessed."""
+    with pytest.raises(InvalidRequestError, match=r"since is 2026-11-22T23:30:00\+00:00, but .*timezone=ZoneInfo"):
+        format_period(datetime(2026, 11, 22, 23, 30, tzinfo=UTC), name="since")
+
+
+@pytest.mark.parametrize("word", ["", " ", "\n", 5, None])
+def test_a_blank_word_is_refused_with_those_there_are(word: Any) -> None:
+    """An empty field of a form, or a number, is no word; the known ones are named."""
+    with pytest.raises(InvalidRequestError, match=r"direction is .*'Incoming', 'Outgoing'"):
+        format_word(CallDirection, word, "direction")
+    assert format_word(CallDirection, " incoming", "direction") == "Incoming"
+    assert format_word(CallDirection, "Sideways", "direction") == "Sideways"
 
 
 @given(st.datetimes(min_value=datetime(1000, 1, 1)))  # noqa: DTZ001 - the API's times have no zone

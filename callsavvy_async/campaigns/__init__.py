@@ -13,6 +13,7 @@ from callsavvy_async.campaigns.errors import (
     JournalInUseError,
     JournalUnavailableError,
     LeaseLostError,
+    OtherAccountError,
 )
 from callsavvy_async.campaigns.integrity import Verification
 from callsavvy_async.campaigns.journal.epochs import Worker
@@ -35,6 +36,7 @@ __all__ = [
     "JournalInUseError",
     "JournalUnavailableError",
     "LeaseLostError",
+    "OtherAccountError",
     "Reconciliation",
     "ReportRow",
     "RunOptions",

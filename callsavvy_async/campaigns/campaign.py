@@ -21,9 +21,10 @@ from callsavvy_async.campaigns import describe, evidence
 from callsavvy_async.campaigns.errors import ChunkLostError
 from callsavvy_async.campaigns.export import read_rows, writer_of
 from callsavvy_async.campaigns.integrity import Verification, verify
-from callsavvy_async.campaigns.journal import epochs, repository
+from callsavvy_async.campaigns.journal import copies, epochs, repository, sums
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.epochs import Worker
+from callsavvy_async.campaigns.journal.owner import Owner, bind
 from callsavvy_async.campaigns.journal.repository import Outcome
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.load import fill_seen, load, loading_alone
@@ -63,7 +64,17 @@ class UnknownChunk:
 class Campaign:
     """One campaign of an open journal. Made by `Journal.campaign`."""
 
-    def __init__(self, writer: Writer, campaign: int, name: str, spec: Spec, *, patience: float, purged: bool) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        campaign: int,
+        name: str,
+        spec: Spec,
+        *,
+        patience: float,
+        purged: bool,
+        simulated: bool,
+    ) -> None:
         self.name = name
         self.spec = spec
         """What it sends."""
@@ -71,6 +82,7 @@ class Campaign:
         self._id = campaign
         self._patience = patience
         self._purged = purged
+        self._simulated = simulated
         self._loading = anyio.Lock()
 
     def __repr__(self) -> str:
@@ -81,6 +93,15 @@ class Campaign:
     sms = staticmethod(describe.sms)
     whatsapp = staticmethod(describe.whatsapp)
     robocall = staticmethod(describe.robocall)
+
+    async def bind(self, callsavvy: Callsavvy) -> None:
+        """Bind it to the account and the server of a client, for good; `run` does so by itself.
+
+        Raises:
+            OtherAccountError: it belongs to another account or server, or it is a rehearsal and this is none.
+        """
+        owner = Owner.of(callsavvy, simulated=self._simulated)
+        await self._writer.run(lambda cursor: bind(cursor, self._id, owner))
 
     # ------------------------------------------------------------------------------------------------------ to whom
 
@@ -137,6 +158,7 @@ class Campaign:
 
         Raises:
             InvalidRequestError: an argument breaks a rule, or the recipients are not loaded to their end.
+            OtherAccountError: the campaign belongs to another account or server.
             JournalError: the journal cannot be written, or is damaged; nothing is sent without it.
         """
         return self._start(callsavvy, RunSettings(**options, patience=self._patience))
@@ -170,6 +192,7 @@ class Campaign:
             name=self.name,
             spec=self.spec,
             sender=sender,
+            owner=Owner.of(callsavvy, simulated=self._simulated),
             account=callsavvy.account,
             settings=settings,
             limit=callsavvy.pacing.snapshot,
@@ -180,7 +203,7 @@ class Campaign:
     async def status(self) -> CampaignReport:
         """Return the sums of the journal as they are now."""
         report = CampaignReport(name=self.name)
-        await self._writer.run(lambda cursor: repository.fill(cursor, self._id, report))
+        await self._writer.run(lambda cursor: sums.fill(cursor, self._id, report))
         return report
 
     async def unknown(self) -> tuple[UnknownChunk, ...]:
@@ -195,7 +218,7 @@ class Campaign:
                     estimate,
                     detail,
                 )
-                for number, estimate, detail in repository.unknown_chunks(cursor, self._id)
+                for number, estimate, detail in sums.unknown_chunks(cursor, self._id)
             )
 
         return await self._writer.run(read)
@@ -216,6 +239,15 @@ class Campaign:
         except ChunkLostError:
             raise InvalidRequestError(f"call {chunk} is not unknown; unknown() lists those that are.") from None
 
+    async def resolve_restored(self, *, as_sent: bool) -> int:
+        """Say what became of all requests that are unknown because the journal is an older copy, and return how many.
+
+        Args:
+            as_sent: they were sent after the copy was made; False: they were not, as when nothing was lost, or the copy was
+                made after the last run. Then `resend_unknown(only_not_sent=True)` sends them.
+        """
+        return await self._writer.run(lambda cursor: copies.resolve(cursor, self._id, as_sent=as_sent))
+
     async def reconcile(self, callsavvy: Callsavvy, *, exclusive: bool = False) -> Reconciliation:
         """Find out by the account's balance which of the unknown calls were charged.
 
@@ -223,7 +255,11 @@ class Campaign:
             callsavvy: to read the balance with.
             exclusive: nothing but this campaign spent SMS units on the account since it began. Only then the journal is
                 changed: what was charged is accepted, what was not is not sent. Otherwise it is evidence for you.
+
+        Raises:
+            OtherAccountError: the client is of another account or server than the campaign.
         """
+        await self.bind(callsavvy)
         return await evidence.reconcile(self._writer, self._id, self.spec, callsavvy.account, exclusive=exclusive)
 
     async def rows(self, read: Callable[[Iterator[ReportRow]], T]) -> T:

@@ -4,12 +4,13 @@
 CallsavvyError
 └── JournalError               the journal cannot be used as asked; the text says what to do
     ├── JournalInUseError      another process has it open
-    ├── JournalDamagedError    it is no journal, of another version, or its content does not fit together
+    ├── JournalDamagedError    what it holds is not what was written, or does not fit together
     ├── JournalUnavailableError  it cannot be written or read now: disk full, read-only, input/output error
     ├── ChunkLostError         a chunk is not in the state that a move starts from: somebody else moved it
     └── LeaseLostError         a run was taken for dead by another
 InvalidRequestError
-└── NotLoadedError             the recipients of a campaign are not loaded to their end
+├── NotLoadedError             the recipients of a campaign are not loaded to their end
+└── OtherAccountError          a campaign belongs to another account or server, or is a rehearsal
 ```
 """
 
@@ -27,7 +28,7 @@ class JournalInUseError(JournalError):
 
 
 class JournalDamagedError(JournalError):
-    """The file is no journal, or what it holds does not fit together."""
+    """What the journal holds is not what was written, or does not fit together."""
 
 
 class JournalUnavailableError(JournalError):
@@ -40,6 +41,10 @@ class ChunkLostError(JournalError):
 
 class LeaseLostError(JournalError):
     """A run did not write for longer than its lease, and was taken for dead."""
+
+
+class OtherAccountError(InvalidRequestError):
+    """A campaign belongs to another account or server, or is a rehearsal; nothing was sent."""
 
 
 class NotLoadedError(InvalidRequestError):

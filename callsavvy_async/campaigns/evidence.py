@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import attrs
 
-from callsavvy_async.campaigns.journal import repository
+from callsavvy_async.campaigns.journal import repository, sums
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.repository import Outcome
 from callsavvy_async.campaigns.journal.writer import Writer
@@ -64,10 +64,10 @@ async def reconcile(writer: Writer, campaign: int, spec: Spec, account: Account,
 
 def _read(cursor: Cursor, campaign: int) -> _Known:
     report = CampaignReport()
-    repository.fill(cursor, campaign, report)
-    before, at = repository.balance_before(cursor, campaign)
-    unknown = {number: estimate for number, estimate, _ in repository.unknown_chunks(cursor, campaign)}
-    return _Known(report, before, at, unknown, repository.surprising_costs(cursor, campaign))
+    sums.fill(cursor, campaign, report)
+    before, at = sums.balance_before(cursor, campaign)
+    unknown = {number: estimate for number, estimate, _ in sums.unknown_chunks(cursor, campaign)}
+    return _Known(report, before, at, unknown, sums.surprising_costs(cursor, campaign))
 
 
 def _why_not(spec: Spec, known: _Known) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import attrs
 
@@ -11,6 +12,8 @@ from callsavvy_async.bulk.fan_out import PutBackError
 from callsavvy_async.bulk.report import ChunkResult
 from callsavvy_async.campaigns.errors import ChunkLostError
 from callsavvy_async.campaigns.journal import repository
+from callsavvy_async.campaigns.journal.allowance import Allowance
+from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.repository import Outcome
 from callsavvy_async.campaigns.report import STATE_OF, CampaignReport
 from callsavvy_async.campaigns.shift import Shift
@@ -29,15 +32,25 @@ class JournalSink:
     report: CampaignReport
     is_open: Callable[[str], bool]
     """Whether calls of these time zones may leave now."""
+    allowance: Allowance | None
+    """What may be spent; None for no limit."""
+    _unwritten: Decimal = Decimal(0)
+    """Units that were reported beyond their estimates, and are not in the journal yet."""
 
     async def before_sending(self, chunk: Chunk) -> None:
-        """Make it durable that a chunk is in flight; or put it back, when its window closed while it waited for its turn."""
-        if not self.is_open(chunk.zone):
-            shift = self.shift
-            await shift.write(lambda cursor: repository.give_back(cursor, shift.campaign, shift.epoch, (chunk.number,)))
-            shift.held.discard(chunk.number)
-            raise PutBackError
-        await self._move(chunk, State.IN_FLIGHT)
+        """Make it durable that a chunk is in flight; or put it back.
+
+        It is put back when its window closed while it waited for its turn, or when what was reported meanwhile leaves no
+        room for it.
+        """
+        shift, number = self.shift, chunk.number
+        if self.is_open(chunk.zone):
+            left = await shift.write(lambda cursor: self._depart(cursor, number))
+            if left is None or left >= self._unwritten:
+                return
+        await shift.write(lambda cursor: repository.retreat(cursor, shift.campaign, shift.epoch, number))
+        shift.held.discard(number)
+        raise PutBackError
 
     async def before_waiting(self, chunk: Chunk) -> None:
         """Make it durable that a chunk is not in flight while it waits: whoever kills the process then makes no unknown."""
@@ -72,13 +85,24 @@ class JournalSink:
 
     async def _settle(self, chunk: Chunk, outcome: Outcome) -> None:
         shift, estimate = self.shift, self.spec.estimate(chunk)
+        beyond = max(repository.spent(outcome, estimate) - estimate, Decimal(0))
+        self._unwritten += beyond
         await shift.write(
             lambda cursor: repository.settle(
                 cursor, shift.campaign, shift.epoch, chunk.number, outcome, estimate=estimate
             )
         )
+        self._unwritten -= beyond
         shift.held.discard(chunk.number)
         shift.settled += outcome.state is not State.PENDING
+
+    def _depart(self, cursor: Cursor, number: int) -> Decimal | None:
+        """Write down that a chunk goes in flight, if there is room for it; return the units that are left."""
+        shift = self.shift
+        left = None if self.allowance is None else self.allowance.left(cursor, shift.campaign)
+        if left is None or left >= 0:
+            repository.depart(cursor, shift.campaign, shift.epoch, number)
+        return left
 
     async def _move(self, chunk: Chunk, to: State) -> None:
         shift, outcome = self.shift, Outcome(to)

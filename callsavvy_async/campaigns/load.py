@@ -29,7 +29,7 @@ from callsavvy_async.bulk.recipients import Intake, Recipient, RecipientInput, S
 from callsavvy_async.bulk.source import InputSource, Recipients
 from callsavvy_async.bulk.spool import Spool
 from callsavvy_async.campaigns.errors import JournalInUseError, JournalUnavailableError
-from callsavvy_async.campaigns.journal import epochs, repository, sql
+from callsavvy_async.campaigns.journal import copies, epochs, repository, sql
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.writer import Work, Writer
 from callsavvy_async.campaigns.seen import SeenNumbers
@@ -231,10 +231,12 @@ def begin(cursor: Cursor, campaign: int) -> int:
 
     Raises:
         InvalidRequestError: a run is under way; it would send what may yet have to be deleted.
+        JournalError: the journal is an older copy that lacks recipients who were sent to.
     """
     cursor.execute(sql.LOCK_CAMPAIGN, (campaign,)).fetchone()  # a run begins under the same lock
     if not epochs.nobody_runs(cursor, campaign):
         raise InvalidRequestError("a run of this campaign is under way; load the recipients before it or after it.")
+    copies.refuse_if_incomplete(cursor)
     cursor.execute(sql.LOCK_NUMBERS).fetchone()
     (loading,) = cursor.execute(sql.NEXT_ID["load"]).fetchone()
     cursor.execute("INSERT INTO load (id, campaign, given) VALUES (?, ?, 0)", (loading, campaign))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -10,8 +12,9 @@ import anyio
 
 from callsavvy_async.campaigns.campaign import Campaign
 from callsavvy_async.campaigns.errors import JournalError
-from callsavvy_async.campaigns.journal import epochs, repository, sql
+from callsavvy_async.campaigns.journal import epochs, sql, sums
 from callsavvy_async.campaigns.journal.database import Cursor, Database
+from callsavvy_async.campaigns.journal.patience import Patience
 from callsavvy_async.campaigns.journal.postgres import SCHEMES, PostgreSQL
 from callsavvy_async.campaigns.journal.sqlite import SCHEME, SQLite
 from callsavvy_async.campaigns.journal.writer import Writer
@@ -30,38 +33,50 @@ class Journal:
     phone numbers and texts: a file can be read by its owner only; of a database the rights are yours to give.
     """
 
-    def __init__(self, database: Database, *, read_only: bool, patience: float) -> None:
+    def __init__(self, database: Database, *, read_only: bool, patience: float, simulated: bool) -> None:
         self._database = database
         self._read_only = read_only
         self._patience = patience
+        self._simulated = simulated
         self._writer = Writer(database)
 
     @classmethod
-    def open(cls, url: str, *, read_only: bool = False, patience: float = 30.0, lease: float = 30.0) -> Self:
+    def open(
+        cls,
+        url: str,
+        *,
+        read_only: bool = False,
+        patience: float = 30.0,
+        lease: float = 30.0,
+        simulated: bool = False,
+    ) -> Self:
         """Open a journal, made if there is none.
 
         Args:
             url: ``sqlite:///relative.db``, ``sqlite:////absolute/path.db`` or ``postgresql://user@host/database``.
             read_only: look at it only; possible while another process writes it.
-            patience: seconds for which a run waits when the journal cannot be written (a full disk, a server that is
-                away), before it ends.
+            patience: seconds for which opening, and then each run, waits when the journal cannot be written (a full disk, a
+                server that is away), before it ends.
             lease: PostgreSQL: seconds after which a run that does not write is taken for dead by others.
+            simulated: what is run is a rehearsal with a simulator: such a campaign is never sent for real, nor the reverse.
 
         Raises:
             ConfigurationError: the URL names nothing that can be opened, or an extra is missing.
             JournalError: on entering: another process has it, it is damaged or not ours, or it cannot be written.
         """
-        return cls(_database(url, read_only=read_only, lease=lease), read_only=read_only, patience=patience)
+        database = _database(url, read_only=read_only, lease=lease)
+        return cls(database, read_only=read_only, patience=patience, simulated=simulated)
 
     def __repr__(self) -> str:
         return f"<Journal {self._database.name}{', read only' if self._read_only else ''}>"
 
     async def __aenter__(self) -> Self:
         try:
-            await self._writer.open()
+            patience = Patience(self._writer, self._patience)
+            await patience.open()
             if not self._read_only:
                 alone = self._database.lease is None
-                await self._writer.run(partial(epochs.take_over_all, all_are_dead=alone))
+                await patience.write(partial(epochs.take_over_all, all_are_dead=alone))
         except BaseException:
             await self._close()
             raise
@@ -110,7 +125,15 @@ class Journal:
             raise InvalidRequestError(
                 f"campaign {name!r} is in the journal with another {', '.join(differs)}; give this one another name."
             )
-        return Campaign(self._writer, number, name, kept, patience=self._patience, purged=bool(purged))
+        return Campaign(
+            self._writer,
+            number,
+            name,
+            kept,
+            patience=self._patience,
+            purged=bool(purged),
+            simulated=self._simulated,
+        )
 
     async def campaigns(self) -> tuple[CampaignReport, ...]:
         """Return the sums of all campaigns, the oldest first."""
@@ -119,11 +142,21 @@ class Journal:
             reports: list[CampaignReport] = []
             for number, name in cursor.execute("SELECT id, name FROM campaign ORDER BY id").fetchall():
                 report = CampaignReport(name=name)
-                repository.fill(cursor, number, report)
+                sums.fill(cursor, number, report)
                 reports.append(report)
             return tuple(reports)
 
         return await self._writer.run(read)
+
+    async def backup(self, path: str | os.PathLike[str]) -> None:
+        """Write a copy of a journal in a file, as it is at this moment, to a new file; runs may go on meanwhile.
+
+        A copy that is used after the journal went on is noticed: what may have been sent since is unknown in it.
+
+        Raises:
+            JournalError: there is such a file already, it cannot be written, or the journal is in PostgreSQL.
+        """
+        await self._writer.run(lambda cursor: self._database.backup(cursor, Path(path)), alone=True)
 
     async def _close(self) -> None:
         with anyio.CancelScope(shield=True):

@@ -26,6 +26,8 @@ class CampaignReport(Sums):
         not_sent: recipients in calls that were unknown, and are proved or declared not to have been sent.
         cancelled: recipients to whom nothing will be sent.
         running: whether a run began and did not end: it is under way, or its process died.
+        simulated: whether it is a rehearsal with a simulator, in which nobody got anything.
+        server: the API's base URL that it is sent to; blank before it is first run, and for a rehearsal.
         committed: units that were spent or may have been, for `max_cost`: the reported cost of each call or its estimate,
             whichever is more.
     """
@@ -35,6 +37,8 @@ class CampaignReport(Sums):
     not_sent: int = 0
     cancelled: int = 0
     running: bool = False
+    simulated: bool = False
+    server: str = ""
     committed: Decimal = Decimal(0)
 
     @property
@@ -79,13 +83,16 @@ class CampaignReport(Sums):
             **super().as_dict(),
             **own,
             "running": self.running,
+            "simulated": self.simulated,
+            "server": self.server,
             "committed": str(self.committed),
         }
 
     def __str__(self) -> str:
         lines = super().__str__().splitlines()
         more = [f"{getattr(self, name):,} {name.replace('_', ' ')}" for name in _OWN if getattr(self, name)]
-        return "\n".join([f"campaign {self.name}: {lines[0]}", *lines[1:], *(f"  {fact}" for fact in more)])
+        rehearsal = " (simulated)" if self.simulated else ""
+        return "\n".join([f"campaign {self.name}{rehearsal}: {lines[0]}", *lines[1:], *(f"  {fact}" for fact in more)])
 
 
 _OWN = ("in_flight", "not_sent", "cancelled")

@@ -18,21 +18,26 @@ from callsavvy_async.bulk.report import ChunkResult, StopReason
 from callsavvy_async.bulk.sender import Sender
 from callsavvy_async.campaigns.errors import ChunkLostError, LeaseLostError, NotLoadedError
 from callsavvy_async.campaigns.heart import Heart
-from callsavvy_async.campaigns.journal import epochs, repository, sql
+from callsavvy_async.campaigns.journal import epochs, repository, sql, sums
 from callsavvy_async.campaigns.journal.allowance import Allowance
 from callsavvy_async.campaigns.journal.database import Cursor
+from callsavvy_async.campaigns.journal.owner import Owner, bind
+from callsavvy_async.campaigns.journal.patience import Patience
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.journal_sink import JournalSink
 from callsavvy_async.campaigns.journal_source import JournalSource
 from callsavvy_async.campaigns.purge import refuse_if_purged
 from callsavvy_async.campaigns.report import CampaignReport
-from callsavvy_async.campaigns.shift import Patience, Shift
+from callsavvy_async.campaigns.shift import Shift
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.errors import InvalidRequestError, RequestError
-from callsavvy_async.policy.pacer import Snapshot
+from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, Snapshot
 from callsavvy_async.resources.account import Account
 from callsavvy_async.resources.sends import SendReceipt
 from callsavvy_async.transport.options import CallOptions
+
+MOST_AT_HAND = 32
+"""Chunks that a run claims ahead, at most: others may work on the campaign too."""
 
 
 class RunOptions(TypedDict, total=False):
@@ -43,7 +48,7 @@ class RunOptions(TypedDict, total=False):
             estimated before each call, raised to the cost that the API reports. What is sent again is no longer counted
             as perhaps spent.
         deadline: seconds after which nothing more is sent.
-        max_in_flight: calls under way at a time.
+        max_in_flight: most calls under way at a time; fewer where the limit, or what the client may have in flight, is less.
         stop_after: calls in a row that fail definitely and alike, after which nothing more is sent.
         on_progress: called with the report after every call.
         on_result: called with what became of each call.
@@ -65,7 +70,7 @@ class RunSettings:
 
     max_cost: Decimal | None = attrs.field(default=None, converter=attrs.converters.optional(Decimal))
     deadline: float | None = None
-    max_in_flight: int = 8
+    max_in_flight: int = MAX_IN_FLIGHT
     stop_after: int = 10
     on_progress: Callable[[CampaignReport], object] | None = None
     on_result: Callable[[ChunkResult], object] | None = None
@@ -95,6 +100,7 @@ class CampaignRun:
         name: str,
         spec: Spec,
         sender: Sender,
+        owner: Owner,
         account: Account,
         settings: RunSettings,
         limit: Callable[[], Snapshot],
@@ -105,6 +111,7 @@ class CampaignRun:
         self._campaign = campaign
         self._spec = spec
         self._sender = sender
+        self._owner = owner
         self._account = account
         self._settings = settings
         self._limit = limit
@@ -191,15 +198,16 @@ class CampaignRun:
                 raise
         finally:
             with anyio.CancelScope(shield=True):
-                await shift.write(lambda cursor: epochs.end(cursor, shift.campaign, shift.epoch))
-                await shift.write(lambda cursor: repository.fill(cursor, shift.campaign, self.report))
+                await shift.end()
+                await shift.write(lambda cursor: sums.fill(cursor, shift.campaign, self.report))
         return lost and self._stopped is None and self.report.stopped in {None, StopReason.ERROR}
 
     async def _prepare(self) -> None:
         """Read the sums, refuse what cannot be run, and note the balance."""
-        await self._patience.write(lambda cursor: repository.fill(cursor, self._campaign, self.report))
+        await self._patience.write(lambda cursor: bind(cursor, self._campaign, self._owner))
+        await self._patience.write(lambda cursor: sums.fill(cursor, self._campaign, self.report))
         self._refuse_if_incomplete()
-        if not await self._patience.write(lambda cursor: repository.has_baseline(cursor, self._campaign)):
+        if not await self._patience.write(lambda cursor: sums.has_baseline(cursor, self._campaign)):
             await self._note_balance()
 
     def _make_pending(self, cursor: Cursor) -> None:
@@ -210,7 +218,7 @@ class CampaignRun:
         """Refuse what does not add up, and begin an epoch."""
         cursor.execute(sql.LOCK_CAMPAIGN, (self._campaign,)).fetchone()  # as do a load and a purge
         refuse_if_purged(cursor, self._campaign)
-        repository.fill(cursor, self._campaign, self.report)
+        sums.fill(cursor, self._campaign, self.report)
         self._refuse_if_incomplete()
         self.report.check()
         epoch = epochs.begin(cursor, self._campaign, self._writer.database.lease)
@@ -233,12 +241,12 @@ class CampaignRun:
             balance = (await self._account.summary()).sms_balance
         if balance is not None:
             known = balance
-            await self._patience.write(lambda cursor: repository.note_balance(cursor, self._campaign, known))
+            await self._patience.write(lambda cursor: sums.note_balance(cursor, self._campaign, known))
 
     def _make_fan_out(self, shift: Shift, fund: Allowance | None) -> FanOut:
         settings, spec = self._settings, self._spec
         call: CallOptions = {"deadline": None, **settings.options}
-        self._source = JournalSource(shift, spec, self.report, 2 * settings.max_in_flight, fund)
+        self._source = JournalSource(shift, spec, self.report, min(2 * settings.max_in_flight, MOST_AT_HAND), fund)
         if self._paused:
             self._source.pause()
 
@@ -255,7 +263,7 @@ class CampaignRun:
             send,
             self._source,
             self.report,
-            sink=JournalSink(shift, spec, self.report, self._source.is_open),
+            sink=JournalSink(shift, spec, self.report, self._source.is_open, fund),
             workers=settings.max_in_flight,
             budget=Budget(None, self._sender.estimate),  # the source claims no more than may be spent
             rules=StopRules(settings.stop_after),

@@ -1,8 +1,6 @@
 """What the parts of a run share while it writes under one epoch: patience with an outage, and what it holds.
 
-Theory: while the journal is away nothing is sent, since every send is written ahead; outcomes wait here, in the tasks that
-bring them, and are written when it is back. Each write is tried again until it is done or patience is used up. A try may
-have been committed without our hearing of it, so each of them recognises what it did before:
+Theory: a write that is tried again may have been committed without our hearing of it, so each recognises what it did before:
 
 - a move finds its chunk where it was to go, under this very epoch. Nobody else moves a chunk there: only the task that
   holds the chunk does, one move after the other, and an epoch is of one run;
@@ -23,41 +21,12 @@ import anyio
 import attrs
 
 from callsavvy_async.campaigns.errors import JournalUnavailableError
-from callsavvy_async.campaigns.journal import repository
+from callsavvy_async.campaigns.journal import epochs, repository
 from callsavvy_async.campaigns.journal.database import Cursor
-from callsavvy_async.campaigns.journal.writer import Work, Writer
+from callsavvy_async.campaigns.journal.patience import Patience
+from callsavvy_async.campaigns.journal.writer import Work
 
 T = TypeVar("T")
-
-_BETWEEN_TRIES = 0.5
-
-
-@attrs.define
-class Patience:
-    """Waits an outage of the journal out."""
-
-    writer: Writer
-    seconds: float
-    """For which a write is tried again; 0 once it was used up, or when nobody wants to wait."""
-    outages: int = 0
-    """Writes that failed, and may have been done all the same."""
-
-    async def write(self, work: Work[T]) -> T:
-        """Do a unit of work that recognises what it did before.
-
-        Raises:
-            JournalUnavailableError: the journal stayed away for too long.
-        """
-        began = anyio.current_time()
-        while True:
-            try:
-                return await self.writer.run(work)
-            except JournalUnavailableError:
-                self.outages += 1
-                if anyio.current_time() - began >= self.seconds:
-                    self.seconds = 0
-                    raise
-                await anyio.sleep(_BETWEEN_TRIES)
 
 
 @attrs.define(eq=False)
@@ -79,6 +48,14 @@ class Shift:
     async def write(self, work: Work[T]) -> T:
         """Do a unit of work that recognises what it did before."""
         return await self.patience.write(work)
+
+    async def end(self) -> None:
+        """End the epoch. Where that cannot be written it is owed, or the next run would wait for what this one holds."""
+        try:
+            await self.write(lambda cursor: epochs.end(cursor, self.campaign, self.epoch))
+        except JournalUnavailableError:
+            self.patience.writer.owe(lambda cursor: epochs.end_late(cursor, self.campaign, self.epoch))
+            raise
 
     async def write_addition(self, work: Work[T]) -> T:
         """Do a unit of work that claims chunks; the caller holds `adding`. A try that failed leaves a doubt."""

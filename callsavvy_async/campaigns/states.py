@@ -9,6 +9,7 @@ unknown --a late answer--> accepted | failed | rejected | not_sent
 unknown --a person, or the balance--> accepted | not_sent
 unknown, not_sent --a person--> pending          to be sent again
 pending, not_sent --a person--> cancelled
+pending, claimed, in_flight, not_sent --the journal is an older copy--> unknown
 ```
 A chunk whose recipients were rejected for one of them is split: its halves are chunks of their own, and it counts no
 more.
@@ -45,6 +46,7 @@ class Mover(enum.Enum):
     OWNER = "the run that claimed it"
     HEIR = "whoever notices that its process died"
     PERSON = "a person, or what the balance proves"
+    RESTORER = "whoever notices that the journal is an older copy"
 
 
 _ANSWERS = frozenset({State.ACCEPTED, State.FAILED, State.REJECTED})
@@ -66,6 +68,7 @@ MOVES: dict[Mover, dict[State, frozenset[State]]] = {
         State.PENDING: frozenset({State.UNKNOWN, State.NOT_SENT}),
         State.CANCELLED: frozenset({State.PENDING, State.NOT_SENT}),
     },
+    Mover.RESTORER: {State.UNKNOWN: frozenset({State.PENDING, State.CLAIMED, State.IN_FLIGHT, State.NOT_SENT})},
 }
 """Who may move a chunk to which state, and from which."""
 

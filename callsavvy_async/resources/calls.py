@@ -8,11 +8,11 @@ from typing import Annotated, Unpack
 
 import attrs
 
-from callsavvy_async.resources.periods import iterate
+from callsavvy_async.resources.periods import days_between, iterate
 from callsavvy_async.tracebacks import private_arguments
 from callsavvy_async.transport.options import CallOptions
 from callsavvy_async.transport.transport import Transport
-from callsavvy_async.values import CallDirection, Period, format_period
+from callsavvy_async.values import CallDirection, Period, format_period, format_word
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Model, Wire, private
 
@@ -58,8 +58,8 @@ class Calls:
             options,
             department_id=department_id,
             category=category_id,
-            call_direction=None if direction is None else str(CallDirection(direction)),
-            datetime=None if period is None else format_period(period),
+            call_direction=None if direction is None else format_word(CallDirection, direction, "direction"),
+            datetime=None if period is None else format_period(period, zone=self._transport.config.timezone),
         )
 
     def iter(
@@ -79,4 +79,5 @@ class Calls:
                 department_id=department_id, category_id=category_id, direction=direction, period=period, **options
             )
 
-        return iterate(start, end, fetch, lambda call: call.call_id)
+        days = days_between(start, end, self._transport.config.timezone)
+        return iterate(days, fetch, key=lambda call: call.call_id, moment=lambda call: call.started_at)

@@ -8,7 +8,7 @@ from typing import Annotated, Unpack
 
 import attrs
 
-from callsavvy_async.resources.periods import iterate
+from callsavvy_async.resources.periods import days_between, iterate
 from callsavvy_async.tracebacks import private_arguments
 from callsavvy_async.transport.options import CallOptions
 from callsavvy_async.transport.transport import Transport
@@ -63,7 +63,7 @@ class Chats:
             LIST_CHATS,
             options,
             department_id=department_id,
-            datetime=None if period is None else format_period(period),
+            datetime=None if period is None else format_period(period, zone=self._transport.config.timezone),
         )
 
     def iter(
@@ -74,7 +74,8 @@ class Chats:
         async def fetch(period: str) -> tuple[Chat, ...]:
             return await self.list(department_id=department_id, period=period, **options)
 
-        return iterate(start, end, fetch, lambda chat: chat.chat_id)
+        days = days_between(start, end, self._transport.config.timezone)
+        return iterate(days, fetch, key=lambda chat: chat.chat_id, moment=lambda chat: chat.started_at)
 
     async def messengers(
         self, *, department_id: str | None = None, period: Period | None = None, **options: Unpack[CallOptions]
@@ -84,5 +85,5 @@ class Chats:
             LIST_MESSENGERS,
             options,
             department_id=department_id,
-            datetime=None if period is None else format_period(period),
+            datetime=None if period is None else format_period(period, zone=self._transport.config.timezone),
         )

@@ -8,7 +8,7 @@ from typing import Annotated, Unpack
 
 import attrs
 
-from callsavvy_async.resources.periods import iterate
+from callsavvy_async.resources.periods import days_between, iterate
 from callsavvy_async.resources.text import require_text
 from callsavvy_async.tracebacks import private_arguments
 from callsavvy_async.transport.options import CallOptions
@@ -69,7 +69,9 @@ class Meetings:
         return await self._transport.send(
             LIST_MEETINGS,
             options,
-            datetime=None if period is None else format_period(period, time_of_day=False),
+            datetime=None
+            if period is None
+            else format_period(period, zone=self._transport.config.timezone, time_of_day=False),
         )
 
     def iter(self, *, start: date, end: date, **options: Unpack[CallOptions]) -> AsyncIterator[Meeting]:
@@ -78,7 +80,8 @@ class Meetings:
         async def fetch(period: str) -> tuple[Meeting, ...]:
             return await self.list(period=period, **options)
 
-        return iterate(start, end, fetch, lambda meeting: meeting.meeting_id)
+        days = days_between(start, end, self._transport.config.timezone)
+        return iterate(days, fetch, key=lambda meeting: meeting.meeting_id, moment=lambda _: None)  # quirk Q33
 
     async def get(self, meeting_id: str, **options: Unpack[CallOptions]) -> MeetingDetails:
         """Read one meeting with its links."""

@@ -9,8 +9,12 @@ def require_text(text: str, name: str) -> str:
     """Return a text as it is.
 
     Raises:
-        InvalidRequestError: when it is blank; the value itself is not shown.
+        InvalidRequestError: when it is blank, or no text; the value itself is not shown.
     """
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] # from untyped code, a database
+        raise InvalidRequestError(
+            f"{name} is of the type {type(text).__name__}; the API takes text. Give str(...) of it."
+        )
     if not text.strip():
         raise InvalidRequestError(f"{name} is blank; the API requires it.")
     return text

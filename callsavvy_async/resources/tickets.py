@@ -11,13 +11,12 @@ from typing import Annotated, Unpack
 
 import attrs
 
-from callsavvy_async.errors import InvalidRequestError
-from callsavvy_async.resources.periods import iterate
+from callsavvy_async.resources.periods import days_between, iterate
 from callsavvy_async.resources.text import require_text
 from callsavvy_async.tracebacks import private_arguments
 from callsavvy_async.transport.options import CallOptions
 from callsavvy_async.transport.transport import Transport
-from callsavvy_async.values import Period, TicketStatus, format_period, format_timestamp
+from callsavvy_async.values import Period, TicketStatus, format_period, format_timestamp, format_word, in_zone
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Model, Receipt, Wire, private
 
@@ -95,9 +94,9 @@ class Tickets:
             LIST_TICKETS,
             options,
             department_id=department_id,
-            ticket_status=None if status is None else str(TicketStatus(status)),
+            ticket_status=None if status is None else format_word(TicketStatus, status, "status"),
             sender_email=sender_email,
-            datetime=None if period is None else format_period(period),
+            datetime=None if period is None else format_period(period, zone=self._transport.config.timezone),
         )
 
     def iter(
@@ -117,7 +116,8 @@ class Tickets:
                 department_id=department_id, status=status, sender_email=sender_email, period=period, **options
             )
 
-        return iterate(start, end, fetch, lambda ticket: ticket.ticket_id)
+        days = days_between(start, end, self._transport.config.timezone)
+        return iterate(days, fetch, key=lambda ticket: ticket.ticket_id, moment=lambda ticket: ticket.created_at)
 
     async def conversation(self, ticket_id: str, **options: Unpack[CallOptions]) -> tuple[ConversationItem, ...]:
         """Read all messages of a ticket."""
@@ -167,20 +167,10 @@ class Tickets:
             options,
             ticket_id=require_text(ticket_id, "ticket_id"),
             replying_agent_id=agent_id,
-            response_date=format_timestamp(self._local(replied_at)),
+            response_date=format_timestamp(self._reply_time(replied_at)),
             response_message=require_text(message, "message"),
         )
 
-    def _local(self, moment: datetime | None) -> datetime:
-        """Express a time in the zone of the API's naive times (quirks Q16, Q30)."""
+    def _reply_time(self, moment: datetime | None) -> datetime:
         zone = self._transport.config.timezone
-        if moment is None:
-            return datetime.now(zone)
-        if moment.tzinfo is None:
-            return moment
-        if zone is None:
-            raise InvalidRequestError(
-                f"replied_at is {moment.isoformat()}, but the client does not know the account's zone; give the client"
-                " timezone=ZoneInfo(...), or pass a naive time in the account's zone."
-            )
-        return moment.astimezone(zone)
+        return datetime.now(zone) if moment is None else in_zone(moment, zone, "replied_at")

@@ -36,9 +36,17 @@ def build_request(
         target: of the endpoint.
 
     Raises:
-        InvalidRequestError: when `extra` overrides a parameter, or something is not JSON or not valid Unicode.
+        InvalidRequestError: when `extra` overrides a parameter, a parameter is no text (quirk Q13), or something is not JSON
+            or not valid Unicode.
     """
-    fields: dict[str, object] = {name: params[name] for name in params if params[name] is not None}
+    fields: dict[str, object] = {}
+    for name, value in params.items():
+        if value is not None:
+            if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance] # from untyped code, a database
+                raise InvalidRequestError(
+                    f"{endpoint.resource}: {name} is of the type {type(value).__name__}; the API takes text. Give str(...) of it."
+                )
+            fields[name] = value
     for name in extra:
         if name in params:
             raise InvalidRequestError(

@@ -39,6 +39,7 @@ class FakeClient:
         self.refused = 0
         self.on_wait: Callable[[], object] | None = None
         self.pacing = Pacing(Adaptive())
+        self.account_hash, self.base_url = "an-account", "https://api.example/v1"
 
     @property
     def messaging(self):

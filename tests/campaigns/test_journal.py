@@ -7,14 +7,17 @@ from decimal import Decimal
 
 import pytest
 
+from callsavvy_async import Callsavvy
 from callsavvy_async.campaigns import (
     Campaign,
     Journal,
     JournalDamagedError,
     JournalError,
+    JournalUnavailableError,
+    OtherAccountError,
     State,
 )
-from callsavvy_async.campaigns.journal import sql
+from callsavvy_async.campaigns.journal import patience
 from callsavvy_async.campaigns.journal.payload import unpack
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 
@@ -61,26 +64,23 @@ async def test_another_url_is_refused(url):
         Journal.open(url)
 
 
-async def test_versions(url, raw):
-    """A later version is refused; an earlier one is brought forward, but not by a reader."""
+@pytest.mark.parametrize("read_only", [False, True])
+async def test_another_version_is_refused(url, raw, read_only):
+    """A journal of another version is not guessed at."""
     async with Journal.open(url):
         pass
-    for version, message in (("99", "later version"), ("0", "older version")):
-        raw(f"UPDATE journal SET value = '{version}' WHERE name = 'version'")
-        with pytest.raises(JournalError, match=message):
+    raw("UPDATE journal SET value = '99' WHERE name = 'version'")
+    with pytest.raises(JournalError, match="another version"):
+        async with Journal.open(url, read_only=read_only):
+            pass
+
+
+async def test_a_reader_makes_no_journal(url):
+    """Where there is none, looking makes none."""
+    for _ in range(2):
+        with pytest.raises(JournalError, match="there is no journal"):
             async with Journal.open(url, read_only=True):
                 pass
-
-
-async def test_an_older_journal_is_brought_forward(url, monkeypatch):
-    """Every migration that is missing is run once, in order."""
-    async with Journal.open(url):
-        pass
-    monkeypatch.setattr(sql, "VERSION", sql.VERSION + 1)
-    monkeypatch.setattr(sql, "MIGRATIONS", (*sql.MIGRATIONS, ("ALTER TABLE campaign ADD COLUMN note TEXT",)))
-    for _ in range(2):
-        async with Journal.open(url) as journal:
-            await journal._writer.run(lambda cursor: cursor.execute("SELECT note FROM campaign"))
 
 
 async def test_what_a_dead_process_left(url):
@@ -121,3 +121,80 @@ async def test_what_is_no_error_of_the_journal_is_raised_as_it_is(journal):
 
     with pytest.raises(RuntimeError, match="a bug"):
         await journal._writer.run(fail)
+
+
+async def test_opening_waits_an_outage_out(url, monkeypatch):
+    """A journal that is away for a moment is opened when it is back, and given up when patience is used up."""
+    monkeypatch.setattr(patience, "_BETWEEN_TRIES", 0.001)
+    journal = Journal.open(url)
+    tries, really_open = [], journal._database.open
+
+    def open_at_the_third_try() -> None:
+        tries.append(1)
+        if len(tries) < 3:
+            raise JournalUnavailableError("away")
+        really_open()
+
+    monkeypatch.setattr(journal._database, "open", open_at_the_third_try)
+    async with journal:
+        await journal.campaign("c", SPEC)
+    tries.clear()
+    impatient = Journal.open(url, patience=0)
+    monkeypatch.setattr(impatient._database, "open", open_at_the_third_try)
+    with pytest.raises(JournalUnavailableError, match="away"):
+        async with impatient:
+            pass
+    assert len(tries) == 1
+
+
+OTHERS = [
+    ({"account_hash": "another"}, False),
+    ({"base_url": "https://other.example/v1"}, False),
+    ({}, True),
+]
+
+
+@pytest.mark.parametrize(("other", "simulated"), OTHERS)
+async def test_a_campaign_belongs_to_one_account_and_server(url, other, simulated):
+    """Another account, another server, a rehearsal: whoever did not begin it sends nothing of it, whatever is asked for."""
+    client, stranger = FakeClient(), FakeClient()
+    for name, value in other.items():
+        setattr(stranger, name, value)
+    async with Journal.open(url) as journal:
+        campaign = await journal.campaign("c", SPEC)
+        await campaign.load(numbers(100))
+        await campaign.run(client, max_cost=30)
+    async with Journal.open(url, simulated=simulated) as journal:
+        campaign = await journal.campaign("c")
+        for ask in (campaign.run, campaign.resume, campaign.resend_unknown, campaign.reconcile, campaign.bind):
+            with pytest.raises(OtherAccountError, match="belongs to account an-account at https://"):
+                await ask(stranger)
+    assert not stranger.calls
+    async with Journal.open(url) as journal:
+        report = await (await journal.campaign("c")).run(client)
+    assert (report.accepted, report.simulated, report.server) == (100, False, "https://api.example/v1")
+
+
+async def test_a_rehearsal_is_never_sent_for_real(url):
+    """Every simulator has an address of its own, so rehearsals share a campaign; a real client does not join them."""
+    async with Journal.open(url, simulated=True) as journal:
+        campaign = await journal.campaign("c", SPEC)
+        await campaign.load(numbers(100))
+        for port, most in ((1, 30), (2, 60)):
+            client = FakeClient()
+            client.base_url = f"http://127.0.0.1:{port}/v1"
+            report = await campaign.run(client, max_cost=most)
+        assert (report.accepted, report.simulated, report.server) == (60, True, "")
+        assert str(report).startswith("campaign c (simulated): 100 recipients given")
+        assert report.as_dict()["simulated"] is True
+    async with Journal.open(url) as journal:
+        with pytest.raises(OtherAccountError, match="belongs to the simulator, not to account"):
+            await (await journal.campaign("c")).run(FakeClient())
+
+
+async def test_clients_tell_their_account_without_naming_it():
+    """What is kept of a key is a hash of it: the same for the same account, and neither key."""
+    one, same, other = (Callsavvy(public_key=key, private_key="private") for key in ("one", "one", "other"))
+    assert one.account_hash == same.account_hash != other.account_hash
+    assert len(one.account_hash) == 16
+    assert one.base_url == "https://api.getcallsavvy.com/v1"

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from callsavvy_async.campaigns import Campaign, Journal
-from callsavvy_async.campaigns.errors import JournalDamagedError, JournalUnavailableError
+from callsavvy_async.campaigns.errors import JournalDamagedError, JournalError, JournalUnavailableError
 from callsavvy_async.campaigns.journal.postgres import PostgreSQL
 from callsavvy_async.errors import ConfigurationError
 
@@ -51,17 +51,23 @@ async def test_a_server_that_is_not_there_is_named_without_its_password():
     with pytest.raises(
         JournalUnavailableError, match=r"postgresql://127\.0\.0\.1/nowhere cannot be used now"
     ) as caught:
-        await Journal.open(URL).__aenter__()
+        await Journal.open(URL, patience=0).__aenter__()
     assert "secret" not in f"{caught.value!r} {Journal.open(URL)!r}"
 
 
 @pytest.mark.parametrize(
     ("error", "kind", "says"),
     [
-        (psycopg.errors.DuplicateTable("relation"), JournalDamagedError, "tables of something else"),
+        (psycopg.errors.DuplicateTable("relation"), JournalError, "tables of something else"),
         (psycopg.errors.ReadOnlySqlTransaction("standby"), JournalUnavailableError, "cannot be used now"),
         (psycopg.errors.InsufficientPrivilege("denied\nDETAIL: +234"), JournalUnavailableError, "denied. Nothing"),
-        (psycopg.errors.CheckViolation("row +234"), JournalDamagedError, "CheckViolation"),
+        (psycopg.errors.CheckViolation("row +234"), JournalError, "CheckViolation"),
+        (psycopg.errors.InvalidSqlStatementName("+234"), JournalError, "pool_mode=session"),
+        (psycopg.errors.DuplicatePreparedStatement("+234"), JournalError, "pool_mode=session"),
+        (psycopg.errors.AdminShutdown("terminated\nDETAIL: +234"), JournalUnavailableError, "cannot be used now"),
+        (psycopg.errors.DataCorrupted("page +234"), JournalDamagedError, "is damaged: DataCorrupted"),
+        (psycopg.errors.UndefinedTable("chunk +234"), JournalDamagedError, "is damaged: UndefinedTable"),
+        (UnicodeEncodeError("utf-8", "+234\ud800", 4, 5, "no"), JournalError, "cannot hold a text"),
         (ValueError("+234"), JournalDamagedError, "holds what no journal does"),
     ],
 )
@@ -78,7 +84,7 @@ def test_errors_are_explained_without_values(error, kind, says):
 async def test_tables_of_something_else_are_left_alone(url, raw):
     """A schema in which others have tables of our names is refused, and nothing is in it afterwards."""
     raw("CREATE TABLE campaign (theirs TEXT)")
-    with pytest.raises(JournalDamagedError, match="tables of something else"):
+    with pytest.raises(JournalError, match="tables of something else"):
         await Journal.open(url).__aenter__()
     assert raw("SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema()") == [(1,)]
 

@@ -7,6 +7,7 @@ import sqlite3
 import stat
 from pathlib import Path
 
+import anyio
 import pytest
 
 from callsavvy_async.bulk.report import ReportError
@@ -33,6 +34,20 @@ def url(tmp_path: Path) -> str:
 
 def path(url: str) -> Path:
     return Path(url.removeprefix("sqlite:///"))
+
+
+def opened(url: str) -> list[str]:
+    """Return the files of a journal that this process has open."""
+    links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return [str(link.readlink()) for link in links if str(link.readlink()).startswith(str(path(url)))]
+
+
+def make_public(url: str) -> None:
+    """Make empty files of its names that everybody can read."""
+    for suffix in ("", ".lock", "-wal", "-shm"):
+        file = Path(f"{path(url)}{suffix}")
+        file.touch()
+        file.chmod(0o644)
 
 
 async def test_its_files_are_its_owners_alone(journal, url):
@@ -74,17 +89,30 @@ async def test_no_row_is_left_unfetched(url, monkeypatch):
     assert connections
 
 
-@pytest.mark.parametrize(
-    "content", [b"This is no database at all, but a text file.\n" * 50, b"SQLite format 3\0" + b"x" * 5000]
-)
-async def test_a_damaged_file_is_refused(url, content):
-    """What cannot be read is named, and left as it is."""
+async def test_a_damaged_file_is_refused(url):
+    """What cannot be read is named, and left as it is; no advice could send anything twice."""
+    content = b"SQLite format 3\0" + b"x" * 5000
     path(url).write_bytes(content)
     for read_only in (False, True):
-        with pytest.raises(JournalDamagedError, match="damaged"):
+        with pytest.raises(JournalDamagedError, match=r"damaged.*An older copy lacks what was sent since"):
             async with Journal.open(url, read_only=read_only):
                 pass
     assert path(url).read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "content", [b"name,phone\nAda,+2348012345678\n", b"a text file.\n" * 500, b"PK\x03\x04" * 2000]
+)
+async def test_another_file_is_no_damaged_journal(url, content):
+    """A list or a workbook that is named by mistake is no journal; it is left as it is, and nothing is made beside it."""
+    path(url).write_bytes(content)
+    for read_only in (False, True):
+        with pytest.raises(JournalError, match="is no journal; name another file") as refused:
+            async with Journal.open(url, read_only=read_only):
+                pass
+        assert type(refused.value) is JournalError
+    assert path(url).read_bytes() == content
+    assert list(path(url).parent.iterdir()) == [path(url)]
 
 
 @pytest.mark.parametrize(
@@ -100,28 +128,28 @@ async def test_a_foreign_database_is_refused(url, theirs):
     with sqlite3.connect(path(url)) as foreign:
         foreign.execute(theirs)
     foreign.close()
-    with pytest.raises(JournalDamagedError, match="something else"):
+    with pytest.raises(JournalError, match="something else"):
         async with Journal.open(url):
             pass
 
 
 async def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
     """Without a place for the lock or the file, nothing is begun."""
-    with pytest.raises(JournalUnavailableError, match="folder must exist"):
+    with pytest.raises(JournalError, match="folder must exist"):
         async with Journal.open(f"sqlite:///{tmp_path}/nowhere/x.db"):
             pass
     (tmp_path / "x.db").mkdir()
-    with pytest.raises(JournalUnavailableError, match="cannot be opened for writing"):
+    with pytest.raises(JournalError, match="cannot be opened for writing"):
         async with Journal.open(f"sqlite:///{tmp_path}/x.db"):
             pass
-    with pytest.raises(JournalUnavailableError, match="no journal"):
+    with pytest.raises(JournalError, match="no journal"):
         async with Journal.open(f"sqlite:///{tmp_path}/none.db", read_only=True):
             pass
 
 
 async def test_a_folder_that_takes_no_file_is_refused():
     """A journal that cannot be written is not run; /proc takes no file of anybody's, root's included."""
-    with pytest.raises(JournalUnavailableError):
+    with pytest.raises(JournalError, match="folder must exist"):
         async with Journal.open("sqlite:////proc/journal.db"):
             pass
 
@@ -196,4 +224,49 @@ async def test_a_journal_that_goes_away_stops_the_run(journal, url, suffix, repl
         await campaign.run(client, max_in_flight=1)
     assert len(client.calls) == 3
     moved.rename(file)
-    assert (await campaign.status()).in_flight == 10
+    assert (await campaign.status()).unknown == 10
+
+
+async def test_files_that_were_there_before_become_private(url):
+    """A file that `touch` made, or `cp` under a wide umask, with its log: the owner's mode all the same."""
+    make_public(url)
+    async with Journal.open(url) as journal:
+        await journal.campaign("c", SPEC)
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path(url).parent.iterdir()}
+    assert len(modes) == 4
+    assert set(modes.values()) == {0o600}
+
+
+async def test_the_same_process_goes_on_after_a_full_disk(journal, url, monkeypatch):
+    """A run that could not even write that it ended keeps nothing from the next: neither a file open nor a chunk held."""
+    campaign = await journal.campaign("c", SPEC)
+    await campaign.load(numbers(100))
+    client = FakeClient()
+    commit = journal._database.commit
+
+    def full(cursor):
+        if len(client.calls) >= 3:
+            raise sqlite3.OperationalError("database or disk is full")
+        commit(cursor)
+
+    monkeypatch.setattr(journal._database, "commit", full)
+    with pytest.raises(JournalUnavailableError, match="full"):
+        await campaign.run(client, max_in_flight=1)
+    monkeypatch.undo()
+    with anyio.fail_after(10):
+        report = await campaign.run(client, max_in_flight=1)
+    assert (report.accepted, report.unknown, report.pending, report.in_flight) == (90, 10, 0, 0)
+    assert client.reached == dict.fromkeys(numbers(100), 1)
+    await journal._close()
+    assert not opened(url)
+
+
+async def test_a_file_that_was_full_when_it_was_opened_is_closed(url, monkeypatch):
+    """What failed to open is open no more, even while its error is being looked at."""
+    async with Journal.open(url):
+        pass
+    monkeypatch.setattr("callsavvy_async.campaigns.journal.sqlite._WATCH_DEPARTURES", "INSERT INTO nowhere VALUES (1)")
+    with pytest.raises(JournalError) as kept:
+        async with Journal.open(url):
+            pass
+    assert not opened(url), kept

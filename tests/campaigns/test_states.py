@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.campaigns import Campaign, ChunkLostError, LeaseLostError, State
-from callsavvy_async.campaigns.journal import epochs, repository
+from callsavvy_async.campaigns.journal import epochs, repository, sums
 from callsavvy_async.campaigns.journal.repository import Outcome
 from callsavvy_async.campaigns.open_journal import _database
 from callsavvy_async.campaigns.report import CampaignReport
@@ -39,7 +39,7 @@ def test_what_is_final_is_left_by_nobody() -> None:
 
 def test_unknown_becomes_pending_only_by_a_person() -> None:
     """Neither a run nor the opening of a journal ever makes an unknown chunk ready to be sent again."""
-    assert all(State.UNKNOWN not in sources(State.PENDING, by) for by in (Mover.OWNER, Mover.HEIR))
+    assert all(State.UNKNOWN not in sources(State.PENDING, by) for by in set(Mover) - {Mover.PERSON})
 
 
 def test_nothing_comes_to_be_in_flight_but_what_the_run_claimed() -> None:
@@ -75,6 +75,11 @@ a person, or what the balance proves:
     not_sent -> pending
     pending -> cancelled
     not_sent -> cancelled
+whoever notices that the journal is an older copy:
+    pending -> unknown
+    claimed -> unknown
+    in_flight -> unknown
+    not_sent -> unknown
 """
 
 
@@ -302,7 +307,7 @@ class JournalModel(RuleBasedStateMachine):
     @invariant()
     def sums_agree(self) -> None:
         report = CampaignReport()
-        repository.fill(self.cursor, OURS, report)
+        sums.fill(self.cursor, OURS, report)
         counted: Counter[str] = Counter()
         for row in self.chunks.values():
             counted[State.PENDING if row.state is State.CLAIMED else row.state] += row.size

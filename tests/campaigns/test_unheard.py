@@ -10,8 +10,9 @@ import anyio
 import psycopg
 import pytest
 
-from callsavvy_async.campaigns import Campaign, Journal, journal_source, shift
+from callsavvy_async.campaigns import Campaign, Journal, journal_source
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalInUseError
+from callsavvy_async.campaigns.journal import patience
 from tests.bulk.fakes import rejected
 
 from .conftest import only_postgresql
@@ -48,7 +49,7 @@ class Deaf:
 )
 async def test_a_commit_whose_answer_is_lost_is_not_misjudged(url, raw, monkeypatch, every, max_in_flight):
     """Every unit that is tried again recognises what it did: nobody is reached twice, none is left behind, the sums fit."""
-    monkeypatch.setattr(shift, "_BETWEEN_TRIES", 0.001)
+    monkeypatch.setattr(patience, "_BETWEEN_TRIES", 0.001)
     bad = numbers(200)[13]
 
     def script(called):
@@ -66,7 +67,7 @@ async def test_a_commit_whose_answer_is_lost_is_not_misjudged(url, raw, monkeypa
         with monkeypatch.context() as deaf:
             deaf.setattr(database, "cursor", lambda: Deaf(original(), lost))
             run = campaign.run(client, max_in_flight=max_in_flight, max_cost=1000)
-            with anyio.fail_after(30):
+            with anyio.fail_after(60):
                 report = await run
         assert (report.accepted, report.rejected, report.pending) == (199, 1, 0)
         assert {number for number, times in client.reached.items() if times > 1} <= set(numbers(10, 10))

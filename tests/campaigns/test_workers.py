@@ -12,6 +12,7 @@ from decimal import Decimal
 import anyio
 import pytest
 
+from callsavvy_async.bulk.fan_out import PutBackError
 from callsavvy_async.bulk.report import StopReason
 from callsavvy_async.campaigns import (
     Campaign,
@@ -20,12 +21,16 @@ from callsavvy_async.campaigns import (
     load,
     open_journal,
     purge,
-    shift,
 )
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalInUseError, JournalUnavailableError
-from callsavvy_async.campaigns.journal import epochs, repository
+from callsavvy_async.campaigns.journal import epochs, patience, repository, sums
+from callsavvy_async.campaigns.journal.allowance import Allowance
 from callsavvy_async.campaigns.journal.postgres import _Cursor
+from callsavvy_async.campaigns.journal_sink import JournalSink
+from callsavvy_async.campaigns.journal_source import JournalSource
 from callsavvy_async.campaigns.open_journal import _database
+from callsavvy_async.campaigns.report import CampaignReport
+from callsavvy_async.campaigns.shift import Shift
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.resources.sends import SendReceipt
 from tests.bulk.fakes import not_sent, rejected
@@ -122,11 +127,11 @@ async def test_what_is_given_back_while_a_run_begins_is_not_room(url, monkeypatc
 
 @only_postgresql
 async def test_costs_that_surprise_count_for_all(url):
-    """What a call cost more than estimated is spent for everybody; above the limit is at most what was claimed by then."""
+    """What a request cost more than estimated is spent for everybody; above the limit is at most what was in flight by then."""
     dear = FakeClient(lambda called: SendReceipt(message_id="m", cost=Decimal(3 * len(called))))
     async with workers(url, 2) as campaigns:
         await campaigns[0].run(dear, max_cost=100, max_in_flight=1)
-        assert len(dear.calls) == 4  # two are claimed at a time
+        assert len(dear.calls) == 4  # the last one fitted by its estimate
         report = await campaigns[1].run(client := FakeClient(), max_cost=125, max_in_flight=1)
     assert (report.stopped, report.cost, len(client.calls)) == (StopReason.MAX_COST, 120, 0)
 
@@ -137,11 +142,61 @@ async def test_a_nonsense_cost_frees_nothing_and_is_written(journal, raw, cost):
     campaign = await journal.campaign("c", SPEC)
     await campaign.load(numbers(100))
     client = FakeClient(lambda _: SendReceipt(message_id="m", cost=Decimal(cost)))
-    for _ in range(2):  # the run that heard of it, after two calls that it claimed together, and the next
+    requests = 1 if Decimal(cost) > 20 else 2
+    for _ in range(2):  # the run that heard of it, and the next
         report = await campaign.run(client, max_cost=20, max_in_flight=1)
-        assert (len(client.calls), report.stopped) == (2, StopReason.MAX_COST)
-    assert report.cost == 2 * Decimal(cost)
+        assert (len(client.calls), report.stopped) == (requests, StopReason.MAX_COST)
+    assert report.cost == requests * Decimal(cost)
     assert {Decimal(found) for (found,) in raw("SELECT cost FROM chunk WHERE cost IS NOT NULL")} == {Decimal(cost)}
+
+
+@pytest.mark.parametrize("in_flight", [1, 4])
+async def test_what_is_claimed_has_to_fit_when_it_leaves(journal, in_flight):
+    """Costs reported above the estimates take the room of what is claimed: no request starts once they passed the limit."""
+    campaign = await journal.campaign("c", SPEC)
+    await campaign.load(numbers(300))
+    spent, late = Decimal(0), 0
+
+    def script(called):
+        nonlocal spent
+        spent += 100
+        return SendReceipt(message_id="m", cost=Decimal(100))
+
+    def on_wire():
+        nonlocal late
+        late += spent > 50
+
+    client = FakeClient(script)
+    client.on_wire, client.seconds = on_wire, 0.02
+    report = await campaign.run(client, max_cost=50, max_in_flight=in_flight)
+    assert late == 0
+    assert (report.stopped, report.cost, report.in_flight) == (StopReason.MAX_COST, spent, 0)
+    assert len(client.calls) <= in_flight
+    assert report.pending == 300 - report.accepted
+
+
+async def test_what_is_not_in_the_journal_yet_counts_too(journal, raw):
+    """A cost that is known and waits to be written keeps what is written ahead already from leaving, as if it never was."""
+    campaign = await journal.campaign("c", SPEC)
+    await campaign.load(numbers(100))
+    writer, report = journal._writer, CampaignReport()
+
+    def begin(cursor):
+        return epochs.begin(cursor, 1, None), Allowance.of(cursor, 1, Decimal(50))
+
+    epoch, allowance = await writer.run(begin)
+    run = Shift(1, epoch, patience.Patience(writer, 0))
+    source = JournalSource(run, SPEC, report, 2, allowance)
+    sink = JournalSink(run, SPEC, report, source.is_open, allowance)
+    chunk = await source.next_chunk()
+    sink._unwritten = Decimal(31)
+    with pytest.raises(PutBackError):
+        await sink.before_sending(chunk)
+    assert raw("SELECT state, count(*) FROM chunk GROUP BY state ORDER BY state") == [("claimed", 1), ("pending", 9)]
+    assert raw("SELECT reserved FROM epoch") == [(10_000_000,)]
+    sink._unwritten = Decimal(30)
+    await sink.before_sending(await source.next_chunk())
+    assert raw("SELECT count(*) FROM chunk WHERE state = 'in_flight'") == [(1,)]
 
 
 async def test_what_is_given_back_may_be_spent(journal):
@@ -240,7 +295,7 @@ async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done
 
 async def test_a_claim_that_was_done_unheard_of_is_given_back_and_claimed_again(journal, raw, monkeypatch):
     """The answer to its COMMIT was lost: nobody holds the chunk, and the run finds that out when nothing else is left."""
-    monkeypatch.setattr(shift, "_BETWEEN_TRIES", 0)
+    monkeypatch.setattr(patience, "_BETWEEN_TRIES", 0)
     campaign = await journal.campaign("c", SPEC)
     await campaign.load(numbers(10))
     campaign._patience, run_unit, lost = 30.0, journal._writer.run, []
@@ -285,7 +340,7 @@ async def test_the_balance_is_of_before_the_first_call(journal, raw):
     campaign = await journal.campaign("c", SPEC)
     await campaign.load(numbers(10))
     raw("UPDATE chunk SET state = 'accepted'")
-    await journal._writer.run(lambda cursor: repository.note_balance(cursor, 1, Decimal(5)))
+    await journal._writer.run(lambda cursor: sums.note_balance(cursor, 1, Decimal(5)))
     assert raw("SELECT balance FROM campaign") == [(None,)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -50,6 +51,13 @@ def test_what_cannot_be_written(extra: object, why: str) -> None:
     """What is not JSON is refused before anything is sent."""
     with pytest.raises(InvalidRequestError, match=why):
         build({}, {"x": extra})
+
+
+@pytest.mark.parametrize("value", [5, 5.0, True, b"5", ["5"], {}], ids=repr)
+def test_parameters_are_text(value: Any) -> None:
+    """A number where the document wants text is refused by its name (quirk Q13); its value is not shown."""
+    with pytest.raises(InvalidRequestError, match=rf"getSummary: a is of the type {type(value).__name__}"):
+        build({"a": value})
 
 
 def test_a_request_hides_what_it_carries() -> None:

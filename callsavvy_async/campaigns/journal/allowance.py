@@ -5,6 +5,10 @@ once, when a run begins. From then on each run counts in its own epoch what it r
 sum over the epochs, less what it was at the beginning, is what came to it since. Both are read by one statement, which
 sees them as of one moment: what others give back between two would be room that there never was. Who claims under a limit
 holds the campaign's row meanwhile, so no two runs see the same room.
+
+What is claimed is reserved by its estimate, and what is reported may be more: then what was claimed before has no room any
+more. So each chunk is checked again as it goes in flight. That needs no lock: what others report a moment later is reported
+while this chunk is on its way.
 """
 
 from __future__ import annotations
@@ -50,6 +54,10 @@ class Allowance:
     def room(self, cursor: Cursor, campaign: int) -> Decimal:
         """Return how many units are left, and keep others from claiming any until the transaction ends."""
         cursor.execute(sql.LOCK_CAMPAIGN, (campaign,)).fetchone()
+        return self.left(cursor, campaign)
+
+    def left(self, cursor: Cursor, campaign: int) -> Decimal:
+        """Return how many units are left at this moment; fewer than none when more was reported than was estimated."""
         rows = cursor.execute("SELECT reserved FROM epoch WHERE campaign = ?", (campaign,)).fetchall()
         since = sum(units for (units,) in rows) - self.reserved  # added here: a sum might pass what SQLite can hold
         return self.limit - self.committed - Decimal(since) / 1_000_000

@@ -11,9 +11,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
-from callsavvy_async.campaigns.errors import JournalDamagedError
+from callsavvy_async.campaigns.errors import JournalDamagedError, JournalError
 from callsavvy_async.errors import CallsavvyError
 
 
@@ -77,6 +78,10 @@ class Database(Protocol):
         """Return a cursor. Outside of BEGIN and COMMIT every statement is durable by itself."""
         ...
 
+    def commit(self, cursor: Cursor) -> None:
+        """Make the transaction that is under way durable."""
+        ...
+
     def close(self) -> None:
         """Disconnect. What was committed is long durable, so nothing is raised."""
         ...
@@ -93,12 +98,33 @@ class Database(Protocol):
         """Rewrite what holds personal data, so that nothing deleted is left in it. Outside of any transaction."""
         ...
 
+    def backup(self, cursor: Cursor, path: Path) -> None:
+        """Write a copy of the journal to a new file. Outside of any transaction.
+
+        Raises:
+            JournalError: it cannot be written, or the database has tools of its own for it.
+        """
+        ...
+
 
 def explain_content(error: BaseException, name: str) -> BaseException:
-    """Return what an error of reading what the database gave means; any other is returned as it is."""
+    """Return what an error of handling the journal's content means; any other is returned as it is.
+
+    What was read and is no state, number or text of ours is damage. What cannot be written is not: a text or a number that
+    came from outside. Neither is repeated, since it may be what is left of somebody's number.
+    """
     if isinstance(error, CallsavvyError):
         return error
+    if isinstance(error, UnicodeEncodeError | OverflowError):
+        return JournalError(f"{name} cannot hold a text or a number that was to be written: {type(error).__name__}.")
     if isinstance(error, ValueError | ArithmeticError | TypeError):
-        # no state, number or text of ours; it is not repeated, since it may be what is left of somebody's number
-        return JournalDamagedError(f"{name} is damaged: it holds what no journal does. Restore it from a copy.")
+        return damaged(name, "it holds what no journal does")
     return error
+
+
+def damaged(name: str, why: str) -> JournalDamagedError:
+    """Return the error that a journal is damaged. It advises nothing that might send, and charge, twice."""
+    return JournalDamagedError(
+        f"{name} is damaged: {why}. Nothing is sent from it. An older copy lacks what was sent since; see 'Backups and damage'"
+        " in docs/how-to/campaigns.md."
+    )

@@ -85,6 +85,12 @@ def end(cursor: Cursor, campaign: int, epoch: int) -> None:
     cursor.execute("UPDATE epoch SET ended = clock() WHERE id = ?", (epoch,))
 
 
+def end_late(cursor: Cursor, campaign: int, epoch: int) -> None:
+    """Write down that a run ended some time ago; what it had in flight, and cannot say any more, is unknown."""
+    end(cursor, campaign, epoch)
+    take_over(cursor, [campaign])
+
+
 def take_over_all(cursor: Cursor, *, all_are_dead: bool) -> None:
     """Settle what dead runs left, of every campaign; see `take_over`.
 

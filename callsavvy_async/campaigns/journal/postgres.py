@@ -2,6 +2,10 @@
 
 Connect to the server itself, or to a pooler that gives each client a session of its own: the lock of a load belongs to
 the session.
+
+Where the journal lies is written down in it: the server's identifier and timeline, the database and the table. When these are
+others, it was restored from a copy, or another server took over and may lack the last commits: what it shows as pending
+may have been sent. So that becomes unknown; see `copies.py`.
 """
 
 from __future__ import annotations
@@ -9,12 +13,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from callsavvy_async.campaigns.errors import JournalDamagedError, JournalUnavailableError
-from callsavvy_async.campaigns.journal import sql
-from callsavvy_async.campaigns.journal.database import Cursor, explain_content
-from callsavvy_async.campaigns.journal.migrate import bring_forward, refuse_older, version_of
+from callsavvy_async.campaigns.errors import JournalError, JournalUnavailableError
+from callsavvy_async.campaigns.journal import copies, schema, sql
+from callsavvy_async.campaigns.journal.database import Cursor, damaged, explain_content
 from callsavvy_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -44,10 +48,20 @@ _HAS_TABLE = """SELECT count(*) > 0 FROM pg_class JOIN pg_namespace ON pg_namesp
     WHERE relname = 'journal' AND nspname = ANY (current_schemas(false))"""
 """Reads the catalogue as it is now. `to_regclass` answers from a cache that the wait for a lock does not refresh: who waited
 while another process made the tables would make them again."""
-_LOCK_MIGRATION = "SELECT pg_advisory_xact_lock(hashtext('callsavvy journal'), hashtext(current_schema()))"
-_REFUSED = ("25", "42", "3F")
-"""Classes of SQLSTATE: a server that takes no writes, a right or a schema that is missing."""
+_LOCK_CREATION = "SELECT pg_advisory_xact_lock(hashtext('callsavvy journal'), hashtext(current_schema()))"
+_PLACE = """SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()),
+        substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8),
+        (SELECT oid FROM pg_database WHERE datname = current_database()), 'journal'::regclass::oid)
+    WHERE NOT pg_is_in_recovery()"""
+"""The first eight digits of a log file's name are the timeline, which grows with every recovery and every take-over."""
+_SERVER = "server"
+_REFUSED = ("25", "42501", "3F", "57", "53")
+"""SQLSTATE: a server that takes no writes, that is about to go, or is out of resources; a right or a schema that is missing."""
 _NOT_OURS = "42P07"
+_OTHER_SESSION = ("26000", "42P05", "25P01")
+"""SQLSTATE: a prepared statement or a transaction that this session ought to have."""
+_DAMAGE = ("XX001", "XX002", "42P01", "42703")
+"""SQLSTATE: data or an index is corrupted; a table or a column is gone."""
 
 
 class PostgreSQL:
@@ -98,12 +112,11 @@ class PostgreSQL:
         try:
             connection.execute(_SESSION)
             cursor = _Cursor(connection.cursor(binary=True))
-            version = self._version(cursor)
             if self._read_only:
                 connection.execute(_READ_ONLY)
-                refuse_older(version, self.name)
-            elif version < sql.VERSION:
-                self._migrate(cursor)
+                self._refuse_if_none(cursor)
+            else:
+                self._make_ready(cursor)
         except BaseException:
             connection.close()
             raise
@@ -119,6 +132,10 @@ class PostgreSQL:
         assert self._connection is not None  # noqa: S101 - `open` comes first
         return _Cursor(self._connection.cursor(binary=True))
 
+    def commit(self, cursor: Cursor) -> None:
+        """Make a transaction durable."""
+        cursor.execute("COMMIT")
+
     def close(self) -> None:
         """Disconnect."""
         if self._connection is not None:
@@ -129,14 +146,23 @@ class PostgreSQL:
         if not isinstance(error, self._psycopg.Error):
             return explain_content(error, self.name)
         state = error.sqlstate or ""
+        if state in _DAMAGE:
+            return damaged(self.name, type(error).__name__)
         if state == _NOT_OURS:
-            return JournalDamagedError(
+            return JournalError(
                 f"{self.name} has tables of something else; give the journal a database or a schema of its own."
             )
-        if isinstance(error, self._psycopg.OperationalError | self._psycopg.InterfaceError) or state[:2] in _REFUSED:
+        if state in _OTHER_SESSION:
+            return JournalError(
+                f"{self.name} gives each transaction another session ({type(error).__name__}), as PgBouncer does with"
+                " pool_mode=transaction; connect to the server itself, or to a pool with pool_mode=session."
+            )
+        if isinstance(error, self._psycopg.OperationalError | self._psycopg.InterfaceError) or state.startswith(
+            _REFUSED
+        ):
             reason = str(error).partition("\n")[0]  # the lines that follow may show values
             return JournalUnavailableError(f"{self.name} cannot be used now: {reason}. Nothing is sent without it.")
-        return JournalDamagedError(f"{self.name} is damaged: {type(error).__name__}. Restore it from a copy.")
+        return JournalError(f"{self.name} cannot take what is written to it: {type(error).__name__}.")
 
     def damages(self, cursor: Cursor) -> list[str]:  # noqa: ARG002 - amcheck is for those who run the server
         """Say nothing: PostgreSQL checks its pages as it reads them, and the journal its rows."""
@@ -146,16 +172,54 @@ class PostgreSQL:
         """Rewrite the tables that hold numbers or texts. Its log and its copies are the server's to forget."""
         cursor.execute("VACUUM (FULL) payload, skipped, campaign")
 
-    def _version(self, cursor: Cursor) -> int:
-        (exists,) = cursor.execute(_HAS_TABLE).fetchone()
-        return version_of(cursor, self.name, exists=exists)
+    def backup(self, cursor: Cursor, path: Path) -> None:  # noqa: ARG002 - of the protocol
+        """Refuse: the server has its own tools for it.
 
-    def _migrate(self, cursor: Cursor) -> None:
-        """Bring it forward, once: of those that start together the others wait, and find it done."""
+        Raises:
+            JournalError: always.
+        """
+        raise JournalError(
+            f"{self.name} is backed up by the server's own tools, such as pg_dump; {path} was not written."
+        )
+
+    # ------------------------------------------------------------------------------------------------------ opening
+
+    def _make_ready(self, cursor: Cursor) -> None:
+        """Make the tables if there are none, once, and settle what was sent when the journal was exchanged for a copy."""
+        if not self._is_journal(cursor):
+            cursor.execute("BEGIN")
+            cursor.execute(_LOCK_CREATION)  # of those that start together the others wait, and find it done
+            if not self._is_journal(cursor):
+                schema.create(cursor)
+            cursor.execute("COMMIT")
+        place = self._place(cursor)
+        if place is None or place == schema.fact(cursor, _SERVER):
+            return
         cursor.execute("BEGIN")
-        cursor.execute(_LOCK_MIGRATION)
-        bring_forward(cursor, self._version(cursor))
+        cursor.execute(sql.LOCK_NUMBERS).fetchone()
+        noted = schema.fact(cursor, _SERVER)
+        if noted not in {None, place}:
+            copies.settle(cursor, None)
+        schema.set_fact(cursor, _SERVER, place)
         cursor.execute("COMMIT")
+
+    def _refuse_if_none(self, cursor: Cursor) -> None:
+        if not self._is_journal(cursor):
+            raise JournalError(f"there is no journal in {self.name}.")
+
+    def _is_journal(self, cursor: Cursor) -> bool:
+        (exists,) = cursor.execute(_HAS_TABLE).fetchone()
+        if exists:
+            schema.check(cursor, self.name)
+        return bool(exists)
+
+    def _place(self, cursor: Cursor) -> str | None:
+        """Return where the journal lies; None where the server does not say, or takes no writes."""
+        try:
+            found = cursor.execute(_PLACE).fetchone()
+        except (self._psycopg.errors.InsufficientPrivilege, self._psycopg.NotSupportedError):
+            return None
+        return None if found is None else str(found[0])
 
 
 class _Cursor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from collections.abc import Collection, Iterable
 from decimal import Decimal
 
@@ -11,13 +10,12 @@ import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.limits import counted
-from callsavvy_async.bulk.recipients import Recipient, Skipped, SkipReason
+from callsavvy_async.bulk.recipients import Recipient, Skipped
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalDamagedError, LeaseLostError
 from callsavvy_async.campaigns.journal import epochs, sql
 from callsavvy_async.campaigns.journal.allowance import Allowance, affordable
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.payload import checksum, pack, unpack, unpack_numbers
-from callsavvy_async.campaigns.report import OF_THE_RUN, CampaignReport
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.states import Mover, State, sources
 
@@ -117,6 +115,18 @@ def move(cursor: Cursor, campaign: int, number: int, outcome: Outcome, *, by: Mo
     raise ChunkLostError(f"chunk {number} cannot become {outcome.state}: it is in no state that leads there.")
 
 
+def depart(cursor: Cursor, campaign: int, epoch: int, number: int) -> None:
+    """Write down that a claimed chunk goes in flight."""
+    move(cursor, campaign, number, Outcome(State.IN_FLIGHT), by=Mover.OWNER, epoch=epoch)
+
+
+def retreat(cursor: Cursor, campaign: int, epoch: int, number: int) -> None:
+    """Give back a chunk that is claimed, or in flight and did not leave."""
+    if whereabouts(cursor, campaign, number) == (State.IN_FLIGHT, epoch):
+        move(cursor, campaign, number, Outcome(State.CLAIMED), by=Mover.OWNER, epoch=epoch)
+    give_back(cursor, campaign, epoch, (number,))
+
+
 def settle(cursor: Cursor, campaign: int, epoch: int, number: int, outcome: Outcome, *, estimate: Decimal) -> None:
     """Write down what its owner knows of a chunk, also when it was taken for dead in the meantime.
 
@@ -140,7 +150,7 @@ def settle(cursor: Cursor, campaign: int, epoch: int, number: int, outcome: Outc
             return  # it is pending already, or somebody else's
         moved = move(cursor, campaign, number, Outcome(State.NOT_SENT), by=Mover.OWNER, epoch=epoch)
     if moved:
-        epochs.reserve(cursor, epoch, _spent(outcome, estimate) - estimate)
+        epochs.reserve(cursor, epoch, spent(outcome, estimate) - estimate)
 
 
 def whereabouts(cursor: Cursor, campaign: int, number: int) -> tuple[str, int | None] | None:
@@ -150,7 +160,7 @@ def whereabouts(cursor: Cursor, campaign: int, number: int) -> tuple[str, int | 
     return found
 
 
-def _spent(outcome: Outcome, estimate: Decimal) -> Decimal:
+def spent(outcome: Outcome, estimate: Decimal) -> Decimal:
     """Return what a chunk cost, or may have cost, as far as a limit is concerned."""
     if outcome.state in {State.PENDING, State.REJECTED}:
         return Decimal(0)
@@ -230,22 +240,6 @@ def page_of_skipped(
     return cursor.execute(sql.SKIPPED_AFTER, (campaign, *after, limit)).fetchall()
 
 
-def fill(cursor: Cursor, campaign: int, report: CampaignReport) -> None:
-    """Put the sums of the journal into a report. What is its run's own is left alone: it may change meanwhile."""
-    fresh = CampaignReport()
-    for state, estimate, cost, calls, recipients in cursor.execute(sql.SUMS, (campaign,)):
-        fresh.add(State(state), recipients, calls, None if cost is None else Decimal(cost), Decimal(estimate))
-    loads = "SELECT CAST(coalesce(sum(given), 0) AS BIGINT), count(*), count(digest) FROM load WHERE campaign = ?"
-    fresh.given, begun, finished = cursor.execute(loads, (campaign,)).fetchone()
-    fresh.input_complete = begun == finished > 0
-    fresh.running = epochs.is_running(cursor, campaign)
-    reasons = "SELECT reason, count(*) FROM skipped WHERE campaign = ? GROUP BY reason"
-    fresh.skipped = Counter({SkipReason(reason): count for reason, count in cursor.execute(reasons, (campaign,))})
-    for field in attrs.fields(CampaignReport):
-        if field.name not in OF_THE_RUN:
-            setattr(report, field.name, getattr(fresh, field.name))
-
-
 def release(cursor: Cursor, campaign: int, epoch: int, numbers: Iterable[int]) -> Decimal:
     """Make claimed chunks pending, as if they had never been claimed; return the sum of their estimates."""
     units = Decimal(0)
@@ -268,27 +262,6 @@ def give_back_all_but(cursor: Cursor, campaign: int, epoch: int, held: Collectio
     give_back(cursor, campaign, epoch, [number for (number,) in rows if number not in held])
 
 
-def has_baseline(cursor: Cursor, campaign: int) -> bool:
-    """Whether the balance was noted before the first call."""
-    return balance_before(cursor, campaign)[0] is not None
-
-
-def balance_before(cursor: Cursor, campaign: int) -> tuple[Decimal | None, float]:
-    """Return the balance that was noted, and when."""
-    query = "SELECT balance, coalesce(balance_at, 0) FROM campaign WHERE id = ?"
-    balance, at = cursor.execute(query, (campaign,)).fetchone()
-    return (None if balance is None else Decimal(balance)), float(at)
-
-
-def note_balance(cursor: Cursor, campaign: int, balance: Decimal) -> None:
-    """Note the balance before the first call, unless another run did, or called in the meantime."""
-    report = CampaignReport()
-    fill(cursor, campaign, report)
-    if not (report.calls or report.in_flight):
-        query = "UPDATE campaign SET balance = ?, balance_at = clock() WHERE id = ? AND balance IS NULL"
-        cursor.execute(query, (str(balance), campaign))
-
-
 def make_pending(cursor: Cursor, campaign: int, states: Iterable[str]) -> None:
     """Make chunks pending that a person wants to be sent again. Where one is unknown, the balance proves nothing from then on."""
     for state in sorted(sources(State.PENDING, Mover.PERSON) & set(map(State, states))):
@@ -298,17 +271,3 @@ def make_pending(cursor: Cursor, campaign: int, states: Iterable[str]) -> None:
         )
         if state is State.UNKNOWN and cursor.rowcount:
             cursor.execute("UPDATE campaign SET balance = NULL, balance_at = NULL WHERE id = ?", (campaign,))
-
-
-def unknown_chunks(cursor: Cursor, campaign: int) -> list[tuple[int, Decimal, str]]:
-    """Return number, estimate and detail of every unknown chunk."""
-    query = "SELECT number, estimate, detail FROM chunk WHERE campaign = ? AND state = ? ORDER BY number"
-    rows = cursor.execute(query, (campaign, State.UNKNOWN))
-    return [(number, Decimal(estimate), detail) for number, estimate, detail in rows]
-
-
-def surprising_costs(cursor: Cursor, campaign: int) -> int:
-    """Count the accepted calls whose reported cost was not the estimate."""
-    query = "SELECT estimate, cost, count(*) FROM chunk WHERE campaign = ? AND state = ? GROUP BY estimate, cost"
-    rows = cursor.execute(query, (campaign, State.ACCEPTED))
-    return sum(calls for estimate, cost, calls in rows if cost is not None and Decimal(cost) != Decimal(estimate))

@@ -1,50 +1,8 @@
-"""The journal's tables and statements, in the SQL that `database.py` describes.
-
-A chunk is a small row that moves often; its recipients lie apart, in a payload that never changes. SQLite takes any name
-of a type, so that the tables are the same on PostgreSQL. Units of money are texts: exact decimals.
-"""
+"""The journal's statements, in the SQL that `database.py` describes. Its tables: `schema.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-
-FORMAT = "callsavvy campaign journal"
-VERSION = 2
-
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        "CREATE TABLE journal (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
-        f"INSERT INTO journal (name, value) VALUES ('format', '{FORMAT}'), ('version', '0')",
-        """CREATE TABLE campaign (
-            id BIGINT PRIMARY KEY, name TEXT NOT NULL UNIQUE, spec TEXT NOT NULL, created DOUBLE PRECISION NOT NULL,
-            balance TEXT, balance_at DOUBLE PRECISION, purged BIGINT NOT NULL DEFAULT 0)""",
-        """CREATE TABLE load (
-            id BIGINT PRIMARY KEY, campaign BIGINT NOT NULL, given BIGINT NOT NULL, digest TEXT)""",
-        """CREATE TABLE epoch (
-            id BIGINT PRIMARY KEY, campaign BIGINT NOT NULL, began DOUBLE PRECISION NOT NULL,
-            heartbeat DOUBLE PRECISION NOT NULL, ended DOUBLE PRECISION)""",
-        """CREATE TABLE chunk (
-            campaign BIGINT NOT NULL, number BIGINT NOT NULL, load BIGINT NOT NULL, state TEXT NOT NULL, epoch BIGINT,
-            zone TEXT NOT NULL, recipients BIGINT NOT NULL, depth BIGINT NOT NULL, estimate TEXT NOT NULL,
-            cost TEXT, message_id TEXT, detail TEXT NOT NULL DEFAULT '', PRIMARY KEY (campaign, number))""",
-        "CREATE INDEX chunk_by_state ON chunk (campaign, state, zone, number)",
-        """CREATE TABLE payload (
-            campaign BIGINT NOT NULL, number BIGINT NOT NULL, body BYTEA NOT NULL, text TEXT, checksum TEXT NOT NULL,
-            PRIMARY KEY (campaign, number))""",
-        """CREATE TABLE skipped (
-            campaign BIGINT NOT NULL, load BIGINT NOT NULL, row BIGINT NOT NULL, reason TEXT NOT NULL,
-            given TEXT NOT NULL, detail TEXT NOT NULL)""",
-        "CREATE INDEX skipped_by_campaign ON skipped (campaign, load, row)",
-    ),
-    (
-        "ALTER TABLE epoch ADD COLUMN worker TEXT NOT NULL DEFAULT ''",
-        "ALTER TABLE epoch ADD COLUMN lease DOUBLE PRECISION",  # seconds; NULL where one process has the journal
-        "ALTER TABLE epoch ADD COLUMN reserved BIGINT NOT NULL DEFAULT 0",  # millionths of a unit
-        "ALTER TABLE epoch ADD COLUMN status TEXT NOT NULL DEFAULT '{}'",
-        "CREATE INDEX epoch_by_campaign ON epoch (campaign)",
-    ),
-)
-"""What brings a journal from one version to the next; the first one makes it."""
 
 LOCK_NUMBERS = "SELECT value FROM journal WHERE name = 'version' /*! FOR UPDATE */"
 LOCK_CAMPAIGN = "SELECT id FROM campaign WHERE id = ? /*! FOR UPDATE */"

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from callsavvy_async.campaigns.errors import JournalDamagedError, JournalError, JournalUnavailableError
-from callsavvy_async.campaigns.journal.database import Cursor, explain_content
-from callsavvy_async.campaigns.journal.lock import FileLock
-from callsavvy_async.campaigns.journal.migrate import bring_forward, refuse_older, version_of
+from callsavvy_async.campaigns.errors import JournalError, JournalUnavailableError
+from callsavvy_async.campaigns.journal import copies, schema
+from callsavvy_async.campaigns.journal.database import Cursor, damaged, explain_content
+from callsavvy_async.campaigns.journal.lock import FileLock, make_private, unusable
+from callsavvy_async.campaigns.journal.witness import Witness
 from callsavvy_async.errors import CallsavvyError
 
 SCHEME = "sqlite:///"
+_MAGIC = b"SQLite format 3\0"
+"""How every file of SQLite begins (SQLite: "Database File Format")."""
 _UNREADABLE = "Could not decode"
 """How the error begins that sqlite3 raises for a text that is none; the rest of it is the text."""
+_OTHER_TABLES = re.compile("no such (table|column)|has no column")
+_DEPARTURES = "departures"
+_WATCH_DEPARTURES = """CREATE TEMP TRIGGER departed AFTER UPDATE OF state ON chunk WHEN NEW.state = 'in_flight'
+    BEGIN SELECT departed(NEW.campaign, NEW.zone, NEW.number); END"""
+"""Belongs to the connection: nothing of it is in the file."""
 
 
 class SQLite:
@@ -33,6 +42,9 @@ class SQLite:
         self._guarded = (path,) if read_only else (path, lock)
         self._opened: dict[Path, tuple[int, int] | None] = {}
         self._connection: sqlite3.Connection
+        self._cursor: sqlite3.Cursor
+        self._witness: Witness | None = None
+        self._departed: dict[tuple[int, str], int] = {}
 
     @property
     def name(self) -> str:
@@ -45,12 +57,13 @@ class SQLite:
         Raises:
             JournalError: it cannot be opened, or is no journal of ours.
         """
+        self._refuse_other_files()
         if self._read_only:
-            self._connection = self._connect_read_only()
+            self._connection, self._cursor = self._connect_read_only()
         else:
-            self._lock.acquire()
+            descriptor = self._lock.acquire()
             try:
-                self._connection = self._connect()
+                self._connection, self._cursor = self._connect(descriptor)
             except BaseException:
                 self._lock.release()
                 raise
@@ -65,13 +78,27 @@ class SQLite:
                 )
 
     def cursor(self) -> sqlite3.Cursor:
-        """Return a cursor."""
-        return self._connection.cursor()
+        """Return the cursor: there is one, since one that were left open would keep the file open when it is closed."""
+        return self._cursor
+
+    def commit(self, cursor: Cursor) -> None:
+        """Make a transaction durable; then let the witness know which requests are about to leave."""
+        if not self._departed or self._witness is None:
+            cursor.execute("COMMIT")
+            return
+        departures = self._witness.departures + 1
+        schema.set_fact(cursor, _DEPARTURES, str(departures))
+        cursor.execute("COMMIT")
+        self._witness.note(departures, self._departed)
+        self._departed.clear()
 
     def close(self) -> None:
         """Close the file, and let others write it."""
         with suppress(sqlite3.Error):  # the last commit is long durable
+            self._cursor.close()
             self._connection.close()
+        if self._witness is not None:
+            self._witness.close()
         self._lock.release()
 
     def explain(self, error: BaseException) -> BaseException:
@@ -79,12 +106,14 @@ class SQLite:
         if isinstance(error, CallsavvyError):
             return error
         if _UNREADABLE in str(error):
-            error = ValueError()  # it is not repeated either
+            return damaged(self.name, "it holds a text that is none")
+        if _is_damage(error):
+            return damaged(self.name, str(error))
         if isinstance(error, sqlite3.OperationalError):
             return JournalUnavailableError(f"{self._path} cannot be used now: {error}. Nothing is sent without it.")
         if isinstance(error, sqlite3.Error):
-            return JournalDamagedError(f"{self._path} is damaged, or no journal: {error}. Restore it from a copy.")
-        return explain_content(error, str(self._path))
+            return JournalError(f"{self._path} cannot take what is written to it: {error}.")
+        return explain_content(error, self.name)
 
     def damages(self, cursor: Cursor) -> list[str]:
         """Say what SQLite finds wrong with the file."""
@@ -96,62 +125,127 @@ class SQLite:
         cursor.execute("VACUUM")
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
+    def backup(self, cursor: Cursor, path: Path) -> None:
+        """Write a copy of the journal as it is at this moment to a new file.
+
+        Raises:
+            JournalError: there is such a file already, or it cannot be written.
+        """
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            raise JournalError(f"{path} exists; name a new file for the copy.") from None
+        except OSError as error:
+            raise unusable(path, error) from None
+        try:
+            cursor.execute("VACUUM INTO ?", (str(path),))
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
     # ------------------------------------------------------------------------------------------------------ opening
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, lock: int) -> tuple[sqlite3.Connection, sqlite3.Cursor]:
         path = self._path
         new = not path.exists()
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         except OSError as error:
-            raise JournalUnavailableError(f"{path} cannot be opened for writing: {error.strerror}.") from None
+            raise unusable(path, error) from None
         if path.stat().st_nlink > 1:
             raise JournalError(
                 f"{path} has a second name (a hard link), under which another process may write it; remove one."
             )
+        for file in (path, *(path.with_name(f"{path.name}{suffix}") for suffix in ("-wal", "-shm"))):
+            make_private(file)
         connection = sqlite3.connect(path, isolation_level=None)
-        with self._closed_on_error(connection):
-            if not (new or path.stat().st_size == 0):
-                self._version(connection)
+        with self._closed_on_error(connection) as cursor:
+            new = new or path.stat().st_size == 0 or not self._is_journal(cursor)
             # Fetched: PyPy ends a statement only with its last row, and no transaction begins beside one.
             connection.execute("PRAGMA journal_mode = WAL").fetchall()
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone leaves the disk's cache
             add_clock(connection)
             connection.execute("BEGIN IMMEDIATE")
-            bring_forward(connection.cursor(), self._version(connection))
+            if new:
+                schema.create(cursor)
+            self._witness = self._call_witness(cursor, lock)
             connection.execute("COMMIT")
-        return connection
+            connection.create_function("departed", 3, self._depart)
+            connection.execute(_WATCH_DEPARTURES)
+        return connection, cursor
 
-    def _connect_read_only(self) -> sqlite3.Connection:
-        if not self._path.exists():
-            raise JournalUnavailableError(f"there is no journal {self._path}.")
+    def _connect_read_only(self) -> tuple[sqlite3.Connection, sqlite3.Cursor]:
         connection = sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, isolation_level=None)
-        with self._closed_on_error(connection):
+        with self._closed_on_error(connection) as cursor:
             add_clock(connection)
-            refuse_older(self._version(connection), str(self._path))
-        return connection
+            if not self._is_journal(cursor):
+                raise JournalError(f"{self._path} holds no journal yet.")
+        return connection, cursor
 
-    def _version(self, connection: sqlite3.Connection) -> int:
-        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}  # or views
+    def _is_journal(self, cursor: sqlite3.Cursor) -> bool:
+        """Whether there is a journal; False when there is no table at all, as when its making was cut off."""
+        tables = {name for (name,) in cursor.execute("SELECT name FROM sqlite_master")}  # or views
         if tables and "journal" not in tables:
-            raise JournalDamagedError(
-                f"{self._path} is a database of something else; name another file for the journal."
-            )
-        return version_of(connection.cursor(), str(self._path), exists=bool(tables))
+            raise JournalError(f"{self._path} is a database of something else; name another file for the journal.")
+        if tables:
+            schema.check(cursor, str(self._path))
+        return bool(tables)
+
+    def _call_witness(self, cursor: sqlite3.Cursor, lock: int) -> Witness:
+        """Ask how far requests went; where the journal knows less it is an older copy, and settles what that means."""
+        witness = Witness(schema.fact(cursor, "id") or "", lock)
+        witness.recall()
+        departures = int(schema.fact(cursor, _DEPARTURES) or 0)
+        if witness.departures > departures:
+            copies.settle(cursor, witness.reached)
+            schema.set_fact(cursor, _DEPARTURES, str(witness.departures))
+        witness.departures = max(witness.departures, departures)
+        return witness
+
+    def _depart(self, campaign: int, zone: str, number: int) -> None:
+        """Take down that a chunk goes in flight with the next commit. Its undoing is not heard of, which errs safely."""
+        key = (campaign, zone)
+        self._departed[key] = max(number, self._departed.get(key, 0))
+
+    def _refuse_other_files(self) -> None:
+        """Refuse a file of another kind before anything is made beside it. SQLite would write over a small one."""
+        try:
+            begins = _beginning(self._path) if self._path.is_file() else b""
+        except OSError as error:
+            raise unusable(self._path, error) from None
+        if begins and begins != _MAGIC:
+            raise JournalError(f"{self._path} is no journal; name another file, which is made if there is none.")
+        if self._read_only and not self._path.exists():
+            raise JournalError(f"there is no journal {self._path}.")
 
     @contextmanager
-    def _closed_on_error(self, connection: sqlite3.Connection) -> Generator[None]:
+    def _closed_on_error(self, connection: sqlite3.Connection) -> Generator[sqlite3.Cursor]:
+        cursor = connection.cursor()
         try:
-            yield
-        except (sqlite3.Error, JournalError, ValueError) as error:
+            yield cursor
+        except Exception as error:  # noqa: BLE001 - explained
+            cursor.close()
             connection.close()
             raise self.explain(error) from None
+
+
+def _is_damage(error: BaseException) -> bool:
+    """Whether an error says that the file, or the shape of its tables, is not as it was written."""
+    if not isinstance(error, sqlite3.DatabaseError):
+        return False
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the lowest byte: without what extends it
+    return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or bool(_OTHER_TABLES.search(str(error)))
 
 
 def add_clock(connection: sqlite3.Connection) -> None:
     """Let statements say ``clock()``."""
     connection.create_function("clock", 0, lambda: time.time())  # noqa: PLW0108 - a test may set it
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC))
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -8,13 +8,14 @@ it. A unit's result is given out after the commit, never before. Works with asyn
 event that its own loop sets.
 
 When the connection breaks off, the group that was under way fails, and the next one connects again. Whether a COMMIT took
-place whose answer never came, nobody can tell. So a unit that is tried again (`shift.py`) has to recognise what it did
+place whose answer never came, nobody can tell. So a unit that is tried again (`patience.py`) has to recognise what it did
 before, and each says how.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -64,10 +65,12 @@ class Writer:
         self._jobs: queue.SimpleQueue[_Job[object] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._process = os.getpid()
+        self._owed: list[Work[None]] = []
 
     async def open(self) -> None:
         """Start the thread and wait until the connection is open; raise what opening it raised."""
-        self._closed = False
+        self._closed, self._process = False, os.getpid()
         opening = cast("_Job[object]", _Job(_nothing, alone=True, call_in_loop=_loop_caller()))
         self._thread = threading.Thread(target=self._run, args=(opening,), name="callsavvy-journal", daemon=True)
         self._thread.start()
@@ -89,6 +92,8 @@ class Writer:
         """
         if self._closed:
             raise JournalError("the journal was closed; use its campaigns inside its 'async with' block.")
+        if self._process != os.getpid():
+            raise JournalError("the journal was opened before this process was forked; open it anew here.")
         job = _Job(work, alone, _loop_caller())
         self._jobs.put(cast("_Job[object]", job))
         await job.done.wait()
@@ -96,11 +101,15 @@ class Writer:
             raise self.database.explain(job.error)
         return cast("T", job.result)
 
+    def owe(self, work: Work[None]) -> None:
+        """Do a unit of work before the next that is asked for: the journal is away, and nobody waits for this one."""
+        self._owed.append(work)
+
     async def close(self) -> None:
         """Finish what is queued, and close the connection."""
         self._closed = True
         self._jobs.put(None)
-        if self._thread is not None:
+        if self._thread is not None and self._process == os.getpid():
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._thread.join)
 
@@ -121,7 +130,7 @@ class Writer:
                 for job in group:
                     job.error = error
             else:
-                _carry_out(self.database, group)
+                _carry_out(self.database, group, self._owed)
             for job in group:
                 job.finish()
         self.database.close()
@@ -142,27 +151,36 @@ class Writer:
         return group
 
 
-def _carry_out(database: Database, group: list[_Job[object]]) -> None:
+def _carry_out(database: Database, group: list[_Job[object]], owed: list[Work[None]]) -> None:
     together = [job for job in group if not job.alone]
-    if not _commit(database, together, _try) and len(together) > 1:
-        _commit(database, together, _try_in_savepoint)
+    if not _commit(database, together, _try, owed) and len(together) > 1:
+        _commit(database, together, _try_in_savepoint, owed)
     for job in group:
         if job.alone:
             _try(database.cursor(), job)
 
 
-def _commit(database: Database, group: list[_Job[object]], attempt: Callable[[Cursor, _Job[object]], object]) -> bool:
+def _commit(
+    database: Database,
+    group: list[_Job[object]],
+    attempt: Callable[[Cursor, _Job[object]], object],
+    owed: list[Work[None]],
+) -> bool:
     """Run units in one transaction; False when the first attempt at one failed, and all are undone."""
+    done = len(owed)  # more may be owed meanwhile
     for job in group:
         job.error = None
     cursor = database.cursor()
     try:
         cursor.execute("BEGIN")
+        for work in owed[:done]:
+            work(cursor)
         for job in group:
             if not attempt(cursor, job):
                 cursor.execute("ROLLBACK")
                 return False
-        cursor.execute("COMMIT")
+        database.commit(cursor)
+        del owed[:done]
     except BaseException as error:  # noqa: BLE001 - of nobody in particular, so of everybody
         with suppress(Exception):
             cursor.execute("ROLLBACK")
