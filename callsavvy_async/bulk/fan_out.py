@@ -15,6 +15,7 @@ from typing import Protocol
 import anyio
 import attrs
 
+import callsavvy_async.transport.repeats  # noqa: F401 - loaded ahead: some request fails, and files may be scarce then
 from callsavvy_async.bulk.chunk_size import ChunkSize
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.limits import Budget, StopRules
