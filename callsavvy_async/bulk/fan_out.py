@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
+from importlib import import_module
 from typing import Protocol
 
 import anyio
 import attrs
 
-import callsavvy_async.transport.repeats  # noqa: F401 - loaded ahead: some request fails, and files may be scarce then
 from callsavvy_async.bulk.chunk_size import ChunkSize
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.limits import Budget, StopRules
@@ -155,6 +155,7 @@ class FanOut:
             Exception: what the source of the recipients raised, or what `send` raised beside a `RequestError`; everything
                 is taken down before.
         """
+        import_module("callsavvy_async.transport.repeats")  # ahead: when a request fails, files may be scarce
         try:
             with anyio.CancelScope() as self._scope:
                 if self._report.stopped is not None:  # stopped before it began
