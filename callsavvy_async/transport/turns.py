@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import Callable
+from itertools import chain
 
 import anyio
 import attrs
 
 from callsavvy_async.policy.feedback import Permit
+from callsavvy_async.transport.loops import CallSoon
 
 MOST_IN_A_ROW = 4
 """Interactive requests that may start one after the other while a bulk send waits."""
+
+
+def _nowhere(_: Callable[[], object]) -> None:
+    """Reach no event loop."""
 
 
 @attrs.define(eq=False)
@@ -26,15 +33,23 @@ class Place:
         bulk: in which.
         ends_at: when it is given up, on the shared clock.
         queued: whether it stands in the queue; not yet, or no longer, otherwise.
+        loop: the event loop in which it waits.
+        call_soon: has that loop call something, from any thread.
         woken: set when there is something to see to.
         given: what it has waited for, as soon as it has it: a permit; or the error that says that it would come too late.
     """
 
     bulk: bool
     ends_at: float = math.inf
+    loop: object = None
+    call_soon: CallSoon = attrs.field(default=_nowhere, repr=False)
     queued: bool = False
     woken: anyio.Event = attrs.field(factory=anyio.Event)
     given: Permit | Exception | None = None
+
+    def wake(self) -> None:
+        """Let it look; to be called in its event loop."""
+        self.woken.set()
 
 
 @attrs.define
@@ -53,10 +68,15 @@ class Turns:
         bulk_is_due = self._bulk and (not self._interactive or self._in_a_row >= MOST_IN_A_ROW)
         return next(iter(self._bulk if bulk_is_due else self._interactive), None)
 
+    def last_of(self, loop: object) -> Place | None:
+        """Return which of those who wait in an event loop will be here for the longest."""
+        from_the_end = chain(reversed(self._bulk), reversed(self._interactive))
+        return next((place for place in from_the_end if place.loop is loop), None)
+
     @property
-    def last(self) -> Place | None:
-        """Who will be here for the longest."""
-        return next(reversed(self._bulk or self._interactive), None)
+    def loops(self) -> dict[object, CallSoon]:
+        """Where requests wait, and how to reach these event loops."""
+        return {place.loop: place.call_soon for place in chain(self._bulk, self._interactive)}
 
     def ahead(self, *, bulk: bool) -> int:
         """Return how many of those who wait would go before a newcomer, if nobody else came."""
