@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
+from importlib import import_module
 from typing import Protocol
 
 import anyio
@@ -162,6 +163,7 @@ class FanOut:
             Exception: what the source of the recipients raised, or what `send` raised beside a `RequestError`; everything
                 is taken down before.
         """
+        import_module("callsavvy_async.transport.repeats")  # ahead: when a request fails, files may be scarce
         try:
             with anyio.CancelScope() as self._scope:
                 if self._report.stopped is not None:  # stopped before it began

@@ -60,7 +60,7 @@ def _refuse(constant: str) -> NoReturn:
 def _texts_writer() -> Callable[[object], bytes] | None:
     try:
         import orjson  # noqa: PLC0415 - an extra
-    except ImportError:
+    except (ImportError, OSError):  # not installed; or not to be read, where too many files are open
         return None
     return orjson.dumps
 
@@ -69,6 +69,6 @@ def _texts_writer() -> Callable[[object], bytes] | None:
 def _reader() -> tuple[Callable[[bytes], Json], tuple[type[Exception], ...]] | None:
     try:
         import msgspec  # noqa: PLC0415 - an extra
-    except ImportError:
+    except (ImportError, OSError):  # the same: a response that has come is read all the same
         return None
     return msgspec.json.Decoder().decode, (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
