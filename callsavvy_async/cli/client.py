@@ -7,14 +7,19 @@ from decimal import Decimal
 from typing import TypeVar
 
 import anyio
+import attrs
 
 from callsavvy_async.bulk.plan import Channel
+from callsavvy_async.cli.books import books
+from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.options import Pace
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.client import Callsavvy, ClientOptions
+from callsavvy_async.config import Credentials
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.transport.hooks import HookEvent, LimitFound, LimitLost
 from callsavvy_async.transport.shared.settings import SharedPacing
+from callsavvy_async.transport.watch import Watch, watching
 
 R = TypeVar("R")
 
@@ -42,15 +47,58 @@ def _tell_of_limit(event: HookEvent) -> None:
         tell(f"callsavvy: {event}")
 
 
+def open_client(options: ClientOptions | None = None, credentials: Credentials | None = None) -> Callsavvy:
+    """Make a client that writes to the books what its requests come to; with the environment's keys unless some are given."""
+    settings: ClientOptions = {} if options is None else options
+    settings["hooks"] = [*settings.get("hooks", ()), books().note]
+    return Callsavvy.from_env(**settings) if credentials is None else Callsavvy(credentials, **settings)
+
+
 def call(ask: Callable[[Callsavvy], Awaitable[R]], client: Callsavvy | None = None) -> R:
-    """Open a client, the environment's unless one is given, and await what `ask` asks of it."""
-    callsavvy = Callsavvy.from_env() if client is None else client
+    """Open a client, the environment's unless one is given, and await what `ask` asks of it: to read."""
+    callsavvy = client or open_client()
 
     async def ask_once() -> R:
         async with callsavvy:
             return await ask(callsavvy)
 
     return anyio.run(ask_once)
+
+
+def carry_out(ask: Callable[[Callsavvy], Awaitable[R]]) -> R:
+    """Open a client and await what `ask` asks of it: to change something.
+
+    The first signal waits for the answer to a request that has left, the second does not.
+
+    Raises:
+        KeyboardInterrupt: a signal came before anything left.
+    """
+    callsavvy = open_client()
+
+    async def ask_once() -> R:
+        async with callsavvy:
+            change = _Change()
+            with stopping_on_signals(change), change.scope, watching(change.watch):
+                return await ask(callsavvy)
+        raise KeyboardInterrupt
+
+    return anyio.run(ask_once)
+
+
+@attrs.frozen
+class _Change:
+    """A request that is not left alone once it is on the wire."""
+
+    scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
+    watch: Watch = attrs.field(factory=lambda: Watch(shield=True))
+
+    def stop(self) -> None:
+        """Send nothing more, and wait for what is on the wire."""
+        self.scope.cancel()
+
+    def abandon(self) -> None:
+        """Do not wait either."""
+        self.watch.abandon()
 
 
 def read_balance(channel: Channel, client: Callsavvy | None = None) -> Decimal | None:
