@@ -14,9 +14,13 @@ from cyclopts.exceptions import UnusedCliTokensError
 
 from callsavvy_async._version import __version__
 from callsavvy_async.cli import bulk, estimate, raw, reading, runs, sending, simulator, webhooks, writing
+from callsavvy_async.cli.books import opened_books
 from callsavvy_async.cli.client import chosen_proxy
-from callsavvy_async.cli.exit_codes import ExitCode, code_of_error
-from callsavvy_async.cli.stderr import explain, tell
+from callsavvy_async.cli.ending import end
+from callsavvy_async.cli.exit_codes import ExitCode
+from callsavvy_async.cli.interrupts import as_ctrl_c
+from callsavvy_async.cli.stderr import tell
+from callsavvy_async.cli.streams import Results, safe_streams
 from callsavvy_async.redaction import redact
 
 _log = logging.getLogger("callsavvy_async")
@@ -58,25 +62,27 @@ def _call(application: App, arguments: Sequence[str]) -> ExitCode | None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
-    debugging = os.environ.get("CALLSAVVY_DEBUG") == "1"
-    if debugging:
-        logging.basicConfig(stream=sys.stderr)
-        _log.setLevel(logging.DEBUG)
+    with safe_streams() as (stdout, stderr), opened_books() as books, as_ctrl_c():
+        if os.environ.get("CALLSAVVY_DEBUG") == "1":
+            logging.basicConfig(stream=sys.stderr)
+            _log.setLevel(logging.DEBUG)
+        code, error = _attempt(arguments, stdout)
+        return end(books, code, error, stderr)
+
+
+def _attempt(arguments: Sequence[str], stdout: Results) -> tuple[ExitCode | None, BaseException | None]:
+    """Run one command; return the exit code that it wants, or the error that ended it."""
     try:
         code = _call(app.meta, arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever read our results went away
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that closing stdout fails no more
-        return ExitCode.FAILED
+        stdout.flush()
     except CycloptsError as error:
         tell(f"callsavvy: {_usage(error)} See callsavvy --help.")
-        return ExitCode.REFUSED
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last handler there is
-        if debugging:
+        return ExitCode.REFUSED, None
+    except BaseException as error:  # noqa: BLE001 - the last handler there is
+        if os.environ.get("CALLSAVVY_DEBUG") == "1":
             traceback.print_exc()
-        tell(f"callsavvy: {explain(error)}")
-        return ExitCode.REFUSED if isinstance(error, OSError) else code_of_error(error)
-    return code or ExitCode.DONE
+        return None, error
+    return code, None
 
 
 def _usage(error: CycloptsError) -> str:

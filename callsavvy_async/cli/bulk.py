@@ -59,7 +59,7 @@ def sms(
     pace: Pace = STEADY,
     mode: Mode = DEFAULT_MODE,
     durability: Durability = FLEETING,
-) -> ExitCode:
+) -> ExitCode | None:
     """Send an SMS to everybody in a file.
 
     Args:
@@ -105,7 +105,7 @@ def whatsapp(
     pace: Pace = STEADY,
     mode: Mode = DEFAULT_MODE,
     durability: Durability = FLEETING,
-) -> ExitCode:
+) -> ExitCode | None:
     """Send a WhatsApp message to everybody in a file.
 
     Args:
@@ -153,7 +153,7 @@ def robocall(
     pace: Pace = STEADY,
     mode: Mode = DEFAULT_MODE,
     durability: Durability = FLEETING,
-) -> ExitCode:
+) -> ExitCode | None:
     """Call everybody in a file, and read out a message in English or play a recording.
 
     Args:

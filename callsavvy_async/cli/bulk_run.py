@@ -1,4 +1,4 @@
-"""The course of a bulk command: plan, ask, send, report."""
+"""The course of a bulk command: plan, ask, send, report. Each way to go about it is a function."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import anyio
+import attrs
 
 from callsavvy_async.bulk.bulk import Bulk, BulkOptions
 from callsavvy_async.bulk.files import Row
@@ -16,21 +17,22 @@ from callsavvy_async.bulk.recipients import SkipReason
 from callsavvy_async.bulk.report import BulkReport
 from callsavvy_async.bulk.run import BulkRun
 from callsavvy_async.campaigns import Spec
+from callsavvy_async.cli.books import books
 from callsavvy_async.cli.client import client_options, open_client, read_balance
 from callsavvy_async.cli.durable import Loading, load_durably, run_options, send_durably
-from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
+from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.job import Job
-from callsavvy_async.cli.ledger import compare, show_sums
+from callsavvy_async.cli.ledger import compare
 from callsavvy_async.cli.options import Durability, Mode, Pace
 from callsavvy_async.cli.planning import plan_lines, show_plan
 from callsavvy_async.cli.progress import progress
 from callsavvy_async.cli.recipients_file import Rows, readable_again
-from callsavvy_async.cli.stderr import ask, can_ask, explain, tell
-from callsavvy_async.client import Callsavvy
+from callsavvy_async.cli.stderr import ask, can_ask, tell
+from callsavvy_async.client import Callsavvy, ClientOptions
 from callsavvy_async.config import Credentials
 from callsavvy_async.errors import InvalidRequestError
-from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, serve
+from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Ledger, Simulator, serve
 
 Start: TypeAlias = Callable[[Bulk, Iterator[Row], BulkOptions], BulkRun]
 """Makes the run of a channel, with everything filled in that only this channel has."""
@@ -38,10 +40,32 @@ Start: TypeAlias = Callable[[Bulk, Iterator[Row], BulkOptions], BulkRun]
 _INEXHAUSTIBLE = 10**12
 
 
+@attrs.frozen(kw_only=True)
+class Order:
+    """A job, and how to go about it."""
+
+    job: Job
+    rows: Rows
+    pace: Pace
+    mode: Mode
+    durability: Durability
+    start: Start
+    campaign: Spec | None
+    """What a campaign sends; None where nothing is written down."""
+
+    @property
+    def loading(self) -> Loading | None:
+        """The campaign that the recipients are loaded into; None where nothing is written down."""
+        name = self.durability.run
+        return (
+            None if self.campaign is None or name is None else Loading(name, self.campaign, self.rows, self.job.options)
+        )
+
+
 def run_job(
     job: Job, pace: Pace, mode: Mode, durability: Durability, *, start: Start, describe: Callable[[], Spec]
-) -> ExitCode:
-    """Plan a job, get a yes for it, send it and report.
+) -> ExitCode | None:
+    """Go about a job as its mode says.
 
     Args:
         job: who gets what.
@@ -53,60 +77,97 @@ def run_job(
     """
     durability.check()
     pace.check(simulator=mode.simulator)
-    spec = None if durability.run is None else describe()
-    if spec is None and mode.report is not None and mode.report.suffix == ".parquet":
+    campaign = None if durability.run is None else describe()
+    if campaign is None and mode.report is not None and mode.report.suffix == ".parquet":
         raise InvalidRequestError("--report writes .parquet with --run only; write .csv or .jsonl.")
-    if spec is not None and durability.run is not None and durability.load_only and not mode.dry_run:
-        with readable_again(job.file) as rows:
-            return load_durably(durability.journal, Loading(durability.run, spec, rows, job.options), json=mode.json)
-    if not (mode.yes or mode.simulator or mode.dry_run) and (job.file == "-" or not can_ask()):
+    act = _way_of(mode, durability)
+    if act is _send_for_real and not mode.yes and (job.file == "-" or not can_ask()):
         tell("callsavvy: nothing was sent: there is no terminal to ask at. Look at it with --dry-run, send with --yes.")
         return ExitCode.REFUSED
+    books().folder = Path(job.file).parent
     with readable_again(job.file) as rows:
-        if mode.dry_run and not mode.balance:
-            return show_plan(job.plan(rows), json=mode.json)
-        with _service(pace, mode) as (client, simulator):
-            plan = job.plan(rows, read_balance(job.channel, client) if mode.balance else None)
-            if mode.dry_run:
-                return show_plan(plan, json=mode.json)
-            refusal = _refusal(plan, mode)
-            if refusal is not None:
-                return refusal
-            if durability.run is not None and spec is not None:
-                return send_durably(
-                    durability.journal,
-                    Loading(durability.run, spec, rows, job.options),
-                    client,
-                    run_options(pace, durability.deadline),
-                    report=mode.report,
-                    json=mode.json,
-                    ledger=None if simulator is None else simulator.ledger,
-                )
-            report, error = _send(job, rows, start, client, total=plan.recipients, pace=pace)
-            comparison = None
-            if simulator is not None:
-                comparison = compare(report.rows(), simulator.ledger, accepted=report.accepted)
-    error = _write_rows(report, mode.report) or error
-    show_sums(report, comparison, json=mode.json)
-    if error is not None:
-        tell(f"callsavvy: the run did not end well: {explain(error)}")
-    doubtful = error is not None or (comparison is not None and not comparison.agrees)
-    return code_of_report(report) or (ExitCode.FAILED if doubtful else ExitCode.DONE)
+        return act(
+            Order(
+                job=job,
+                rows=rows,
+                pace=pace,
+                mode=mode,
+                durability=durability,
+                start=start,
+                campaign=campaign,
+            )
+        )
+
+
+def _way_of(mode: Mode, durability: Durability) -> Callable[[Order], ExitCode | None]:
+    if mode.dry_run:
+        return _show
+    if durability.load_only:
+        return _load
+    return _rehearse if mode.simulator else _send_for_real
+
+
+def _show(order: Order) -> ExitCode:
+    """Show the plan, and send nothing."""
+    balance = None
+    if order.mode.balance:
+        with _served(order) if order.mode.simulator else _online(order) as service:
+            balance = read_balance(order.job.channel, service.client)
+    return show_plan(order.job.plan(order.rows, balance), json=order.mode.json)
+
+
+def _load(order: Order) -> ExitCode:
+    """Write everybody into the journal, and send nothing."""
+    assert order.loading is not None  # noqa: S101 - `Durability.check` says so
+    return load_durably(order.durability.journal, order.loading, json=order.mode.json)
+
+
+def _rehearse(order: Order) -> ExitCode | None:
+    """Send to a simulator, without a question, and compare with its ledger."""
+    with _served(order) as service:
+        return _send_planned(order, service)
+
+
+def _send_for_real(order: Order) -> ExitCode | None:
+    """Send to the API, once somebody said yes."""
+    with _online(order) as service:
+        return _send_planned(order, service)
+
+
+@attrs.frozen
+class _Service:
+    """What is sent to, and its ledger if it is a simulator."""
+
+    client: Callsavvy
+    ledger: Ledger | None = None
 
 
 @contextmanager
-def _service(pace: Pace, mode: Mode) -> Generator[tuple[Callsavvy, Simulator | None]]:
-    """Make the client, for the API or for a simulator on a loopback socket."""
-    options = client_options(pace)
-    if not mode.simulator:
-        yield open_client(**options), None
-        return
+def _online(order: Order) -> Generator[_Service]:
+    yield _Service(open_client(client_options(order.pace)))
+
+
+@contextmanager
+def _served(order: Order) -> Generator[_Service]:
     simulator = Simulator(
         sms_balance=_INEXHAUSTIBLE, local_balance=_INEXHAUSTIBLE, international_balance=_INEXHAUSTIBLE
     )
     with serve(simulator) as server:
-        options["base_url"] = server.url
-        yield Callsavvy(Credentials(PUBLIC_KEY, PRIVATE_KEY), **options), simulator
+        options: ClientOptions = {**client_options(order.pace), "base_url": server.url}
+        yield _Service(open_client(options, Credentials(PUBLIC_KEY, PRIVATE_KEY)), simulator.ledger)
+
+
+def _send_planned(order: Order, service: _Service) -> ExitCode | None:
+    """Plan, and send unless something speaks against it."""
+    balance = read_balance(order.job.channel, service.client) if order.mode.balance else None
+    plan = order.job.plan(order.rows, balance)
+    refusal = _refusal(plan, order.mode)
+    if refusal is None:
+        if order.loading is None:
+            _send_in_memory(order, service, total=plan.recipients)
+        else:
+            _send_as_campaign(order, order.loading, service)
+    return refusal
 
 
 def _refusal(plan: Plan, mode: Mode) -> ExitCode | None:
@@ -127,34 +188,45 @@ def _refusal(plan: Plan, mode: Mode) -> ExitCode | None:
     return None
 
 
-def _send(
-    job: Job, rows: Rows, start: Start, client: Callsavvy, *, total: int, pace: Pace
-) -> tuple[BulkReport, Exception | None]:
-    """Send, and return the report also when an error ended the run."""
+def _send_as_campaign(order: Order, loading: Loading, service: _Service) -> None:
+    send_durably(
+        order.durability.journal,
+        loading,
+        service.client,
+        run_options(order.pace, order.durability.deadline),
+        report=order.mode.report,
+        json=order.mode.json,
+        ledger=service.ledger,
+    )
 
-    async def send() -> tuple[BulkReport, Exception | None]:
+
+def _send_in_memory(order: Order, service: _Service, *, total: int) -> None:
+    """Send; compare and write the report file also when an error ends the run."""
+    client = service.client
+
+    async def send() -> None:
         options: BulkOptions = {
-            **job.options,
-            "max_in_flight": pace.max_in_flight,
-            "max_cost": pace.max_cost,
+            **order.job.options,
+            "max_in_flight": order.pace.max_in_flight,
+            "max_cost": order.pace.max_cost,
             "on_result": lambda _: meter.show(run.report, client.pacing.snapshot()),
         }
-        run = start(client.bulk, rows(), options)
-        async with client:
-            with stopping_on_signals(run), progress(total) as meter:
-                try:
+        run = order.start(client.bulk, order.rows(), options)
+        books().follow(run.report, json=order.mode.json)
+        try:
+            async with client:
+                with progress(total) as meter, stopping_on_signals(run):
                     await run
-                except Exception as error:  # noqa: BLE001 - what was sent before it is reported first
-                    return run.report, error
-                return run.report, None
+        finally:
+            if service.ledger is not None:
+                books().comparison = compare(run.report.rows(), service.ledger, accepted=run.report.accepted)
+            if order.mode.report is not None:
+                _write_rows(run.report, order.mode.report)
 
-    return anyio.run(send)
+    anyio.run(send)
 
 
-def _write_rows(report: BulkReport, path: Path | None) -> OSError | None:
-    """Write the report file. Failing is no reason to lose the sums, and "nothing was sent" would be wrong."""
-    if path is None:
-        return None
+def _write_rows(report: BulkReport, path: Path) -> None:
     try:
         if path.suffix == ".jsonl":
             report.to_jsonl(path)
@@ -162,5 +234,4 @@ def _write_rows(report: BulkReport, path: Path | None) -> OSError | None:
             report.to_csv(path)
     except OSError as error:
         error.filename = error.filename or path
-        return error
-    return None
+        raise

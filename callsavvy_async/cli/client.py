@@ -5,28 +5,27 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from decimal import Decimal
-from typing import TypeVar, Unpack
+from typing import TypeVar
 
 import anyio
+import attrs
 
 from callsavvy_async.bulk.plan import Channel
+from callsavvy_async.cli.books import books
+from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.options import Pace
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.client import Callsavvy, ClientOptions
+from callsavvy_async.config import Credentials
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.transport.hooks import HookEvent, LimitFound, LimitLost
 from callsavvy_async.transport.shared.settings import SharedPacing
+from callsavvy_async.transport.watch import Watch, watching
 
 R = TypeVar("R")
 
 chosen_proxy: ContextVar[str | None] = ContextVar("callsavvy_proxy", default=None)
 """What --proxy says in the running command."""
-
-
-def open_client(**options: Unpack[ClientOptions]) -> Callsavvy:
-    """Make a client with the keys of the environment that goes the way that --proxy says."""
-    options["proxy"] = chosen_proxy.get()
-    return Callsavvy.from_env(**options)
 
 
 def client_options(pace: Pace) -> ClientOptions:
@@ -52,15 +51,64 @@ def _tell_of_limit(event: HookEvent) -> None:
         tell(f"callsavvy: {event}")
 
 
+def open_client(options: ClientOptions | None = None, credentials: Credentials | None = None) -> Callsavvy:
+    """Make a client that writes to the books what its requests come to.
+
+    With the keys of the environment it goes the way that --proxy says; `credentials` are a simulator's, which is near.
+    """
+    settings: ClientOptions = {} if options is None else options
+    settings["hooks"] = [*settings.get("hooks", ()), books().note]
+    if credentials is not None:
+        return Callsavvy(credentials, **settings)
+    settings["proxy"] = chosen_proxy.get()
+    return Callsavvy.from_env(**settings)
+
+
 def call(ask: Callable[[Callsavvy], Awaitable[R]], client: Callsavvy | None = None) -> R:
-    """Open a client, the environment's unless one is given, and await what `ask` asks of it."""
-    callsavvy = open_client() if client is None else client
+    """Open a client, the environment's unless one is given, and await what `ask` asks of it: to read."""
+    callsavvy = client or open_client()
 
     async def ask_once() -> R:
         async with callsavvy:
             return await ask(callsavvy)
 
     return anyio.run(ask_once)
+
+
+def carry_out(ask: Callable[[Callsavvy], Awaitable[R]]) -> R:
+    """Open a client and await what `ask` asks of it: to change something.
+
+    The first signal waits for the answer to a request that has left, the second does not.
+
+    Raises:
+        KeyboardInterrupt: a signal came before anything left.
+    """
+    callsavvy = open_client()
+
+    async def ask_once() -> R:
+        async with callsavvy:
+            change = _Change()
+            with stopping_on_signals(change), change.scope, watching(change.watch):
+                return await ask(callsavvy)
+        raise KeyboardInterrupt
+
+    return anyio.run(ask_once)
+
+
+@attrs.frozen
+class _Change:
+    """A request that is not left alone once it is on the wire."""
+
+    scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
+    watch: Watch = attrs.field(factory=lambda: Watch(shield=True))
+
+    def stop(self) -> None:
+        """Send nothing more, and wait for what is on the wire."""
+        self.scope.cancel()
+
+    def abandon(self) -> None:
+        """Do not wait either."""
+        self.watch.abandon()
 
 
 def read_balance(channel: Channel, client: Callsavvy | None = None) -> Decimal | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -12,13 +12,13 @@ import attrs
 
 from callsavvy_async.bulk.bulk import BulkOptions
 from callsavvy_async.campaigns import Campaign, CampaignReport, CampaignRun, Journal, RunOptions, Spec
-from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
+from callsavvy_async.cli.books import books
+from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.interrupts import stopping_on_signals
-from callsavvy_async.cli.ledger import Comparison, compare, outcomes_of, show_sums
+from callsavvy_async.cli.ledger import compare, lines_of_sums, outcomes_of
 from callsavvy_async.cli.options import Pace
 from callsavvy_async.cli.progress import progress
 from callsavvy_async.cli.recipients_file import Rows
-from callsavvy_async.cli.stderr import explain, tell
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.simulator import Ledger
 
@@ -35,9 +35,11 @@ class Loading:
     rows: Rows
     options: BulkOptions = attrs.field(repr=False)
 
-    async def open(self, journal: Journal) -> Campaign:
-        """Create or reopen it, and load the recipients unless they are there already."""
+    async def open(self, journal: Journal, client: Callsavvy | None = None) -> Campaign:
+        """Create or reopen it, for the account of a client, and load the recipients unless they are there already."""
         campaign = await journal.campaign(self.name, self.spec)
+        if client is not None:
+            await campaign.bind(client)
         await campaign.load(
             self.rows(),
             column=self.options.get("column"),
@@ -54,9 +56,11 @@ class Reopening:
 
     name: str
 
-    async def open(self, journal: Journal) -> Campaign:
-        """Reopen it."""
-        return await journal.campaign(self.name)
+    async def open(self, journal: Journal, client: Callsavvy) -> Campaign:
+        """Reopen it, if it belongs to the account of the client."""
+        campaign = await journal.campaign(self.name)
+        await campaign.bind(client)
+        return campaign
 
 
 def url_of(journal: str) -> str:
@@ -86,7 +90,7 @@ def load_durably(journal: str, loading: Loading, *, json: bool) -> ExitCode:
         async with Journal.open(url_of(journal)) as opened:
             return await (await loading.open(opened)).status()
 
-    show_sums(anyio.run(load), json=json)
+    print(lines_of_sums(anyio.run(load), json=json))
     return ExitCode.DONE
 
 
@@ -100,8 +104,8 @@ def send_durably(
     json: bool,
     ledger: Ledger | None = None,
     start: Start = send_pending,
-) -> ExitCode:
-    """Open a campaign, send, and report.
+) -> None:
+    """Open a campaign and send; compare and write the report file also when an error ends the run.
 
     Args:
         journal: its file, or its URL.
@@ -114,10 +118,11 @@ def send_durably(
         start: makes the run.
     """
 
-    async def send() -> _Ended:
-        async with Journal.open(url_of(journal)) as opened, client:
-            campaign = await what.open(opened)
+    async def send() -> None:
+        async with Journal.open(url_of(journal), simulated=ledger is not None) as opened, client:
+            campaign = await what.open(opened, client)
             before = await campaign.status()
+            books().follow(before, json=json)
             sent_before = None if ledger is None else await campaign.rows(outcomes_of)
             with progress(before.given - before.skipped.total()) as meter:
 
@@ -125,39 +130,19 @@ def send_durably(
                     meter.show(report, client.pacing.snapshot())
 
                 run = start(campaign, client, {**options, "on_progress": show})
-                with stopping_on_signals(run):
-                    error = await _outcome(_awaited(run))
-            if report is not None:
-                error = await _outcome(campaign.export(report)) or error
-            comparison = None
-            if ledger is not None:
-                accepted = run.report.accepted - before.accepted
-                comparison = await campaign.rows(partial(compare, ledger=ledger, accepted=accepted, before=sent_before))
-            return _Ended(run.report, comparison, error)
+                try:
+                    with stopping_on_signals(run):
+                        await run
+                finally:
+                    if run.report.given:  # else it failed before it read the journal
+                        books().follow(run.report, json=json)
+                    with anyio.CancelScope(shield=True):
+                        if ledger is not None:
+                            accepted = run.report.accepted - before.accepted
+                            books().comparison = await campaign.rows(
+                                partial(compare, ledger=ledger, accepted=accepted, before=sent_before)
+                            )
+                        if report is not None:
+                            await campaign.export(report)
 
-    ended = anyio.run(send)
-    show_sums(ended.report, ended.comparison, json=json)
-    if ended.error is not None:
-        tell(f"callsavvy: the run did not end well: {explain(ended.error)}")
-    doubtful = ended.error is not None or (ended.comparison is not None and not ended.comparison.agrees)
-    return code_of_report(ended.report) or (ExitCode.FAILED if doubtful else ExitCode.DONE)
-
-
-@attrs.frozen
-class _Ended:
-    report: CampaignReport
-    comparison: Comparison | None
-    error: Exception | None
-
-
-async def _awaited(run: CampaignRun) -> None:
-    await run
-
-
-async def _outcome(ending: Awaitable[None]) -> Exception | None:
-    """Return what is raised at the end: what was sent before it is reported first."""
-    try:
-        await ending
-    except Exception as error:  # noqa: BLE001 - told by the caller
-        return error
-    return None
+    anyio.run(send)

@@ -1,12 +1,14 @@
 """What the exit code of ``callsavvy`` says, decided in one place.
 
-When several hold, the most pressing one wins: 130, 5, 4, 3, 1, 0. (2 never competes: it means that nothing was sent.)
+When several hold, the most pressing one wins: 130, 5, 4, 3, 1, 0. (2 never competes: it means that nothing was sent; see
+`ending.py`.)
 Rows that were skipped (duplicates, suppressed, invalid) are no failures.
 """
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 
 from callsavvy_async.bulk.report import StopReason, Sums
 from callsavvy_async.errors import (
@@ -25,9 +27,9 @@ class ExitCode(enum.IntEnum):
     DONE = 0
     """Everything asked for was done; of a bulk send: every recipient not skipped is in an accepted call."""
     FAILED = 1
-    """Something was definitely not done."""
+    """Something was definitely not done, the writing of the result included."""
     REFUSED = 2
-    """Wrong usage, an unreadable file, or nobody said yes: nothing was sent."""
+    """Wrong usage, an unreadable file, or nobody said yes: it is proved that nothing was sent."""
     UNKNOWN = 3
     """Of some recipients (or of the one request) nothing is known: perhaps done, perhaps charged, never repeated."""
     BUDGET = 4
@@ -35,7 +37,7 @@ class ExitCode(enum.IntEnum):
     CONFIGURATION = 5
     """The keys were refused, or a setting cannot work."""
     INTERRUPTED = 130
-    """Ctrl-C or SIGTERM."""
+    """Ctrl-C, SIGTERM or SIGHUP."""
 
 
 _BY_STOP_REASON = {
@@ -54,12 +56,18 @@ _BY_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (InsufficientBalanceError, ExitCode.BUDGET),
     (OutcomeUnknown, ExitCode.UNKNOWN),
     (InvalidRequestError, ExitCode.REFUSED),
+    (OSError, ExitCode.REFUSED),
 )
 
 
 def code_of_report(report: Sums) -> ExitCode:
     """Return the exit code of a bulk send that was begun."""
-    return max(_findings(report), key=_PRECEDENCE.index)
+    return most_pressing(_findings(report))
+
+
+def most_pressing(codes: Iterable[ExitCode]) -> ExitCode:
+    """Return the code that wins where several hold."""
+    return max(codes, key=_PRECEDENCE.index)
 
 
 def code_of_worker(report: Sums) -> ExitCode:
@@ -76,6 +84,7 @@ def code_of_error(error: BaseException) -> ExitCode:
 
 _PRECEDENCE = (
     ExitCode.DONE,
+    ExitCode.REFUSED,
     ExitCode.FAILED,
     ExitCode.UNKNOWN,
     ExitCode.BUDGET,

@@ -1,4 +1,8 @@
-"""Ctrl-C and SIGTERM as plain events. While a bulk send runs, the first stops it in order, the second does not wait."""
+"""Ctrl-C, SIGTERM and the end of the terminal (SIGHUP) as plain events.
+
+While something is sent, the first stops it in order, and the second does not wait. Anywhere else they end the command as
+Ctrl-C does. A SIGHUP that is ignored, as under nohup, stays ignored.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,9 @@ _LOOK_EVERY = 0.5
 """Seconds: on Windows a main thread that waits for another without end runs no signal handler."""
 
 
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name))
+
+
 class Stoppable(Protocol):
     """A run."""
 
@@ -30,12 +37,34 @@ class Stoppable(Protocol):
 
 @contextmanager
 def on_signals(act: Callable[[], object]) -> Generator[None]:
-    """Call `act` for each of the two signals while the block runs. Only in the main thread."""
+    """Call `act` for each of the signals while the block runs. Only in the main thread."""
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         act()
 
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    with _handled(handle, *_SIGNALS):
+        yield
+
+
+@contextmanager
+def as_ctrl_c() -> Generator[None]:
+    """Let the other signals do what Ctrl-C does while the block runs, where nothing else handles them."""
+
+    def handle(_number: int, frame: FrameType | None) -> None:
+        handler = signal.getsignal(signal.SIGINT)
+        (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
+
+    with _handled(handle, *(number for number in _SIGNALS if number is not signal.SIGINT)):
+        yield
+
+
+@contextmanager
+def _handled(handle: Callable[[int, FrameType | None], None], *numbers: signal.Signals) -> Generator[None]:
+    if threading.current_thread() is not threading.main_thread():  # no signal comes here
+        yield
+        return
+    ignored = {number for number in numbers if number.name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN}
+    previous = {number: signal.signal(number, handle) for number in numbers if number not in ignored}
     try:
         yield
     finally:
@@ -45,7 +74,7 @@ def on_signals(act: Callable[[], object]) -> Generator[None]:
 
 @contextmanager
 def until_interrupted() -> Generator[Callable[[], None]]:
-    """Yield a function that waits for the first of the two signals. Only in the main thread."""
+    """Yield a function that waits for the first of the signals. Only in the main thread."""
     interrupted = threading.Event()
 
     def wait() -> None:

@@ -10,7 +10,7 @@ import attrs
 
 from callsavvy_async.bulk.report import ChunkState, Sums
 from callsavvy_async.bulk.row_files import ReportRow
-from callsavvy_async.cli.output import show_json
+from callsavvy_async.cli.output import as_json
 from callsavvy_async.simulator import Ledger
 
 Outcomes: TypeAlias = tuple[AbstractSet[str], AbstractSet[str]]
@@ -75,12 +75,9 @@ def outcomes_of(rows: Iterable[ReportRow]) -> Outcomes:
     return accepted, perhaps
 
 
-def show_sums(report: Sums, comparison: Comparison | None = None, *, json: bool) -> None:
-    """Print the sums of a send, and what the ledger says of them."""
+def lines_of_sums(report: Sums, comparison: Comparison | None = None, *, json: bool) -> str:
+    """Write the sums of a send, and what the ledger says of them."""
     if json:
         ledger = {} if comparison is None else {"ledger": comparison.as_dict()}
-        show_json({**report.as_dict(), **ledger})
-        return
-    print(report)
-    if comparison is not None:
-        print(comparison)
+        return as_json({**report.as_dict(), **ledger})
+    return str(report) if comparison is None else f"{report}\n{comparison}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -30,42 +31,60 @@ _UNFOLDED = 10_000
 
 def show_rows(rows: Sequence[Model], model: type[Model], output: Format) -> None:
     """Print a list: one line, object or CSV row for each."""
-    match output:
-        case "json":
-            show_json([_as_json(row) for row in rows])
-        case "csv":
-            writer = csv.writer(sys.stdout, lineterminator="\n")
-            writer.writerow(_fields(model))
-            writer.writerows([harmless(cell) for cell in _cells(row)] for row in rows)
-        case "table":
-            table = Table(*_fields(model), box=None, pad_edge=False)
-            for row in rows:
-                table.add_row(*(Text(cell) for cell in _cells(row)))
-            _print(table)
+    print(_rows_as(rows, model, output))
 
 
 def show_one(result: Model, output: Format) -> None:
-    """Print a single answer: a line for each field, one object, or a CSV of one row."""
-    match output:
-        case "json":
-            show_json(_as_json(result))
-        case "csv":
-            show_rows((result,), type(result), output)
-        case "table":
-            table = Table.grid(padding=(0, 2))
-            for name, cell in zip(_fields(type(result)), _cells(result), strict=True):
-                table.add_row(name, Text(cell))
-            _print(table)
+    """Print a single answer."""
+    print(as_text(result, output))
 
 
 def show_json(value: object) -> None:
     """Print one JSON value, indented."""
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    print(as_json(value))
 
 
-def _print(table: Table) -> None:
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _UNFOLDED)
-    console.print(table)
+def as_text(result: Model, output: Format) -> str:
+    """Write a single answer: a line for each field, one object, or a CSV of one row."""
+    match output:
+        case "json":
+            return as_json(_as_json(result))
+        case "csv":
+            return _rows_as((result,), type(result), output)
+        case "table":
+            table = Table.grid(padding=(0, 2))
+            for name, cell in zip(_fields(type(result)), _cells(result), strict=True):
+                table.add_row(name, Text(cell))
+            return _drawn(table)
+
+
+def as_json(value: object) -> str:
+    """Write one JSON value, indented; in ASCII where stdout does not hold every character."""
+    return json.dumps(value, ensure_ascii=not getattr(sys.stdout, "encodes_all", True), indent=2)
+
+
+def _rows_as(rows: Sequence[Model], model: type[Model], output: Format) -> str:
+    match output:
+        case "json":
+            return as_json([_as_json(row) for row in rows])
+        case "csv":
+            text = io.StringIO()
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow(_fields(model))
+            writer.writerows([harmless(cell) for cell in _cells(row)] for row in rows)
+            return text.getvalue().removesuffix("\n")
+        case "table":
+            table = Table(*_fields(model), box=None, pad_edge=False)
+            for row in rows:
+                table.add_row(*(Text(cell) for cell in _cells(row)))
+            return _drawn(table)
+
+
+def _drawn(table: Table) -> str:
+    text, terminal = io.StringIO(), sys.stdout.isatty()
+    width = None if terminal else _UNFOLDED
+    Console(file=text, force_terminal=terminal, highlight=False, width=width).print(table)
+    return text.getvalue().removesuffix("\n")
 
 
 def _fields(model: type[Model]) -> list[str]:

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Mapping
 from typing import Annotated
 
-import anyio
 from cyclopts import App, Parameter
 
-from callsavvy_async.cli.client import open_client
-from callsavvy_async.cli.output import show_json
+from callsavvy_async.cli.books import EFFECTS, books
+from callsavvy_async.cli.client import carry_out
+from callsavvy_async.cli.output import as_json
 from callsavvy_async.errors import InvalidRequestError
-from callsavvy_async.resources import account, calls, chats, contacts, meetings, messaging, tickets
-from callsavvy_async.wire.endpoint import Effect, Endpoint
-
-_EFFECTS: Mapping[str, Effect] = {
-    row.resource: row.effect
-    for module in (account, calls, chats, contacts, meetings, messaging, tickets)
-    for row in vars(module).values()
-    if isinstance(row, Endpoint)
-}
+from callsavvy_async.wire.endpoint import Effect
 
 
 def register(app: App) -> None:
@@ -44,14 +34,13 @@ def api(
         data: A parameter as name=value; give it as often as needed.
     """
     params = dict(map(_split, data))
-    client = open_client()
-    effect = _EFFECTS.get(resource, Effect.SPEND)
-
-    async def ask() -> bytes:
-        async with client:
-            return (await client.call(resource, params, effect=effect)).raw
-
-    _print(anyio.run(ask))
+    effect = EFFECTS.get(resource, Effect.SPEND)
+    answer = carry_out(lambda callsavvy: callsavvy.call(resource, params, effect=effect))
+    text = _as_text(answer.raw)
+    if effect is Effect.READ:
+        print(text)
+    else:
+        books().receipt = text
 
 
 def _split(pair: str) -> tuple[str, str]:
@@ -61,8 +50,8 @@ def _split(pair: str) -> tuple[str, str]:
     return name, value
 
 
-def _print(body: bytes) -> None:
+def _as_text(body: bytes) -> str:
     try:
-        show_json(json.loads(body))
+        return as_json(json.loads(body))
     except ValueError:  # deleteContact, repeated, where a gateway says "not found"
-        sys.stdout.write(body.decode(errors="replace"))
+        return body.decode(errors="replace")

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import anyio
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from callsavvy_async.campaigns import Campaign, CampaignRun, Journal, RunOptions
 from callsavvy_async.cli.client import client_options, open_client
 from callsavvy_async.cli.durable import Reopening, is_url, run_options, send_durably, send_pending, url_of
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
-from callsavvy_async.cli.ledger import show_sums
+from callsavvy_async.cli.ledger import lines_of_sums
 from callsavvy_async.cli.options import DEFAULT_JOURNAL, STEADY, Deadline, JournalName, Pace, ReportFile
 from callsavvy_async.cli.stderr import ask, can_ask, tell
 from callsavvy_async.cli.watch import watch
 from callsavvy_async.cli.work import work
 from callsavvy_async.client import Callsavvy
+from callsavvy_async.errors import InvalidRequestError
 
 T = TypeVar("T")
 
@@ -37,10 +38,11 @@ def list_runs(*, journal: JournalName = DEFAULT_JOURNAL) -> None:
     """List all runs of a journal."""
 
     async def read() -> None:
-        async with Journal.open(url_of(journal), read_only=True) as opened:
+        async with Journal.open(url_of(journal), read_only=True, patience=0) as opened:
             for report in await opened.campaigns():
+                rehearsal = " (simulated)" if report.simulated else ""
                 print(
-                    f"{report.name}: {report.given:,} given, {report.accepted:,} accepted, {report.unknown:,} unknown,"
+                    f"{report.name}{rehearsal}: {report.given:,} given, {report.accepted:,} accepted, {report.unknown:,} unknown,"
                     f" {report.pending + report.in_flight:,} pending, cost {report.cost}"
                 )
 
@@ -51,7 +53,7 @@ def list_runs(*, journal: JournalName = DEFAULT_JOURNAL) -> None:
 def show(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, json: bool = False) -> ExitCode:
     """Show the sums of a run. The exit code is that of the run as it stands."""
     report = _look(journal, name, lambda campaign: campaign.status())
-    show_sums(report, json=json)
+    print(lines_of_sums(report, json=json))
     return code_of_report(report)
 
 
@@ -67,7 +69,7 @@ def resume(
     json: bool = False,
     deadline: Deadline = None,
     pace: Pace = STEADY,
-) -> ExitCode:
+) -> ExitCode | None:
     """Send what is pending.
 
     Args:
@@ -84,12 +86,12 @@ def resume(
     if not yes and not (can_ask() and ask(f"Send what is left of {name!r}?")):
         tell("callsavvy: nothing was sent. Say --yes where there is no terminal to ask at.")
         return ExitCode.REFUSED
-    client = open_client(**client_options(pace))
+    client = open_client(client_options(pace))
 
     def again(campaign: Campaign, callsavvy: Callsavvy, options: RunOptions) -> CampaignRun:
         return campaign.resend_unknown(callsavvy, only_not_sent=resend == "not-sent", **options)
 
-    return send_durably(
+    send_durably(
         journal,
         Reopening(name),
         client,
@@ -98,6 +100,7 @@ def resume(
         json=json,
         start=send_pending if resend == "nothing" else again,
     )
+    return None
 
 
 @_commands.command
@@ -120,17 +123,32 @@ def unknown(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, numbers: bo
 
 
 @_commands.command
-def resolve(name: str, calls: tuple[int, ...], /, *, sent: bool, journal: JournalName = DEFAULT_JOURNAL) -> None:
+def resolve(
+    name: str,
+    calls: tuple[int, ...] = (),
+    /,
+    *,
+    sent: bool,
+    restored: Annotated[bool, Parameter(negative="")] = False,
+    journal: JournalName = DEFAULT_JOURNAL,
+) -> None:
     """Say what became of unknown calls, by the numbers that `runs unknown` shows.
 
     Args:
         name: The run.
         calls: The calls.
+        restored: All that are unknown because the journal is an older copy, instead of numbers.
         sent: --sent: they were; --no-sent: they were not, and `runs resume --resend not-sent` sends them.
         journal: The journal: a file, or postgresql://user@host/database.
     """
+    if restored == bool(calls):
+        raise InvalidRequestError(
+            "give the numbers of the calls, or --restored for all that a copy of the journal left."
+        )
 
     async def settle(campaign: Campaign) -> None:
+        if restored:
+            print(f"{await campaign.resolve_restored(as_sent=sent):,} calls resolved")
         for call in calls:
             await campaign.resolve(call, as_sent=sent)
 
@@ -179,6 +197,22 @@ def verify(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL) -> ExitCode:
 
 
 @_commands.command
+def backup(file: Path, /, *, journal: JournalName = DEFAULT_JOURNAL) -> None:
+    """Write a copy of a journal in a file, as it is at this moment, to a new file. Runs may go on meanwhile.
+
+    Args:
+        file: The copy; it must not exist yet.
+        journal: The journal.
+    """
+
+    async def copy() -> None:
+        async with Journal.open(url_of(journal), read_only=True, patience=0) as opened:
+            await opened.backup(file)
+
+    anyio.run(copy)
+
+
+@_commands.command
 def purge(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, yes: bool = False) -> ExitCode:
     """Remove numbers and texts from the journal; the sums stay. What is pending will never be sent."""
     if not yes and not (can_ask() and ask(f"Remove the numbers and texts of {name!r} for ever?")):
@@ -201,7 +235,7 @@ def _with_campaign(journal: str, name: str, do: Callable[[Campaign], Awaitable[T
     read_only = read_only or not (is_url(journal) or Path(journal).exists())  # a misspelt name makes no new file
 
     async def opened() -> T:
-        async with Journal.open(url_of(journal), read_only=read_only) as file:
+        async with Journal.open(url_of(journal), read_only=read_only, patience=0) as file:
             return await do(await file.campaign(name))
 
     return anyio.run(opened)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from cyclopts import App
 
-from callsavvy_async.cli.client import call
+from callsavvy_async.cli.books import receive
+from callsavvy_async.cli.client import carry_out
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.options import Units
-from callsavvy_async.cli.output import Format, show_one
+from callsavvy_async.cli.output import Format
 from callsavvy_async.resources.sends import SendReceipt
 
 _commands = App(name="send", help="Send to one or a few numbers in one call, at once and without a question.")
@@ -28,7 +29,7 @@ def sms(*numbers: str, message: str, sender_id: str | None = None, output: Forma
         sender_id: What the recipients see as sender; the account's own setting unless given.
         output: How the receipt is written.
     """
-    receipt = call(lambda callsavvy: callsavvy.messaging.send_sms(numbers, message, sender_id=sender_id))
+    receipt = carry_out(lambda callsavvy: callsavvy.messaging.send_sms(numbers, message, sender_id=sender_id))
     return _show(receipt, output)
 
 
@@ -42,7 +43,7 @@ def whatsapp(*numbers: str, message: str, channel_uid: str, output: Format = "ta
         channel_uid: The channel to send from (dashboard, Settings, Social Integrations).
         output: How the receipt is written.
     """
-    receipt = call(lambda callsavvy: callsavvy.messaging.send_whatsapp(numbers, message, channel_uid=channel_uid))
+    receipt = carry_out(lambda callsavvy: callsavvy.messaging.send_whatsapp(numbers, message, channel_uid=channel_uid))
     return _show(receipt, output)
 
 
@@ -63,7 +64,7 @@ def robocall(
         audio_url: The MP3 file to play.
         output: How the receipt is written.
     """
-    receipt = call(
+    receipt = carry_out(
         lambda callsavvy: callsavvy.messaging.send_robocall(
             numbers, duration_minutes=duration_minutes, text=message, audio_url=audio_url
         )
@@ -72,5 +73,5 @@ def robocall(
 
 
 def _show(receipt: SendReceipt, output: Format) -> ExitCode:
-    show_one(receipt, output)
+    receive(receipt, output)
     return ExitCode.FAILED if receipt.failed else ExitCode.DONE

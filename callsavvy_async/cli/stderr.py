@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+import traceback
+from pathlib import Path
 
+from callsavvy_async.cli.streams import OutputError
 from callsavvy_async.errors import CallsavvyError
 
 
@@ -20,7 +23,10 @@ def can_ask() -> bool:
 def ask(question: str) -> bool:
     """Ask a person; anything but yes, also no answer at all, is no."""
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    try:
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    except OSError:  # the terminal is gone
+        return False
 
 
 def explain(error: BaseException) -> str:
@@ -30,8 +36,16 @@ def explain(error: BaseException) -> str:
             return "interrupted."
         case CallsavvyError():
             return str(error)
+        case OutputError():
+            return f"standard output cannot be written: {error.reason}."
         case OSError():
             where = f"{error.filename}: " if error.filename else ""
             return f"{where}{error.strerror or type(error).__name__}"
         case _:  # its text may hold anything
-            return f"unexpected {type(error).__name__}; run it again with CALLSAVVY_DEBUG=1 and report the traceback."
+            return f"unexpected {type(error).__name__}{_where(error)}. Please report it; CALLSAVVY_DEBUG=1 shows tracebacks."
+
+
+def _where(error: BaseException) -> str:
+    """Name the line of ours that an error came from, without what it dealt with."""
+    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if "callsavvy_async" in frame.filename]
+    return f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""

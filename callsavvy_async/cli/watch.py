@@ -164,7 +164,7 @@ def _number(value: object) -> float | None:
 
 
 async def _look(url: str, name: str) -> tuple[CampaignReport, tuple[Worker, ...]]:
-    async with Journal.open(url, read_only=True) as opened:
+    async with Journal.open(url, read_only=True, patience=0) as opened:
         campaign = await opened.campaign(name)
         workers = await campaign.workers()
         return await campaign.status(), tuple(worker for worker in workers if worker.ended is None)

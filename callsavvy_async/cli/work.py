@@ -10,12 +10,12 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from callsavvy_async.campaigns import CampaignReport, Runner
+from callsavvy_async.cli.books import books
 from callsavvy_async.cli.client import client_options, open_client
 from callsavvy_async.cli.durable import url_of
-from callsavvy_async.cli.exit_codes import ExitCode, code_of_worker
+from callsavvy_async.cli.exit_codes import code_of_worker
 from callsavvy_async.cli.health import Health
 from callsavvy_async.cli.interrupts import stopping_on_signals
-from callsavvy_async.cli.ledger import show_sums
 from callsavvy_async.cli.options import DEFAULT_JOURNAL, STEADY, JournalName, Pace, journal_and_name
 from callsavvy_async.cli.progress import progress
 from callsavvy_async.cli.stderr import tell
@@ -35,7 +35,7 @@ def work(
     host: str = "127.0.0.1",
     json: bool = False,
     pace: Pace = STEADY,
-) -> ExitCode:
+) -> None:
     """Work on a run beside any number of other workers, until nothing is left to send: callsavvy runs work URL NAME.
 
     It asks nothing. SIGTERM or Ctrl-C waits for what is on the wire and leaves the rest to the others; a second one does not
@@ -55,8 +55,13 @@ def work(
         pace: How fast, and how much.
     """
     place, name = journal_and_name(where, journal)
-    client = open_client(**client_options(pace))
+    client = open_client(client_options(pace))
     with progress() as meter:
+
+        def show(report: CampaignReport) -> None:
+            books().follow(report, json=json, judge=code_of_worker)
+            meter.show(report, client.pacing.snapshot())
+
         runner = Runner(
             url_of(place),
             name,
@@ -66,15 +71,13 @@ def work(
             lease=lease,
             max_cost=pace.max_cost,
             max_in_flight=pace.max_in_flight,
-            on_progress=lambda report: meter.show(report, client.pacing.snapshot()),
+            on_progress=show,
         )
         health = Health(runner, client.pacing.snapshot)
         with nullcontext() if port is None else health.serve(host, port) as address:
             if address is not None:
                 tell(f"health: http://{address}/readyz")
-            report = anyio.run(_work, runner, client, health)
-    show_sums(report, json=json)
-    return code_of_worker(report)
+            books().follow(anyio.run(_work, runner, client, health), json=json, judge=code_of_worker)
 
 
 async def _work(runner: Runner, client: Callsavvy, health: Health) -> CampaignReport:

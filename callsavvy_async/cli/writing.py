@@ -6,9 +6,10 @@ from datetime import datetime
 
 from cyclopts import App
 
-from callsavvy_async.cli.client import call
+from callsavvy_async.cli.books import receive
+from callsavvy_async.cli.client import carry_out
 from callsavvy_async.cli.groups import CONTACTS, MEETINGS, TICKETS
-from callsavvy_async.cli.output import Format, show_one
+from callsavvy_async.cli.output import Format
 
 
 def register(_app: App) -> None:
@@ -35,7 +36,7 @@ def create_ticket(
         message: Its first message.
         output: How the answer is written.
     """
-    created = call(
+    created = carry_out(
         lambda callsavvy: callsavvy.tickets.create(
             department_id=department_id,
             sender_name=sender_name,
@@ -44,7 +45,7 @@ def create_ticket(
             message=message,
         )
     )
-    show_one(created, output)
+    receive(created, output)
 
 
 @TICKETS.command
@@ -66,10 +67,10 @@ def reply(
         replied_at: When, in the account's zone; now unless given.
         output: How the answer is written.
     """
-    created = call(
+    created = carry_out(
         lambda callsavvy: callsavvy.tickets.reply(ticket_id, message=message, agent_id=agent_id, replied_at=replied_at)
     )
-    show_one(created, output)
+    receive(created, output)
 
 
 @MEETINGS.command(name="create")
@@ -81,7 +82,7 @@ def create_meeting(title: str, /, *, host_agent_id: str | None = None, output: F
         host_agent_id: The agent who gets the host's rights.
         output: How the answer is written.
     """
-    show_one(call(lambda callsavvy: callsavvy.meetings.create(title, host_agent_id=host_agent_id)), output)
+    receive(carry_out(lambda callsavvy: callsavvy.meetings.create(title, host_agent_id=host_agent_id)), output)
 
 
 @CONTACTS.command(name="create")
@@ -103,8 +104,8 @@ def create_contact(
         group_id: The group that it belongs to.
         output: How the answer is written.
     """
-    created = call(lambda callsavvy: callsavvy.contacts.create(name, email=email, phone=phone, group_id=group_id))
-    show_one(created, output)
+    created = carry_out(lambda callsavvy: callsavvy.contacts.create(name, email=email, phone=phone, group_id=group_id))
+    receive(created, output)
 
 
 @CONTACTS.command(name="delete")
@@ -115,4 +116,4 @@ def delete_contact(contact_id: str, /, *, output: Format = "table") -> None:
         contact_id: Of the contact.
         output: How the answer is written.
     """
-    show_one(call(lambda callsavvy: callsavvy.contacts.delete(contact_id)), output)
+    receive(carry_out(lambda callsavvy: callsavvy.contacts.delete(contact_id)), output)

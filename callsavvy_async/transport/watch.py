@@ -89,6 +89,16 @@ class Watch:
             self._scope.cancel()
 
 
+@contextmanager
+def watching(watch: Watch) -> Generator[None]:
+    """Let a watch follow the requests of the running task."""
+    token = current_watch.set(watch)
+    try:
+        yield
+    finally:
+        current_watch.reset(token)
+
+
 current_watch: ContextVar[Watch | None] = ContextVar("callsavvy_watch", default=None)
 """The watch of the running task, if somebody watches."""
 

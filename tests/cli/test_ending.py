@@ -1,0 +1,430 @@
+"""How commands end: whatever becomes of their output, the exit code and the sums are those of what was done."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from callsavvy_async.cli import app as app_module, main
+from callsavvy_async.cli.books import EFFECTS, Books
+from callsavvy_async.simulator import Fault, Simulator, SimulatorServer, serve
+from callsavvy_async.wire.endpoint import Effect
+
+from .harness import Run, environment
+
+ADA = "+2345990000001"
+HELLO = ("--message", "Hello", "--yes", "--chunk-size", "1")
+TICKET = ("--sender-name", "Ada", "--sender-email", "ada@example.org", "--subject", "Help", "--message", "Please")
+
+COMMANDS: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("bulk", "sms"): ("people.csv", *HELLO),
+    ("bulk", "whatsapp"): ("people.csv", *HELLO, "--channel-uid", "TEST-whatsapp"),
+    ("bulk", "robocall"): ("people.csv", *HELLO, "--duration-minutes", "1"),
+    ("estimate", "sms"): ("people.csv", "--message", "Hello"),
+    ("estimate", "whatsapp"): ("people.csv", "--message", "Hello"),
+    ("estimate", "robocall"): ("people.csv", "--message", "Hello", "--duration-minutes", "1"),
+    ("send", "sms"): (ADA, "--message", "Hello"),
+    ("send", "whatsapp"): (ADA, "--message", "Hello", "--channel-uid", "TEST-whatsapp"),
+    ("send", "robocall"): (ADA, "--message", "Hello", "--duration-minutes", "1"),
+    ("tickets", "list"): (),
+    ("tickets", "conversation"): ("{ticket}",),
+    ("tickets", "create"): ("--department-id", "{department}", *TICKET),
+    ("tickets", "reply"): ("{ticket}", "--message", "Thanks"),
+    ("calls", "list"): (),
+    ("chats", "list"): (),
+    ("chats", "messengers"): (),
+    ("meetings", "list"): (),
+    ("meetings", "get"): ("{meeting}",),
+    ("meetings", "create"): ("Title",),
+    ("contacts", "list"): (),
+    ("contacts", "groups"): (),
+    ("contacts", "create"): ("Ada", "--email", "ada@example.org"),
+    ("contacts", "delete"): ("{contact}",),
+    ("balance",): (),
+    ("departments",): (),
+    ("categories",): (),
+    ("agents",): (),
+    ("api",): ("sendSMS", "-d", f"recipient={ADA}", "-d", "message=Hello"),
+    ("runs", "list"): (),
+    ("runs", "show"): ("r",),
+    ("runs", "resume"): ("r", "--yes", "--max-cost", "2"),
+    ("runs", "work"): ("r",),
+    ("runs", "unknown"): ("r",),
+    ("runs", "resolve"): ("r", "1", "--sent"),
+    ("runs", "reconcile"): ("r",),
+    ("runs", "report"): ("r", "rows.csv"),
+    ("runs", "verify"): ("r",),
+    ("runs", "purge"): ("r", "--yes"),
+    ("runs", "backup"): ("copy.db",),
+    ("runs", "watch"): ("r", "--every", "0.01"),
+    ("webhooks", "secret"): (),
+    ("webhooks", "trigger"): ("newChat", "--url", "http://127.0.0.1:9/x"),
+}
+"""Every command, with what it needs; ``{ticket}`` and the like are ids of the simulated account."""
+SERVERS = {("simulator",), ("webhooks", "serve")}
+"""Commands that send nothing and do not end by themselves."""
+DURABLE = ("people.csv", *HELLO, "--run", "s")
+
+
+def words_of(app: object, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the words of every command of an application."""
+    for name in app:
+        command = app[name]
+        if name.startswith("-"):
+            continue
+        below = [word for word in command if not word.startswith("-")]
+        if below:
+            yield from words_of(command, (*before, name))
+        else:
+            yield (*before, name)
+
+
+def test_every_command_is_tried() -> None:
+    """A new command fails here until it stands in the table."""
+    assert set(words_of(app_module.app)) == set(COMMANDS) | SERVERS
+
+
+class Failing(io.StringIO):
+    """A stream that takes nothing."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._error = OSError(number, os.strerror(number))
+
+    def write(self, text: str) -> int:
+        raise self._error
+
+    def flush(self) -> None:
+        raise self._error
+
+
+def full() -> Failing:
+    return Failing(errno.ENOSPC)
+
+
+def without_reader() -> Failing:
+    return Failing(errno.EPIPE)
+
+
+def gone() -> Failing:
+    return Failing(errno.EIO)
+
+
+def closed() -> None:
+    return None
+
+
+def western() -> io.TextIOWrapper:
+    """A stream of the encoding of a Western European console, which lacks most characters."""
+    return io.TextIOWrapper(io.BytesIO(), encoding="cp1252", write_through=True)
+
+
+def fine() -> io.StringIO:
+    return io.StringIO()
+
+
+Make = Callable[[], io.TextIOBase | None]
+WAYS: dict[str, tuple[Make, Make]] = {
+    "stdout on a full disk": (full, fine),
+    "stdout without a reader": (without_reader, fine),
+    "stdout closed": (closed, fine),
+    "stdout in cp1252": (western, fine),
+    "stderr gone": (fine, gone),
+    "stderr closed": (fine, closed),
+    "both on a full disk": (full, full),
+    "both without a reader": (without_reader, without_reader),
+    "both closed": (closed, closed),
+    "terminal gone": (gone, gone),
+}
+
+
+@pytest.fixture
+def here(tmp_path: Path, people: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in the folder of the list."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def filled_in(arguments: tuple[str, ...], account: Simulator) -> list[str]:
+    world = account.world
+    ids = {
+        "{ticket}": next(iter(world.tickets)),
+        "{department}": next(iter(world.departments)),
+        "{meeting}": next(iter(world.meetings)),
+        "{contact}": next(iter(world.contacts)),
+    }
+    return [ids.get(argument, argument) for argument in arguments]
+
+
+def attempt(way: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> tuple[int, str, str]:
+    """Run a command with such streams; return its exit code and what came out of the streams that work."""
+    streams = [make() for make in WAYS[way]]
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", streams[0])
+        patch.setattr(sys, "stderr", streams[1])
+        code = main(arguments)
+    return code, *(text_of(stream) for stream in streams)
+
+
+def text_of(stream: io.TextIOBase | None) -> str:
+    if isinstance(stream, io.TextIOWrapper):
+        return stream.buffer.getvalue().decode(stream.encoding)
+    return "" if stream is None or isinstance(stream, Failing) else stream.getvalue()
+
+
+def changes(account: Simulator) -> int:
+    """Count the requests that change or cost something, as the server saw them."""
+    return sum(account.ledger.posts(name) for name, effect in EFFECTS.items() if effect is not Effect.READ)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_exit_code_2_means_that_nothing_was_sent(
+    way: str, run: Run, account: Simulator, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over every command: whatever becomes of its output, 2 is never said once a request has left, and nothing is repeated."""
+    account.faults.next("sendSMS", Fault.DROP_AFTER_READ)
+    assert run("bulk", "sms", "people.csv", *HELLO, "--run", "r", "--max-cost", "1").code == 4  # two are left
+    wrong, sent = [], 0
+    for words, arguments in {**COMMANDS, ("bulk", "sms", "--run"): DURABLE}.items():
+        before = changes(account)
+        real = [word for word in words if not word.startswith("-")]
+        code, out, err = attempt(way, [*real, *filled_in(arguments, account)], monkeypatch)
+        made = changes(account) - before
+        sent += made > 0
+        if made and code not in {0, 1, 4}:
+            wrong.append((words, code, made, out, err))
+        if re.search(r"run it again|try again", out + err):
+            wrong.append((words, out, err))
+    assert not wrong
+    assert sent == 15
+
+
+@pytest.mark.parametrize("json", [False, True])
+@pytest.mark.parametrize("durable", [False, True])
+@pytest.mark.parametrize("way", WAYS)
+def test_the_sums_come_out_somewhere(
+    way: str, durable: bool, json: bool, account: Simulator, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On stdout, else on stderr, else in a file beside the list; and the exit code is 0 only when stdout took them."""
+    options = (("--run", "r") if durable else ()) + (("--json",) if json else ())
+    code, out, err = attempt(way, ["bulk", "sms", "people.csv", *HELLO, *options], monkeypatch)
+    beside = [path.read_text() for path in here.glob("callsavvy-result-*.txt")]
+    where = [
+        name for name, text in (("out", out), ("err", err), *(("file", text) for text in beside)) if has_sums(text)
+    ]
+    stdout, stderr = WAYS[way]
+    expected = "out" if stdout in {fine, western} else "err" if stderr is fine else "file"
+    assert where == [expected]
+    assert code == (0 if expected == "out" else 1)
+    assert account.ledger.charged == dict.fromkeys(["+2345990000001", "+2345990000002", "+2345990000003"], 1)
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in here.glob("callsavvy-result-*.txt"))
+
+
+def has_sums(text: str) -> bool:
+    return "3 accepted" in text or '"accepted": 3' in text
+
+
+def test_the_receipt_of_a_single_send_comes_out_too(
+    account: Simulator, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the API answered is not lost with the output: the id of the message stands on stderr."""
+    code, out, err = attempt("stdout on a full disk", ["send", "sms", ADA, "--message", "Hello"], monkeypatch)
+    assert (code, out) == (1, "")
+    assert "standard output cannot be written (No space left on device)" in err
+    assert "message_id" in err
+
+
+def test_what_stdout_cannot_encode_is_escaped(account: Simulator, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name in another script, on a console that lacks it, is no error; JSON stays JSON."""
+    attempt("stdout in cp1252", ["contacts", "create", "\u0416\u00e9", "--email", "a@example.org"], monkeypatch)
+    code, out, _ = attempt("stdout in cp1252", ["contacts", "list"], monkeypatch)
+    assert (code, "\\u0416\u00e9" in out) == (0, True)
+    code, out, _ = attempt("stdout in cp1252", ["contacts", "list", "-o", "json"], monkeypatch)
+    assert (code, "\\u0416\\u00e9" in out) == (0, True)
+
+
+def test_a_result_that_no_folder_takes_is_no_reason_to_fail(
+    account: Simulator, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With nothing left that could be written, the exit code still tells."""
+    monkeypatch.setattr(os, "open", refuse_results(os.open))
+    assert attempt("both on a full disk", ["send", "sms", ADA, "--message", "Hello"], monkeypatch)[0] == 1
+    assert len(account.ledger.charged) == 1
+
+
+def refuse_results(really_open: Callable[..., int]) -> Callable[..., int]:
+    def open_others(path: object, *rest: object, **named: object) -> int:
+        if "callsavvy-result" in str(path):
+            raise OSError(errno.ENOSPC, "full")
+        return really_open(path, *rest, **named)
+
+    return open_others
+
+
+def test_a_bug_after_a_request_left_is_no_refusal(
+    run: Run, account: Simulator, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that means "refused" before anything left means something else afterwards, and the requests are counted."""
+
+    def fail(*_: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "gone")
+
+    monkeypatch.setattr("callsavvy_async.cli.sending.receive", fail)
+    result = run("send", "sms", ADA, "--message", "Hello")
+    assert result.code == 1
+    assert "of the requests of this command 1 were accepted" in result.err
+
+
+def test_both_errors_are_told(run: Run, account: Simulator, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that ends badly and a report that cannot be written: neither hides the other, and the sums are there."""
+    monkeypatch.setattr("callsavvy_async.bulk.report.BulkReport.check", lambda _: 1 / 0)
+    (here / "report.csv").symlink_to("/dev/full")
+    result = run("bulk", "sms", "people.csv", *HELLO, "--report", "report.csv")
+    assert result.code == 1
+    assert "3 accepted" in result.out
+    assert re.search(r"report\.csv: No space left.*before that: unexpected ZeroDivisionError", result.err)
+
+
+def test_requests_that_never_settled_are_unknown() -> None:
+    """What began and was not heard of again counts as unknown; a read counts as nothing."""
+    from callsavvy_async.transport.hooks import RequestStarted, Waiting  # noqa: PLC0415
+
+    books = Books()
+    books.note(RequestStarted("getSummary"))
+    books.note(Waiting("sendSMS", 1.0, "cold start"))
+    assert books.nothing_left
+    books.note(RequestStarted("someNewResource"))
+    assert (books.unknown, books.nothing_left) == (1, False)
+
+
+# ---------------------------------------------------------------------------------------------------- real processes
+
+
+def program(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "callsavvy_async", *map(str, arguments)]
+
+
+class Watched:
+    """A simulator that takes its time to answer, and says when so many requests were made."""
+
+    def __init__(self, count: int, seconds: float) -> None:
+        self.reached = threading.Event()
+        self._count, self._seconds = count, seconds
+        self.simulator = Simulator(latency=self._latency)
+
+    def _latency(self, _: object) -> float:
+        if self.simulator.ledger.posts("sendSMS") >= self._count:
+            self.reached.set()
+        return self._seconds
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", ">/dev/full", "| true"])
+@pytest.mark.parametrize(
+    "command", [("bulk", "sms", "people.csv", *HELLO, "--run", "r"), ("send", "sms", ADA, "--message", "H")]
+)
+def test_descriptors_that_are_closed_or_full(
+    server: SimulatorServer, sim: Simulator, here: Path, redirection: str, command: tuple[str, ...]
+) -> None:
+    """As a shell makes them: everything is sent once, the journal is sound, and no traceback is left behind."""
+    line = f'"$@" {redirection}; exit ${{PIPESTATUS[0]}}'
+    ended = subprocess.run(
+        ["bash", "-c", line, "bash", *program(*command)],
+        env=os.environ | environment(server),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode in {0, 1}, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "Exception ignored" not in ended.stderr
+    assert set(sim.ledger.charged.values()) == {1}
+    assert len(sim.ledger.charged) == (3 if "bulk" in command else 1)
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_terminal_that_goes_away(here: Path, ignored: bool) -> None:
+    """Its SIGHUP drains as SIGTERM does; under nohup everybody is reached. Both leave a report that equals the ledger."""
+    people = here / "many.txt"
+    people.write_text("".join(f"+234599{n:07}\n" for n in range(40)))
+    watched = Watched(2, 0.05)
+    with serve(watched.simulator) as server:
+        command = program("bulk", "sms", people, *HELLO, "--report", here / "rows.csv", "--max-in-flight", 2)
+        child, terminal = pty.fork()
+        if child == 0:  # pragma: no cover - another program from here on
+            if ignored:
+                signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            os.execve(  # noqa: S606 - no shell is wanted
+                command[0], command, os.environ | environment(server) | {"TERM": "xterm"}
+            )
+        assert watched.reached.wait(60)
+        os.close(terminal)
+        _, status = os.waitpid(child, 0)
+    outcomes = [line.split(",")[2] for line in (here / "rows.csv").read_text().splitlines()[1:]]
+    charged = watched.simulator.ledger.charged
+    assert set(charged.values()) == {1}
+    assert (outcomes.count("accepted"), outcomes.count("unknown")) == (len(charged), 0)
+    assert outcomes.count("accepted") + outcomes.count("pending") == 40
+    assert os.waitstatus_to_exitcode(status) == (1 if ignored else 130)
+    assert (len(charged) == 40) is ignored
+    assert any(f"{len(charged)} accepted" in path.read_text() for path in here.glob("callsavvy-result-*.txt"))
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_single_send_waits_for_its_answer(here: Path, number: signal.Signals) -> None:
+    """The first signal lets a request on the wire end: what is known of it is said, and the exit code is its own."""
+    watched = Watched(1, 1.0)
+    with (
+        serve(watched.simulator) as server,
+        subprocess.Popen(
+            program("send", "sms", ADA, "--message", "Hello"),
+            env=os.environ | environment(server),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as sending,
+    ):
+        assert watched.reached.wait(60)
+        sending.send_signal(number)
+        out, err = sending.communicate(timeout=60)
+    assert sending.returncode == 0
+    assert "message_id" in out
+    assert "waiting for what is on the wire" in err
+
+
+@pytest.mark.sockets
+def test_a_second_signal_makes_it_unknown(here: Path) -> None:
+    """Who does not wait is told that nothing is known of the request."""
+    watched = Watched(1, 60.0)
+    with (
+        serve(watched.simulator) as server,
+        subprocess.Popen(
+            program("send", "sms", ADA, "--message", "Hello"),
+            env=os.environ | environment(server),
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as sending,
+    ):
+        assert watched.reached.wait(60)
+        sending.send_signal(signal.SIGTERM)
+        assert sending.stderr is not None
+        assert "stopping" in sending.stderr.readline()
+        sending.send_signal(signal.SIGTERM)
+        err = sending.stderr.read()
+        sending.wait(60)
+    assert sending.returncode == 3
+    assert "of 1 nothing is known" in err
