@@ -9,6 +9,7 @@ answer nobody read is unknown for ever.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Protocol
 
@@ -34,6 +35,10 @@ class PutBackError(Exception):
 
 class Source(Protocol):
     """Where the chunks come from."""
+
+    def feeding(self) -> AbstractAsyncContextManager[None]:
+        """Return what is entered around the workers."""
+        ...
 
     async def next_chunk(self) -> Chunk | None:
         """Return the next chunk, None at the end. Whatever it raises ends the run."""
@@ -158,7 +163,7 @@ class FanOut:
             with anyio.CancelScope() as self._scope:
                 if self._report.stopped is not None:  # stopped before it began
                     self._scope.cancel()
-                async with anyio.create_task_group() as group:
+                async with self._source.feeding(), anyio.create_task_group() as group:
                     for _ in range(self._workers):
                         group.start_soon(self._work)
         except BaseException:  # cancelled from outside
@@ -263,10 +268,10 @@ class FanOut:
 
 
 def _worth_splitting(result: ChunkResult) -> bool:
-    error = result.error
+    error, numbers = result.error, (recipient.number for recipient in result.recipients)
     return (
         error is not None
-        and (names_recipient(error) or too_large(error))
+        and (names_recipient(error, numbers) or too_large(error))
         and len(result.recipients) > 1
         and result.chunk.depth < DEEPEST_SPLIT
     )

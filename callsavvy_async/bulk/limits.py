@@ -76,7 +76,10 @@ class StopRules:
             return StopReason.AUTHENTICATION
         if isinstance(error, InsufficientBalanceError):
             return StopReason.BALANCE
-        counts = isinstance(error, NotSentError) or (isinstance(error, RejectedError) and not names_recipient(error))
+        numbers = (recipient.number for recipient in result.recipients)
+        counts = isinstance(error, NotSentError) or (
+            isinstance(error, RejectedError) and not names_recipient(error, numbers)
+        )
         if error is None or not counts:
             self._in_a_row = 0
             return None

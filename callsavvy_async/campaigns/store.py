@@ -11,7 +11,7 @@ import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.limits import counted
-from callsavvy_async.bulk.recipients import Recipient, Skipped, SkipReason
+from callsavvy_async.bulk.recipients import Doubtful, Recipient, Skipped, SkipReason
 from callsavvy_async.campaigns import epochs, sql
 from callsavvy_async.campaigns.allowance import Allowance, affordable
 from callsavvy_async.campaigns.database import Cursor
@@ -235,8 +235,10 @@ def fill(cursor: Cursor, campaign: int, report: CampaignReport) -> None:
     fresh = CampaignReport()
     for state, estimate, cost, calls, recipients in cursor.execute(sql.SUMS, (campaign,)):
         fresh.add(State(state), recipients, calls, None if cost is None else Decimal(cost), Decimal(estimate))
-    loads = "SELECT CAST(coalesce(sum(given), 0) AS BIGINT), count(*), count(digest) FROM load WHERE campaign = ?"
-    fresh.given, begun, finished = cursor.execute(loads, (campaign,)).fetchone()
+    loads = """SELECT CAST(coalesce(sum(given), 0) AS BIGINT), count(*), count(digest),
+        CAST(coalesce(sum(doubtful), 0) AS BIGINT), min(first_doubtful) FROM load WHERE campaign = ?"""
+    fresh.given, begun, finished, doubtful, first = cursor.execute(loads, (campaign,)).fetchone()
+    fresh.doubtful = Doubtful(doubtful, first)
     fresh.input_complete = begun == finished > 0
     fresh.running = epochs.is_running(cursor, campaign)
     reasons = "SELECT reason, count(*) FROM skipped WHERE campaign = ? GROUP BY reason"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -33,6 +34,8 @@ for module in (bulk, runs, estimate, sending, reading, writing, raw, simulator, 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a console of another code page shows what it can
+        sys.stdout.reconfigure(errors="backslashreplace")
     debugging = os.environ.get("CALLSAVVY_DEBUG") == "1"
     if debugging:
         logging.basicConfig(stream=sys.stderr)

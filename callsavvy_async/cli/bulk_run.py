@@ -12,7 +12,6 @@ import anyio
 from callsavvy_async.bulk.bulk import Bulk, BulkOptions
 from callsavvy_async.bulk.files import Row
 from callsavvy_async.bulk.plan import Plan
-from callsavvy_async.bulk.recipients import SkipReason
 from callsavvy_async.bulk.report import BulkReport
 from callsavvy_async.bulk.run import BulkRun
 from callsavvy_async.campaigns import Spec
@@ -23,9 +22,11 @@ from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.job import Job
 from callsavvy_async.cli.ledger import compare, show_sums
 from callsavvy_async.cli.options import Durability, Mode, Pace
+from callsavvy_async.cli.outputs import refuse_overwriting
 from callsavvy_async.cli.planning import plan_lines, show_plan
 from callsavvy_async.cli.progress import progress
 from callsavvy_async.cli.recipients_file import Rows, readable_again
+from callsavvy_async.cli.refusals import why_unclear
 from callsavvy_async.cli.stderr import ask, can_ask, explain, tell
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.config import Credentials
@@ -56,13 +57,14 @@ def run_job(
     spec = None if durability.run is None else describe()
     if spec is None and mode.report is not None and mode.report.suffix == ".parquet":
         raise InvalidRequestError("--report writes .parquet with --run only; write .csv or .jsonl.")
+    journal = None if durability.run is None else durability.journal
+    refuse_overwriting(job.inputs, report=mode.report, journal=journal)
     if spec is not None and durability.run is not None and durability.load_only and not mode.dry_run:
-        with readable_again(job.file) as rows:
-            return load_durably(durability.journal, Loading(durability.run, spec, rows, job.options), json=mode.json)
+        return _load(job, spec, durability.run, durability.journal, json=mode.json)
     if not (mode.yes or mode.simulator or mode.dry_run) and (job.file == "-" or not can_ask()):
         tell("callsavvy: nothing was sent: there is no terminal to ask at. Look at it with --dry-run, send with --yes.")
         return ExitCode.REFUSED
-    with readable_again(job.file) as rows:
+    with readable_again(job.file, allow_empty=job.allow_empty) as rows:
         if mode.dry_run and not mode.balance:
             return show_plan(job.plan(rows), json=mode.json)
         with _service(pace, mode) as (client, simulator):
@@ -94,6 +96,15 @@ def run_job(
     return code_of_report(report) or (ExitCode.FAILED if doubtful else ExitCode.DONE)
 
 
+def _load(job: Job, spec: Spec, run: str, journal: str, *, json: bool) -> ExitCode:
+    """Write a job into a journal and send nothing, if it is as clear as it would have to be for a send without a question."""
+    with readable_again(job.file, allow_empty=job.allow_empty) as rows:
+        unclear = why_unclear(job.plan(rows), asking=False)
+        if unclear is not None:
+            raise InvalidRequestError(f"nothing was loaded: {unclear}")
+        return load_durably(journal, Loading(run, spec, rows, job.options), json=json)
+
+
 @contextmanager
 def _service(pace: Pace, mode: Mode) -> Generator[tuple[Callsavvy, Simulator | None]]:
     """Make the client, for the API or for a simulator on a loopback socket."""
@@ -112,11 +123,11 @@ def _service(pace: Pace, mode: Mode) -> Generator[tuple[Callsavvy, Simulator | N
 def _refusal(plan: Plan, mode: Mode) -> ExitCode | None:
     """Say why a plan is not carried out; None when it is."""
     asking = not (mode.yes or mode.simulator)
-    nobody_left = plan.recipients == 0 and plan.skipped.get(SkipReason.INVALID, 0) > 0
-    if asking or nobody_left or plan.affordable is False:
+    unclear = why_unclear(plan, asking=asking)
+    if asking or unclear is not None or plan.affordable is False:
         tell("\n".join(plan_lines(plan)))
-    if nobody_left:
-        tell("callsavvy: nothing was sent: no row holds a number to send to. Is it the right --column?")
+    if unclear is not None:
+        tell(f"callsavvy: nothing was sent: {unclear}")
         return ExitCode.REFUSED
     if plan.affordable is False:
         tell("callsavvy: nothing was sent: the balance does not cover it.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from callsavvy_async.encodable import is_encodable
 from callsavvy_async.errors import InvalidRequestError
 
 
@@ -9,8 +10,12 @@ def require_text(text: str, name: str) -> str:
     """Return a text as it is.
 
     Raises:
-        InvalidRequestError: when it is blank; the value itself is not shown.
+        InvalidRequestError: when it is blank or cannot be encoded; the value itself is not shown.
     """
     if not text.strip():
         raise InvalidRequestError(f"{name} is blank; the API requires it.")
+    if not is_encodable(text):
+        raise InvalidRequestError(
+            f"{name} holds half a character (a lone surrogate) or NUL; write the whole character."
+        )
     return text
