@@ -11,7 +11,9 @@ from callsavvy_async.bulk.templates import Template
 from callsavvy_async.errors import InvalidRequestError
 
 NAMES = st.from_regex(r"[A-Za-z_](?:[\w -]{0,6}\w)?", fullmatch=True)
-VALUES = st.text(min_size=1, max_size=10).filter(str.strip)
+VALUES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=10).filter(
+    str.strip
+)
 
 
 @pytest.mark.parametrize(
