@@ -86,15 +86,18 @@ class _Window:
 def _rows_of_array(window: _Window) -> Iterator[str | dict[str, str]]:
     window.peek()
     window.pass_over()
-    while window.peek() != "]":
+    between = "]" if window.peek() == "]" else ","
+    while between == ",":
         row = _as_row(window.value())
         if row is None:
             raise window.fault("an entry of the array is neither an object nor a text.")
         yield row
-        if window.peek() == ",":
-            window.pass_over()
-        elif window.peek() != "]":
+        between = window.peek()
+        if between not in {",", "]"}:
             raise window.fault("between two entries of the array, or at its end, a comma or bracket is missing.")
+        if between == ",":
+            window.pass_over()
+            window.peek()
     window.pass_over()
     if window.peek():
         raise window.fault("something stands behind the array; write one array, or one object a line.")
