@@ -24,7 +24,7 @@ from callsavvy_async.transport.native.trust import Verify
 from callsavvy_async.transport.options import CallOptions, apply_options
 from callsavvy_async.transport.pacing import OnePacing, Pacing, choose_pacing
 from callsavvy_async.transport.transport import Shared, Transport
-from callsavvy_async.transport.watch import watching
+from callsavvy_async.transport.watch import Watch, watching
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Receipt
 
@@ -273,7 +273,7 @@ class Callsavvy:
 
         Example: ``raw = await callsavvy.with_raw_response(callsavvy.tickets.list, period="2026-11")``
         """
-        with watching() as watch:
+        with watching(Watch()) as watch:
             value = await method(*args, **kwargs)
         answered = [exchange for exchange in watch.exchanges if exchange.response is not None]
         if not answered or answered[-1].response is None:

@@ -12,6 +12,7 @@ answer nobody read is unknown for ever.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from importlib import import_module
 from typing import Protocol
@@ -41,6 +42,10 @@ class PutBackError(Exception):
 
 class Source(Protocol):
     """Where the chunks come from."""
+
+    def feeding(self) -> AbstractAsyncContextManager[None]:
+        """Return what is entered around the workers."""
+        ...
 
     async def next_chunk(self) -> Chunk | None:
         """Return the next chunk, None at the end. Whatever it raises ends the run."""
@@ -168,7 +173,7 @@ class FanOut:
             with anyio.CancelScope() as self._scope:
                 if self._report.stopped is not None:  # stopped before it began
                     self._scope.cancel()
-                async with anyio.create_task_group() as self._group:
+                async with self._source.feeding(), anyio.create_task_group() as self._group:
                     for _ in range(min(SPARE, self._workers)):
                         self._employ()
         except BaseException:  # cancelled from outside
@@ -289,10 +294,10 @@ class FanOut:
 
 
 def _worth_splitting(result: ChunkResult) -> bool:
-    error = result.error
+    error, numbers = result.error, (recipient.number for recipient in result.recipients)
     return (
         error is not None
-        and (names_recipient(error, (recipient.number for recipient in result.recipients)) or too_large(error))
+        and (names_recipient(error, numbers) or too_large(error))
         and len(result.recipients) > 1
         and result.chunk.depth < DEEPEST_SPLIT
     )

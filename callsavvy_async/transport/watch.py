@@ -90,25 +90,14 @@ class Watch:
 
 
 @contextmanager
-def watching(watch: Watch) -> Generator[None]:
-    """Let a watch follow the requests of the running task."""
+def watching(watch: Watch) -> Generator[Watch, None, None]:
+    """Let a watch follow the requests of the running task while the block runs."""
     token = current_watch.set(watch)
     try:
-        yield
+        yield watch
     finally:
         current_watch.reset(token)
 
 
 current_watch: ContextVar[Watch | None] = ContextVar("callsavvy_watch", default=None)
 """The watch of the running task, if somebody watches."""
-
-
-@contextmanager
-def watching() -> Generator[Watch, None, None]:
-    """Watch the calls of the running task while the block runs."""
-    watch = Watch()
-    token = current_watch.set(watch)
-    try:
-        yield watch
-    finally:
-        current_watch.reset(token)
