@@ -1,7 +1,4 @@
-"""Async Python SDK for the Callsavvy API. Start with `Callsavvy`.
-
-The package is lazy (PEP 562): a name is imported from its module when it is first used.
-"""
+"""Async Python SDK for the Callsavvy API. Start with `Callsavvy`. Names are imported when they are first used (PEP 562)."""
 
 from __future__ import annotations
 
@@ -11,8 +8,9 @@ from typing import TYPE_CHECKING
 from callsavvy_async._version import __version__
 
 if TYPE_CHECKING:
-    from callsavvy_async.bulk.bulk import Bulk, BulkOptions
+    from callsavvy_async.bulk.bulk import Bulk
     from callsavvy_async.bulk.files import read_rows, read_suppressed
+    from callsavvy_async.bulk.options import BulkOptions
     from callsavvy_async.bulk.plan import Plan
     from callsavvy_async.bulk.recipients import Recipient, SkipReason
     from callsavvy_async.bulk.report import BulkReport, ChunkResult, ChunkState, StopReason
@@ -47,6 +45,7 @@ if TYPE_CHECKING:
         ServerError,
         ServiceUnavailableError,
     )
+    from callsavvy_async.messages import SMS, Message, Robocall, WhatsApp
     from callsavvy_async.models import (
         Agent,
         Call,
@@ -104,6 +103,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BASE_URL",
+    "SMS",
     "Adaptive",
     "Agent",
     "AnswerTooLargeError",
@@ -159,6 +159,7 @@ __all__ = [
     "Meeting",
     "MeetingDetails",
     "MeetingStatus",
+    "Message",
     "Messenger",
     "Model",
     "NoAnswerError",
@@ -181,6 +182,7 @@ __all__ = [
     "RejectedError",
     "RequestError",
     "RequestStarted",
+    "Robocall",
     "SendReceipt",
     "SendStatus",
     "ServerError",
@@ -196,6 +198,7 @@ __all__ = [
     "TicketStatus",
     "Unlimited",
     "Waiting",
+    "WhatsApp",
     "__version__",
     "read_rows",
     "read_suppressed",
@@ -203,6 +206,7 @@ __all__ = [
 
 _MODULES = {
     "BASE_URL": "config",
+    "SMS": "messages",
     "Adaptive": "policy.adaptive",
     "Agent": "models",
     "AnswerTooLargeError": "errors",
@@ -213,7 +217,7 @@ _MODULES = {
     "BadRequestError": "errors",
     "Batching": "resources.batching",
     "Bulk": "bulk.bulk",
-    "BulkOptions": "bulk.bulk",
+    "BulkOptions": "bulk.options",
     "BulkReport": "bulk.report",
     "BulkRun": "bulk.run",
     "Call": "models",
@@ -258,6 +262,7 @@ _MODULES = {
     "Meeting": "models",
     "MeetingDetails": "models",
     "MeetingStatus": "values",
+    "Message": "messages",
     "Messenger": "models",
     "Model": "models",
     "NoAnswerError": "errors",
@@ -280,6 +285,7 @@ _MODULES = {
     "RejectedError": "errors",
     "RequestError": "errors",
     "RequestStarted": "transport.hooks",
+    "Robocall": "messages",
     "SendReceipt": "models",
     "SendStatus": "values",
     "ServerError": "errors",
@@ -295,6 +301,7 @@ _MODULES = {
     "TicketStatus": "values",
     "Unlimited": "policy.told",
     "Waiting": "transport.hooks",
+    "WhatsApp": "messages",
     "read_rows": "bulk.files",
     "read_suppressed": "bulk.files",
 }

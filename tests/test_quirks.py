@@ -37,7 +37,7 @@ from callsavvy_async import (
     TicketStatus,
     embeds,
 )
-from callsavvy_async.bulk.segments import Encoding, count_segments
+from callsavvy_async.messages.segments import Encoding, count_segments
 from callsavvy_async.simulator import ENDPOINTS, Simulator
 from callsavvy_async.webhooks import (
     CallerCard,

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias
+from decimal import Decimal
 
 import attrs
 
 from callsavvy_async.bulk.recipients import Recipient
-from callsavvy_async.bulk.templates import Template
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.messages import Message
 from callsavvy_async.redaction import mask_text
-from callsavvy_async.resources.text import require_text
-
-Content: TypeAlias = Template | str
-"""What the recipients get: a text of their own each, or one for all."""
 
 
 def _count_only(recipients: tuple[Recipient, ...]) -> str:
@@ -35,12 +31,22 @@ class Chunk:
 
     zone: str = attrs.field(default="", repr=False)
     """The time zones of its recipients, where they matter."""
+    estimate: Decimal = attrs.field(default=Decimal(0), repr=False)
+    """Units that it will cost by the document's rules; 0 where they give none."""
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The numbers of its recipients."""
+        return tuple(recipient.number for recipient in self.recipients)
 
     def halves(self) -> tuple[Chunk, Chunk]:
         """Return two chunks of half the recipients each."""
         middle = len(self.recipients) // 2
-        parts = self.recipients[:middle], self.recipients[middle:]
-        first, second = (attrs.evolve(self, recipients=part, depth=self.depth + 1) for part in parts)
+        units = self.estimate / len(self.recipients)
+        first, second = (
+            attrs.evolve(self, recipients=part, depth=self.depth + 1, estimate=units * len(part))
+            for part in (self.recipients[:middle], self.recipients[middle:])
+        )
         return first, second
 
 
@@ -53,19 +59,19 @@ class Chunker:
     Args:
         size: recipients in a chunk, at most; several sizes are used in turn; or a rule that says the size of the next one,
             given how many chunks there were before.
-        content: one text for all, or a template.
+        message: what they get.
         open_groups: texts that are gathered at a time, at most.
         zone_of: the time zones of a recipient; only recipients of the same zones share a chunk.
 
     Raises:
-        InvalidRequestError: an argument is less than 1, or the text is blank.
+        InvalidRequestError: an argument is less than 1.
     """
 
     def __init__(
         self,
         *,
         size: int | Sequence[int] | Callable[[int], int],
-        content: Content,
+        message: Message,
         open_groups: int = 256,
         zone_of: Callable[[Recipient], str] | None = None,
     ) -> None:
@@ -74,7 +80,7 @@ class Chunker:
             if value < 1:
                 raise InvalidRequestError(f"{name} is {value}; it must be at least 1.")
         self._size: Callable[[int], int] = size if callable(size) else lambda chunks: sizes[chunks % len(sizes)]
-        self._content = content if isinstance(content, Template) else require_text(content, "message")
+        self._message = message
         self._open_groups = open_groups
         self._zone_of = zone_of
         self._groups: OrderedDict[tuple[str, str], list[Recipient]] = OrderedDict()
@@ -86,8 +92,7 @@ class Chunker:
         Raises:
             InvalidRequestError: the recipient lacks a field of the template; `Intake` admits nobody who does.
         """
-        content = self._content
-        text = content if isinstance(content, str) else content.render(recipient.fields)
+        text = self._message.render(recipient.fields)
         key = ("" if self._zone_of is None else self._zone_of(recipient), text)
         group = self._groups.setdefault(key, [])
         group.append(recipient)
@@ -106,4 +111,5 @@ class Chunker:
     def _leave(self, key: tuple[str, str]) -> Chunk:
         self._chunks += 1
         zone, text = key
-        return Chunk(self._chunks, text, tuple(self._groups.pop(key)), zone=zone)
+        recipients = tuple(self._groups.pop(key))
+        return Chunk(self._chunks, text, recipients, zone=zone, estimate=self._message.estimate(text, len(recipients)))

@@ -11,8 +11,8 @@ import attrs
 from callsavvy_async.bulk.columns import field_text, number_column
 from callsavvy_async.bulk.number_set import NumberSet
 from callsavvy_async.bulk.numbering import NumberCheck, number_reader
-from callsavvy_async.bulk.templates import Template
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.messages.templates import FieldCheck, Template
 from callsavvy_async.redaction import mask_number
 
 
@@ -104,7 +104,22 @@ class Intake:
         self._read_number = number_reader(region=region, validate=validate)
         self._suppressed = suppression(suppress, region=region)
         self._template = template
+        self._field_check = None if template is None else FieldCheck(template)
         self._seen: NumberMemory = NumberSet() if seen is None else seen
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether more recipients have to be read before it is known that the template fits them."""
+        return self._field_check is not None and self._field_check.is_open
+
+    def close(self) -> None:
+        """Note that there are no more recipients.
+
+        Raises:
+            InvalidRequestError: no recipient had a field of the template.
+        """
+        if self._field_check is not None:
+            self._field_check.close()
 
     def admit(self, item: RecipientInput, row: int) -> Recipient | Skipped:
         """Return the recipient, or why there is none.
@@ -116,8 +131,8 @@ class Intake:
             row: its place in the input, counted from 1.
 
         Raises:
-            InvalidRequestError: the input as a whole is misused: another type, or a first mapping without the column
-                of the number. Bad data of a row never raises.
+            InvalidRequestError: the input as a whole is misused: another type, a first mapping without the column
+                of the number, or a field of the template that the recipients do not have. Bad data of a row never raises.
         """
         fields: Mapping[str, str]
         if isinstance(item, str):
@@ -129,6 +144,8 @@ class Intake:
             if self._column is None:
                 self._column = number_column(fields, self._asked_column)
             given = fields.get(self._column, "")
+        if self._field_check is not None:
+            self._field_check.look(fields)
         try:
             number = self._read_number(given)
             if self._suppressed and number in self._suppressed:

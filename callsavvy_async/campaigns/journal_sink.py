@@ -13,7 +13,6 @@ from callsavvy_async.campaigns import store
 from callsavvy_async.campaigns.errors import ChunkLostError
 from callsavvy_async.campaigns.report import STATE_OF, CampaignReport
 from callsavvy_async.campaigns.shift import Shift
-from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.states import Mover, State
 from callsavvy_async.campaigns.store import Outcome
 
@@ -25,10 +24,21 @@ class JournalSink:
     """The sink of a run. While the journal cannot be written, outcomes wait here in memory, and nothing more is sent."""
 
     shift: Shift
-    spec: Spec
+    common: str | None
+    """The text of chunks that have none of their own."""
     report: CampaignReport
     is_open: Callable[[str], bool]
     """Whether calls of these time zones may leave now."""
+
+    def reserve(self, chunk: Chunk) -> bool:  # noqa: ARG002 - the source claims no more than may be spent
+        """Return True."""
+        return True
+
+    def release(self, result: ChunkResult) -> None:
+        """Do nothing: `settle` does, in the transaction that writes the outcome."""
+
+    def on_wait(self) -> None:
+        """Do nothing: chunks were cut when the recipients were loaded."""
 
     async def before_sending(self, chunk: Chunk) -> None:
         """Make it durable that a chunk is in flight; or put it back, when its window closed while it waited for its turn."""
@@ -43,13 +53,13 @@ class JournalSink:
         """Make it durable that a chunk is not in flight while it waits: whoever kills the process then makes no unknown."""
         await self._move(chunk, State.CLAIMED)
 
-    async def split(self, chunk: Chunk) -> tuple[Chunk, ...]:
+    async def split(self, result: ChunkResult) -> tuple[Chunk, ...]:
         """Put two halves in the place of a rejected chunk."""
-        shift = self.shift
+        shift, chunk = self.shift, result.chunk
         async with shift.adding:
             try:
                 halves = await shift.write_addition(
-                    lambda cursor: store.split(cursor, shift.campaign, shift.epoch, chunk, self.spec)
+                    lambda cursor: store.split(cursor, shift.campaign, shift.epoch, chunk, common=self.common)
                 )
             except ChunkLostError:  # it was declared unknown in the meantime; that it was rejected, we know
                 await self._settle(chunk, Outcome(State.REJECTED, detail=_REJECTED_LATE))
@@ -71,7 +81,7 @@ class JournalSink:
         self.report.settle(result)
 
     async def _settle(self, chunk: Chunk, outcome: Outcome) -> None:
-        shift, estimate = self.shift, self.spec.estimate(chunk)
+        shift, estimate = self.shift, chunk.estimate
         await shift.write(
             lambda cursor: store.settle(cursor, shift.campaign, shift.epoch, chunk.number, outcome, estimate=estimate)
         )

@@ -24,7 +24,7 @@ from typing import Protocol
 import anyio
 import attrs
 
-from callsavvy_async.bulk.chunks import Chunk, Chunker
+from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.recipients import Intake, Recipient, RecipientInput, Skipped, SkipReason
 from callsavvy_async.bulk.source import InputSource, Recipients
 from callsavvy_async.bulk.spool import Spool
@@ -61,6 +61,15 @@ class Digested:
 
     intake: Intake
     digest: Digest = attrs.field(factory=hashlib.sha256)
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether the intake needs more recipients before anything may be sent."""
+        return self.intake.is_looking
+
+    def close(self) -> None:
+        """Note that there are no more."""
+        self.intake.close()
 
     def admit(self, item: RecipientInput, row: int) -> Recipient | Skipped:
         """Admit a recipient, and take it into the digest."""
@@ -123,8 +132,7 @@ async def load(writer: Writer, campaign: int, spec: Spec, recipients: Recipients
         Exception: whatever reading the recipients raised; the load is unfinished then.
     """
     tally, digested = Tally(), Digested(intake)
-    zone_of = None if spec.window is None else spec.window.zone_of
-    chunker = Chunker(size=spec.chunk_sizes, content=spec.content, zone_of=zone_of)
+    chunker = spec.chunker()
     source = InputSource(recipients, intake=digested, chunker=chunker, report=tally)
     loading = _Loading(writer, campaign, spec, tally)
     while (chunks := await source.next_chunks()) is not None:
@@ -184,7 +192,7 @@ class _Loading:
             hold(cursor, loading, given)
             first = store.next_number(cursor, self.campaign)
             numbered = (attrs.evolve(chunk, number=first + index) for index, chunk in enumerate(chunks))
-            store.insert_chunks(cursor, self.campaign, self.spec, numbered, load=loading)
+            store.insert_chunks(cursor, self.campaign, numbered, common=self.spec.message.common, load=loading)
 
         return write
 

@@ -12,7 +12,7 @@ from cyclopts import App, CycloptsError
 from cyclopts.exceptions import UnusedCliTokensError
 
 from callsavvy_async._version import __version__
-from callsavvy_async.cli import bulk, estimate, raw, reading, runs, sending, simulator, webhooks, writing
+from callsavvy_async.cli import bulk, raw, reading, runs, sending, simulator, webhooks, writing
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_error
 from callsavvy_async.cli.stderr import explain, tell
 from callsavvy_async.redaction import redact
@@ -27,7 +27,7 @@ app = App(
     help_format="plaintext",
     suppress_keyboard_interrupt=False,
 )
-for module in (bulk, runs, estimate, sending, reading, writing, raw, simulator, webhooks):
+for module in (bulk, runs, sending, reading, writing, raw, simulator, webhooks):
     module.register(app)
 
 

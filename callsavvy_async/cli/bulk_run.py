@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
 
 import anyio
 
-from callsavvy_async.bulk.bulk import Bulk, BulkOptions
-from callsavvy_async.bulk.files import Row
+from callsavvy_async.bulk.options import BulkOptions
 from callsavvy_async.bulk.plan import Plan
 from callsavvy_async.bulk.recipients import SkipReason
 from callsavvy_async.bulk.report import BulkReport
-from callsavvy_async.bulk.run import BulkRun
-from callsavvy_async.campaigns import Spec
 from callsavvy_async.cli.client import client_options, read_balance
 from callsavvy_async.cli.durable import Loading, load_durably, run_options, send_durably
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
@@ -32,15 +28,10 @@ from callsavvy_async.config import Credentials
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, serve
 
-Start: TypeAlias = Callable[[Bulk, Iterator[Row], BulkOptions], BulkRun]
-"""Makes the run of a channel, with everything filled in that only this channel has."""
-
 _INEXHAUSTIBLE = 10**12
 
 
-def run_job(
-    job: Job, pace: Pace, mode: Mode, durability: Durability, *, start: Start, describe: Callable[[], Spec]
-) -> ExitCode:
+def run_job(job: Job, pace: Pace, mode: Mode, durability: Durability) -> ExitCode:
     """Plan a job, get a yes for it, send it and report.
 
     Args:
@@ -48,41 +39,40 @@ def run_job(
         pace: how fast, and how much.
         mode: how to go about it.
         durability: whether and how it is written down.
-        start: makes the run.
-        describe: says the same for a journal, with --run.
     """
     durability.check()
     pace.check(simulator=mode.simulator)
-    spec = None if durability.run is None else describe()
-    if spec is None and mode.report is not None and mode.report.suffix == ".parquet":
+    campaign = None if durability.run is None else durability.campaign
+    if campaign is None and mode.report is not None and mode.report.suffix == ".parquet":
         raise InvalidRequestError("--report writes .parquet with --run only; write .csv or .jsonl.")
-    if spec is not None and durability.run is not None and durability.load_only and not mode.dry_run:
+    if campaign is not None and durability.run is not None and durability.load_only and not mode.dry_run:
         with readable_again(job.file) as rows:
-            return load_durably(durability.journal, Loading(durability.run, spec, rows, job.options), json=mode.json)
+            return load_durably(durability.journal, Loading(durability.run, job, campaign, rows), json=mode.json)
     if not (mode.yes or mode.simulator or mode.dry_run) and (job.file == "-" or not can_ask()):
         tell("callsavvy: nothing was sent: there is no terminal to ask at. Look at it with --dry-run, send with --yes.")
         return ExitCode.REFUSED
     with readable_again(job.file) as rows:
         if mode.dry_run and not mode.balance:
-            return show_plan(job.plan(rows), json=mode.json)
+            return show_plan(job.plan(rows, pace, campaign=campaign), json=mode.json)
         with _service(pace, mode) as (client, simulator):
-            plan = job.plan(rows, read_balance(job.channel, client) if mode.balance else None)
+            balance = read_balance(job.message, client) if mode.balance else None
+            plan = job.plan(rows, pace, campaign=campaign, balance=balance)
             if mode.dry_run:
                 return show_plan(plan, json=mode.json)
             refusal = _refusal(plan, mode)
             if refusal is not None:
                 return refusal
-            if durability.run is not None and spec is not None:
+            if durability.run is not None and campaign is not None:
                 return send_durably(
                     durability.journal,
-                    Loading(durability.run, spec, rows, job.options),
+                    Loading(durability.run, job, campaign, rows),
                     client,
                     run_options(pace, durability.deadline),
                     report=mode.report,
                     json=mode.json,
                     ledger=None if simulator is None else simulator.ledger,
                 )
-            report, error = _send(job, rows, start, client, total=plan.recipients, pace=pace)
+            report, error = _send(job, rows, client, total=plan.recipients, pace=pace, deadline=durability.deadline)
             comparison = None
             if simulator is not None:
                 comparison = compare(report.rows(), simulator.ledger, accepted=report.accepted)
@@ -128,25 +118,25 @@ def _refusal(plan: Plan, mode: Mode) -> ExitCode | None:
 
 
 def _send(
-    job: Job, rows: Rows, start: Start, client: Callsavvy, *, total: int, pace: Pace
+    job: Job, rows: Rows, client: Callsavvy, *, total: int, pace: Pace, deadline: float | None
 ) -> tuple[BulkReport, Exception | None]:
     """Send, and return the report also when an error ended the run."""
 
     async def send() -> tuple[BulkReport, Exception | None]:
-        options: BulkOptions = {
-            **job.options,
-            "max_in_flight": pace.max_in_flight,
-            "max_cost": pace.max_cost,
-            "on_result": lambda _: meter.show(run.report, client.pacing.snapshot()),
-        }
-        run = start(client.bulk, rows(), options)
-        async with client:
-            with stopping_on_signals(run), progress(total) as meter:
-                try:
-                    await run
-                except Exception as error:  # noqa: BLE001 - what was sent before it is reported first
-                    return run.report, error
-                return run.report, None
+        with progress(total) as meter:
+
+            def show(report: BulkReport) -> None:
+                meter.show(report, client.pacing.snapshot())
+
+            options: BulkOptions = {**job.options(pace), "deadline": deadline, "on_progress": show}
+            run = client.bulk.send(rows(), job.message, **options)
+            async with client:
+                with stopping_on_signals(run):
+                    try:
+                        await run
+                    except Exception as error:  # noqa: BLE001 - what was sent before it is reported first
+                        return run.report, error
+                    return run.report, None
 
     return anyio.run(send)
 

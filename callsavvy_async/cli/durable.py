@@ -10,10 +10,10 @@ from typing import TypeAlias
 import anyio
 import attrs
 
-from callsavvy_async.bulk.bulk import BulkOptions
-from callsavvy_async.campaigns import Campaign, CampaignReport, CampaignRun, Journal, RunOptions, Spec
+from callsavvy_async.campaigns import Campaign, CampaignOptions, CampaignReport, CampaignRun, Journal, RunOptions
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.interrupts import stopping_on_signals
+from callsavvy_async.cli.job import Job
 from callsavvy_async.cli.ledger import Comparison, compare, outcomes_of, show_sums
 from callsavvy_async.cli.options import Pace
 from callsavvy_async.cli.progress import progress
@@ -31,20 +31,14 @@ class Loading:
     """A campaign that is created or reopened, and what is loaded into it."""
 
     name: str
-    spec: Spec
+    job: Job
+    options: CampaignOptions
     rows: Rows
-    options: BulkOptions = attrs.field(repr=False)
 
     async def open(self, journal: Journal) -> Campaign:
         """Create or reopen it, and load the recipients unless they are there already."""
-        campaign = await journal.campaign(self.name, self.spec)
-        await campaign.load(
-            self.rows(),
-            column=self.options.get("column"),
-            suppress=self.options.get("suppress", ()),
-            region=self.options.get("region"),
-            validate=self.options.get("validate", "shape"),
-        )
+        campaign = await journal.campaign(self.name, self.job.message, **self.job.campaign(self.options))
+        await campaign.load(self.rows(), **self.job.recipients)
         return campaign
 
 

@@ -10,8 +10,8 @@ from hypothesis import given, strategies as st
 
 from callsavvy_async.bulk.chunks import Chunk, Chunker
 from callsavvy_async.bulk.recipients import Recipient
-from callsavvy_async.bulk.templates import Template
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.messages import SMS, count_segments
 
 
 def recipient(row: int, name: str = "") -> Recipient:
@@ -25,7 +25,7 @@ def added(chunker: Chunker, who: Recipient) -> tuple[Chunk, ...]:
 @given(st.integers(1, 5), st.integers(1, 3), st.lists(st.sampled_from("abcde")))
 def test_every_recipient_leaves_once(size: int, open_groups: int, names: list[str]) -> None:
     """Nobody is lost, doubled or given another's text; order is kept within a text; sizes and memory are bounded."""
-    chunker = Chunker(size=size, content=Template("Hi {name}"), open_groups=open_groups)
+    chunker = Chunker(size=size, message=SMS(template="Hi {name}"), open_groups=open_groups)
     chunks: list[Chunk] = []
     waiting = 0
     for row, name in enumerate(names, 1):
@@ -48,7 +48,7 @@ def test_every_recipient_leaves_once(size: int, open_groups: int, names: list[st
 @given(st.integers(1, 7), st.integers(0, 50))
 def test_one_text_is_plain_slicing(size: int, count: int) -> None:
     """Without a template, chunks are slices: all full but the last."""
-    chunker = Chunker(size=size, content="Hello")
+    chunker = Chunker(size=size, message=SMS("Hello"))
     chunks = [chunk for row in range(count) for chunk in added(chunker, recipient(row))]
     chunks += chunker.close()
     assert [who.row for chunk in chunks for who in chunk.recipients] == list(range(count))
@@ -57,7 +57,7 @@ def test_one_text_is_plain_slicing(size: int, count: int) -> None:
 
 def test_least_recently_fed_text_leaves_first() -> None:
     """When one text more would be open, the one that was fed least recently goes out; feeding keeps a text open."""
-    chunker = Chunker(size=10, content=Template("{name}"), open_groups=2)
+    chunker = Chunker(size=10, message=SMS(template="{name}"), open_groups=2)
     for row, name in enumerate("aba"):
         assert added(chunker, recipient(row, name)) == ()
     (left,) = added(chunker, recipient(3, "c"))
@@ -69,17 +69,28 @@ def test_least_recently_fed_text_leaves_first() -> None:
 def test_row_without_its_field_is_refused() -> None:
     """Who lacks a field of the template gets no text, and the field is named."""
     with pytest.raises(InvalidRequestError, match="'first_name'"):
-        Chunker(size=2, content=Template("Hi {first_name}")).add(recipient(5))
+        Chunker(size=2, message=SMS(template="Hi {first_name}")).add(recipient(5))
 
 
 @pytest.mark.parametrize(
-    ("size", "open_groups", "content", "error"),
-    [(0, 1, "x", "size is 0"), (1, 0, "x", "open_groups is 0"), (1, 1, " ", "message is blank")],
+    ("size", "open_groups", "error"),
+    [(0, 1, "size is 0"), (1, 0, "open_groups is 0")],
 )
-def test_misuse_is_refused(size: int, open_groups: int, content: str, error: str) -> None:
-    """Sizes are at least 1, and a text is not blank."""
+def test_misuse_is_refused(size: int, open_groups: int, error: str) -> None:
+    """Sizes are at least 1."""
     with pytest.raises(InvalidRequestError, match=error):
-        Chunker(size=size, content=content, open_groups=open_groups)
+        Chunker(size=size, message=SMS("Hello"), open_groups=open_groups)
+
+
+@given(st.integers(2, 9), st.integers(1, 400))
+def test_a_chunk_knows_its_estimate(recipients: int, length: int) -> None:
+    """A chunk is estimated by its own text when it is cut, and its halves share that exactly."""
+    chunker = Chunker(size=recipients, message=SMS(template="{name}"))
+    (chunk,) = [left for row in range(recipients) for left in added(chunker, recipient(row, "a" * length))]
+    assert chunk.estimate == recipients * count_segments("a" * length).segments
+    first, second = chunk.halves()
+    assert first.estimate + second.estimate == chunk.estimate
+    assert first.estimate / len(first.recipients) == second.estimate / len(second.recipients)
 
 
 def test_repr_holds_no_personal_data() -> None:
