@@ -126,7 +126,7 @@ def cluster(session: nox.Session) -> None:
     limits = (("--only", "known"), ("--only", "hidden, Retry-After")) if short else ((),)
     _install_wheel(session)
     session.install(*_group("test"))
-    _beside(session, "tests", "benchmarks")
+    _beside(session, "tests", "testbed", "benchmarks")
     session.run("python", "-m", "tests.cluster.fleet", "--host", "every", *fleets)
     session.run("python", "-m", "tests.cluster.fleet", "--far", *fleets)
     session.run("python", "-m", "benchmarks.cluster")

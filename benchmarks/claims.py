@@ -26,7 +26,7 @@ from callsavvy_async import Callsavvy
 from callsavvy_async.bulk.report import ChunkResult
 from callsavvy_async.campaigns import Campaign, Journal, postgres
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY
-from tests.servers.postgres import PostgresServer
+from testbed.servers.postgres import PostgresServer
 
 from .answers import answering
 from .cluster import database_cpu

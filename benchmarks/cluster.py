@@ -19,8 +19,8 @@ import anyio
 
 from callsavvy_async.campaigns import Campaign, Journal
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY
-from tests.crash.account import account
-from tests.servers.postgres import PostgresServer
+from testbed.account import account
+from testbed.servers.postgres import PostgresServer
 
 from .fleet_model import Fleet, simulate
 

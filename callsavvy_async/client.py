@@ -15,6 +15,7 @@ from callsavvy_async.config import BASE_URL, CallSettings, Config, Credentials, 
 from callsavvy_async.errors import Attempt, ConfigurationError
 from callsavvy_async.policy.budget import RetryBudget
 from callsavvy_async.policy.retry import RetryPolicy
+from callsavvy_async.tracebacks import private_arguments
 from callsavvy_async.transport.backends.backend import Backend
 from callsavvy_async.transport.backends.choose import BackendName, choose_backend
 from callsavvy_async.transport.hooks import Hook, Hooks, log_event
@@ -79,6 +80,7 @@ class ClientOptions(TypedDict, total=False):
     proxy: str | None
 
 
+@private_arguments
 class Callsavvy:
     """Client of the Callsavvy API, for asyncio and trio.
 

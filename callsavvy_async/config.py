@@ -15,6 +15,7 @@ import attrs
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.retry import RetryPolicy
 from callsavvy_async.redaction import MASK
+from callsavvy_async.tracebacks import private_arguments
 
 BASE_URL = "https://api.getcallsavvy.com/v1"
 """Where the API lives (API document: "URL Format"); there is no staging host."""
@@ -28,12 +29,17 @@ def _check_key(_: object, attribute: attrs.Attribute[str], value: str) -> None:
         )
 
 
+@private_arguments
 @attrs.frozen
 class Credentials:
     """The pair of keys of an account (API document: "Authentication"). The repr shows neither."""
 
     public_key: str = attrs.field(validator=_check_key, repr=lambda _: MASK)
     private_key: str = attrs.field(validator=_check_key, repr=lambda _: MASK)
+
+    def mask(self, text: str) -> str:
+        """Replace both keys in what an API says: some echo what they were sent."""
+        return text.replace(self.private_key, MASK).replace(self.public_key, MASK)
 
     SANDBOX: ClassVar[Credentials]
     """The document's published test keys. Whether sandbox sends reach phones or cost is not documented (quirk Q19)."""

@@ -156,7 +156,7 @@ class RequestError(CallsavvyError):
         said = f": {redact(self.message)}" if self.message else ""
         tries = f" after {len(self.attempts)} attempts" if len(self.attempts) > 1 else ""
         hint = f" {self.hint}" if self.hint else ""
-        return f"{self.endpoint}: {redact(self.reason)}{said} [{self.outcome.name}{tries}].{hint}"
+        return f"{self.endpoint}: {self.reason}{said} [{self.outcome.name}{tries}].{hint}"
 
     def __reduce__(
         self,

@@ -17,17 +17,15 @@ from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, Simula
 from callsavvy_async.testing.virtual_time import virtual_time_backend
 from callsavvy_async.transport.backends.choose import BackendName
 
-from .servers.postgres import PostgresServer
-from .servers.redis import RedisServer
+_TESTBED = Path(__file__).parents[1] / "testbed"
 
-_BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-
-if (
-    "benchmarks" not in sys.modules
-):  # its servers are met by tests; the source tree must not be on the path of a tested wheel
-    spec = importlib.util.spec_from_file_location("benchmarks", _BENCHMARKS / "__init__.py")
+if "testbed" not in sys.modules:  # imported from its folder: the source tree must not be on the path of a tested wheel
+    spec = importlib.util.spec_from_file_location("testbed", _TESTBED / "__init__.py")
     assert spec is not None
-    sys.modules["benchmarks"] = importlib.util.module_from_spec(spec)
+    sys.modules["testbed"] = importlib.util.module_from_spec(spec)
+
+from testbed.servers.postgres import PostgresServer  # noqa: E402
+from testbed.servers.redis import RedisServer  # noqa: E402
 
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")  # a busy machine is no failing test; pytest-timeout bounds them all

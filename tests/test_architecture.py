@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import configparser
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -99,10 +99,32 @@ def test_package_needs_no_extra_to_import() -> None:
     assert not offenders
 
 
+@pytest.mark.parametrize(
+    ("folder", "kept_out"),
+    [("tests", {"benchmarks"}), ("benchmarks", {"tests"}), ("testbed", {"tests", "benchmarks"})],
+)
+def test_tests_and_benchmarks_share_only_the_testbed(folder: str, kept_out: set[str]) -> None:
+    """Tests do not import benchmarks, nor the reverse: servers that both need lie in `testbed`, which imports neither."""
+    modules = sorted((ROOT / folder).rglob("*.py"))
+    assert modules
+    offenders = {str(path.relative_to(ROOT)): found for path in modules if (found := all_imports(path) & kept_out)}
+    assert not offenders
+
+
 def top_imports(module: Path) -> set[str]:
     """Name the packages that importing a module imports right away."""
+    return packages_of(ast.parse(module.read_text("utf-8")).body)
+
+
+def all_imports(module: Path) -> set[str]:
+    """Name the packages that a module imports anywhere in it."""
+    return packages_of(ast.walk(ast.parse(module.read_text("utf-8"))))
+
+
+def packages_of(statements: Iterable[ast.AST]) -> set[str]:
+    """Name the packages that these statements import by their full names."""
     found: set[str] = set()
-    for node in ast.parse(module.read_text("utf-8")).body:
+    for node in statements:
         if isinstance(node, ast.Import):
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -15,10 +15,10 @@ from statistics import mean
 import attrs
 
 from benchmarks.limiter.competitors import COMPETITORS, Told
-from benchmarks.limiter.scenarios import CHANGES, COLD_START, HOLDOUT, OVERLOAD, STEADY, Figures, Scenario
-from benchmarks.limiter.servers import Tell, TokenBucket
-from benchmarks.limiter.simulation import World, simulate
 from callsavvy_async.policy.adaptive import Adaptive
+from testbed.limiter.scenarios import CHANGES, COLD_START, HOLDOUT, OVERLOAD, STEADY, Figures, Scenario
+from testbed.limiter.servers import Tell, TokenBucket
+from testbed.limiter.simulation import World, simulate
 
 GROUPS = {"steady": STEADY, "changes": CHANGES, "overload": OVERLOAD, "holdout": HOLDOUT}
 TITLES = {

@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from benchmarks.limiter.servers import FixedWindow, Server, SlidingWindow
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.pacer import Pacer, Snapshot
+from testbed.limiter.servers import FixedWindow, Server, SlidingWindow
 
 
 @attrs.define

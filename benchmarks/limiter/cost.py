@@ -6,15 +6,13 @@ once, and for one `delay` that says to wait. No event loop and no waiting: that 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from time import perf_counter
-from types import FrameType
 
 from callsavvy_async.policy.adaptive import Adaptive
-from callsavvy_async.policy.feedback import Feedback, Signal
 from callsavvy_async.policy.pacer import Pacer
 from callsavvy_async.policy.told import Fixed, Unlimited
+from testbed.limiter.cost import calls_per_request, one_request
 
 ROUNDS = 20_000
 REPEATS = 5
@@ -23,36 +21,13 @@ PACERS: dict[str, Callable[[], Pacer]] = {
     "Fixed": lambda: Fixed(1e6),
     "Unlimited": Unlimited,
 }
-_ADMITTED = Feedback(Signal.ADMITTED)
 
 
 def main() -> None:
     """Print one row per pacer."""
     print("| pacer | us per request | us per `delay` that waits | function calls per request |\n|---|---:|---:|---:|")
     for name, make in PACERS.items():
-        print(f"| {name} | {_best(_request, make):.2f} | {_best(_wait, make):.2f} | {calls_per_request(make())} |")
-
-
-def calls_per_request(pacer: Pacer) -> int:
-    """Return the Python function calls of one request that need not wait."""
-    calls = 0
-
-    def count(_frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal calls
-        calls += event == "call"
-
-    _request(pacer, 1.0)
-    sys.setprofile(count)
-    try:
-        _request(pacer, 2.0)
-    finally:
-        sys.setprofile(None)
-    return calls - 1  # _request itself
-
-
-def _request(pacer: Pacer, now: float) -> None:
-    if pacer.delay(now) == 0.0:
-        pacer.done(now + 0.1, pacer.sent(now), _ADMITTED)
+        print(f"| {name} | {_best(one_request, make):.2f} | {_best(_wait, make):.2f} | {calls_per_request(make())} |")
 
 
 def _wait(pacer: Pacer, now: float) -> None:

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import attrs
 
-from benchmarks.limiter.servers import Answer, FixedWindow, Server, SlidingWindow, TokenBucket
-from benchmarks.limiter.simulation import World, simulate
 from callsavvy_async.policy.adaptive import Adaptive
+from testbed.limiter.servers import Answer, FixedWindow, Server, SlidingWindow, TokenBucket
+from testbed.limiter.simulation import World, simulate
 
 RATE, BEGINS, ENDS, SETTLED = 4.0, 300.0, 600.0, 360.0
 SERVERS: dict[str, Callable[[], Server]] = {

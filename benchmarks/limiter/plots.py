@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from benchmarks.limiter.competitors import COMPETITORS
-from benchmarks.limiter.scenarios import CHANGES, Scenario, window_of
+from testbed.limiter.scenarios import CHANGES, Scenario, window_of
 
 STEP = 5.0
 """Seconds per point."""

@@ -1,29 +1,15 @@
-"""A discrete-event run of several processes that share one limit by one row: `python -m benchmarks.limiter.processes`.
+"""Let processes share one limit by one row, in virtual time: `python -m benchmarks.limiter.processes`.
 
-Each has endless work, a clock of its own that is off by hours, and up to two milliseconds between itself and the row.
-`alone` runs the same without the row: as many processes that know nothing of each other.
+The row "each for itself" runs the same without the row: as many processes that know nothing of each other.
 """
 
 from __future__ import annotations
 
-import heapq
-import math
-import random
 from collections.abc import Callable
 
-import attrs
+from testbed.limiter.processes import make_fleet
+from testbed.limiter.servers import FixedWindow, Server, SlidingWindow, Tell, TokenBucket
 
-from benchmarks.limiter.ledger import Ledger
-from benchmarks.limiter.servers import Answer, FixedWindow, Server, SlidingWindow, Tell, TokenBucket
-from benchmarks.limiter.simulation import feedback_on, mild
-from callsavvy_async.policy.adaptive import Adaptive
-from callsavvy_async.policy.bookings import Question, View
-from callsavvy_async.policy.feedback import Permit
-from callsavvy_async.policy.shared import SharedPacer
-
-WORKERS = 64
-EPOCH = 1.7e9
-TRIP = 0.001
 SERVERS: dict[str, Callable[[], Server]] = {
     "bucket 10/s, burst 20": lambda: TokenBucket(10, 20),
     "bucket 100/s, burst 100": lambda: TokenBucket(100, 100),
@@ -32,136 +18,6 @@ SERVERS: dict[str, Callable[[], Server]] = {
     "sliding 600 per 60 s": lambda: SlidingWindow(600, 60),
     "sliding 1000 per 10 s": lambda: SlidingWindow(1000, 10),
 }
-
-
-@attrs.define
-class Process:
-    """One of the processes: its pacer, its clock, and what it has under way."""
-
-    pacer: SharedPacer | Adaptive
-    skew: float
-    busy: int = 0
-    asking: bool = False
-    wakes_at: float = math.inf
-    accepted: list[float] = attrs.field(factory=list)
-    refused: list[float] = attrs.field(factory=list)
-
-
-@attrs.define
-class Fleet:
-    """All processes, the row and the server, in one virtual time."""
-
-    server: Server
-    processes: list[Process]
-    rng: random.Random
-    ledger: Ledger = attrs.field(factory=Ledger)
-    reachable: Callable[[float], bool] = lambda _: True
-    epoch: float = EPOCH
-    arrived: list[float] = attrs.field(factory=list)
-    asked: int = 0
-    _events: list[tuple[float, int, Callable[[float], None]]] = attrs.field(factory=list)
-    _order: int = 0
-
-    def run(self, seconds: float) -> None:
-        """Let time pass."""
-        for process in self.processes:
-            self._at(self.rng.uniform(0.0, 0.1), lambda now, one=process: self._dispatch(now, one))
-        while self._events and self._events[0][0] <= seconds:
-            at, _, event = heapq.heappop(self._events)
-            event(at)
-
-    def accepted_between(self, start: float, end: float) -> int:
-        """Count acceptances."""
-        return sum(start < at <= end for process in self.processes for at in process.accepted)
-
-    def refused_between(self, start: float, end: float) -> int:
-        """Count refusals."""
-        return sum(start < at <= end for process in self.processes for at in process.refused)
-
-    def most_in_a_second(self, start: float, end: float = math.inf) -> int:
-        """Return the most arrivals in any second that ends between the two times."""
-        times, most, first = sorted(at for at in self.arrived if at <= end), 0, 0
-        for last, at in enumerate(times):
-            while times[first] <= at - 1.0:
-                first += 1
-            most = max(most, last - first + 1) if at > start else most
-        return most
-
-    def _at(self, at: float, event: Callable[[float], None]) -> None:
-        self._order += 1
-        heapq.heappush(self._events, (at, self._order, event))
-
-    def _dispatch(self, now: float, process: Process) -> None:
-        pacer, local = process.pacer, now + process.skew
-        while process.busy < WORKERS:
-            wait = pacer.delay(local)
-            if wait > 0.0:
-                self._wake(process, now + wait, now)
-                break
-            process.busy += 1
-            permit = pacer.sent(local)
-            self._at(now + self.rng.uniform(0.01, 0.04), lambda at, sent=permit: self._arrive(at, process, sent))
-        if isinstance(pacer, SharedPacer) and not process.asking:
-            self._ask(now, process, pacer)
-
-    def _wake(self, process: Process, at: float, now: float) -> None:
-        def wake(at: float) -> None:
-            if at >= process.wakes_at:
-                process.wakes_at = math.inf
-                self._dispatch(at, process)
-
-        if at < process.wakes_at or process.wakes_at < now:
-            process.wakes_at = at
-            self._at(at, wake)
-
-    def _ask(self, now: float, process: Process, pacer: SharedPacer) -> None:
-        waiting = WORKERS - process.busy
-        question = pacer.ask(now + process.skew, waiting)
-        if question is None:
-            wait = pacer.look_in(now + process.skew, waiting)
-            self._wake(process, now + max(wait, 0.001), now)
-            return
-        process.asking = True
-        self.asked += 1
-        self._at(now + self.rng.uniform(0.0, TRIP), lambda at: self._answer(at, process, pacer, question, now))
-
-    def _answer(self, now: float, process: Process, pacer: SharedPacer, question: Question, asked: float) -> None:
-        view = None
-        if self.reachable(now):
-            view = self.ledger.answer(self.epoch + now, str(id(process)), question)
-        back = now + (self.rng.uniform(0.0, TRIP) if view else 0.2)
-        self._at(back, lambda at: self._tell(at, process, pacer, question, view, asked=asked))
-
-    def _tell(
-        self, now: float, process: Process, pacer: SharedPacer, question: Question, view: View | None, *, asked: float
-    ) -> None:
-        process.asking = False
-        if view is None:
-            pacer.lost(now + process.skew)
-        else:
-            pacer.told(question, view, asked=asked + process.skew, answered=now + process.skew)
-        self._dispatch(now, process)
-
-    def _arrive(self, now: float, process: Process, permit: Permit) -> None:
-        self.arrived.append(now)
-        answer = self.server.arrive(now, share=1.0, rng=self.rng)
-        took = self.rng.uniform(0.02, 0.05) if answer.status == 429 else max(0.01, mild(self.rng, now) - 0.025)
-        self._at(now + took, lambda at: self._done(at, process, permit, answer))
-
-    def _done(self, now: float, process: Process, permit: Permit, answer: Answer) -> None:
-        process.busy -= 1
-        (process.refused if answer.status == 429 else process.accepted).append(now)
-        process.pacer.done(now + process.skew, permit, feedback_on(answer))
-        self._dispatch(now, process)
-
-
-def make_fleet(
-    server: Server, count: int, *, known: tuple[float, int] | None = None, alone: bool = False, seed: int = 0
-) -> Fleet:
-    """Make `count` processes, whose clocks are off by up to a day."""
-    rng = random.Random(seed)
-    pacers = [Adaptive() if alone else SharedPacer(known=known) for _ in range(count)]
-    return Fleet(server, [Process(pacer, rng.uniform(-1e5, 1e5)) for pacer in pacers], rng)
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ import venv
 from pathlib import Path
 
 from benchmarks.limiter.race_clients import CLIENTS
-from benchmarks.limiter.race_server import RaceServer, serving
+from testbed.limiter.race_server import RaceServer, serving
 
 PEERS = (
     "telnyx==4.189.0",

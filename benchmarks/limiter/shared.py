@@ -8,47 +8,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import statistics
-import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 
-import attrs
-
-from benchmarks.limiter.race_server import serving
-from benchmarks.limiter.shared_server import Arrival, Witness
 from callsavvy_async.policy.feedback import Feedback, Signal
 from callsavvy_async.policy.told import Fixed
 from callsavvy_async.transport.clock import current_time
 from callsavvy_async.transport.hooks import Hooks
 from callsavvy_async.transport.limiter import Limiter
 from callsavvy_async.transport.shared.settings import SharedPacing, share_limit
-from tests.servers.postgres import PostgresServer
-from tests.servers.redis import RedisServer
-
-PROCESSES = 4
-RATE = 100.0
-CLIENT = Path(__file__).with_name("shared_client.py")
-
-
-@attrs.frozen
-class Case:
-    """What happens in a run."""
-
-    seconds: float
-    known: str | None = None
-    bucket: float = 1e6
-    retry_after: bool = False
-    from_second: float = 2.0
-    """What is before is left out of the figures."""
-    jump: float = 0.0
-    outage: tuple[float, float] | None = None
-
+from testbed.limiter.shared_run import RATE, Backend, Case, Outcome, run
+from testbed.servers.postgres import PostgresServer
+from testbed.servers.redis import RedisServer
 
 CASES = {
     "known": Case(20.0, known="100/s"),
@@ -58,113 +31,6 @@ CASES = {
     "known, killed and back": Case(30.0, known="100/s", outage=(8.0, 16.0)),
     "hidden, killed and back": Case(60.0, bucket=RATE, outage=(25.0, 35.0), from_second=15.0),
 }
-
-
-@attrs.define
-class Backend:
-    """A server that keeps rows, and how it is killed and started again."""
-
-    name: str
-    url: Callable[[], str]
-    kill: Callable[[], None]
-    start: Callable[[], None]
-
-
-@attrs.define
-class Outcome:
-    """What the server saw, in seconds since the clients began, and what the clients said."""
-
-    arrivals: list[Arrival]
-    told: list[list[dict[str, object]]]
-
-    def between(self, start: float, end: float) -> list[Arrival]:
-        return [one for one in self.arrivals if start <= one.at < end]
-
-    def worst_second(self, start: float, end: float) -> int:
-        times, first, most = [one.at for one in self.between(start, end)], 0, 0
-        for last, at in enumerate(times):
-            while times[first] <= at - 1.0:
-                first += 1
-            most = max(most, last - first + 1)
-        return most
-
-    def fairness(self, start: float, end: float) -> float:
-        """Return calls of the process that had the fewest, as a part of those of the one that had the most."""
-        admitted = self.admitted(start, end)
-        return min(admitted.values()) / max(admitted.values()) if len(admitted) == PROCESSES else 0.0
-
-    def admitted(self, start: float, end: float) -> Counter[str]:
-        """Return calls by process, which is known by its number."""
-        return Counter(one.process for one in self.between(start, end) if one.admitted)
-
-    def times(self, event: str) -> list[float]:
-        """Return when the processes told of an event."""
-        return [float(str(line["at"])) for lines in self.told for line in lines if line["event"] == event]
-
-    def silences(self, start: float) -> list[tuple[float, int]]:
-        """For each refusal that began a pause: when the last request of the second after it came, and how many did."""
-        found, quiet_until = list[tuple[float, int]](), start
-        for one in self.arrivals:
-            if one.admitted or one.at < quiet_until:
-                continue
-            after = self.between(one.at + 1e-6, one.at + 0.95)
-            found.append((max((late.at for late in after), default=one.at) - one.at, len(after)))
-            quiet_until = one.at + 1.5
-        return found
-
-
-def run(case: Case, backend: Backend) -> Outcome:
-    """Let four processes send."""
-    with serving(Witness(case.bucket, case.bucket, case.retry_after)) as server:
-        row, clients = backend.url(), []
-        for number in range(PROCESSES):
-            settings = {
-                "url": server.url,
-                "row": row,
-                "known": case.known,
-                "number": number_of(number),
-                "seconds": case.seconds,
-                "jump": case.jump * (-1) ** number if number < 2 else 0.0,
-            }
-            command = [
-                sys.executable,
-                "-P",
-                CLIENT,
-                json.dumps(settings),
-            ]  # the folder of a script is not to import from
-            clients.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-        begins_at = begin(clients)
-        if case.outage:
-            down, up = case.outage
-            time.sleep(begins_at + down - time.monotonic())
-            backend.kill()
-            time.sleep(begins_at + up - time.monotonic())
-            backend.start()
-        told = [[json.loads(line) for line in client.stdout or ()] for client in clients]
-        for client in clients:
-            client.communicate()
-        arrivals = [attrs.evolve(one, at=one.at - begins_at) for one in server.arrivals]
-    for line in (line for lines in told for line in lines):
-        line["at"] = float(line["at"]) - begins_at
-    return Outcome(sorted(arrivals, key=lambda one: one.at), told)
-
-
-def begin(clients: list[subprocess.Popen[str]]) -> float:
-    """Wait until all have imported everything, let them begin, and return when."""
-    for client in clients:
-        assert client.stdout is not None
-        client.stdout.readline()
-    begins_at = time.monotonic()
-    for client in clients:
-        assert client.stdin is not None
-        client.stdin.write(f"{begins_at}\n")
-        client.stdin.flush()
-    return begins_at
-
-
-def number_of(process: int) -> str:
-    """Return the number that a process sends to."""
-    return f"+23480{process:08}"
 
 
 def describe(name: str, case: Case, backend: Backend, outcome: Outcome) -> None:

@@ -18,8 +18,10 @@ from callsavvy_async.bulk.run import BulkRun
 from callsavvy_async.bulk.source import Recipients
 from callsavvy_async.messages import SMS, Message, Robocall, WhatsApp, require_message
 from callsavvy_async.resources.messaging import Messaging
+from callsavvy_async.tracebacks import private_arguments
 
 
+@private_arguments
 class Bulk:
     """Send to many people. One failed request never raises: it is counted, and reported for each of its recipients."""
 

@@ -262,7 +262,7 @@ def _worth_splitting(result: ChunkResult) -> bool:
     error = result.error
     return (
         error is not None
-        and (names_recipient(error) or too_large(error))
+        and (names_recipient(error, (recipient.number for recipient in result.recipients)) or too_large(error))
         and len(result.recipients) > 1
         and result.chunk.depth < DEEPEST_SPLIT
     )

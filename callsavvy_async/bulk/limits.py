@@ -71,7 +71,10 @@ class StopRules:
             return StopReason.AUTHENTICATION
         if isinstance(error, InsufficientBalanceError):
             return StopReason.BALANCE
-        counts = isinstance(error, NotSentError) or (isinstance(error, RejectedError) and not names_recipient(error))
+        counts = isinstance(error, NotSentError) or (
+            isinstance(error, RejectedError)
+            and not names_recipient(error, (recipient.number for recipient in result.recipients))
+        )
         if error is None or not counts:
             self._in_a_row = 0
             return None

@@ -65,7 +65,8 @@ class ChunkResult:
     def detail(self) -> str:
         """Why, without personal data."""
         if self.error is not None:
-            return redact(f"{self.error.reason}: {self.error.message}" if self.error.message else self.error.reason)
+            said = f": {redact(self.error.message)}" if self.error.message else ""
+            return f"{self.error.reason}{said}"
         return "" if self.receipt is None else str(self.receipt.status or "")
 
 

@@ -5,7 +5,6 @@ See `Journal` and `Campaign`.
 
 from callsavvy_async.bulk.row_files import ReportRow
 from callsavvy_async.campaigns.campaign import Campaign, UnknownChunk
-from callsavvy_async.campaigns.epochs import Worker
 from callsavvy_async.campaigns.errors import (
     ChunkLostError,
     JournalDamagedError,
@@ -15,7 +14,8 @@ from callsavvy_async.campaigns.errors import (
     LeaseLostError,
 )
 from callsavvy_async.campaigns.integrity import Verification
-from callsavvy_async.campaigns.journal import Journal
+from callsavvy_async.campaigns.journal.epochs import Worker
+from callsavvy_async.campaigns.open_journal import Journal
 from callsavvy_async.campaigns.reconcile import Reconciliation
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.run import CampaignRun, RunOptions

@@ -15,12 +15,15 @@ from callsavvy_async.bulk.options import RecipientOptions, SendSettings, recipie
 from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.bulk.row_files import ReportRow
 from callsavvy_async.bulk.source import Recipients
-from callsavvy_async.campaigns import epochs, evidence, store
-from callsavvy_async.campaigns.database import Cursor
-from callsavvy_async.campaigns.epochs import Worker
+from callsavvy_async.campaigns import evidence
 from callsavvy_async.campaigns.errors import ChunkLostError
 from callsavvy_async.campaigns.export import read_rows, writer_of
 from callsavvy_async.campaigns.integrity import Verification, verify
+from callsavvy_async.campaigns.journal import epochs, repository
+from callsavvy_async.campaigns.journal.database import Cursor
+from callsavvy_async.campaigns.journal.epochs import Worker
+from callsavvy_async.campaigns.journal.repository import Outcome
+from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.load import fill_seen, load, loading_alone
 from callsavvy_async.campaigns.purge import is_purged, purge, refuse_if_purged
 from callsavvy_async.campaigns.reconcile import Reconciliation
@@ -29,9 +32,8 @@ from callsavvy_async.campaigns.run import CampaignRun, RunOptions, run_settings
 from callsavvy_async.campaigns.seen import SeenNumbers
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.states import Mover, State
-from callsavvy_async.campaigns.store import Outcome
-from callsavvy_async.campaigns.writer import Writer
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.tracebacks import private_arguments
 
 if TYPE_CHECKING:
     from callsavvy_async.client import Callsavvy
@@ -55,6 +57,7 @@ class UnknownChunk:
     """Why nothing is known."""
 
 
+@private_arguments
 class Campaign:
     """One campaign of an open journal. Made by `Journal.campaign`."""
 
@@ -155,7 +158,7 @@ class Campaign:
     async def status(self) -> CampaignReport:
         """Return the sums of the journal as they are now."""
         report = CampaignReport(name=self.name)
-        await self._writer.run(lambda cursor: store.fill(cursor, self._id, report))
+        await self._writer.run(lambda cursor: repository.fill(cursor, self._id, report))
         return report
 
     async def unknown(self) -> tuple[UnknownChunk, ...]:
@@ -166,11 +169,11 @@ class Campaign:
             return tuple(
                 UnknownChunk(
                     number,
-                    () if purged else store.read_chunk(cursor, self._id, number, "").recipients,
+                    () if purged else repository.read_chunk(cursor, self._id, number, "").recipients,
                     estimate,
                     detail,
                 )
-                for number, estimate, detail in store.unknown_chunks(cursor, self._id)
+                for number, estimate, detail in repository.unknown_chunks(cursor, self._id)
             )
 
         return await self._writer.run(read)
@@ -187,7 +190,7 @@ class Campaign:
         """
         outcome = Outcome(State.ACCEPTED, detail=_SENT) if as_sent else Outcome(State.NOT_SENT, detail=_NOT_SENT)
         try:
-            await self._writer.run(lambda cursor: store.move(cursor, self._id, chunk, outcome, by=Mover.PERSON))
+            await self._writer.run(lambda cursor: repository.move(cursor, self._id, chunk, outcome, by=Mover.PERSON))
         except ChunkLostError:
             raise InvalidRequestError(f"call {chunk} is not unknown; unknown() lists those that are.") from None
 

@@ -7,14 +7,14 @@ from decimal import Decimal
 
 import attrs
 
-from callsavvy_async.campaigns import store
-from callsavvy_async.campaigns.database import Cursor
+from callsavvy_async.campaigns.journal import repository
+from callsavvy_async.campaigns.journal.database import Cursor
+from callsavvy_async.campaigns.journal.repository import Outcome
+from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.reconcile import Reconciliation, decide
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.states import Mover, State
-from callsavvy_async.campaigns.store import Outcome
-from callsavvy_async.campaigns.writer import Writer
 from callsavvy_async.resources.account import Account
 
 _CHARGED = Outcome(State.ACCEPTED, detail="the balance proves that it was charged")
@@ -56,7 +56,7 @@ async def reconcile(writer: Writer, campaign: int, spec: Spec, account: Account,
         for numbers, outcome in ((found.charged, _CHARGED), (found.not_charged, _NOT_CHARGED)):
             for number in numbers:
                 charged = attrs.evolve(outcome, cost=known.unknown[number]) if outcome is _CHARGED else outcome
-                store.move(cursor, campaign, number, charged, by=Mover.PERSON)
+                repository.move(cursor, campaign, number, charged, by=Mover.PERSON)
 
     await writer.run(act)
     return attrs.evolve(found, acted=True)
@@ -64,10 +64,10 @@ async def reconcile(writer: Writer, campaign: int, spec: Spec, account: Account,
 
 def _read(cursor: Cursor, campaign: int) -> _Known:
     report = CampaignReport()
-    store.fill(cursor, campaign, report)
-    before, at = store.balance_before(cursor, campaign)
-    unknown = {number: estimate for number, estimate, _ in store.unknown_chunks(cursor, campaign)}
-    return _Known(report, before, at, unknown, store.surprising_costs(cursor, campaign))
+    repository.fill(cursor, campaign, report)
+    before, at = repository.balance_before(cursor, campaign)
+    unknown = {number: estimate for number, estimate, _ in repository.unknown_chunks(cursor, campaign)}
+    return _Known(report, before, at, unknown, repository.surprising_costs(cursor, campaign))
 
 
 def _why_not(spec: Spec, known: _Known) -> str:

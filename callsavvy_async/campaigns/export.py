@@ -13,9 +13,9 @@ import anyio
 import attrs
 
 from callsavvy_async.bulk.row_files import ReportRow, write_csv, write_jsonl
-from callsavvy_async.campaigns import store
+from callsavvy_async.campaigns.journal import repository
+from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.report import chunk_rows, skipped_row
-from callsavvy_async.campaigns.writer import Writer
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ def _rows(writer: Writer, campaign: int) -> Iterator[ReportRow]:
     """Yield all rows, from a worker thread."""
     after = 0
     while page := anyio.from_thread.run(
-        writer.run, partial(store.page_of_recipients, campaign=campaign, after=after, limit=_PAGE)
+        writer.run, partial(repository.page_of_recipients, campaign=campaign, after=after, limit=_PAGE)
     ):
         for number, state, message_id, detail, recipients in page:
             after = number
@@ -53,7 +53,7 @@ def _rows(writer: Writer, campaign: int) -> Iterator[ReportRow]:
             yield from chunk_rows(number, state, message_id, detail, people)
     load, row = 0, 0
     while left := anyio.from_thread.run(
-        writer.run, partial(store.page_of_skipped, campaign=campaign, after=(load, row), limit=_PAGE)
+        writer.run, partial(repository.page_of_skipped, campaign=campaign, after=(load, row), limit=_PAGE)
     ):
         for load, row, reason, given, detail in left:  # noqa: B007 - the last ones begin the next page
             yield skipped_row(row, reason, given, detail)

@@ -13,10 +13,10 @@ from contextlib import suppress
 import anyio
 import attrs
 
-from callsavvy_async.campaigns import epochs
 from callsavvy_async.campaigns.errors import JournalError
+from callsavvy_async.campaigns.journal import epochs
+from callsavvy_async.campaigns.journal.writer import Work, Writer
 from callsavvy_async.campaigns.shift import Shift
-from callsavvy_async.campaigns.writer import Work, Writer
 from callsavvy_async.policy.pacer import Snapshot
 
 _BEATS_IN_A_LEASE = 3

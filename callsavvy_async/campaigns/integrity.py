@@ -7,15 +7,15 @@ from functools import partial
 
 import attrs
 
-from callsavvy_async.campaigns import store
-from callsavvy_async.campaigns.database import Cursor
 from callsavvy_async.campaigns.errors import JournalDamagedError
-from callsavvy_async.campaigns.payload import checksum, unpack_numbers
+from callsavvy_async.campaigns.journal import repository
+from callsavvy_async.campaigns.journal.database import Cursor
+from callsavvy_async.campaigns.journal.payload import checksum, unpack_numbers
+from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.purge import is_purged
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.seen import SeenNumbers
 from callsavvy_async.campaigns.states import State
-from callsavvy_async.campaigns.writer import Writer
 
 _PAGE = 200
 
@@ -111,7 +111,7 @@ def _check_sums(cursor: Cursor, campaign: int) -> Iterator[str]:
     if cursor.execute(query, (campaign,)).fetchone()[0]:
         return  # they are named already, and cannot be added up
     report = CampaignReport()
-    store.fill(cursor, campaign, report)
+    repository.fill(cursor, campaign, report)
     if report.input_complete and report.accounted != report.given:
         yield f"the sums: {report.given} recipients were given, but {report.accounted} are accounted for"
     orphans = cursor.execute(

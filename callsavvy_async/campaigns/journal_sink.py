@@ -9,12 +9,12 @@ import attrs
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.fan_out import PutBackError
 from callsavvy_async.bulk.report import ChunkResult
-from callsavvy_async.campaigns import store
 from callsavvy_async.campaigns.errors import ChunkLostError
+from callsavvy_async.campaigns.journal import repository
+from callsavvy_async.campaigns.journal.repository import Outcome
 from callsavvy_async.campaigns.report import STATE_OF, CampaignReport
 from callsavvy_async.campaigns.shift import Shift
 from callsavvy_async.campaigns.states import Mover, State
-from callsavvy_async.campaigns.store import Outcome
 
 _REJECTED_LATE = "rejected for a recipient, after the run was taken for dead"
 
@@ -44,7 +44,7 @@ class JournalSink:
         """Make it durable that a chunk is in flight; or put it back, when its window closed while it waited for its turn."""
         if not self.is_open(chunk.zone):
             shift = self.shift
-            await shift.write(lambda cursor: store.give_back(cursor, shift.campaign, shift.epoch, (chunk.number,)))
+            await shift.write(lambda cursor: repository.give_back(cursor, shift.campaign, shift.epoch, (chunk.number,)))
             shift.held.discard(chunk.number)
             raise PutBackError
         await self._move(chunk, State.IN_FLIGHT)
@@ -59,7 +59,7 @@ class JournalSink:
         async with shift.adding:
             try:
                 halves = await shift.write_addition(
-                    lambda cursor: store.split(cursor, shift.campaign, shift.epoch, chunk, common=self.common)
+                    lambda cursor: repository.split(cursor, shift.campaign, shift.epoch, chunk, common=self.common)
                 )
             except ChunkLostError:  # it was declared unknown in the meantime; that it was rejected, we know
                 await self._settle(chunk, Outcome(State.REJECTED, detail=_REJECTED_LATE))
@@ -83,7 +83,9 @@ class JournalSink:
     async def _settle(self, chunk: Chunk, outcome: Outcome) -> None:
         shift, estimate = self.shift, chunk.estimate
         await shift.write(
-            lambda cursor: store.settle(cursor, shift.campaign, shift.epoch, chunk.number, outcome, estimate=estimate)
+            lambda cursor: repository.settle(
+                cursor, shift.campaign, shift.epoch, chunk.number, outcome, estimate=estimate
+            )
         )
         shift.held.discard(chunk.number)
         shift.settled += outcome.state is not State.PENDING
@@ -91,5 +93,7 @@ class JournalSink:
     async def _move(self, chunk: Chunk, to: State) -> None:
         shift, outcome = self.shift, Outcome(to)
         await shift.write(
-            lambda cursor: store.move(cursor, shift.campaign, chunk.number, outcome, by=Mover.OWNER, epoch=shift.epoch)
+            lambda cursor: repository.move(
+                cursor, shift.campaign, chunk.number, outcome, by=Mover.OWNER, epoch=shift.epoch
+            )
         )

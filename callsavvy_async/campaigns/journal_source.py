@@ -16,8 +16,8 @@ import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.report import StopReason
-from callsavvy_async.campaigns import epochs, store
-from callsavvy_async.campaigns.allowance import Allowance, OutOfBudgetError
+from callsavvy_async.campaigns.journal import epochs, repository
+from callsavvy_async.campaigns.journal.allowance import Allowance, OutOfBudgetError
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.shift import Shift
 from callsavvy_async.campaigns.spec import Spec
@@ -90,7 +90,7 @@ class JournalSource:
         """Claim some chunks, or sleep until there may be some; False when there never will be."""
         shift = self.shift
         if not any(map(self.is_open, self._marks)):
-            zones = await shift.write(lambda cursor: store.pending_zones(cursor, shift.campaign, shift.epoch))
+            zones = await shift.write(lambda cursor: repository.pending_zones(cursor, shift.campaign, shift.epoch))
             self._marks = dict.fromkeys(zones, 0)
         waits = {zone: seconds for zone in self._marks if (seconds := self._seconds_until_open(zone)) is not None}
         for zone, seconds in waits.items():
@@ -112,7 +112,7 @@ class JournalSource:
         async with shift.adding:
             try:
                 claimed = await shift.claim(
-                    lambda cursor: store.claim(
+                    lambda cursor: repository.claim(
                         cursor,
                         shift.campaign,
                         shift.epoch,
@@ -150,7 +150,7 @@ class JournalSource:
         shift = self.shift
         numbers = [chunk.number for chunk in self._ready]
         self._ready.clear()
-        await shift.write(lambda cursor: store.give_back(cursor, shift.campaign, shift.epoch, numbers))
+        await shift.write(lambda cursor: repository.give_back(cursor, shift.campaign, shift.epoch, numbers))
         shift.held.difference_update(numbers)
 
     def _seconds_until_open(self, zone: str) -> float | None:

@@ -28,12 +28,12 @@ from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.recipients import Intake, Recipient, RecipientInput, Skipped, SkipReason
 from callsavvy_async.bulk.source import InputSource, Recipients
 from callsavvy_async.bulk.spool import Spool
-from callsavvy_async.campaigns import epochs, sql, store
-from callsavvy_async.campaigns.database import Cursor
 from callsavvy_async.campaigns.errors import JournalInUseError, JournalUnavailableError
+from callsavvy_async.campaigns.journal import epochs, repository, sql
+from callsavvy_async.campaigns.journal.database import Cursor
+from callsavvy_async.campaigns.journal.writer import Work, Writer
 from callsavvy_async.campaigns.seen import SeenNumbers
 from callsavvy_async.campaigns.spec import Spec
-from callsavvy_async.campaigns.writer import Work, Writer
 from callsavvy_async.errors import InvalidRequestError
 
 BATCH = 64
@@ -118,7 +118,7 @@ async def loading_alone(writer: Writer, campaign: int) -> AsyncGenerator[None]:
 async def fill_seen(writer: Writer, campaign: int, seen: SeenNumbers) -> None:
     """Take in the numbers of everybody who is in the journal."""
     after = 0
-    while page := await writer.run(partial(store.page_of_numbers, campaign=campaign, after=after, limit=_PAGE)):
+    while page := await writer.run(partial(repository.page_of_numbers, campaign=campaign, after=after, limit=_PAGE)):
         for number, numbers in page:
             after = number
             seen.add_all((number,) for number in numbers)
@@ -180,7 +180,7 @@ class _Loading:
     def _write_skipped(self, loading: int, page: tuple[Skipped, ...]) -> Work[None]:
         def write(cursor: Cursor) -> None:
             hold(cursor, loading, self.tally.given)
-            store.insert_skipped(cursor, campaign=self.campaign, load=loading, skipped=page)
+            repository.insert_skipped(cursor, campaign=self.campaign, load=loading, skipped=page)
 
         return write
 
@@ -190,9 +190,9 @@ class _Loading:
 
         def write(cursor: Cursor) -> None:
             hold(cursor, loading, given)
-            first = store.next_number(cursor, self.campaign)
+            first = repository.next_number(cursor, self.campaign)
             numbered = (attrs.evolve(chunk, number=first + index) for index, chunk in enumerate(chunks))
-            store.insert_chunks(cursor, self.campaign, numbered, common=self.spec.message.common, load=loading)
+            repository.insert_chunks(cursor, self.campaign, numbered, common=self.spec.message.common, load=loading)
 
         return write
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from callsavvy_async.campaigns import epochs, sql
-from callsavvy_async.campaigns.database import Cursor
+from callsavvy_async.campaigns.journal import epochs, sql
+from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.states import Mover, State, sources
 from callsavvy_async.errors import InvalidRequestError
 

@@ -14,19 +14,20 @@ from callsavvy_async.bulk.limits import StopRules
 from callsavvy_async.bulk.options import SendOptions, SendSettings, refuse_unknown_options
 from callsavvy_async.bulk.report import StopReason
 from callsavvy_async.bulk.run import Run
-from callsavvy_async.campaigns import epochs, sql, store
-from callsavvy_async.campaigns.allowance import Allowance
-from callsavvy_async.campaigns.database import Cursor
 from callsavvy_async.campaigns.errors import ChunkLostError, LeaseLostError, NotLoadedError
 from callsavvy_async.campaigns.heart import Heart
+from callsavvy_async.campaigns.journal import epochs, repository, sql
+from callsavvy_async.campaigns.journal.allowance import Allowance
+from callsavvy_async.campaigns.journal.database import Cursor
+from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.journal_sink import JournalSink
 from callsavvy_async.campaigns.journal_source import JournalSource
 from callsavvy_async.campaigns.purge import refuse_if_purged
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.shift import Patience, Shift
 from callsavvy_async.campaigns.spec import Spec
-from callsavvy_async.campaigns.writer import Writer
 from callsavvy_async.errors import RequestError
+from callsavvy_async.transport.background import beside
 
 if TYPE_CHECKING:
     from callsavvy_async.client import Callsavvy
@@ -132,7 +133,11 @@ class CampaignRun(Run[CampaignReport]):
 
         heart = Heart(self._writer, shift, give_up, self._callsavvy.pacing.snapshot)
         try:
-            await self._fan_out_with(heart, fan_out)
+            async with beside(heart.beat):
+                try:
+                    await fan_out.run()
+                finally:
+                    heart.stop()
         except (ChunkLostError, LeaseLostError):
             lost = lost or await heart.is_lost()
             if not lost:
@@ -140,25 +145,25 @@ class CampaignRun(Run[CampaignReport]):
         finally:
             with anyio.CancelScope(shield=True):
                 await shift.write(lambda cursor: epochs.end(cursor, shift.campaign, shift.epoch))
-                await shift.write(lambda cursor: store.fill(cursor, shift.campaign, self.report))
+                await shift.write(lambda cursor: repository.fill(cursor, shift.campaign, self.report))
         return lost and self._stopped is None and self.report.stopped in {None, StopReason.ERROR}
 
     async def _prepare(self) -> None:
         """Read the sums, refuse what cannot be run, and note the balance."""
-        await self._patience.write(lambda cursor: store.fill(cursor, self._campaign, self.report))
+        await self._patience.write(lambda cursor: repository.fill(cursor, self._campaign, self.report))
         self._refuse_if_incomplete()
-        if not await self._patience.write(lambda cursor: store.has_baseline(cursor, self._campaign)):
+        if not await self._patience.write(lambda cursor: repository.has_baseline(cursor, self._campaign)):
             await self._note_balance()
 
     def _make_pending(self, cursor: Cursor) -> None:
         refuse_if_purged(cursor, self._campaign)
-        store.make_pending(cursor, self._campaign, self._resends)
+        repository.make_pending(cursor, self._campaign, self._resends)
 
     def _begin(self, cursor: Cursor) -> tuple[Shift, Allowance | None]:
         """Refuse what does not add up, and begin an epoch."""
         cursor.execute(sql.LOCK_CAMPAIGN, (self._campaign,)).fetchone()  # as do a load and a purge
         refuse_if_purged(cursor, self._campaign)
-        store.fill(cursor, self._campaign, self.report)
+        repository.fill(cursor, self._campaign, self.report)
         self._refuse_if_incomplete()
         self.report.check()
         epoch = epochs.begin(cursor, self._campaign, self._writer.database.lease)
@@ -182,7 +187,7 @@ class CampaignRun(Run[CampaignReport]):
             balance = message.balance(await self._callsavvy.account.summary())
         if balance is not None:
             known = balance
-            await self._patience.write(lambda cursor: store.note_balance(cursor, self._campaign, known))
+            await self._patience.write(lambda cursor: repository.note_balance(cursor, self._campaign, known))
 
     def _make_fan_out(self, shift: Shift, fund: Allowance | None) -> FanOut:
         settings, message, messaging = self._settings, self._spec.message, self._callsavvy.messaging
@@ -199,19 +204,6 @@ class CampaignRun(Run[CampaignReport]):
             on_result=self._hand_on,
         )
         return self._fan_out
-
-    async def _fan_out_with(self, heart: Heart, fan_out: FanOut) -> None:
-        failure: Exception | None = None
-        async with anyio.create_task_group() as group:
-            group.start_soon(heart.beat)
-            try:
-                await fan_out.run()
-            except Exception as error:  # noqa: BLE001 - raised bare, outside the group
-                failure = error
-            finally:
-                heart.stop()
-        if failure is not None:
-            raise failure
 
     def _stop(self, reason: StopReason) -> None:
         self._stopped = self._stopped or reason

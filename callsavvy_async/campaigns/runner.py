@@ -21,7 +21,7 @@ import attrs
 from callsavvy_async.bulk.report import ChunkResult, StopReason
 from callsavvy_async.campaigns.campaign import Campaign
 from callsavvy_async.campaigns.errors import JournalUnavailableError, NotLoadedError
-from callsavvy_async.campaigns.journal import Journal
+from callsavvy_async.campaigns.open_journal import Journal
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.run import CampaignRun, RunOptions, run_settings
 from callsavvy_async.client import Callsavvy

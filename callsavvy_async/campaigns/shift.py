@@ -22,10 +22,10 @@ from typing import TypeVar
 import anyio
 import attrs
 
-from callsavvy_async.campaigns import store
-from callsavvy_async.campaigns.database import Cursor
 from callsavvy_async.campaigns.errors import JournalUnavailableError
-from callsavvy_async.campaigns.writer import Work, Writer
+from callsavvy_async.campaigns.journal import repository
+from callsavvy_async.campaigns.journal.database import Cursor
+from callsavvy_async.campaigns.journal.writer import Work, Writer
 
 T = TypeVar("T")
 
@@ -94,7 +94,7 @@ class Shift:
 
         def claim_anew(cursor: Cursor) -> T:
             if self.doubtful or self.patience.outages != outages:
-                store.give_back_all_but(cursor, self.campaign, self.epoch, held)
+                repository.give_back_all_but(cursor, self.campaign, self.epoch, held)
             return work(cursor)
 
         claimed = await self.write_addition(claim_anew)

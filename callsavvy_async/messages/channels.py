@@ -14,6 +14,7 @@ from callsavvy_async.messages.segments import Segments, count_segments
 from callsavvy_async.redaction import mask_text
 from callsavvy_async.resources.sends import MAX_WHATSAPP_RECIPIENTS, SendReceipt, format_minutes
 from callsavvy_async.resources.text import require_text, require_web_url
+from callsavvy_async.tracebacks import private_arguments
 
 if TYPE_CHECKING:
     from callsavvy_async.resources.account import Summary
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from callsavvy_async.transport.options import CallOptions
 
 
+@private_arguments
 @attrs.frozen
 class SMS(Message):
     """An SMS: ``SMS("We open at nine.")``. It costs a unit for each segment (API document: "Send SMS Message").
@@ -64,6 +66,7 @@ class SMS(Message):
         return messaging.send_sms(recipients, text, sender_id=self.sender_id, **options)
 
 
+@private_arguments
 @attrs.frozen
 class WhatsApp(Message):
     """A WhatsApp message, for at most 30 people a request. What it costs is not documented (quirk Q50).
@@ -102,6 +105,7 @@ def _read_minutes(duration: int | Decimal | timedelta) -> Decimal:
     return Decimal(format_minutes(duration, "duration"))
 
 
+@private_arguments
 @attrs.frozen
 class Robocall(Message):
     """A phone call that reads out a text in English or plays a recording: ``Robocall("We open at nine.", duration=1)``.

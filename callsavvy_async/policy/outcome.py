@@ -35,6 +35,7 @@ from callsavvy_async.errors import (
     ServerError,
     ServiceUnavailableError,
 )
+from callsavvy_async.redaction import redact
 from callsavvy_async.wire.endpoint import Effect
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.headers import parse_retry_after
@@ -72,6 +73,13 @@ class Verdict:
     def message(self) -> str | None:
         """The API's own words."""
         return self.envelope.message if self.envelope else None
+
+    def masked(self, mask: Callable[[str], str]) -> Verdict:
+        """Return the same verdict with its texts masked."""
+        envelope = self.envelope
+        if envelope is not None and envelope.message:
+            envelope = attrs.evolve(envelope, message=mask(envelope.message))
+        return attrs.evolve(self, reason=mask(self.reason), envelope=envelope)
 
 
 _REFUSALS: dict[int, type[RequestError]] = {
@@ -174,7 +182,7 @@ def _host(location: str) -> str:
         host = urlsplit(location).hostname
     except ValueError:  # "http://[": an answer is judged however odd it is
         host = None
-    return host or "an unnamed place"
+    return redact(host) if host else "an unnamed place"
 
 
 def _by_words(envelope: Envelope | None, default: type[RequestError]) -> type[RequestError]:

@@ -6,6 +6,7 @@ Nothing was charged, so what it is about may be cut out and the rest sent again.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from callsavvy_async.errors import BadRequestError, RequestError
 
@@ -16,13 +17,30 @@ _TOO_MANY = re.compile(
 )
 
 
-def names_recipient(error: RequestError) -> bool:
-    """Whether it speaks of a recipient, so that it may come from one bad number."""
-    return isinstance(error, BadRequestError) and bool(_NAMES_RECIPIENT.search(error.message or ""))
+_DIGITS = re.compile(r"\d(?:[\d\s().-]*\d)?")
+_FEWEST_DIGITS = 6
+"""A shorter run of digits is more likely a code or a count than a phone number."""
+
+
+def names_recipient(error: RequestError, recipients: Iterable[str] = ()) -> bool:
+    """Return whether a rejection may come from one bad number.
+
+    The message either has a word for a recipient, or holds the digits of one of `recipients`, in international or
+    national form.
+    """
+    if not isinstance(error, BadRequestError) or not error.message:
+        return False
+    return bool(_NAMES_RECIPIENT.search(error.message)) or _holds_number(error.message, recipients)
+
+
+def _holds_number(message: str, recipients: Iterable[str]) -> bool:
+    runs = ("".join(filter(str.isdecimal, run)).lstrip("0") for run in _DIGITS.findall(message))
+    numbers = tuple(run for run in runs if len(run) >= _FEWEST_DIGITS)
+    return bool(numbers) and any(recipient.endswith(numbers) for recipient in recipients)
 
 
 def too_large(error: RequestError) -> bool:
-    """Whether it speaks of too many recipients in one call, or of too large a body (413)."""
+    """Return whether a rejection speaks of too many recipients in one request, or of too large a body (413)."""
     if not isinstance(error, BadRequestError):
         return False
     return error.status_code == _CONTENT_TOO_LARGE or (

@@ -10,6 +10,7 @@ from typing import Unpack
 
 import attrs
 
+from callsavvy_async.tracebacks import private_arguments
 from callsavvy_async.transport.options import CallOptions
 from callsavvy_async.transport.transport import Transport
 from callsavvy_async.wire.endpoint import Effect, Endpoint
@@ -67,6 +68,7 @@ LIST_CATEGORIES = Endpoint("getCategories", tuple[Category, ...], Effect.READ)
 LIST_AGENTS = Endpoint("getAgents", tuple[Agent, ...], Effect.READ)
 
 
+@private_arguments
 class Account:
     """Status, departments, categories and agents of the business."""
 

@@ -16,6 +16,7 @@ from callsavvy_async.resources.sends import (
     USUAL_RECIPIENTS,
     SendReceipt,
 )
+from callsavvy_async.tracebacks import private_arguments
 from callsavvy_async.transport.options import CallOptions
 from callsavvy_async.wire.endpoint import Endpoint
 
@@ -36,6 +37,7 @@ class SendsToMany(Protocol):
         ...
 
 
+@private_arguments
 class Batching:
     """Send to one number at a time, from many coroutines, in as few calls as the limit demands.
 

@@ -9,6 +9,7 @@ from typing import Annotated, Unpack
 import attrs
 
 from callsavvy_async.resources.periods import iterate
+from callsavvy_async.tracebacks import private_arguments
 from callsavvy_async.transport.options import CallOptions
 from callsavvy_async.transport.transport import Transport
 from callsavvy_async.values import CallDirection, Period, format_period
@@ -35,6 +36,7 @@ class Call(Model):
 LIST_CALLS = Endpoint("getCalls", tuple[Call, ...], Effect.READ)
 
 
+@private_arguments
 class Calls:
     """Read the business's calls."""
 

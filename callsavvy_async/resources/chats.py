@@ -9,6 +9,7 @@ from typing import Annotated, Unpack
 import attrs
 
 from callsavvy_async.resources.periods import iterate
+from callsavvy_async.tracebacks import private_arguments
 from callsavvy_async.transport.options import CallOptions
 from callsavvy_async.transport.transport import Transport
 from callsavvy_async.values import ChatStatus, Period, format_period
@@ -47,6 +48,7 @@ LIST_CHATS = Endpoint("getChats", tuple[Chat, ...], Effect.READ)
 LIST_MESSENGERS = Endpoint("getMessangers", tuple[Messenger, ...], Effect.READ)
 
 
+@private_arguments
 class Chats:
     """Read live chats and messenger requests."""
 

@@ -194,7 +194,7 @@ class Coalescer:
                 current_watch.set(batch.watch)
                 batch.settle(await batch.line.send(tuple(batch.members)), None)
         except RequestError as error:
-            if len(batch.members) > 1 and (names_recipient(error) or too_large(error)):
+            if len(batch.members) > 1 and (names_recipient(error, batch.members) or too_large(error)):
                 for half in batch.halves():  # nothing was charged: only the bad number is to fail
                     half.go.set()
                     group.start_soon(self._run, half, group)

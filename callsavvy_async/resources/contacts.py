@@ -9,6 +9,7 @@ import attrs
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.phone_numbers import normalise_number
 from callsavvy_async.resources.text import require_text
+from callsavvy_async.tracebacks import private_arguments
 from callsavvy_async.transport.options import CallOptions
 from callsavvy_async.transport.transport import Transport
 from callsavvy_async.wire.endpoint import Effect, Endpoint
@@ -55,6 +56,7 @@ CREATE_CONTACT = Endpoint("createContact", CreatedContact, Effect.WRITE)
 DELETE_CONTACT = Endpoint("deleteContact", DeletedContact, Effect.IDEMPOTENT)
 
 
+@private_arguments
 class Contacts:
     """Read, create and delete contacts. The API cannot change one."""
 

@@ -10,6 +10,7 @@ import attrs
 
 from callsavvy_async.resources.periods import iterate
 from callsavvy_async.resources.text import require_text
+from callsavvy_async.tracebacks import private_arguments
 from callsavvy_async.transport.options import CallOptions
 from callsavvy_async.transport.transport import Transport
 from callsavvy_async.values import MeetingStatus, Period, format_period
@@ -56,6 +57,7 @@ GET_MEETING = Endpoint("getMeeting", MeetingDetails, Effect.READ)
 CREATE_MEETING = Endpoint("createMeeting", CreatedMeeting, Effect.WRITE)
 
 
+@private_arguments
 class Meetings:
     """Read and create virtual meetings. The API cannot change, end or delete one."""
 

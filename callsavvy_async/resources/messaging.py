@@ -21,6 +21,7 @@ from callsavvy_async.resources.sends import (
     format_minutes,
 )
 from callsavvy_async.resources.text import exactly_one, require_text, require_web_url
+from callsavvy_async.tracebacks import private_arguments
 from callsavvy_async.transport.options import CallOptions
 from callsavvy_async.transport.transport import Transport
 from callsavvy_async.values import CallType
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from callsavvy_async.resources.batching import Batching
 
 
+@private_arguments
 class Messaging:
     """Send SMS, robocalls and WhatsApp messages. One call each; for many recipients see `Callsavvy.bulk`."""
 

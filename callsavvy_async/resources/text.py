@@ -37,7 +37,7 @@ def _is_web_url(text: str) -> bool:
         url = urlsplit(text)
     except ValueError:
         return False
-    return url.scheme in {"http", "https"} and bool(url.hostname) and not any(c.isspace() for c in text)
+    return url.scheme in {"http", "https"} and bool(url.hostname) and text.isprintable() and " " not in text
 
 
 def exactly_one(values: Mapping[str, object], taker: str) -> str:

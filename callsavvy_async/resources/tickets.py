@@ -14,6 +14,7 @@ import attrs
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.resources.periods import iterate
 from callsavvy_async.resources.text import require_text
+from callsavvy_async.tracebacks import private_arguments
 from callsavvy_async.transport.options import CallOptions
 from callsavvy_async.transport.transport import Transport
 from callsavvy_async.values import Period, TicketStatus, format_period, format_timestamp
@@ -73,6 +74,7 @@ CREATE_TICKET = Endpoint("createTicket", CreatedTicket, Effect.WRITE)
 REPLY_TICKET = Endpoint("replyTicket", CreatedReply, Effect.WRITE)
 
 
+@private_arguments
 class Tickets:
     """Read, open and answer support tickets."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -17,6 +17,7 @@ Check: TypeAlias = Callable[[str, str], None]
 _NUMBER = re.compile(r"\+[0-9]{6,15}")
 _NUMBERS = re.compile(rf"{_NUMBER.pattern}(?:,{_NUMBER.pattern})*")
 _EMAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")
+_DECIMAL = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _PHONE = re.compile(r"\+?[0-9][0-9 ()-]{3,}")
 
 _SECOND, _DAY, _MONTH = "%Y-%m-%d %H:%M:%S", "%Y-%m-%d", "%Y-%m"
@@ -69,18 +70,17 @@ def up_to_30_recipients(name: str, value: str) -> None:
 
 
 def minutes(name: str, value: str) -> None:
-    """Hold that the value is a positive plain number."""
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        raise invalid(name, value) from None
-    if not (number.is_finite() and number > 0) or value != value.strip():
+    """Hold that the value is a positive number in plain decimal notation."""
+    if not _DECIMAL.fullmatch(value) or not Decimal(value):
         raise invalid(name, value)
 
 
 def audio_url(name: str, value: str) -> None:
-    """Hold that the value is an absolute web address."""
-    parts = urlsplit(value)
+    """Hold that the value is an absolute web address, without blanks or control characters (RFC 3986, section 2)."""
+    try:
+        parts = urlsplit(value if value.isprintable() and " " not in value else "")
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise RequestRefused(422, f"Invalid {name}: must be the URL of an MP3 file")
 
@@ -98,7 +98,7 @@ def one_of(*words: str) -> Check:
 def _moment(*formats: str) -> Check:
     def check(name: str, value: str) -> None:
         for format_ in formats:
-            if len(value) == _WIDTHS[format_]:
+            if len(value) == _WIDTHS[format_] and value.isascii():
                 try:
                     datetime.strptime(value, format_)  # noqa: DTZ007  (the API's times have no zone)
                 except ValueError:

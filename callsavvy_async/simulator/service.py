@@ -70,7 +70,7 @@ class Service:
             raise refusal
         if (request.headers.get("public-key"), request.headers.get("private-key")) != self._keys:
             raise RequestRefused(401, "Invalid API credentials")
-        params = endpoint.validate(_parse(request.body))
+        params = endpoint.validate(_parse(request.body) if request.body or endpoint.parameters else {})
         case.recipient = params.get("recipient", "")
         result = endpoint.handler(world, params)
         if isinstance(result, Charge):
@@ -100,6 +100,8 @@ def _route(request: Request) -> Endpoint:
         raise RequestRefused(404, "Resource not found")
     if request.method != "POST":
         raise RequestRefused(405, "Only JSON encoded HTTP POST requests are accepted", headers={"allow": "POST"})
+    if not request.body and not endpoint.parameters:
+        return endpoint  # "requires no request body"
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise RequestRefused(415, "Content type must be application/json")
     return endpoint
@@ -108,6 +110,7 @@ def _route(request: Request) -> Endpoint:
 def _parse(body: bytes) -> Json:
     try:
         value: Json = json.loads(body.decode())
+        json.dumps(value, ensure_ascii=False).encode()  # fails on half a surrogate pair, which no text can hold
     except (ValueError, RecursionError):
         raise RequestRefused(400, "Request body is not valid JSON") from None
     return value

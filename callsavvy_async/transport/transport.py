@@ -164,6 +164,8 @@ class Transport:
             self.shared.budget.succeeded()
         elif means_done(verdict, call.endpoint.effect, call.attempts):
             verdict = attrs.evolve(verdict, outcome=Outcome.ACCEPTED, envelope=None, reason="gone already")
+        if verdict.outcome is not Outcome.ACCEPTED:
+            verdict = verdict.masked(self.config.credentials.mask)
         call.tried(verdict, ended - began)
         return verdict
 

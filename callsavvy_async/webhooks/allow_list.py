@@ -19,7 +19,13 @@ from callsavvy_async.errors import ConfigurationError
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
-_FOR = re.compile(r"(?:^|;)\s*for\s*=\s*\"?([^\";]*)\"?", re.IGNORECASE)
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_PAIR = rf"{_WORD}=(?:{_QUOTED}|{_WORD})"
+_PAIRS = re.compile(rf"({_WORD})=({_QUOTED}|{_WORD})")
+_ELEMENT = re.compile(rf"\s*((?:{_PAIR})?(?:;\s*(?:{_PAIR})?)*)\s*(?:,|$)")
+"""A forwarded-element (RFC 7239, section 4): a comma or semicolon inside a quoted-string separates nothing."""
+_ESCAPED = re.compile(r"\\(.)")
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d+)?|([0-9.]+):\d+")
 _MOST_HOPS = 20
 
@@ -69,15 +75,33 @@ class AllowList:
         return address
 
     def _hops(self, headers: Iterable[tuple[str, str]]) -> Iterator[str]:
-        """Yield the addresses that the header names, nearest first."""
-        elements = ",".join(value for name, value in headers if name == self.header).rsplit(",", _MOST_HOPS)
-        for element in reversed(elements):
-            if self.header == "x-forwarded-for":
-                if element.strip():
-                    yield element
-            elif element.strip():
-                named = _FOR.search(element)
-                yield named.group(1) if named else ""
+        """Yield the addresses that the header names, nearest first. A malformed header names none."""
+        lines = [value for name, value in headers if name == self.header]
+        if self.header == "forwarded":
+            hops = [_forwarded_for(element) for line in lines for element in _elements(line) if element != ""]
+        else:
+            hops = [hop for hop in ",".join(lines).rsplit(",", _MOST_HOPS) if hop.strip()]
+        yield from reversed(hops[-_MOST_HOPS:])
+
+
+def _elements(line: str) -> Iterator[str | None]:
+    """Cut a Forwarded header at its commas; None stands for the rest of a line that breaks the grammar."""
+    place = 0
+    while place < len(line):
+        element = _ELEMENT.match(line, place)
+        if element is None:
+            yield None
+            return
+        yield element[1]
+        place = element.end()
+
+
+def _forwarded_for(element: str | None) -> str:
+    """Return the address that an element names; an empty text, which is no address, where it names none."""
+    for name, value in _PAIRS.findall(element or ""):
+        if name.lower() == "for":
+            return _ESCAPED.sub(r"\1", value.strip('"'))
+    return ""
 
 
 def _within(address: Address, networks: Iterable[Network]) -> bool:

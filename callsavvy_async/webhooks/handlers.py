@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
@@ -67,7 +68,9 @@ class Handlers:
         try:
             with anyio.fail_after(self._answer_timeout):
                 return answering.render(await handler(event))
-        except Exception as error:  # noqa: BLE001 - whatever it is, somebody is on the phone
+        except BaseException as error:
+            if not _is_failure(error):
+                raise
             log_failure(event, handler, error, consequence="the safe answer was given")
             return answering.fallback
 
@@ -81,8 +84,27 @@ class Handlers:
                         log.warning("%s: not confirmed; its handler did not run", type(event).__name__)
                         continue
                     await handler(event)
-            except Exception as error:  # noqa: BLE001 - it is acknowledged already
+            except BaseException as error:
+                if not _is_failure(error):
+                    raise
                 log_failure(event, handler, error, consequence="the event is not repeated")
+
+
+def _is_failure(error: BaseException) -> bool:
+    """Return whether an error is the handler's own: any exception, or the cancellation of something that it awaited.
+
+    A cancellation that this task asked for (a timeout, a shutdown) has to go on; one that a handler met elsewhere, such
+    as in a shared task that its owner cancelled, must neither end a live call nor the queue.
+    """
+    if isinstance(error, Exception):
+        return True
+    if not isinstance(error, asyncio.CancelledError):
+        return False
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # under trio, whose own cancellation is another exception
+        return True
+    return task is None or not task.cancelling()
 
 
 def _check_async(handler: Handler) -> None:

@@ -29,6 +29,9 @@ MAX_TEXT_LENGTH = 64 * 1024
 """Longest text in a field, in characters."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_BARE_PLUS = re.compile(rb"=\+(?=\d{6,15}(?:&|$))")
+"""The sign of a number that a sender put into a form unencoded, where a plus means a blank. A text of digits behind a
+blank is much less likely."""
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([A-Za-z0-9_-]+)", re.IGNORECASE)
 _CHARSETS = {"iso-8859-1": "cp1252", "latin1": "cp1252", "windows-1252": "cp1252"}  # cp1252 as browsers read all three
 
@@ -88,7 +91,7 @@ def _read_json(content: bytes, charset: str) -> JsonObject:
 def _read_form(content: bytes, charset: str) -> JsonObject:
     try:
         pairs = parse_qsl(
-            content.decode(charset, "replace"),
+            _BARE_PLUS.sub(b"=%2B", content).decode(charset, "replace"),
             keep_blank_values=True,
             encoding=charset,
             errors="replace",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 
+from callsavvy_async.redaction import redact
+
 
 class FailureKind(enum.Enum):
     """The stage at which an exchange broke."""
@@ -27,7 +29,7 @@ class ExchangeFailedError(Exception):
         sent: whether a byte of the request may have left. If not, no server can have acted on it; if so, no
             exception's name proves that it did not (semantics: "Proof that holds on any httpx transport").
         bytes_sent: how many bytes the kernel took, those of TLS records where TLS is spoken; None where nobody counted.
-        detail: the cause in words.
+        detail: the cause in our words; for those of others see `describe`.
     """
 
     def __init__(self, kind: FailureKind, *, sent: bool, bytes_sent: int | None = None, detail: str = "") -> None:
@@ -36,3 +38,9 @@ class ExchangeFailedError(Exception):
         self.sent = sent
         self.bytes_sent = bytes_sent
         self.detail = detail
+
+
+def describe(error: BaseException) -> str:
+    """Name an error of a library with what it says, masked: it may quote what the server sent."""
+    said = redact(str(error))
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

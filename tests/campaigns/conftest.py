@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from callsavvy_async.campaigns import Journal
-from tests.servers.postgres import PostgresServer
+from testbed.servers.postgres import PostgresServer
 
 from .raw import Raw
 

@@ -11,8 +11,9 @@ from decimal import Decimal
 import pytest
 from pyarrow import parquet
 
-from callsavvy_async.campaigns import Campaign, Journal, evidence, integrity, store
-from callsavvy_async.campaigns.payload import checksum
+from callsavvy_async.campaigns import Campaign, Journal, evidence, integrity
+from callsavvy_async.campaigns.journal import repository
+from callsavvy_async.campaigns.journal.payload import checksum
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 from callsavvy_async.resources.sends import SendReceipt
 from tests.bulk.fakes import rejected, unknown
@@ -241,8 +242,8 @@ async def test_a_chunk_that_is_split_meanwhile_is_not_there_twice(journal, raw, 
     def split_behind(cursor, *, campaign, after):
         page = looked_at(cursor, campaign=campaign, after=after)
         if after == 0:
-            chunk = store.read_chunk(cursor, campaign, 1, "Hello")
-            halves = store.split(cursor, campaign, 7, chunk, Campaign.sms("Hello"))
+            chunk = repository.read_chunk(cursor, campaign, 1, "Hello")
+            halves = repository.split(cursor, campaign, 7, chunk, Campaign.sms("Hello"))
             assert [half.number for half in halves] == [4, 5]
             cursor.execute("UPDATE payload SET checksum = 'x' WHERE number = 5")
         return page

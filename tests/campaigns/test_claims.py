@@ -10,9 +10,10 @@ import psycopg
 import pytest
 
 from callsavvy_async.bulk.chunks import Chunk
-from callsavvy_async.campaigns import Campaign, Journal, epochs, sql, store
+from callsavvy_async.campaigns import Campaign, Journal
+from callsavvy_async.campaigns.journal import epochs, repository, sql
+from callsavvy_async.campaigns.journal.postgres import _translated
 from callsavvy_async.campaigns.journal_source import JournalSource
-from callsavvy_async.campaigns.postgres import _translated
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.shift import Patience, Shift
 from callsavvy_async.campaigns.states import MOVES, Mover, sources
@@ -111,8 +112,8 @@ async def test_a_run_does_not_spin_while_another_claims_all_that_is_left(journal
     """Whoever was stopped in the middle of a claim holds its rows for seconds; the others look now and then."""
     await (await journal.campaign("c", SPEC)).load(numbers(3))
     claims: list[int] = []
-    claim = store.claim
-    monkeypatch.setattr(store, "claim", lambda *given, **named: claims.append(1) or claim(*given, **named))
+    claim = repository.claim
+    monkeypatch.setattr(repository, "claim", lambda *given, **named: claims.append(1) or claim(*given, **named))
     async with source(journal, at_a_time=3) as chunks:
         with psycopg.connect(url) as other:
             other.execute("SELECT 1 FROM chunk FOR UPDATE")

@@ -13,9 +13,9 @@ from callsavvy_async.campaigns import (
     JournalDamagedError,
     JournalError,
     State,
-    sql,
 )
-from callsavvy_async.campaigns.payload import unpack
+from callsavvy_async.campaigns.journal import sql
+from callsavvy_async.campaigns.journal.payload import unpack
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 
 from .fakes import FakeClient, numbers

@@ -10,7 +10,7 @@ import pytest
 
 from callsavvy_async.campaigns import Campaign, Journal
 from callsavvy_async.campaigns.errors import JournalDamagedError, JournalUnavailableError
-from callsavvy_async.campaigns.postgres import PostgreSQL
+from callsavvy_async.campaigns.journal.postgres import PostgreSQL
 from callsavvy_async.errors import ConfigurationError
 
 from .conftest import only_postgresql

@@ -17,9 +17,9 @@ from callsavvy_async.campaigns import (
     Journal,
     JournalUnavailableError,
     State,
-    epochs,
     journal_source,
 )
+from callsavvy_async.campaigns.journal import epochs
 from callsavvy_async.errors import (
     ConnectError,
     InvalidRequestError,

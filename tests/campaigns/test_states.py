@@ -19,11 +19,12 @@ from hypothesis.stateful import (
 
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.recipients import Recipient
-from callsavvy_async.campaigns import Campaign, ChunkLostError, LeaseLostError, State, epochs, store
-from callsavvy_async.campaigns.journal import _database
+from callsavvy_async.campaigns import Campaign, ChunkLostError, LeaseLostError, State
+from callsavvy_async.campaigns.journal import epochs, repository
+from callsavvy_async.campaigns.journal.repository import Outcome
+from callsavvy_async.campaigns.open_journal import _database
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.states import MOVES, Mover, sources
-from callsavvy_async.campaigns.store import Outcome
 
 FINAL = {State.ACCEPTED, State.FAILED, State.REJECTED, State.CANCELLED, State.SPLIT}
 SPEC = Campaign.sms("Hello", chunk_size=4)
@@ -127,7 +128,7 @@ class JournalModel(RuleBasedStateMachine):
     @precondition(lambda self: not self._of(State.PENDING))
     @rule(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=4))
     def load(self, sizes: list[int]) -> None:
-        number = store.next_number(self.cursor, OURS)
+        number = repository.next_number(self.cursor, OURS)
         assert number == len(self.chunks) + 1
         chunks = []
         for index, size in enumerate(sizes):
@@ -135,7 +136,7 @@ class JournalModel(RuleBasedStateMachine):
             chunks.append(Chunk(number + index, "Hello", people))
             self.chunks[number + index] = Row(State.PENDING, size)
             self.given += size
-        store.insert_chunks(self.cursor, OURS, SPEC, chunks, load=1)
+        repository.insert_chunks(self.cursor, OURS, SPEC, chunks, load=1)
 
     @precondition(lambda self: any(self.chunks[n].epoch != self.epoch for n in self._of(State.PENDING)))
     @rule(limit=st.integers(1, 5))
@@ -143,11 +144,11 @@ class JournalModel(RuleBasedStateMachine):
         if self.lost:
             self.cursor.execute("SAVEPOINT claim")
             with pytest.raises(LeaseLostError):
-                store.claim(self.cursor, OURS, self.epoch, zone="", since=0, limit=limit, text="Hello")
+                repository.claim(self.cursor, OURS, self.epoch, zone="", since=0, limit=limit, text="Hello")
             self.cursor.execute("ROLLBACK TO claim")
             return
         due = [n for n in self._of(State.PENDING) if self.chunks[n].epoch != self.epoch][:limit]
-        claimed = store.claim(self.cursor, OURS, self.epoch, zone="", since=0, limit=limit, text="Hello")
+        claimed = repository.claim(self.cursor, OURS, self.epoch, zone="", since=0, limit=limit, text="Hello")
         assert [(c.number, len(c.recipients), c.depth) for c in claimed] == [
             (n, self.chunks[n].size, self.chunks[n].depth) for n in due
         ]
@@ -187,7 +188,7 @@ class JournalModel(RuleBasedStateMachine):
         allowed = row.state in sources(to, by) and (by is Mover.PERSON or row.epoch == self.epoch)
         done_before = by is Mover.OWNER and (row.state, row.epoch) == (to, self.epoch)
         try:
-            moved = store.move(self.cursor, OURS, number, Outcome(to, cost=cost), by=by, epoch=self.epoch)
+            moved = repository.move(self.cursor, OURS, number, Outcome(to, cost=cost), by=by, epoch=self.epoch)
         except ChunkLostError:
             assert not allowed
             assert not done_before
@@ -205,8 +206,8 @@ class JournalModel(RuleBasedStateMachine):
         row = self.chunks[number]
         if row.size == 1:
             return
-        chunk = attrs.evolve(store.read_chunk(self.cursor, OURS, number, "Hello"), depth=row.depth)
-        first, second = store.split(self.cursor, OURS, self.epoch, chunk, SPEC)
+        chunk = attrs.evolve(repository.read_chunk(self.cursor, OURS, number, "Hello"), depth=row.depth)
+        first, second = repository.split(self.cursor, OURS, self.epoch, chunk, SPEC)
         self.chunks[number] = attrs.evolve(row, state=State.SPLIT)
         for half in (first, second):
             assert half.number not in self.chunks
@@ -222,7 +223,7 @@ class JournalModel(RuleBasedStateMachine):
         """What its owner knows is honoured, also late; that it was not sent makes nothing unknown pending."""
         number = data.draw(st.sampled_from(self._of(State.IN_FLIGHT, State.UNKNOWN, owned=True)))
         row = self.chunks[number]
-        store.settle(self.cursor, OURS, self.epoch, number, Outcome(to), estimate=Decimal(row.size))
+        repository.settle(self.cursor, OURS, self.epoch, number, Outcome(to), estimate=Decimal(row.size))
         late = row.state is State.UNKNOWN and to is State.PENDING
         self.chunks[number] = attrs.evolve(row, state=State.NOT_SENT if late else to, cost=None)
 
@@ -278,7 +279,7 @@ class JournalModel(RuleBasedStateMachine):
     @rule(only_not_sent=st.booleans())
     def make_pending(self, only_not_sent: bool) -> None:
         states = {State.NOT_SENT} if only_not_sent else {State.NOT_SENT, State.UNKNOWN}
-        store.make_pending(self.cursor, OURS, states)
+        repository.make_pending(self.cursor, OURS, states)
         for number in self._of(*states):
             self.chunks[number] = attrs.evolve(self.chunks[number], state=State.PENDING, epoch=None)
 
@@ -286,7 +287,7 @@ class JournalModel(RuleBasedStateMachine):
     @rule()
     def release(self) -> None:
         claimed = self._of(State.CLAIMED, owned=True)
-        store.release(self.cursor, OURS, self.epoch, claimed)
+        repository.release(self.cursor, OURS, self.epoch, claimed)
         for number in claimed:
             self.chunks[number] = attrs.evolve(self.chunks[number], state=State.PENDING, epoch=None)
 
@@ -300,7 +301,7 @@ class JournalModel(RuleBasedStateMachine):
     @invariant()
     def sums_agree(self) -> None:
         report = CampaignReport()
-        store.fill(self.cursor, OURS, report)
+        repository.fill(self.cursor, OURS, report)
         counted: Counter[str] = Counter()
         for row in self.chunks.values():
             counted[State.PENDING if row.state is State.CLAIMED else row.state] += row.size
@@ -335,6 +336,6 @@ def test_a_damaged_payload_is_never_claimed(database) -> None:
     model = JournalModel(database)
     model.load([3])
     model.cursor.execute("UPDATE payload SET checksum = 'x'")
-    with pytest.raises(store.JournalDamagedError, match="chunk 1"):
+    with pytest.raises(repository.JournalDamagedError, match="chunk 1"):
         model.claim(1)
     model.teardown()

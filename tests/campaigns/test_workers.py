@@ -17,16 +17,15 @@ from callsavvy_async.campaigns import (
     Campaign,
     Journal,
     State,
-    epochs,
-    journal as journal_module,
     load,
+    open_journal,
     purge,
     shift,
-    store,
 )
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalInUseError, JournalUnavailableError
-from callsavvy_async.campaigns.journal import _database
-from callsavvy_async.campaigns.postgres import _Cursor
+from callsavvy_async.campaigns.journal import epochs, repository
+from callsavvy_async.campaigns.journal.postgres import _Cursor
+from callsavvy_async.campaigns.open_journal import _database
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.resources.sends import SendReceipt
 from tests.bulk.fakes import not_sent, rejected
@@ -101,7 +100,7 @@ async def test_what_is_given_back_while_a_run_begins_is_not_room(url, monkeypatc
     async with workers(url, 2) as (ours, theirs):
         epoch = await theirs._writer.run(lambda cursor: epochs.begin(cursor, 1, 30.0))
         chunks = await theirs._writer.run(
-            lambda cursor: store.claim(cursor, 1, epoch, zone="", since=0, limit=10, text="Hello")
+            lambda cursor: repository.claim(cursor, 1, epoch, zone="", since=0, limit=10, text="Hello")
         )
         other = _database(url, read_only=False, lease=30.0)
         other.open()
@@ -111,7 +110,7 @@ async def test_what_is_given_back_while_a_run_begins_is_not_room(url, monkeypatc
             result = execute(cursor, statement, values)
             if not given_back and "FROM epoch" in statement and "reserved" in statement:
                 given_back.extend(chunk.number for chunk in chunks)
-                store.give_back(other.cursor(), 1, epoch, given_back)
+                repository.give_back(other.cursor(), 1, epoch, given_back)
             return result
 
         monkeypatch.setattr(_Cursor, "execute", give_back_after_a_look)
@@ -210,16 +209,18 @@ async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done
     epoch = await journal._writer.run(lambda cursor: epochs.begin(cursor, 1, 30.0))
 
     def claim(cursor):
-        return store.claim(cursor, 1, epoch, zone="", since=0, limit=1, text="Hello", allowance=None)
+        return repository.claim(cursor, 1, epoch, zone="", since=0, limit=1, text="Hello", allowance=None)
 
     (chunk,) = await journal._writer.run(claim)
     estimate = campaign.spec.estimate(chunk)
 
     def settle(cursor):
-        store.settle(cursor, 1, epoch, 1, store.Outcome(State.ACCEPTED, cost=Decimal(13)), estimate=estimate)
+        repository.settle(cursor, 1, epoch, 1, repository.Outcome(State.ACCEPTED, cost=Decimal(13)), estimate=estimate)
 
     def send(cursor):
-        return store.move(cursor, 1, 1, store.Outcome(State.IN_FLIGHT), by=store.Mover.OWNER, epoch=epoch)
+        return repository.move(
+            cursor, 1, 1, repository.Outcome(State.IN_FLIGHT), by=repository.Mover.OWNER, epoch=epoch
+        )
 
     assert [await journal._writer.run(send) for _ in range(2)] == [True, False]
     for _ in range(2):
@@ -228,12 +229,12 @@ async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done
     raw("UPDATE chunk SET state = 'in_flight', cost = NULL")
 
     def split(cursor):
-        return store.split(cursor, 1, epoch, chunk, campaign.spec)
+        return repository.split(cursor, 1, epoch, chunk, campaign.spec)
 
     assert [len(await journal._writer.run(split)) for _ in range(2)] == [2, 0]
-    put_back = store.Outcome(State.PENDING)
+    put_back = repository.Outcome(State.PENDING)
     raw("UPDATE chunk SET state = 'pending', epoch = NULL WHERE number = 2")
-    await journal._writer.run(lambda cursor: store.settle(cursor, 1, epoch, 2, put_back, estimate=estimate))
+    await journal._writer.run(lambda cursor: repository.settle(cursor, 1, epoch, 2, put_back, estimate=estimate))
     assert raw("SELECT state FROM chunk WHERE number = 2") == [("pending",)]
 
 
@@ -284,7 +285,7 @@ async def test_the_balance_is_of_before_the_first_call(journal, raw):
     campaign = await journal.campaign("c", SPEC)
     await campaign.load(numbers(10))
     raw("UPDATE chunk SET state = 'accepted'")
-    await journal._writer.run(lambda cursor: store.note_balance(cursor, 1, Decimal(5)))
+    await journal._writer.run(lambda cursor: repository.note_balance(cursor, 1, Decimal(5)))
     assert raw("SELECT balance FROM campaign") == [(None,)]
 
 
@@ -363,8 +364,8 @@ async def test_workers_are_told_as_json(journal):
 async def test_two_processes_that_create_a_campaign_create_one(journal, monkeypatch):
     """Who did not see it yet, and waited for the other's lock, finds it then."""
     first = await journal.campaign("c", SPEC)
-    find, seen = journal_module._find, iter([None])
-    monkeypatch.setattr(journal_module, "_find", lambda cursor, name: next(seen, find(cursor, name)))
+    find, seen = open_journal._find, iter([None])
+    monkeypatch.setattr(open_journal, "_find", lambda cursor, name: next(seen, find(cursor, name)))
     assert (await journal.campaign("c", SPEC))._id == first._id
 
 

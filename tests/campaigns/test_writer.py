@@ -9,9 +9,9 @@ import time
 import anyio
 import pytest
 
-from callsavvy_async.campaigns import writer as writer_module
 from callsavvy_async.campaigns.errors import JournalError
-from callsavvy_async.campaigns.writer import Writer
+from callsavvy_async.campaigns.journal import writer as writer_module
+from callsavvy_async.campaigns.journal.writer import Writer
 
 pytestmark = pytest.mark.anyio
 

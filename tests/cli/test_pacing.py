@@ -16,8 +16,8 @@ from callsavvy_async.cli.options import Pace
 from callsavvy_async.cli.watch import Sight
 from callsavvy_async.policy.shared import OUT_OF_REACH
 from callsavvy_async.simulator import Simulator, serve
-from tests.servers.postgres import PostgresServer
-from tests.servers.redis import RedisServer
+from testbed.servers.postgres import PostgresServer
+from testbed.servers.redis import RedisServer
 
 from .harness import Run, environment, start
 

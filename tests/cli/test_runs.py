@@ -15,7 +15,7 @@ import pytest
 from callsavvy_async.campaigns import Campaign, CampaignReport
 from callsavvy_async.cli import watch
 from callsavvy_async.simulator import Fault, Simulator, serve
-from tests.servers.postgres import PostgresServer
+from testbed.servers.postgres import PostgresServer
 
 from .harness import Run, environment, start
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from callsavvy_async.simulator import Simulator, SimulatorServer, serve
-from tests.servers.postgres import PostgresServer
+from testbed.servers.postgres import PostgresServer
 
 from .harness import Run, environment, start
 

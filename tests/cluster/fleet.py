@@ -24,9 +24,9 @@ import anyio
 import attrs
 
 from callsavvy_async.campaigns import Campaign, Journal
-from tests.crash.account import account
-from tests.servers.postgres import PostgresServer
-from tests.servers.redis import RedisServer
+from testbed.account import account
+from testbed.servers.postgres import PostgresServer
+from testbed.servers.redis import RedisServer
 
 from .crew import Crew
 from .hosts import HOSTS

@@ -11,8 +11,8 @@ import attrs
 import psycopg
 
 from callsavvy_async.campaigns import Journal
-from callsavvy_async.campaigns.epochs import PROCESS_DIED
-from tests.crash.account import Account
+from callsavvy_async.campaigns.journal.epochs import PROCESS_DIED
+from testbed.account import Account
 from tests.crash.killer import CHARGED, NOT_CHARGED
 
 from .place import CAMPAIGN, client

@@ -32,10 +32,9 @@ import attrs
 
 from callsavvy_async import Callsavvy, Unlimited
 from callsavvy_async.campaigns import Campaign, CampaignReport, Journal, Spec, UnknownChunk, journal_source
-from callsavvy_async.campaigns.epochs import PROCESS_DIED
+from callsavvy_async.campaigns.journal.epochs import PROCESS_DIED
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY
-
-from .account import Account, account
+from testbed.account import Account, account
 
 KILLS_PER_CAMPAIGN = 6
 """At most; a campaign that ended by itself is done."""

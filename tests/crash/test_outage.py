@@ -18,8 +18,7 @@ from callsavvy_async import Callsavvy
 from callsavvy_async.bulk.report import StopReason
 from callsavvy_async.campaigns import Campaign, CampaignReport, Journal, JournalUnavailableError
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, serve
-
-from .account import Account, account
+from testbed.account import Account, account
 
 pytestmark = pytest.mark.sockets
 

@@ -12,16 +12,15 @@ import attrs
 import pytest
 from hypothesis import given, strategies as st
 
-from benchmarks.limiter.competitors import COMPETITORS
-from benchmarks.limiter.cost import calls_per_request
-from benchmarks.limiter.scenarios import CHANGES, COLD_START, OVERLOAD, STEADY, Scenario, window_of
-from benchmarks.limiter.servers import ConcurrencyLimit, FixedWindow, Tell, TokenBucket
-from benchmarks.limiter.simulation import World, simulate
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.pacer import Pacer
 from callsavvy_async.policy.ratelimit_headers import Hints
 from callsavvy_async.policy.told import Fixed, Unlimited
+from testbed.limiter.cost import calls_per_request
+from testbed.limiter.scenarios import CHANGES, COLD_START, OVERLOAD, STEADY, Scenario, window_of
+from testbed.limiter.servers import ConcurrencyLimit, FixedWindow, Server, Tell, TokenBucket
+from testbed.limiter.simulation import World, simulate
 
 ADMITTED, REFUSED = Feedback(Signal.ADMITTED), Feedback(Signal.REFUSED)
 
@@ -30,6 +29,11 @@ PACERS: list[Callable[[], Pacer]] = [
     lambda: Fixed(20.0, burst=3, max_in_flight=5),
     lambda: Unlimited(max_in_flight=5),
 ]
+
+
+def knows_nothing(_: Server) -> Pacer:
+    return Adaptive()
+
 
 _STEPS = st.lists(
     st.tuples(
@@ -181,7 +185,7 @@ def test_told_pacers_obey_retry_after(make: Callable[[], Pacer]) -> None:
 @pytest.mark.parametrize("scenario", [row for row in STEADY if row.held], ids=lambda row: row.name)
 def test_steady_goal(scenario: Scenario) -> None:
     """At least 97 % of the hidden limit with at most 1 % refused, on every bucket and window shape."""
-    figures = [scenario.run(COMPETITORS["adaptive"], seed=seed)[1] for seed in range(2)]
+    figures = [scenario.run(knows_nothing, seed=seed)[1] for seed in range(2)]
     assert mean(one.share for one in figures) >= 97.0
     assert mean(one.refused for one in figures) <= 1.0
 
@@ -201,7 +205,7 @@ def test_cold_start_goal(scenario: Scenario) -> None:
 @pytest.mark.parametrize("scenario", [row for row in CHANGES if row.held], ids=lambda row: row.name)
 def test_change_is_found(scenario: Scenario) -> None:
     """A limit that halves or doubles is found again within two windows, or 60 s, and finding it costs few refusals."""
-    figures = [scenario.run(COMPETITORS["adaptive"], seed=seed)[1] for seed in range(2)]
+    figures = [scenario.run(knows_nothing, seed=seed)[1] for seed in range(2)]
     for one in figures:
         assert one.found is not None
         assert max(one.found) <= max(60.0, 2.0 * window_of(scenario.server(0)))
@@ -212,7 +216,7 @@ def test_change_is_found(scenario: Scenario) -> None:
 def test_jitter_that_is_refused_costs_little(name: str) -> None:
     """Where the network's own jitter is refused, 96 % of what the best even pace could have (79 and 97 % of the limit)."""
     scenario = next(row for row in STEADY if row.name == name)
-    _, figures = scenario.run(COMPETITORS["adaptive"], seed=0)
+    _, figures = scenario.run(knows_nothing, seed=0)
     assert figures.share >= 0.96 * (78.4 if "bucket" in name else 97.1)
     assert figures.refused <= 1.0
 
@@ -248,7 +252,7 @@ def test_three_hundred_sends(tell: Tell, seed: int) -> None:
 )
 def test_queueing_servers_leave_nothing_unknown(scenario: Scenario) -> None:
     """A server that queues instead of refusing is never driven into its time-outs."""
-    _, figures = scenario.run(COMPETITORS["adaptive"], seed=0)
+    _, figures = scenario.run(knows_nothing, seed=0)
     assert figures.unknown == 0
     assert figures.share > 85.0
 

@@ -38,3 +38,21 @@ def test_what_it_is_about(error: RequestError, recipient: bool, large: bool) -> 
     """Only a final rejection that speaks of recipients or size may be cut up; what is unknown never."""
     assert names_recipient(error) is recipient
     assert too_large(error) is large
+
+
+@pytest.mark.parametrize(
+    ("message", "named"),
+    [
+        ("+2348012345678 is not on WhatsApp", True),
+        ("2348012345678: unreachable", True),
+        ("0801 234 5678 is barred", True),
+        ("(234) 801-234-5678 is barred", True),
+        ("+2348099999999 is barred", False),
+        ("error 345678x", True),
+        ("error 5678", False),
+        ("the service is closed", False),
+    ],
+)
+def test_digits_of_a_recipient_name_it(message: str, named: bool) -> None:
+    """A message that holds a recipient's digits names that recipient, whatever its words; short digits name none."""
+    assert names_recipient(rejected(message), ("+2348012345678", "+2348011111111")) is named

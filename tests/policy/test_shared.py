@@ -8,15 +8,15 @@ from collections.abc import Callable
 import attrs
 import pytest
 
-from benchmarks.limiter.ledger import Ledger
-from benchmarks.limiter.processes import EPOCH, Fleet, make_fleet
-from benchmarks.limiter.servers import FixedWindow, Server, Tell, TokenBucket
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.bookings import Booking, Change, View
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.rate import RateLaw
 from callsavvy_async.policy.ratelimit_headers import Hints
 from callsavvy_async.policy.shared import AHEAD, LOOK, LOW, OUT_OF_REACH, RETURN, SAFETY, SharedPacer
+from testbed.limiter.ledger import Ledger
+from testbed.limiter.processes import EPOCH, Fleet, make_fleet
+from testbed.limiter.servers import FixedWindow, Server, Tell, TokenBucket
 
 ADMITTED, REFUSED, FAILED = Feedback(Signal.ADMITTED), Feedback(Signal.REFUSED), Feedback(Signal.FAILED)
 KNOWN = (100.0, 1)

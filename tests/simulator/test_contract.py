@@ -153,13 +153,19 @@ BAD_VALUES = [
     ("sendWhatsapp", "recipient", ",".join([NUMBER] * 31)),
     ("sendWhatsapp", "uid", "nobody"),
     ("sendRobocall", "call_type", "text-2-speech"),
-    *(("sendRobocall", "duration", bad) for bad in ("", "0", "-1", "NaN", "Infinity", "two", " 2")),
+    *(
+        ("sendRobocall", "duration", bad)
+        for bad in ("", "0", "-1", "NaN", "Infinity", "two", " 2", "1e3", "1_000", "\u0662", "+1", ".5")
+    ),
     ("getTickets", "ticket_status", "new"),
     ("getTickets", "sender_email", "john"),
     ("getTickets", "department_id", "nowhere"),
     ("getCalls", "call_direction", "in"),
     ("getCalls", "category", "none"),
-    *(("getChats", "datetime", bad) for bad in ("2024", "2024-13", "2024-02-30", "2024-3-1", "2024-03-13T15:00:48")),
+    *(
+        ("getChats", "datetime", bad)
+        for bad in ("2024", "2024-13", "2024-02-30", "2024-3-1", "2024-03-13T15:00:48", "\u0662\u0660\u0662\u0664-03")
+    ),
     ("listMeetings", "datetime", "2024-03-13 15:00:48"),
     *(("replyTicket", "response_date", bad) for bad in ("2024-03-13", "2024-03-13 25:00:00")),
     ("replyTicket", "replying_agent_id", "nobody"),
@@ -222,12 +228,28 @@ async def test_only_json_is_taken(client: httpx.AsyncClient, content_type: str) 
     assert taken.status_code == 200
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"text"', b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"text"', b"\xff", b"[" * 100_000, b'{"title":"\\ud800"}'])
 async def test_a_body_that_is_no_object_is_refused(client: httpx.AsyncClient, body: bytes) -> None:
-    """Malformed JSON, or JSON that is no object, is 400 with an envelope."""
-    response = await client.post("getSummary", content=body, headers={"content-type": "application/json"})
+    """Malformed JSON, JSON that is no object, or half a surrogate pair is 400 with an envelope, and changes nothing."""
+    response = await client.post("createMeeting", content=body, headers={"content-type": "application/json"})
     assert response.status_code == 400
     assert response.json()["status"] == "error"
+
+
+@pytest.mark.parametrize("resource", [name for name, row in ENDPOINTS.items() if not row.parameters])
+async def test_no_body_is_needed_where_there_is_nothing_to_say(client: httpx.AsyncClient, resource: str) -> None:
+    """A resource that "requires no request body" is answered without one, whatever the content type."""
+    for headers in ({}, {"content-type": "application/json"}):
+        assert (await client.post(resource, headers=headers)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "url", ["", "a.mp3", "ftp://a/b.mp3", "https://", "https://x y/a.mp3", "https://\x11/a", "http://["]
+)
+async def test_a_recording_is_a_web_address(call, sim, url: str) -> None:
+    """An audio URL that nothing could fetch is refused."""
+    params = {**good_params(sim, "sendRobocall"), "call_type": "Pre-recorded-Audio", "message": url}
+    assert (await call("sendRobocall", **params)).status_code == 422
 
 
 @pytest.mark.parametrize("header", ["Public-Key", "Private-Key"])

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from callsavvy_async import (
+    AnswerTooLargeError,
     AttemptFailed,
     AttemptTimeoutError,
     BadRequestError,
@@ -645,3 +646,27 @@ async def test_an_answer_is_not_lost_to_a_pacer_that_fails(caplog: pytest.LogCap
         group.start_soon(client.messaging.send_sms, NUMBER, "Hi")
     assert network.posts == 2
     assert caplog.text.count("the pacer Broken failed on the end of a request") == 2
+
+
+async def test_what_others_say_is_masked_and_our_figures_are_not() -> None:
+    """Numbers and keys that a server echoes reach neither the error's text nor its attempts; our own figures stay."""
+    said = {"status": "error", "message": f"{NUMBER} may not be called with the-private-key of the-public-key"}
+    async with Callsavvy(
+        public_key="the-public-key",
+        private_key="the-private-key",
+        transport=httpx.MockTransport(lambda _request: httpx.Response(422, json=said)),
+    ) as client:
+        with pytest.raises(BadRequestError, match=r"may not be called with \*\*\* of \*\*\*") as caught:
+            await client.messaging.send_sms(NUMBER, "x")
+    assert NUMBER not in str(caught.value)
+    away = httpx.MockTransport(
+        lambda _request: httpx.Response(307, headers={"location": "https://2348012345678.example"})
+    )
+    async with Callsavvy(public_key="p", private_key="k", transport=away) as client:
+        with pytest.raises(RedirectRefusedError) as redirected:
+            await client.messaging.send_sms(NUMBER, "x")
+    assert "2348012345678" not in f"{redirected.value} {redirected.value.attempts}"
+    large = httpx.MockTransport(lambda _request: httpx.Response(200, content=b"x" * 2_000_000))
+    async with Callsavvy(public_key="p", private_key="k", transport=large, max_response_bytes=1_234_567) as client:
+        with pytest.raises(AnswerTooLargeError, match="1234567"):
+            await client.account.summary()

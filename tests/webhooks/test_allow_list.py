@@ -64,12 +64,18 @@ def test_repeated_headers_are_one_list() -> None:
         ("for=203.0.113.9, for=198.51.100.1", False),
         ("for=203.0.113.9, for=10.0.0.3", True),
         ("for=203.0.113.9, by=10.0.0.3", False),
+        ('for=6.6.6.6;host="a, for=203.0.113.9"', False),
+        ('host="a;for=203.0.113.9";for=6.6.6.6', False),
+        ('host="a\\";for=203.0.113.9";for=6.6.6.6', False),
+        ('host="a, b";for=203.0.113.9', True),
+        ('for="203.0.113.9', False),
+        ("for =203.0.113.9", False),
         ("for=unknown", False),
         ("for=_hidden", False),
     ],
 )
 def test_forwarded_header(header: str, *, admitted: bool) -> None:
-    """The header of RFC 7239 is read by the same rule."""
+    """The header of RFC 7239 is read by its grammar: quoted text names nobody, and a malformed line is believed nowhere."""
     assert RFC7239.admit("10.0.0.1", [("forwarded", header)]) is admitted
 
 

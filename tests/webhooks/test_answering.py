@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -41,6 +42,10 @@ async def sleeps(event: Event) -> None:
     await anyio.sleep(30)
 
 
+async def meets_a_cancelled_task(event: Event) -> None:
+    raise asyncio.CancelledError
+
+
 async def raises_a_group(event: Event) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(raises, event)
@@ -58,7 +63,7 @@ async def returns_surrogates(event: Event) -> str:
     return "Ada Obi \ud83d"
 
 
-FAULTY = [raises, sleeps, raises_a_group, returns_a_dict]
+FAULTY = [raises, sleeps, raises_a_group, returns_a_dict, meets_a_cancelled_task]
 
 
 @pytest.mark.parametrize("handler", [*FAULTY, returns_bytes_in_a_card, returns_surrogates])

@@ -258,3 +258,20 @@ def test_form_and_json_agree(fields: dict[str, str]) -> None:
     """The same fields read from a form and from JSON make equal events."""
     values = {**fields, "event": "chatbotCallback"}
     assert parse(urlencode(values).encode()) == parse(json.dumps(values).encode())
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (b"+2348012345678", "+2348012345678"),
+        (b"%2B2348012345678", "+2348012345678"),
+        (b"+234+801", " 234 801"),
+        (b"a+2348012345678", "a 2348012345678"),
+        (b"+12345", " 12345"),
+    ],
+)
+def test_a_number_keeps_its_sign_in_a_form(written: bytes, read: str) -> None:
+    """A plus means a blank in a form, but a sender that forgot to encode a number's sign is understood."""
+    event = parse(b"event=newChat&visitor_phone=" + written + b"&visitor_name=Ada")
+    assert isinstance(event, NewChat)
+    assert event.visitor_phone == read

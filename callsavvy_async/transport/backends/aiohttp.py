@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 
 from callsavvy_async.transport.backends.per_loop import PerLoop, not_on_asyncio
-from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
+from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind, describe
 from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.inflate import BoundedBody, decoder_for
 from callsavvy_async.wire.request import HttpRequest
@@ -85,7 +85,7 @@ async def exchange(
                 raise
             except Exception as error:
                 sent = body.asked or not isinstance(error, _BEFORE_SENDING)
-                raise ExchangeFailedError(_kind(error), sent=sent, detail=_describe(error)) from error
+                raise ExchangeFailedError(_kind(error), sent=sent, detail=describe(error)) from error
     except TimeoutError:
         raise ExchangeFailedError(FailureKind.TIMEOUT, sent=body.asked, detail=f"{timeout:g} s") from None
 
@@ -117,7 +117,9 @@ async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> HttpRespons
                 break
         content = body.finish()
     except ValueError as error:
-        raise ExchangeFailedError(FailureKind.ENCODING, sent=True, detail=f"{response.status}, {error}") from error
+        raise ExchangeFailedError(
+            FailureKind.ENCODING, sent=True, detail=f"{response.status}, {describe(error)}"
+        ) from error
     if body.full:
         raise ExchangeFailedError(
             FailureKind.TOO_LARGE, sent=True, detail=f"{response.status}, more than {max_bytes} bytes"
@@ -137,10 +139,6 @@ def _kind(error: Exception) -> FailureKind:
     if isinstance(error, aiohttp.ClientResponseError):
         return FailureKind.GARBLED
     return FailureKind.CONNECTION_LOST
-
-
-def _describe(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 # ---------------------------------------------------------------------------------------------------------- backends

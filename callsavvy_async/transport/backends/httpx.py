@@ -19,7 +19,7 @@ import httpx
 
 from callsavvy_async.transport.backends.mocks import find_patch
 from callsavvy_async.transport.backends.per_loop import PerLoop
-from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
+from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind, describe
 from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.inflate import BoundedBody, decoder_for
 from callsavvy_async.wire.request import HttpRequest
@@ -97,7 +97,7 @@ async def exchange(send: Sender, request: HttpRequest, *, timeout: float, max_by
         except ExchangeFailedError as error:
             failure = error
         except Exception as error:  # noqa: BLE001 - a borrowed transport raises what it likes; the body is the proof
-            failure = ExchangeFailedError(_kind(error), sent=body.asked, detail=_describe(error))
+            failure = ExchangeFailedError(_kind(error), sent=body.asked, detail=describe(error))
             failure.__cause__ = error
     raise failure or ExchangeFailedError(FailureKind.TIMEOUT, sent=body.asked, detail=f"{timeout:g} s")
 
@@ -119,7 +119,9 @@ async def _read(response: httpx.Response, max_bytes: int) -> HttpResponse:
                     reading.cancel()
         content = body.finish()
     except ValueError as error:
-        raise ExchangeFailedError(FailureKind.ENCODING, sent=True, detail=f"{response.status_code}, {error}") from error
+        raise ExchangeFailedError(
+            FailureKind.ENCODING, sent=True, detail=f"{response.status_code}, {describe(error)}"
+        ) from error
     finally:
         with anyio.CancelScope(shield=True):  # closing must happen also when cancelled, and does not wait for the peer
             await response.aclose()
@@ -150,10 +152,6 @@ def _kind(error: Exception) -> FailureKind:
     if isinstance(error, httpx.DecodingError):
         return FailureKind.ENCODING
     return FailureKind.CONNECTION_LOST
-
-
-def _describe(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 # ---------------------------------------------------------------------------------------------------------- backends

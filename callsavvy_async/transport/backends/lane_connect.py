@@ -12,7 +12,7 @@ import attrs
 from callsavvy_async.transport.backends.happy_eyeballs import connect_tcp
 from callsavvy_async.transport.backends.lane import Lane
 from callsavvy_async.transport.backends.lane_tls import TlsLane, Trust
-from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
+from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind, describe
 
 
 @attrs.frozen
@@ -83,7 +83,7 @@ async def _connect(loop: asyncio.AbstractEventLoop, lane: Lane, origin: Origin) 
 def _explain(error: Exception, *, late: bool) -> ExchangeFailedError:
     if late and isinstance(error, TimeoutError):
         return _failure(FailureKind.TIMEOUT, "while connecting")
-    detail = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    detail = describe(error)
     if isinstance(error, ssl.SSLCertVerificationError):
         return _failure(FailureKind.CERTIFICATE, detail)
     if isinstance(error, OSError):

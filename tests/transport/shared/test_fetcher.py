@@ -13,7 +13,6 @@ import attrs
 import pytest
 import trio
 
-from benchmarks.limiter.ledger import Ledger
 from callsavvy_async import HookEvent, LimitFound, LimitLost
 from callsavvy_async.policy.bookings import Question, View
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
@@ -23,6 +22,7 @@ from callsavvy_async.transport.hooks import Hooks, log_event
 from callsavvy_async.transport.limiter import Limiter, WaitTooLongError
 from callsavvy_async.transport.shared.fetcher import IDLE, Fetcher
 from callsavvy_async.transport.shared.reservations import Reservations, UnreachableError
+from testbed.limiter.ledger import Ledger
 
 pytestmark = pytest.mark.anyio
 RUNNERS: dict[str, Callable[..., None]] = {"asyncio": anyio.run, "trio": trio.run}

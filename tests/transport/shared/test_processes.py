@@ -11,9 +11,9 @@ import statistics
 
 import pytest
 
-from benchmarks.limiter.shared import PROCESSES, RATE, Backend, Case, Outcome, number_of, run
-from tests.servers.postgres import PostgresServer
-from tests.servers.redis import RedisServer
+from testbed.limiter.shared_run import PROCESSES, RATE, Backend, Case, Outcome, number_of, run
+from testbed.servers.postgres import PostgresServer
+from testbed.servers.redis import RedisServer
 
 pytestmark = pytest.mark.sockets
 

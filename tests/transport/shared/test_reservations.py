@@ -14,10 +14,10 @@ import attrs
 import psycopg
 import pytest
 
-from benchmarks.limiter.ledger import Ledger
 from callsavvy_async.policy.bookings import Booking, Change, Question, View
 from callsavvy_async.transport.shared import postgres as postgres_rows, redis as redis_rows
 from callsavvy_async.transport.shared.reservations import LEASE, Reservations, UnreachableError, describe
+from testbed.limiter.ledger import Ledger
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
 

@@ -12,11 +12,11 @@ import attrs
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.limits import counted
 from callsavvy_async.bulk.recipients import Recipient, Skipped, SkipReason
-from callsavvy_async.campaigns import epochs, sql
-from callsavvy_async.campaigns.allowance import Allowance, affordable
-from callsavvy_async.campaigns.database import Cursor
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalDamagedError, LeaseLostError
-from callsavvy_async.campaigns.payload import checksum, pack, unpack, unpack_numbers
+from callsavvy_async.campaigns.journal import epochs, sql
+from callsavvy_async.campaigns.journal.allowance import Allowance, affordable
+from callsavvy_async.campaigns.journal.database import Cursor
+from callsavvy_async.campaigns.journal.payload import checksum, pack, unpack, unpack_numbers
 from callsavvy_async.campaigns.report import OF_THE_RUN, CampaignReport
 from callsavvy_async.campaigns.states import Mover, State, sources
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from callsavvy_async.campaigns import sql
-from callsavvy_async.campaigns.database import Cursor
 from callsavvy_async.campaigns.errors import JournalDamagedError, JournalError
+from callsavvy_async.campaigns.journal import sql
+from callsavvy_async.campaigns.journal.database import Cursor
 
 
 def version_of(cursor: Cursor, name: str, *, exists: bool) -> int:

@@ -9,10 +9,10 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from callsavvy_async.campaigns.database import Cursor, explain_content
 from callsavvy_async.campaigns.errors import JournalDamagedError, JournalError, JournalUnavailableError
-from callsavvy_async.campaigns.lock import FileLock
-from callsavvy_async.campaigns.migrate import bring_forward, refuse_older, version_of
+from callsavvy_async.campaigns.journal.database import Cursor, explain_content
+from callsavvy_async.campaigns.journal.lock import FileLock
+from callsavvy_async.campaigns.journal.migrate import bring_forward, refuse_older, version_of
 from callsavvy_async.errors import CallsavvyError
 
 SCHEME = "sqlite:///"

@@ -16,10 +16,10 @@ from enum import Enum, auto
 
 import attrs
 
-from benchmarks.limiter.servers import Answer, Server
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.pacer import Pacer
 from callsavvy_async.policy.ratelimit_headers import Hints
+from testbed.limiter.servers import Answer, Server
 
 MOST_REFUSALS = 50_000
 """A run ends here: a law that is refused this often has shown what it does."""

@@ -8,7 +8,7 @@ import time
 
 import attrs
 
-from benchmarks.limiter.race_server import RaceServer
+from testbed.limiter.race_server import RaceServer
 
 
 @attrs.frozen

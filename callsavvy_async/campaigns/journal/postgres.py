@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from callsavvy_async.campaigns import sql
-from callsavvy_async.campaigns.database import Cursor, explain_content
 from callsavvy_async.campaigns.errors import JournalDamagedError, JournalUnavailableError
-from callsavvy_async.campaigns.migrate import bring_forward, refuse_older, version_of
+from callsavvy_async.campaigns.journal import sql
+from callsavvy_async.campaigns.journal.database import Cursor, explain_content
+from callsavvy_async.campaigns.journal.migrate import bring_forward, refuse_older, version_of
 from callsavvy_async.errors import ConfigurationError
 
 if TYPE_CHECKING:

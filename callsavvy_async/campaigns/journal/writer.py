@@ -25,8 +25,8 @@ import anyio
 import attrs
 import sniffio
 
-from callsavvy_async.campaigns.database import Cursor, Database
 from callsavvy_async.campaigns.errors import JournalError
+from callsavvy_async.campaigns.journal.database import Cursor, Database
 
 T = TypeVar("T")
 Work: TypeAlias = Callable[[Cursor], T]

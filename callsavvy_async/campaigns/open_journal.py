@@ -8,19 +8,21 @@ from typing import Self, Unpack
 
 import anyio
 
-from callsavvy_async.campaigns import epochs, sql, store
 from callsavvy_async.campaigns.campaign import Campaign
-from callsavvy_async.campaigns.database import Cursor, Database
 from callsavvy_async.campaigns.errors import JournalError
-from callsavvy_async.campaigns.postgres import SCHEMES, PostgreSQL
+from callsavvy_async.campaigns.journal import epochs, repository, sql
+from callsavvy_async.campaigns.journal.database import Cursor, Database
+from callsavvy_async.campaigns.journal.postgres import SCHEMES, PostgreSQL
+from callsavvy_async.campaigns.journal.sqlite import SCHEME, SQLite
+from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.spec import CampaignOptions, Spec, campaign_settings
-from callsavvy_async.campaigns.sqlite import SCHEME, SQLite
-from callsavvy_async.campaigns.writer import Writer
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 from callsavvy_async.messages import Message, require_message
+from callsavvy_async.tracebacks import private_arguments
 
 
+@private_arguments
 class Journal:
     """Campaigns that survive the process. Use it as ``async with Journal.open("sqlite:///file.db")``.
 
@@ -126,7 +128,7 @@ class Journal:
             reports: list[CampaignReport] = []
             for number, name in cursor.execute("SELECT id, name FROM campaign ORDER BY id").fetchall():
                 report = CampaignReport(name=name)
-                store.fill(cursor, number, report)
+                repository.fill(cursor, number, report)
                 reports.append(report)
             return tuple(reports)
 

@@ -16,9 +16,9 @@ from typing import Self
 import attrs
 
 from callsavvy_async.bulk.limits import counted
-from callsavvy_async.campaigns import sql
-from callsavvy_async.campaigns.database import Cursor
 from callsavvy_async.campaigns.errors import JournalError
+from callsavvy_async.campaigns.journal import sql
+from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.report import SPENT
 from callsavvy_async.campaigns.states import State
 

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from .postgres import PostgresServer
-from .redis import RedisServer
+from testbed.servers.postgres import PostgresServer
+from testbed.servers.redis import RedisServer
 
 pytestmark = pytest.mark.sockets
 

@@ -14,7 +14,8 @@ from collections.abc import Callable
 
 import attrs
 
-from benchmarks.limiter.servers import (
+from callsavvy_async.policy.pacer import Pacer
+from testbed.limiter.servers import (
     ConcurrencyLimit,
     Degrading,
     FixedWindow,
@@ -24,8 +25,7 @@ from benchmarks.limiter.servers import (
     Tell,
     TokenBucket,
 )
-from benchmarks.limiter.simulation import Latency, Run, World, mild, simulate, stragglers
-from callsavvy_async.policy.pacer import Pacer
+from testbed.limiter.simulation import Latency, Run, World, mild, simulate, stragglers
 
 COLD_START = 40.0
 

@@ -50,7 +50,7 @@ class Account:
 @contextmanager
 def account(seed: int, latency: float, host: str = "127.0.0.1") -> Iterator[Account]:
     """Serve an account while the block runs."""
-    command = [sys.executable, str(Path(__file__)), str(seed), str(latency), host]
+    command = [sys.executable, "-P", str(Path(__file__)), str(seed), str(latency), host]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
         try:
             yield Account(program)

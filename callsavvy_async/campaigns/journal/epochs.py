@@ -18,8 +18,8 @@ from typing import Any
 
 import attrs
 
-from callsavvy_async.campaigns import sql
-from callsavvy_async.campaigns.database import Cursor
+from callsavvy_async.campaigns.journal import sql
+from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.states import Mover, State, sources
 
 PROCESS_DIED = "the process died while it was in flight"
