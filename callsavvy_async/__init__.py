@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 from callsavvy_async._version import __version__
 
 if TYPE_CHECKING:
-    from callsavvy_async.bulk.bulk import Bulk
+    from callsavvy_async.bulk.bulk import Bulk, BulkOptions
     from callsavvy_async.bulk.files import read_rows, read_suppressed
-    from callsavvy_async.bulk.options import BulkOptions
     from callsavvy_async.bulk.plan import Plan
     from callsavvy_async.bulk.recipients import Recipient, SkipReason
     from callsavvy_async.bulk.report import BulkReport, ChunkResult, ChunkState, StopReason
     from callsavvy_async.bulk.run import BulkRun
-    from callsavvy_async.client import Callsavvy, ClientOptions, RawResponse
+    from callsavvy_async.client import Callsavvy, ClientOptions
     from callsavvy_async.config import BASE_URL, Credentials
     from callsavvy_async.errors import (
         AnswerTooLargeError,
@@ -89,6 +88,7 @@ if TYPE_CHECKING:
     from callsavvy_async.transport.options import CallOptions
     from callsavvy_async.transport.pacing import Pacing
     from callsavvy_async.transport.shared.settings import SharedPacing
+    from callsavvy_async.transport.watch import RawResponse
     from callsavvy_async.values import (
         CallDirection,
         CallType,
@@ -217,7 +217,7 @@ _MODULES = {
     "BadRequestError": "errors",
     "Batching": "resources.batching",
     "Bulk": "bulk.bulk",
-    "BulkOptions": "bulk.options",
+    "BulkOptions": "bulk.bulk",
     "BulkReport": "bulk.report",
     "BulkRun": "bulk.run",
     "Call": "models",
@@ -278,7 +278,7 @@ _MODULES = {
     "Permit": "policy.feedback",
     "Plan": "bulk.plan",
     "RateLimitedError": "errors",
-    "RawResponse": "client",
+    "RawResponse": "transport.watch",
     "Receipt": "models",
     "Recipient": "bulk.recipients",
     "RedirectRefusedError": "errors",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
 from typing import Annotated
 
 import anyio
@@ -13,15 +12,8 @@ from cyclopts import App, Parameter
 from callsavvy_async.cli.output import show_json
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.errors import InvalidRequestError
-from callsavvy_async.resources import account, calls, chats, contacts, meetings, messaging, tickets
-from callsavvy_async.wire.endpoint import Effect, Endpoint
-
-_EFFECTS: Mapping[str, Effect] = {
-    row.resource: row.effect
-    for module in (account, calls, chats, contacts, meetings, messaging, tickets)
-    for row in vars(module).values()
-    if isinstance(row, Endpoint)
-}
+from callsavvy_async.resources import endpoints
+from callsavvy_async.wire.endpoint import Effect
 
 
 def register(app: App) -> None:
@@ -45,7 +37,8 @@ def api(
     """
     params = dict(map(_split, data))
     client = Callsavvy.from_env()
-    effect = _EFFECTS.get(resource, Effect.SPEND)
+    row = endpoints().get(resource)
+    effect = Effect.SPEND if row is None else row.effect
 
     async def ask() -> bytes:
         async with client:

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
+from callsavvy_async import SMS
 from callsavvy_async.campaigns import (
-    Campaign,
     Journal,
     JournalDamagedError,
     JournalError,
@@ -22,14 +22,14 @@ from .fakes import FakeClient, numbers
 
 pytestmark = pytest.mark.anyio
 
-SPEC = Campaign.sms("Hello", chunk_size=10)
+HELLO = SMS("Hello")
 
 
 async def test_it_may_be_opened_again(url, raw):
     """Closing gives the lock back, and nothing is lost."""
     for name in ("a", "b"):
         async with Journal.open(url) as journal:
-            await journal.campaign(name, SPEC)
+            await journal.campaign(name, HELLO, chunk_size=10)
     async with Journal.open(url) as journal:
         assert [report.name for report in await journal.campaigns()] == ["a", "b"]
         assert ("journal.db" if raw.is_file else "postgresql://127.0.0.1/test_") in repr(journal)
@@ -37,19 +37,19 @@ async def test_it_may_be_opened_again(url, raw):
 
 async def test_a_changed_text_under_an_old_name_is_refused(journal):
     """What differs is named, and no text is shown."""
-    campaign = await journal.campaign("c", SPEC)
-    assert (await journal.campaign("c")).spec == SPEC == campaign.spec
-    with pytest.raises(InvalidRequestError, match="another message, sender_id;") as refused:
-        await journal.campaign("c", Campaign.sms("Secret", sender_id="Acme", chunk_size=10))
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
+    assert (await journal.campaign("c")).message == HELLO == campaign.message
+    with pytest.raises(InvalidRequestError, match="another text, sender_id;") as refused:
+        await journal.campaign("c", SMS("Secret", sender_id="Acme"), chunk_size=10)
     assert "Secret" not in str(refused.value)
-    assert "Hello" not in repr(SPEC)
+    assert "Hello" not in repr(HELLO)
     assert repr(campaign) == "<Campaign 'c': sms>"
 
 
 async def test_a_name_is_needed_and_known(journal):
     """A blank name, or one that is not there, is refused."""
     with pytest.raises(InvalidRequestError, match="blank"):
-        await journal.campaign(" ", SPEC)
+        await journal.campaign(" ", HELLO, chunk_size=10)
     with pytest.raises(InvalidRequestError, match="no campaign 'c'"):
         await journal.campaign("c")
 
@@ -86,7 +86,7 @@ async def test_an_older_journal_is_brought_forward(url, monkeypatch):
 async def test_what_a_dead_process_left(url):
     """Claimed is pending, in flight is unknown, for whoever opens it next."""
     async with Journal.open(url) as journal:
-        campaign = await journal.campaign("c", SPEC)
+        campaign = await journal.campaign("c", HELLO, chunk_size=10)
         await campaign.load(numbers(30))
         set_states = "UPDATE chunk SET state = ? WHERE number = ?"
         states = [(State.CLAIMED, 1), (State.IN_FLIGHT, 2)]

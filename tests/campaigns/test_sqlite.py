@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from callsavvy_async import SMS
 from callsavvy_async.bulk.report import ReportError
 from callsavvy_async.campaigns import (
-    Campaign,
     Journal,
     JournalDamagedError,
     JournalError,
@@ -22,7 +22,7 @@ from .fakes import FakeClient, numbers
 
 pytestmark = pytest.mark.anyio
 
-SPEC = Campaign.sms("Hello", chunk_size=10)
+HELLO = SMS("Hello")
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def path(url: str) -> Path:
 
 async def test_its_files_are_its_owners_alone(journal, url):
     """Numbers and texts lie in them: 0600, whatever the umask."""
-    await journal.campaign("c", SPEC)
+    await journal.campaign("c", HELLO, chunk_size=10)
     files = list(path(url).parent.iterdir())
     assert len(files) == 4  # the database, its log and index, the lock
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
@@ -44,14 +44,14 @@ async def test_its_files_are_its_owners_alone(journal, url):
 
 async def test_one_writer_at_a_time(journal, url):
     """A second writer is refused, a reader is not; when the first is gone, the second may."""
-    await journal.campaign("c", SPEC)
+    await journal.campaign("c", HELLO, chunk_size=10)
     with pytest.raises(JournalInUseError, match="open in another process"):
         async with Journal.open(url):
             pass
     async with Journal.open(url, read_only=True) as reader:
         assert [report.name for report in await reader.campaigns()] == ["c"]
         with pytest.raises(JournalError, match="reading only"):
-            await reader.campaign("d", SPEC)
+            await reader.campaign("d", HELLO, chunk_size=10)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ async def test_a_folder_that_takes_no_file_is_refused():
 async def test_damaged_content_is_said_and_not_sent(url, damage):
     """A text that nobody wrote, a state that there is not: the journal's error, and nothing leaves."""
     async with Journal.open(url) as journal:
-        await (await journal.campaign("c", SPEC)).load(numbers(30))
+        await (await journal.campaign("c", HELLO, chunk_size=10)).load(numbers(30))
         await journal._writer.run(lambda cursor: cursor.execute(damage))
     client = FakeClient()
     with pytest.raises((JournalDamagedError, ReportError)) as refused:
@@ -160,7 +160,7 @@ async def test_one_writer_under_whatever_name(journal, url, tmp_path):
 async def test_a_journal_that_goes_away_stops_the_run(journal, url, suffix, replaced):
     """Once its file or its lock is moved, removed or replaced, nothing more is sent: nobody would know of it."""
     file = Path(f"{path(url)}{suffix}")
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(100))
     client = FakeClient()
     moved = file.with_name("moved")

@@ -104,7 +104,7 @@ def test_dry_run_needs_no_keys(run: Run, people: Path) -> None:
     """A dry run prints the plan and sends nothing."""
     result = run("bulk", "sms", people, "--message", "Hello", "--dry-run")
     assert result.code == 0
-    assert "3 messages by sms in 1 call" in result.out
+    assert "3 messages by sms in 1 request" in result.out
 
 
 def test_no_row_holds_a_number(run: Run, account: Simulator, people: Path) -> None:
@@ -138,6 +138,11 @@ def test_balance_does_not_cover(run: Run, account: Simulator, people: Path) -> N
         ("--message", "a", "--template", "b"),
         ("--message", " "),
         ("--template", "Hi {"),
+        ("--template", "Hi you"),
+        ("--template", "Hi {nme}"),
+        ("--template", "Hi {nme|you}"),
+        ("--message", "Hi {name}"),
+        ("--message", "Hi %name%"),
         ("--message", "a", "--rate", "fast"),
         ("--message", "a", "--chunk-size", "0"),
         ("--message", "a", "--max-in-flight", "0"),

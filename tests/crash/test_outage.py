@@ -14,15 +14,15 @@ from pathlib import Path
 import anyio
 import pytest
 
-from callsavvy_async import Callsavvy
+from callsavvy_async import SMS, Callsavvy
 from callsavvy_async.bulk.report import StopReason
-from callsavvy_async.campaigns import Campaign, CampaignReport, Journal, JournalUnavailableError
+from callsavvy_async.campaigns import CampaignReport, Journal, JournalUnavailableError
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, serve
 from testbed.account import Account, account
 
 pytestmark = pytest.mark.sockets
 
-SPEC = Campaign.sms("Hello", chunk_size=1)
+HELLO = SMS("Hello")
 PEOPLE = [f"+23480{n:08}" for n in range(600)]
 FULL = 23
 
@@ -33,12 +33,12 @@ def client(url: str, **options: int) -> Callsavvy:
 
 async def load(journal_url: str) -> None:
     async with Journal.open(journal_url) as journal:
-        await (await journal.campaign("c", SPEC)).load(PEOPLE)
+        await (await journal.campaign("c", HELLO, chunk_size=1)).load(PEOPLE)
 
 
 async def send(journal_url: str, url: str, patience: float = 0.0):
     async with Journal.open(journal_url, patience=patience) as journal, client(url) as callsavvy:
-        return await (await journal.campaign("c", SPEC)).run(callsavvy)
+        return await (await journal.campaign("c", HELLO, chunk_size=1)).run(callsavvy)
 
 
 def in_child(work) -> int:
