@@ -89,6 +89,18 @@ def test_standard_input(run: Run, account: Simulator, people: Path, monkeypatch:
     assert (result.code, result.json["accepted"], sys.stdin) == (0, 3, stdin)
 
 
+def test_literal(run: Run, account: Simulator, people: Path) -> None:
+    """What looks like a placeholder is sent as it is written to whoever says so."""
+    assert run("bulk", "sms", people, "--message", "Hi {name}", "--literal", "--yes").code == 0
+    assert {json.loads(request.body)["message"] for request in account.requests} == {"Hi {name}"}
+
+
+def test_deadline_without_a_journal(run: Run, account: Simulator, people: Path) -> None:
+    """The deadline of a plain send is kept as that of a campaign is."""
+    result = run("bulk", "sms", people, "--message", "Hello", "--yes", "--json", "--deadline", 60)
+    assert (result.code, result.json["accepted"], result.json["stopped"]) == (0, 3, None)
+
+
 # ---------------------------------------------------------------------------------------------------------- refusals
 
 
