@@ -26,7 +26,7 @@ from pathlib import Path
 import attrs
 from answers import answering
 
-from callsavvy_async import Callsavvy
+from callsavvy_async import SMS, Callsavvy
 from callsavvy_async.bulk.files import read_rows
 from callsavvy_async.campaigns import Campaign, Journal
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, serve
@@ -65,7 +65,7 @@ async def campaign_in(
 ) -> AsyncIterator[tuple[Campaign, Callsavvy]]:
     """Open a journal and a client."""
     async with Journal.open(f"sqlite:///{path}") as journal, client(url, rate) as callsavvy:
-        yield await journal.campaign("c", Campaign.sms(TEXT, chunk_size=chunk_size)), callsavvy
+        yield await journal.campaign("c", SMS(TEXT), chunk_size=chunk_size), callsavvy
 
 
 # ---------------------------------------------------------------------------------------------------- from CSV to CSV
@@ -87,7 +87,7 @@ async def measure(url: str, given: argparse.Namespace) -> None:
 async def transitions(folder: Path) -> None:
     """Count durable moves per second, each awaited by its own coroutine."""
     async with Journal.open(f"sqlite:///{folder}/transitions.db") as journal:
-        campaign = await journal.campaign("c", Campaign.sms(TEXT, chunk_size=1))
+        campaign = await journal.campaign("c", SMS(TEXT), chunk_size=1)
         await campaign.load(numbers(TRANSITIONS))
         writer, todo = journal._writer, iter(range(1, TRANSITIONS + 1))  # noqa: SLF001 - beneath the public interface
         update = "UPDATE chunk SET state = 'in_flight' WHERE campaign = 1 AND number = ? AND state = 'pending'"
@@ -153,10 +153,10 @@ async def measure_load(given: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "journal.db"
         async with Journal.open(f"sqlite:///{path}") as journal:
-            warm = await journal.campaign("warm", Campaign.sms(TEXT))
+            warm = await journal.campaign("warm", SMS(TEXT))
             await warm.load(numbers(1000))
             before = reset_peak()
-            campaign = await journal.campaign("c", Campaign.sms(TEXT, chunk_size=given.chunk_size))
+            campaign = await journal.campaign("c", SMS(TEXT), chunk_size=given.chunk_size)
             for what in ("load", "the same list again"):
                 began, cpu = time.perf_counter(), time.process_time()
                 report = await campaign.load(scattered(given.recipients))

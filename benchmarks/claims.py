@@ -22,9 +22,9 @@ import anyio
 import attrs
 import psycopg
 
-from callsavvy_async import Callsavvy
+from callsavvy_async import SMS, Callsavvy
 from callsavvy_async.bulk.report import ChunkResult
-from callsavvy_async.campaigns import Campaign, Journal, postgres
+from callsavvy_async.campaigns import Journal, postgres
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY
 from testbed.servers.postgres import PostgresServer
 
@@ -157,7 +157,7 @@ class Lab:
 
     async def _load(self) -> int:
         async with Journal.open(self.url) as journal:
-            campaign = await journal.campaign("c", Campaign.sms(TEXT))
+            campaign = await journal.campaign("c", SMS(TEXT))
             report = await campaign.load(numbers(self.chunks * 100))
         return report.pending
 

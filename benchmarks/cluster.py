@@ -17,7 +17,8 @@ from pathlib import Path
 
 import anyio
 
-from callsavvy_async.campaigns import Campaign, Journal
+from callsavvy_async import SMS
+from callsavvy_async.campaigns import Journal
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY
 from testbed.account import account
 from testbed.servers.postgres import PostgresServer
@@ -82,7 +83,7 @@ def children_cpu() -> float:
 
 async def load(journal: str, calls: int) -> None:
     async with Journal.open(journal) as opened:
-        campaign = await opened.campaign("c", Campaign.sms("Hello", chunk_size=1))
+        campaign = await opened.campaign("c", SMS("Hello"), chunk_size=1)
         await campaign.load([f"+234{n:010}" for n in range(calls)])
 
 

@@ -12,7 +12,7 @@ from callsavvy_async.bulk.report import (
     StopReason as StopReason,
 )
 from callsavvy_async.bulk.run import BulkRun as BulkRun
-from callsavvy_async.client import Callsavvy as Callsavvy, ClientOptions as ClientOptions, RawResponse as RawResponse
+from callsavvy_async.client import Callsavvy as Callsavvy, ClientOptions as ClientOptions
 from callsavvy_async.config import BASE_URL as BASE_URL, Credentials as Credentials
 from callsavvy_async.errors import (
     AnswerTooLargeError as AnswerTooLargeError,
@@ -42,10 +42,12 @@ from callsavvy_async.errors import (
     ServerError as ServerError,
     ServiceUnavailableError as ServiceUnavailableError,
 )
+from callsavvy_async.messages import SMS as SMS, Message as Message, Robocall as Robocall, WhatsApp as WhatsApp
 from callsavvy_async.models import SendReceipt as SendReceipt
 from callsavvy_async.policy.adaptive import Adaptive as Adaptive
 from callsavvy_async.policy.told import Fixed as Fixed, Unlimited as Unlimited
 from callsavvy_async.resources.batching import Batching as Batching
 from callsavvy_async.transport.options import CallOptions as CallOptions
 from callsavvy_async.transport.shared.settings import SharedPacing as SharedPacing
+from callsavvy_async.transport.watch import RawResponse as RawResponse
 from callsavvy_async.wire.endpoint import Effect as Effect

@@ -7,14 +7,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import tzinfo
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Generic, ParamSpec, Self, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, ParamSpec, Self, TypedDict, TypeVar, Unpack
 
 import attrs
 
 from callsavvy_async.config import BASE_URL, CallSettings, Config, Credentials, choose_credentials, read_environment
-from callsavvy_async.errors import Attempt, ConfigurationError
+from callsavvy_async.errors import ConfigurationError
+from callsavvy_async.keywords import refuse_unknown
 from callsavvy_async.policy.budget import RetryBudget
 from callsavvy_async.policy.retry import RetryPolicy
+from callsavvy_async.resources import check_resources
 from callsavvy_async.settings import check_settings
 from callsavvy_async.tracebacks import private_arguments
 from callsavvy_async.transport.backends.backend import Backend
@@ -24,7 +26,7 @@ from callsavvy_async.transport.native.trust import Verify
 from callsavvy_async.transport.options import CallOptions, apply_options
 from callsavvy_async.transport.pacing import OnePacing, Pacing, choose_pacing
 from callsavvy_async.transport.transport import Shared, Transport
-from callsavvy_async.transport.watch import Watch, watching
+from callsavvy_async.transport.watch import RawResponse, Watch, watching
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Receipt
 
@@ -44,19 +46,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
-
-
-@attrs.frozen
-class RawResponse(Generic[R_co]):
-    """A call's result with what went over the wire."""
-
-    value: R_co
-    status_code: int
-    headers: Mapping[str, str] = attrs.field(repr=False)
-    """Under lower-case names."""
-    body: bytes = attrs.field(repr=False)
-    attempts: tuple[Attempt, ...]
 
 
 class ClientOptions(TypedDict, total=False):
@@ -151,6 +140,7 @@ class Callsavvy:
         proxy: str | None = None,
     ) -> None:
         check_settings(hooks=hooks, extra=extra)
+        check_resources(pacing)
         config = Config(
             credentials=choose_credentials(credentials, public_key, private_key),
             base_url=base_url,
@@ -176,8 +166,9 @@ class Callsavvy:
         """Make a client from CALLSAVVY_PUBLIC_KEY, CALLSAVVY_PRIVATE_KEY and, if set, CALLSAVVY_BASE_URL.
 
         Raises:
-            ConfigurationError: naming the variable that is missing.
+            ConfigurationError: naming the variable that is missing, or the option that does not exist.
         """
+        refuse_unknown(options, ClientOptions.__annotations__, kind="option", where="a client")
         credentials, base_url = read_environment()
         settings: ClientOptions = {"base_url": base_url, **options}
         return cls(credentials, **settings)
@@ -275,13 +266,12 @@ class Callsavvy:
         """
         with watching(Watch()) as watch:
             value = await method(*args, **kwargs)
-        answered = [exchange for exchange in watch.exchanges if exchange.response is not None]
-        if not answered or answered[-1].response is None:
+        raw = watch.raw_response(value)
+        if raw is None:
             raise ConfigurationError(
                 f"{method!r} made no call; pass a method of the client, such as client.tickets.list."
             )
-        response = answered[-1].response
-        return RawResponse(value, response.status_code, response.headers, response.body, answered[-1].attempts)
+        return raw
 
     async def call(
         self,

@@ -34,7 +34,7 @@ from callsavvy_async import (
     ServerError,
     embeds,
 )
-from callsavvy_async.bulk.segments import Encoding, count_segments
+from callsavvy_async.messages.segments import Encoding, count_segments
 from callsavvy_async.models import ChatStatus, SendStatus, TicketStatus
 from callsavvy_async.simulator import ENDPOINTS, Simulator
 from callsavvy_async.webhooks import (

@@ -6,18 +6,14 @@ import marshal
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias
+from decimal import Decimal
 
 import attrs
 
 from callsavvy_async.bulk.recipients import Recipient
-from callsavvy_async.bulk.templates import Template
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.messages import Message
 from callsavvy_async.redaction import mask_text
-from callsavvy_async.resources.text import require_text
-
-Content: TypeAlias = Template | str
-"""What the recipients get: a text of their own each, or one for all."""
 
 MEMORY = 16 * 2**20
 """Bytes that recipients may take who wait for company: 100,000 and more of them, with the fields of their rows."""
@@ -46,12 +42,22 @@ class Chunk:
 
     zone: str = attrs.field(default="", repr=False)
     """The time zones of its recipients, where they matter."""
+    estimate: Decimal = attrs.field(default=Decimal(0), repr=False)
+    """Units that it will cost by the document's rules; 0 where they give none."""
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The numbers of its recipients."""
+        return tuple(recipient.number for recipient in self.recipients)
 
     def halves(self) -> tuple[Chunk, Chunk]:
         """Return two chunks of half the recipients each."""
         middle = len(self.recipients) // 2
-        parts = self.recipients[:middle], self.recipients[middle:]
-        first, second = (attrs.evolve(self, recipients=part, depth=self.depth + 1) for part in parts)
+        units = self.estimate / len(self.recipients)
+        first, second = (
+            attrs.evolve(self, recipients=part, depth=self.depth + 1, estimate=units * len(part))
+            for part in (self.recipients[:middle], self.recipients[middle:])
+        )
         return first, second
 
 
@@ -84,20 +90,20 @@ class Chunker:
     Args:
         size: recipients in a chunk, at most; several sizes are used in turn; or a rule that says the size of the next one,
             given how many chunks there were before.
-        content: one text for all, or a template.
+        message: what they get.
         memory: bytes, about, that recipients who wait may take.
         with_fields: recipients keep the fields of their rows.
         zone_of: the time zones of a recipient; only recipients of the same zones share a chunk.
 
     Raises:
-        InvalidRequestError: a size is less than 1, or the text is blank.
+        InvalidRequestError: a size is less than 1.
     """
 
     def __init__(
         self,
         *,
         size: int | Sequence[int] | Callable[[int], int],
-        content: Content,
+        message: Message,
         memory: int = MEMORY,
         with_fields: bool = True,
         zone_of: Callable[[Recipient], str] | None = None,
@@ -107,11 +113,11 @@ class Chunker:
             if value < 1:
                 raise InvalidRequestError(f"size is {value}; it must be at least 1.")
         self._size: Callable[[int], int] = size if callable(size) else lambda chunks: sizes[chunks % len(sizes)]
-        self._content = content if isinstance(content, Template) else require_text(content, "message")
+        self._message = message
         self._memory = memory
         self._with_fields = with_fields
         self._zone_of = zone_of
-        self._alike: list[Recipient] | None = [] if zone_of is None and isinstance(content, str) else None
+        self._alike: list[Recipient] | None = [] if zone_of is None and message.merge is None else None
         self._groups: OrderedDict[tuple[str, str], _Group] = OrderedDict()
         self._taken_in = 0
         self._packed_at = 0
@@ -159,8 +165,7 @@ class Chunker:
             yield self._leave(next(iter(self._groups)))
 
     def _add_to_group(self, recipient: Recipient) -> tuple[Chunk, ...]:
-        content = self._content
-        text = content if isinstance(content, str) else content.render(recipient.fields)
+        text = self._message.render(recipient.fields)
         key = ("" if self._zone_of is None else self._zone_of(recipient), text)
         group = self._groups.get(key)
         if group is None:
@@ -189,12 +194,16 @@ class Chunker:
         group = self._groups.pop(key)
         self._weight -= group.weight
         recipients = tuple([_unpack(who) if isinstance(who, bytes) else who for who in group.recipients])
-        return Chunk(self._chunks, text, recipients, zone=zone)
+        return self._chunk(text, recipients, zone)
 
     def _leave_alike(self, recipients: list[Recipient]) -> Chunk:
         self._chunks += 1
         self._alike = []
-        return Chunk(self._chunks, str(self._content), tuple(recipients))
+        return self._chunk(self._message.common or "", tuple(recipients), "")
+
+    def _chunk(self, text: str, recipients: tuple[Recipient, ...], zone: str) -> Chunk:
+        estimate = self._message.estimate(text, len(recipients))
+        return Chunk(self._chunks, text, recipients, zone=zone, estimate=estimate)
 
 
 def _pack(recipient: Recipient, *, with_fields: bool) -> bytes:

@@ -11,19 +11,17 @@ answer nobody read is unknown for ever.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
 from importlib import import_module
 from typing import Protocol
 
 import anyio
 import anyio.abc
-import attrs
 
-from callsavvy_async.bulk.chunk_size import ChunkSize
 from callsavvy_async.bulk.chunks import Chunk
-from callsavvy_async.bulk.limits import Budget, StopRules
+from callsavvy_async.bulk.limits import StopRules
 from callsavvy_async.bulk.report import ChunkResult, ChunkState, StopReason, Sums
 from callsavvy_async.errors import Outcome, RateLimitedError, RequestError, ServiceUnavailableError
 from callsavvy_async.policy.rejection import names_recipient, too_large
@@ -61,7 +59,19 @@ class Source(Protocol):
 
 
 class Sink(Protocol):
-    """Where what becomes of every chunk is taken down. Nothing of it is cancelled half-way but what comes before."""
+    """Records the outcome of each chunk. Methods run shielded, except `before_sending` and `before_waiting`."""
+
+    def reserve(self, chunk: Chunk) -> bool:
+        """Reserve what a chunk may cost; False when it would pass the budget."""
+        ...
+
+    def release(self, result: ChunkResult) -> None:
+        """Count what a chunk cost, or may have cost, instead of its reservation."""
+        ...
+
+    def on_wait(self) -> None:
+        """Note that a request has to wait for its turn."""
+        ...
 
     async def before_sending(self, chunk: Chunk) -> None:
         """Take down that a chunk's request is about to leave. Whatever it raises keeps the request from leaving.
@@ -75,34 +85,13 @@ class Sink(Protocol):
         """Take down that a chunk's request was refused, provably without effect, and waits to be repeated."""
         ...
 
-    async def split(self, chunk: Chunk) -> tuple[Chunk, ...]:
-        """Take down that two halves stand for a rejected chunk from now on, and return them."""
+    async def split(self, result: ChunkResult) -> tuple[Chunk, ...]:
+        """Record that two halves replace a rejected chunk, and return them."""
         ...
 
     async def settle(self, result: ChunkResult) -> None:
-        """Take down a chunk's outcome."""
+        """Record a chunk's outcome."""
         ...
-
-
-@attrs.frozen
-class ReportSink:
-    """Takes everything down in a report in memory."""
-
-    report: Sums
-
-    async def before_sending(self, chunk: Chunk) -> None:
-        """Nothing is written ahead: the report does not outlive the process."""
-
-    async def before_waiting(self, chunk: Chunk) -> None:
-        """Nothing was written ahead."""
-
-    async def split(self, chunk: Chunk) -> tuple[Chunk, ...]:
-        """Halve it."""
-        return chunk.halves()
-
-    async def settle(self, result: ChunkResult) -> None:
-        """Count it, and keep its rows."""
-        self.report.settle(result)
 
 
 class FanOut:
@@ -112,12 +101,10 @@ class FanOut:
         send: sends one chunk; a resource method with its arguments filled in.
         source: where the chunks come from.
         report: of the run as a whole: why it stopped, how often the API answered 429.
-        sink: where every outcome is taken down.
+        sink: records every outcome, and keeps the budget.
         workers: most chunks under way at a time.
-        budget: what may be spent.
         rules: when to stop early.
-        size: told what calls teach about the size of chunks.
-        on_result: told of every result.
+        on_result: awaited with every result.
     """
 
     def __init__(
@@ -128,9 +115,7 @@ class FanOut:
         *,
         sink: Sink,
         workers: int,
-        budget: Budget,
         rules: StopRules,
-        size: ChunkSize,
         on_result: Callable[[ChunkResult], Awaitable[None]],
     ) -> None:
         self._send = send
@@ -138,14 +123,12 @@ class FanOut:
         self._report = report
         self._sink = sink
         self._workers = workers
-        self._budget = budget
         self._rules = rules
-        self._size = size
         self._on_result = on_result
         self._scope: anyio.CancelScope | None = None
         self._group: anyio.abc.TaskGroup | None = None
         self._working = 0
-        self._under_way: dict[Watch, Chunk] = {}
+        self._under_way: set[Watch] = set()
         self._failure: Exception | None = None
 
     def stop(self, reason: StopReason) -> None:
@@ -187,7 +170,7 @@ class FanOut:
 
     async def _take_down_rest(self) -> None:
         try:
-            async for chunk in self._source.rest(only_at_hand=self._report.stopped is StopReason.INTERRUPTED):
+            async for chunk in self._source.rest(only_at_hand=self._report.stopped in _AT_ONCE):
                 await self._settle(ChunkResult(chunk, ChunkState.PENDING))
         except Exception as error:  # noqa: BLE001 - raised by `run`
             self._fail(error)
@@ -230,49 +213,57 @@ class FanOut:
 
     async def _send_one(self, chunk: Chunk) -> tuple[Chunk, ...]:
         """Send a chunk and settle it, or return its halves when the API rejects something in it."""
-        if not self._budget.reserve(chunk):
-            await self._settle(ChunkResult(chunk, ChunkState.PENDING))
+        result = ChunkResult(chunk, ChunkState.PENDING)
+        if not self._sink.reserve(chunk):
+            await self._settle(result)
             self._report.stopped = self._report.stopped or StopReason.MAX_COST  # those that reserved before still go
             return ()
+        with self._watching(chunk) as watch:
+            try:
+                result = await self._outcome(chunk)
+            except PutBackError:
+                self._sink.release(result)
+                return ()
+            except BaseException:  # cancelled, or an error that is no answer of the API's
+                result = ChunkResult(chunk, ChunkState.UNKNOWN) if watch.in_doubt else result
+                self._sink.release(result)
+                await self._settle(result)
+                raise
+        self._sink.release(result)
+        return await self._conclude(result)
+
+    @contextmanager
+    def _watching(self, chunk: Chunk) -> Generator[Watch]:
+        """Follow the request of a chunk."""
         watch = Watch(
             shield=True,
             bulk=True,
             before_sending=partial(self._before_sending, chunk),
             before_waiting=partial(self._sink.before_waiting, chunk),
-            on_wait=self._size.scarce,
+            on_wait=self._sink.on_wait,
         )
         token = current_watch.set(watch)
-        self._under_way[watch] = chunk
-        result, ended, put_back = ChunkResult(chunk, ChunkState.PENDING), False, False
+        self._under_way.add(watch)
         try:
-            receipt = await self._send(chunk)
-            result = ChunkResult(chunk, ChunkState.FAILED if receipt.failed else ChunkState.ACCEPTED, receipt)
-            ended = True
-        except RequestError as error:
-            result = ChunkResult(chunk, _state_after(error), error=error)
-            ended = True
-        except PutBackError:
-            ended = put_back = True
+            yield watch
         finally:
             current_watch.reset(token)
-            del self._under_way[watch]
-            for exchange in watch.exchanges:
-                for attempt in exchange.attempts:
-                    self._report.refusals += attempt.status_code == 429  # noqa: PLR2004
-            if not ended:  # cancelled, or an error that is no answer of the API's
-                result = ChunkResult(chunk, ChunkState.UNKNOWN) if watch.in_doubt else result
-                self._budget.settle(result)
-                await self._settle(result)
-        self._budget.settle(result)
-        return () if put_back else await self._conclude(result)
+            self._under_way.discard(watch)
+            attempts = (attempt for exchange in watch.exchanges for attempt in exchange.attempts)
+            self._report.refusals += sum(attempt.status_code == 429 for attempt in attempts)  # noqa: PLR2004
+
+    async def _outcome(self, chunk: Chunk) -> ChunkResult:
+        try:
+            receipt = await self._send(chunk)
+        except RequestError as error:
+            return ChunkResult(chunk, _state_after(error), error=error)
+        return ChunkResult(chunk, ChunkState.FAILED if receipt.failed else ChunkState.ACCEPTED, receipt)
 
     async def _conclude(self, result: ChunkResult) -> tuple[Chunk, ...]:
         """Take down and tell a result that came, also when the run is stopping; or return the halves to send instead."""
         with anyio.CancelScope(shield=True):
-            if result.error is not None and too_large(result.error):
-                self._size.refused(len(result.recipients))
             if _worth_splitting(result):
-                return await self._sink.split(result.chunk)
+                return await self._sink.split(result)
             if await self._take_down(result):
                 reason = self._rules.judge(result)
                 if reason is not None:
@@ -291,6 +282,10 @@ class FanOut:
             self._fail(error)
             return False
         return True
+
+
+_AT_ONCE = {StopReason.INTERRUPTED, StopReason.DEADLINE}
+"""Reasons for which nothing is waited for, not even the rest of the recipients."""
 
 
 def _worth_splitting(result: ChunkResult) -> bool:

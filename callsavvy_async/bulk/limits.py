@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from decimal import Decimal
 
 import attrs
@@ -36,7 +35,6 @@ class Budget:
     """Units that may be spent. The estimate of a chunk is reserved before it is sent, and raised to what it cost."""
 
     limit: Decimal | None
-    estimate: Callable[[Chunk], Decimal]
     committed: Decimal = Decimal(0)
     """What was spent, or may have been; only kept where there is a limit."""
 
@@ -44,17 +42,14 @@ class Budget:
         """Reserve the estimate of a chunk; False when it would pass the limit."""
         if self.limit is None:
             return True
-        units = self.estimate(chunk)
-        if self.committed + units > self.limit:
+        if self.committed + chunk.estimate > self.limit:
             return False
-        self.committed += units
+        self.committed += chunk.estimate
         return True
 
     def settle(self, result: ChunkResult) -> None:
         """Give back what was proved not to be charged; count the rest as `counted` says."""
-        if self.limit is None:
-            return
-        estimate = self.estimate(result.chunk)
+        estimate = result.chunk.estimate
         if result.state in {ChunkState.REJECTED, ChunkState.PENDING}:
             self.committed -= estimate
         elif result.receipt is not None:

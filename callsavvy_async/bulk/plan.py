@@ -1,22 +1,18 @@
-"""What a bulk send would do, worked out offline: who, how many calls, which encoding, how many units."""
+"""What a bulk send would do, worked out offline: who, how many requests, which encoding, how many units."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Literal, TypeAlias
 
 import attrs
 
 from callsavvy_async.bulk.chunks import Chunk, Chunker
 from callsavvy_async.bulk.misuse import refuse_misuse
 from callsavvy_async.bulk.recipients import Doubtful, Intake, RecipientInput, Skipped, SkipReason
-from callsavvy_async.bulk.segments import Encoding, Segments, count_segments
 from callsavvy_async.errors import InvalidRequestError
-
-Channel: TypeAlias = Literal["sms", "whatsapp", "robocall"]
-"""Which of the three sends."""
+from callsavvy_async.messages import Encoding, Message, Segments
 
 FIRST_SKIPPED = 20
 """Skipped rows that a plan keeps as examples."""
@@ -28,7 +24,8 @@ _CHARACTERS_SHOWN = 12
 class Plan:
     """What a bulk send would do. It holds no text and, but for the first skipped rows, no number."""
 
-    channel: Channel
+    channel: str
+    """That of the message."""
     recipients: int
     """Who would get a message."""
     skipped: Mapping[SkipReason, int] = attrs.field(factory=dict[SkipReason, int])
@@ -39,18 +36,23 @@ class Plan:
     doubtful: Doubtful = attrs.field(factory=Doubtful)
     """Numbers that may not be international."""
     calls: int
-    segments_per_message: Mapping[int, int] = attrs.field(factory=dict[int, int])
-    """SMS: how many recipients get a message of so many segments."""
+    """Requests that the send makes at least."""
+    most_requests: int
+    """Requests that it makes at most, unless the API rejects some: those are cut in halves."""
+    segments_per_message: Mapping[int, int] | None = None
+    """How many recipients get a message of so many segments; None where messages are not cut into segments."""
     encodings: Mapping[Encoding, int] = attrs.field(factory=dict[Encoding, int])
-    """SMS: how many recipients get a message so encoded."""
+    """How many recipients get a message so encoded."""
     forced_by: tuple[str, ...] = ()
-    """SMS: the distinct characters that force UCS-2, in the order of their coming."""
+    """The distinct characters that force UCS-2, in the order in which they come."""
     replacements: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    """SMS: what `replace_ucs2` would write for those of them that GSM-7 can say otherwise."""
+    """What `replace_ucs2` would write for those of them that GSM-7 can say otherwise."""
     estimated_units: Decimal | None = None
-    """By the document's rules; None for WhatsApp, whose cost is not documented (quirk Q50)."""
+    """By the document's rules; None where it gives none, as for WhatsApp (quirk Q50)."""
     balance: Decimal | None = None
-    """Units at hand, if they were told."""
+    """Units at hand, if they are known."""
+    max_cost: Decimal | None = None
+    """Units that may be spent."""
 
     @property
     def given(self) -> int:
@@ -64,8 +66,8 @@ class Plan:
 
     @property
     def total_segments(self) -> int | None:
-        """Segments of all messages; None but for SMS."""
-        if self.channel != "sms":
+        """Segments of all messages; None where messages are not cut into segments."""
+        if self.segments_per_message is None:
             return None
         return sum(segments * recipients for segments, recipients in self.segments_per_message.items())
 
@@ -86,24 +88,27 @@ class Plan:
 
 def make_plan(
     rows: Iterable[RecipientInput],
+    message: Message,
     *,
     intake: Intake,
-    chunker: Chunker,
-    channel: Channel,
-    minutes: Decimal | None = None,
+    chunkers: Sequence[Chunker],
     balance: Decimal | None = None,
+    max_cost: Decimal | None = None,
 ) -> Plan:
     """Go once through the rows as a send would, in constant memory, and add up.
 
     Args:
         rows: the recipients.
+        message: what they get.
         intake: a fresh one, set up as for the send.
-        chunker: a fresh one, set up as for the send.
-        channel: which send.
-        minutes: of a robocall.
+        chunkers: fresh ones, set up as for the send: the first makes the fewest requests, the last the most.
         balance: units at hand, to compare with.
+        max_cost: units that may be spent.
+
+    Raises:
+        InvalidRequestError: the input as a whole is misused, as for the send.
     """
-    tally = _Tally(channel, minutes)
+    tally = _Tally(message, len(chunkers))
     refuse_misuse(rows)
     if not isinstance(rows, Iterable):
         raise InvalidRequestError(
@@ -114,32 +119,16 @@ def make_plan(
         if isinstance(admitted, Skipped):
             tally.skip(admitted)
         else:
-            tally.count(chunker.add(admitted))
-    tally.count(chunker.close())
+            tally.count([chunker.add(admitted) for chunker in chunkers])
+    intake.close()
+    tally.count([tuple(chunker.close()) for chunker in chunkers])
     columns = "" if intake.columns is None else str(intake.columns)
-    return attrs.evolve(tally.plan(balance), columns=columns, doubtful=intake.doubtful)
-
-
-def units_per_message(channel: Channel, text: str, minutes: Decimal | None = None) -> Decimal | None:
-    """Estimate the units that one recipient costs: SMS by segments, robocalls by minutes, WhatsApp unknown (Q50).
-
-    Raises:
-        InvalidRequestError: a robocall without its minutes.
-    """
-    if channel == "sms":
-        return Decimal(count_segments(text).segments)
-    return None if channel == "whatsapp" else _required(minutes)
-
-
-def _required(minutes: Decimal | None) -> Decimal:
-    if minutes is None:
-        raise InvalidRequestError("a robocall is charged by its minutes; give them.")
-    return minutes
+    return attrs.evolve(tally.plan(balance, max_cost), columns=columns, doubtful=intake.doubtful)
 
 
 def _summary(plan: Plan) -> Iterator[str]:
     source = f", numbers from column {plan.columns}" if plan.columns else ""
-    yield f"Recipients: {_counted(plan.recipients, 'message')} by {plan.channel} in {_counted(plan.calls, 'call')}{source}"
+    yield f"Recipients: {_counted(plan.recipients, 'message')} by {plan.channel} in {_requests(plan)}{source}"
     if not plan.given:
         yield "The list is empty: nobody is given."
     if plan.misread:
@@ -149,29 +138,36 @@ def _summary(plan: Plan) -> Iterator[str]:
         yield f"Skipped: {_counted(sum(plan.skipped.values()), 'row')} ({reasons})"
     if plan.doubtful.count:
         yield f"Doubtful: {plan.doubtful}"
-    if plan.channel == "sms":
-        yield from _sms_summary(plan)
+    if plan.segments_per_message is not None:
+        yield from _segments_summary(plan, plan.segments_per_message)
     yield _units_summary(plan)
 
 
-def _sms_summary(plan: Plan) -> Iterator[str]:
+def _requests(plan: Plan) -> str:
+    most = _counted(plan.most_requests, "request")
+    return most if plan.calls == plan.most_requests else f"{plan.calls:,} to {most}"
+
+
+def _segments_summary(plan: Plan, segments_per_message: Mapping[int, int]) -> Iterator[str]:
     encodings = ", ".join(f"{encoding.value} for {count:,}" for encoding, count in plan.encodings.items())
     yield f"Encoding: {encodings or 'none'}"
     if plan.forced_by:
         named = ", ".join(_replaced(char, plan.replacements) for char in plan.forced_by[:_CHARACTERS_SHOWN])
         more = len(plan.forced_by) - _CHARACTERS_SHOWN
         yield f"UCS-2 is forced by: {named}{f' and {more:,} more' if more > 0 else ''}"
-    sizes = ", ".join(f"{count:,} of {segments:,}" for segments, count in sorted(plan.segments_per_message.items()))
+    sizes = ", ".join(f"{count:,} of {segments:,}" for segments, count in sorted(segments_per_message.items()))
     yield f"Segments: {plan.total_segments:,}{f' ({sizes})' if sizes else ''}"
 
 
 def _units_summary(plan: Plan) -> str:
     if plan.estimated_units is None:
-        return f"Units: cannot be told beforehand for {plan.channel}"
+        return f"Units: the API documents no cost for {plan.channel}"
     units = f"Units: about {plan.estimated_units:,}"
-    if plan.balance is None:
-        return units
-    return f"{units}, which the balance of {plan.balance:,} {'covers' if plan.affordable else 'does not cover'}"
+    if plan.balance is not None:
+        units += f", which the balance of {plan.balance:,} {'covers' if plan.affordable else 'does not cover'}"
+    if plan.max_cost is not None and plan.max_cost < plan.estimated_units:
+        units += f"; the send stops at the max_cost of {plan.max_cost:,}"
+    return units
 
 
 def _replaced(char: str, replacements: Mapping[str, str]) -> str:
@@ -186,11 +182,11 @@ def _counted(count: int, noun: str) -> str:
 class _Tally:
     """Adds up skipped rows and chunks."""
 
-    def __init__(self, channel: Channel, minutes: Decimal | None) -> None:
-        self._channel: Channel = channel
-        self._minutes = _required(minutes) if channel == "robocall" else None
+    def __init__(self, message: Message, cuts: int) -> None:
+        self._message = message
         self._recipients = 0
-        self._calls = 0
+        self._requests = [0] * cuts
+        self._units = Decimal(0)
         self._skipped: Counter[SkipReason] = Counter()
         self._first_skipped: list[Skipped] = []
         self._segments: Counter[int] = Counter()
@@ -203,12 +199,17 @@ class _Tally:
         if len(self._first_skipped) < FIRST_SKIPPED:
             self._first_skipped.append(skipped)
 
-    def count(self, chunks: Iterable[Chunk]) -> None:
-        for chunk in chunks:
-            self._calls += 1
-            self._recipients += len(chunk.recipients)
-            if self._channel == "sms":
-                self._count_segments(count_segments(chunk.text), len(chunk.recipients))
+    def count(self, cuts: Sequence[tuple[Chunk, ...]]) -> None:
+        """Count the chunks of each way to cut the same recipients."""
+        for cut, chunks in enumerate(cuts):
+            self._requests[cut] += len(chunks)
+        for chunk in cuts[0]:
+            recipients = len(chunk.recipients)
+            self._recipients += recipients
+            self._units += chunk.estimate
+            segments = self._message.segments(chunk.text)
+            if segments is not None:
+                self._count_segments(segments, recipients)
 
     def _count_segments(self, counted: Segments, recipients: int) -> None:
         self._segments[counted.segments] += recipients
@@ -216,22 +217,20 @@ class _Tally:
         self._forced_by.update(dict.fromkeys(counted.forced_by))
         self._replacements.update(counted.replacements)
 
-    def plan(self, balance: Decimal | None) -> Plan:
+    def plan(self, balance: Decimal | None, max_cost: Decimal | None) -> Plan:
+        has_segments = self._message.segments("") is not None
         return Plan(
-            channel=self._channel,
+            channel=self._message.channel,
             recipients=self._recipients,
             skipped=self._skipped,
             first_skipped=tuple(self._first_skipped),
-            calls=self._calls,
-            segments_per_message=self._segments,
+            calls=self._requests[0],
+            most_requests=self._requests[-1],
+            segments_per_message=self._segments if has_segments else None,
             encodings=self._encodings,
             forced_by=tuple(self._forced_by),
             replacements=self._replacements,
-            estimated_units=self._units(),
+            estimated_units=self._units if self._message.is_priced else None,
             balance=balance,
+            max_cost=max_cost,
         )
-
-    def _units(self) -> Decimal | None:
-        if self._channel == "sms":
-            return Decimal(sum(segments * recipients for segments, recipients in self._segments.items()))
-        return None if self._minutes is None else self._minutes * self._recipients

@@ -12,9 +12,9 @@ from callsavvy_async.bulk.columns import NumberColumns, number_columns
 from callsavvy_async.bulk.number_set import NumberSet
 from callsavvy_async.bulk.numbering import NumberCheck, number_reader
 from callsavvy_async.bulk.row_fields import field_text, is_missing, plain_fields, read_fields
-from callsavvy_async.bulk.templates import Template
 from callsavvy_async.encodable import encodable
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.messages.templates import FieldCheck, Template
 from callsavvy_async.phone_numbers import lacks_country_code
 from callsavvy_async.redaction import mask_number
 from callsavvy_async.resources.contacts import Contact
@@ -147,7 +147,8 @@ class Intake:
         self._trusted = international or region is not None
         self._suppressed = suppression(suppress, region=region)
         self._template = template
-        self._needed = frozenset[str]() if template is None else template.names
+        self._needed = frozenset(() if template is None else (field.name for field in template.placeholders))
+        self._field_check = None if template is None else FieldCheck(template)
         self._seen: NumberMemory = NumberSet() if seen is None else seen
         self._began = False
 
@@ -155,6 +156,20 @@ class Intake:
     def columns(self) -> NumberColumns | None:
         """Where the numbers stand; None before the first row that is a mapping."""
         return self._columns
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether more recipients have to be read before it is known that the template fits them."""
+        return self._field_check is not None and self._field_check.is_open
+
+    def close(self) -> None:
+        """Note that there are no more recipients.
+
+        Raises:
+            InvalidRequestError: no recipient had a field of the template.
+        """
+        if self._field_check is not None:
+            self._field_check.close()
 
     def admit(self, item: RecipientInput, row: int) -> Recipient | Skipped:
         """Return the recipient, or why there is none.
@@ -167,7 +182,8 @@ class Intake:
 
         Raises:
             InvalidRequestError: the input as a whole is misused: it begins with what is no recipient, or with a mapping
-                without the column of the number. Bad data of a row never raises.
+                without the column of the number, or a field of the template is in none of the recipients. Bad data of a
+                row never raises.
         """
         fields: dict[str, str]
         if type(item) is str:
@@ -179,6 +195,8 @@ class Intake:
             given, fields, fault = self._read(item, row)
             if fault is not None:
                 return _skipped(row, given, SkipReason.INVALID, fault)
+        if self._field_check is not None:
+            self._field_check.look(fields)
         try:
             number = self._read_number(given)
             if self._suppressed and number in self._suppressed:

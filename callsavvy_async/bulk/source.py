@@ -31,8 +31,17 @@ ROWS_BETWEEN_CHECKPOINTS = 500
 class Door(Protocol):
     """Admits recipients one by one; `Intake` is one."""
 
+    @property
+    def is_looking(self) -> bool:
+        """Whether more recipients have to be read before anything may be sent."""
+        ...
+
     def admit(self, item: RecipientInput, row: int) -> Recipient | Skipped:
         """Return the recipient, or why there is none."""
+        ...
+
+    def close(self) -> None:
+        """Note that there are no more; raise when nobody among them can be sent to as was asked for."""
         ...
 
 
@@ -87,12 +96,15 @@ class InputSource:
 
     async def next_chunk(self) -> Chunk | None:
         """Return the next chunk, None at the end. Raises what the iterable raises."""
-        if not self._ready and not self._ended and self._async_rows is None:
+        if not self._may_send() and self._async_rows is None:
             await self._read_some()
-        while not self._ready and not self._ended:
+        while not self._may_send():
             await self._wait_for_chunk()
         self._raise_failure()
         return self._ready.popleft() if self._ready else None
+
+    def _may_send(self) -> bool:
+        return self._ended or (bool(self._ready) and not self._intake.is_looking)
 
     async def next_chunks(self) -> list[Chunk] | None:
         """Read on a little; return the chunks that became ready, perhaps none; None at the end."""
@@ -186,7 +198,10 @@ class InputSource:
             self._ready.extend(self._chunker.add(admitted))
 
     def _end(self, *, complete: bool) -> None:
-        if not self._ended:
-            self._ended = True
-            self._report.input_complete = complete
-            self._ready.extend(self._chunker.close())
+        if self._ended:
+            return
+        self._ended = True
+        self._report.input_complete = complete
+        self._ready.extend(self._chunker.close())
+        if complete:
+            self._intake.close()

@@ -5,7 +5,6 @@ See `Journal` and `Campaign`.
 
 from callsavvy_async.bulk.row_files import ReportRow
 from callsavvy_async.campaigns.campaign import Campaign, UnknownChunk
-from callsavvy_async.campaigns.describe import Schedule
 from callsavvy_async.campaigns.errors import (
     ChunkLostError,
     JournalDamagedError,
@@ -22,11 +21,12 @@ from callsavvy_async.campaigns.reconcile import Reconciliation
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.run import CampaignRun, RunOptions
 from callsavvy_async.campaigns.runner import Runner, Vitals
-from callsavvy_async.campaigns.spec import Spec
+from callsavvy_async.campaigns.spec import CampaignOptions
 from callsavvy_async.campaigns.states import State
 
 __all__ = [
     "Campaign",
+    "CampaignOptions",
     "CampaignReport",
     "CampaignRun",
     "ChunkLostError",
@@ -41,8 +41,6 @@ __all__ = [
     "ReportRow",
     "RunOptions",
     "Runner",
-    "Schedule",
-    "Spec",
     "State",
     "UnknownChunk",
     "Verification",

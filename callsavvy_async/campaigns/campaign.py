@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Set as AbstractSet
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, Unpack
@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, TypeVar, Unpack
 import anyio
 import attrs
 
-from callsavvy_async.bulk.number_set import NumberSet
-from callsavvy_async.bulk.numbering import NumberCheck
-from callsavvy_async.bulk.recipients import Intake, Recipient
+from callsavvy_async.bulk.options import RecipientOptions, SendSettings, recipient_settings
+from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.bulk.row_files import ReportRow
 from callsavvy_async.bulk.source import Recipients
-from callsavvy_async.bulk.templates import Template
-from callsavvy_async.campaigns import describe, evidence
+from callsavvy_async.campaigns import evidence
 from callsavvy_async.campaigns.errors import ChunkLostError
 from callsavvy_async.campaigns.export import read_rows, writer_of
 from callsavvy_async.campaigns.integrity import Verification, verify
@@ -31,7 +29,7 @@ from callsavvy_async.campaigns.load import fill_seen, load, loading_alone
 from callsavvy_async.campaigns.purge import is_purged, purge, refuse_if_purged
 from callsavvy_async.campaigns.reconcile import Reconciliation
 from callsavvy_async.campaigns.report import CampaignReport
-from callsavvy_async.campaigns.run import CampaignRun, RunOptions, RunSettings
+from callsavvy_async.campaigns.run import CampaignRun, RunOptions, run_settings
 from callsavvy_async.campaigns.seen import SeenNumbers
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.states import Mover, State
@@ -76,8 +74,9 @@ class Campaign:
         simulated: bool,
     ) -> None:
         self.name = name
-        self.spec = spec
+        self.message = spec.message
         """What it sends."""
+        self._spec = spec
         self._writer = writer
         self._id = campaign
         self._patience = patience
@@ -86,13 +85,7 @@ class Campaign:
         self._loading = anyio.Lock()
 
     def __repr__(self) -> str:
-        return f"<Campaign {self.name!r}: {self.spec.channel}{', purged' if self._purged else ''}>"
-
-    # ------------------------------------------------------------------------------------------------- what is sent
-
-    sms = staticmethod(describe.sms)
-    whatsapp = staticmethod(describe.whatsapp)
-    robocall = staticmethod(describe.robocall)
+        return f"<Campaign {self.name!r}: {self.message.channel}{', purged' if self._purged else ''}>"
 
     async def bind(self, callsavvy: Callsavvy) -> None:
         """Bind it to the account and the server of a client, for good; `run` does so by itself.
@@ -108,12 +101,7 @@ class Campaign:
     async def load(
         self,
         recipients: Recipients,
-        *,
-        column: str | Sequence[str] | None = None,
-        suppress: Iterable[str] | NumberSet = (),
-        region: str | None = None,
-        international: bool = False,
-        validate: NumberCheck = "shape",
+        **options: Unpack[RecipientOptions],
     ) -> CampaignReport:
         """Load recipients into the journal: each number once, nobody who is suppressed.
 
@@ -122,33 +110,20 @@ class Campaign:
 
         Args:
             recipients: any iterable or async iterable of numbers, `Recipient`, `Contact` or mappings; streamed.
-            column: the field of a mapping that holds the number, or several, of which the first that is not blank does;
-                found by its name when None.
-            suppress: numbers that must get nothing.
-            region: two letters (``"NG"``): national numbers of this country are taken too (extra ``phone``).
-            international: numbers without ``+`` begin with their country code; else they are counted as doubtful.
-            validate: how far numbers are checked.
+            **options: see `RecipientOptions`.
 
         Raises:
+            ConfigurationError: an option does not exist.
             InvalidRequestError: the input as a whole is misused, a run is under way, or the campaign was purged.
             JournalInUseError: another process loads this campaign.
             JournalError: the journal cannot be written.
         """
+        settings = recipient_settings(**options)
         async with self._loading, loading_alone(self._writer, self._id):  # so does a purge
             await self._writer.run(lambda cursor: refuse_if_purged(cursor, self._id))
-            content = self.spec.content
             with SeenNumbers() as seen:
                 await fill_seen(self._writer, self._id, seen)
-                intake = Intake(
-                    column=column,
-                    suppress=suppress,
-                    region=region,
-                    international=international,
-                    validate=validate,
-                    template=content if isinstance(content, Template) else None,
-                    seen=seen,
-                )
-                await load(self._writer, self._id, self.spec, recipients, intake)
+                await load(self._writer, self._id, self._spec, recipients, settings.intake(self.message, seen))
         return await self.status()
 
     # ------------------------------------------------------------------------------------------------------ sending
@@ -161,14 +136,12 @@ class Campaign:
             **options: see `RunOptions`.
 
         Raises:
+            ConfigurationError: an option does not exist, or breaks a rule.
             InvalidRequestError: an argument breaks a rule, or the recipients are not loaded to their end.
             OtherAccountError: the campaign belongs to another account or server.
             JournalError: the journal cannot be written, or is damaged; nothing is sent without it.
         """
-        return self._start(callsavvy, RunSettings(**options, patience=self._patience))
-
-    resume = run
-    """The same as `run`: what was accepted, failed, rejected or unknown is left alone."""
+        return self._start(callsavvy, run_settings(**options))
 
     def resend_unknown(
         self, callsavvy: Callsavvy, *, only_not_sent: bool = False, **options: Unpack[RunOptions]
@@ -183,23 +156,24 @@ class Campaign:
             **options: see `RunOptions`.
         """
         states = {State.NOT_SENT} if only_not_sent else {State.NOT_SENT, State.UNKNOWN}
-        return self._start(callsavvy, RunSettings(**options, patience=self._patience, resends=frozenset(states)))
+        return self._start(callsavvy, run_settings(**options), resends=states)
 
-    def _start(self, callsavvy: Callsavvy, settings: RunSettings) -> CampaignRun:
+    def _start(
+        self, callsavvy: Callsavvy, settings: SendSettings[CampaignReport], *, resends: AbstractSet[str] = frozenset()
+    ) -> CampaignRun:
         if self._purged:
             raise InvalidRequestError(f"campaign {self.name!r} was purged: its numbers and texts are gone.")
-        sender = self.spec.sender(callsavvy.messaging)
-        sender.check_max_cost(settings.max_cost)
+        settings.check_for(self.message)
         return CampaignRun(
             self._writer,
             self._id,
             name=self.name,
-            spec=self.spec,
-            sender=sender,
+            spec=self._spec,
+            callsavvy=callsavvy,
             owner=Owner.of(callsavvy, simulated=self._simulated),
-            account=callsavvy.account,
             settings=settings,
-            limit=callsavvy.pacing.snapshot,
+            patience=self._patience,
+            resends=resends,
         )
 
     # --------------------------------------------------------------------------------------------- what became of it
@@ -264,7 +238,7 @@ class Campaign:
             OtherAccountError: the client is of another account or server than the campaign.
         """
         await self.bind(callsavvy)
-        return await evidence.reconcile(self._writer, self._id, self.spec, callsavvy.account, exclusive=exclusive)
+        return await evidence.reconcile(self._writer, self._id, self._spec, callsavvy.account, exclusive=exclusive)
 
     async def rows(self, read: Callable[[Iterator[ReportRow]], T]) -> T:
         """Give one row per recipient to a function that runs in a thread of its own: ``await campaign.rows(list)``.
@@ -297,8 +271,8 @@ class Campaign:
             InvalidRequestError: a run is under way; it would send what it holds.
             JournalInUseError: another process loads this campaign.
         """
-        spec = self.spec.without_texts()
+        spec = self._spec.without_texts()
         async with self._loading, loading_alone(self._writer, self._id):
-            await self._writer.run(lambda cursor: purge(cursor, self._id, spec))
+            await self._writer.run(lambda cursor: purge(cursor, self._id, spec.to_json()))
         await self._writer.run(self._writer.database.forget_deleted, alone=True)
-        self._purged, self.spec = True, Spec.from_json(spec)
+        self._purged, self._spec, self.message = True, spec, spec.message

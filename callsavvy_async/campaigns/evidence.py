@@ -40,10 +40,10 @@ async def reconcile(writer: Writer, campaign: int, spec: Spec, account: Account,
     why = _why_not(spec, known)
     if why:
         return attrs.evolve(found, balance_before=known.before, why=why)
-    now = (await account.summary()).sms_balance
+    now = spec.message.balance(await account.summary())
     found = attrs.evolve(found, balance_before=known.before, balance_now=now)
     if now is None or known.before is None:
-        return attrs.evolve(found, why="the API reports no SMS balance that is a number.")
+        return attrs.evolve(found, why="the API reports no balance that is a number.")
     found = _decided(found, known, known.before - now - known.report.cost)
     if not exclusive or not (found.charged or found.not_charged):
         why = (
@@ -73,8 +73,8 @@ def _read(cursor: Cursor, campaign: int) -> _Known:
 def _why_not(spec: Spec, known: _Known) -> str:
     if not known.unknown:
         return "nothing is unknown."
-    if spec.channel != "sms":
-        return f"the cost of {spec.channel} cannot be told from the SMS balance."
+    if not spec.message.is_reconcilable:
+        return f"the balance does not prove what {spec.message.channel} cost."
     if known.before is None:
         return "the balance before the first call is not known, or what was unknown was sent again since."
     if known.report.in_flight:

@@ -17,7 +17,6 @@ from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.repository import Outcome
 from callsavvy_async.campaigns.report import STATE_OF, CampaignReport
 from callsavvy_async.campaigns.shift import Shift
-from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.states import Mover, State
 
 _REJECTED_LATE = "rejected for a recipient, after the run was taken for dead"
@@ -28,7 +27,8 @@ class JournalSink:
     """The sink of a run. While the journal cannot be written, outcomes wait here in memory, and nothing more is sent."""
 
     shift: Shift
-    spec: Spec
+    common: str | None
+    """The text of chunks that have none of their own."""
     report: CampaignReport
     is_open: Callable[[str], bool]
     """Whether calls of these time zones may leave now."""
@@ -36,6 +36,16 @@ class JournalSink:
     """What may be spent; None for no limit."""
     _unwritten: Decimal = Decimal(0)
     """Units that were reported beyond their estimates, and are not in the journal yet."""
+
+    def reserve(self, chunk: Chunk) -> bool:  # noqa: ARG002 - the source claims no more than may be spent
+        """Return True."""
+        return True
+
+    def release(self, result: ChunkResult) -> None:
+        """Do nothing: `settle` does, in the transaction that writes the outcome."""
+
+    def on_wait(self) -> None:
+        """Do nothing: chunks were cut when the recipients were loaded."""
 
     async def before_sending(self, chunk: Chunk) -> None:
         """Make it durable that a chunk is in flight; or put it back.
@@ -56,13 +66,13 @@ class JournalSink:
         """Make it durable that a chunk is not in flight while it waits: whoever kills the process then makes no unknown."""
         await self._move(chunk, State.CLAIMED)
 
-    async def split(self, chunk: Chunk) -> tuple[Chunk, ...]:
+    async def split(self, result: ChunkResult) -> tuple[Chunk, ...]:
         """Put two halves in the place of a rejected chunk."""
-        shift = self.shift
+        shift, chunk = self.shift, result.chunk
         async with shift.adding:
             try:
                 halves = await shift.write_addition(
-                    lambda cursor: repository.split(cursor, shift.campaign, shift.epoch, chunk, self.spec)
+                    lambda cursor: repository.split(cursor, shift.campaign, shift.epoch, chunk, common=self.common)
                 )
             except ChunkLostError:  # it was declared unknown in the meantime; that it was rejected, we know
                 await self._settle(chunk, Outcome(State.REJECTED, detail=_REJECTED_LATE))
@@ -84,7 +94,7 @@ class JournalSink:
         self.report.settle(result)
 
     async def _settle(self, chunk: Chunk, outcome: Outcome) -> None:
-        shift, estimate = self.shift, self.spec.estimate(chunk)
+        shift, estimate = self.shift, chunk.estimate
         beyond = max(repository.spent(outcome, estimate) - estimate, Decimal(0))
         self._unwritten += beyond
         await shift.write(

@@ -113,8 +113,7 @@ class JournalSource:
 
     async def _claim(self, zone: str) -> bool:
         """Claim some chunks behind the mark of a zone; False when they cost too much."""
-        shift, content = self.shift, self.spec.content
-        text, since = content if isinstance(content, str) else "", self._marks[zone]
+        shift, text, since = self.shift, self.spec.message.common or "", self._marks[zone]
         async with shift.adding:
             try:
                 claimed = await shift.claim(
@@ -161,8 +160,7 @@ class JournalSource:
 
     def _seconds_until_open(self, zone: str) -> float | None:
         now = wall_clock()
-        start = datetime.fromisoformat(self.spec.start_at) if self.spec.start_at else now
-        at = max(now, start)
-        window = self.spec.window
+        at = max(now, self.spec.settings.start_at or now)
+        window = self.spec.settings.window
         after_start = 0.0 if window is None or not zone else window.seconds_until_open(zone, at)
         return None if after_start is None else (at - now).total_seconds() + after_start

@@ -23,7 +23,7 @@ from typing import Protocol, cast
 import anyio
 import attrs
 
-from callsavvy_async.bulk.chunks import Chunk, Chunker
+from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.recipients import Doubtful, Intake, Recipient, RecipientInput, Skipped, SkipReason
 from callsavvy_async.bulk.source import InputSource, Recipients
 from callsavvy_async.bulk.spool import Spool
@@ -63,6 +63,15 @@ class Digested:
     digest: Digest = attrs.field(
         default=attrs.Factory(lambda self: hashlib.sha256(f"{self.intake.rules!a}\n".encode()), takes_self=True)
     )
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether the intake needs more recipients before anything may be sent."""
+        return self.intake.is_looking
+
+    def close(self) -> None:
+        """Note that there are no more."""
+        self.intake.close()
 
     def admit(self, item: RecipientInput, row: int) -> Recipient | Skipped:
         """Admit a recipient, and take it into the digest."""
@@ -126,8 +135,7 @@ async def load(writer: Writer, campaign: int, spec: Spec, recipients: Recipients
         Exception: whatever reading the recipients raised; the load is unfinished then.
     """
     tally, digested = Tally(intake.doubtful), Digested(intake)
-    zone_of = None if spec.window is None else spec.window.zone_of
-    chunker = Chunker(size=spec.chunk_sizes, content=spec.content, with_fields=False, zone_of=zone_of)
+    chunker = spec.chunker()
     source = InputSource(recipients, intake=digested, chunker=chunker, report=tally)
     loading = _Loading(writer, campaign, spec, tally)
     while (chunks := await source.next_chunks()) is not None:
@@ -187,7 +195,7 @@ class _Loading:
             hold(cursor, loading, given, doubtful)
             first = repository.next_number(cursor, self.campaign)
             numbered = (attrs.evolve(chunk, number=first + index) for index, chunk in enumerate(chunks))
-            repository.insert_chunks(cursor, self.campaign, self.spec, numbered, load=loading)
+            repository.insert_chunks(cursor, self.campaign, numbered, common=self.spec.message.common, load=loading)
 
         return write
 

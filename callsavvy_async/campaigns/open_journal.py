@@ -6,7 +6,7 @@ import os
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 
 import anyio
 
@@ -19,8 +19,9 @@ from callsavvy_async.campaigns.journal.postgres import SCHEMES, PostgreSQL
 from callsavvy_async.campaigns.journal.sqlite import SCHEME, SQLite
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.report import CampaignReport
-from callsavvy_async.campaigns.spec import Spec
+from callsavvy_async.campaigns.spec import CampaignOptions, Spec, campaign_settings
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
+from callsavvy_async.messages import Message, require_message
 from callsavvy_async.tracebacks import private_arguments
 
 
@@ -87,18 +88,26 @@ class Journal:
     ) -> None:
         await self._close()
 
-    async def campaign(self, name: str, spec: Spec | None = None) -> Campaign:
+    async def campaign(self, name: str, message: Message | None = None, **options: Unpack[CampaignOptions]) -> Campaign:
         """Create a campaign, or reopen it.
 
         Args:
             name: of the campaign, not blank.
-            spec: what it sends, by `Campaign.sms` and the like; None to reopen one that is there.
+            message: an `SMS`, a `WhatsApp` or a `Robocall`; None to reopen a campaign, whose options are kept with it.
+            **options: see `CampaignOptions`.
 
         Raises:
+            ConfigurationError: an option does not exist, or breaks a rule.
             InvalidRequestError: there is none of this name, or it sends something else; what differs is named.
         """
         if not name.strip():
             raise InvalidRequestError("the campaign's name is blank.")
+        settings = campaign_settings(**options)
+        if message is None and options:
+            raise InvalidRequestError(
+                f"{', '.join(options)} cannot change a campaign that is reopened; leave it out, or give the message too."
+            )
+        spec = None if message is None else Spec(require_message(message), settings)
 
         def find_or_create(cursor: Cursor) -> tuple[int, str, int]:
             found = _find(cursor, name)

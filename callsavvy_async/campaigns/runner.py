@@ -23,7 +23,7 @@ from callsavvy_async.campaigns.campaign import Campaign
 from callsavvy_async.campaigns.errors import JournalUnavailableError, NotLoadedError
 from callsavvy_async.campaigns.open_journal import Journal
 from callsavvy_async.campaigns.report import CampaignReport
-from callsavvy_async.campaigns.run import CampaignRun, RunOptions
+from callsavvy_async.campaigns.run import CampaignRun, RunOptions, run_settings
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.errors import InvalidRequestError
 
@@ -78,6 +78,7 @@ class Runner:
         lease: float = 30.0,
         **options: Unpack[RunOptions],
     ) -> None:
+        run_settings(**options)  # raises what a run would raise
         self.name = name
         self.vitals = Vitals()
         """What it tells of itself, at any time."""

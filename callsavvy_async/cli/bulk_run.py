@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
-from typing import TypeAlias
 
 import anyio
 import attrs
 
-from callsavvy_async.bulk.bulk import Bulk, BulkOptions
-from callsavvy_async.bulk.files import Row
+from callsavvy_async.bulk.options import BulkOptions
 from callsavvy_async.bulk.plan import Plan
 from callsavvy_async.bulk.report import BulkReport
-from callsavvy_async.bulk.run import BulkRun
-from callsavvy_async.campaigns import Spec
+from callsavvy_async.campaigns import CampaignOptions
 from callsavvy_async.cli.books import books
 from callsavvy_async.cli.client import client_options, open_client, read_balance
 from callsavvy_async.cli.durable import Loading, load_durably, run_options, send_durably
@@ -35,9 +33,6 @@ from callsavvy_async.config import Credentials
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Ledger, Simulator, serve
 
-Start: TypeAlias = Callable[[Bulk, Iterator[Row], BulkOptions], BulkRun]
-"""Makes the run of a channel, with everything filled in that only this channel has."""
-
 _INEXHAUSTIBLE = 10**12
 
 
@@ -50,22 +45,21 @@ class Order:
     pace: Pace
     mode: Mode
     durability: Durability
-    start: Start
-    campaign: Spec | None
-    """What a campaign sends; None where nothing is written down."""
+    campaign: CampaignOptions | None
+    """The options of the campaign that it is sent as; None where nothing is written down."""
 
     @property
     def loading(self) -> Loading | None:
         """The campaign that the recipients are loaded into; None where nothing is written down."""
         name = self.durability.run
-        return (
-            None if self.campaign is None or name is None else Loading(name, self.campaign, self.rows, self.job.options)
-        )
+        return None if self.campaign is None or name is None else Loading(name, self.job, self.campaign, self.rows)
+
+    def plan(self, balance: Decimal | None = None) -> Plan:
+        """Read the whole list and work out what sending would do."""
+        return self.job.plan(self.rows, self.pace, campaign=self.campaign, balance=balance)
 
 
-def run_job(
-    job: Job, pace: Pace, mode: Mode, durability: Durability, *, start: Start, describe: Callable[[], Spec]
-) -> ExitCode | None:
+def run_job(job: Job, pace: Pace, mode: Mode, durability: Durability) -> ExitCode | None:
     """Go about a job as its mode says.
 
     Args:
@@ -73,12 +67,10 @@ def run_job(
         pace: how fast, and how much.
         mode: how to go about it.
         durability: whether and how it is written down.
-        start: makes the run.
-        describe: says the same for a journal, with --run.
     """
     durability.check()
     pace.check(simulator=mode.simulator)
-    campaign = None if durability.run is None else describe()
+    campaign = None if durability.run is None else durability.campaign
     if campaign is None and mode.report is not None and mode.report.suffix == ".parquet":
         raise InvalidRequestError("--report writes .parquet with --run only; write .csv or .jsonl.")
     journal = None if campaign is None else durability.journal
@@ -89,17 +81,7 @@ def run_job(
         return ExitCode.REFUSED
     books().folder = Path(job.file).parent
     with readable_again(job.file, allow_empty=job.allow_empty) as rows:
-        return act(
-            Order(
-                job=job,
-                rows=rows,
-                pace=pace,
-                mode=mode,
-                durability=durability,
-                start=start,
-                campaign=campaign,
-            )
-        )
+        return act(Order(job=job, rows=rows, pace=pace, mode=mode, durability=durability, campaign=campaign))
 
 
 def _way_of(mode: Mode, durability: Durability) -> Callable[[Order], ExitCode | None]:
@@ -115,13 +97,13 @@ def _show(order: Order) -> ExitCode:
     balance = None
     if order.mode.balance:
         with _served(order) if order.mode.simulator else _online(order) as service:
-            balance = read_balance(order.job.channel, service.client)
-    return show_plan(order.job.plan(order.rows, balance), json=order.mode.json)
+            balance = read_balance(order.job.message, service.client)
+    return show_plan(order.plan(balance), json=order.mode.json)
 
 
 def _load(order: Order) -> ExitCode:
     """Write everybody into the journal and send nothing, if the list is as clear as a send without a question needs it."""
-    unclear = why_unclear(order.job.plan(order.rows), asking=False)
+    unclear = why_unclear(order.plan(), asking=False)
     if unclear is not None:
         raise InvalidRequestError(f"nothing was loaded: {unclear}")
     assert order.loading is not None  # noqa: S101 - `Durability.check` says so
@@ -165,8 +147,7 @@ def _served(order: Order) -> Generator[_Service]:
 
 def _send_planned(order: Order, service: _Service) -> ExitCode | None:
     """Plan, and send unless something speaks against it."""
-    balance = read_balance(order.job.channel, service.client) if order.mode.balance else None
-    plan = order.job.plan(order.rows, balance)
+    plan = order.plan(read_balance(order.job.message, service.client) if order.mode.balance else None)
     refusal = _refusal(plan, order.mode)
     if refusal is None:
         if order.loading is None:
@@ -211,13 +192,15 @@ def _send_in_memory(order: Order, service: _Service, *, total: int) -> None:
     client = service.client
 
     async def send() -> None:
+        def show(report: BulkReport) -> None:
+            meter.show(report, client.pacing.snapshot())
+
         options: BulkOptions = {
-            **order.job.options,
-            "max_in_flight": order.pace.max_in_flight,
-            "max_cost": order.pace.max_cost,
-            "on_result": lambda _: meter.show(run.report, client.pacing.snapshot()),
+            **order.job.options(order.pace),
+            "deadline": order.durability.deadline,
+            "on_progress": show,
         }
-        run = order.start(client.bulk, order.rows(), options)
+        run = client.bulk.send(order.rows(), order.job.message, **options)
         books().follow(run.report, json=order.mode.json)
         try:
             async with client:

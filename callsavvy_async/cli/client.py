@@ -10,13 +10,13 @@ from typing import TypeVar
 import anyio
 import attrs
 
-from callsavvy_async.bulk.plan import Channel
 from callsavvy_async.cli.books import books
 from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.options import Pace
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.client import Callsavvy, ClientOptions
 from callsavvy_async.config import Credentials
+from callsavvy_async.messages import Message
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.transport.hooks import HookEvent, LimitFound, LimitLost
 from callsavvy_async.transport.shared.settings import SharedPacing
@@ -111,17 +111,6 @@ class _Change:
         self.watch.abandon()
 
 
-def read_balance(channel: Channel, client: Callsavvy | None = None) -> Decimal | None:
-    """Read the units at hand for a channel; None where the API tells none (WhatsApp, or a balance that is no number).
-
-    For robocalls it is the minutes within the country and abroad together: the most there can be.
-    """
-    summary = call(lambda callsavvy: callsavvy.account.summary(), client)
-    match channel:
-        case "sms":
-            return summary.sms_balance
-        case "robocall":
-            minutes = (summary.outbound_local_call_balance, summary.outbound_international_call_balance)
-            return sum((part for part in minutes if part is not None), Decimal(0)) if any(minutes) else None
-        case "whatsapp":
-            return None
+def read_balance(message: Message, client: Callsavvy) -> Decimal | None:
+    """Read the units at hand for a message; None where the API tells none (WhatsApp, or a balance that is no number)."""
+    return message.balance(call(lambda callsavvy: callsavvy.account.summary(), client))

@@ -10,11 +10,11 @@ from typing import TypeAlias
 import anyio
 import attrs
 
-from callsavvy_async.bulk.bulk import BulkOptions
-from callsavvy_async.campaigns import Campaign, CampaignReport, CampaignRun, Journal, RunOptions, Spec
+from callsavvy_async.campaigns import Campaign, CampaignOptions, CampaignReport, CampaignRun, Journal, RunOptions
 from callsavvy_async.cli.books import books
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.interrupts import stopping_on_signals
+from callsavvy_async.cli.job import Job
 from callsavvy_async.cli.ledger import compare, lines_of_sums, outcomes_of
 from callsavvy_async.cli.options import Pace
 from callsavvy_async.cli.progress import progress
@@ -31,23 +31,16 @@ class Loading:
     """A campaign that is created or reopened, and what is loaded into it."""
 
     name: str
-    spec: Spec
+    job: Job
+    options: CampaignOptions
     rows: Rows
-    options: BulkOptions = attrs.field(repr=False)
 
     async def open(self, journal: Journal, client: Callsavvy | None = None) -> Campaign:
         """Create or reopen it, for the account of a client, and load the recipients unless they are there already."""
-        campaign = await journal.campaign(self.name, self.spec)
+        campaign = await journal.campaign(self.name, self.job.message, **self.job.campaign(self.options))
         if client is not None:
             await campaign.bind(client)
-        await campaign.load(
-            self.rows(),
-            column=self.options.get("column"),
-            suppress=self.options.get("suppress", ()),
-            region=self.options.get("region"),
-            international=self.options.get("international", False),
-            validate=self.options.get("validate", "shape"),
-        )
+        await campaign.load(self.rows(), **self.job.recipients)
         return campaign
 
 

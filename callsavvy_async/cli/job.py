@@ -5,98 +5,88 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 import attrs
 
-from callsavvy_async.bulk.bulk import Bulk, BulkOptions
+from callsavvy_async.bulk.bulk import Bulk
 from callsavvy_async.bulk.files import read_suppressed
-from callsavvy_async.bulk.plan import Channel, Plan
-from callsavvy_async.cli.options import Audience, Content
+from callsavvy_async.bulk.options import BulkOptions, RecipientOptions
+from callsavvy_async.bulk.plan import Plan
+from callsavvy_async.campaigns.spec import CampaignOptions, plan_campaign
+from callsavvy_async.cli.options import Audience, Pace
 from callsavvy_async.cli.recipients_file import Rows
-from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.messages import Message
 
 
 @attrs.frozen(kw_only=True)
 class Job:
-    """Who gets what by which channel."""
+    """Who gets what."""
 
-    channel: Channel
     file: str
-    message: str | None = attrs.field(repr=False)
-    options: BulkOptions = attrs.field(repr=False)
+    message: Message
+    recipients: RecipientOptions = attrs.field(repr=False)
     inputs: Mapping[str, Path]
     """The files that are read, by what they are called."""
+    chunk_size: int | None = None
     allow_empty: bool = False
-    minutes: Decimal | None = None
 
-    def plan(self, rows: Rows, balance: Decimal | None = None) -> Plan:
-        """Read the whole list and work out what sending would do."""
-        return Bulk.plan(
-            rows(),
-            self.message,
-            channel=self.channel,
-            duration_minutes=self.minutes,
-            balance=balance,
-            **self.options,
+    def options(self, pace: Pace) -> BulkOptions:
+        """Return the options of the send."""
+        how: BulkOptions = {
+            "chunk_size": self.chunk_size,
+            "max_in_flight": pace.max_in_flight,
+            "max_cost": pace.max_cost,
+        }
+        return cast("BulkOptions", {**self.recipients, **how})
+
+    def campaign(self, options: CampaignOptions) -> CampaignOptions:
+        """Return the options of the campaign that it is sent as."""
+        return {**options, "chunk_size": self.chunk_size}
+
+    def plan(self, rows: Rows, pace: Pace, *, campaign: CampaignOptions | None, balance: Decimal | None = None) -> Plan:
+        """Read the whole list and work out what sending would do.
+
+        Args:
+            rows: the list.
+            pace: how fast, and how much.
+            campaign: the options of the campaign that it is sent as, if it is.
+            balance: units at hand.
+        """
+        if campaign is None:
+            return Bulk.plan(rows(), self.message, balance=balance, **self.options(pace))
+        return plan_campaign(
+            rows(), self.message, self.campaign(campaign), self.recipients, balance=balance, max_cost=pace.max_cost
         )
 
 
-def make_job(
-    channel: Channel,
-    file: str,
-    content: Content,
-    audience: Audience,
-    *,
-    chunk_size: int | None,
-    minutes: Decimal | None = None,
-    audio_url: str | None = None,
-) -> Job:
+def make_job(file: str, message: Message, audience: Audience, chunk_size: int | None, message_file: Path | None) -> Job:
     """Put a job together from a command's options.
 
     Raises:
-        InvalidRequestError: there is not exactly one message, or the suppress list cannot be trusted.
+        InvalidRequestError: the suppress list cannot be trusted.
         OSError: a file cannot be read.
     """
-    options: BulkOptions = {
-        "template": content.template,
+    recipients: RecipientOptions = {
         "column": audience.column or None,
         "region": audience.region,
         "international": audience.international,
         "validate": audience.validate,
     }
     if audience.suppress is not None:
-        options["suppress"] = read_suppressed(
+        recipients["suppress"] = read_suppressed(
             audience.suppress, column=audience.suppress_column or None, region=audience.region
         )
-    if chunk_size is not None:
-        options["chunk_size"] = chunk_size
     files = {
         "the list": None if file == "-" else Path(file),
         "--suppress": audience.suppress,
-        "--message-file": content.message_file,
+        "--message-file": message_file,
     }
     return Job(
-        channel=channel,
         file=file,
-        message=_message(content, audio_url),
-        options=options,
+        message=message,
+        recipients=recipients,
         inputs={name: path for name, path in files.items() if path is not None},
+        chunk_size=chunk_size,
         allow_empty=audience.allow_empty,
-        minutes=minutes,
     )
-
-
-def _message(content: Content, audio_url: str | None) -> str | None:
-    """Return the text for all, or the address of the recording; None when there is a template."""
-    given = [part for part in (content.message, content.template, content.message_file, audio_url) if part is not None]
-    if len(given) != 1:
-        raise InvalidRequestError(
-            f"{len(given)} messages were given; give exactly one of --message, --template and --message-file"
-            " (a robocall also takes --audio-url)."
-        )
-    if content.message_file is not None:
-        try:
-            return content.message_file.read_text(encoding="utf-8-sig").rstrip("\r\n")
-        except UnicodeDecodeError:
-            raise InvalidRequestError(f"{content.message_file} is not UTF-8; save it as UTF-8.") from None
-    return content.message if audio_url is None else audio_url

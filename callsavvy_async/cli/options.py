@@ -14,7 +14,7 @@ from cyclopts import Parameter, Token
 from cyclopts.validators import Number
 
 from callsavvy_async.bulk.numbering import NumberCheck
-from callsavvy_async.campaigns.describe import Schedule
+from callsavvy_async.campaigns import CampaignOptions
 from callsavvy_async.campaigns.windows import RECIPIENT, zone_named
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.policy.told import parse_rate
@@ -84,19 +84,6 @@ Units: TypeAlias = Annotated[Decimal, Parameter(converter=_read_decimal)]
 
 ChunkSize: TypeAlias = Annotated[int | None, _AT_LEAST_ONE]
 """Recipients per call."""
-
-
-@Parameter(name="*", negative="", group="Message (exactly one)")
-@attrs.frozen(kw_only=True)
-class Content:
-    """What they get."""
-
-    message: str | None = None
-    """The text, the same for all."""
-    template: str | None = None
-    """The text with {columns} of the file in it, as in "Hi {first_name}"."""
-    message_file: Path | None = None
-    """A UTF-8 file that holds the text; it is not seen in the list of processes."""
 
 
 @Parameter(name="*", negative="", group="Recipients")
@@ -193,24 +180,32 @@ class Durability:
     """When calls may start, every day: 09:00-18:00. Needs --time-zone."""
     time_zone: str | None = None
     """Of the window: a name such as Africa/Lagos, or "recipient" for the zones of each number (extra: phone)."""
+    reconcilable: bool = False
+    """Cut requests of 40 to 84 recipients that the balance can tell apart, for runs reconcile. SMS only."""
     start_at: datetime | None = None
     """The first moment, as 2026-11-30T09:00+01:00; without an offset it is on the clock of --time-zone."""
     deadline: Deadline = None
-    """Seconds after which nothing more is sent; runs resume sends the rest."""
+    """Seconds after which nothing more is sent; with --run, runs resume sends the rest."""
 
     @property
-    def schedule(self) -> Schedule:
-        """When calls may start, as a campaign takes it.
+    def campaign(self) -> CampaignOptions:
+        """How requests are cut and when they may start, as a campaign takes it.
 
         Raises:
             InvalidRequestError: the first moment has no zone.
         """
-        start = self.start_at
+        start, zone = self.start_at, self.time_zone
         if start is not None and start.tzinfo is None:
             if self.time_zone in {None, RECIPIENT}:
                 raise InvalidRequestError("--start-at has no offset; write it as 2026-11-30T09:00+01:00.")
             start = start.replace(tzinfo=zone_named(self.time_zone or ""))
-        return {"send_window": self.send_window, "time_zone": self.time_zone, "start_at": start}
+            zone = self.time_zone if self.send_window is not None else None
+        return {
+            "reconcilable": self.reconcilable,
+            "send_window": self.send_window,
+            "time_zone": zone,
+            "start_at": start,
+        }
 
     def check(self) -> None:
         """Refuse what means nothing without a journal.
@@ -218,7 +213,7 @@ class Durability:
         Raises:
             InvalidRequestError: naming the option.
         """
-        options = ("load_only", "send_window", "time_zone", "start_at", "deadline")
+        options = ("load_only", "send_window", "time_zone", "reconcilable", "start_at")
         for name in () if self.run is not None else options:
             if getattr(self, name) not in {None, False}:
                 raise InvalidRequestError(
@@ -241,5 +236,5 @@ def journal_and_name(where: Sequence[str], journal: str) -> tuple[str, str]:
             raise InvalidRequestError("give the name of the run, and before it the journal's URL if need be: URL NAME.")
 
 
-NO_CONTENT, EVERYBODY, STEADY, DEFAULT_MODE, FLEETING = Content(), Audience(), Pace(), Mode(), Durability()
+EVERYBODY, STEADY, DEFAULT_MODE, FLEETING = Audience(), Pace(), Mode(), Durability()
 """The groups with nothing given."""

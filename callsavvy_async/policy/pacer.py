@@ -86,11 +86,11 @@ class Pacer(Protocol):
         ...
 
 
-def at_least_one(_: object, field: attrs.Attribute[Any], value: int) -> None:
+def at_least_one(_: object, field: attrs.Attribute[Any], value: object) -> None:
     """Check a count of requests (an attrs validator).
 
     Raises:
-        ConfigurationError: when no request could ever start.
+        ConfigurationError: it is less than 1, so that no request could ever start, or no whole number.
     """
-    if value < 1:
-        raise ConfigurationError(f"{field.name} is {value}; at least one call must be able to start.")
+    if not isinstance(value, int) or value < 1:
+        raise ConfigurationError(f"{field.name} is {value!r}; it must be a whole number, 1 or more.")

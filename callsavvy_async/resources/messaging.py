@@ -7,14 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Unpack
-from urllib.parse import urlsplit
 
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.phone_numbers import normalise_number
-from callsavvy_async.resources.sends import MAX_WHATSAPP_RECIPIENTS, SEND_ROBOCALL, SEND_SMS, SEND_WHATSAPP, SendReceipt
-from callsavvy_async.resources.text import require_text
+from callsavvy_async.resources.sends import (
+    MAX_WHATSAPP_RECIPIENTS,
+    SEND_ROBOCALL,
+    SEND_SMS,
+    SEND_WHATSAPP,
+    SendReceipt,
+    format_minutes,
+)
+from callsavvy_async.resources.text import exactly_one, require_text, require_web_url
 from callsavvy_async.tracebacks import private_arguments
 from callsavvy_async.transport.options import CallOptions
 from callsavvy_async.transport.transport import Transport
@@ -54,7 +60,7 @@ class Messaging:
 
         Args:
             recipients: a number in international format, or several.
-            message: the text; see `callsavvy_async.bulk.segments` for what it costs in segments.
+            message: the text; see `callsavvy_async.messages.segments` for what it costs in segments.
             sender_id: what the recipients see as sender; the account's own setting when None.
             **options: see `CallOptions`.
 
@@ -131,41 +137,11 @@ class Messaging:
         )
 
 
-def format_minutes(duration: int | Decimal | timedelta) -> str:
-    """Write a robocall's duration as the API wants it: minutes, as text.
-
-    Raises:
-        InvalidRequestError: when it is not more than 0.
-    """
-    try:
-        minutes = (
-            Decimal(duration // timedelta(seconds=1)) / 60 if isinstance(duration, timedelta) else Decimal(duration)
-        )
-    except (InvalidOperation, TypeError):
-        minutes = Decimal("NaN")
-    if not minutes.is_finite() or minutes <= 0:
-        raise InvalidRequestError(f"duration_minutes is {duration!r}; it must be a number of minutes above 0.")
-    return f"{minutes.normalize():f}"
-
-
 def _robocall_content(audio_url: str | None, text: str | None) -> tuple[CallType, str]:
-    if (audio_url is None) == (text is None):
-        raise InvalidRequestError("a robocall plays either audio_url= or text=; give exactly one of the two.")
-    if audio_url is None:
-        return CallType.TEXT_2_SPEECH, require_text(text or "", "text")
-    if not _is_web_url(audio_url):
-        raise InvalidRequestError(
-            "audio_url is no URL that the API could fetch; give the http(s) URL of an MP3 file, with a host and no blanks."
-        )
-    return CallType.PRE_RECORDED_AUDIO, audio_url
-
-
-def _is_web_url(text: str) -> bool:
-    try:
-        url = urlsplit(text)
-    except ValueError:
-        return False
-    return url.scheme in {"http", "https"} and bool(url.hostname) and text.isprintable() and " " not in text
+    exactly_one({"audio_url=": audio_url, "text=": text}, "a robocall")
+    if audio_url is not None:
+        return CallType.PRE_RECORDED_AUDIO, require_web_url(audio_url, "audio_url")
+    return CallType.TEXT_2_SPEECH, require_text(text or "", "text")
 
 
 def _join(recipients: str | Iterable[str], *, most: int | None = None) -> str:

@@ -1,11 +1,31 @@
-"""Run something beside the caller, in no task group of anybody's."""
+"""Run something beside the caller: in the background of the event loop, or for as long as a block runs."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import TypeVarTuple
 
+import anyio
 import sniffio
+
+Ts = TypeVarTuple("Ts")
+
+
+@asynccontextmanager
+async def beside(work: Callable[[*Ts], Coroutine[object, object, None]], *args: *Ts) -> AsyncGenerator[None]:
+    """Run something beside the block, and cancel it at the block's end. What the block raises comes out bare, in no group."""
+    failure: Exception | None = None
+    async with anyio.create_task_group() as group:
+        group.start_soon(work, *args)
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - raised outside the group
+            failure = error
+        group.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
 
 
 def spawn(coroutine: Coroutine[object, object, None]) -> None:

@@ -8,7 +8,7 @@ from typing import TypedDict
 import attrs
 
 from callsavvy_async.config import CallSettings
-from callsavvy_async.errors import ConfigurationError
+from callsavvy_async.keywords import refuse_unknown
 from callsavvy_async.settings import check_setting
 
 
@@ -36,9 +36,7 @@ def apply_options(settings: CallSettings, options: CallOptions) -> CallSettings:
     """
     if not options:
         return settings
-    unknown = options.keys() - _NAMES
-    if unknown:
-        raise ConfigurationError(f"there is no option {', '.join(sorted(unknown))}; a call takes {', '.join(_NAMES)}.")
+    refuse_unknown(options, _NAMES, kind="option", where="a request")
     retries = options.get("max_retries", settings.retry.max_retries)
     extra = options.get("extra")
     check_setting("extra", extra)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Generic, TypeVar
 
 import anyio
 import attrs
@@ -17,12 +18,27 @@ from callsavvy_async.errors import Attempt, Outcome
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.response import HttpResponse
 
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
 
 @attrs.frozen
 class Exchange:
     """What went over the wire in one call: the last answer, if any, and every attempt."""
 
     response: HttpResponse | None
+    attempts: tuple[Attempt, ...]
+
+
+@attrs.frozen
+class RawResponse(Generic[R_co]):
+    """A method's result with what went over the wire."""
+
+    value: R_co
+    status_code: int
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    """Under lower-case names."""
+    body: bytes = attrs.field(repr=False)
     attempts: tuple[Attempt, ...]
 
 
@@ -56,6 +72,13 @@ class Watch:
         """Whether something may have been done, for when the caller was left without its answer: by a cancellation, a bug."""
         last = (exchange.attempts[-1].outcome for exchange in self.exchanges if exchange.attempts)
         return self.on_wire or any(outcome in {Outcome.ACCEPTED, Outcome.UNKNOWN} for outcome in last)
+
+    def raw_response(self, value: R) -> RawResponse[R] | None:
+        """Return a result with the last response that came; None when none did."""
+        for exchange in reversed(self.exchanges):
+            if (response := exchange.response) is not None:
+                return RawResponse(value, response.status_code, response.headers, response.body, exchange.attempts)
+        return None
 
     async def about_to_send(self) -> Mapping[str, str] | None:
         """Let whoever watches write down that a request is about to leave, and settle what it says."""

@@ -14,7 +14,7 @@ import anyio
 import anyio.to_thread
 import attrs
 
-from callsavvy_async import Callsavvy
+from callsavvy_async import SMS, Callsavvy
 from callsavvy_async.bulk.files import Row
 from callsavvy_async.bulk.plan import Plan
 from callsavvy_async.bulk.report import ChunkResult, ChunkState
@@ -95,12 +95,13 @@ class Campaigns:
             InvalidRequestError: the message or the list breaks a rule; nothing was sent.
             CampaignUnderWayError: another one is being sent.
         """
-        plan = await anyio.to_thread.run_sync(self._client.bulk.plan, rows, message)
+        text = SMS(message)
+        plan = await anyio.to_thread.run_sync(self._client.bulk.plan, rows, text)
         if self.latest is not None and self.latest.state != "ended":
             raise CampaignUnderWayError
         campaign = Campaign(plan)
-        campaign.run = self._client.bulk.sms(
-            rows, message, chunk_size=20, max_in_flight=4, max_cost=max_cost, on_result=campaign.count
+        campaign.run = self._client.bulk.send(
+            rows, text, chunk_size=20, max_in_flight=4, max_cost=max_cost, on_result=campaign.count
         )
         self.latest = campaign
         self._tasks.start_soon(self._send, campaign)

@@ -13,8 +13,8 @@ from hypothesis import given, strategies as st
 from callsavvy_async.bulk import chunks as chunks_module
 from callsavvy_async.bulk.chunks import Chunk, Chunker
 from callsavvy_async.bulk.recipients import Recipient
-from callsavvy_async.bulk.templates import Template
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.messages import SMS, count_segments
 
 
 def recipient(row: int, name: str = "") -> Recipient:
@@ -32,7 +32,7 @@ def test_every_recipient_leaves_once(size: int, unpacked: int, memory: int, name
     """Nobody is lost, doubled or given another's text; rows and fields stay; order is kept within a text."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chunks_module, "UNPACKED", unpacked)
-        chunker = Chunker(size=size, content=Template("Hi {name}"), memory=memory)
+        chunker = Chunker(size=size, message=SMS(template="Hi {name}"), memory=memory)
         chunks: list[Chunk] = []
         for row, name in enumerate(names, 1):
             chunks += added(chunker, recipient(row, name))
@@ -56,7 +56,7 @@ def test_mail_merge_in_any_order_makes_no_more_requests(shuffled: bool) -> None:
     order = [row % texts for row in range(texts * each)]
     if shuffled:
         random.Random(1).shuffle(order)
-    chunker = Chunker(size=size, content=Template("Your branch is {name}, we open at nine."))
+    chunker = Chunker(size=size, message=SMS(template="Your branch is {name}, we open at nine."))
     requests = sum(len(chunker.add(recipient(row, f"Branch {text}"))) for row, text in enumerate(order))
     requests += len(list(chunker.close()))
     assert requests <= 1.1 * texts * -(-each // size)
@@ -66,7 +66,7 @@ def test_who_waits_takes_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None
     """A text of their own each, with wide rows: as many leave as come, once the memory is full."""
     monkeypatch.setattr(chunks_module, "UNPACKED", 100)
     wide = {f"column {n}": f"{n}" * 20 for n in range(20)}
-    chunker = Chunker(size=100, content=Template("Hi {name}"), memory=2**20)
+    chunker = Chunker(size=100, message=SMS(template="Hi {name}"), memory=2**20)
     held = 0
     tracemalloc.start()
     for row in range(4_000):
@@ -81,7 +81,7 @@ def test_who_waits_takes_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None
 @given(st.integers(1, 7), st.integers(0, 50))
 def test_one_text_is_plain_slicing(size: int, count: int) -> None:
     """Without a template, chunks are slices: all full but the last."""
-    chunker = Chunker(size=size, content="Hello")
+    chunker = Chunker(size=size, message=SMS("Hello"))
     chunks = [chunk for row in range(count) for chunk in added(chunker, recipient(row))]
     chunks += chunker.close()
     assert [who.row for chunk in chunks for who in chunk.recipients] == list(range(count))
@@ -91,7 +91,7 @@ def test_one_text_is_plain_slicing(size: int, count: int) -> None:
 def test_least_recently_fed_text_leaves_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """When those who wait take too much memory, the text that was fed least recently goes out; feeding keeps a text."""
     monkeypatch.setattr(chunks_module, "UNPACKED", 1)
-    chunker = Chunker(size=10, content=Template("{name}"), memory=1_500)
+    chunker = Chunker(size=10, message=SMS(template="{name}"), memory=1_500)
     for row, name in enumerate("aba"):
         assert added(chunker, recipient(row, name)) == ()
     (left,) = added(chunker, recipient(3, "c"))
@@ -102,7 +102,7 @@ def test_least_recently_fed_text_leaves_first(monkeypatch: pytest.MonkeyPatch) -
 
 def test_who_cannot_wait_gets_what_was_fed_least_recently() -> None:
     """The text that was fed least recently leaves in any case, and with it those that got nobody since."""
-    chunker = Chunker(size=10, content=Template("{name}"))
+    chunker = Chunker(size=10, message=SMS(template="{name}"))
     assert chunker.spare(unfed_since=0) == ()
     for row, name in enumerate("abca"):
         added(chunker, recipient(row, name))
@@ -113,7 +113,7 @@ def test_who_cannot_wait_gets_what_was_fed_least_recently() -> None:
 
 def test_one_text_that_cannot_wait_leaves_as_it_is() -> None:
     """Without a template there is one chunk to leave, and none when nobody waits."""
-    chunker = Chunker(size=10, content="Hello")
+    chunker = Chunker(size=10, message=SMS("Hello"))
     added(chunker, recipient(1))
     assert [len(chunk.recipients) for chunk in chunker.spare(unfed_since=0)] == [1]
     assert chunker.spare(unfed_since=0) == ()
@@ -122,7 +122,7 @@ def test_one_text_that_cannot_wait_leaves_as_it_is() -> None:
 def test_fields_may_be_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody needs the fields any more, they take no memory: a journal keeps numbers and rows."""
     monkeypatch.setattr(chunks_module, "UNPACKED", 1)
-    chunker = Chunker(size=2, content=Template("{name}"), with_fields=False)
+    chunker = Chunker(size=2, message=SMS(template="{name}"), with_fields=False)
     added(chunker, recipient(1, "a"))
     (chunk,) = chunker.close()
     assert chunk.recipients == (Recipient(recipient(1).number, {}, 1),)
@@ -130,7 +130,7 @@ def test_fields_may_be_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_recipients_of_different_zones_share_no_chunk() -> None:
     """One text for all, but a chunk waits for one window."""
-    chunker = Chunker(size=10, content="Hello", zone_of=lambda who: f"zone {who.row % 2}")
+    chunker = Chunker(size=10, message=SMS("Hello"), zone_of=lambda who: f"zone {who.row % 2}")
     for row in range(4):
         assert added(chunker, recipient(row)) == ()
     assert [(chunk.zone, [who.row for who in chunk.recipients]) for chunk in chunker.close()] == [
@@ -142,14 +142,25 @@ def test_recipients_of_different_zones_share_no_chunk() -> None:
 def test_row_without_its_field_is_refused() -> None:
     """Who lacks a field of the template gets no text, and the field is named."""
     with pytest.raises(InvalidRequestError, match="'first_name'"):
-        Chunker(size=2, content=Template("Hi {first_name}")).add(recipient(5))
+        Chunker(size=2, message=SMS(template="Hi {first_name}")).add(recipient(5))
 
 
-@pytest.mark.parametrize(("size", "content", "error"), [(0, "x", "size is 0"), (1, " ", "message is blank")])
-def test_misuse_is_refused(size: int, content: str, error: str) -> None:
-    """Sizes are at least 1, and a text is not blank."""
+@pytest.mark.parametrize(("size", "error"), [(0, "size is 0"), ((3, -1), "size is -1")])
+def test_misuse_is_refused(size: int | tuple[int, ...], error: str) -> None:
+    """Sizes are at least 1."""
     with pytest.raises(InvalidRequestError, match=error):
-        Chunker(size=size, content=content)
+        Chunker(size=size, message=SMS("Hello"))
+
+
+@given(st.integers(2, 9), st.integers(1, 400))
+def test_a_chunk_knows_its_estimate(recipients: int, length: int) -> None:
+    """A chunk is estimated by its own text when it is cut, and its halves share that exactly."""
+    chunker = Chunker(size=recipients, message=SMS(template="{name}"))
+    (chunk,) = [left for row in range(recipients) for left in added(chunker, recipient(row, "a" * length))]
+    assert chunk.estimate == recipients * count_segments("a" * length).segments
+    first, second = chunk.halves()
+    assert first.estimate + second.estimate == chunk.estimate
+    assert first.estimate / len(first.recipients) == second.estimate / len(second.recipients)
 
 
 def test_repr_holds_no_personal_data() -> None:

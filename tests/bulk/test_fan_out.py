@@ -12,7 +12,7 @@ import httpx
 import pytest
 from hypothesis import given, strategies as st
 
-from callsavvy_async import Callsavvy, Fixed
+from callsavvy_async import SMS, Callsavvy, Fixed, Robocall, Unlimited, WhatsApp
 from callsavvy_async.bulk.chunk_size import NARROW
 from callsavvy_async.bulk.fan_out import DEEPEST_SPLIT, SPARE
 from callsavvy_async.bulk.recipients import Recipient, SkipReason
@@ -21,6 +21,7 @@ from callsavvy_async.errors import (
     AuthenticationError,
     BadRequestError,
     ClientClosedError,
+    ConfigurationError,
     InvalidRequestError,
     PermissionDeniedError,
     RateLimitedError,
@@ -552,7 +553,7 @@ async def test_a_run_is_started_once():
 async def test_results_stream_as_they_come():
     """Iterating yields one result per call, while the run goes on."""
     bulk = bulk_over(FakeMessaging())
-    results = [result async for result in bulk.stream_sms(numbers(25), "Hello", chunk_size=10)]
+    results = [result async for result in bulk.sms(numbers(25), "Hello", chunk_size=10)]
     assert [result.state for result in results] == [ChunkState.ACCEPTED] * 3
     assert sum(len(result.recipients) for result in results) == 25
     assert "+234" not in repr(results)
@@ -590,7 +591,7 @@ async def test_a_stream_raises_what_its_source_raises():
 
     seen = []
     with pytest.raises(OSError, match="gone"):
-        async for result in bulk_over(FakeMessaging()).stream_sms(rows(), "Hello", chunk_size=5, max_in_flight=1):
+        async for result in bulk_over(FakeMessaging()).sms(rows(), "Hello", chunk_size=5, max_in_flight=1):
             seen.append(result)  # noqa: PERF401 - the loop raises
     assert len(seen) == 2
 
@@ -598,17 +599,25 @@ async def test_a_stream_raises_what_its_source_raises():
 async def test_a_stream_that_is_never_read_sends_nothing():
     """A stream that is dropped or closed before its first result has not begun."""
     fake = FakeMessaging()
-    bulk_over(fake).stream_sms(numbers(10), "Hello")
-    await bulk_over(fake).stream_sms(numbers(10), "Hello").aclose()
+    aiter(bulk_over(fake).sms(numbers(10), "Hello"))
+    await aiter(bulk_over(fake).sms(numbers(10), "Hello")).aclose()
     await anyio.sleep(10)
     assert not fake.calls
 
 
-async def test_on_result_is_told_of_every_call():
-    """The callback sees each result once."""
-    seen = []
-    await bulk_over(FakeMessaging()).sms(numbers(30), "Hello", chunk_size=10, on_result=seen.append)
+async def test_results_and_progress_are_handed_on():
+    """The callbacks see each result once, and the report after it."""
+    seen, accepted = [], []
+    await bulk_over(FakeMessaging()).sms(
+        numbers(30),
+        "Hello",
+        chunk_size=10,
+        max_in_flight=1,
+        on_result=seen.append,
+        on_progress=lambda report: accepted.append(report.accepted),
+    )
     assert len(seen) == 3
+    assert accepted == [10, 20, 30]
 
 
 # ------------------------------------------------------------------------------------------------------ the three channels
@@ -621,8 +630,6 @@ async def test_whatsapp_never_takes_more_than_thirty():
     assert [len(call) for call in fake.calls] == [NARROW, 30, 30, 30, 10]
     with pytest.raises(InvalidRequestError, match="30 at the most"):
         bulk_over(fake).whatsapp(numbers(100), "Hello", channel_uid="c", chunk_size=31)
-    streamed = [r async for r in bulk_over(fake).stream_whatsapp(numbers(31), "Hello", channel_uid="c")]
-    assert len(streamed) == 2
 
 
 async def test_robocall_text_and_audio():
@@ -635,8 +642,6 @@ async def test_robocall_text_and_audio():
         numbers(10), "Hello", duration_minutes=2, chunk_size=1, max_cost=7, max_in_flight=1
     )
     assert stopped.stopped is StopReason.MAX_COST
-    streamed = [r async for r in bulk_over(fake).stream_robocall(numbers(3), "Hello", duration_minutes=1)]
-    assert len(streamed) == 1
 
 
 async def test_mail_merge_shares_calls_between_equal_texts():
@@ -658,45 +663,137 @@ async def test_a_row_that_cannot_be_rendered_is_skipped_not_lost():
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "error"),
     [
-        ({}, "exactly one of the two"),
-        ({"message": "x", "template": "y"}, "exactly one of the two"),
-        ({"message": "  "}, "blank"),
-        ({"message": "x", "chunk_size": 0}, "at least 1"),
-        ({"message": "x", "max_in_flight": 0}, "max_in_flight"),
+        ({"chunk_size": 0}, "chunk_size is 0; it must be at least 1"),
+        ({"max_in_flight": 0}, "max_in_flight is 0; it must be a whole number, 1 or more"),
+        ({"max_in_flight": "8"}, "max_in_flight is '8'"),
+        ({"stop_after": 0}, "stop_after is 0"),
+        ({"deadline": 0}, "deadline is 0; it must be a number of seconds above 0"),
+        ({"deadline": "soon"}, "deadline is 'soon'"),
+        ({"timeout": -1}, "timeout is -1"),
+        ({"max_retries": -1}, "max_retries is -1; it must be 0 or more"),
+        ({"max_cost": -1}, "max_cost is -1; it must be a number of units"),
+        ({"max_cost": "much"}, "max_cost is 'much'"),
+        ({"on_result": "print"}, "on_result is 'print'; it must be a plain function"),
+        ({"on_progress": anyio.sleep}, "on_progress is .* which nothing awaits"),
+        ({"dry_run": True}, "a bulk send has no option 'dry_run'. It has: chunk_size, column"),
+        ({"supress": ()}, "no option 'supress'. Did you mean 'suppress'"),
+        ({"max_in_fligth": 3}, "Did you mean 'max_in_flight'"),
     ],
 )
-async def test_bad_arguments_raise_before_anything_is_read(options, message):
-    """The error names the argument and the rule."""
-    with pytest.raises(InvalidRequestError, match=message):
-        bulk_over(FakeMessaging()).sms(iter(()), **options)
+async def test_bad_options_raise_before_anything_is_read(options, error):
+    """The error names the option, its value and the rule; a bulk send and its plan refuse alike."""
+    bulk, message = bulk_over(FakeMessaging()), SMS("Hello")
+    for take in (bulk.send, bulk.plan):
+        with pytest.raises((ConfigurationError, InvalidRequestError), match=error):
+            take(iter(()), message, **options)
+    with pytest.raises((ConfigurationError, InvalidRequestError), match=error):
+        bulk.sms(iter(()), "Hello", **options)
 
 
-async def test_what_cannot_be_kept_is_refused():
-    """max_cost for WhatsApp, and a robocall with two contents."""
+async def test_what_is_no_message_is_refused():
+    """A bare text names no channel, and a budget is kept only where a cost is documented."""
     bulk = bulk_over(FakeMessaging())
-    with pytest.raises(InvalidRequestError, match="max_cost"):
-        bulk.whatsapp([], "x", channel_uid="c", max_cost=1)
-    with pytest.raises(InvalidRequestError, match="exactly one"):
-        bulk.robocall([], "x", audio_url="https://a/b.mp3", duration_minutes=1)
+    for take in (bulk.send, bulk.plan):
+        with pytest.raises(InvalidRequestError, match="of type str"):
+            take([], "Hello")
+        with pytest.raises(InvalidRequestError, match="max_cost cannot be kept for whatsapp"):
+            take([], WhatsApp("x", channel_uid="c"), max_cost=1)
 
 
-async def test_calls_of_a_bulk_have_no_deadline_unless_told():
-    """A chunk may wait for the limit as long as it takes; per-call options are handed on."""
+async def test_options_of_requests_reach_every_request():
+    """A request may wait for the limit as long as it takes; timeout, max_retries and extra are those of single sends."""
     fake = FakeMessaging()
-    await bulk_over(fake).sms(numbers(1), "x", options={"timeout": 3.0})
-    assert fake.options[0]["deadline"] is None
-    assert fake.options[0]["timeout"] == 3.0
+    await bulk_over(fake).send(numbers(1), SMS("x", sender_id="Acme"), timeout=3.0, max_retries=0, extra={"a": "b"})
+    await bulk_over(fake).send(numbers(1), SMS("x"))
+    own = {"sender_id": "Acme", "deadline": None, "timeout": 3.0, "max_retries": 0, "extra": {"a": "b"}}
+    assert fake.options == [own, {"sender_id": None, "deadline": None}]
+
+
+async def test_a_deadline_ends_the_run():
+    """After so many seconds nothing more is sent, what is on the wire is waited for, and nothing more is read."""
+
+    async def endless():
+        for n in range(10**9):
+            yield f"+23480{n:08d}"
+            await anyio.sleep(0.01)
+
+    fake = FakeMessaging(seconds=1.0)
+    report = await bulk_over(fake).sms(numbers(100), "Hello", chunk_size=10, max_in_flight=2, deadline=2.5)
+    assert (report.accepted, report.pending, report.stopped) == (60, 40, StopReason.DEADLINE)
+    assert report.elapsed == pytest.approx(3.0)
+    endless_report = await bulk_over(fake).sms(endless(), "Hello", chunk_size=10, max_in_flight=1, deadline=3.05)
+    assert (endless_report.stopped, endless_report.input_complete) == (StopReason.DEADLINE, False)
+    early = await bulk_over(fake).sms(numbers(10), "Hello", deadline=60)
+    assert (early.accepted, early.stopped) == (10, None)
+
+
+async def test_a_deadline_hides_no_error():
+    """What the recipients raise comes out as it is, in no group of exceptions."""
+
+    def rows():
+        yield from numbers(10)
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        await bulk_over(FakeMessaging()).sms(rows(), "Hello", deadline=60)
+
+
+async def test_a_field_that_nobody_has_sends_nothing():
+    """A template that does not fit its recipients is refused before the first request, also where all have a default."""
+    fake = FakeMessaging()
+    people = [{"phone": number, "name": "Ada"} for number in numbers(300)]
+    for rows, template in (
+        (people, "Hi {nam}"),
+        (people, "Hi {nam|you}"),
+        (numbers(300), "Hi {name|you}"),
+        (people[:3], "{nam|x}"),
+    ):
+        run = bulk_over(fake).sms(rows, template=template, chunk_size=1)
+        with pytest.raises(InvalidRequestError, match="the template names"):
+            await run
+        run.report.check()
+        assert run.report.accepted == 0
+    assert not fake.calls
+
+
+async def test_a_default_stands_for_those_who_have_no_value():
+    """A field that some have and others lack is filled in for all."""
+    fake = FakeMessaging()
+    names = [{}, {"name": ""}, {"name": "Ada"}]
+    rows = [{"phone": number, **name} for number, name in zip(numbers(3), names, strict=True)]
+    report = await bulk_over(fake).sms(rows, template="Hi {name|friend}")
+    assert report.accepted == 3
+    assert sorted(fake.texts) == ["Hi Ada", "Hi friend"]
 
 
 def test_plan_counts_without_sending():
     """plan() reads the recipients once and says what a send would do."""
     fake = FakeMessaging()
-    plan = bulk_over(fake).plan([*numbers(61), "abc"], "Hello", channel="whatsapp", balance=Decimal(5))
-    assert (plan.recipients, plan.calls) == (61, 3)
-    assert bulk_over(fake).plan(numbers(2), "x", channel="robocall", duration_minutes=3).estimated_units == 6
+    plan = bulk_over(fake).plan([*numbers(61), "abc"], WhatsApp("Hello", channel_uid="c"), balance=Decimal(5))
+    assert (plan.recipients, plan.calls, plan.most_requests) == (61, 3, 3)
+    assert bulk_over(fake).plan(numbers(2), Robocall("x", duration=3)).estimated_units == 6
     assert not fake.calls
+
+
+@pytest.mark.parametrize("count", [1, 30, 150, 200, 500, 1000])
+@pytest.mark.parametrize("rate", [None, "1/s"])
+async def test_a_send_makes_as_many_requests_as_its_plan_says(count, rate):
+    """Where requests are free, and where each waits for the limit, their number is within that of the plan."""
+    sim = Simulator(sms_balance=10**6, clock=current_time, sleep=anyio.sleep)
+    async with Callsavvy(
+        public_key=PUBLIC_KEY,
+        private_key=PRIVATE_KEY,
+        base_url=sim.base_url,
+        allow_insecure=True,
+        transport=httpx.ASGITransport(app=sim),
+        pacing=Unlimited() if rate is None else Fixed(rate),
+    ) as client:
+        plan = client.bulk.plan(numbers(count), SMS("Hello"))
+        report = await client.bulk.send(numbers(count), SMS("Hello"))
+    assert plan.calls <= report.calls <= plan.most_requests
+    assert report.calls == len(sim.ledger.calls)
 
 
 # ------------------------------------------------------------------------------------------------------------- property

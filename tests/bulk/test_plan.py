@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 import pytest
 from hypothesis import given, strategies as st
 
-from callsavvy_async.bulk.chunks import Chunker, Content
-from callsavvy_async.bulk.plan import Channel, Plan, make_plan, units_per_message
+from callsavvy_async.bulk.bulk import Bulk
+from callsavvy_async.bulk.chunks import Chunker
+from callsavvy_async.bulk.plan import Plan, make_plan
 from callsavvy_async.bulk.recipients import Intake, RecipientInput, SkipReason
-from callsavvy_async.bulk.segments import Encoding
-from callsavvy_async.bulk.templates import Template
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.messages import SMS, Encoding, Message, Robocall, WhatsApp
+
+HELLO = SMS("Hello")
 
 
 def numbers(count: int) -> list[str]:
@@ -21,21 +23,20 @@ def numbers(count: int) -> list[str]:
 
 
 def plan(
-    rows: list[RecipientInput],
-    content: Content = "Hello",
+    rows: Iterable[RecipientInput],
+    message: Message = HELLO,
     *,
-    channel: Channel = "sms",
     size: int = 10,
-    minutes: Decimal | None = None,
     balance: Decimal | None = None,
+    max_cost: Decimal | None = None,
 ) -> Plan:
     return make_plan(
         rows,
-        intake=Intake(suppress=["+999999999"], template=content if isinstance(content, Template) else None),
-        chunker=Chunker(size=size, content=content),
-        channel=channel,
-        minutes=minutes,
+        message,
+        intake=Intake(suppress=["+999999999"], template=message.merge),
+        chunkers=[Chunker(size=size, message=message)],
         balance=balance,
+        max_cost=max_cost,
     )
 
 
@@ -50,7 +51,7 @@ def test_sms_plan_adds_up() -> None:
         {"phone": numbers(1)[0], "x": "y"},
         {"phone": "+777777777", "x": " "},
     ]
-    made = plan([*good, *bad], Template("{x}"), balance=Decimal(47))
+    made = plan([*good, *bad], SMS(template="{x}"), balance=Decimal(47))
     assert (made.recipients, made.given, made.calls) == (25, 29, 4)
     assert made.skipped == {SkipReason.INVALID: 2, SkipReason.SUPPRESSED: 1, SkipReason.DUPLICATE: 1}
     assert [skipped.row for skipped in made.first_skipped] == [26, 27, 28, 29]
@@ -72,49 +73,24 @@ def test_first_skipped_are_examples_only() -> None:
 
 def test_robocall_costs_minutes() -> None:
     """Robocalls are charged by their minutes; segments and encodings are no matter of theirs."""
-    made = plan([*numbers(4)], "https://x/a.mp3", channel="robocall", minutes=Decimal("1.5"), balance=Decimal(5))
+    made = plan([*numbers(4)], Robocall(audio_url="https://x.io/a.mp3", duration=Decimal("1.5")), balance=Decimal(5))
     assert made.estimated_units == Decimal(6)
     assert made.affordable is False
     assert made.total_segments is None
     assert not made.segments_per_message
 
 
-def test_robocall_without_minutes_is_refused_at_once() -> None:
-    """Minutes are required, also for an empty input."""
-    with pytest.raises(InvalidRequestError, match="minutes"):
-        plan([], channel="robocall")
-
-
 def test_q50_whatsapp_cost_is_not_predicted() -> None:
     """The document gives no cost of a WhatsApp message, so none is guessed."""
-    made = plan([*numbers(31)], channel="whatsapp", size=30, balance=Decimal(1))
+    made = plan([*numbers(31)], WhatsApp("Hello", channel_uid="c"), size=30, balance=Decimal(1))
     assert (made.calls, made.estimated_units, made.affordable, made.total_segments) == (2, None, None, None)
-
-
-@pytest.mark.parametrize(
-    ("channel", "text", "minutes", "units"),
-    [
-        ("sms", "a" * 161, None, Decimal(2)),
-        ("robocall", "https://x/a.mp3", Decimal("0.5"), Decimal("0.5")),
-        ("whatsapp", "Hello", None, None),
-    ],
-)
-def test_units_per_message(channel: Channel, text: str, minutes: Decimal | None, units: Decimal | None) -> None:
-    """One recipient costs the segments, the minutes, or what nobody knows."""
-    assert units_per_message(channel, text, minutes) == units
-
-
-def test_robocall_units_need_minutes() -> None:
-    """A robocall without minutes cannot be estimated."""
-    with pytest.raises(InvalidRequestError, match="minutes"):
-        units_per_message("robocall", "x")
 
 
 def test_summary_for_people() -> None:
     """The summary says all that decides, one fact a line."""
-    made = plan(["bad", *numbers(2)], "Hi\u2019ж\u00a0", balance=Decimal(1000))
+    made = plan(["bad", *numbers(2)], SMS("Hi\u2019ж\u00a0"), balance=Decimal(1000))
     assert str(made).splitlines() == [
-        "Recipients: 2 messages by sms in 1 call",
+        "Recipients: 2 messages by sms in 1 request",
         "Skipped: 1 row (1 invalid)",
         "Encoding: UCS-2 for 2",
         "UCS-2 is forced by: \u2019 U+2019 (could be \"'\"), ж U+0436, U+00A0 (could be ' ')",
@@ -127,17 +103,24 @@ def test_summary_for_people() -> None:
     ("made", "lines"),
     [
         (
-            Plan(channel="sms", recipients=0, calls=0, estimated_units=Decimal(0)),
-            ["Recipients: 0 messages by sms in 0 calls", "Encoding: none", "Segments: 0", "Units: about 0"],
+            plan([]),
+            ["Recipients: 0 messages by sms in 0 requests", "Encoding: none", "Segments: 0", "Units: about 0"],
         ),
         (
-            Plan(channel="whatsapp", recipients=1, calls=1),
-            ["Recipients: 1 message by whatsapp in 1 call", "Units: cannot be told beforehand for whatsapp"],
+            Plan(channel="whatsapp", recipients=1, calls=1, most_requests=1),
+            ["Recipients: 1 message by whatsapp in 1 request", "Units: the API documents no cost for whatsapp"],
         ),
         (
-            Plan(channel="robocall", recipients=1, calls=1, estimated_units=Decimal(9), balance=Decimal(8)),
+            Plan(
+                channel="robocall",
+                recipients=1,
+                calls=1,
+                most_requests=2,
+                estimated_units=Decimal(9),
+                balance=Decimal(8),
+            ),
             [
-                "Recipients: 1 message by robocall in 1 call",
+                "Recipients: 1 message by robocall in 1 to 2 requests",
                 "Units: about 9, which the balance of 8 does not cover",
             ],
         ),
@@ -150,7 +133,7 @@ def test_summary_leaves_out_what_does_not_apply(made: Plan, lines: list[str]) ->
 
 def test_summary_of_many_characters_is_short() -> None:
     """A text in another script does not fill the screen."""
-    line = plan([*numbers(1)], "абвгдежзийклмно").summary_lines()[2]
+    line = plan([*numbers(1)], SMS("абвгдежзийклмно")).summary_lines()[2]
     assert line.endswith("л U+043B and 3 more")
 
 
@@ -160,7 +143,7 @@ def test_plan_reads_its_input_once() -> None:
     def rows() -> Iterator[str]:
         yield from numbers(3)
 
-    made = make_plan(rows(), intake=Intake(), chunker=Chunker(size=2, content="x"), channel="sms")
+    made = plan(rows(), size=2)
     assert (made.recipients, made.calls) == (3, 2)
 
 
@@ -170,3 +153,38 @@ def test_plan_accounts_for_every_row(rows: list[str]) -> None:
     made = plan([*rows])
     assert made.given == len(rows)
     assert sum(made.segments_per_message.values()) == sum(made.encodings.values()) == made.recipients
+
+
+def test_max_cost_is_compared_with_the_estimate() -> None:
+    """A budget that does not cover the plan is named in it."""
+    assert str(plan(numbers(9), max_cost=Decimal(8))).endswith("about 9; the send stops at the max_cost of 8")
+    assert str(plan(numbers(8), max_cost=Decimal(8))).endswith("about 8")
+
+
+@pytest.mark.parametrize(
+    ("count", "options", "requests"),
+    [
+        (150, {}, (3, 6)),
+        (1000, {}, (11, 16)),
+        (150, {"max_in_flight": 1}, (3, 3)),
+        (150, {"chunk_size": 25}, (6, 6)),
+        (10, {}, (1, 1)),
+        (0, {}, (0, 0)),
+    ],
+)
+def test_a_plan_tells_the_fewest_and_the_most_requests(
+    count: int, options: dict[str, int], requests: tuple[int, int]
+) -> None:
+    """A send takes few recipients a request while requests are free, and nobody knows beforehand for how long they are."""
+    made = Bulk.plan(numbers(count), HELLO, **options)
+    assert (made.calls, made.most_requests) == requests
+
+
+def test_a_plan_refuses_what_the_send_would_refuse() -> None:
+    """A budget without documented costs, and a template that does not fit its recipients, are found beforehand."""
+    with pytest.raises(InvalidRequestError, match="max_cost cannot be kept for whatsapp"):
+        Bulk.plan(numbers(1), WhatsApp("x", channel_uid="c"), max_cost=1)
+    with pytest.raises(InvalidRequestError, match=r"names \{name\}, but the recipients have numbers only"):
+        Bulk.plan(numbers(1), SMS(template="Hi {name}"))
+    with pytest.raises(InvalidRequestError, match=r"names \{nam\}.*Did you mean 'name'"):
+        Bulk.plan([{"phone": number, "name": "Ada"} for number in numbers(3)], SMS(template="Hi {nam|friend}"))

@@ -11,8 +11,8 @@ from hypothesis import given, strategies as st
 
 from callsavvy_async.bulk.number_set import NumberSet
 from callsavvy_async.bulk.recipients import Intake, Recipient, RecipientInput, Skipped, SkipReason, suppression
-from callsavvy_async.bulk.templates import Template
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.messages.templates import Template
 
 NUMBER = "+2348012345678"
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 import pytest
 from pyarrow import parquet
 
+from callsavvy_async import SMS, WhatsApp
 from callsavvy_async.campaigns import Campaign, Journal, evidence, integrity
 from callsavvy_async.campaigns.journal import repository
 from callsavvy_async.campaigns.journal.payload import checksum
@@ -22,7 +23,7 @@ from .fakes import FakeClient, Raising, accept, numbers
 
 pytestmark = pytest.mark.anyio
 
-SPEC = Campaign.sms("Hello", chunk_size=10)
+HELLO = SMS("Hello")
 
 
 class Doubtful(FakeClient):
@@ -41,8 +42,8 @@ class Doubtful(FakeClient):
         return SendReceipt(message_id="m", cost=Decimal(len(called) * self.cost))
 
 
-async def ran(journal: Journal, client: FakeClient, count: int = 100, spec=SPEC) -> Campaign:
-    campaign = await journal.campaign("c", spec)
+async def ran(journal: Journal, client: FakeClient, count: int = 100, message=HELLO, **options) -> Campaign:
+    campaign = await journal.campaign("c", message, **(options or {"chunk_size": 10}))
     await campaign.load(numbers(count))
     await campaign.run(client, max_in_flight=1)
     return campaign
@@ -58,7 +59,7 @@ async def test_a_person_resolves_what_is_unknown(journal):
         await campaign.resolve(1, as_sent=True)
     status = await campaign.status()
     assert (status.accepted, status.not_sent, status.unknown) == (80, 10, 10)
-    report = await campaign.resume(client := FakeClient())
+    report = await campaign.run(client := FakeClient())
     assert not client.calls
     report = await campaign.resend_unknown(client, only_not_sent=True)
     assert (report.accepted, report.not_sent, report.unknown) == (90, 0, 10)
@@ -93,7 +94,7 @@ async def test_the_balance_decides_all_or_none(journal, charged):
 async def test_distinct_sizes_decide_every_chunk(journal):
     """A reconcilable campaign tells which of several unknown chunks were charged."""
     client = Doubtful({2, 3, 5, 8}, {3, 8})
-    campaign = await ran(journal, client, 577, Campaign.sms("Hello", reconcilable=True))
+    campaign = await ran(journal, client, 577, reconcilable=True)
     found = await campaign.reconcile(client, exclusive=True)
     assert (found.charged, found.not_charged, found.solutions) == ((8, 3), (5, 2), 1) or set(found.charged) == {3, 8}
     status = await campaign.status()
@@ -105,7 +106,7 @@ async def test_distinct_sizes_decide_every_chunk(journal):
     [
         (lambda client: setattr(client, "balance", client.balance - 3), "something else"),
         (lambda client: setattr(client, "balance", client.balance - 10), "agree on none"),
-        (lambda client: setattr(client, "balance", None), "no SMS balance"),
+        (lambda client: setattr(client, "balance", None), "no balance"),
     ],
 )
 async def test_it_never_guesses(journal, prepare, why):
@@ -140,9 +141,9 @@ async def test_costs_that_surprise_are_no_evidence(journal):
 
 async def test_evidence_has_limits(journal, monkeypatch):
     """Another channel, no balance before, calls in flight, another month: said, and nothing decided."""
-    whatsapp = await ran(journal, Doubtful({1}, set()), 10, Campaign.whatsapp("Hi", channel_uid="u"))
+    whatsapp = await ran(journal, Doubtful({1}, set()), 10, WhatsApp("Hi", channel_uid="u"))
     assert "whatsapp" in (await whatsapp.reconcile(FakeClient())).why
-    campaign = await journal.campaign("d", SPEC)
+    campaign = await journal.campaign("d", HELLO, chunk_size=10)
     await campaign.load(numbers(30))
     client = Doubtful({2}, set())
     await campaign.run(client, max_in_flight=1)
@@ -168,7 +169,7 @@ async def test_rows_are_written_in_three_formats(journal, tmp_path):
             raise rejected("Invalid recipient")
         return accept(called)
 
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load([*numbers(40), numbers(1)[0], "nobody"])
     await campaign.run(FakeClient(script))
     files = {suffix: tmp_path / f"rows.{suffix}" for suffix in ("csv", "jsonl", "parquet")}
@@ -243,7 +244,7 @@ async def test_a_chunk_that_is_split_meanwhile_is_not_there_twice(journal, raw, 
         page = looked_at(cursor, campaign=campaign, after=after)
         if after == 0:
             chunk = repository.read_chunk(cursor, campaign, 1, "Hello")
-            halves = repository.split(cursor, campaign, 7, chunk, Campaign.sms("Hello"))
+            halves = repository.split(cursor, campaign, 7, chunk, common="Hello")
             assert [half.number for half in halves] == [4, 5]
             cursor.execute("UPDATE payload SET checksum = 'x' WHERE number = 5")
         return page
@@ -273,8 +274,8 @@ async def test_a_purge_by_another_process_is_seen(journal):
 
 async def test_purging_keeps_the_sums_and_nothing_else(journal, raw):
     """After a purge no number and no text is left in the files, the sums are the same, and nothing more is sent."""
-    spec = Campaign.sms(template="Dear {name}", chunk_size=10)
-    campaign = await journal.campaign("c", spec)
+    message = SMS(template="Dear {name}")
+    campaign = await journal.campaign("c", message, chunk_size=10)
     rows = [{"phone": number, "name": f"Adaeze{n % 3}"} for n, number in enumerate(numbers(60))]
     await campaign.load([*rows, {"phone": "+2349999999999x", "name": "Q"}])
     run = campaign.run(client := Doubtful({1}, set()), max_in_flight=1)
@@ -294,4 +295,4 @@ async def test_purging_keeps_the_sums_and_nothing_else(journal, raw):
             await refused()
     with pytest.raises(InvalidRequestError, match="purged"):
         campaign.run(FakeClient())
-    assert "purged" in repr(await journal.campaign("c", spec))
+    assert "purged" in repr(await journal.campaign("c", message, chunk_size=10))

@@ -9,13 +9,15 @@ import anyio
 import psycopg
 import pytest
 
+from callsavvy_async import SMS
 from callsavvy_async.bulk.chunks import Chunk
-from callsavvy_async.campaigns import Campaign, Journal
+from callsavvy_async.campaigns import Journal
 from callsavvy_async.campaigns.journal import epochs, repository, sql
 from callsavvy_async.campaigns.journal.postgres import _translated
 from callsavvy_async.campaigns.journal_source import JournalSource
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.shift import Patience, Shift
+from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.states import MOVES, Mover, sources
 
 from .conftest import only_asyncio, only_postgresql
@@ -23,7 +25,7 @@ from .fakes import FakeClient, numbers
 
 pytestmark = pytest.mark.anyio
 
-SPEC = Campaign.sms("Hello", chunk_size=1)
+HELLO = SMS("Hello")
 CHUNKS = 1_000
 MOST_WORK = 90
 """Blocks looked at and index entries read for each chunk. It takes 60: claimed, moved twice, and counted before and after."""
@@ -43,7 +45,7 @@ async def source(journal: Journal, at_a_time: int) -> AsyncIterator[JournalSourc
     """Open the source of a run of the journal's only campaign."""
     writer = journal._writer
     epoch = await writer.run(lambda cursor: epochs.begin(cursor, 1, writer.database.lease))
-    yield JournalSource(Shift(1, epoch, Patience(writer, 0)), SPEC, CampaignReport(), at_a_time, None)
+    yield JournalSource(Shift(1, epoch, Patience(writer, 0)), Spec(HELLO), CampaignReport(), at_a_time, None)
     await writer.run(lambda cursor: epochs.end(cursor, 1, epoch))
 
 
@@ -66,7 +68,7 @@ async def test_what_is_done_is_not_passed_over_again(url, raw, known):
     async with Journal.open(url) as journal:
         raw("ALTER TABLE chunk SET (autovacuum_enabled = off)")
         for name in ("first", "second"):
-            campaign = await journal.campaign(name, SPEC)
+            campaign = await journal.campaign(name, HELLO, chunk_size=1)
             await campaign.load(numbers(CHUNKS))
             if known == {"first": "another campaign", "second": "all pending"}[name]:
                 raw("ANALYZE chunk")
@@ -88,7 +90,7 @@ async def test_what_is_done_is_not_passed_over_again(url, raw, known):
 @pytest.mark.parametrize("known", [True, False], ids=["all pending", "nothing"])
 async def test_a_chunk_whose_number_is_known_is_found_by_its_primary_key(journal, url, raw, known):
     """By its state it would be found among thousands that are dead: each chunk was in flight once."""
-    await (await journal.campaign("c", SPEC)).load(numbers(CHUNKS))
+    await (await journal.campaign("c", HELLO, chunk_size=1)).load(numbers(CHUNKS))
     if known:
         raw("ANALYZE chunk")
     moves = [sql.move(sources(to, Mover.OWNER), owned=True) for to in MOVES[Mover.OWNER]]
@@ -104,7 +106,7 @@ async def test_a_chunk_whose_number_is_known_is_found_by_its_primary_key(journal
 
 async def test_what_is_pending_again_before_the_last_claim_is_found_at_the_end(journal, raw):
     """Claims go on behind the last one; a chunk that a dead or stopped run gave back is sent when there is no more there."""
-    await (await journal.campaign("c", SPEC)).load(numbers(10))
+    await (await journal.campaign("c", HELLO, chunk_size=1)).load(numbers(10))
     async with source(journal, at_a_time=3) as chunks:
         assert await take(chunks, 6) == [1, 2, 3, 4, 5, 6]
         raw("UPDATE chunk SET state = 'pending', epoch = NULL WHERE number IN (2, 4)")
@@ -114,7 +116,7 @@ async def test_what_is_pending_again_before_the_last_claim_is_found_at_the_end(j
 @only_postgresql
 async def test_a_run_does_not_spin_while_another_claims_all_that_is_left(journal, url, raw, monkeypatch):
     """Whoever was stopped in the middle of a claim holds its rows for seconds; the others look now and then."""
-    await (await journal.campaign("c", SPEC)).load(numbers(3))
+    await (await journal.campaign("c", HELLO, chunk_size=1)).load(numbers(3))
     claims: list[int] = []
     claim = repository.claim
     monkeypatch.setattr(repository, "claim", lambda *given, **named: claims.append(1) or claim(*given, **named))

@@ -14,7 +14,8 @@ import psycopg
 import pytest
 from hypothesis import given, strategies as st
 
-from callsavvy_async.campaigns import Campaign, Journal, JournalError
+from callsavvy_async import SMS
+from callsavvy_async.campaigns import Journal, JournalError
 from callsavvy_async.campaigns.journal.copies import RESTORED
 from callsavvy_async.campaigns.journal.witness import Witness
 from testbed.servers.postgres import PostgresServer
@@ -22,13 +23,13 @@ from testbed.servers.postgres import PostgresServer
 from .conftest import only_postgresql, only_sqlite
 from .fakes import FakeClient, numbers
 
-SPEC = Campaign.sms("Hello", chunk_size=10)
+HELLO = SMS("Hello")
 FIRST, SECOND, ALL = numbers(300), numbers(500), numbers(1000)
 
 
 async def send_some(journal: Journal, client: FakeClient, *, upto: int) -> None:
     """Send until so many recipients are accepted."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(ALL)
     run = campaign.run(client, max_in_flight=1, on_progress=lambda report: report.accepted >= upto and run.stop())
     await run
@@ -149,11 +150,11 @@ async def test_whom_a_copy_lacks_is_not_loaded_again(url, tmp_path: Path):
     """A campaign that was made and sent after the copy is not in it: made anew it would reach everybody twice."""
     client, kept = FakeClient(), tmp_path / "kept.db"
     async with Journal.open(url) as journal:
-        await journal.campaign("a", SPEC)
+        await journal.campaign("a", HELLO, chunk_size=10)
         await journal.backup(kept)
         await send_some(journal, client, upto=1000)
     async with Journal.open(f"sqlite:///{kept}") as journal:
-        campaign = await journal.campaign("c", SPEC)
+        campaign = await journal.campaign("c", HELLO, chunk_size=10)
         with pytest.raises(JournalError, match="lacks recipients who were added and sent to"):
             await campaign.load(ALL)
 
@@ -208,7 +209,7 @@ async def test_a_server_that_does_not_say_where_it_is(url, raw, monkeypatch):
     for place in ("SELECT 'nowhere' WHERE false", "SELECT deny()"):
         monkeypatch.setattr("callsavvy_async.campaigns.journal.postgres._PLACE", place)
         async with Journal.open(url) as journal:
-            await journal.campaign("c", SPEC)
+            await journal.campaign("c", HELLO, chunk_size=10)
     assert raw("SELECT count(*) FROM journal WHERE name = 'server'") == [(0,)]
 
 

@@ -7,9 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from callsavvy_async import Callsavvy
+from callsavvy_async import SMS, Callsavvy
 from callsavvy_async.campaigns import (
-    Campaign,
     Journal,
     JournalDamagedError,
     JournalError,
@@ -25,14 +24,14 @@ from .fakes import FakeClient, numbers
 
 pytestmark = pytest.mark.anyio
 
-SPEC = Campaign.sms("Hello", chunk_size=10)
+HELLO = SMS("Hello")
 
 
 async def test_it_may_be_opened_again(url, raw):
     """Closing gives the lock back, and nothing is lost."""
     for name in ("a", "b"):
         async with Journal.open(url) as journal:
-            await journal.campaign(name, SPEC)
+            await journal.campaign(name, HELLO, chunk_size=10)
     async with Journal.open(url) as journal:
         assert [report.name for report in await journal.campaigns()] == ["a", "b"]
         assert ("journal.db" if raw.is_file else "postgresql://127.0.0.1/test_") in repr(journal)
@@ -40,19 +39,19 @@ async def test_it_may_be_opened_again(url, raw):
 
 async def test_a_changed_text_under_an_old_name_is_refused(journal):
     """What differs is named, and no text is shown."""
-    campaign = await journal.campaign("c", SPEC)
-    assert (await journal.campaign("c")).spec == SPEC == campaign.spec
-    with pytest.raises(InvalidRequestError, match="another message, sender_id;") as refused:
-        await journal.campaign("c", Campaign.sms("Secret", sender_id="Acme", chunk_size=10))
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
+    assert (await journal.campaign("c")).message == HELLO == campaign.message
+    with pytest.raises(InvalidRequestError, match="another text, sender_id;") as refused:
+        await journal.campaign("c", SMS("Secret", sender_id="Acme"), chunk_size=10)
     assert "Secret" not in str(refused.value)
-    assert "Hello" not in repr(SPEC)
+    assert "Hello" not in repr(HELLO)
     assert repr(campaign) == "<Campaign 'c': sms>"
 
 
 async def test_a_name_is_needed_and_known(journal):
     """A blank name, or one that is not there, is refused."""
     with pytest.raises(InvalidRequestError, match="blank"):
-        await journal.campaign(" ", SPEC)
+        await journal.campaign(" ", HELLO, chunk_size=10)
     with pytest.raises(InvalidRequestError, match="no campaign 'c'"):
         await journal.campaign("c")
 
@@ -86,7 +85,7 @@ async def test_a_reader_makes_no_journal(url):
 async def test_what_a_dead_process_left(url):
     """Claimed is pending, in flight is unknown, for whoever opens it next."""
     async with Journal.open(url) as journal:
-        campaign = await journal.campaign("c", SPEC)
+        campaign = await journal.campaign("c", HELLO, chunk_size=10)
         await campaign.load(numbers(30))
         set_states = "UPDATE chunk SET state = ? WHERE number = ?"
         states = [(State.CLAIMED, 1), (State.IN_FLIGHT, 2)]
@@ -137,7 +136,7 @@ async def test_opening_waits_an_outage_out(url, monkeypatch):
 
     monkeypatch.setattr(journal._database, "open", open_at_the_third_try)
     async with journal:
-        await journal.campaign("c", SPEC)
+        await journal.campaign("c", HELLO, chunk_size=10)
     tries.clear()
     impatient = Journal.open(url, patience=0)
     monkeypatch.setattr(impatient._database, "open", open_at_the_third_try)
@@ -161,7 +160,7 @@ async def test_a_campaign_belongs_to_one_account_and_server(url, other, simulate
     for name, value in other.items():
         setattr(stranger, name, value)
     async with Journal.open(url) as journal:
-        campaign = await journal.campaign("c", SPEC)
+        campaign = await journal.campaign("c", HELLO, chunk_size=10)
         await campaign.load(numbers(100))
         await campaign.run(client, max_cost=30)
     async with Journal.open(url, simulated=simulated) as journal:
@@ -178,7 +177,7 @@ async def test_a_campaign_belongs_to_one_account_and_server(url, other, simulate
 async def test_a_rehearsal_is_never_sent_for_real(url):
     """Every simulator has an address of its own, so rehearsals share a campaign; a real client does not join them."""
     async with Journal.open(url, simulated=True) as journal:
-        campaign = await journal.campaign("c", SPEC)
+        campaign = await journal.campaign("c", HELLO, chunk_size=10)
         await campaign.load(numbers(100))
         for port, most in ((1, 30), (2, 60)):
             client = FakeClient()

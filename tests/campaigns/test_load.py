@@ -9,8 +9,9 @@ import anyio
 import pytest
 from hypothesis import HealthCheck, given, strategies as st
 
+from callsavvy_async import SMS
 from callsavvy_async.bulk.recipients import Recipient, SkipReason
-from callsavvy_async.campaigns import Campaign, JournalUnavailableError, load as load_module, seen as seen_module
+from callsavvy_async.campaigns import JournalUnavailableError, load as load_module, seen as seen_module
 from callsavvy_async.campaigns.seen import SeenNumbers
 from callsavvy_async.errors import InvalidRequestError
 from tests.profiles import examples
@@ -21,7 +22,7 @@ from .raw import TABLES
 
 pytestmark = pytest.mark.anyio
 
-SPEC = Campaign.sms("Hello", chunk_size=10)
+HELLO = SMS("Hello")
 
 
 class Cut(Exception):
@@ -37,7 +38,7 @@ def cut_after(rows, count):
 
 async def test_the_same_list_again_changes_nothing(journal):
     """A list that was loaded to its end adds nobody, and counts nobody twice."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     rows = [
         *numbers(25),
         numbers(1)[0],
@@ -53,7 +54,7 @@ async def test_the_same_list_again_changes_nothing(journal):
 
 async def test_another_list_adds_to_it(journal):
     """Who is there already is a duplicate; the others are added."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(25))
     report = await campaign.load(numbers(25, 15))
     assert (report.given, report.pending, report.skipped[SkipReason.DUPLICATE]) == (50, 40, 10)
@@ -65,7 +66,7 @@ async def test_another_list_adds_to_it(journal):
 async def test_a_load_that_was_cut_off_is_loaded_anew(journal, monkeypatch):
     """Half a list is not sent to; the whole list afterwards takes nobody twice and loses nobody."""
     monkeypatch.setattr(load_module, "BATCH", 3)
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     with pytest.raises(Cut):
         await campaign.load(cut_after(numbers(200), 155))
     halfway = await campaign.status()
@@ -84,7 +85,7 @@ async def test_a_load_that_was_cut_off_is_loaded_anew(journal, monkeypatch):
 async def test_any_list_cut_anywhere(journal, people, cut):
     """Each number of a list is pending exactly once after it was cut off and loaded again."""
     name = f"{people} {cut}"
-    campaign = await journal.campaign(name, SPEC)
+    campaign = await journal.campaign(name, HELLO, chunk_size=10)
     rows = [f"+2348000{n:06}" for n in people]
     try:
         await campaign.load(cut_after(rows, cut))
@@ -98,7 +99,7 @@ async def test_any_list_cut_anywhere(journal, people, cut):
 
 async def test_templates_make_chunks_of_one_text(journal):
     """Who gets the same text shares a call; the texts come back as they were."""
-    campaign = await journal.campaign("c", Campaign.sms(template="Hi {name}", chunk_size=2))
+    campaign = await journal.campaign("c", SMS(template="Hi {name}"), chunk_size=2)
     rows = [{"phone": number, "name": "AB"[n % 2]} for n, number in enumerate(numbers(6))]
     await campaign.load([*rows, {"phone": numbers(1, 50)[0], "name": ""}])
     report = await campaign.run(client := FakeClient())
@@ -118,7 +119,7 @@ async def test_many_skipped_rows_are_written_as_they_come(journal, monkeypatch):
         insert(cursor, skipped=skipped, **where)
 
     monkeypatch.setattr(load_module.repository, "insert_skipped", spy)
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     report = await campaign.load(["nobody"] * 5000)
     assert report.skipped.total() == 5000
     assert most < 1000
@@ -127,7 +128,7 @@ async def test_many_skipped_rows_are_written_as_they_come(journal, monkeypatch):
 @only_sqlite
 async def test_a_full_disk_is_said(journal):
     """When the file cannot grow, loading ends with the journal's error, and is done anew when it can."""
-    campaign = await journal.campaign("c", Campaign.sms("Hello", chunk_size=1))
+    campaign = await journal.campaign("c", HELLO, chunk_size=1)
     await journal._writer.run(lambda cursor: cursor.execute("PRAGMA max_page_count = 20"))
     with pytest.raises(JournalUnavailableError, match="full"):
         await campaign.load(numbers(2000))
@@ -137,7 +138,7 @@ async def test_a_full_disk_is_said(journal):
 
 async def test_sizes_that_the_balance_can_tell_apart(journal):
     """With reconcilable=True the sizes of neighbouring chunks have distinct subset sums."""
-    campaign = await journal.campaign("c", Campaign.sms("Hello", reconcilable=True))
+    campaign = await journal.campaign("c", HELLO, reconcilable=True)
     await campaign.load(numbers(577))
     await campaign.run(client := FakeClient(), max_in_flight=1)
     assert [len(call) for call in client.calls] == [84, 83, 82, 80, 77, 71, 60, 40]
@@ -145,7 +146,7 @@ async def test_sizes_that_the_balance_can_tell_apart(journal):
 
 async def test_the_journal_holds_no_more_than_it_must(journal, raw):
     """Fields of recipients are not kept: only what is sent."""
-    campaign = await journal.campaign("c", Campaign.sms(template="Hi {name}"))
+    campaign = await journal.campaign("c", SMS(template="Hi {name}"))
     await campaign.load([{"phone": numbers(1)[0], "name": "Ada", "salary": "secret-salary"}])
     assert "Hi Ada" in raw.rows()
     assert "secret-salary" not in raw.rows()
@@ -160,7 +161,7 @@ async def versions(journal, raw):
 
 async def test_a_list_that_is_there_is_not_written_again(journal, raw):
     """Loading a list once more, as a resumed program does, writes nothing: the journal does not grow by its doubles."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     rows = [*numbers(300), "nobody", *numbers(300)]
     await campaign.load(rows)
     before = await versions(journal, raw)
@@ -170,7 +171,7 @@ async def test_a_list_that_is_there_is_not_written_again(journal, raw):
 
 async def test_a_list_that_adds_nobody_is_taken_down(journal):
     """Doubles of another list are in the report, one row each."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(25))
     report = await campaign.load([*numbers(5), "nobody"])
     assert (report.given, report.pending, report.input_complete) == (31, 25, True)
@@ -179,7 +180,7 @@ async def test_a_list_that_adds_nobody_is_taken_down(journal):
 
 async def test_a_known_list_read_by_other_rules_changes_nothing(journal):
     """The digest is of the rows: whom another suppress list would let in now is not added under the old list."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     before = await campaign.load(numbers(900), suppress=numbers(800))
     assert await campaign.load(numbers(900)) == before
     assert (await campaign.verify()).sound
@@ -187,7 +188,7 @@ async def test_a_known_list_read_by_other_rules_changes_nothing(journal):
 
 async def test_nothing_is_loaded_while_it_is_sent(journal):
     """A run would send what a load that is cut off deletes again, so a load of somebody new is refused meanwhile."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(100))
     run = campaign.run(client := FakeClient(), max_in_flight=1)
     refused = []
@@ -233,7 +234,7 @@ async def test_memory_does_not_grow_with_the_list(monkeypatch):
 
 async def test_numbers_that_cannot_be_kept_end_the_load(journal, monkeypatch):
     """Without room for the temporary file the load ends with the journal's error, which says where it lies."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     original = SeenNumbers.__init__
 
     def small(seen) -> None:

@@ -8,6 +8,7 @@ import anyio
 import psycopg
 import pytest
 
+from callsavvy_async import SMS
 from callsavvy_async.campaigns import Campaign, Journal
 from callsavvy_async.campaigns.errors import JournalDamagedError, JournalError, JournalUnavailableError
 from callsavvy_async.campaigns.journal.postgres import PostgreSQL
@@ -16,7 +17,7 @@ from callsavvy_async.errors import ConfigurationError
 from .conftest import only_postgresql
 from .fakes import FakeClient, numbers
 
-SPEC = Campaign.sms("Hello", chunk_size=10)
+HELLO = SMS("Hello")
 URL = "postgresql://user:secret@127.0.0.1:1/nowhere"
 
 
@@ -97,7 +98,7 @@ async def test_those_that_start_together_make_one_journal(url):
 
     async def start() -> None:
         async with Journal.open(url) as journal:
-            made.append(await journal.campaign("c", SPEC))
+            made.append(await journal.campaign("c", HELLO, chunk_size=10))
 
     async with anyio.create_task_group() as group:
         for _ in range(6):
@@ -109,7 +110,7 @@ async def test_those_that_start_together_make_one_journal(url):
 @only_postgresql
 async def test_connections_that_are_cut_are_made_again(journal, raw):
     """A run goes on over a connection that the server ended in the middle: nobody lost, nobody twice."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(100))
     client, cuts = FakeClient(), iter([3, 6])
 

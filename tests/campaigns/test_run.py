@@ -11,17 +11,20 @@ from types import SimpleNamespace
 import anyio
 import pytest
 
+from callsavvy_async import SMS, Robocall, WhatsApp
 from callsavvy_async.bulk.report import ReportError, StopReason
 from callsavvy_async.campaigns import (
     Campaign,
     CampaignReport,
     Journal,
     JournalUnavailableError,
+    Runner,
     State,
     journal_source,
 )
 from callsavvy_async.campaigns.journal import epochs
 from callsavvy_async.errors import (
+    ConfigurationError,
     ConnectError,
     InvalidRequestError,
     Outcome,
@@ -35,11 +38,12 @@ from .fakes import FakeClient, Raising, accept, numbers
 
 pytestmark = pytest.mark.anyio
 
-SPEC = Campaign.sms("Hello", chunk_size=10)
+HELLO = SMS("Hello")
+NINE_TO_SIX = {"send_window": "09:00-18:00", "time_zone": "Africa/Lagos"}
 
 
-async def loaded(journal: Journal, count: int = 100, spec=SPEC, name: str = "c") -> Campaign:
-    campaign = await journal.campaign(name, spec)
+async def loaded(journal: Journal, count: int = 100, message=HELLO, name: str = "c", **options) -> Campaign:
+    campaign = await journal.campaign(name, message, **{"chunk_size": 10, **options})
     await campaign.load(numbers(count))
     return campaign
 
@@ -145,7 +149,7 @@ async def test_resuming_sends_pending_only(journal):
     first = await run
     assert first.stopped is StopReason.INTERRUPTED
     assert (first.accepted, first.unknown, first.pending) == (30, 20, 50)
-    last = await campaign.resume(client)
+    last = await campaign.run(client)
     assert (last.accepted, last.unknown, last.pending, last.stopped) == (80, 20, 0, None)
     assert set(client.reached.values()) == {1}
 
@@ -273,10 +277,8 @@ async def test_the_budget_is_of_the_whole_campaign(journal):
     assert (report.unknown, report.committed, report.stopped) == (20, 20, StopReason.MAX_COST)
     report = await campaign.run(FakeClient(), max_cost=Decimal(55))
     assert (report.accepted, report.cost, report.committed) == (30, 30, 50)
-    with pytest.raises(InvalidRequestError, match="WhatsApp"):
-        await (await loaded(journal, 1, Campaign.whatsapp("Hi", channel_uid="u"), "w")).run(FakeClient(), max_cost=1)
-    with pytest.raises(InvalidRequestError, match="max_in_flight"):
-        campaign.run(FakeClient(), max_in_flight=0)
+    with pytest.raises(InvalidRequestError, match="max_cost cannot be kept for whatsapp"):
+        await (await loaded(journal, 1, WhatsApp("Hi", channel_uid="u"), "w")).run(FakeClient(), max_cost=1)
 
 
 async def test_two_runs_at_once_keep_to_one_budget(journal):
@@ -292,7 +294,7 @@ async def test_two_runs_at_once_keep_to_one_budget(journal):
         group.start_soon(run)
     assert client.reached.total() <= 50
     assert max(client.reached.values()) == 1
-    assert (await campaign.resume(client)).complete
+    assert (await campaign.run(client)).complete
 
 
 async def test_a_bad_number_is_isolated_and_stays_so(journal):
@@ -337,30 +339,78 @@ async def test_what_is_not_sent_again_in_a_run_is_in_the_next(journal):
 
 async def test_other_channels(journal):
     """WhatsApp and robocalls are sent with their own arguments."""
-    for name, spec in {
-        "w": Campaign.whatsapp("Hi", channel_uid="u"),
-        "r": Campaign.robocall("Hi", duration_minutes=2),
-        "a": Campaign.robocall(audio_url="https://example.com/a.mp3", duration_minutes=2),
+    for name, message in {
+        "w": WhatsApp("Hi", channel_uid="u"),
+        "r": Robocall("Hi", duration=2),
+        "a": Robocall(audio_url="https://example.com/a.mp3", duration=2),
     }.items():
-        campaign = await loaded(journal, 40, spec, name)
+        campaign = await loaded(journal, 40, message, name)
         report = await campaign.run(client := FakeClient(lambda _: ACCEPT))
         assert report.accepted == 40
-        assert set(client.texts) == {spec.content}
+        assert set(client.texts) == {message.common}
 
 
-async def test_a_spec_that_cannot_work_is_refused():
-    """Two contents, sizes that contradict each other, a naive moment: said before anything is created."""
-    for make in (
-        Campaign.sms,
-        lambda: Campaign.sms("a", template="b"),
-        lambda: Campaign.sms("a", reconcilable=True, chunk_size=3),
-        lambda: Campaign.whatsapp("a", channel_uid="u", chunk_size=31),
-        lambda: Campaign.robocall("a", audio_url="https://x.y/z", duration_minutes=1),
-        lambda: Campaign.sms("a", start_at=datetime(2026, 1, 1)),  # noqa: DTZ001
-        lambda: Campaign.sms("a", send_window="9-5", time_zone="UTC"),
-    ):
-        with pytest.raises(InvalidRequestError):
-            make()
+@pytest.mark.parametrize(
+    ("message", "options", "error"),
+    [
+        (HELLO, {"reconcilable": True, "chunk_size": 3}, "chooses the sizes of requests itself"),
+        (WhatsApp("a", channel_uid="u"), {"reconcilable": True}, "works for SMS only"),
+        (WhatsApp("a", channel_uid="u"), {"chunk_size": 31}, "30 at the most"),
+        (HELLO, {"start_at": datetime(2026, 1, 1)}, "start_at is .* no time zone"),  # noqa: DTZ001
+        (HELLO, {"start_at": "2026-01-01"}, "start_at is '2026-01-01'"),
+        (HELLO, {"send_window": "9-5", "time_zone": "UTC"}, "send_window is '9-5'"),
+        (HELLO, {"time_zone": "UTC"}, "time_zone is that of a send_window="),
+        (HELLO, {"window": "9-5"}, "a campaign has no option 'window'. Did you mean 'send_window'"),
+        ("Hello", {}, "the message is of type str"),
+        (None, {"chunk_size": 5}, "chunk_size cannot change a campaign that is reopened"),
+    ],
+)
+async def test_a_campaign_that_cannot_work_is_refused(journal, message, options, error):
+    """Options that contradict each other, a naive moment, a bare text: said before anything is created."""
+    with pytest.raises((ConfigurationError, InvalidRequestError), match=error):
+        await journal.campaign("c", message, **options)
+    assert await journal.campaigns() == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"max_in_flight": 0}, "max_in_flight is 0; it must be a whole number, 1 or more"),
+        ({"deadline": -1}, "deadline is -1"),
+        ({"timeout": 0}, "timeout is 0"),
+        ({"max_costs": 5}, "a run has no option 'max_costs'. Did you mean 'max_cost'"),
+        ({"dry_run": True}, "a run has no option 'dry_run'"),
+    ],
+)
+async def test_bad_options_of_a_run_are_refused(journal, options, error):
+    """A run refuses what a bulk send refuses, in the same words; so do a load and a runner."""
+    campaign = await loaded(journal, 1)
+    for take in (campaign.run, campaign.resend_unknown):
+        with pytest.raises(ConfigurationError, match=error):
+            take(FakeClient(), **options)
+    with pytest.raises(ConfigurationError, match=error):
+        Runner("sqlite:///runs.db", "c", **options)
+    with pytest.raises(ConfigurationError, match="a load has no option 'supress'"):
+        await campaign.load(numbers(1), supress=numbers(1))
+
+
+async def test_a_run_streams_its_results(journal):
+    """Iterating over a run yields one result for each request, as over a bulk send."""
+    campaign = await loaded(journal, 30)
+    run = campaign.run(FakeClient())
+    assert [len(result.recipients) async for result in run] == [10, 10, 10]
+    assert (await campaign.status()).accepted == 30
+
+
+async def test_a_field_that_nobody_has_is_not_loaded(journal):
+    """A template that does not fit its recipients leaves no load behind, and the list can be loaded when it is corrected."""
+    campaign = await journal.campaign("c", SMS(template="Hi {name|friend}"))
+    with pytest.raises(InvalidRequestError, match="the recipients have numbers only"):
+        await campaign.load(numbers(300))
+    with pytest.raises(InvalidRequestError, match=r"\{name\}, but the columns are 'phone', 'nam'"):
+        await campaign.load({"phone": number, "nam": "Ada"} for number in numbers(3))
+    report = await campaign.load({"phone": number, "name": "Ada"} for number in numbers(3))
+    assert (report.given, report.pending, report.input_complete) == (3, 3, True)
 
 
 async def test_a_full_disk_sends_nothing_and_loses_nothing(journal):
@@ -453,14 +503,8 @@ class Clock:
 async def test_start_and_window_are_waited_for(journal, monkeypatch):
     """Nothing leaves before start_at, nor outside of the window; a clock that is set back only makes it wait longer."""
     clock = Clock(monkeypatch, datetime(2026, 11, 22, 3, tzinfo=UTC))
-    spec = Campaign.sms(
-        "Hello",
-        chunk_size=10,
-        send_window="09:00-18:00",
-        time_zone="Africa/Lagos",
-        start_at=datetime(2026, 11, 22, 17, 30, tzinfo=UTC),
-    )
-    campaign = await loaded(journal, 60, spec)
+    start_at = datetime(2026, 11, 22, 17, 30, tzinfo=UTC)
+    campaign = await loaded(journal, 60, **NINE_TO_SIX, start_at=start_at)
     client, at = FakeClient(), []
     clock.jump = timedelta(hours=-2)
 
@@ -480,8 +524,7 @@ async def test_start_and_window_are_waited_for(journal, monkeypatch):
 async def test_a_window_that_closes_while_a_call_waits_is_kept(journal, monkeypatch):
     """Neither a refused call nor one that waits for its turn leaves after the window closed: it goes when that opens again."""
     clock = Clock(monkeypatch, datetime(2026, 11, 22, 16, 59, tzinfo=UTC))
-    spec = Campaign.sms("Hello", chunk_size=10, send_window="09:00-18:00", time_zone="Africa/Lagos")
-    campaign = await loaded(journal, 40, spec)
+    campaign = await loaded(journal, 40, **NINE_TO_SIX)
     client, at = FakeClient(), []
     client.refused = 1
 
@@ -501,8 +544,7 @@ async def test_a_window_that_closes_while_a_call_waits_is_kept(journal, monkeypa
 
 async def test_a_window_that_never_opens_leaves_it_pending(journal, monkeypatch):
     """Recipients whose zones are never open at once stay pending, and the run ends."""
-    spec = Campaign.sms("Hello", chunk_size=10, send_window="09:00-09:30", time_zone="UTC")
-    campaign = await loaded(journal, 10, spec)
+    campaign = await loaded(journal, 10, send_window="09:00-09:30", time_zone="UTC")
     await journal._writer.run(lambda cursor: cursor.execute("UPDATE chunk SET zone = 'Africa/Lagos,Asia/Tokyo'"))
     assert (await campaign.run(FakeClient())).pending == 10
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
+from callsavvy_async import SMS
 from callsavvy_async.bulk.report import ChunkResult, StopReason
 from callsavvy_async.campaigns import Campaign, CampaignReport, Journal, JournalUnavailableError, Runner
 from callsavvy_async.errors import InvalidRequestError
@@ -19,13 +20,13 @@ from .fakes import FakeClient, Raising, accept, numbers
 
 pytestmark = pytest.mark.anyio
 
-SPEC = Campaign.sms("Hello", chunk_size=10)
+HELLO = SMS("Hello")
 POLL = 0.01
 
 
 async def load(url: str, count: int = 100) -> None:
     async with Journal.open(url) as journal:
-        await (await journal.campaign("c", SPEC)).load(numbers(count))
+        await (await journal.campaign("c", HELLO, chunk_size=10)).load(numbers(count))
 
 
 @asynccontextmanager
@@ -167,7 +168,7 @@ async def test_a_campaign_that_is_not_ready_is_refused(url, is_there):
     """A campaign that is not there, or not loaded to its end, is an error that says so; nothing is sent."""
     if is_there:
         async with Journal.open(url) as journal:
-            await journal.campaign("c", SPEC)
+            await journal.campaign("c", HELLO, chunk_size=10)
     runner = Runner(url, "c", poll=POLL)
     with pytest.raises(InvalidRequestError, match="not loaded to their end" if is_there else "no campaign"):
         await runner.work(client := FakeClient())
@@ -207,7 +208,7 @@ async def test_forever_it_begins_when_a_campaign_was_loaded(url):
     runner = Runner(url, "c", forever=True, poll=POLL, on_result=sums)
     async with working(runner, client := FakeClient()):
         async with Journal.open(url) as journal:
-            campaign = await journal.campaign("c", SPEC)
+            campaign = await journal.campaign("c", HELLO, chunk_size=10)
             await anyio.sleep(5 * POLL)
             assert not client.calls
             await campaign.load(numbers(100))

@@ -10,9 +10,9 @@ from pathlib import Path
 import anyio
 import pytest
 
+from callsavvy_async import SMS
 from callsavvy_async.bulk.report import ReportError
 from callsavvy_async.campaigns import (
-    Campaign,
     Journal,
     JournalDamagedError,
     JournalError,
@@ -24,7 +24,7 @@ from .fakes import FakeClient, numbers
 
 pytestmark = pytest.mark.anyio
 
-SPEC = Campaign.sms("Hello", chunk_size=10)
+HELLO = SMS("Hello")
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def make_public(url: str) -> None:
 
 async def test_its_files_are_its_owners_alone(journal, url):
     """Numbers and texts lie in them: 0600, whatever the umask."""
-    await journal.campaign("c", SPEC)
+    await journal.campaign("c", HELLO, chunk_size=10)
     files = list(path(url).parent.iterdir())
     assert len(files) == 4  # the database, its log and index, the lock
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
@@ -60,14 +60,14 @@ async def test_its_files_are_its_owners_alone(journal, url):
 
 async def test_one_writer_at_a_time(journal, url):
     """A second writer is refused, a reader is not; when the first is gone, the second may."""
-    await journal.campaign("c", SPEC)
+    await journal.campaign("c", HELLO, chunk_size=10)
     with pytest.raises(JournalInUseError, match="open in another process"):
         async with Journal.open(url):
             pass
     async with Journal.open(url, read_only=True) as reader:
         assert [report.name for report in await reader.campaigns()] == ["c"]
         with pytest.raises(JournalError, match="reading only"):
-            await reader.campaign("d", SPEC)
+            await reader.campaign("d", HELLO, chunk_size=10)
 
 
 async def test_no_row_is_left_unfetched(url, monkeypatch):
@@ -85,7 +85,7 @@ async def test_no_row_is_left_unfetched(url, monkeypatch):
 
     monkeypatch.setattr(sqlite3, "connect", functools.partial(sqlite3.connect, factory=Watching))
     async with Journal.open(url) as journal:
-        await (await journal.campaign("c", SPEC)).load(numbers(3))
+        await (await journal.campaign("c", HELLO, chunk_size=10)).load(numbers(3))
     assert connections
 
 
@@ -168,7 +168,7 @@ async def test_a_folder_that_takes_no_file_is_refused():
 async def test_damaged_content_is_said_and_not_sent(url, damage):
     """A text that nobody wrote, a state that there is not: the journal's error, and nothing leaves."""
     async with Journal.open(url) as journal:
-        await (await journal.campaign("c", SPEC)).load(numbers(30))
+        await (await journal.campaign("c", HELLO, chunk_size=10)).load(numbers(30))
         await journal._writer.run(lambda cursor: cursor.execute(damage))
     client = FakeClient()
     with pytest.raises((JournalDamagedError, ReportError)) as refused:
@@ -208,7 +208,7 @@ async def test_one_writer_under_whatever_name(journal, url, tmp_path):
 async def test_a_journal_that_goes_away_stops_the_run(journal, url, suffix, replaced):
     """Once its file or its lock is moved, removed or replaced, nothing more is sent: nobody would know of it."""
     file = Path(f"{path(url)}{suffix}")
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(100))
     client = FakeClient()
     moved = file.with_name("moved")
@@ -231,7 +231,7 @@ async def test_files_that_were_there_before_become_private(url):
     """A file that `touch` made, or `cp` under a wide umask, with its log: the owner's mode all the same."""
     make_public(url)
     async with Journal.open(url) as journal:
-        await journal.campaign("c", SPEC)
+        await journal.campaign("c", HELLO, chunk_size=10)
         modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path(url).parent.iterdir()}
     assert len(modes) == 4
     assert set(modes.values()) == {0o600}
@@ -239,7 +239,7 @@ async def test_files_that_were_there_before_become_private(url):
 
 async def test_the_same_process_goes_on_after_a_full_disk(journal, url, monkeypatch):
     """A run that could not even write that it ended keeps nothing from the next: neither a file open nor a chunk held."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(100))
     client = FakeClient()
     commit = journal._database.commit

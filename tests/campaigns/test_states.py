@@ -17,9 +17,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from callsavvy_async import SMS
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.recipients import Recipient
-from callsavvy_async.campaigns import Campaign, ChunkLostError, LeaseLostError, State
+from callsavvy_async.campaigns import ChunkLostError, LeaseLostError, State
 from callsavvy_async.campaigns.journal import epochs, repository, sums
 from callsavvy_async.campaigns.journal.repository import Outcome
 from callsavvy_async.campaigns.open_journal import _database
@@ -28,7 +29,7 @@ from callsavvy_async.campaigns.states import MOVES, Mover, sources
 from tests.profiles import examples
 
 FINAL = {State.ACCEPTED, State.FAILED, State.REJECTED, State.CANCELLED, State.SPLIT}
-SPEC = Campaign.sms("Hello", chunk_size=4)
+HELLO = SMS("Hello")
 OURS = 1
 
 
@@ -139,10 +140,10 @@ class JournalModel(RuleBasedStateMachine):
         chunks = []
         for index, size in enumerate(sizes):
             people = tuple(Recipient(f"+23480{self.given + n:08}", row=self.given + n + 1) for n in range(size))
-            chunks.append(Chunk(number + index, "Hello", people))
+            chunks.append(Chunk(number + index, "Hello", people, estimate=Decimal(size)))
             self.chunks[number + index] = Row(State.PENDING, size)
             self.given += size
-        repository.insert_chunks(self.cursor, OURS, SPEC, chunks, load=1)
+        repository.insert_chunks(self.cursor, OURS, chunks, common="Hello", load=1)
 
     @precondition(lambda self: any(self.chunks[n].epoch != self.epoch for n in self._of(State.PENDING)))
     @rule(limit=st.integers(1, 5))
@@ -212,8 +213,9 @@ class JournalModel(RuleBasedStateMachine):
         row = self.chunks[number]
         if row.size == 1:
             return
-        chunk = attrs.evolve(repository.read_chunk(self.cursor, OURS, number, "Hello"), depth=row.depth)
-        first, second = repository.split(self.cursor, OURS, self.epoch, chunk, SPEC)
+        chunk = repository.read_chunk(self.cursor, OURS, number, "Hello")
+        chunk = attrs.evolve(chunk, depth=row.depth, estimate=Decimal(row.size))
+        first, second = repository.split(self.cursor, OURS, self.epoch, chunk, common="Hello")
         self.chunks[number] = attrs.evolve(row, state=State.SPLIT)
         for half in (first, second):
             assert half.number not in self.chunks

@@ -10,7 +10,8 @@ import anyio
 import psycopg
 import pytest
 
-from callsavvy_async.campaigns import Campaign, Journal, journal_source
+from callsavvy_async import SMS
+from callsavvy_async.campaigns import Journal, journal_source
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalInUseError
 from callsavvy_async.campaigns.journal import patience
 from tests.bulk.fakes import rejected
@@ -20,7 +21,7 @@ from .fakes import FakeClient, accept, numbers
 
 pytestmark = pytest.mark.anyio
 
-SPEC = Campaign.sms("Hello", chunk_size=10)
+HELLO = SMS("Hello")
 
 
 class Deaf:
@@ -58,7 +59,7 @@ async def test_a_commit_whose_answer_is_lost_is_not_misjudged(url, raw, monkeypa
         return accept(called)
 
     async with Journal.open(url, patience=30) as journal:
-        campaign = await journal.campaign("c", SPEC)
+        campaign = await journal.campaign("c", HELLO, chunk_size=10)
         await campaign.load(numbers(200))
         database, lost = journal._writer.database, itertools.cycle([*[False] * (every - 1), True])
         original = database.cursor
@@ -78,7 +79,7 @@ async def test_a_commit_whose_answer_is_lost_is_not_misjudged(url, raw, monkeypa
 
 async def test_a_chunk_that_somebody_moved_ends_a_run_that_is_alive(journal, raw):
     """Within its lease nobody may move what a run holds: that is no sleep, so it is raised."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(30))
     client = FakeClient()
     client.on_wire = lambda: raw("UPDATE chunk SET state = 'rejected' WHERE state = 'claimed'")
@@ -91,7 +92,7 @@ async def test_a_chunk_that_somebody_moved_ends_a_run_that_is_alive(journal, raw
 async def test_who_has_nothing_left_waits_for_what_others_hold(journal, raw, monkeypatch):
     """A run ends when nobody holds a chunk that may become pending: so it sends what one that dies had claimed."""
     monkeypatch.setattr(journal_source, "_BETWEEN_LOOKS", 0.01)
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(30))
     raw(
         "INSERT INTO epoch (id, campaign, began, heartbeat, lease) VALUES (99, 1, 0, 0, 1e12)",
@@ -112,7 +113,7 @@ async def test_who_has_nothing_left_waits_for_what_others_hold(journal, raw, mon
 
 async def test_a_load_that_another_deleted_stays_deleted(journal, raw):
     """Who lost its lock unawares writes nothing more, not even the end."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
 
     async def rows():
         for number in numbers(1000):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from callsavvy_async.bulk.recipients import Recipient
-from callsavvy_async.campaigns import Campaign
+from callsavvy_async.campaigns.spec import CampaignSettings
 from callsavvy_async.campaigns.windows import SendWindow, _check_zones_of_numbers, _zones_of_number, zone_named
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 
@@ -110,4 +110,4 @@ def forget_zones() -> None:
 def test_zones_that_the_system_lacks_are_noticed_when_a_campaign_is_made(zone) -> None:
     """Not when it runs: the error says what to install, for the recipients' zones too."""
     with pytest.raises((ConfigurationError, InvalidRequestError), match="pip install tzdata"):
-        Campaign.sms("Hello", send_window="09:00-18:00", time_zone=zone)
+        CampaignSettings(send_window="09:00-18:00", time_zone=zone)

@@ -12,6 +12,7 @@ from decimal import Decimal
 import anyio
 import pytest
 
+from callsavvy_async import SMS
 from callsavvy_async.bulk.fan_out import PutBackError
 from callsavvy_async.bulk.report import StopReason
 from callsavvy_async.campaigns import (
@@ -31,6 +32,7 @@ from callsavvy_async.campaigns.journal_source import JournalSource
 from callsavvy_async.campaigns.open_journal import _database
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.shift import Shift
+from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.resources.sends import SendReceipt
 from tests.bulk.fakes import not_sent, rejected
@@ -40,14 +42,14 @@ from .fakes import FakeClient, Raising, accept, numbers
 
 pytestmark = pytest.mark.anyio
 
-SPEC = Campaign.sms("Hello", chunk_size=10)
+HELLO = SMS("Hello")
 
 
 @asynccontextmanager
 async def workers(url: str, count: int) -> AsyncIterator[list[Campaign]]:
     """Open a loaded campaign as so many processes would."""
     async with Journal.open(url) as journal:
-        await (await journal.campaign("c", SPEC)).load(numbers(300))
+        await (await journal.campaign("c", HELLO, chunk_size=10)).load(numbers(300))
         others = [Journal.open(url) for _ in range(count - 1)]
         for other in others:
             await other.__aenter__()
@@ -139,7 +141,7 @@ async def test_costs_that_surprise_count_for_all(url):
 @pytest.mark.parametrize("cost", ["1", "0", "-10", "-1e30", "1e30"])
 async def test_a_nonsense_cost_frees_nothing_and_is_written(journal, raw, cost):
     """Below the estimate it may be that of each recipient (quirk Q41); above it, it counts. Both are journaled."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(100))
     client = FakeClient(lambda _: SendReceipt(message_id="m", cost=Decimal(cost)))
     requests = 1 if Decimal(cost) > 20 else 2
@@ -153,7 +155,7 @@ async def test_a_nonsense_cost_frees_nothing_and_is_written(journal, raw, cost):
 @pytest.mark.parametrize("in_flight", [1, 4])
 async def test_what_is_claimed_has_to_fit_when_it_leaves(journal, in_flight):
     """Costs reported above the estimates take the room of what is claimed: no request starts once they passed the limit."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(300))
     spent, late = Decimal(0), 0
 
@@ -177,7 +179,7 @@ async def test_what_is_claimed_has_to_fit_when_it_leaves(journal, in_flight):
 
 async def test_what_is_not_in_the_journal_yet_counts_too(journal, raw):
     """A cost that is known and waits to be written keeps what is written ahead already from leaving, as if it never was."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(100))
     writer, report = journal._writer, CampaignReport()
 
@@ -186,8 +188,8 @@ async def test_what_is_not_in_the_journal_yet_counts_too(journal, raw):
 
     epoch, allowance = await writer.run(begin)
     run = Shift(1, epoch, patience.Patience(writer, 0))
-    source = JournalSource(run, SPEC, report, 2, allowance)
-    sink = JournalSink(run, SPEC, report, source.is_open, allowance)
+    source = JournalSource(run, Spec(HELLO), report, 2, allowance)
+    sink = JournalSink(run, HELLO.common, report, source.is_open, allowance)
     chunk = await source.next_chunk()
     sink._unwritten = Decimal(31)
     with pytest.raises(PutBackError):
@@ -201,7 +203,7 @@ async def test_what_is_not_in_the_journal_yet_counts_too(journal, raw):
 
 async def test_what_is_given_back_may_be_spent(journal):
     """Rejected and not sent cost nothing: what was reserved for them is there for the others."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(300))
     outcomes = itertools.cycle([Raising(rejected()), Raising(not_sent()), accept])
     report = await campaign.run(FakeClient(lambda called: next(outcomes)(called)), max_cost=60, max_in_flight=1)  # noqa: PLW0108 - another one each time
@@ -211,7 +213,7 @@ async def test_what_is_given_back_may_be_spent(journal):
 
 async def test_a_dead_run_keeps_what_it_may_have_spent(journal, raw, url):
     """What it had merely claimed is given back, what it had in flight counts until somebody knows better."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(300))
     epoch = await journal._writer.run(lambda cursor: epochs.begin(cursor, 1, 30.0))
     raw(
@@ -232,7 +234,7 @@ async def test_a_dead_run_keeps_what_it_may_have_spent(journal, raw, url):
 )
 async def test_what_was_declared_unknown_is_still_reported(journal, raw, url, answer, becomes):
     """Whoever had it on the wire while it was taken for dead knows better, and says so: proved not sent, or rejected."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(10))
     client = FakeClient(Raising(answer))
 
@@ -248,7 +250,7 @@ async def test_what_was_declared_unknown_is_still_reported(journal, raw, url, an
 
 async def test_what_a_person_has_decided_stays(journal, raw, url):
     """A late report does not overrule whoever resolved it in the meantime; the run says that it lost the chunk."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(10))
     client = FakeClient()
     client.on_wire = lambda: raw("UPDATE chunk SET state = 'cancelled'")
@@ -259,7 +261,7 @@ async def test_what_a_person_has_decided_stays(journal, raw, url):
 
 async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done_again(journal, raw):
     """The theory of `shift.py`: a move, a split and an outcome recognise what they did before."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(10))
     epoch = await journal._writer.run(lambda cursor: epochs.begin(cursor, 1, 30.0))
 
@@ -267,10 +269,12 @@ async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done
         return repository.claim(cursor, 1, epoch, zone="", since=0, limit=1, text="Hello", allowance=None)
 
     (chunk,) = await journal._writer.run(claim)
-    estimate = campaign.spec.estimate(chunk)
+    assert chunk.estimate == 10
 
     def settle(cursor):
-        repository.settle(cursor, 1, epoch, 1, repository.Outcome(State.ACCEPTED, cost=Decimal(13)), estimate=estimate)
+        repository.settle(
+            cursor, 1, epoch, 1, repository.Outcome(State.ACCEPTED, cost=Decimal(13)), estimate=chunk.estimate
+        )
 
     def send(cursor):
         return repository.move(
@@ -284,19 +288,19 @@ async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done
     raw("UPDATE chunk SET state = 'in_flight', cost = NULL")
 
     def split(cursor):
-        return repository.split(cursor, 1, epoch, chunk, campaign.spec)
+        return repository.split(cursor, 1, epoch, chunk, common="Hello")
 
     assert [len(await journal._writer.run(split)) for _ in range(2)] == [2, 0]
     put_back = repository.Outcome(State.PENDING)
     raw("UPDATE chunk SET state = 'pending', epoch = NULL WHERE number = 2")
-    await journal._writer.run(lambda cursor: repository.settle(cursor, 1, epoch, 2, put_back, estimate=estimate))
+    await journal._writer.run(lambda cursor: repository.settle(cursor, 1, epoch, 2, put_back, estimate=chunk.estimate))
     assert raw("SELECT state FROM chunk WHERE number = 2") == [("pending",)]
 
 
 async def test_a_claim_that_was_done_unheard_of_is_given_back_and_claimed_again(journal, raw, monkeypatch):
     """The answer to its COMMIT was lost: nobody holds the chunk, and the run finds that out when nothing else is left."""
     monkeypatch.setattr(patience, "_BETWEEN_TRIES", 0)
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(10))
     campaign._patience, run_unit, lost = 30.0, journal._writer.run, []
 
@@ -317,7 +321,7 @@ async def test_a_claim_that_was_done_unheard_of_is_given_back_and_claimed_again(
 async def test_a_heartbeat_tells_a_run_that_it_was_taken_for_dead(url, raw):
     """It sends nothing more under its old number, reports what was on the wire, and goes on under a new one."""
     async with Journal.open(url, lease=0.3) as journal:
-        campaign = await journal.campaign("c", SPEC)
+        campaign = await journal.campaign("c", HELLO, chunk_size=10)
         await campaign.load(numbers(40))
 
         client = FakeClient()
@@ -337,7 +341,7 @@ async def test_a_heartbeat_tells_a_run_that_it_was_taken_for_dead(url, raw):
 
 async def test_the_balance_is_of_before_the_first_call(journal, raw):
     """A balance that was read while another run had begun to call is no baseline."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(10))
     raw("UPDATE chunk SET state = 'accepted'")
     await journal._writer.run(lambda cursor: sums.note_balance(cursor, 1, Decimal(5)))
@@ -346,7 +350,7 @@ async def test_the_balance_is_of_before_the_first_call(journal, raw):
 
 async def test_a_run_under_way_keeps_its_recipients(journal):
     """Nothing is purged while it is sent."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(10))
     await journal._writer.run(lambda cursor: epochs.begin(cursor, 1, 30.0))
     with pytest.raises(InvalidRequestError, match="under way"):
@@ -356,7 +360,7 @@ async def test_a_run_under_way_keeps_its_recipients(journal):
 @only_postgresql
 async def test_a_run_that_was_taken_for_dead_and_purged_ends_with_that(journal, raw, url):
     """What it has on the wire it still reports; then it neither sends nor goes on under another number, but says why."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(30))
     client = FakeClient()
 
@@ -365,7 +369,7 @@ async def test_a_run_that_was_taken_for_dead_and_purged_ends_with_that(journal, 
         take_over(url)
         other = _database(url, read_only=False, lease=30.0)
         other.open()
-        purge.purge(other.cursor(), 1, campaign.spec.without_texts())
+        purge.purge(other.cursor(), 1, campaign._spec.without_texts().to_json())
         other.close()
 
     client.on_wire = purge_behind
@@ -379,7 +383,7 @@ async def test_a_run_that_was_taken_for_dead_and_purged_ends_with_that(journal, 
 @pytest.mark.parametrize("disturb", ["purge", "load"])
 async def test_who_wakes_after_its_lease_sends_nothing_that_was_purged_or_is_being_loaded(journal, raw, url, disturb):
     """Nobody noticed that it slept past its lease; who purges or loads then takes it for dead, or it would go on."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(30))
     client = FakeClient()
 
@@ -392,7 +396,7 @@ async def test_who_wakes_after_its_lease_sends_nothing_that_was_purged_or_is_bei
         cursor = other.cursor()
         cursor.execute("BEGIN")
         if disturb == "purge":
-            purge.purge(cursor, 1, campaign.spec.without_texts())
+            purge.purge(cursor, 1, campaign._spec.without_texts().to_json())
         else:
             load.begin(cursor, 1)
         cursor.execute("COMMIT")
@@ -408,7 +412,7 @@ async def test_who_wakes_after_its_lease_sends_nothing_that_was_purged_or_is_bei
 
 async def test_workers_are_told_as_json(journal):
     """Who runs, and what it says of itself."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(10))
     await campaign.run(FakeClient())
     (worker,) = await campaign.workers()
@@ -418,16 +422,16 @@ async def test_workers_are_told_as_json(journal):
 
 async def test_two_processes_that_create_a_campaign_create_one(journal, monkeypatch):
     """Who did not see it yet, and waited for the other's lock, finds it then."""
-    first = await journal.campaign("c", SPEC)
+    first = await journal.campaign("c", HELLO, chunk_size=10)
     find, seen = open_journal._find, iter([None])
     monkeypatch.setattr(open_journal, "_find", lambda cursor, name: next(seen, find(cursor, name)))
-    assert (await journal.campaign("c", SPEC))._id == first._id
+    assert (await journal.campaign("c", HELLO, chunk_size=10))._id == first._id
 
 
 @only_postgresql
 async def test_one_process_loads_a_campaign_at_a_time(journal, url):
     """Another that comes to load it is told; so is one whose unfinished load was deleted under it."""
-    await journal.campaign("c", SPEC)
+    await journal.campaign("c", HELLO, chunk_size=10)
     async with Journal.open(url) as other:
         await other.campaign("c")
         await journal._writer.run(lambda cursor: load.lock(cursor, 1))
@@ -442,7 +446,7 @@ async def test_one_process_loads_a_campaign_at_a_time(journal, url):
 
 async def test_who_missed_its_lease_reports_late_and_sends_nothing_it_had_claimed(journal, raw, url):
     """A run that sleeps past its lease, with a call on the wire and others claimed, wakes, and goes on under a new number."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(100))
     client = FakeClient()
     seen = []

@@ -91,6 +91,18 @@ def test_standard_input(run: Run, account: Simulator, people: Path, monkeypatch:
     assert (result.code, result.json["accepted"], sys.stdin) == (0, 3, stdin)
 
 
+def test_literal(run: Run, account: Simulator, people: Path) -> None:
+    """What looks like a placeholder is sent as it is written to whoever says so."""
+    assert run("bulk", "sms", people, "--message", "Hi {name}", "--literal", "--yes").code == 0
+    assert {json.loads(request.body)["message"] for request in account.requests} == {"Hi {name}"}
+
+
+def test_deadline_without_a_journal(run: Run, account: Simulator, people: Path) -> None:
+    """The deadline of a plain send is kept as that of a campaign is."""
+    result = run("bulk", "sms", people, "--message", "Hello", "--yes", "--json", "--deadline", 60)
+    assert (result.code, result.json["accepted"], result.json["stopped"]) == (0, 3, None)
+
+
 # ---------------------------------------------------------------------------------------------------------- refusals
 
 
@@ -106,7 +118,7 @@ def test_dry_run_needs_no_keys(run: Run, people: Path) -> None:
     """A dry run prints the plan and sends nothing."""
     result = run("bulk", "sms", people, "--message", "Hello", "--dry-run")
     assert result.code == 0
-    assert "3 messages by sms in 1 call" in result.out
+    assert "3 messages by sms in 1 request" in result.out
 
 
 def test_no_row_holds_a_number(run: Run, account: Simulator, people: Path) -> None:
@@ -144,6 +156,11 @@ def test_balance_does_not_cover(run: Run, account: Simulator, people: Path) -> N
         ("--message", "a", "--template", "b"),
         ("--message", " "),
         ("--template", "Hi {"),
+        ("--template", "Hi you"),
+        ("--template", "Hi {nme}"),
+        ("--template", "Hi {nme|you}"),
+        ("--message", "Hi {name}"),
+        ("--message", "Hi %name%"),
         ("--message", "a", "--rate", "fast"),
         ("--message", "a", "--chunk-size", "0"),
         ("--message", "a", "--max-in-flight", "0"),

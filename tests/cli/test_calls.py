@@ -111,6 +111,14 @@ def test_send(run: Run, account: Simulator) -> None:
     assert account.ledger.charged == {"+2345990000001": 3, "+2345990000002": 1}
 
 
+def test_a_placeholder_is_not_sent(run: Run, account: Simulator) -> None:
+    """A text that is typed is checked for placeholders, also for one person, unless they are literal."""
+    command = ("send", "sms", "+2345990000001", "--message", "Hi {first_name}")
+    assert run(*command).code == 2
+    assert not account.requests
+    assert run(*command, "--literal").code == 0
+
+
 @pytest.mark.parametrize(
     ("fault", "code"),
     [

@@ -33,7 +33,7 @@ def test_whatsapp_chunks(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "many.txt"
     path.write_text("".join(f"+234599{n:07}\n" for n in range(31)))
     result = run("estimate", "whatsapp", path, "--message", "Hello", "--json")
-    assert (result.json["calls"], result.json["estimated_units"]) == (2, None)
+    assert (result.json["calls"], result.json["most_requests"], result.json["estimated_units"]) == (2, 2, None)
     assert run("estimate", "whatsapp", path, "--message", "Hello", "--chunk-size", 31).code == 2
 
 
@@ -51,3 +51,35 @@ def test_balance_of_minutes(run: Run, account: Simulator, people: Path) -> None:
     arguments = ("estimate", "robocall", people, "--message", "Hello", "--balance", "--json", "--duration-minutes")
     assert run(*arguments, 66_666).json["affordable"] is True
     assert run(*arguments, 66_667).json["affordable"] is False
+
+
+@pytest.mark.parametrize("output", [(), ("--json",)], ids=["text", "json"])
+@pytest.mark.parametrize(
+    "message",
+    [
+        ("sms", "--message", "“Hello”", "--chunk-size", "2"),
+        ("sms", "--template", "Hi {name}, {x|y}"),
+        ("whatsapp", "--message", "Hello"),
+        ("robocall", "--message", "Hello", "--duration-minutes", "1.5"),
+        ("robocall", "--audio-url", "https://a.example/b.mp3", "--duration-minutes", "1"),
+    ],
+    ids=" ".join,
+)
+def test_it_is_the_dry_run_of_bulk(run: Run, people: Path, message: tuple[str, ...], output: tuple[str, ...]) -> None:
+    """Both print the same, and refuse the same."""
+    channel, *options = message
+    estimated = run("estimate", channel, people, *options, *output)
+    tried = run("bulk", channel, people, *options, "--dry-run", *output)
+    assert (estimated.code, estimated.out, estimated.err) == (tried.code, tried.out, tried.err)
+
+
+def test_requests_of_a_campaign_are_known(run: Run, tmp_path: Path) -> None:
+    """A campaign is cut when it is loaded, so that its plan names one number where that of a plain send names two."""
+    path = tmp_path / "many.txt"
+    path.write_text("".join(f"+234599{n:07}\n" for n in range(300)))
+    plain = run("bulk", "sms", path, "--message", "Hello", "--dry-run").out
+    durable = run("bulk", "sms", path, "--message", "Hello", "--dry-run", "--run", "r").out
+    told_apart = run("bulk", "sms", path, "--message", "Hello", "--dry-run", "--run", "r", "--reconcilable").out
+    assert "in 4 to 9 requests" in plain
+    assert "in 3 requests" in durable
+    assert "in 4 requests" in told_apart

@@ -23,7 +23,8 @@ from contextlib import ExitStack, nullcontext
 import anyio
 import attrs
 
-from callsavvy_async.campaigns import Campaign, Journal
+from callsavvy_async import SMS
+from callsavvy_async.campaigns import Journal
 from testbed.account import account
 from testbed.servers.postgres import PostgresServer
 from testbed.servers.redis import RedisServer
@@ -36,7 +37,7 @@ from .verdict import Verdict, judge
 
 WORKERS = 4
 LATENCY = 0.02
-SPEC = Campaign.sms("Hello", chunk_size=1)
+HELLO = SMS("Hello")
 Event = Callable[[Crew, PostgresServer], object]
 
 
@@ -179,7 +180,7 @@ def main() -> None:
 
 async def _load(url: str, people: list[str]) -> None:
     async with Journal.open(url) as journal:
-        await (await journal.campaign(CAMPAIGN, SPEC)).load(people)
+        await (await journal.campaign(CAMPAIGN, HELLO, chunk_size=1)).load(people)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ import sys
 
 import anyio
 
-from callsavvy_async import Callsavvy
-from callsavvy_async.campaigns import Campaign, Journal, JournalUnavailableError
+from callsavvy_async import SMS, Callsavvy
+from callsavvy_async.campaigns import Journal, JournalUnavailableError
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY
 
-SPEC = Campaign.sms("Hello", chunk_size=1)
+HELLO = SMS("Hello")
 PEOPLE = [f"+23480{n:08}" for n in range(600)]
 FULL = 23
 """The exit code of a program whose journal could not be written."""
@@ -27,12 +27,12 @@ def client(url: str, **options: int) -> Callsavvy:
 
 async def load(journal_url: str) -> None:
     async with Journal.open(journal_url) as journal:
-        await (await journal.campaign("c", SPEC)).load(PEOPLE)
+        await (await journal.campaign("c", HELLO, chunk_size=1)).load(PEOPLE)
 
 
 async def send(journal_url: str, url: str, patience: float = 0.0):
     async with Journal.open(journal_url, patience=patience) as journal, client(url) as callsavvy:
-        return await (await journal.campaign("c", SPEC)).run(callsavvy)
+        return await (await journal.campaign("c", HELLO, chunk_size=1)).run(callsavvy)
 
 
 def on_a_full_disk(size: int, *where: str) -> int:

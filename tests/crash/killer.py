@@ -30,8 +30,8 @@ from pathlib import Path
 import anyio
 import attrs
 
-from callsavvy_async import Callsavvy, Unlimited
-from callsavvy_async.campaigns import Campaign, CampaignReport, Journal, Spec, UnknownChunk, journal_source
+from callsavvy_async import SMS, Callsavvy, Unlimited
+from callsavvy_async.campaigns import CampaignOptions, CampaignReport, Journal, UnknownChunk, journal_source
 from callsavvy_async.campaigns.journal.epochs import PROCESS_DIED
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY
 from testbed.account import Account, account
@@ -61,15 +61,15 @@ class Trial:
         return self.number % 5 == 0
 
     @property
-    def spec(self) -> Spec:
+    def options(self) -> CampaignOptions:
         """Half of the campaigns can be told apart by the balance; some have a window."""
         if self.clocks_jump:
-            return Campaign.sms("Hello", chunk_size=5, send_window="06:00-22:00", time_zone="recipient")
-        return Campaign.sms("Hello", reconcilable=True) if self.number % 2 else Campaign.sms("Hello", chunk_size=5)
+            return {"chunk_size": 5, "send_window": "06:00-22:00", "time_zone": "recipient"}
+        return {"reconcilable": True} if self.number % 2 else {"chunk_size": 5}
 
     @property
     def people(self) -> list[str]:
-        count = 12_000 if self.spec.reconcilable else 1_500
+        count = 12_000 if self.options.get("reconcilable") else 1_500
         return [f"+234{self.number:04}{n:06}" for n in range(count)]
 
 
@@ -185,7 +185,7 @@ def _judge(trial: Trial, service: Account, summary: Summary) -> None:
 def _status(trial: Trial) -> CampaignReport:
     async def read() -> CampaignReport:
         async with Journal.open(f"sqlite:///{trial.journal}") as journal:
-            return await (await journal.campaign("c", trial.spec)).status()
+            return await (await journal.campaign("c", SMS("Hello"), **trial.options)).status()
 
     return anyio.run(read)
 
@@ -193,7 +193,7 @@ def _status(trial: Trial) -> CampaignReport:
 def _unknown(trial: Trial) -> dict[int, UnknownChunk]:
     async def read() -> dict[int, UnknownChunk]:
         async with Journal.open(f"sqlite:///{trial.journal}") as journal:
-            unknown = await (await journal.campaign("c", trial.spec)).unknown()
+            unknown = await (await journal.campaign("c", SMS("Hello"), **trial.options)).unknown()
             return {chunk.number: chunk for chunk in unknown}
 
     return anyio.run(read)
@@ -201,7 +201,7 @@ def _unknown(trial: Trial) -> dict[int, UnknownChunk]:
 
 async def _finish(trial: Trial, url: str, rows: Path) -> None:
     async with Journal.open(f"sqlite:///{trial.journal}") as journal, _client(url) as client:
-        campaign = await journal.campaign("c", trial.spec)
+        campaign = await journal.campaign("c", SMS("Hello"), **trial.options)
         report = await campaign.load(trial.people)
         while report.pending:
             report = await campaign.run(client)
@@ -225,7 +225,7 @@ def _work(trial: Trial, url: str, phase: str, told: Callable[[], None]) -> None:
 
     async def work() -> None:
         async with Journal.open(f"sqlite:///{trial.journal}") as journal, _client(url) as client:
-            campaign = await journal.campaign("c", trial.spec)
+            campaign = await journal.campaign("c", SMS("Hello"), **trial.options)
             enter("load")
             await campaign.load(trial.people)
             enter("run")

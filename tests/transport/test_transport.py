@@ -190,7 +190,7 @@ async def test_options_of_one_call(scripted: Any, refusal: Response) -> None:
     with pytest.raises(ServerError, match="pass the deadline") as caught:
         await client.account.summary(deadline=1.2, max_retries=9)
     assert len(caught.value.attempts) == 2
-    with pytest.raises(ConfigurationError, match="no option tiemout"):
+    with pytest.raises(ConfigurationError, match="no option 'tiemout'"):
         await client.account.summary(tiemout=1)
 
 

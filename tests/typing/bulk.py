@@ -6,16 +6,20 @@ from decimal import Decimal
 from typing import assert_type
 
 from callsavvy_async import (
+    SMS,
     BulkReport,
     BulkRun,
     Callsavvy,
     ChunkResult,
     ChunkState,
+    Message,
     Plan,
     Recipient,
+    Robocall,
     SendReceipt,
     SkipReason,
     StopReason,
+    WhatsApp,
 )
 
 
@@ -25,13 +29,13 @@ async def rows() -> AsyncIterator[dict[str, str]]:
 
 
 async def sends(callsavvy: Callsavvy) -> None:
-    run = callsavvy.bulk.sms(["+2348012345678"], "Hello", sender_id="Shop", chunk_size=50, max_in_flight=4)
+    run = callsavvy.bulk.send(["+2348012345678"], SMS("Hello", sender_id="Shop"), chunk_size=50, max_in_flight=4)
     assert_type(run, BulkRun)
     assert_type(await run, BulkReport)
     await callsavvy.bulk.sms(rows(), template="Hello {first_name}", max_cost=Decimal(100), suppress={"+447400123456"})
     await callsavvy.bulk.whatsapp((Recipient("+2348012345678") for _ in range(3)), "Hello", channel_uid="c")
-    await callsavvy.bulk.robocall(["+2348012345678"], "Hello", duration_minutes=1, options={"timeout": 5})
-    async for result in callsavvy.bulk.stream_sms(["+2348012345678"], "Hello"):
+    await callsavvy.bulk.robocall(["+2348012345678"], "Hello", duration_minutes=1, timeout=5, deadline=60)
+    async for result in callsavvy.bulk.sms(["+2348012345678"], "Hello", on_progress=lambda report: report.accepted):
         assert_type(result, ChunkResult)
         assert_type(result.state, ChunkState)
         assert_type(result.receipt, SendReceipt | None)
@@ -45,9 +49,19 @@ def reports(report: BulkReport) -> None:
 
 
 def plans(callsavvy: Callsavvy) -> None:
-    plan = callsavvy.bulk.plan(["+2348012345678"], "Hello", channel="whatsapp")
+    plan = callsavvy.bulk.plan(["+2348012345678"], WhatsApp("Hello", channel_uid="c"), region="NG")
     assert_type(plan, Plan)
     assert_type(plan.affordable, bool | None)
+
+
+def messages() -> None:
+    message = SMS(template="Hi {first_name|friend}", sender_id="Shop")
+    assert_type(message.units("Hi"), Decimal)
+    assert_type(Robocall("Hello", duration=1).duration, Decimal)
+    assert_type(Message.from_json(message.to_json()), Message)
+    assert_type(message.without_texts(), SMS)
+    SMS(message="Hello")  # type: ignore[call-arg]
+    WhatsApp("Hello")  # type: ignore[call-arg]
 
 
 async def wrong_uses(callsavvy: Callsavvy) -> None:
@@ -55,4 +69,6 @@ async def wrong_uses(callsavvy: Callsavvy) -> None:
     await callsavvy.bulk.sms([2348012345678], "Hello")  # type: ignore[list-item]
     await callsavvy.bulk.sms(["+2348012345678"], "Hello", chunksize=5)  # type: ignore[call-arg]
     await callsavvy.bulk.sms(["+2348012345678"], "Hello", validate="strict")  # type: ignore[arg-type]
-    callsavvy.bulk.plan(["+2348012345678"], "Hello", channel="fax")  # type: ignore[arg-type]
+    callsavvy.bulk.send(["+2348012345678"], SMS("Hello"), chunksize=5)  # type: ignore[call-arg]
+    callsavvy.bulk.plan(["+2348012345678"], SMS("Hello"), dry_run=True)  # type: ignore[call-arg]
+    callsavvy.bulk.plan(["+2348012345678"], "Hello")  # type: ignore[arg-type]

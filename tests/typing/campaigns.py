@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import assert_type
 
-from callsavvy_async import Callsavvy, CallsavvyError, StopReason
+from callsavvy_async import SMS, Callsavvy, CallsavvyError, ChunkResult, Message, Robocall, StopReason
 from callsavvy_async.campaigns import (
     Campaign,
+    CampaignOptions,
     CampaignReport,
     CampaignRun,
     Journal,
@@ -16,8 +17,6 @@ from callsavvy_async.campaigns import (
     Reconciliation,
     ReportRow,
     RunOptions,
-    Schedule,
-    Spec,
     UnknownChunk,
     Verification,
 )
@@ -28,29 +27,31 @@ async def rows() -> AsyncIterator[dict[str, str]]:
     yield {"phone": "+2348012345678", "first_name": "Ada"}
 
 
-def specs() -> None:
-    schedule: Schedule = {"send_window": "09:00-18:00", "time_zone": "recipient"}
-    assert_type(Campaign.sms("Hello", sender_id="Acme", reconcilable=True, **schedule), Spec)
-    assert_type(Campaign.sms(template="Hi {first_name}", start_at=datetime(2026, 11, 30, tzinfo=UTC)), Spec)
-    assert_type(Campaign.whatsapp("Hello", channel_uid="c"), Spec)
-    assert_type(Campaign.robocall("Hello", duration_minutes=1, **schedule), Spec)
+async def messages(journal: Journal) -> None:
+    schedule: CampaignOptions = {"send_window": "09:00-18:00", "time_zone": "recipient", "reconcilable": True}
+    assert_type(await journal.campaign("a", SMS("Hello", sender_id="Acme"), **schedule), Campaign)
+    await journal.campaign("b", SMS(template="Hi {first_name}"), start_at=datetime(2026, 11, 30, tzinfo=UTC))
+    campaign = await journal.campaign("c", Robocall("Hello", duration=1), chunk_size=5)
+    assert_type(campaign.message, Message)
 
 
 async def life(callsavvy: Callsavvy) -> None:
     async with Journal.open("sqlite:///welcome.db") as journal:
         assert_type(journal, Journal)
-        campaign = await journal.campaign("welcome", Campaign.sms("Hello"))
+        campaign = await journal.campaign("welcome", SMS("Hello"))
         assert_type(campaign, Campaign)
         assert_type(await campaign.load(rows(), suppress=["+447400123456"]), CampaignReport)
         await campaign.load(["+2348012345678"], validate="shape")
-        run = campaign.run(callsavvy, max_cost=Decimal(100), deadline=60, on_progress=print, options={"timeout": 5})
+        run = campaign.run(callsavvy, max_cost=Decimal(100), deadline=60, on_progress=print, timeout=5)
         assert_type(run, CampaignRun)
         report = await run
         assert_type(report, CampaignReport)
         assert_type(report.committed, Decimal)
         assert_type(report.stopped, StopReason | None)
         options: RunOptions = {"max_in_flight": 4}
-        await campaign.resume(callsavvy, **options)
+        await campaign.run(callsavvy, **options)
+        async for result in campaign.run(callsavvy):
+            assert_type(result, ChunkResult)
         await campaign.resend_unknown(callsavvy, only_not_sent=True, **options)
         assert_type(await journal.campaigns(), tuple[CampaignReport, ...])
 
@@ -76,9 +77,10 @@ def errors(error: JournalInUseError) -> None:
     assert_type(str(anything), str)
 
 
-async def wrong_uses(campaign: Campaign, callsavvy: Callsavvy) -> None:
-    Campaign.sms("Hello", start_at="2026-11-30")  # type: ignore[arg-type]
-    Campaign.whatsapp("Hello")  # type: ignore[call-arg]
+async def wrong_uses(journal: Journal, campaign: Campaign, callsavvy: Callsavvy) -> None:
+    await journal.campaign("d", SMS("Hello"), start_at="2026-11-30")  # type: ignore[arg-type]
+    await journal.campaign("d", SMS("Hello"), windows="9-5")  # type: ignore[call-arg]
+    await journal.campaign("d", "Hello")  # type: ignore[arg-type]
     await campaign.run(callsavvy, max_costs=5)  # type: ignore[call-arg]
     await campaign.resolve(1)  # type: ignore[call-arg]
     await campaign.load([2348012345678])  # type: ignore[list-item]

@@ -16,7 +16,6 @@ from callsavvy_async.campaigns.journal import epochs, sql
 from callsavvy_async.campaigns.journal.allowance import Allowance, affordable
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.payload import checksum, pack, unpack, unpack_numbers
-from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.states import Mover, State, sources
 
 
@@ -66,8 +65,8 @@ def claim(
     if cursor.rowcount != 1:
         raise LeaseLostError(f"run {epoch} was taken for dead: it did not write for longer than its lease.")
     return [
-        attrs.evolve(read_chunk(cursor, campaign, number, text), depth=depth, zone=zone)
-        for number, depth, _ in claimed[:taken]
+        attrs.evolve(read_chunk(cursor, campaign, number, text), depth=depth, zone=zone, estimate=Decimal(estimate))
+        for number, depth, estimate in claimed[:taken]
     ]
 
 
@@ -170,19 +169,19 @@ def spent(outcome: Outcome, estimate: Decimal) -> Decimal:
 def insert_chunks(
     cursor: Cursor,
     campaign: int,
-    spec: Spec,
     chunks: Iterable[Chunk],
     *,
+    common: str | None,
     load: int,
     epoch: int | None = None,
 ) -> None:
-    """Add chunks: pending, or claimed by an epoch."""
+    """Add chunks: pending, or claimed by an epoch. Only a text that is not the common one is written with its chunk."""
     state = State.PENDING if epoch is None else State.CLAIMED
     rows: list[tuple[object, ...]] = []
     payloads: list[tuple[object, ...]] = []
     for chunk in chunks:
-        body, text = pack(chunk.recipients), None if chunk.text == spec.content else chunk.text
-        estimate = f"{spec.estimate(chunk).normalize():f}"
+        body, text = pack(chunk.recipients), None if chunk.text == common else chunk.text
+        estimate = f"{chunk.estimate.normalize():f}"
         size = len(chunk.recipients)
         rows.append((campaign, chunk.number, load, state, epoch, chunk.zone, size, chunk.depth, estimate))
         payloads.append((campaign, chunk.number, body, text, checksum(campaign, chunk.number, body, text)))
@@ -196,7 +195,7 @@ def insert_skipped(cursor: Cursor, *, campaign: int, load: int, skipped: Iterabl
     cursor.executemany(sql.INSERT_SKIPPED, rows)
 
 
-def split(cursor: Cursor, campaign: int, epoch: int, chunk: Chunk, spec: Spec) -> tuple[Chunk, ...]:
+def split(cursor: Cursor, campaign: int, epoch: int, chunk: Chunk, *, common: str | None) -> tuple[Chunk, ...]:
     """Put two halves, claimed already, in the place of a rejected chunk; none when they were put there before."""
     if not move(cursor, campaign, chunk.number, Outcome(State.SPLIT), by=Mover.OWNER, epoch=epoch):
         return ()
@@ -205,7 +204,7 @@ def split(cursor: Cursor, campaign: int, epoch: int, chunk: Chunk, spec: Spec) -
     (load,) = cursor.execute(
         "SELECT load FROM chunk WHERE campaign = ? AND number = ?", (campaign, chunk.number)
     ).fetchone()
-    insert_chunks(cursor, campaign, spec, halves, load=load, epoch=epoch)
+    insert_chunks(cursor, campaign, halves, common=common, load=load, epoch=epoch)
     cursor.execute("DELETE FROM payload WHERE campaign = ? AND number = ?", (campaign, chunk.number))
     return halves
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Unpack
 
 from callsavvy_async.campaigns import CampaignReport, Runner, RunOptions
+from callsavvy_async.campaigns.run import run_settings
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.errors import CallsavvyError
 
@@ -40,9 +41,11 @@ async def run_campaign(
         **options: of every run.
 
     Raises:
+        ConfigurationError: an option does not exist, or breaks a rule.
         CampaignStoppedError: something is left that could not be sent.
         JournalError: the journal cannot be used.
     """
+    run_settings(**options)  # raises what a run would raise
     async with client() as callsavvy:
         report: CampaignReport = await Runner(journal, name, lease=lease, **options).work(callsavvy)
     if report.stopped is not None or report.pending:

@@ -16,6 +16,7 @@ from pgqueuer.errors import RetryRequested
 from pgqueuer.models import Job
 
 from callsavvy_async.campaigns import JournalError, RunOptions
+from callsavvy_async.campaigns.run import run_settings
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.integrations.taskqueue.hosting import Enqueue, MakeClient, run_campaign
 
@@ -43,7 +44,11 @@ def add_campaigns(
         client: makes the client of a job.
         lease: see `Journal.open`.
         **options: of every run.
+
+    Raises:
+        ConfigurationError: an option does not exist, or breaks a rule.
     """
+    run_settings(**options)  # raises what a run would raise
 
     @queuer.entrypoint(ENTRYPOINT)
     async def host(job: Job) -> None:

@@ -14,6 +14,7 @@ from procrastinate.exceptions import JobAborted
 from procrastinate.jobs import Job
 
 from callsavvy_async.campaigns import JournalError, RunOptions
+from callsavvy_async.campaigns.run import run_settings
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.integrations.taskqueue.hosting import Enqueue, MakeClient, run_campaign
 
@@ -45,7 +46,11 @@ def add_campaigns(
         dead_after: seconds without a heartbeat of procrastinate's worker after which it is taken for dead.
         lease: see `Journal.open`.
         **options: of every run.
+
+    Raises:
+        ConfigurationError: an option does not exist, or breaks a rule.
     """
+    run_settings(**options)  # raises what a run would raise
 
     @app.task(name="callsavvy.run_campaign", queue=QUEUE, retry=_Again())
     async def host(name: str) -> None:

@@ -19,6 +19,7 @@ from typing import Unpack
 from taskiq import AsyncBroker, TaskiqEvents, TaskiqState
 
 from callsavvy_async.campaigns import JournalError, RunOptions
+from callsavvy_async.campaigns.run import run_settings
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.integrations.taskqueue.hosting import Enqueue, MakeClient, run_campaign
 
@@ -42,7 +43,11 @@ def add_campaigns(
         client: makes the client of a job.
         lease: see `Journal.open`.
         **options: of every run.
+
+    Raises:
+        ConfigurationError: an option does not exist, or breaks a rule.
     """
+    run_settings(**options)  # raises what a run would raise
     hosting: set[asyncio.Task[object]] = set()
 
     @broker.task(task_name="callsavvy.run_campaign")

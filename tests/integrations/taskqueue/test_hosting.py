@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from callsavvy_async import Callsavvy
-from callsavvy_async.campaigns import Campaign, Journal
+from callsavvy_async import SMS, Callsavvy
+from callsavvy_async.campaigns import Journal
 from callsavvy_async.integrations.taskqueue import CampaignStoppedError, run_campaign
 
 pytestmark = pytest.mark.sockets
@@ -17,7 +17,7 @@ PEOPLE = [f"+234599{n:07}" for n in range(300)]
 
 async def load(journal: str) -> None:
     async with Journal.open(journal) as opened:
-        await (await opened.campaign("c", Campaign.sms("Hello", chunk_size=1))).load(PEOPLE)
+        await (await opened.campaign("c", SMS("Hello"), chunk_size=1)).load(PEOPLE)
 
 
 async def test_a_job_that_cannot_go_on_fails(anyio_backend: object, client: Callsavvy, tmp_path: Path) -> None:

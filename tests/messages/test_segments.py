@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from callsavvy_async.bulk.segments import Encoding, Segments, count_segments, replace_ucs2
+from callsavvy_async.messages.segments import Encoding, Segments, count_segments, replace_ucs2
 
 VECTORS: list[tuple[str, str, int, int, int]] = json.loads(
     Path(__file__).with_name("segment_vectors.json").read_text("utf-8")

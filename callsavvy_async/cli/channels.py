@@ -1,0 +1,142 @@
+"""The messages of the command line: a class of options for each channel, and its commands in `send`, `bulk`, `estimate`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar, TypedDict, TypeVar
+
+import attrs
+from cyclopts import App, Parameter
+
+from callsavvy_async.cli.exit_codes import ExitCode
+from callsavvy_async.cli.options import Units
+from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.messages import SMS, Message, Robocall, WhatsApp
+from callsavvy_async.resources.text import exactly_one
+from callsavvy_async.simulator import WHATSAPP_UID
+
+
+class _Words(TypedDict):
+    text: str | None
+    template: str | None
+    literal: bool
+
+
+@Parameter(name="*", negative="", group="Message (exactly one)")
+@attrs.frozen(kw_only=True)
+class Content(ABC):
+    """What they get."""
+
+    makes: ClassVar[type[Message]]
+    """The message that these options make."""
+
+    message: str | None = None
+    """The text, the same for all."""
+    template: str | None = None
+    """The text with {columns} of the file in it, as in "Hi {first_name}" or "Hi {first_name|friend}"."""
+    message_file: Path | None = None
+    """A UTF-8 file that holds the text, which keeps it out of the list of processes."""
+    literal: bool = False
+    """Send placeholders as they are written."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        CONTENTS[cls.makes.channel] = cls
+
+    @abstractmethod
+    def build(self, *, nothing_is_sent: bool = False) -> Message:
+        """Return the message.
+
+        Args:
+            nothing_is_sent: to the API; what only a send needs may be missing.
+
+        Raises:
+            InvalidRequestError: it breaks a rule.
+            OSError: its file cannot be read.
+        """
+
+    def words(self, audio_url: str | None = None) -> _Words:
+        """Return what is said."""
+        given = {"--message": self.message, "--template": self.template, "--message-file": self.message_file}
+        exactly_one(given if audio_url is None else {**given, "--audio-url": audio_url}, "the command")
+        return {"text": self._text(), "template": self.template, "literal": self.literal}
+
+    def _text(self) -> str | None:
+        if self.message_file is None:
+            return self.message
+        try:
+            return self.message_file.read_text(encoding="utf-8-sig").rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise InvalidRequestError(f"{self.message_file} is not UTF-8; save it as UTF-8.") from None
+
+
+CONTENTS: dict[str, type[Content]] = {}
+"""The options of each channel: the subclasses of `Content`."""
+
+
+@attrs.frozen(kw_only=True)
+class SmsContent(Content):
+    """Send an SMS."""
+
+    makes: ClassVar[type[Message]] = SMS
+
+    sender_id: str | None = None
+    """What the recipients see as sender; the account's own setting unless given."""
+
+    def build(self, *, nothing_is_sent: bool = False) -> SMS:  # noqa: ARG002 - it needs nothing else to be sent
+        """Return the SMS."""
+        return SMS(**self.words(), sender_id=self.sender_id)
+
+
+@attrs.frozen(kw_only=True)
+class WhatsAppContent(Content):
+    """Send a WhatsApp message."""
+
+    makes: ClassVar[type[Message]] = WhatsApp
+
+    channel_uid: str | None = None
+    """The channel to send from (dashboard, Settings, Social Integrations); --simulator brings its own."""
+
+    def build(self, *, nothing_is_sent: bool = False) -> WhatsApp:
+        """Return the WhatsApp message."""
+        uid = WHATSAPP_UID if nothing_is_sent else self.channel_uid
+        if uid is None:
+            raise InvalidRequestError("--channel-uid is missing; it names the WhatsApp channel to send from.")
+        return WhatsApp(**self.words(), channel_uid=uid)
+
+
+@attrs.frozen(kw_only=True)
+class RobocallContent(Content):
+    """Call, and read out a message in English or play a recording."""
+
+    makes: ClassVar[type[Message]] = Robocall
+
+    duration_minutes: Units
+    """Length of each call; what is shorter is repeated until then, and costs."""
+    audio_url: str | None = None
+    """The MP3 file to play, instead of a message that is read out."""
+
+    def build(self, *, nothing_is_sent: bool = False) -> Robocall:  # noqa: ARG002 - it needs nothing else to be sent
+        """Return the robocall."""
+        return Robocall(**self.words(self.audio_url), audio_url=self.audio_url, duration=self.duration_minutes)
+
+
+C = TypeVar("C", bound=Callable[..., ExitCode | None])
+
+
+def add_commands(app: App, command: Callable[[], C]) -> None:
+    """Add a command for each channel.
+
+    Args:
+        app: to add them to.
+        command: makes a command with a parameter ``content`` that is annotated as a `Content`.
+    """
+    for channel, content in CONTENTS.items():
+        made = command()
+        made.__annotations__ = {**made.__annotations__, "content": content}
+        if all(field.default is not attrs.NOTHING for field in attrs.fields(content)):
+            made.__kwdefaults__ = {**(made.__kwdefaults__ or {}), "content": content()}
+        made.__doc__ = f"{content.__doc__}{(made.__doc__ or '').partition('.')[2]}"
+        app.command(made, name=channel)

@@ -1,0 +1,157 @@
+"""The channels of the API: one class each."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, ClassVar, Unpack
+
+import attrs
+
+from callsavvy_async.messages.message import Message
+from callsavvy_async.messages.segments import Segments, count_segments
+from callsavvy_async.redaction import mask_text
+from callsavvy_async.resources.sends import MAX_WHATSAPP_RECIPIENTS, SendReceipt, format_minutes
+from callsavvy_async.resources.text import require_text, require_web_url
+from callsavvy_async.tracebacks import private_arguments
+
+if TYPE_CHECKING:
+    from callsavvy_async.resources.account import Summary
+    from callsavvy_async.resources.messaging import Messaging
+    from callsavvy_async.transport.options import CallOptions
+
+
+@private_arguments
+@attrs.frozen
+class SMS(Message):
+    """An SMS: ``SMS("We open at nine.")``. It costs a unit for each segment (API document: "Send SMS Message").
+
+    Args:
+        text: the same for all; or
+        template: a text with ``{field}`` or ``{field|default}`` for the fields of each recipient.
+        sender_id: what recipients see as sender; the account's own setting when None.
+        literal: send placeholders as they are written.
+
+    Raises:
+        InvalidRequestError: an argument breaks a rule.
+    """
+
+    channel: ClassVar[str] = "sms"
+    is_reconcilable: ClassVar[bool] = True
+
+    sender_id: str | None = attrs.field(default=None, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        if self.sender_id is not None:
+            require_text(self.sender_id, "sender_id")
+
+    def units(self, text: str) -> Decimal:
+        """Return the segments of a text."""
+        return Decimal(count_segments(text).segments)
+
+    def segments(self, text: str) -> Segments:
+        """Return how a text is encoded and cut into segments."""
+        return count_segments(text)
+
+    def balance(self, summary: Summary) -> Decimal | None:
+        """Return the account's SMS units."""
+        return summary.sms_balance
+
+    def send(
+        self, messaging: Messaging, recipients: Iterable[str], text: str, **options: Unpack[CallOptions]
+    ) -> Awaitable[SendReceipt]:
+        """Send to some people; see `Messaging.send_sms`."""
+        return messaging.send_sms(recipients, text, sender_id=self.sender_id, **options)
+
+
+@private_arguments
+@attrs.frozen
+class WhatsApp(Message):
+    """A WhatsApp message, for at most 30 people a request. What it costs is not documented (quirk Q50).
+
+    Args:
+        text: the same for all; or
+        template: a text with ``{field}`` or ``{field|default}`` for the fields of each recipient.
+        channel_uid: of the channel to send from (dashboard, Settings -> Social Integrations).
+        literal: send placeholders as they are written.
+
+    Raises:
+        InvalidRequestError: an argument breaks a rule.
+    """
+
+    channel: ClassVar[str] = "whatsapp"
+    most_recipients: ClassVar[int | None] = MAX_WHATSAPP_RECIPIENTS
+    is_priced: ClassVar[bool] = False
+
+    channel_uid: str = attrs.field(kw_only=True, repr=mask_text)
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        require_text(self.channel_uid, "channel_uid")
+
+    def units(self, text: str) -> None:
+        """Return None: the document gives no rule."""
+
+    def send(
+        self, messaging: Messaging, recipients: Iterable[str], text: str, **options: Unpack[CallOptions]
+    ) -> Awaitable[SendReceipt]:
+        """Send to some people; see `Messaging.send_whatsapp`."""
+        return messaging.send_whatsapp(recipients, text, channel_uid=self.channel_uid, **options)
+
+
+def _read_minutes(duration: int | Decimal | timedelta) -> Decimal:
+    return Decimal(format_minutes(duration, "duration"))
+
+
+@private_arguments
+@attrs.frozen
+class Robocall(Message):
+    """A phone call that reads out a text in English or plays a recording: ``Robocall("We open at nine.", duration=1)``.
+
+    It costs its minutes (API document: "Send Voice Message").
+
+    Args:
+        text: read out to all; or
+        template: a text with ``{field}`` or ``{field|default}`` for the fields of each recipient; or
+        audio_url: of an MP3 file.
+        duration: length of the call, in minutes or as a timedelta; what is shorter is played in a loop until then, and costs
+            (quirk Q47).
+        literal: read out placeholders as they are written.
+
+    Raises:
+        InvalidRequestError: an argument breaks a rule.
+    """
+
+    channel: ClassVar[str] = "robocall"
+    contents: ClassVar[tuple[str, ...]] = ("text", "template", "audio_url")
+
+    audio_url: str | None = attrs.field(default=None, kw_only=True, repr=mask_text)
+    duration: Decimal = attrs.field(kw_only=True, converter=_read_minutes)
+    """Minutes."""
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        if self.audio_url is not None:
+            require_web_url(self.audio_url, "audio_url")
+
+    def units(self, text: str) -> Decimal:  # noqa: ARG002 - whatever it says
+        """Return the minutes of a call."""
+        return self.duration
+
+    def balance(self, summary: Summary) -> Decimal | None:
+        """Return the local or the international minutes, whichever are fewer: the API charges by destination.
+
+        Which numbers are local is not documented, so only the smaller balance is sure to cover a call.
+        """
+        minutes = (summary.outbound_local_call_balance, summary.outbound_international_call_balance)
+        return min((part for part in minutes if part is not None), default=None)
+
+    def send(
+        self, messaging: Messaging, recipients: Iterable[str], text: str, **options: Unpack[CallOptions]
+    ) -> Awaitable[SendReceipt]:
+        """Call some people; see `Messaging.send_robocall`."""
+        if self.audio_url is not None:
+            return messaging.send_robocall(recipients, duration_minutes=self.duration, audio_url=text, **options)
+        return messaging.send_robocall(recipients, duration_minutes=self.duration, text=text, **options)
