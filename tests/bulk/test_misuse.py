@@ -32,16 +32,16 @@ class Result(list[str]):
 
 
 MISUSE = [
-    (NUMBER, "a str; give a list of numbers"),
-    (b"+234", "a bytes; give a list"),
+    (NUMBER, "of type str; give a list of numbers"),
+    (b"+234", "of type bytes; give a list"),
     (Path("people.csv"), r"read_rows\(path\)"),
-    ({"phone": NUMBER}, "a dict; give a list of recipients"),
-    (Recipient(NUMBER), "a Recipient; give a list"),
-    (Contact(phone=NUMBER), "a Contact; give a list"),
+    ({"phone": NUMBER}, "of type dict; give a list of recipients"),
+    (Recipient(NUMBER), "of type Recipient; give a list"),
+    (Contact(phone=NUMBER), "of type Contact; give a list"),
     (Frame(["phone", "name"]), r"to_dict\('records'\)"),
     (pa.table({"phone": [NUMBER]}), "to_pylist"),
     (None, "recipients is None; give a list"),
-    (5, "a int; give a list"),
+    (5, "of type int; give a list"),
 ]
 
 
