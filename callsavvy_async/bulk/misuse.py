@@ -18,7 +18,7 @@ def refuse_misuse(recipients: object) -> None:
     """
     fix = _fix(recipients)
     if fix is not None:
-        kind = "None" if recipients is None else f"a {type(recipients).__name__}"
+        kind = "None" if recipients is None else f"of type {type(recipients).__name__}"
         raise InvalidRequestError(f"recipients is {kind}; {fix}.")
 
 

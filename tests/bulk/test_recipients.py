@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 import pickle
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import given, strategies as st
 
 from callsavvy_async.bulk.number_set import NumberSet
 from callsavvy_async.bulk.recipients import Intake, Recipient, RecipientInput, Skipped, SkipReason, suppression
+from callsavvy_async.encodable import encodable
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.messages.templates import Template
+from callsavvy_async.resources.contacts import Contact
 
 NUMBER = "+2348012345678"
 
@@ -110,13 +114,6 @@ def test_column_is_guessed(name: str) -> None:
     assert isinstance(admitted, Recipient)
 
 
-def test_guess_goes_by_the_usual_names_order() -> None:
-    """Of several usual names the first in the list wins, not the first in the row."""
-    admitted = Intake().admit({"tel": "+111111111", "phone": NUMBER}, 1)
-    assert isinstance(admitted, Recipient)
-    assert admitted.number == NUMBER
-
-
 def test_only_column_needs_no_name() -> None:
     """A single column holds the numbers, whatever its name."""
     assert isinstance(Intake().admit({"Kontakt": NUMBER}, 1), Recipient)
@@ -154,11 +151,136 @@ def test_later_row_without_the_column_is_skipped() -> None:
     assert "blank" in skipped.detail
 
 
-def test_other_types_are_misuse() -> None:
-    """A recipient is a text, a Recipient or a mapping; the error names the row and the type, not the value."""
-    with pytest.raises(InvalidRequestError, match="row 4 is of type int") as caught:
-        Intake().admit(2348012345678, 4)  # type: ignore[arg-type]
+@pytest.mark.parametrize("item", [2348012345678, b"+2348012345678", (NUMBER, "Ada"), [NUMBER], object()])
+@pytest.mark.parametrize("before", [[], [None, math.nan]])
+def test_a_list_that_begins_with_another_type_is_misuse(item: object, before: list[object]) -> None:
+    """The first row that holds anything is a recipient, or the list is none; the error names the type, not the value."""
+    intake = Intake()
+    for row, missing in enumerate(before, 1):
+        assert isinstance(intake.admit(missing, row), Skipped)  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequestError, match=f"row 4 is of type {type(item).__name__}") as caught:
+        intake.admit(item, 4)  # type: ignore[arg-type]
     assert "2348012345678" not in str(caught.value)
+
+
+class Unspeakable:
+    """Nothing can be done with it."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+    def __ne__(self, other: object) -> bool:
+        raise RuntimeError
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class NAType:
+    """Behaves as pandas' NA: neither equal nor unequal to itself."""
+
+    def __ne__(self, other: object) -> NAType:  # type: ignore[override]
+        return self
+
+    def __bool__(self) -> bool:
+        raise TypeError
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class BrokenRow(dict[str, str]):
+    """A row that cannot be read."""
+
+    def values(self) -> NoReturn:
+        raise RuntimeError
+
+
+HALF = "\ud83d"
+
+
+@pytest.mark.parametrize(
+    ("item", "why"),
+    [
+        (None, "blank"),
+        (math.nan, "blank"),
+        (NAType(), "blank"),
+        (2348012345678, "is of type int"),
+        (b"+2348012345678", "is of type bytes"),
+        ((NUMBER,), "is of type tuple"),
+        (Unspeakable(), "is of type Unspeakable"),
+        (NUMBER + HALF, "no part of a number"),
+        ("+" * 100_000, "no phone number"),
+        ({"phone": None, "name": "x"}, "blank"),
+        ({"phone": NAType(), "name": "x"}, "blank"),
+        ({"phone": b"+2348012345678", "name": "x"}, "the field 'phone' holds bytes"),
+        ({"phone": Unspeakable(), "name": "x"}, "the field 'phone' is of type Unspeakable"),
+        ({"phone": NUMBER, "name": HALF}, "the field 'name' holds half a character"),
+        ({"phone": NUMBER, "name": "a\0b"}, "the field 'name' holds half a character"),
+        ({"phone": NUMBER, "name": "x" * 70_000}, "the field 'name' has 70,000 characters"),
+        ({"phone": NUMBER, "name": NAType()}, "'name' is blank"),
+        ({"phone": NUMBER, HALF: "x"}, "needs a field 'name'"),
+        (BrokenRow(phone=NUMBER, name="x"), "cannot be read"),
+        (Recipient(NUMBER, {"name": HALF}), "the field 'name' holds half a character"),
+        (Recipient(None, {"name": "x"}), "blank"),  # type: ignore[arg-type]
+        (Contact(contact_id="c", name="Ada"), "blank"),
+    ],
+    ids=range(22),
+)
+def test_one_odd_row_is_skipped_and_ends_nothing(item: object, why: str) -> None:
+    """Whatever stands in a row: it is left out with the reason, in words that can be written down, and the next is taken."""
+    intake = Intake(template=Template("Hi {name}"))
+    assert isinstance(intake.admit({"phone": "+2348000000001", "name": "Ada"}, 1), Recipient)
+    skipped = intake.admit(item, 2)  # type: ignore[arg-type]
+    assert isinstance(skipped, Skipped)
+    assert skipped.reason is SkipReason.INVALID
+    assert why in skipped.detail
+    assert len(skipped.given) <= 200
+    json.dumps([skipped.given, skipped.detail], ensure_ascii=False).encode()
+    assert isinstance(intake.admit({"phone": "+2348000000002", "name": "Ada"}, 3), Recipient)
+
+
+def test_what_is_odd_but_not_needed_does_not_matter() -> None:
+    """A field that the template does not use may hold anything; of what can be kept, a text is kept."""
+    row = {"phone": NUMBER, "name": "Ada", "photo": b"\xff", "note": f"cut {HALF}", HALF: "x", "thing": Unspeakable()}
+    admitted = Intake(template=Template("Hi {name}")).admit(row, 1)
+    assert isinstance(admitted, Recipient)
+    assert admitted.fields == {"phone": NUMBER, "name": "Ada", "note": "cut \ufffd", "\ufffd": "x"}
+
+
+def test_later_mapping_without_a_column_is_skipped() -> None:
+    """Only the first row can show that the list is misused; a later one is bad data of that row."""
+    intake = Intake()
+    intake.admit(NUMBER, 1)
+    skipped = intake.admit({"a": "x", "b": "y"}, 2)
+    assert isinstance(skipped, Skipped)
+    assert "the columns are 'a', 'b'" in skipped.detail
+
+
+def test_contacts_of_the_address_book_are_recipients() -> None:
+    """A contact is sent to by its phone number, and its fields may stand in a template."""
+    contact = Contact(contact_id="c1", name="Ada", phone="+234 801 234 5678", group_id="g")
+    admitted = Intake(template=Template("Hi {name}")).admit(contact, 1)
+    assert admitted == Recipient(
+        NUMBER,
+        {"contact_id": "c1", "name": "Ada", "email": "", "phone": "+234 801 234 5678", "group_id": "g"},
+        1,
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "doubtful"), [({}, 2), ({"international": True}, 0), ({"region": "NG"}, 0)], ids=["", "said", "region"]
+)
+def test_numbers_that_may_not_be_international_are_counted(options: dict[str, Any], doubtful: int) -> None:
+    """A number without plus that is sent to is counted, and the first is shown masked, unless its country is known."""
+    intake = Intake(**options)
+    for row, given in enumerate(
+        ["+2348000000001", "002348000000002", "2348031234567", "2348031234567", "2348031234568"], 1
+    ):
+        intake.admit(given, row)
+    assert intake.doubtful.count == doubtful
+    if doubtful:
+        assert str(intake.doubtful) == (
+            "2 without '+', taken to begin with a country code, the first '2348*******67' in row 3"
+        )
 
 
 def test_reprs_hold_no_personal_data() -> None:
@@ -185,7 +307,7 @@ def test_every_row_is_admitted_or_skipped(rows: list[str]) -> None:
         if isinstance(result, Recipient):
             admitted.append(result.number)
         else:
-            assert result.given == item
+            assert result.given == encodable(item)
     assert len(admitted) == len(set(admitted))
     assert "+7654321" not in admitted
     if NUMBER in rows:
