@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import tzinfo
 from functools import cached_property
@@ -116,8 +115,7 @@ class Callsavvy:
         backend: what carries the requests: ``"native"``, connections of our own, fastest, on asyncio only; ``"httpx"``,
             for trio and proxies; ``"aiohttp"``; or a `Backend` of your own. ``"auto"`` takes native connections where they
             can run, and httpx where a mock or instrumentation has patched it.
-        verify: True for the certificates of SSL_CERT_FILE or SSL_CERT_DIR, else certifi's; the path of a file or directory
-            of certificates; an SSL context; or False to verify nothing.
+        verify: True, the path of a file or directory of certificates, an SSL context, or False to verify nothing.
         proxy: URL of a proxy, or ``"env"`` for the one that HTTPS_PROXY, ALL_PROXY and NO_PROXY of the environment name.
 
     Raises:
@@ -151,25 +149,21 @@ class Callsavvy:
         proxy: str | None = None,
     ) -> None:
         check_settings(hooks=hooks, extra=extra)
+        call = CallSettings(timeout=timeout, deadline=deadline, retry=RetryPolicy(max_retries), extra={**(extra or {})})
         config = Config(
             credentials=choose_credentials(credentials, public_key, private_key),
             base_url=base_url,
             timezone=timezone,
             max_response_bytes=max_response_bytes,
             allow_insecure=allow_insecure,
-            call=CallSettings(
-                timeout=timeout,
-                deadline=deadline,
-                retry=RetryPolicy(max_retries=max_retries),
-                extra=dict(extra or {}),
-            ),
+            call=call,
         )
         told = Hooks((log_event, *hooks))
         limits = Pacing(choose_pacing(pacing, rate, burst, max_in_flight), config.credentials.public_key, told)
         brought = Brought(http_client, transport, session)
         carrier = choose_backend(backend, brought, verify=verify, proxy=proxy, base_url=config.base_url)
-        is_direct = goes_directly(carrier, backend, proxy)
-        self._transport = Transport(config, Shared(carrier, limits, told, RetryBudget(), is_direct))
+        shared = Shared(carrier, limits, told, RetryBudget(), goes_directly(carrier, backend, proxy))
+        self._transport = Transport(config, shared)
 
     @classmethod
     def from_env(cls, **options: Unpack[ClientOptions]) -> Self:
@@ -259,7 +253,7 @@ class Callsavvy:
     @property
     def account_hash(self) -> str:
         """Tells accounts apart without naming them: the beginning of the SHA-256 of the public key, in hexadecimal."""
-        return hashlib.sha256(self._transport.config.credentials.public_key.encode()).hexdigest()[:16]
+        return self._transport.config.credentials.account_hash
 
     @property
     def pacing(self) -> Pacing:
@@ -275,13 +269,12 @@ class Callsavvy:
         """
         with watching() as watch:
             value = await method(*args, **kwargs)
-        answered = [exchange for exchange in watch.exchanges if exchange.response is not None]
-        if not answered or answered[-1].response is None:
+        exchange = watch.answered
+        if exchange is None or (response := exchange.response) is None:
             raise ConfigurationError(
                 f"{method!r} made no call; pass a method of the client, such as client.tickets.list."
             )
-        response = answered[-1].response
-        return RawResponse(value, response.status_code, response.headers, response.body, answered[-1].attempts)
+        return RawResponse(value, response.status_code, response.headers, response.body, exchange.attempts)
 
     async def call(
         self,

@@ -57,6 +57,11 @@ class Watch:
         last = (exchange.attempts[-1].outcome for exchange in self.exchanges if exchange.attempts)
         return self.on_wire or any(outcome in {Outcome.ACCEPTED, Outcome.UNKNOWN} for outcome in last)
 
+    @property
+    def answered(self) -> Exchange | None:
+        """The last exchange that brought a response."""
+        return next((one for one in reversed(self.exchanges) if one.response is not None), None)
+
     async def about_to_send(self) -> Mapping[str, str] | None:
         """Let whoever watches write down that a request is about to leave, and settle what it says."""
         return None if self.before_sending is None else await self.before_sending()
