@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import tzinfo
 from functools import cached_property
@@ -105,8 +104,7 @@ class Callsavvy:
         backend: what carries the requests: ``"native"``, connections of our own, fastest, on asyncio only; ``"httpx"``,
             for trio and proxies; ``"aiohttp"``; or a `Backend` of your own. ``"auto"`` takes native connections where they
             can run, and httpx where a mock or instrumentation has patched it.
-        verify: True for the certificates of SSL_CERT_FILE or SSL_CERT_DIR, else certifi's; the path of a file or directory
-            of certificates; an SSL context; or False to verify nothing.
+        verify: True, the path of a file or directory of certificates, an SSL context, or False to verify nothing.
         proxy: URL of a proxy, or ``"env"`` for the one that HTTPS_PROXY, ALL_PROXY and NO_PROXY of the environment name.
 
     Raises:
@@ -141,25 +139,21 @@ class Callsavvy:
     ) -> None:
         check_settings(hooks=hooks, extra=extra)
         check_resources(pacing)
+        call = CallSettings(timeout=timeout, deadline=deadline, retry=RetryPolicy(max_retries), extra={**(extra or {})})
         config = Config(
             credentials=choose_credentials(credentials, public_key, private_key),
             base_url=base_url,
             timezone=timezone,
             max_response_bytes=max_response_bytes,
             allow_insecure=allow_insecure,
-            call=CallSettings(
-                timeout=timeout,
-                deadline=deadline,
-                retry=RetryPolicy(max_retries=max_retries),
-                extra=dict(extra or {}),
-            ),
+            call=call,
         )
         told = Hooks((log_event, *hooks))
         limits = Pacing(choose_pacing(pacing, rate, burst, max_in_flight), config.credentials.public_key, told)
         brought = Brought(http_client, transport, session)
         carrier = choose_backend(backend, brought, verify=verify, proxy=proxy, base_url=config.base_url)
-        is_direct = goes_directly(carrier, backend, proxy)
-        self._transport = Transport(config, Shared(carrier, limits, told, RetryBudget(), is_direct))
+        shared = Shared(carrier, limits, told, RetryBudget(), goes_directly(carrier, backend, proxy))
+        self._transport = Transport(config, shared)
 
     @classmethod
     def from_env(cls, **options: Unpack[ClientOptions]) -> Self:
@@ -250,7 +244,7 @@ class Callsavvy:
     @property
     def account_hash(self) -> str:
         """Tells accounts apart without naming them: the beginning of the SHA-256 of the public key, in hexadecimal."""
-        return hashlib.sha256(self._transport.config.credentials.public_key.encode()).hexdigest()[:16]
+        return self._transport.config.credentials.account_hash
 
     @property
     def pacing(self) -> Pacing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import os
 import re
@@ -44,6 +45,11 @@ class Credentials:
             if len(key) >= _SHORTEST_SECRET:
                 text = text.replace(key, MASK)
         return text
+
+    @property
+    def account_hash(self) -> str:
+        """See `Callsavvy.account_hash`."""
+        return hashlib.sha256(self.public_key.encode()).hexdigest()[:16]
 
     SANDBOX: ClassVar[Credentials]
     """The document's published test keys. Whether sandbox sends reach phones or cost is not documented (quirk Q19)."""

@@ -12,7 +12,6 @@ from typing import TypeVar
 import anyio
 import attrs
 
-from callsavvy_async._version import __version__
 from callsavvy_async.config import Config
 from callsavvy_async.errors import (
     ClientClosedError,
@@ -36,16 +35,15 @@ from callsavvy_async.transport.hooks import AttemptFailed, Hooks, Limited, Reque
 from callsavvy_async.transport.limiter import Limiter, WaitTooLongError
 from callsavvy_async.transport.options import CallOptions, apply_options
 from callsavvy_async.transport.pacing import Pacing
+from callsavvy_async.transport.targets import Targets
 from callsavvy_async.transport.turns import PATIENCE
 from callsavvy_async.transport.watch import Exchange, Watch, current_watch
 from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.endpoint import Endpoint
 from callsavvy_async.wire.failure import ExchangeFailedError
-from callsavvy_async.wire.inflate import ACCEPTED_ENCODINGS
 from callsavvy_async.wire.request import build_request
 from callsavvy_async.wire.response import HttpResponse, read_envelope
 from callsavvy_async.wire.rules import UnreadableDataError
-from callsavvy_async.wire.target import Target
 
 R = TypeVar("R")
 
@@ -70,27 +68,6 @@ class Shared:
             warnings.warn(f"unclosed Callsavvy client ({self.backend!r}); use 'async with'", ResourceWarning, 2, self)
 
 
-class _Targets(dict[str, Target]):
-    """Where requests go, by the names of their resources; worked out when a resource is first called."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self._base_url = config.base_url
-        self._headers = (
-            ("host", _host(config.base_url)),
-            ("public-key", config.credentials.public_key),
-            ("private-key", config.credentials.private_key),
-            ("content-type", "application/json"),
-            ("accept", "application/json"),
-            ("accept-encoding", ACCEPTED_ENCODINGS),
-            ("user-agent", f"callsavvy-async/{__version__}"),
-        )
-
-    def __missing__(self, resource: str) -> Target:
-        target = self[resource] = Target.of(f"{self._base_url}/{resource}", self._headers)
-        return target
-
-
 class Transport:
     """Carries calls to the API under one set of settings."""
 
@@ -98,7 +75,7 @@ class Transport:
         self.config = config
         self.shared = shared
         self._codec = Codec(config.timezone)
-        self._targets = _Targets(config)
+        self._targets = Targets(config)
 
     async def send(self, endpoint: Endpoint[R], options: CallOptions, /, **params: str | None) -> R:
         """Call an endpoint.
@@ -320,7 +297,3 @@ def _signal(verdict: Verdict) -> Signal:
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-def _host(base_url: str) -> str:
-    return base_url.split("://", 1)[1].split("/", 1)[0]

@@ -35,7 +35,7 @@ class Timed(FakeMessaging):
 
 
 @pytest.mark.parametrize("workers", [1, 8])
-@pytest.mark.parametrize("content", [{"message": "Hello"}, {"template": "Hi {name}"}], ids=["one text", "many"])
+@pytest.mark.parametrize("content", [{"text": "Hello"}, {"template": "Hi {name}"}], ids=["one text", "many"])
 async def test_a_stream_that_trickles_is_sent_as_it_comes(workers, content):
     """Who waits in a stream that yields slowly leaves soon, and not when the chunk is full or the stream ends."""
     given: dict[str, float] = {}

@@ -1,0 +1,33 @@
+"""Where the requests of a client go, and the header fields that they have in common."""
+
+from __future__ import annotations
+
+from callsavvy_async._version import __version__
+from callsavvy_async.config import Config
+from callsavvy_async.wire.inflate import ACCEPTED_ENCODINGS
+from callsavvy_async.wire.target import Target
+
+
+class Targets(dict[str, Target]):
+    """Where requests go, by the names of their resources; worked out when a resource is first called."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self._base_url = config.base_url
+        self._headers = (
+            ("host", _host(config.base_url)),
+            ("public-key", config.credentials.public_key),
+            ("private-key", config.credentials.private_key),
+            ("content-type", "application/json"),
+            ("accept", "application/json"),
+            ("accept-encoding", ACCEPTED_ENCODINGS),
+            ("user-agent", f"callsavvy-async/{__version__}"),
+        )
+
+    def __missing__(self, resource: str) -> Target:
+        target = self[resource] = Target.of(f"{self._base_url}/{resource}", self._headers)
+        return target
+
+
+def _host(base_url: str) -> str:
+    return base_url.split("://", 1)[1].split("/", 1)[0]
