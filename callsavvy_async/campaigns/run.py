@@ -43,7 +43,7 @@ class RunOptions(SendOptions, total=False):
     on_progress: Callable[[CampaignReport], object] | None
 
 
-def run_settings(**options: Unpack[RunOptions]) -> SendSettings[CampaignReport]:
+def run_settings(**options: Unpack[RunOptions]) -> SendSettings:
     """Take in the options of a run.
 
     Raises:
@@ -75,7 +75,7 @@ class CampaignRun(Run[CampaignReport]):
         name: str,
         spec: Spec,
         callsavvy: Callsavvy,
-        settings: SendSettings[CampaignReport],
+        settings: SendSettings,
         patience: float,
         resends: AbstractSet[str],
     ) -> None:
