@@ -9,22 +9,20 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Generic, TypedDict, TypeVar, Unpack
+from typing import TypedDict, Unpack
 
 import attrs
 
 from callsavvy_async.bulk.number_set import NumberSet
 from callsavvy_async.bulk.numbering import NumberCheck
 from callsavvy_async.bulk.recipients import Doubtful, Intake, NumberMemory
-from callsavvy_async.bulk.report import BulkReport, ChunkResult, Sums
+from callsavvy_async.bulk.report import BulkReport, ChunkResult
 from callsavvy_async.config import CallSettings
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 from callsavvy_async.keywords import refuse_unknown
 from callsavvy_async.messages import Message
 from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, at_least_one
 from callsavvy_async.transport.options import CallOptions, apply_options
-
-R = TypeVar("R", bound=Sums)
 
 
 class RecipientOptions(TypedDict, total=False):
@@ -135,7 +133,7 @@ class RecipientSettings:
 
 
 @attrs.frozen(kw_only=True, slots=False)
-class SendSettings(Generic[R]):
+class SendSettings:
     """See `SendOptions`; and `on_progress`, which is called with the report after every request."""
 
     max_cost: Decimal | None = attrs.field(default=None, converter=_units)
@@ -143,7 +141,7 @@ class SendSettings(Generic[R]):
     max_in_flight: int = attrs.field(default=MAX_IN_FLIGHT, validator=at_least_one)
     stop_after: int = attrs.field(default=10, validator=at_least_one)
     on_result: Callable[[ChunkResult], object] | None = attrs.field(default=None, validator=_called_at_once)
-    on_progress: Callable[[R], object] | None = attrs.field(default=None, validator=_called_at_once)
+    on_progress: Callable[..., object] | None = attrs.field(default=None, validator=_called_at_once)
     timeout: float | None = attrs.field(default=None, validator=_seconds)
     max_retries: int | None = None
     extra: Mapping[str, object] | None = attrs.field(default=None, repr=False)
@@ -176,7 +174,7 @@ class SendSettings(Generic[R]):
 
 
 @attrs.frozen(kw_only=True, slots=False)
-class BulkSettings(SendSettings[BulkReport], RecipientSettings):
+class BulkSettings(SendSettings, RecipientSettings):
     """See `BulkOptions`."""
 
     chunk_size: int | None = None

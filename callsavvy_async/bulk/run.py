@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from typing import Generic, TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
 import anyio
 import attrs
@@ -14,8 +14,8 @@ from callsavvy_async.bulk.chunk_size import ChunkSize
 from callsavvy_async.bulk.chunks import Chunker
 from callsavvy_async.bulk.fan_out import FanOut
 from callsavvy_async.bulk.limits import Budget, StopRules
-from callsavvy_async.bulk.options import BulkSettings, R, SendSettings
-from callsavvy_async.bulk.report import BulkReport, ChunkResult, StopReason
+from callsavvy_async.bulk.options import BulkSettings, SendSettings
+from callsavvy_async.bulk.report import BulkReport, ChunkResult, StopReason, Sums
 from callsavvy_async.bulk.report_sink import ReportSink
 from callsavvy_async.bulk.source import InputSource, Recipients
 from callsavvy_async.errors import InvalidRequestError
@@ -23,6 +23,7 @@ from callsavvy_async.messages import Message
 from callsavvy_async.resources.messaging import Messaging
 from callsavvy_async.transport.background import beside, spawn
 
+R = TypeVar("R", bound=Sums)
 _Stream: TypeAlias = MemoryObjectSendStream[ChunkResult]
 
 
@@ -33,7 +34,7 @@ class Run(ABC, Generic[R]):
     the answers to what is on the wire (at most the timeout of a request).
     """
 
-    def __init__(self, report: R, settings: SendSettings[R]) -> None:
+    def __init__(self, report: R, settings: SendSettings) -> None:
         self.report = report
         """What became of the recipients so far."""
         self._settings = settings

@@ -159,7 +159,7 @@ class Campaign:
         return self._start(callsavvy, run_settings(**options), resends=states)
 
     def _start(
-        self, callsavvy: Callsavvy, settings: SendSettings[CampaignReport], *, resends: AbstractSet[str] = frozenset()
+        self, callsavvy: Callsavvy, settings: SendSettings, *, resends: AbstractSet[str] = frozenset()
     ) -> CampaignRun:
         if self._purged:
             raise InvalidRequestError(f"campaign {self.name!r} was purged: its numbers and texts are gone.")

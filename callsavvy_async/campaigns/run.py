@@ -48,7 +48,7 @@ class RunOptions(SendOptions, total=False):
     on_progress: Callable[[CampaignReport], object] | None
 
 
-def run_settings(**options: Unpack[RunOptions]) -> SendSettings[CampaignReport]:
+def run_settings(**options: Unpack[RunOptions]) -> SendSettings:
     """Take in the options of a run.
 
     Raises:
@@ -82,7 +82,7 @@ class CampaignRun(Run[CampaignReport]):
         spec: Spec,
         callsavvy: Callsavvy,
         owner: Owner,
-        settings: SendSettings[CampaignReport],
+        settings: SendSettings,
         patience: float,
         resends: AbstractSet[str],
     ) -> None:

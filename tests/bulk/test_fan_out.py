@@ -560,6 +560,12 @@ async def test_results_stream_as_they_come():
     assert "Hello" not in repr(results)
 
 
+async def test_a_stream_is_its_own_iterator():
+    """The iterator of a run may be held, and iterated over."""
+    stream = aiter(bulk_over(FakeMessaging()).sms(numbers(25), "Hello"))
+    assert [len(result.recipients) async for result in stream] == [25]
+
+
 async def test_leaving_the_loop_stops_the_run():
     """After a break nothing more is sent."""
     fake = FakeMessaging()

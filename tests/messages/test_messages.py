@@ -64,6 +64,16 @@ def test_every_channel_is_in_the_registry() -> None:
         Message.from_json({"channel": "fax", "text": "x"})
 
 
+def test_a_class_without_a_channel_of_its_own_takes_none() -> None:
+    """A message that refines another one does not stand for its channel when a journal is read."""
+
+    class Shout(SMS):
+        pass
+
+    assert CHANNELS["sms"] is SMS
+    assert Shout("x").channel == "sms"
+
+
 @pytest.mark.parametrize(
     ("make", "error"),
     [
