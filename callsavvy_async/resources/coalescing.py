@@ -19,8 +19,16 @@ import anyio
 import attrs
 from anyio.abc import TaskGroup
 
-from callsavvy_async.errors import ClientClosedError, NotSentError, Outcome, OutcomeUnknown, RequestError
+from callsavvy_async.errors import (
+    ClientClosedError,
+    ConfigurationError,
+    NotSentError,
+    Outcome,
+    OutcomeUnknown,
+    RequestError,
+)
 from callsavvy_async.policy.rejection import names_recipient, too_large
+from callsavvy_async.transport.loops import running_loop
 from callsavvy_async.transport.watch import Watch, current_watch
 
 R = TypeVar("R")
@@ -142,9 +150,11 @@ class Coalescer:
     def __init__(self, max_delay: float) -> None:
         self._max_delay = max_delay
         self._group: TaskGroup | None = None
+        self._loop: object = None
         self._newest: dict[Hashable, _Batch[object]] = {}
 
     async def __aenter__(self) -> Self:
+        self._loop, _ = running_loop()
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
         return self
@@ -163,10 +173,16 @@ class Coalescer:
 
         Raises:
             ClientClosedError: the context was left.
+            ConfigurationError: it was entered in another event loop.
             RequestError: what became of the call.
         """
         if self._group is None:
             raise ClientClosedError(f"{line.resource}: the batching was left. Send inside its 'async with' block.")
+        if running_loop()[0] is not self._loop:
+            raise ConfigurationError(
+                f"{line.resource}: the batching was entered in another event loop, and its calls run there."
+                " Enter one in each loop; they may be of one client."
+            )
         batch: _Batch[R] | None = self._newest.get(line.key)  # type: ignore[assignment] # one key, one type of answer
         if batch is None or not batch.takes(number):
             fresh = _Batch(line)

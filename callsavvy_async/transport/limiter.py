@@ -29,7 +29,7 @@ import attrs
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.pacer import Pacer, Snapshot
 from callsavvy_async.transport.clock import current_time, timer_seconds
-from callsavvy_async.transport.loops import CallSoon, reach, running_loop
+from callsavvy_async.transport.loops import CallSoon, reach, running_loop, runs_here
 from callsavvy_async.transport.turns import Place, Turns
 
 OnWait: TypeAlias = Callable[[float | None, str, int], None]
@@ -193,7 +193,7 @@ class Limiter:
         finally:
             with self.lock:
                 if place.loop not in self._keepers and (heir := self._turns.last_of(place.loop)) is not None:
-                    heir.wake()
+                    self._wake(heir)
         if isinstance(place.given, Exception):
             raise place.given
         return place.given
@@ -249,7 +249,7 @@ class Limiter:
     @staticmethod
     def _wake(place: Place) -> bool:
         """Wake a waiter in its event loop; return whether there is one."""
-        if place.loop is running_loop()[0]:
+        if runs_here(place.loop):
             place.wake()
             return True
         return reach(place.call_soon, place.wake)
@@ -258,7 +258,7 @@ class Limiter:
         """Let those who keep the time look again by then."""
         for loop, keeper in list(self._keepers.items()):
             if at < keeper.rings_at:
-                if loop is running_loop()[0]:
+                if runs_here(loop):
                     keeper.rings_at = at
                     keeper.scope.deadline = anyio.current_time() + timer_seconds(at - moment)
                 elif not reach(keeper.call_soon, self.look_again):  # it sets its own alarm then

@@ -26,6 +26,14 @@ def running_loop() -> tuple[object, CallSoon]:
     return loop, loop.call_soon_threadsafe
 
 
+def runs_here(loop: object) -> bool:
+    """Whether this is the running event loop. None runs where a coroutine is disposed of whose loop was closed."""
+    try:
+        return running_loop()[0] is loop
+    except RuntimeError:
+        return False
+
+
 def reach(call_soon: CallSoon, callback: Callable[[], object]) -> bool:
     """Have another event loop call something; return whether it still runs."""
     try:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from callsavvy_async import models
+from callsavvy_async.encodable import encodable_json
 from callsavvy_async.webhooks.events import EVENT_TYPES
 from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.endpoint import Effect, Endpoint
-from callsavvy_async.encodable import encodable_json
 from callsavvy_async.wire.json_bytes import dumps, loads
 from callsavvy_async.wire.model import Model, Receipt, wire_fields
 from callsavvy_async.wire.response import Envelope, read_envelope

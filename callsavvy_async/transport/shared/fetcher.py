@@ -16,7 +16,7 @@ from callsavvy_async.transport.background import spawn
 from callsavvy_async.transport.clock import current_time
 from callsavvy_async.transport.hooks import Hooks, LimitFound, LimitLost
 from callsavvy_async.transport.limiter import Limiter
-from callsavvy_async.transport.loops import CallSoon, reach, running_loop
+from callsavvy_async.transport.loops import CallSoon, reach, running_loop, runs_here
 from callsavvy_async.transport.shared.reservations import Connect, Reservations, UnreachableError
 
 IDLE = 30.0
@@ -71,7 +71,7 @@ class Fetcher:
     async def aclose(self) -> None:
         """Stop asking, and close the connection, in this event loop."""
         running = self._running
-        if running is not None and running.loop is running_loop()[0]:
+        if running is not None and runs_here(running.loop):
             running.is_over = True
             running.scope.cancel()
             with anyio.CancelScope(shield=True):
