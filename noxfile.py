@@ -256,7 +256,8 @@ def _tests(session: nox.Session, *options: str, part: str = "tests", leave_out: 
     ignored = [f"--ignore={ROOT / 'tests' / folder}" for folder in leave_out]
     settings = (f"--config-file={SETTINGS}", f"--rootdir={ROOT}", f"--junitxml={results}")
     spread = ("--numprocesses=auto", "--dist=loadfile")  # a file's tests stay together: they share servers and browsers
-    session.run("pytest", *settings, *spread, *options, *ignored, *chosen)
+    compiled = {"PYTHONDONTWRITEBYTECODE": ""}  # programs that tests start find compiled what those before compiled
+    session.run("pytest", *settings, *spread, *options, *ignored, *chosen, env=compiled)
     skipped = sum(int(suite.get("skipped", 0)) for suite in ET.parse(results).iter("testsuite"))  # noqa: S314 - our own
     if skipped:
         session.error(f"{skipped} tests were skipped: they prove nothing here; make them run or remove them")

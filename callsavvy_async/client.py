@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import tzinfo
 from functools import cached_property
@@ -16,20 +15,23 @@ from callsavvy_async.config import BASE_URL, CallSettings, Config, Credentials, 
 from callsavvy_async.errors import Attempt, ConfigurationError
 from callsavvy_async.policy.budget import RetryBudget
 from callsavvy_async.policy.retry import RetryPolicy
+from callsavvy_async.settings import check_settings
 from callsavvy_async.tracebacks import private_arguments
 from callsavvy_async.transport.backends.backend import Backend
-from callsavvy_async.transport.backends.choose import BackendName, choose_backend
+from callsavvy_async.transport.backends.choose import BackendName, Brought, choose_backend, goes_directly
 from callsavvy_async.transport.hooks import Hook, Hooks, log_event
+from callsavvy_async.transport.native.trust import Verify
 from callsavvy_async.transport.options import CallOptions, apply_options
 from callsavvy_async.transport.pacing import OnePacing, Pacing, choose_pacing
 from callsavvy_async.transport.transport import Shared, Transport
-from callsavvy_async.transport.watch import Watch, current_watch
+from callsavvy_async.transport.watch import watching
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Receipt
 
 if TYPE_CHECKING:
     import aiohttp  # users bring them; each costs more to import than all of this package
     import httpx
+    import httpx2
 
     from callsavvy_async.bulk.bulk import Bulk
     from callsavvy_async.resources.account import Account
@@ -73,11 +75,11 @@ class ClientOptions(TypedDict, total=False):
     max_in_flight: int | None
     hooks: Sequence[Hook]
     extra: Mapping[str, object]
-    http_client: httpx.AsyncClient | None
-    transport: httpx.AsyncBaseTransport | None
+    http_client: httpx.AsyncClient | httpx2.AsyncClient | None
+    transport: httpx.AsyncBaseTransport | httpx2.AsyncBaseTransport | None
     session: aiohttp.ClientSession | None
     backend: BackendName | Backend
-    verify: ssl.SSLContext | bool
+    verify: Verify
     proxy: str | None
 
 
@@ -108,14 +110,15 @@ class Callsavvy:
         max_in_flight: most requests on their way at a time, 64 unless given; not beside `pacing`, which has its own.
         hooks: called with every event of a call, after the logging hook.
         extra: undocumented parameters of the API, sent with every call.
-        http_client: an `httpx.AsyncClient` to send with; it stays yours to close.
-        transport: an `httpx.AsyncBaseTransport` to send with; it stays yours to close.
+        http_client: an `httpx.AsyncClient`, or httpx2's, to send with; it stays yours to close.
+        transport: an `httpx.AsyncBaseTransport`, or httpx2's, to send with; it stays yours to close.
         session: an `aiohttp.ClientSession` to send with; it stays yours to close.
         backend: what carries the requests: ``"native"``, connections of our own, fastest, on asyncio only; ``"httpx"``,
             for trio and proxies; ``"aiohttp"``; or a `Backend` of your own. ``"auto"`` takes native connections where they
             can run, and httpx where a mock or instrumentation has patched it.
-        verify: an SSL context, or False to verify nothing.
-        proxy: URL of a proxy. Proxy variables of the environment are not read.
+        verify: True for the certificates of SSL_CERT_FILE or SSL_CERT_DIR, else certifi's; the path of a file or directory
+            of certificates; an SSL context; or False to verify nothing.
+        proxy: URL of a proxy, or ``"env"`` for the one that HTTPS_PROXY, ALL_PROXY and NO_PROXY of the environment name.
 
     Raises:
         ConfigurationError: naming the setting that cannot work.
@@ -140,13 +143,14 @@ class Callsavvy:
         max_in_flight: int | None = None,
         hooks: Sequence[Hook] = (),
         extra: Mapping[str, object] | None = None,
-        http_client: httpx.AsyncClient | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
+        http_client: httpx.AsyncClient | httpx2.AsyncClient | None = None,
+        transport: httpx.AsyncBaseTransport | httpx2.AsyncBaseTransport | None = None,
         session: aiohttp.ClientSession | None = None,
         backend: BackendName | Backend = "auto",
-        verify: ssl.SSLContext | bool = True,
+        verify: Verify = True,
         proxy: str | None = None,
     ) -> None:
+        check_settings(hooks=hooks, extra=extra)
         config = Config(
             credentials=choose_credentials(credentials, public_key, private_key),
             base_url=base_url,
@@ -161,15 +165,11 @@ class Callsavvy:
             ),
         )
         told = Hooks((log_event, *hooks))
-        shared = Shared(
-            backend=choose_backend(
-                backend, http_client=http_client, transport=transport, session=session, verify=verify, proxy=proxy
-            ),
-            pacing=Pacing(choose_pacing(pacing, rate, burst, max_in_flight), config.credentials.public_key, told),
-            hooks=told,
-            budget=RetryBudget(),
-        )
-        self._transport = Transport(config, shared)
+        limits = Pacing(choose_pacing(pacing, rate, burst, max_in_flight), config.credentials.public_key, told)
+        brought = Brought(http_client, transport, session)
+        carrier = choose_backend(backend, brought, verify=verify, proxy=proxy, base_url=config.base_url)
+        is_direct = goes_directly(carrier, backend, proxy)
+        self._transport = Transport(config, Shared(carrier, limits, told, RetryBudget(), is_direct))
 
     @classmethod
     def from_env(cls, **options: Unpack[ClientOptions]) -> Self:
@@ -273,12 +273,8 @@ class Callsavvy:
 
         Example: ``raw = await callsavvy.with_raw_response(callsavvy.tickets.list, period="2026-11")``
         """
-        watch = Watch()
-        token = current_watch.set(watch)
-        try:
+        with watching() as watch:
             value = await method(*args, **kwargs)
-        finally:
-            current_watch.reset(token)
         answered = [exchange for exchange in watch.exchanges if exchange.response is not None]
         if not answered or answered[-1].response is None:
             raise ConfigurationError(

@@ -15,6 +15,7 @@ import attrs
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.retry import RetryPolicy
 from callsavvy_async.redaction import MASK
+from callsavvy_async.settings import check_setting
 from callsavvy_async.tracebacks import private_arguments
 
 BASE_URL = "https://api.getcallsavvy.com/v1"
@@ -25,12 +26,8 @@ _SHORTEST_SECRET = 8
 """A shorter key is a test's, and might be part of any word."""
 
 
-def _check_key(_: object, attribute: attrs.Attribute[str], value: str) -> None:
-    if not re.fullmatch(r"[\x21-\x7e]+", value):
-        raise ConfigurationError(
-            f"{attribute.name} {'is empty' if not value else 'holds blanks or characters that no HTTP header can carry'};"
-            " copy it from the dashboard, Settings -> API & Integration."
-        )
+def _by_rule(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    check_setting(attribute.name, value)
 
 
 @private_arguments
@@ -38,8 +35,8 @@ def _check_key(_: object, attribute: attrs.Attribute[str], value: str) -> None:
 class Credentials:
     """The pair of keys of an account (API document: "Authentication"). The repr shows neither."""
 
-    public_key: str = attrs.field(validator=_check_key, repr=lambda _: MASK)
-    private_key: str = attrs.field(validator=_check_key, repr=lambda _: MASK)
+    public_key: str = attrs.field(validator=_by_rule, repr=lambda _: MASK)
+    private_key: str = attrs.field(validator=_by_rule, repr=lambda _: MASK)
 
     def mask(self, text: str) -> str:
         """Replace both keys in what an API says: some echo what they were sent."""
@@ -58,13 +55,8 @@ Credentials.SANDBOX = Credentials(
 )
 
 
-def _positive(_: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and not value > 0:
-        raise ConfigurationError(f"{attribute.name} is {value!r}; it must be more than 0.")
-
-
-def _without_slash(url: str) -> str:
-    return url.rstrip("/")
+def _without_slash(url: Any) -> Any:
+    return url.rstrip("/") if isinstance(url, str) else url
 
 
 def _show_names(extra: Mapping[str, object]) -> str:
@@ -82,14 +74,13 @@ class CallSettings:
         extra: undocumented parameters, sent with every call.
     """
 
-    timeout: float = attrs.field(default=30.0, validator=_positive)
-    deadline: float | None = attrs.field(default=300.0, validator=_positive)
+    timeout: float = attrs.field(default=30.0, validator=_by_rule)
+    deadline: float | None = attrs.field(default=300.0, validator=_by_rule)
     retry: RetryPolicy = attrs.field(factory=RetryPolicy)
-    extra: Mapping[str, object] = attrs.field(factory=dict[str, object], repr=_show_names)
+    extra: Mapping[str, object] = attrs.field(factory=dict[str, object], validator=_by_rule, repr=_show_names)
 
     def __attrs_post_init__(self) -> None:
-        if self.retry.max_retries < 0:
-            raise ConfigurationError(f"max_retries is {self.retry.max_retries}; it must be 0 or more.")
+        check_setting("max_retries", self.retry.max_retries)
 
 
 @attrs.frozen(kw_only=True)
@@ -105,11 +96,11 @@ class Config:
         call: what single calls keep to.
     """
 
-    credentials: Credentials
-    base_url: str = attrs.field(default=BASE_URL, converter=_without_slash)
-    timezone: tzinfo | None = None
-    max_response_bytes: int = attrs.field(default=64 * 2**20, validator=_positive)
-    allow_insecure: bool = False
+    credentials: Credentials = attrs.field(validator=_by_rule)
+    base_url: str = attrs.field(default=BASE_URL, converter=_without_slash, validator=_by_rule)
+    timezone: tzinfo | None = attrs.field(default=None, validator=_by_rule)
+    max_response_bytes: int = attrs.field(default=64 * 2**20, validator=_by_rule)
+    allow_insecure: bool = attrs.field(default=False, validator=_by_rule)
     call: CallSettings = attrs.field(factory=CallSettings)
 
     def __attrs_post_init__(self) -> None:
@@ -168,6 +159,9 @@ def choose_credentials(credentials: Credentials | None, public_key: str | None, 
         return credentials
     if credentials is None and public_key is not None and private_key is not None:
         return Credentials(public_key, private_key)
+    missing = [name for name, key in (("public_key", public_key), ("private_key", private_key)) if key is None]
+    lacks = f"{missing[0]} is None; " if len(missing) == 1 else ""
     raise ConfigurationError(
-        "give either credentials=Credentials(...) or both public_key= and private_key=; or use Callsavvy.from_env()."
+        f"{lacks}give either credentials=Credentials(...) or both public_key= and private_key=; or use"
+        " Callsavvy.from_env()."
     )

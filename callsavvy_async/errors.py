@@ -119,6 +119,8 @@ class RequestError(CallsavvyError):
         status_code: HTTP status of the last answer, if one came.
         message: the API's own ``message``, unmasked; free text, for people.
         retry_after: seconds that the API asked to wait, if it did.
+        expected_wait: seconds until the request would probably have had its turn, where it was given up for the limit; None
+            where nothing is known of that. A web service can answer 503 with it as ``Retry-After``.
         body: the last answer's raw body, if one came.
     """
 
@@ -135,6 +137,7 @@ class RequestError(CallsavvyError):
         status_code: int | None = None,
         message: str | None = None,
         retry_after: float | None = None,
+        expected_wait: float | None = None,
         body: bytes | None = None,
     ) -> None:
         self.reason = reason
@@ -144,6 +147,7 @@ class RequestError(CallsavvyError):
         self.status_code = status_code
         self.message = message
         self.retry_after = retry_after
+        self.expected_wait = expected_wait
         self.body = body
         super().__init__(self._text())
 
@@ -169,6 +173,7 @@ class RequestError(CallsavvyError):
             "status_code": self.status_code,
             "message": self.message,
             "retry_after": self.retry_after,
+            "expected_wait": self.expected_wait,
             "body": self.body,
         }
         return _rebuild, (type(self), fields)

@@ -70,7 +70,13 @@ def anyio_backend(request: pytest.FixtureRequest) -> object:
     return request.param
 
 
-EVERY_BACKEND = (("asyncio", "native"), ("asyncio", "httpx"), ("asyncio", "aiohttp"), ("trio", "httpx"))
+EVERY_BACKEND = (
+    ("asyncio", "native"),
+    ("asyncio", "httpx"),
+    ("asyncio", "httpx2"),
+    ("asyncio", "aiohttp"),
+    ("trio", "httpx"),
+)
 """Event loops, and what can carry requests on them."""
 
 
@@ -80,11 +86,20 @@ def backend() -> BackendName:
     return "auto"
 
 
+def named_by(function: pytest.Function) -> set[str]:
+    """Return the parameters that a test gives itself."""
+    marks = function.iter_markers("parametrize")
+    return {
+        name for mark in marks for name in (mark.args[0].split(",") if isinstance(mark.args[0], str) else mark.args[0])
+    }
+
+
 @pytest.hookimpl(tryfirst=True)  # before the parameters of `anyio_backend` itself are taken
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run tests with the mark ``every_backend`` over every backend, on the event loops on which it runs."""
     names = ("anyio_backend", "backend")
-    if metafunc.definition.get_closest_marker("every_backend") and {*names} <= {*metafunc.fixturenames}:
+    chosen = metafunc.definition.get_closest_marker("every_backend") and not named_by(metafunc.definition) & {*names}
+    if chosen and {*names} <= {*metafunc.fixturenames}:
         ids = ["-".join(pair) for pair in EVERY_BACKEND]
         metafunc.definition.add_marker(
             pytest.mark.parametrize(names, EVERY_BACKEND, indirect=["anyio_backend"], ids=ids)

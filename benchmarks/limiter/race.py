@@ -58,7 +58,11 @@ def _race(name: str, python: str, count: int, *, retry_after: bool) -> dict[str,
     script = Path(__file__).with_name("race_clients.py")
     with serving(RaceServer(RATE, BURST, retry_after)) as server:
         run = subprocess.run(
-            [python, str(script), name, server.url, str(count)], capture_output=True, text=True, check=True, timeout=300
+            [python, "-P", str(script), name, server.url, str(count)],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=300,
         )
         told = json.loads(run.stdout.splitlines()[-1])
     delivered = len(server.delivered)

@@ -27,6 +27,7 @@ from callsavvy_async.bulk.sender import (
 from callsavvy_async.bulk.source import InputSource, Recipients
 from callsavvy_async.bulk.templates import Template
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.policy.pacer import MAX_IN_FLIGHT
 from callsavvy_async.resources.messaging import Messaging, format_minutes
 from callsavvy_async.tracebacks import private_arguments
 from callsavvy_async.transport.options import CallOptions
@@ -39,7 +40,7 @@ class BulkOptions(TypedDict, total=False):
         template: text with ``{placeholders}`` for the fields of each recipient, instead of one message for all.
         chunk_size: most recipients per call; WhatsApp takes 30 at the most. Small chunks keep what may become unknown small,
             so a call takes no more than 25 until calls are scarce; see `callsavvy_async.bulk.chunk_size`.
-        max_in_flight: calls under way at a time.
+        max_in_flight: most calls under way at a time; fewer where the limit, or what the client may have in flight, is less.
         max_cost: units that may be spent; estimated before each call, raised to the cost that the API reports.
         suppress: numbers that must get nothing.
         column: the field of a mapping that holds the number; guessed when None.
@@ -187,7 +188,7 @@ def _prepare(sender: Sender, recipients: Recipients, message: str | None, option
     sender.check_max_cost(max_cost)
     report = BulkReport()
     content = one_content(message, options.get("template"))
-    workers = options.get("max_in_flight", 8)
+    workers = options.get("max_in_flight", MAX_IN_FLIGHT)
     size = ChunkSize(checked_chunk_size(sender.channel, options.get("chunk_size")), free=workers)
     chunker = Chunker(size=size, content=content)
     if workers < 1:

@@ -1,6 +1,9 @@
 """Send chunks concurrently: bounded workers over an iterator, every chunk accounted for, also when it is stopped.
 
-Theory: a worker takes a chunk, sends it, and settles it, one after the other; there is never a task per recipient. A
+Theory: a worker takes a chunk, sends it, and settles it, one after the other; there is never a task per recipient. There are
+as many workers as requests on their way, and `SPARE` more whose chunks wait for their turn: each request that leaves brings
+one to work, and one that comes back retires where enough wait. So what is under way is what the limit of the client lets
+start, up to `workers`, and what is at hand stays little. With 50 ms to an answer, 40 requests a second are 2 on their way. A
 chunk that was taken and did not settle is pending when its request never left, and unknown when it did. Stopping
 cancels the workers, but a request on the wire is shielded: its answer is waited for, because a paid message whose
 answer nobody read is unknown for ever.
@@ -13,6 +16,7 @@ from functools import partial
 from typing import Protocol
 
 import anyio
+import anyio.abc
 import attrs
 
 from callsavvy_async.bulk.chunk_size import ChunkSize
@@ -24,6 +28,8 @@ from callsavvy_async.policy.rejection import names_recipient, too_large
 from callsavvy_async.resources.sends import SendReceipt
 from callsavvy_async.transport.watch import Watch, current_watch
 
+SPARE = 4
+"""Chunks that wait for their turn at a time: while a limit lets nothing start, no more than these are cut."""
 DEEPEST_SPLIT = 10
 """How often a rejected chunk is halved to isolate what the API rejects: enough for 1,024 recipients."""
 
@@ -101,7 +107,7 @@ class FanOut:
         source: where the chunks come from.
         report: of the run as a whole: why it stopped, how often the API answered 429.
         sink: where every outcome is taken down.
-        workers: chunks under way at a time.
+        workers: most chunks under way at a time.
         budget: what may be spent.
         rules: when to stop early.
         size: told what calls teach about the size of chunks.
@@ -131,6 +137,8 @@ class FanOut:
         self._size = size
         self._on_result = on_result
         self._scope: anyio.CancelScope | None = None
+        self._group: anyio.abc.TaskGroup | None = None
+        self._working = 0
         self._under_way: dict[Watch, Chunk] = {}
         self._failure: Exception | None = None
 
@@ -158,9 +166,9 @@ class FanOut:
             with anyio.CancelScope() as self._scope:
                 if self._report.stopped is not None:  # stopped before it began
                     self._scope.cancel()
-                async with anyio.create_task_group() as group:
-                    for _ in range(self._workers):
-                        group.start_soon(self._work)
+                async with anyio.create_task_group() as self._group:
+                    for _ in range(min(SPARE, self._workers)):
+                        self._employ()
         except BaseException:  # cancelled from outside
             self.stop(StopReason.INTERRUPTED)
             raise
@@ -182,10 +190,25 @@ class FanOut:
         self._failure = self._failure or error
         self.stop(StopReason.ERROR)
 
+    def _employ(self) -> None:
+        if self._group is not None and self._working < self._workers:
+            self._working += 1
+            self._group.start_soon(self._work)
+
+    @property
+    def _waiting(self) -> int:
+        """How many workers are not on the wire: they wait for a chunk, for their turn, or for what is written ahead."""
+        return self._working - sum(watch.on_wire for watch in self._under_way)
+
+    async def _before_sending(self, chunk: Chunk) -> None:
+        if self._waiting <= SPARE:  # this one is about to leave
+            self._employ()
+        await self._sink.before_sending(chunk)
+
     async def _work(self) -> None:
         todo: list[Chunk] = []
         try:
-            while (chunk := await self._source.next_chunk()) is not None:
+            while self._waiting <= SPARE and (chunk := await self._source.next_chunk()) is not None:
                 todo.append(chunk)
                 if self._report.stopped is not None:
                     return
@@ -194,6 +217,7 @@ class FanOut:
         except Exception as error:  # noqa: BLE001 - the others drain first, then `run` raises it
             self._fail(error)
         finally:
+            self._working -= 1
             for left in todo:  # stopped between the halves of a split chunk
                 await self._settle(ChunkResult(left, ChunkState.PENDING))
 
@@ -206,7 +230,7 @@ class FanOut:
         watch = Watch(
             shield=True,
             bulk=True,
-            before_sending=partial(self._sink.before_sending, chunk),
+            before_sending=partial(self._before_sending, chunk),
             before_waiting=partial(self._sink.before_waiting, chunk),
             on_wait=self._size.scarce,
         )

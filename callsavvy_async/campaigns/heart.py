@@ -66,7 +66,8 @@ class Heart:
 
     async def _beat_once(self, seconds: float) -> bool:
         settled = self.shift.settled
-        alive = await self.writer.run(self._write_beat((settled - self._settled) / seconds))
+        rate = (settled - self._settled) / seconds if seconds > 0.0 else 0.0
+        alive = await self.writer.run(self._write_beat(rate))
         self._settled = settled
         return alive
 

@@ -31,10 +31,13 @@ from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.shift import Shift
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.errors import InvalidRequestError, RequestError
-from callsavvy_async.policy.pacer import Snapshot
+from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, Snapshot
 from callsavvy_async.resources.account import Account
 from callsavvy_async.resources.sends import SendReceipt
 from callsavvy_async.transport.options import CallOptions
+
+MOST_AT_HAND = 32
+"""Chunks that a run claims ahead, at most: others may work on the campaign too."""
 
 
 class RunOptions(TypedDict, total=False):
@@ -45,7 +48,7 @@ class RunOptions(TypedDict, total=False):
             estimated before each call, raised to the cost that the API reports. What is sent again is no longer counted
             as perhaps spent.
         deadline: seconds after which nothing more is sent.
-        max_in_flight: calls under way at a time.
+        max_in_flight: most calls under way at a time; fewer where the limit, or what the client may have in flight, is less.
         stop_after: calls in a row that fail definitely and alike, after which nothing more is sent.
         on_progress: called with the report after every call.
         on_result: called with what became of each call.
@@ -67,7 +70,7 @@ class RunSettings:
 
     max_cost: Decimal | None = attrs.field(default=None, converter=attrs.converters.optional(Decimal))
     deadline: float | None = None
-    max_in_flight: int = 8
+    max_in_flight: int = MAX_IN_FLIGHT
     stop_after: int = 10
     on_progress: Callable[[CampaignReport], object] | None = None
     on_result: Callable[[ChunkResult], object] | None = None
@@ -243,7 +246,7 @@ class CampaignRun:
     def _make_fan_out(self, shift: Shift, fund: Allowance | None) -> FanOut:
         settings, spec = self._settings, self._spec
         call: CallOptions = {"deadline": None, **settings.options}
-        self._source = JournalSource(shift, spec, self.report, 2 * settings.max_in_flight, fund)
+        self._source = JournalSource(shift, spec, self.report, min(2 * settings.max_in_flight, MOST_AT_HAND), fund)
         if self._paused:
             self._source.pause()
 

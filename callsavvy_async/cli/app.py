@@ -7,13 +7,15 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Annotated
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 from cyclopts.exceptions import UnusedCliTokensError
 
 from callsavvy_async._version import __version__
 from callsavvy_async.cli import bulk, estimate, raw, reading, runs, sending, simulator, webhooks, writing
 from callsavvy_async.cli.books import opened_books
+from callsavvy_async.cli.client import chosen_proxy
 from callsavvy_async.cli.ending import end
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.interrupts import as_ctrl_c
@@ -31,8 +33,31 @@ app = App(
     help_format="plaintext",
     suppress_keyboard_interrupt=False,
 )
+app.meta.suppress_keyboard_interrupt = False
 for module in (bulk, runs, estimate, sending, reading, writing, raw, simulator, webhooks):
     module.register(app)
+
+
+@app.meta.default
+def _with_options_of_all(
+    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    proxy: Annotated[str | None, Parameter(env_var="CALLSAVVY_PROXY")] = None,
+) -> ExitCode | None:
+    """Run the command that the tokens name.
+
+    Args:
+        tokens: What is left of the command line.
+        proxy: Reach the API through this proxy, as http://host:3128; "env" for that of HTTPS_PROXY and NO_PROXY.
+    """
+    chosen_proxy.set(proxy)
+    return _call(app, tokens)
+
+
+def _call(application: App, arguments: Sequence[str]) -> ExitCode | None:
+    code: ExitCode | None = application(
+        list(arguments), exit_on_error=False, print_error=False, result_action="return_value"
+    )
+    return code
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -48,9 +73,7 @@ def run(arguments: Sequence[str]) -> int:
 def _attempt(arguments: Sequence[str], stdout: Results) -> tuple[ExitCode | None, BaseException | None]:
     """Run one command; return the exit code that it wants, or the error that ended it."""
     try:
-        code: ExitCode | None = app(
-            list(arguments), exit_on_error=False, print_error=False, result_action="return_value"
-        )
+        code = _call(app.meta, arguments)
         stdout.flush()
     except CycloptsError as error:
         tell(f"callsavvy: {_usage(error)} See callsavvy --help.")

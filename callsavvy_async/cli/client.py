@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from decimal import Decimal
-from typing import TypeVar
+from typing import TypeVar, Unpack
 
 import anyio
 import attrs
@@ -22,6 +23,23 @@ from callsavvy_async.transport.shared.settings import SharedPacing
 from callsavvy_async.transport.watch import Watch, watching
 
 R = TypeVar("R")
+
+chosen_proxy: ContextVar[str | None] = ContextVar("callsavvy_proxy", default=None)
+"""What --proxy says in the running command."""
+
+
+def open_client(credentials: Credentials | None = None, **options: Unpack[ClientOptions]) -> Callsavvy:
+    """Make a client whose requests are in the books.
+
+    Args:
+        credentials: of a simulator; those of the environment, by the way that --proxy says, when None.
+        **options: see `Callsavvy`.
+    """
+    options["hooks"] = [*options.get("hooks", ()), books().note]
+    if credentials is not None:
+        return Callsavvy(credentials, **options)
+    options["proxy"] = chosen_proxy.get()
+    return Callsavvy.from_env(**options)
 
 
 def client_options(pace: Pace) -> ClientOptions:
@@ -45,13 +63,6 @@ def client_options(pace: Pace) -> ClientOptions:
 def _tell_of_limit(event: HookEvent) -> None:
     if isinstance(event, LimitLost | LimitFound):
         tell(f"callsavvy: {event}")
-
-
-def open_client(options: ClientOptions | None = None, credentials: Credentials | None = None) -> Callsavvy:
-    """Make a client that writes to the books what its requests come to; with the environment's keys unless some are given."""
-    settings: ClientOptions = {} if options is None else options
-    settings["hooks"] = [*settings.get("hooks", ()), books().note]
-    return Callsavvy.from_env(**settings) if credentials is None else Callsavvy(credentials, **settings)
 
 
 def call(ask: Callable[[Callsavvy], Awaitable[R]], client: Callsavvy | None = None) -> R:

@@ -125,7 +125,7 @@ class Pace:
     """Find the limit together with all processes that give the same redis://host or postgresql://user@host/database."""
     burst: Annotated[int, _AT_LEAST_ONE] = 1
     """Calls that may start at once after a pause, with --rate."""
-    max_in_flight: Annotated[int, _AT_LEAST_ONE] = 8
+    max_in_flight: Annotated[int, _AT_LEAST_ONE] = 64
     """Calls under way at a time."""
     max_cost: Annotated[Decimal | None, Parameter(converter=_read_decimal)] = None
     """Units that may be spent; the run stops before it would pass them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import sys
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import attrs
@@ -20,17 +20,14 @@ from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.simulator.webhooks import post_event
 from callsavvy_async.webhooks import (
     CallerInformation,
-    CallSummary,
     ChatbotCallback,
     Event,
-    NewChat,
-    NewTicket,
     Notification,
-    TicketEscalated,
     UnknownEvent,
     Webhooks,
     new_secret,
 )
+from callsavvy_async.webhooks.events import EVENT_TYPES
 
 _commands = App(name="webhooks", help="Receive Callsavvy's events, and try out a server that does.")
 
@@ -67,11 +64,14 @@ def serve_events(
         wait()
 
 
+def _check_event(_type: object, event: str) -> None:
+    if event not in EVENT_TYPES:
+        raise ValueError(f"there is no event {event!r}; it is one of {', '.join(EVENT_TYPES)}.")
+
+
 @_commands.command
 def trigger(
-    event: Literal[
-        "callerInformation", "callSummary", "newTicketOpened", "ticketEscalated", "newChat", "chatbotCallback"
-    ],
+    event: Annotated[str, Parameter(validator=_check_event)],
     /,
     *,
     url: str,
@@ -81,7 +81,7 @@ def trigger(
     """Post an event as Callsavvy does, chatbotCallback as a form and the others as JSON, and print the answer.
 
     Args:
-        event: Its name.
+        event: Its name, such as callSummary.
         url: The callback URL, with its secret.
         field: A field that is to differ from the built-in sample, as caller_number=+2348012345678; may be repeated.
         timeout: Seconds to wait for the answer.
@@ -115,8 +115,9 @@ def _printing(secret: str, bot_text: str) -> Webhooks:
     async def show_notification(event: Notification) -> None:
         show(event)
 
-    for event_type in (CallSummary, NewTicket, TicketEscalated, NewChat, UnknownEvent):
-        hooks.on(event_type)(show_notification)
+    for event_type in (*EVENT_TYPES.values(), UnknownEvent):
+        if issubclass(event_type, Notification):
+            hooks.on(event_type)(show_notification)
 
     @hooks.on(CallerInformation)
     async def show_caller(event: CallerInformation) -> None:

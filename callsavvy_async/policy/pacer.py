@@ -21,6 +21,9 @@ from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.feedback import Feedback, Permit
 
 MAX_IN_FLIGHT = 64
+"""Requests on their way at a time, unless a client is told otherwise."""
+FULL = "in flight"
+"""Why requests are held back while as many are on their way as may be; how it begins, where more is to be said."""
 
 
 @attrs.frozen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import attrs
@@ -23,12 +24,21 @@ class RetryPolicy:
     """Seconds."""
 
 
+MOST_PASSED_OVER = 12
+"""Refusals of one request, each after others had been admitted, that show that it is not the moment that is wrong."""
+LONGEST_WINDOW = 3900.0
+"""Seconds: a limit that admits nobody for longer than an hour renews itself too seldom to be waited for."""
+
+
 @attrs.frozen
 class Decision:
     """Repeat after `wait` seconds, or give up (`wait` is None) because of `why`."""
 
     wait: float | None
     why: str = ""
+
+
+_TOO_HEAVY = "the request may count for more than the limit allows at once: give it fewer recipients"
 
 
 def may_repeat(verdict: Verdict, effect: Effect) -> bool:
@@ -44,6 +54,8 @@ def decide(
     effect: Effect,
     *,
     failures: int,
+    passed_over: int = 0,
+    refused_for: float = -math.inf,
     seconds_left: float,
     policy: RetryPolicy,
     take_budget: Callable[[], bool],
@@ -55,6 +67,8 @@ def decide(
         verdict: of the attempt that failed.
         effect: of the endpoint.
         failures: attempts that failed so far, this one included, 429s not counted.
+        passed_over: refusals since which other requests were admitted.
+        refused_for: seconds since it was first refused and nobody was admitted.
         seconds_left: until the call's total deadline.
         policy: how often and how long.
         take_budget: takes one repeat from the retry budget, or says that there is none.
@@ -63,6 +77,10 @@ def decide(
     if not may_repeat(verdict, effect):
         return Decision(None)
     if verdict.limited:
+        if passed_over >= MOST_PASSED_OVER:
+            return Decision(None, f"gave up: refused {passed_over} times while others were admitted; {_TOO_HEAVY}")
+        if refused_for > LONGEST_WINDOW:
+            return Decision(None, f"gave up: nothing was admitted for {refused_for:.0f} s; {_TOO_HEAVY}")
         # The pause is the pacing's, for every request of the client; here only the deadline has a say.
         return _within(seconds_left, verdict.retry_after or 0.0, waits_here=False)
     if failures > policy.max_retries:

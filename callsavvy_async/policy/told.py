@@ -15,7 +15,7 @@ import attrs
 
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
-from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, Snapshot, at_least_one
+from callsavvy_async.policy.pacer import FULL, MAX_IN_FLIGHT, Snapshot, at_least_one
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
@@ -95,7 +95,7 @@ class _Told:
         if shut_for:
             why = "refused, gate shut"
         elif self._in_flight >= self.max_in_flight:
-            why = "in flight"
+            why = FULL
         return Snapshot(
             rate, self._in_flight, self.max_in_flight, shut_for, self._sent, self._refused, why, learned_rate=rate
         )

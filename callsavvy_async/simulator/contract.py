@@ -1,4 +1,4 @@
-"""The 21 endpoints of the API document: one row per resource, its parameters with their rules, and what answers it.
+"""The endpoints of the API document: one row per resource, its parameters with their rules, and what answers it.
 
 This is the only place where wire names of requests are written down. It is taken from the document and from nothing
 else, so that a wrong name in a client cannot find its own mistake here.
@@ -47,6 +47,8 @@ class Endpoint:
     handler: Callable[[World, Params], Json | Charge]
     spends: bool = False
     """Whether a call costs units of a balance."""
+    fields: str = ""
+    """The names of an answer's fields, as the document lists them."""
     answers_as: str = ""
     """The name in the answer, where the document shows another one than was asked for."""
 
@@ -75,17 +77,33 @@ _PERIOD = optional("datetime", checks.period)
 _TICKET_STATUS = checks.one_of("New", "Closed", "Awaiting Agent Reply", "Awaiting Customer Reply")
 
 _ROWS = (
-    Endpoint("getSummary", (), directory.get_summary),
-    Endpoint("getDepartments", (), directory.get_departments),
-    Endpoint("getCategories", (), directory.get_categories),
-    Endpoint("getAgents", (), directory.get_agents),
+    Endpoint(
+        "getSummary",
+        (),
+        directory.get_summary,
+        fields="assigned_number account_status business_id outbound_local_call_balance "
+        "outbound_international_call_balance inbound_call_balance sms_balance",
+    ),
+    Endpoint(
+        "getDepartments",
+        (),
+        directory.get_departments,
+        fields="department_id department_name department_email department_agents",
+    ),
+    Endpoint("getCategories", (), directory.get_categories, fields="category_id category_name"),
+    Endpoint("getAgents", (), directory.get_agents, fields="agent_id agent_name agent_email"),
     Endpoint(
         "getTickets",
         (_DEPARTMENT, optional("ticket_status", _TICKET_STATUS), optional("sender_email", checks.email), _PERIOD),
         tickets.get_tickets,
+        fields="ticket_id datetime ticket_status last_reply subject sender_name sender_email department_id",
     ),
     Endpoint(
-        "getTicketConversation", (required("ticket_id"),), tickets.get_ticket_conversation, answers_as="getTicket"
+        "getTicketConversation",
+        (required("ticket_id"),),
+        tickets.get_ticket_conversation,
+        answers_as="getTicket",
+        fields="conversation_id datetime message from_agent agent_name files",
     ),
     Endpoint(
         "createTicket",
@@ -97,6 +115,7 @@ _ROWS = (
             required("ticket_message"),
         ),
         tickets.create_ticket,
+        fields="ticket_id subject sender_name sender_email",
     ),
     Endpoint(
         "replyTicket",
@@ -107,6 +126,7 @@ _ROWS = (
             required("response_message"),
         ),
         tickets.reply_ticket,
+        fields="conversation_id new_status",
     ),
     Endpoint(
         "getCalls",
@@ -117,14 +137,26 @@ _ROWS = (
             _PERIOD,
         ),
         traffic.get_calls,
+        fields="call_id datetime direction category duration caller recording_url department_id",
     ),
-    Endpoint("getChats", (_DEPARTMENT, _PERIOD), traffic.get_chats),
-    Endpoint("getMessangers", (_DEPARTMENT, _PERIOD), traffic.get_messangers),
+    Endpoint(
+        "getChats",
+        (_DEPARTMENT, _PERIOD),
+        traffic.get_chats,
+        fields="chat_id datetime chat_status visitor_name visitor_email visitor_phone department_id",
+    ),
+    Endpoint(
+        "getMessangers",
+        (_DEPARTMENT, _PERIOD),
+        traffic.get_messangers,
+        fields="messanger_id datetime chat_status visitor_name channel visitor_phone department_id",
+    ),
     Endpoint(
         "sendSMS",
         (optional("sender_id"), required("recipient", checks.recipients), required("message")),
         messaging.send_sms,
         spends=True,
+        fields="message_id cost status",
     ),
     Endpoint(
         "sendRobocall",
@@ -136,24 +168,47 @@ _ROWS = (
         ),
         messaging.send_robocall,
         spends=True,
+        fields="message_id cost status",
     ),
     Endpoint(
         "sendWhatsapp",
         (required("uid"), required("recipient", checks.up_to_30_recipients), required("message")),
         messaging.send_whatsapp,
         spends=True,
+        fields="status",
     ),
-    Endpoint("listMeetings", (optional("datetime", checks.day_or_month),), meetings.list_meetings),
-    Endpoint("getMeeting", (required("meeting_id"),), meetings.get_meeting),
-    Endpoint("createMeeting", (required("title"), optional("host_agent_id")), meetings.create_meeting),
-    Endpoint("getContacts", (optional("group_id"),), contacts.get_contacts),
-    Endpoint("getContactGroups", (), contacts.get_contact_groups),
+    Endpoint(
+        "listMeetings",
+        (optional("datetime", checks.day_or_month),),
+        meetings.list_meetings,
+        fields="meeting_id title datetime status",
+    ),
+    Endpoint(
+        "getMeeting",
+        (required("meeting_id"),),
+        meetings.get_meeting,
+        fields="meeting_id title datetime host_agent_id start_link join_link status",
+    ),
+    Endpoint(
+        "createMeeting",
+        (required("title"), optional("host_agent_id")),
+        meetings.create_meeting,
+        fields="meeting_id title host_agent_id start_link join_link status",
+    ),
+    Endpoint(
+        "getContacts",
+        (optional("group_id"),),
+        contacts.get_contacts,
+        fields="contact_id name email phone group_id",
+    ),
+    Endpoint("getContactGroups", (), contacts.get_contact_groups, fields="name group_id"),
     Endpoint(
         "createContact",
         (required("name"), optional("email", checks.email), optional("phone", checks.phone), optional("group_id")),
         contacts.create_contact,
+        fields="contact_id name",
     ),
-    Endpoint("deleteContact", (required("contact_id"),), contacts.delete_contact),
+    Endpoint("deleteContact", (required("contact_id"),), contacts.delete_contact, fields="contact_id"),
 )
 
 ENDPOINTS: Mapping[str, Endpoint] = {row.resource: row for row in _ROWS}

@@ -1,4 +1,4 @@
-"""The six events as the API posts them to a business's callback URL (API document: "Callsavvy Webhooks").
+"""The events as the API posts them to a business's callback URL (API document: "Callsavvy Webhooks").
 
 Five are JSON; chatbotCallback is a form. Each is posted from a thread of its own, so that the caller may run on any
 event loop, or be the very one that answers.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import attrs
@@ -33,6 +34,10 @@ class Call:
         is_told: whether anybody wants to hear how it begins and ends.
         attempts: every try so far.
         failures: how many of them count against `max_retries`.
+        refusals: how many of them were refused with 429.
+        passed_over: how many of those refusals had others admitted since the one before.
+        admitted: how many requests had been admitted when it was last refused.
+        refused_at: when it was first refused, or anybody was last admitted since then, by its clock.
         on_wire: whether a request has left whose verdict is not known yet.
         response: the last answer.
         verdict: of the last attempt.
@@ -50,10 +55,23 @@ class Call:
     is_told: bool
     attempts: list[Attempt] = attrs.field(factory=list[Attempt])
     failures: int = 0
+    refusals: int = 0
+    passed_over: int = 0
+    admitted: int = 0
+    refused_at: float = math.inf
     on_wire: bool = False
     response: HttpResponse | None = None
     verdict: Verdict | None = None
     cause: ExchangeFailedError | None = None
+
+    def refused(self, now: float, *, admitted: int) -> None:
+        """Note a refusal by 429; `admitted` counts the requests of the same limit that were not refused so far."""
+        others_pass = self.refusals > 0 and admitted > self.admitted
+        self.passed_over += others_pass
+        if others_pass or not self.refusals:
+            self.refused_at = now
+        self.refusals += 1
+        self.admitted = admitted
 
     @property
     def outcome_if_cancelled(self) -> Outcome:

@@ -23,15 +23,13 @@ import attrs
 
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.pacer import Pacer, Snapshot
-from callsavvy_async.transport.clock import current_time
+from callsavvy_async.transport.clock import current_time, timer_seconds
 from callsavvy_async.transport.turns import Place, Turns
 
 OnWait: TypeAlias = Callable[[float | None, str, int], None]
 """Told of a wait: the seconds that it will take, None when there is no telling; why; and how many go first."""
 
 _log = logging.getLogger("callsavvy_async")
-_TICK = 1e-6
-"""Seconds: no timer is more exact, and a clock of floats need not move by less."""
 _FEW = 64
 
 
@@ -52,6 +50,8 @@ class Limiter:
 
     def __init__(self, pacer: Pacer) -> None:
         self.pacer = pacer
+        self.admitted = 0
+        """Requests so far that were not refused."""
         self._turns = Turns()
         self._deadlines: list[tuple[float, int, Place]] = []
         self._numbers = itertools.count()
@@ -83,13 +83,16 @@ class Limiter:
             return None
         return self.pacer.sent(moment)
 
-    async def acquire(self, ends_at: float, on_wait: OnWait, *, bulk: bool = False) -> Permit:
+    async def acquire(
+        self, ends_at: float, on_wait: OnWait, *, bulk: bool = False, since: float | None = None
+    ) -> Permit:
         """Wait until one more request may start.
 
         Args:
             ends_at: the call's deadline on the shared clock; inf for none.
             on_wait: called once, before it comes to waiting.
             bulk: whether interactive requests go first.
+            since: when the request first asked for a turn, if it had one and was refused: it goes before those that wait.
 
         Raises:
             WaitTooLongError: as soon as the turn is bound to come too late; before waiting, if that is foreseen then.
@@ -98,11 +101,11 @@ class Limiter:
         permit = self.try_acquire(moment)
         if permit is not None:
             return permit
-        expected, ahead, why = self._expect(moment, bulk=bulk)
+        expected, ahead, why = self._expect(moment, bulk=bulk, first=since is not None)
         if moment >= ends_at or (expected is not None and moment + expected > ends_at):
             raise WaitTooLongError(expected)
         on_wait(expected, why, ahead)
-        return await self._wait_in(Place(bulk, ends_at))
+        return await self._wait_in(Place(bulk, ends_at, since))
 
     def done(self, permit: Permit, feedback: Feedback, moment: float) -> None:
         """Give back what was acquired, with what was learned. Exactly once for each permit.
@@ -115,6 +118,7 @@ class Limiter:
             feedback: how the request ended.
             moment: when, on the shared clock.
         """
+        self.admitted += feedback.signal is Signal.ADMITTED
         try:
             try:
                 self.pacer.done(moment, permit, feedback)
@@ -129,12 +133,13 @@ class Limiter:
         if self._turns.waiting:
             self._admit(current_time())
 
-    def _expect(self, moment: float, *, bulk: bool) -> tuple[float | None, int, str]:
+    def _expect(self, moment: float, *, bulk: bool, first: bool) -> tuple[float | None, int, str]:
         """Return how long a newcomer will wait, how many go before it, and what holds them back.
 
         Where the rate is what holds them back, those before it leave as fast as the limit is believed to be.
         """
-        known, ahead, delay = self.pacer.snapshot(moment), self._turns.ahead(bulk=bulk), self.pacer.delay(moment)
+        known, delay = self.pacer.snapshot(moment), self.pacer.delay(moment)
+        ahead = 0 if first else self._turns.ahead(bulk=bulk)
         if delay == math.inf:
             return None, ahead, known.why
         return delay + (ahead / known.learned_rate if known.learned_rate else 0.0), ahead, known.why
@@ -174,7 +179,7 @@ class Limiter:
         moment = current_time()
         self._rings_at = min(moment + self.pacer.delay(moment), self._deadlines[0][0] if self._deadlines else math.inf)
         try:
-            with anyio.move_on_after(max(self._rings_at - moment, _TICK)) as self._alarm:
+            with anyio.move_on_after(timer_seconds(self._rings_at - moment)) as self._alarm:
                 await place.woken.wait()
         finally:
             self._alarm = None
@@ -185,7 +190,8 @@ class Limiter:
         while self._deadlines and self._deadlines[0][0] <= moment:
             late = heappop(self._deadlines)[2]
             if late.queued:
-                self._give_notice(late, None)
+                expected, _, _ = self._expect(moment, bulk=late.bulk, first=False)
+                self._give_notice(late, expected)
         while (first := self._turns.first) is not None:
             delay = self.pacer.delay(moment)
             if delay <= 0.0:
@@ -207,7 +213,7 @@ class Limiter:
         """Let whoever keeps the time look again by then."""
         if self._alarm is not None and at < self._rings_at:
             self._rings_at = at
-            self._alarm.deadline = anyio.current_time() + max(at - moment, _TICK)
+            self._alarm.deadline = anyio.current_time() + timer_seconds(at - moment)
 
     def _note_deadline(self, place: Place) -> None:
         if len(self._deadlines) > 2 * self._turns.waiting + _FEW:

@@ -9,6 +9,7 @@ import attrs
 
 from callsavvy_async.config import CallSettings
 from callsavvy_async.errors import ConfigurationError
+from callsavvy_async.settings import check_setting
 
 
 class CallOptions(TypedDict, total=False):
@@ -40,6 +41,7 @@ def apply_options(settings: CallSettings, options: CallOptions) -> CallSettings:
         raise ConfigurationError(f"there is no option {', '.join(sorted(unknown))}; a call takes {', '.join(_NAMES)}.")
     retries = options.get("max_retries", settings.retry.max_retries)
     extra = options.get("extra")
+    check_setting("extra", extra)
     return CallSettings(
         timeout=options.get("timeout", settings.timeout),
         deadline=options.get("deadline", settings.deadline),

@@ -20,6 +20,7 @@ from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, Pacer, Snapshot
 from callsavvy_async.policy.ratelimit_headers import parse_policies
 from callsavvy_async.policy.told import Fixed
+from callsavvy_async.settings import check_settings
 from callsavvy_async.transport.hooks import Hooks
 from callsavvy_async.transport.limiter import Limiter
 from callsavvy_async.transport.shared.fetcher import Fetcher
@@ -141,8 +142,9 @@ def choose_pacing(
     """Make what the settings of a client ask for; see `Callsavvy`.
 
     Raises:
-        ConfigurationError: they contradict each other.
+        ConfigurationError: they cannot be used, or contradict each other.
     """
+    check_settings(pacing=pacing, rate=rate, burst=burst, max_in_flight=max_in_flight)
     if pacing is not None:
         if rate is not None or burst != 1 or max_in_flight is not None:
             raise ConfigurationError(

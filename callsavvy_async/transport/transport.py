@@ -25,15 +25,18 @@ from callsavvy_async.errors import (
 from callsavvy_async.policy.budget import RetryBudget
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.outcome import Verdict, classify_failure, classify_response, error_type, means_done
+from callsavvy_async.policy.pacer import FULL
 from callsavvy_async.policy.ratelimit_headers import LIMIT_FIELDS, parse_hints
 from callsavvy_async.policy.retry import Decision, decide
 from callsavvy_async.transport.backends.backend import Backend
+from callsavvy_async.transport.backends.environment import unread_variables
 from callsavvy_async.transport.call import Call
 from callsavvy_async.transport.clock import running_clock
 from callsavvy_async.transport.hooks import AttemptFailed, Hooks, Limited, RequestStarted, Settled, Waiting
 from callsavvy_async.transport.limiter import Limiter, WaitTooLongError
 from callsavvy_async.transport.options import CallOptions, apply_options
 from callsavvy_async.transport.pacing import Pacing
+from callsavvy_async.transport.turns import PATIENCE
 from callsavvy_async.transport.watch import Exchange, Watch, current_watch
 from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.endpoint import Endpoint
@@ -49,12 +52,17 @@ R = TypeVar("R")
 
 @attrs.define
 class Shared:
-    """What clients made by `with_options` have in common."""
+    """What clients made by `with_options` have in common.
+
+    Attributes:
+        is_direct: whether the backend asks neither a proxy nor the environment for the way.
+    """
 
     backend: Backend
     pacing: Pacing
     hooks: Hooks
     budget: RetryBudget
+    is_direct: bool = False
     closed: bool = False
 
     def __del__(self) -> None:
@@ -208,6 +216,7 @@ class Transport:
         plain = signal is Signal.ADMITTED and hints is None
         limiter.done(permit, _ADMITTED if plain else Feedback(signal, verdict.retry_after, hints), moment)
         if signal is Signal.REFUSED:
+            call.refused(moment, admitted=limiter.admitted)
             pause = limiter.snapshot().shut_for
             self.shared.hooks(Limited(call.endpoint.resource, pause, verdict.retry_after))
 
@@ -215,19 +224,22 @@ class Transport:
         resource, watch = call.endpoint.resource, call.watch
 
         def on_wait(seconds: float | None, why: str, ahead: int) -> None:
-            if watch is not None and watch.on_wait is not None:
+            if watch is not None and watch.on_wait is not None and not why.startswith(FULL):
                 watch.on_wait()
             self.shared.hooks(Waiting(resource, seconds, why, ahead))
 
         try:
-            return await limiter.acquire(call.ends_at, on_wait, bulk=watch is not None and watch.bulk)
+            since = call.began if 0 < call.refusals < PATIENCE else None
+            return await limiter.acquire(call.ends_at, on_wait, bulk=watch is not None and watch.bulk, since=since)
         except WaitTooLongError as late:
             wait = "an unknown time" if late.seconds is None else f"{late.seconds:.3g} s"
             left = max(call.ends_at - call.clock(), 0.0)
             why = f"the limit of the client would keep it waiting for {wait}, past its deadline in {left:.3g} s"
             if call.verdict is not None:
-                raise self._error(call, call.verdict, f"gave up: {why}") from None
-            raise DeadlineExceededError(why, endpoint=resource, outcome=Outcome.NOT_SENT) from None
+                raise self._error(call, call.verdict, f"gave up: {why}", expected_wait=late.seconds) from None
+            raise DeadlineExceededError(
+                why, endpoint=resource, outcome=Outcome.NOT_SENT, expected_wait=late.seconds
+            ) from None
 
     # ------------------------------------------------------------------------------------------------ decisions
 
@@ -237,6 +249,8 @@ class Transport:
             verdict,
             call.endpoint.effect,
             failures=call.failures,
+            passed_over=call.passed_over,
+            refused_for=call.clock() - call.refused_at,
             seconds_left=call.ends_at - call.clock(),
             policy=call.settings.retry,
             take_budget=self.shared.budget.take,
@@ -246,16 +260,22 @@ class Transport:
         self.shared.hooks(AttemptFailed(call.endpoint.resource, call.attempts[-1], number, decision.wait))
         return decision
 
-    @staticmethod
-    def _error(call: Call, verdict: Verdict, why: str) -> RequestError:
+    def _error(self, call: Call, verdict: Verdict, why: str, *, expected_wait: float | None = None) -> RequestError:
+        if expected_wait is None and verdict.limited:
+            shut_for = self.shared.pacing.limiter(call.endpoint.resource).snapshot().shut_for
+            expected_wait = max(shut_for, verdict.retry_after or 0.0) or None
+        advice = ""
+        if self.shared.is_direct and call.cause is not None and not call.cause.sent:
+            advice = unread_variables(call.cause.kind, self.config.base_url)
         return error_type(verdict, call.endpoint.effect)(
-            f"{verdict.reason}; {why}" if why else verdict.reason,
+            "; ".join(part for part in (verdict.reason, advice, why) if part),
             endpoint=call.endpoint.resource,
             outcome=verdict.outcome,
             attempts=tuple(call.attempts),
             status_code=verdict.status_code,
             message=verdict.message,
             retry_after=verdict.retry_after,
+            expected_wait=expected_wait,
             body=call.response.body if call.response and verdict.status_code else None,
         )
 

@@ -1,5 +1,9 @@
 """Whose turn it is: two queues, each first come first served, interactive requests before those of a bulk send.
 
+A request that was refused keeps its place: it started before all who wait, so it goes before them again, and before those that
+were refused with it but came later. One that is refused again and again may be heavier than the limit allows at once, and would
+keep everybody waiting: from its `PATIENCE`-th refusal on it queues up at the end.
+
 A single call must not wait behind a bulk of a million, and a stream of single calls must not stop a bulk. So interactive
 requests go first, but after `MOST_IN_A_ROW` of them one of a waiting bulk does: bulk keeps a fifth at least.
 """
@@ -8,6 +12,8 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from heapq import heappop, heappush
+from itertools import count
 
 import anyio
 import attrs
@@ -18,6 +24,10 @@ MOST_IN_A_ROW = 4
 """Interactive requests that may start one after the other while a bulk send waits."""
 
 
+PATIENCE = 4
+"""Refusals after which a request no longer goes before the others."""
+
+
 @attrs.define(eq=False)
 class Place:
     """A place in one of the queues.
@@ -25,6 +35,7 @@ class Place:
     Attributes:
         bulk: in which.
         ends_at: when it is given up, on the shared clock.
+        since: when its request first asked for a turn, if it has been refused since then and goes before newcomers.
         queued: whether it stands in the queue; not yet, or no longer, otherwise.
         woken: set when there is something to see to.
         given: what it has waited for, as soon as it has it: a permit; or the error that says that it would come too late.
@@ -32,55 +43,94 @@ class Place:
 
     bulk: bool
     ends_at: float = math.inf
+    since: float | None = None
     queued: bool = False
     woken: anyio.Event = attrs.field(factory=anyio.Event)
     given: Permit | Exception | None = None
 
 
 @attrs.define
-class Turns:
-    """Requests that wait, and who of them is next. Every method is O(1)."""
+class _Queue:
+    """Those that were refused, the oldest first, and then those that came."""
 
+    places: OrderedDict[Place, None] = attrs.field(factory=OrderedDict[Place, None], init=False)
+    refused: list[tuple[float, int, Place]] = attrs.field(factory=list[tuple[float, int, Place]], init=False)
+    """A heap; who has left it stays in it until he comes up."""
+    _numbers: count[int] = attrs.field(factory=count, init=False)
     waiting: int = attrs.field(default=0, init=False)
-    """How many wait."""
-    _interactive: OrderedDict[Place, None] = attrs.field(factory=OrderedDict[Place, None], init=False)
-    _bulk: OrderedDict[Place, None] = attrs.field(factory=OrderedDict[Place, None], init=False)
-    _in_a_row: int = attrs.field(default=0, init=False)
 
     @property
     def first(self) -> Place | None:
         """Whose turn is next; None when nobody waits."""
-        bulk_is_due = self._bulk and (not self._interactive or self._in_a_row >= MOST_IN_A_ROW)
-        return next(iter(self._bulk if bulk_is_due else self._interactive), None)
+        while self.refused and not self.refused[0][2].queued:
+            heappop(self.refused)
+        return self.refused[0][2] if self.refused else next(iter(self.places), None)
 
     @property
     def last(self) -> Place | None:
         """Who will be here for the longest."""
-        return next(reversed(self._bulk or self._interactive), None)
-
-    def ahead(self, *, bulk: bool) -> int:
-        """Return how many of those who wait would go before a newcomer, if nobody else came."""
-        if bulk:
-            before = len(self._bulk) * MOST_IN_A_ROW + MOST_IN_A_ROW
-            return len(self._bulk) + min(len(self._interactive), before)
-        return len(self._interactive) + min(len(self._bulk), len(self._interactive) // MOST_IN_A_ROW)
+        newest = next(reversed(self.places), None)
+        return newest or max((entry for entry in self.refused if entry[2].queued), default=(0, 0, None))[2]
 
     def join(self, place: Place) -> None:
         """Queue up."""
-        self._queue_of(place)[place] = None
         place.queued = True
         self.waiting += 1
+        if place.since is None:
+            self.places[place] = None
+        else:
+            heappush(self.refused, (place.since, next(self._numbers), place))
+
+    def leave(self, place: Place) -> None:
+        """Leave the queue."""
+        place.queued = False
+        self.waiting -= 1
+        self.places.pop(place, None)
+
+
+@attrs.define
+class Turns:
+    """Requests that wait, and who of them is next. Every method is O(1), or O(log n) for those that were refused."""
+
+    _interactive: _Queue = attrs.field(factory=_Queue, init=False)
+    _bulk: _Queue = attrs.field(factory=_Queue, init=False)
+    _in_a_row: int = attrs.field(default=0, init=False)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return self._interactive.waiting + self._bulk.waiting
+
+    @property
+    def first(self) -> Place | None:
+        """Whose turn is next; None when nobody waits."""
+        bulk_is_due = self._bulk.waiting and (not self._interactive.waiting or self._in_a_row >= MOST_IN_A_ROW)
+        return (self._bulk if bulk_is_due else self._interactive).first
+
+    @property
+    def last(self) -> Place | None:
+        """Who will be here for the longest."""
+        return (self._bulk if self._bulk.waiting else self._interactive).last
+
+    def ahead(self, *, bulk: bool) -> int:
+        """Return how many of those who wait would go before a newcomer, if nobody else came."""
+        interactive, others = self._interactive.waiting, self._bulk.waiting
+        if bulk:
+            return others + min(interactive, others * MOST_IN_A_ROW + MOST_IN_A_ROW)
+        return interactive + min(others, interactive // MOST_IN_A_ROW)
+
+    def join(self, place: Place) -> None:
+        """Queue up."""
+        self._queue_of(place).join(place)
 
     def leave(self, place: Place) -> None:
         """Leave the queue without having had a turn."""
-        del self._queue_of(place)[place]
-        place.queued = False
-        self.waiting -= 1
+        self._queue_of(place).leave(place)
 
     def take(self, place: Place) -> None:
         """Leave the queue: the request in this place starts."""
         self.leave(place)
-        self._in_a_row = self._in_a_row + 1 if self._bulk and not place.bulk else 0
+        self._in_a_row = self._in_a_row + 1 if self._bulk.waiting and not place.bulk else 0
 
-    def _queue_of(self, place: Place) -> OrderedDict[Place, None]:
+    def _queue_of(self, place: Place) -> _Queue:
         return self._bulk if place.bulk else self._interactive

@@ -35,7 +35,7 @@ class Watch:
         bulk: whether its requests belong to a bulk send, which lets interactive ones go first.
         exchanges: one for each call that settled.
         on_wire: whether a request was on the wire when it was last seen.
-        on_wait: called when a request has to wait for its turn.
+        on_wait: called when the limit lets a request wait for its turn; not for one that waits for others to come back.
         before_sending: awaited before the first byte of each request leaves; what it raises keeps the request from being
             sent. A journal writes ahead here. The parameters that it returns take the place of those of the call.
         before_waiting: awaited before each wait for a repeat: nothing is on the wire, and what was is proved not done,
@@ -89,15 +89,16 @@ class Watch:
             self._scope.cancel()
 
 
-@contextmanager
-def watching(watch: Watch) -> Generator[None]:
-    """Let a watch follow the requests of the running task."""
-    token = current_watch.set(watch)
-    try:
-        yield
-    finally:
-        current_watch.reset(token)
-
-
 current_watch: ContextVar[Watch | None] = ContextVar("callsavvy_watch", default=None)
 """The watch of the running task, if somebody watches."""
+
+
+@contextmanager
+def watching(watch: Watch | None = None) -> Generator[Watch, None, None]:
+    """Let a watch, a new one unless it is given, follow the requests of the running task while the block runs."""
+    follower = Watch() if watch is None else watch
+    token = current_watch.set(follower)
+    try:
+        yield follower
+    finally:
+        current_watch.reset(token)

@@ -1,4 +1,4 @@
-"""The six events that Callsavvy posts to a callback URL (API document: "Callsavvy Webhooks").
+"""The events that Callsavvy posts to a callback URL (API document: "Callsavvy Webhooks").
 
 Nothing signs them (quirk Q51): every field is a stranger's word until it is confirmed. All but `name` may be None.
 """
@@ -123,13 +123,9 @@ class UnknownEvent(Notification):
     """An event that this release does not know; all its fields are in ``extra`` (quirk Q57)."""
 
 
-_KNOWN: tuple[type[Event], ...] = (
-    CallerInformation,
-    ChatbotCallback,
-    CallSummary,
-    NewTicket,
-    TicketEscalated,
-    NewChat,
-)
-EVENT_TYPES: Mapping[str, type[Event]] = {event_type().name: event_type for event_type in _KNOWN}
+EVENT_TYPES: Mapping[str, type[Event]] = {
+    kind().name: kind
+    for kind in tuple(globals().values())
+    if isinstance(kind, type) and issubclass(kind, Event) and kind().name
+}
 """The type of each documented event by its name on the wire, which is matched exactly."""

@@ -1,8 +1,9 @@
-"""Decompress answers in bounded memory: a gzip bomb is cut off, never unpacked."""
+"""Decompress responses in bounded memory: a gzip bomb is cut off, never unpacked."""
 
 from __future__ import annotations
 
 import zlib
+from io import BytesIO
 from typing import Protocol
 
 ACCEPTED_ENCODINGS = "gzip, deflate"
@@ -16,6 +17,11 @@ class Decoder(Protocol):
         """Decode a chunk into at most `room` bytes. Raises ValueError when it is broken."""
         ...
 
+    @property
+    def rest(self) -> bytes:
+        """What was fed and not decoded, for want of room."""
+        ...
+
     def finish(self) -> None:
         """Raise ValueError when the stream ended too early."""
         ...
@@ -25,28 +31,45 @@ class Inflate:
     """gzip and deflate; deflate with or without the zlib header, since servers send both."""
 
     def __init__(self, encoding: str) -> None:
-        self._decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32)
         self._head: bytes | None = b"" if encoding == "deflate" else None
-        """What was fed so far, kept while it may still turn out to have no zlib header."""
+        """The first byte, kept until the second says whether the two are a zlib header."""
+        self._decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32)
 
     def feed(self, chunk: bytes, room: int) -> bytes:
         """See `Decoder.feed`."""
-        try:
-            piece = self._decompressor.decompress(chunk, room)
-        except zlib.error as error:
-            if self._head is None:
-                raise ValueError(str(error)) from None
-            fed, self._head = self._head + chunk, None
-            self._decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
-            return self.feed(fed, room)
         if self._head is not None:
-            self._head = None if piece else self._head + chunk
-        return piece
+            chunk = self._head + chunk
+            if len(chunk) < _ZLIB_HEADER:
+                self._head = chunk
+                return b""
+            self._head = None
+            if not _is_zlib_header(chunk):
+                self._decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
+        if self._decompressor.eof:  # zlib would keep all that lies behind the stream
+            return b""
+        try:
+            return self._decompressor.decompress(chunk, room)
+        except zlib.error as error:
+            raise ValueError(str(error)) from None
+
+    @property
+    def rest(self) -> bytes:
+        """What was fed and not decoded, for want of room."""
+        return self._decompressor.unconsumed_tail
 
     def finish(self) -> None:
         """See `Decoder.finish`."""
         if not self._decompressor.eof:
             raise ValueError("the compressed stream is cut short")
+
+
+_ZLIB_HEADER = 2
+"""Bytes."""
+
+
+def _is_zlib_header(data: bytes) -> bool:
+    """Tell the zlib format (RFC 1950, 2.2) from bare deflate (RFC 1951), which begins with no such pair of bytes."""
+    return data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0  # noqa: PLR2004 - the method, and the check
 
 
 def decoder_for(encoding: str) -> Decoder | None:
@@ -63,8 +86,14 @@ def decoder_for(encoding: str) -> Decoder | None:
     raise ValueError(f"the answer is encoded as {word!r}, which was not offered")
 
 
+STEP = 65_536
+"""Bytes that are decoded at once: zlib holds what one step yields twice."""
+
+
 class BoundedBody:
     """A body as it comes in: decoded, and never more of it than one byte past what is allowed.
+
+    It grows in one buffer, whose bytes are the result: pieces would cost an object each, and joining them all of it again.
 
     Args:
         decoder: of its encoding, if it has one.
@@ -74,33 +103,59 @@ class BoundedBody:
         full: whether there was more than is allowed.
     """
 
-    __slots__ = ("_broken", "_decoder", "_pieces", "_room", "full")
+    __slots__ = ("_broken", "_buffer", "_decoder", "_fed", "_only", "_room", "full")
 
     def __init__(self, decoder: Decoder | None, max_bytes: int) -> None:
         self.full = False
         self._decoder = decoder
         self._room = max_bytes + 1
-        self._pieces: list[bytes] = []
+        self._only = b""
+        """The first piece: as a rule there is no other, and it is the body."""
+        self._buffer: BytesIO | None = None
+        self._fed = False
         self._broken: ValueError | None = None
 
     def take(self, chunk: bytes) -> bool:
         """Add a chunk as it came over the wire; False when no more is wanted."""
         if self.full or self._broken is not None:
             return False
-        try:
-            piece = chunk[: self._room] if self._decoder is None else self._decoder.feed(chunk, self._room)
-        except ValueError as error:
-            self._broken = error
-            return False
-        self._pieces.append(piece)
-        self._room -= len(piece)
-        self.full = self._room <= 0
-        return not self.full
+        if self._decoder is None:
+            self._add(chunk if len(chunk) <= self._room else chunk[: self._room])
+        else:
+            self._decode(self._decoder, chunk)
+        return not (self.full or self._broken)
 
     def finish(self) -> bytes:
         """Return what was taken. Raises ValueError when its encoding is broken or was cut short."""
         if self._broken is not None:
             raise self._broken
-        if self._decoder is not None and self._pieces and not self.full:
+        if self._decoder is not None and self._fed and not self.full:
             self._decoder.finish()
-        return b"".join(self._pieces)
+        return self._only if self._buffer is None else self._buffer.getvalue()
+
+    def _decode(self, decoder: Decoder, chunk: bytes) -> None:
+        self._fed = True
+        try:
+            while not self.full:
+                limit = min(self._room, STEP)
+                piece = decoder.feed(chunk, limit)
+                self._add(piece)
+                if len(piece) < limit:  # else there may be more, also where all of the chunk was read
+                    return
+                chunk = decoder.rest
+        except ValueError as error:
+            self._broken = error
+
+    def _add(self, piece: bytes) -> None:
+        if not piece:
+            return
+        if self._buffer is not None:
+            self._buffer.write(piece)
+        elif not self._only:
+            self._only = piece
+        else:
+            self._buffer = BytesIO()
+            self._buffer.write(self._only)
+            self._buffer.write(piece)
+        self._room -= len(piece)
+        self.full = self._room <= 0

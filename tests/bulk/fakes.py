@@ -60,6 +60,7 @@ class FakeMessaging:
         await anyio.lowlevel.checkpoint()  # where a real send waits for its turn
         watch = current_watch.get()
         assert watch is not None
+        await watch.about_to_send()
         try:
             with watch.exchanging():  # from here on it is on the wire
                 self.calls.append(numbers)

@@ -14,7 +14,7 @@ from hypothesis import given, strategies as st
 
 from callsavvy_async import Callsavvy, Fixed
 from callsavvy_async.bulk.chunk_size import NARROW
-from callsavvy_async.bulk.fan_out import DEEPEST_SPLIT
+from callsavvy_async.bulk.fan_out import DEEPEST_SPLIT, SPARE
 from callsavvy_async.bulk.recipients import Recipient, SkipReason
 from callsavvy_async.bulk.report import ChunkState, StopReason
 from callsavvy_async.errors import (
@@ -55,9 +55,9 @@ async def test_everybody_is_reached_once_and_the_report_says_so():
     fake = FakeMessaging()
     report = await bulk_over(fake).sms([*numbers(250), numbers(1)[0], "abc"], "Hello")
     assert fake.reached == Counter(dict.fromkeys(numbers(250), 1))
-    assert (report.given, report.accepted, report.calls) == (252, 250, 9)
+    assert (report.given, report.accepted, report.calls) == (252, 250, 10)
     assert report.skipped == {SkipReason.DUPLICATE: 1, SkipReason.INVALID: 1}
-    assert report.cost == 9
+    assert report.cost == 10
     assert report.complete
     assert report.input_complete
     assert report.stopped is None
@@ -204,10 +204,33 @@ async def test_splitting_is_bounded():
 
 
 async def test_all_workers_are_busy():
-    """Handing out chunks does not hold workers up: where answers come at once, all of them still work side by side."""
-    fake = FakeMessaging(seconds=0.0)
+    """Each request that leaves brings one more worker to work, until as many are under way as may be."""
+    fake = FakeMessaging(seconds=1.0)
     await bulk_over(fake).sms(numbers(640), "Hello", max_in_flight=64, chunk_size=1)
     assert fake.most_in_flight == 64
+
+
+async def test_no_more_chunks_wait_than_need_be():
+    """While the limit lets few start, few are cut: what waits for its turn is at hand for nobody else, and may grow yet."""
+    taken, ahead = 0, list[int]()
+
+    def rows():
+        nonlocal taken
+        for number in numbers(1000):
+            taken += 1
+            yield number
+
+    class OneAtATime(FakeMessaging):
+        turn = anyio.Semaphore(1)
+
+        async def send_sms(self, recipients, message, **options):
+            async with self.turn:
+                ahead.append(taken - 10 * len(self.calls))
+                return await super().send_sms(recipients, message, **options)
+
+    report = await bulk_over(OneAtATime()).sms(rows(), "Hello", chunk_size=10)
+    assert report.accepted == 1000
+    assert max(ahead) <= 10 * (SPARE + 1)
 
 
 async def test_calls_are_small_while_they_are_free():

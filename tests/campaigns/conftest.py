@@ -11,6 +11,7 @@ import pytest
 
 from callsavvy_async.campaigns import Journal
 from testbed.servers.postgres import PostgresServer
+from tests.conftest import named_by
 
 from .raw import Raw
 
@@ -42,8 +43,7 @@ EVERY_JOURNAL = (
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Pair loops with databases, where a test does not name one itself."""
     names = ("anyio_backend", "url")
-    named = {name for mark in metafunc.definition.iter_markers("parametrize") for name in str(mark.args[0]).split(",")}
-    if {*names} <= {*metafunc.fixturenames} and not named & {*names}:
+    if {*names} <= {*metafunc.fixturenames} and not named_by(metafunc.definition) & {*names}:
         metafunc.definition.add_marker(pytest.mark.parametrize(names, EVERY_JOURNAL, indirect=True))
 
 

@@ -36,7 +36,7 @@ async def working(runner: Runner, client: FakeClient) -> AsyncIterator[list[Camp
     async def work() -> None:
         reports.append(await runner.work(client))
 
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         async with anyio.create_task_group() as group:
             group.start_soon(work)
             yield reports
@@ -132,7 +132,7 @@ async def test_abandoned_it_does_not_wait(url):
     runner = Runner(url, "c", poll=POLL, max_in_flight=1)
     client = FakeClient()
     client.hang, client.on_wire = True, runner.abandon
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         report = await runner.work(client)
     assert (report.unknown, report.pending) == (10, 90)
 
@@ -259,7 +259,7 @@ async def test_told_to_stop_while_the_journal_is_away_it_leaves_at_once(url, mon
         raise JournalUnavailableError("gone")
 
     monkeypatch.setattr(Campaign, "status", look)
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         report = await runner.work(client)
     assert (report.stopped, client.calls) == (StopReason.INTERRUPTED, [])
 

@@ -67,7 +67,7 @@ async def test_a_commit_whose_answer_is_lost_is_not_misjudged(url, raw, monkeypa
         with monkeypatch.context() as deaf:
             deaf.setattr(database, "cursor", lambda: Deaf(original(), lost))
             run = campaign.run(client, max_in_flight=max_in_flight, max_cost=1000)
-            with anyio.fail_after(30):
+            with anyio.fail_after(60):
                 report = await run
         assert (report.accepted, report.rejected, report.pending) == (199, 1, 0)
         assert {number for number, times in client.reached.items() if times > 1} <= set(numbers(10, 10))

@@ -176,7 +176,7 @@ async def test_closing_finishes_what_is_queued(writer, tmp_path):
 async def test_a_closed_writer_says_so(writer):
     """Whoever comes too late is told, and does not wait for a thread that has ended."""
     await writer.close()
-    with anyio.fail_after(5), pytest.raises(JournalError, match="closed"):
+    with anyio.fail_after(60), pytest.raises(JournalError, match="closed"):
         await count(writer)
 
 

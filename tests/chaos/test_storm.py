@@ -8,7 +8,7 @@ from callsavvy_async.transport.backends.choose import BackendName
 
 from .storm import storm
 
-pytestmark = [pytest.mark.sockets, pytest.mark.every_backend]
+pytestmark = [pytest.mark.sockets, pytest.mark.every_backend, pytest.mark.long]
 
 
 def test_a_storm_charges_nobody_twice_and_is_told_as_it_was(anyio_backend: str, backend: BackendName) -> None:

@@ -78,7 +78,7 @@ def test_reader_goes_away() -> None:
         assert program.stderr is not None
         program.stdout.close()
         err = program.stderr.read()
-        program.wait(timeout=30)
+        program.wait(timeout=60)
     assert (program.returncode, err) == (1, "")
 
 

@@ -156,6 +156,7 @@ def test_watch_where_little_is_known(workers: list[Worker], line: str | None) ->
     assert len(list(seen.lines())) == (2 if line is None else 3)
 
 
+@pytest.mark.long
 @pytest.mark.sockets
 def test_two_workers_are_seen_to_share(run: Run, redis: RedisServer, postgres: PostgresServer, tmp_path: Path) -> None:
     """Workers, as programs of their own, tell with their heartbeats what they share."""
@@ -177,5 +178,5 @@ def test_two_workers_are_seen_to_share(run: Run, redis: RedisServer, postgres: P
         for program in (*workers, watching):
             program.send_signal(signal.SIGTERM)
         for program in (*workers, watching):
-            program.communicate(timeout=30)
+            program.communicate(timeout=60)
     assert [program.returncode for program in workers] == [130, 130]

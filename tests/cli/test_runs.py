@@ -131,7 +131,7 @@ def test_a_finding_has_exit_code_1(run: Run, account: Simulator, people: Path) -
 
 
 @pytest.mark.sockets
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGKILL])
 def test_stopped_or_killed_it_is_resumed(run: Run, tmp_path: Path, number: signal.Signals, monkeypatch) -> None:
     """After SIGTERM nothing is unknown, after SIGKILL at most what was on the wire; resumed, everybody else is reached."""
     people = tmp_path / "people.txt"
@@ -147,10 +147,10 @@ def test_stopped_or_killed_it_is_resumed(run: Run, tmp_path: Path, number: signa
     with serve(account) as server:
         arguments = ("bulk", "sms", people, "--message", "Hello", "--yes", "--chunk-size", 1, "--max-in-flight", 4)
         with start(*arguments, "--run", "r", **environment(server)) as program:
-            assert some_calls.wait(30)
+            assert some_calls.wait(60)
             assert run("runs", "show", "r", "--json").json["running"]
             program.send_signal(number)
-            program.communicate(timeout=30)
+            program.communicate(timeout=60)
         for name, value in environment(server).items():
             monkeypatch.setenv(name, value)
         first = run("runs", "show", "r", "--json").json
@@ -177,9 +177,9 @@ def test_watching_ends_with_the_run(run: Run, people: Path, monkeypatch) -> None
     account.latency = lambda _: sending(account, first_call, 0.2)
     command = ("bulk", "sms", people, *HELLO, "--run", "r")
     with serve(account) as server, start(*command, **environment(server)) as program:
-        assert first_call.wait(30)
+        assert first_call.wait(60)
         watched = run("runs", "watch", "r", "--every", "0.05")
-        program.communicate(timeout=30)
+        program.communicate(timeout=60)
     lines = watched.out.splitlines()
     assert "1 in flight" in lines[0]
     assert any("s left" in line for line in lines)
@@ -219,6 +219,7 @@ def test_who_is_being_loaded_is_not_settled() -> None:
     assert watch.Sight(report, ()).settled == 15
 
 
+@pytest.mark.long
 @pytest.mark.sockets
 def test_the_second_signal_abandons(run: Run, people: Path) -> None:
     """After a second SIGTERM what was on the wire is unknown in the journal, and the rest is pending."""
@@ -226,17 +227,18 @@ def test_the_second_signal_abandons(run: Run, people: Path) -> None:
     account.latency = lambda _: sending(account, on_the_wire, 20.0)
     command = ("bulk", "sms", people, *HELLO, "--run", "r")
     with serve(account) as server, start(*command, **environment(server)) as program:
-        assert on_the_wire.wait(30)
+        assert on_the_wire.wait(60)
         program.send_signal(signal.SIGTERM)
         assert program.stderr is not None
         assert "stopping" in program.stderr.readline()
         program.send_signal(signal.SIGTERM)
-        program.communicate(timeout=30)
+        program.communicate(timeout=60)
         assert program.returncode == 130
     shown = run("runs", "show", "r", "--json").json
     assert (shown["unknown"], shown["pending"], shown["in_flight"], shown["running"]) == (1, 2, 0, False)
 
 
+@pytest.mark.long
 @pytest.mark.sockets
 def test_killed_while_it_waits_after_a_refusal(run: Run, people: Path) -> None:
     """Between a 429 and its repeat nothing is on the wire: kill -9 then leaves nothing unknown."""
@@ -247,7 +249,7 @@ def test_killed_while_it_waits_after_a_refusal(run: Run, people: Path) -> None:
             assert program.poll() is None
             time.sleep(0.05)
         program.kill()
-        program.communicate(timeout=30)
+        program.communicate(timeout=60)
         assert run("runs", "resolve", "r", 1, "--sent").code == 2  # opens it for writing: what was in flight is unknown
         shown = run("runs", "show", "r", "--json").json
     assert (shown["pending"], shown["unknown"], shown["in_flight"]) == (3, 0, 0)

@@ -67,9 +67,9 @@ def test_first_signal_drains(list_of_people: Path, report: Path, number: signal.
     """The first signal waits for what is on the wire, leaves the rest pending, and there is a report."""
     slow = Slow(0.5)
     with serve(slow.simulator) as server, _start(server, list_of_people, report) as program:
-        assert slow.two_on_the_wire.wait(30)
+        assert slow.two_on_the_wire.wait(60)
         program.send_signal(number)
-        out, err = program.communicate(timeout=30)
+        out, err = program.communicate(timeout=60)
     assert program.returncode == 130
     charged = slow.simulator.ledger.totals.charged_recipients
     assert _outcomes(report) == {"accepted": charged, "pending": PEOPLE - charged}
@@ -83,12 +83,12 @@ def test_second_signal_abandons(list_of_people: Path, report: Path) -> None:
     """The second signal does not wait: what is on the wire is unknown, and there is a report."""
     slow = Slow(60)
     with serve(slow.simulator) as server, _start(server, list_of_people, report) as program:
-        assert slow.two_on_the_wire.wait(30)
+        assert slow.two_on_the_wire.wait(60)
         program.send_signal(signal.SIGINT)
         assert program.stderr is not None
         assert "stopping" in program.stderr.readline()
         program.send_signal(signal.SIGINT)
-        out, err = program.communicate(timeout=20)
+        out, err = program.communicate(timeout=60)
     assert program.returncode == 130
     assert _outcomes(report) == {"unknown": 2, "pending": PEOPLE - 2}
     assert slow.simulator.ledger.totals.charged_recipients == 2

@@ -21,7 +21,7 @@ ADA, BOLA = "+2345990000001", "+2345990000002"
 
 
 @pytest.mark.sockets
-@pytest.mark.parametrize("channel", ["sms", "whatsapp"])
+@pytest.mark.parametrize("channel", ["sms", pytest.param("whatsapp", marks=pytest.mark.long)])
 def test_the_main_job(channel: str, tmp_path: Path) -> None:
     """The examples' 5,200 rows go out once each, and the report's counts are those of the ledger."""
     report = tmp_path / "report.csv"
@@ -54,7 +54,7 @@ def test_server() -> None:
         variables = dict(word.split("=", 1) for word in lines[-1].removeprefix("export ").split())
         balance = run_program("balance", "-o", "json", **variables)
         program.send_signal(signal.SIGINT)
-        _, err = program.communicate(timeout=20)
+        _, err = program.communicate(timeout=60)
     assert balance.json["sms_balance"] == "7"
     assert program.returncode == 0
     assert "0 sends" in err

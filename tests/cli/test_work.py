@@ -11,9 +11,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from callsavvy_async.cli import watch
 from callsavvy_async.simulator import Simulator, SimulatorServer, serve
 from testbed.servers.postgres import PostgresServer
 
@@ -21,20 +23,25 @@ from .harness import Run, environment, start
 
 pytestmark = pytest.mark.sockets
 
-PEOPLE = 400
+PEOPLE = 100
 
 
 class Busy:
-    """A simulator that takes a while to answer, and says when so many calls have come."""
+    """A simulator that says when so many calls have come; from then on it can be held, and answers nothing."""
 
     def __init__(self, calls: int) -> None:
         self._calls = calls
-        self.reached = threading.Event()
+        self.reached, self.goes_on = threading.Event(), threading.Event()
+        self.goes_on.set()
         self.simulator = Simulator(sms_balance=100_000, latency=self._latency)
+
+    def hold(self) -> None:
+        self.goes_on.clear()
 
     def _latency(self, _: object) -> float:
         if self.simulator.ledger.totals.requests >= self._calls:
             self.reached.set()
+            assert self.goes_on.wait(60)
         return 0.05
 
 
@@ -47,12 +54,13 @@ def people(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def busy() -> Iterator[tuple[Busy, SimulatorServer]]:
-    account = Busy(40)
+    account = Busy(10)
     with serve(account.simulator) as server:
         yield account, server
+        account.goes_on.set()
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["postgres", pytest.param("sqlite", marks=pytest.mark.long)])
 def journal(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Name an empty journal in each database."""
     if request.param == "sqlite":
@@ -73,7 +81,7 @@ def worker(journal: str, server: SimulatorServer, *options: object) -> subproces
 
 def ask(address: str, path: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{address}{path}", timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as refused:
         with refused:  # Python 3.14 warns of one that is left open
@@ -110,11 +118,16 @@ def test_loaded_by_one_and_sent_by_another(run: Run, journal: str, people: Path,
 def test_sigterm_drains(run: Run, journal: str, people: Path, busy) -> None:
     """After SIGTERM nothing is unknown or in flight, the rest is pending, and the exit code says that it was told to."""
     account, server = busy
+    account.hold()
     load(run, journal, people)
     with worker(journal, server) as program:
-        assert account.reached.wait(30)
+        assert account.reached.wait(60)
         program.send_signal(signal.SIGTERM)
-        _, err = program.communicate(timeout=30)
+        assert program.stderr is not None
+        stopping = program.stderr.readline()
+        account.goes_on.set()
+        _, err = program.communicate(timeout=60)
+    assert "stopping" in stopping
     assert program.returncode == 130, err
     shown = run("runs", "show", "r", "--journal", journal, "--json").json
     assert (shown["unknown"], shown["in_flight"], shown["running"]) == (0, 0, False)
@@ -132,7 +145,7 @@ def test_the_second_sigterm_abandons(run: Run, journal: str, people: Path) -> No
         assert program.stderr is not None
         assert "stopping" in program.stderr.readline()
         program.send_signal(signal.SIGTERM)
-        program.communicate(timeout=30)
+        program.communicate(timeout=60)
     assert program.returncode == 130
     shown = run("runs", "show", "r", "--journal", journal, "--json").json
     assert (shown["unknown"], shown["in_flight"]) == (4, 0)
@@ -165,10 +178,11 @@ def test_probes_and_metrics(run: Run, journal: str, people: Path, busy) -> None:
         assert ask(address, "/elsewhere")[0] == 404
         assert program.poll() is None
         program.send_signal(signal.SIGTERM)
-        program.communicate(timeout=30)
+        program.communicate(timeout=60)
     assert program.returncode == 130
 
 
+@pytest.mark.long
 def test_killed_and_finished_by_another(run: Run, postgres: PostgresServer, people: Path, busy) -> None:
     """One worker begins, a second joins, the first is killed with -9: the second finishes it, and nobody gets it twice.
 
@@ -177,13 +191,13 @@ def test_killed_and_finished_by_another(run: Run, postgres: PostgresServer, peop
     account, server = busy
     journal = postgres.new_database()
     load(run, journal, people)
-    with worker(journal, server, "--lease", 2, "--max-in-flight", 4) as first:
-        assert account.reached.wait(30)
+    with worker(journal, server, "--lease", 2, "--max-in-flight", 4, "--rate", "2/s") as first:  # is not done before
+        assert account.reached.wait(60)
         with worker(journal, server, "--lease", 2, "--max-in-flight", 4, "--json") as second:
             until(lambda: len(sight(run, journal)["workers"]) == 2)
             assert all(one["alive"] for one in sight(run, journal)["workers"])
             first.kill()
-            first.communicate(timeout=30)
+            first.communicate(timeout=60)
             out, err = second.communicate(timeout=60)
     assert second.returncode == 0, err
     report = json.loads(out)
@@ -197,29 +211,31 @@ def test_killed_and_finished_by_another(run: Run, postgres: PostgresServer, peop
 
 def sight(run: Run, journal: str) -> dict[str, list[dict[str, object]]]:
     """Look once, as ``runs watch --json`` does."""
-    from callsavvy_async.cli import watch  # noqa: PLC0415 - patched below
-
-    stop = watch.time.sleep
-    try:
-        watch.time.sleep = _no_more
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(watch, "time", SimpleNamespace(monotonic=time.monotonic, sleep=_no_more))
         return json.loads(run("runs", "watch", journal, "r", "--json").out.splitlines()[0])
-    finally:
-        watch.time.sleep = stop
 
 
 def _no_more(_: float) -> None:
     raise KeyboardInterrupt
 
 
-def test_watch_names_every_worker(run: Run, postgres: PostgresServer, people: Path, busy) -> None:
+def test_watch_names_every_worker(run: Run, postgres: PostgresServer, people: Path, busy, monkeypatch) -> None:
     """A line of sums, and a line for each worker: alive, when it wrote last, what it has in flight."""
     account, server = busy
+    account.hold()
     journal = postgres.new_database()
     load(run, journal, people)
+
+    def sleep(seconds: float) -> None:
+        account.goes_on.set()  # it has looked once
+        time.sleep(seconds)
+
+    monkeypatch.setattr(watch, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
     with worker(journal, server) as program:
-        assert account.reached.wait(30)
+        assert account.reached.wait(60)
         watched = run("runs", "watch", journal, "r", "--every", "0.2")
-        program.communicate(timeout=30)
+        program.communicate(timeout=60)
     lines = watched.out.splitlines()
     assert "settled" in lines[0]
     assert f":{program.pid} alive wrote" in lines[1]
@@ -249,5 +265,5 @@ def test_the_journal_may_be_named_by_the_environment(
     monkeypatch.setenv("CALLSAVVY_JOURNAL", journal)
     assert run("bulk", "sms", people, "--message", "Hello", "--run", "r", "--load-only").code == 0
     assert run("runs", "work", "r", "--max-in-flight", 32).code == 0
-    assert "400 accepted" in run("runs", "show", "r").out
+    assert f"{PEOPLE} accepted" in run("runs", "show", "r").out
     assert len(account.ledger.charged) == PEOPLE

@@ -15,10 +15,14 @@ from .fleet import Torment, kill, line_cut
 from .links import Kind, lines
 
 pytestmark = pytest.mark.sockets
-every_kind = pytest.mark.parametrize("kind", ["relay", pytest.param("namespaces", marks=pytest.mark.network)])
+
+kinds = pytest.mark.parametrize(
+    "kind",
+    [pytest.param("relay", marks=pytest.mark.long), pytest.param("namespaces", marks=pytest.mark.network)],
+)
 
 
-@every_kind
+@kinds
 def test_a_worker_cut_off_for_longer_than_its_lease_comes_back_and_reports(kind: Kind) -> None:
     """Beyond a late, lossy line that is cut past the lease, what was on the wire is no longer unknown once the line is mended."""
     with lines(delay=0.01, jitter=0.0025, loss=0.02, kind=kind) as made:
@@ -30,7 +34,7 @@ def test_a_worker_cut_off_for_longer_than_its_lease_comes_back_and_reports(kind:
     assert verdict.outcomes["unknown"] == verdict.died, str(verdict)
 
 
-@every_kind
+@kinds
 def test_a_line_is_late_and_can_be_cut(kind: Kind) -> None:
     """An answer over a line is late by twice its delay; while the line is cut there is none, and afterwards there is."""
     with ExitStack() as stack:

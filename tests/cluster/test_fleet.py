@@ -6,7 +6,7 @@ import pytest
 
 from .fleet import Torment, everything
 
-pytestmark = pytest.mark.sockets
+pytestmark = [pytest.mark.sockets, pytest.mark.long]
 
 
 def test_whatever_happens_to_workers_and_server_nobody_is_lost_or_reached_twice() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from .fleet import Torment, kill, terminate
 
-pytestmark = pytest.mark.sockets
+pytestmark = [pytest.mark.sockets, pytest.mark.long]
 
 
 @pytest.mark.parametrize("host", ["runs-work", "procrastinate", "pgqueuer", "taskiq"])

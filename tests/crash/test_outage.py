@@ -27,6 +27,7 @@ def service():
         yield service
 
 
+@pytest.mark.long
 def test_a_full_disk_ends_the_run_and_reaches_nobody_twice(tmp_path: Path, service: Account) -> None:
     """When the journal cannot grow any more, the run ends with its error; with room again it is resumed from there."""
     url = f"sqlite:///{tmp_path}/x.db"
@@ -69,6 +70,7 @@ def test_a_load_on_a_full_disk_is_loaded_anew(tmp_path: Path) -> None:
     assert verified.sound
 
 
+@pytest.mark.long
 def test_an_api_that_goes_away_for_a_while(tmp_path: Path) -> None:
     """When the API goes away midway, what it was told and never answered is unknown, and the rest is sent by resuming."""
     simulator, runs = away_for(1.0, f"sqlite:///{tmp_path}/x.db")

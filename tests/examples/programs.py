@@ -52,7 +52,7 @@ class Program:
     def stop(self) -> int:
         """Send SIGTERM and return the exit status."""
         self.process.terminate()
-        return self.process.wait(20)
+        return self.process.wait(60)
 
 
 @contextmanager

@@ -101,12 +101,12 @@ def test_foreign_page(http: httpx.Client, account: SimulatorServer, path: str) -
 
 def test_events(service: Program, http: httpx.Client) -> None:
     """Events that are posted to the callback URL are counted on the operator's page; a wrong secret opens nothing."""
-    assert post_event(service.callback_url, "callSummary").result(10).status == 200
-    assert post_event(service.callback_url, "newTicketOpened").result(10).status == 200
-    bot = post_event(service.callback_url, "chatbotCallback").result(10)
+    assert post_event(service.callback_url, "callSummary").result(60).status == 200
+    assert post_event(service.callback_url, "newTicketOpened").result(60).status == 200
+    bot = post_event(service.callback_url, "chatbotCallback").result(60)
     assert (bot.status, bot.body) == (200, b"We are open from nine to five.")
     wrong = service.callback_url.replace(SECRET, "a-guess-of-a-fair-length")
-    assert post_event(wrong, "callSummary").result(10).status == 404
+    assert post_event(wrong, "callSummary").result(60).status == 404
     wanted = {"callSummary": 1, "newTicketOpened": 1, "chatbotCallback": 1}
     assert figures(http, lambda shown: shown["events"] == wanted)
 
@@ -145,6 +145,7 @@ def test_log(service: Program) -> None:
     assert_clean(service.log)
 
 
+@pytest.mark.long
 def test_stop_under_load(tmp_path: Any) -> None:
     """SIGTERM amid a campaign: what is on the wire is waited for, the report adds up and agrees with the ledger."""
     simulator = Simulator(sms_balance=10_000, latency=0.3)

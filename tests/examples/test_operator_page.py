@@ -154,7 +154,7 @@ def test_picture(browser: Browser, service: Program, slow: Slow) -> None:
     slow.fail(Fault.with_status(422), 20)
     slow.answered = 38
     for name in ("callSummary", "newTicketOpened", "newChat"):
-        assert post_event(service.callback_url, name).result(10).status == 200
+        assert post_event(service.callback_url, name).result(60).status == 200
     page = OperatorPage(browser, service)
     numbers = people(1_180)
     page.start([*numbers[:400], "not a number", *numbers[:11], *numbers[400:]])

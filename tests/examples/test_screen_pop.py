@@ -22,7 +22,7 @@ STRANGER = {"status": "success", "caller_name": "", "caller_email": "", "custome
 
 def who(program: Program, number: str) -> Any:
     """Let the phone ring, and return what its screen is told."""
-    answer = post_event(program.callback_url, "callerInformation", {"caller_number": number}).result(10)
+    answer = post_event(program.callback_url, "callerInformation", {"caller_number": number}).result(60)
     assert answer.status == 200
     return json.loads(answer.body)
 

@@ -9,7 +9,14 @@ from hypothesis import given, strategies as st
 
 from callsavvy_async.errors import Outcome, RateLimitedError, ServerError
 from callsavvy_async.policy.outcome import Verdict
-from callsavvy_async.policy.retry import Decision, RetryPolicy, decide, may_repeat
+from callsavvy_async.policy.retry import (
+    LONGEST_WINDOW,
+    MOST_PASSED_OVER,
+    Decision,
+    RetryPolicy,
+    decide,
+    may_repeat,
+)
 from callsavvy_async.wire.endpoint import Effect
 
 POLICY = RetryPolicy(max_retries=3, base=0.5, cap=30.0)
@@ -123,3 +130,19 @@ def test_the_budget() -> None:
     ask(failed(), take_budget=take, seconds_left=0.0)
     ask(failed(Outcome.UNKNOWN), take_budget=take)
     assert len(taken) == 2
+
+
+def test_a_request_that_is_passed_over_again_and_again_is_given_up() -> None:
+    """Others are admitted between its refusals: it is the request that is too heavy, and the error says so."""
+    assert ask(limited(), passed_over=MOST_PASSED_OVER - 1).wait == 0.0
+    given_up = ask(limited(), passed_over=MOST_PASSED_OVER)
+    assert given_up.wait is None
+    assert "fewer recipients" in given_up.why
+
+
+def test_a_limit_that_admits_nobody_is_waited_for_an_hour() -> None:
+    """No window that people choose is longer; what is refused for longer counts for more than the whole limit."""
+    assert ask(limited(), refused_for=3600.0).wait == 0.0
+    given_up = ask(limited(), refused_for=LONGEST_WINDOW + 1.0)
+    assert given_up.wait is None
+    assert "fewer recipients" in given_up.why

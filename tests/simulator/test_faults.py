@@ -79,13 +79,18 @@ def test_the_ledger_knows_whether_a_fault_charged(wire: httpx.Client, sim: Simul
     assert wire.post("sendSMS", json=SEND).status_code == 200, "a fault strikes once"
 
 
+def patience(name: str) -> float:
+    """Return for how many seconds to wait for an answer; what hangs is not waited for long."""
+    return 0.5 if "hang" in name else 60
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_whether_it_is_processed_can_be_chosen(wire: httpx.Client, sim: Simulator, name: str) -> None:
     """`but(processed=False)` shows the client the same and charges nothing, not even an id."""
     sim.faults.next("sendSMS", FAULTS[name].but(processed=False, seconds=0.0, size=100))
     before = deepcopy(sim.world)
     try:
-        wire.post("sendSMS", json=SEND, timeout=0.5)
+        wire.post("sendSMS", json=SEND, timeout=patience(name))
     except httpx.TransportError:
         assert name in NO_ANSWER
     assert sim.world == before
@@ -119,7 +124,7 @@ def test_without_an_answer(
     """A broken connection is broken for real: FIN, RST, silence or nonsense."""
     sim.faults.next(None, FAULTS[name])
     with pytest.raises(error):
-        wire.post("sendSMS", json=SEND, timeout=0.5)
+        wire.post("sendSMS", json=SEND, timeout=patience(name))
 
 
 @pytest.mark.parametrize("when", ["after-read", "unprocessed"])
@@ -129,7 +134,7 @@ def test_a_drop_is_fin_and_a_reset_is_rst(server: SimulatorServer, sim: Simulato
     url = httpx.URL(server.url)
     for name in (f"drop-{when}", f"reset-{when}"):
         sim.faults.next("getSummary", FAULTS[name])
-        with socket.create_connection((url.host, url.port or 0), timeout=5) as sock:
+        with socket.create_connection((url.host, url.port or 0), timeout=60) as sock:
             sock.sendall(request)
             if name.startswith("drop"):
                 assert sock.recv(1) == b""
@@ -257,10 +262,10 @@ async def test_lists_are_spoilt_too(call, sim: Simulator) -> None:
 
 
 def test_a_slow_drip_is_slow(wire: httpx.Client, sim: Simulator) -> None:
-    """The pieces come apart in time, so that no read times out though the whole takes long."""
+    """The pieces come apart in time: the whole takes long, and a client that waits for each of them gets it."""
     sim.faults.next("sendWhatsapp", Fault.SLOW_DRIP.but(size=20, seconds=0.05))
     started = time.monotonic()
-    response = wire.post("sendWhatsapp", json={**SEND, "uid": WHATSAPP_UID}, timeout=0.3)
+    response = wire.post("sendWhatsapp", json={**SEND, "uid": WHATSAPP_UID})
     assert time.monotonic() - started >= 0.05 * (len(response.content) // 20)
 
 

@@ -27,7 +27,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
 @pytest.fixture
 def sock(server: SimulatorServer):
     url = httpx.URL(server.url)
-    with socket.create_connection((url.host, url.port or 0), timeout=5) as sock:
+    with socket.create_connection((url.host, url.port or 0), timeout=60) as sock:
         yield sock
 
 
@@ -125,7 +125,7 @@ def test_idle_connections_can_expire() -> None:
     """A kept-alive connection without a request is closed after `idle_timeout`."""
     with serve(Simulator(), idle_timeout=0.05) as server:
         url = httpx.URL(server.url)
-        with socket.create_connection((url.host, url.port or 0), timeout=5) as sock:
+        with socket.create_connection((url.host, url.port or 0), timeout=60) as sock:
             assert sock.recv(1) == b""
 
 
@@ -168,7 +168,7 @@ def test_the_thread_door_leaves_nothing_behind(sim: Simulator) -> None:
     for _ in range(3):
         with serve(sim) as server:
             url = httpx.URL(server.url)
-            socks = [socket.create_connection((url.host, url.port or 0), timeout=5) for _ in range(3)]
+            socks = [socket.create_connection((url.host, url.port or 0), timeout=60) for _ in range(3)]
             socks[0].sendall(b"POST /v1/getSummary HTTP/1.1\r\ncontent-length: 2\r\n" + HEAD + b"\r\n{}")
             socks[1].sendall(b"POST /v1/getSummary HTTP/1.1\r\n")
             while not sim.requests or server.connections < 3:
@@ -186,7 +186,7 @@ def test_a_client_that_does_not_read_cannot_hold_the_server_up(sim: Simulator) -
     sim.faults.next("getSummary", Fault.HUGE_BODY)
     with serve(sim) as server:
         url = httpx.URL(server.url)
-        sock = socket.create_connection((url.host, url.port or 0), timeout=5)
+        sock = socket.create_connection((url.host, url.port or 0), timeout=60)
         sock.sendall(b"POST /v1/getSummary HTTP/1.1\r\ncontent-length: 2\r\n" + HEAD + b"\r\n{}")
         assert sock.recv(100).startswith(OK)
         started = time.monotonic()

@@ -239,10 +239,42 @@ async def start_all(limiter: Limiter, kinds: str) -> str:
     return "".join(order)
 
 
-@pytest.mark.parametrize("make", [lambda: Unlimited(max_in_flight=1), lambda: Fixed(2.0), Adaptive])
+@pytest.mark.parametrize(
+    "make", [lambda: Unlimited(max_in_flight=1), lambda: Fixed(2.0), lambda: Adaptive(max_in_flight=1)]
+)
 async def test_interactive_requests_go_first(make: Callable[[], Pacer]) -> None:
     """A single call passes a waiting bulk, but after four in a row one of the bulk goes: nobody starves."""
     assert await start_all(Limiter(make()), "b" * 6 + "i" * 10) == "b" + "iiiib" * 2 + "iib" + "b" * 2
+
+
+async def test_a_request_that_was_refused_keeps_its_place() -> None:
+    """It goes before all who wait, and of several that were refused the oldest goes first."""
+    limiter, order = Limiter(Unlimited(max_in_flight=1)), list[str]()
+
+    async def one(name: str, since: float | None = None) -> None:
+        permit = await limiter.acquire(math.inf, ignore, since=since)
+        order.append(name)
+        await anyio.sleep(1)
+        limiter.done(permit, Feedback(Signal.ADMITTED), current_time())
+
+    async with anyio.create_task_group() as group:
+        for name, since in (("first", None), ("newcomer", None), ("younger", 2.0), ("older", 1.0), ("last", None)):
+            group.start_soon(one, name, since)
+            await anyio.lowlevel.checkpoint()
+    assert order == ["first", "older", "younger", "newcomer", "last"]
+
+
+async def test_a_request_that_was_refused_may_leave() -> None:
+    """Its place is not given to anybody, and the time is kept by somebody else."""
+    limiter = Limiter(Unlimited(max_in_flight=1))
+    permit = await limiter.acquire(math.inf, ignore)
+    async with anyio.create_task_group() as group:
+        with anyio.move_on_after(1):
+            await limiter.acquire(math.inf, ignore, since=1.0)
+        group.start_soon(limiter.acquire, math.inf, ignore)
+        await anyio.sleep(1)
+        limiter.done(permit, Feedback(Signal.ADMITTED), current_time())
+    assert limiter.waiting == 0
 
 
 async def test_a_long_bulk_does_not_hold_up_single_calls() -> None:

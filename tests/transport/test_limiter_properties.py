@@ -152,7 +152,7 @@ def test_nobody_starves(backend: str, kinds: list[bool], pacer: str) -> None:
         assert in_a_row <= MOST_IN_A_ROW
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("backend", ["asyncio", pytest.param("trio", marks=pytest.mark.long)])
 def test_thousands_wait_for_one_timer(backend: str) -> None:
     """Ten thousand waiters with deadlines of their own set one timer; each is told in time, the middle first or last."""
     told: list[float] = []

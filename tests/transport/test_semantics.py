@@ -7,7 +7,8 @@ with it and never asked about itself.
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from itertools import product
 
 import attrs
 import pytest
@@ -36,6 +37,7 @@ from callsavvy_async.models import SendStatus
 from callsavvy_async.simulator import FAULTS, PRIVATE_KEY, PUBLIC_KEY, Fault, Simulator, SimulatorServer
 from callsavvy_async.transport.backends.choose import BackendName
 from callsavvy_async.wire.endpoint import Effect
+from tests.conftest import EVERY_BACKEND
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sockets, pytest.mark.every_backend]
 
@@ -146,8 +148,21 @@ TABLE: dict[str, Row] = {
     "slow-drip": accepted(Fault.SLOW_DRIP.but(size=64, seconds=0.001)),
 }
 
+LOWEST = ("asyncio", "lanes")
+"""Proves the most about a failure; the others prove no more than it does."""
+
+
+def every_effect() -> Iterator[object]:
+    """Yield each effect over each backend; the quick ones are spending over all of them, and reads over two.
+
+    What an effect allows is the policy's (tests/policy/test_outcome.py); what a fault proves is the backend's.
+    """
+    for pair, effect in product(EVERY_BACKEND, Effect):
+        quick = effect is Effect.SPEND or (effect is Effect.READ and pair in {LOWEST, ("trio", "httpx")})
+        yield pytest.param(*pair, effect, marks=() if quick else pytest.mark.long, id="-".join((*pair, effect.name)))
+
+
 rows = pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
-effects = pytest.mark.parametrize("effect", Effect, ids=lambda effect: effect.name)
 
 RESOURCES = {
     Effect.READ: "getSummary",
@@ -196,7 +211,7 @@ def test_every_fault_has_its_row() -> None:
     assert FAULTS.keys() <= TABLE.keys()
 
 
-@effects
+@pytest.mark.parametrize(("anyio_backend", "backend", "effect"), [*every_effect()], indirect=["anyio_backend"])
 @rows
 async def test_one_fault(row: Row, effect: Effect, client: Callsavvy, sim: Simulator) -> None:
     """What may be repeated is repeated once and succeeds; all else is posted once, and told as what it is."""
@@ -220,6 +235,11 @@ async def test_one_fault(row: Row, effect: Effect, client: Callsavvy, sim: Simul
     assert sim.faults.waiting == 0
 
 
+@pytest.mark.parametrize(
+    ("anyio_backend", "backend"),
+    [pair if pair == LOWEST else pytest.param(*pair, marks=pytest.mark.long) for pair in EVERY_BACKEND],
+    indirect=["anyio_backend"],
+)
 @rows
 async def test_a_fault_that_stays(row: Row, client: Callsavvy, sim: Simulator) -> None:
     """A read is given up after its retries, and every try is told."""

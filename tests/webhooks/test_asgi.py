@@ -54,8 +54,8 @@ class Exchange:
 
 @pytest.fixture
 def hooks() -> Webhooks:
-    """Make webhooks with one secret and little patience."""
-    return Webhooks(secrets=[SECRET], body_timeout=0.05)
+    """Make webhooks with one secret."""
+    return Webhooks(secrets=[SECRET])
 
 
 async def test_body_in_pieces(hooks: Webhooks) -> None:
@@ -95,8 +95,9 @@ async def test_stranger_is_not_read(hooks: Webhooks) -> None:
     assert stranger.read == 0
 
 
-async def test_slow_client_is_given_up(hooks: Webhooks) -> None:
+async def test_slow_client_is_given_up() -> None:
     """A body that does not come in time is answered 408."""
+    hooks = Webhooks(secrets=[SECRET], body_timeout=0.05)
     assert await Exchange(b"{", more=True).run(hooks) == 408
 
 

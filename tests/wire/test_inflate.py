@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import tracemalloc
 import zlib
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, strategies as st
 
-from callsavvy_async.wire.inflate import BoundedBody, decoder_for
+from callsavvy_async.wire.inflate import STEP, BoundedBody, decoder_for
 
 
 def raw_deflate(data: bytes) -> bytes:
@@ -111,3 +114,62 @@ def test_the_limit_itself_is_allowed(size: int) -> None:
     body = BoundedBody(decoder_for(""), 10)
     assert body.take(bytes(size)) is (size <= 10)
     assert body.full is (size > 10)
+
+
+@packed
+@pytest.mark.parametrize("size", [STEP - 1, STEP, STEP + 1, 2 * STEP, 2 * STEP + 257, 3 * STEP - 1])
+def test_bodies_of_the_size_of_a_step(encoding: str, pack: object, size: int) -> None:
+    """Where the decoder stops for want of room, and all of its input is read, nothing is lost and nothing is cut short."""
+    for data in (bytes(size), b"abc" * (size // 3) + b"x" * (size % 3)):
+        assert unpack(encoding, [pack(data)]) == data
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_what_lies_behind_the_stream_is_not_kept(encoding: str) -> None:
+    """Bytes behind the end of a compressed stream are dropped, however many."""
+    stream = (gzip if encoding == "gzip" else zlib).compress(b"{}")
+    body = BoundedBody(decoder_for(encoding), 1000)
+    body.take(stream)
+    assert peak_of(body, (bytes(10_000) for _ in range(1000))) < 100_000
+    assert body.finish() == b"{}"
+
+
+MEBIBYTE = 2**20
+
+
+def peak_of(body: BoundedBody, chunks: Iterator[bytes]) -> int:
+    tracemalloc.start()
+    try:
+        for chunk in chunks:
+            if not body.take(chunk):
+                break
+        with contextlib.suppress(ValueError):  # of a stream that is not whole
+            body.finish()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("size", [2, 1000, 65_536])
+def test_the_memory_of_a_body_in_pieces(size: int) -> None:
+    """Small pieces cost no more than their bytes: a body of the largest size takes at most half as much again."""
+    most = MEBIBYTE
+    body = BoundedBody(None, most)
+    assert peak_of(body, (bytes(size) for _ in range(most // size))) <= 1.5 * most
+
+
+def test_the_memory_of_a_bomb() -> None:
+    """The same for a compressed body, of which one chunk yields all."""
+    most = 8 * MEBIBYTE
+    bomb = gzip.compress(bytes(most))
+    body = BoundedBody(decoder_for("gzip"), most)
+    assert peak_of(body, iter([bomb])) <= 1.5 * most
+
+
+@pytest.mark.parametrize("header", [b"", b"\x78\x9c"], ids=["raw", "zlib"])
+def test_blocks_that_yield_nothing(header: bytes) -> None:
+    """Deflate has blocks without content; they are not kept, however many come."""
+    body = BoundedBody(decoder_for("deflate"), MEBIBYTE)
+    body.take(header)
+    empty = b"\x00\x00\x00\xff\xff" * 1000
+    assert peak_of(body, (empty for _ in range(2000))) < 200_000

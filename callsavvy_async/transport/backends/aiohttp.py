@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 
 import aiohttp
 
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.transport.backends.aiohttp_exchange import exchange
+from callsavvy_async.transport.backends.mocks import find_patch
 from callsavvy_async.transport.backends.per_loop import PerLoop
 from callsavvy_async.transport.backends.proof import KEEPALIVE_EXPIRY, Borrowed
+from callsavvy_async.transport.native.trust import Trust, Verify
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
 
@@ -21,20 +22,25 @@ class AiohttpBackend:
     It stores and sends no cookies, and reads no proxy from the environment.
 
     Args:
-        verify: an SSL context, or False to verify nothing.
+        verify: see `Verify`.
         proxy: URL of a proxy.
     """
 
-    def __init__(self, *, verify: ssl.SSLContext | bool = True, proxy: str | None = None) -> None:
-        self._verify = verify
+    def __init__(self, *, verify: Verify = True, proxy: str | None = None) -> None:
+        self._trust = Trust(verify)
         self._proxy = proxy
         self._sessions = PerLoop(self._open_session, self._close_session)
         self._open: set[aiohttp.ClientSession] = set()
 
     async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
         """See `Backend.exchange`."""
-        _require_asyncio()
-        return await exchange(await self._sessions.enter(), request, timeout=timeout, max_bytes=max_bytes)
+        loop = _running_asyncio()
+        if request.target.secure and self._trust.ssl_context is None:  # all requests of a client go to one place
+            await loop.run_in_executor(None, self._trust.load)
+        patch = find_patch(("aiohttp",))
+        is_replaced = patch is not None and patch.where == "aiohttp.ClientSession"
+        session = self._make_session() if is_replaced else await self._sessions.enter()  # a mock is not kept
+        return await exchange(session, request, timeout=timeout, max_bytes=max_bytes)
 
     async def aclose(self) -> None:
         """See `Backend.aclose`."""
@@ -49,14 +55,18 @@ class AiohttpBackend:
         return f"aiohttp ({len(self._open)} open)"
 
     def _open_session(self) -> aiohttp.ClientSession:
-        session = aiohttp.ClientSession(
+        session = self._make_session()
+        self._open.add(session)
+        return session
+
+    def _make_session(self) -> aiohttp.ClientSession:
+        ssl_context = self._trust.ssl_context or True
+        return aiohttp.ClientSession(
             # No limit on connections: the limiter stands in front of them.
-            connector=aiohttp.TCPConnector(limit=0, ssl=self._verify, keepalive_timeout=KEEPALIVE_EXPIRY),
+            connector=aiohttp.TCPConnector(limit=0, ssl=ssl_context, keepalive_timeout=KEEPALIVE_EXPIRY),
             cookie_jar=aiohttp.DummyCookieJar(),
             proxy=self._proxy,
         )
-        self._open.add(session)
-        return session
 
     async def _close_session(self, session: aiohttp.ClientSession) -> None:
         self._open.discard(session)
@@ -72,13 +82,13 @@ class BorrowedSession(Borrowed):
 
     async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
         """See `Backend.exchange`."""
-        _require_asyncio()
+        _ = _running_asyncio()
         return await exchange(self._session, request, timeout=timeout, max_bytes=max_bytes)
 
 
-def _require_asyncio() -> None:
+def _running_asyncio() -> asyncio.AbstractEventLoop:
     try:
-        asyncio.get_running_loop()
+        return asyncio.get_running_loop()
     except RuntimeError:
         raise ConfigurationError(
             "backend='aiohttp' runs on asyncio only; on trio leave backend= out, or give backend='httpx'."

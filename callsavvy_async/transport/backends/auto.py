@@ -1,14 +1,15 @@
-"""The default: native connections where they can run and nothing is in httpx's way, httpx everywhere else."""
+"""The default: native connections where they can run, and the HTTP library that somebody has patched."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 
 from sniffio import thread_local
 
 from callsavvy_async.transport.backends.backend import Backend
-from callsavvy_async.transport.backends.mocks import find_patch
+from callsavvy_async.transport.backends.mocks import LIBRARIES, find_patch
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
 
@@ -17,53 +18,57 @@ class AutoBackend:
     """Decides anew for every exchange: a client may be made before its event loop runs, and before a mock is set up.
 
     Args:
-        native: for asyncio.
-        make_httpx: makes the backend for the rest, once it is needed.
+        usual: what sends unless something speaks against it.
+        over: makes the backend that sends over a library, once it is needed.
+        library: the one over which `usual` sends; None for native connections, which need asyncio.
     """
 
-    def __init__(self, native: Backend, make_httpx: Callable[[], Backend]) -> None:
-        self._native = native
-        self._make_httpx = make_httpx
-        self._httpx: Backend | None = None
+    def __init__(self, usual: Backend, over: Callable[[str], Backend], *, library: str | None = None) -> None:
+        self._usual = usual
+        self._over = over
+        self._library = library
+        self._others: dict[str, Backend] = {}
 
     def exchange(
         self, request: HttpRequest, *, timeout: float, max_bytes: int
     ) -> Coroutine[object, object, HttpResponse]:
         """See `Backend.exchange`."""
-        patchable = "httpx" in sys.modules or "httpcore" in sys.modules
-        hindered = (patchable or thread_local.name not in _ASYNCIO) and _why_not_native() is not None
-        backend = self._over_httpx() if hindered else self._native
+        backend = self._usual
+        if thread_local.name not in _ASYNCIO or any(map(sys.modules.__contains__, LIBRARIES)):
+            backend, _ = self._choose()
         return backend.exchange(request, timeout=timeout, max_bytes=max_bytes)
 
     async def aclose(self) -> None:
         """See `Backend.aclose`."""
-        try:
-            await self._native.aclose()
-        finally:
-            if self._httpx is not None:
-                await self._httpx.aclose()
+        async with AsyncExitStack() as closing:
+            for backend in (*self._others.values(), self._usual):
+                closing.push_async_callback(backend.aclose)
 
     @property
     def is_open(self) -> bool:
         """See `Backend.is_open`."""
-        return self._native.is_open or (self._httpx is not None and self._httpx.is_open)
+        return self._usual.is_open or any(backend.is_open for backend in self._others.values())
 
     def __repr__(self) -> str:
-        why = _why_not_native()
-        return repr(self._native) if why is None else f"{self._over_httpx()!r}, {why}"
+        backend, why = self._choose()
+        return f"{backend!r}{why and ', '}{why}"
 
-    def _over_httpx(self) -> Backend:
-        if self._httpx is None:
-            self._httpx = self._make_httpx()
-        return self._httpx
+    def _choose(self) -> tuple[Backend, str]:
+        """Return the backend that sends now, and why it is not the usual one."""
+        on_asyncio = thread_local.name in _ASYNCIO
+        patch = find_patch(LIBRARIES if on_asyncio else _ON_TRIO)
+        if patch is not None and patch.library != self._library:
+            return self._other(patch.library), f"since {patch.where} is patched"
+        if not on_asyncio and self._library is None:
+            return self._other("httpx"), "since native connections need asyncio"
+        return self._usual, ""
+
+    def _other(self, library: str) -> Backend:
+        if library not in self._others:
+            self._others[library] = self._over(library)
+        return self._others[library]
 
 
+_ON_TRIO = ("httpx", "httpx2")
 _ASYNCIO = frozenset({None, "asyncio"})
 """What stands in `sniffio.thread_local` while asyncio runs; to ask sniffio itself would cost a system call."""
-
-
-def _why_not_native() -> str | None:
-    patch = find_patch()
-    if patch is not None:
-        return f"since {patch} is patched"
-    return None if thread_local.name in _ASYNCIO else "since native connections need asyncio"

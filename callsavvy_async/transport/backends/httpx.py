@@ -1,20 +1,21 @@
-"""httpx behind the limiter: a stock transport for each connection, or what a user brought."""
+"""httpx or httpx2 behind the limiter: a stock transport for each connection, or what a user brought."""
 
 from __future__ import annotations
 
 import functools
 import ssl
-import threading
 from collections import deque
+from types import ModuleType
 
 import anyio
 import attrs
 import httpx
 
-from callsavvy_async.transport.backends.httpx_exchange import exchange
-from callsavvy_async.transport.backends.mocks import find_patch
+from callsavvy_async.transport.backends.httpx_exchange import Sender, exchange
+from callsavvy_async.transport.backends.mocks import find_entry, find_patch
 from callsavvy_async.transport.backends.per_loop import PerLoop
 from callsavvy_async.transport.backends.proof import KEEPALIVE_EXPIRY, Borrowed
+from callsavvy_async.transport.native.trust import Trust, Verify
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
 
@@ -35,19 +36,19 @@ class HttpxBackend:
     httpx's own pool costs several times as much under load, so it is given one connection at a time.
 
     Args:
-        verify: an SSL context, or False to verify nothing.
+        verify: see `Verify`.
         proxy: URL of a proxy.
         why: the reason for which it was taken, for the repr.
+        library: httpx or httpx2.
     """
 
     def __init__(
-        self, *, verify: ssl.SSLContext | bool = True, proxy: str | httpx.Proxy | None = None, why: str = ""
+        self, *, verify: Verify = True, proxy: str | None = None, why: str = "", library: ModuleType = httpx
     ) -> None:
-        self._verify = verify
+        self._library = library
+        self._trust = Trust(verify)
         self._proxy = proxy
         self._why = why
-        self._loading = threading.Lock()
-        self._context: ssl.SSLContext | None = verify if isinstance(verify, ssl.SSLContext) else None
         self._connections = PerLoop(_Connections, self._close)
         self._open: set[httpx.AsyncHTTPTransport] = set()
 
@@ -55,10 +56,15 @@ class HttpxBackend:
         """See `Backend.exchange`."""
         connections = await self._connections.enter()
         idle = connections.idle
-        transport = idle.pop()[0] if idle else await self._open_transport(secure=request.target.secure)
-        send = transport.handle_async_request if find_patch() is None else functools.partial(_send_by_client, transport)
+        if idle and type(idle[-1][0]) is self._library.AsyncHTTPTransport:  # and not replaced since by a mock
+            transport = idle.pop()[0]
+        else:
+            transport = await self._open_transport(secure=request.target.secure)
+        send: Sender = transport.handle_async_request
+        if find_patch((self._library.__name__,)) is not None:
+            send = functools.partial(self._send_by_client, transport)
         try:
-            response = await exchange(send, request, timeout=timeout, max_bytes=max_bytes)
+            response = await exchange(self._library, send, request, timeout=timeout, max_bytes=max_bytes)
         except BaseException:  # a cancelled transport may have lost its connection, and with it its only place for one
             await self._discard(transport)
             raise
@@ -77,7 +83,7 @@ class HttpxBackend:
         return bool(self._open)
 
     def __repr__(self) -> str:
-        return f"httpx ({len(self._open)} open){self._why and ', '}{self._why}"
+        return f"{self._library.__name__} ({len(self._open)} open){self._why and ', '}{self._why}"
 
     async def _close(self, connections: _Connections) -> None:
         connections.closed = True
@@ -90,45 +96,64 @@ class HttpxBackend:
             await transport.aclose()
 
     async def _open_transport(self, *, secure: bool) -> httpx.AsyncHTTPTransport:
-        if secure and self._context is None:
-            await anyio.to_thread.run_sync(self._load_certificates)
-        transport = httpx.AsyncHTTPTransport(
-            verify=self._context or _PLAIN,
-            proxy=self._proxy,
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_EXPIRY),
+        ssl_context = self._trust.ssl_context
+        if secure and ssl_context is None:
+            ssl_context = await anyio.to_thread.run_sync(self._trust.load)
+        limits = self._library.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_EXPIRY)
+        transport: httpx.AsyncHTTPTransport = self._library.AsyncHTTPTransport(
+            verify=ssl_context or _PLAIN, proxy=self._proxy, limits=limits
         )
         self._open.add(transport)
         return transport
 
-    def _load_certificates(self) -> None:
-        # 50 ms: off the event loop, and once, also when the first calls come all at the same time
-        with self._loading:
-            if self._context is None:
-                self._context = httpx.create_ssl_context(self._verify)
-
-
-async def _send_by_client(transport: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:
-    """Send where mocks of `httpx.AsyncClient` see it too."""
-    client = httpx.AsyncClient(transport=transport, trust_env=False)  # not closed: the transport stays
-    return await client.send(request, stream=True, follow_redirects=False)
+    async def _send_by_client(self, transport: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:
+        """Send where mocks of the library's `AsyncClient` see it too."""
+        client = self._library.AsyncClient(transport=transport, trust_env=False)  # not closed: the transport stays
+        return await _send_through(client, request, self._library)
 
 
 _PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Stands in where no TLS is spoken: httpx would load the certificates of the system."""
 
 
-class BorrowedBackend(Borrowed):
-    """A user's own ``httpx.AsyncClient`` or ``httpx.AsyncBaseTransport``."""
+async def _send_through(client: httpx.AsyncClient, request: httpx.Request, library: ModuleType) -> httpx.Response:
+    """Send by the outermost method of a client that is patched: who patched it expects the request there."""
+    entry = find_entry(client, ("post", "request", "send"), library.__name__)
+    if entry == "send":
+        return await client.send(request, stream=True, follow_redirects=False)
+    post = client.post if entry == "post" else functools.partial(client.request, "POST")
+    return await post(
+        str(request.url),
+        content=request.stream,
+        headers=request.headers,
+        extensions=request.extensions,
+        follow_redirects=False,
+    )
 
-    def __init__(self, sender: httpx.AsyncClient | httpx.AsyncBaseTransport) -> None:
-        super().__init__(type(sender).__name__)
-        self._sender = sender
+
+class BorrowedClient(Borrowed):
+    """A user's own ``AsyncClient`` of httpx or httpx2; what it carries by itself is sent too."""
+
+    def __init__(self, client: httpx.AsyncClient, library: ModuleType) -> None:
+        super().__init__(f"{library.__name__}.{type(client).__name__}")
+        self._client = client
+        self._library = library
 
     async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
         """See `Backend.exchange`."""
-        return await exchange(self._send, request, timeout=timeout, max_bytes=max_bytes)
+        send = functools.partial(_send_through, self._client, library=self._library)
+        return await exchange(self._library, send, request, timeout=timeout, max_bytes=max_bytes, carrying=self._client)
 
-    async def _send(self, request: httpx.Request) -> httpx.Response:
-        if isinstance(self._sender, httpx.AsyncClient):
-            return await self._sender.send(request, stream=True, follow_redirects=False)
-        return await self._sender.handle_async_request(request)
+
+class BorrowedTransport(Borrowed):
+    """A user's own ``AsyncBaseTransport`` of httpx or httpx2."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, library: ModuleType = httpx) -> None:
+        super().__init__(f"{library.__name__}.{type(transport).__name__}")
+        self._transport = transport
+        self._library = library
+
+    async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
+        """See `Backend.exchange`."""
+        send = self._transport.handle_async_request
+        return await exchange(self._library, send, request, timeout=timeout, max_bytes=max_bytes)

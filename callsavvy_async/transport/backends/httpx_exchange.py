@@ -1,13 +1,16 @@
-"""One exchange of a request for a response over httpx, with the proof of `proof.py`."""
+"""One exchange of a request for a response over httpx or httpx2, with the proof of `proof.py`.
+
+httpx2 is httpx under another name. So the library is an argument here, a module; types are written as those of httpx.
+"""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterator, Callable
-from typing import Protocol, cast
+from types import ModuleType
+from typing import TYPE_CHECKING, Protocol, cast
 
 import anyio
-import httpx
 
 from callsavvy_async.transport.backends import proof
 from callsavvy_async.transport.backends.httpx_reuse import HandshakeGuard, retire_unless_clean
@@ -15,6 +18,9 @@ from callsavvy_async.wire.failure import FailureKind
 from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
+
+if TYPE_CHECKING:
+    import httpx
 
 
 class Sender(Protocol):
@@ -25,11 +31,17 @@ class Sender(Protocol):
         ...
 
 
-class StreamedBody(proof.OnceBody, httpx.AsyncByteStream):
-    """A request body as httpx asks for it."""
+class StreamedBody(proof.OnceBody):
+    """A request body as httpx asks for it, but for its class, which each library wants to be its own."""
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return _OnePiece(self.give)
+
+
+@functools.cache
+def body_of(library: ModuleType) -> type[StreamedBody]:
+    """Return the class of request bodies for a library."""
+    return type("StreamedBody", (StreamedBody, library.AsyncByteStream), {})
 
 
 class _OnePiece:
@@ -49,15 +61,36 @@ class _OnePiece:
         return self._give()
 
 
-async def exchange(send: Sender, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
-    """Run one exchange over httpx; see `Backend.exchange`. Cancelling it closes the connection."""
-    body = StreamedBody(request.body)
+async def exchange(
+    library: ModuleType,
+    send: Sender,
+    request: HttpRequest,
+    *,
+    timeout: float,
+    max_bytes: int,
+    carrying: httpx.AsyncClient | None = None,
+) -> HttpResponse:
+    """Run one exchange over a library; see `Backend.exchange`. Cancelling it closes the connection.
+
+    Args:
+        library: httpx or httpx2.
+        send: sends the request.
+        request: what to send.
+        timeout: seconds for everything.
+        max_bytes: largest body that is read, after decompression.
+        carrying: a client whose headers, cookies and query parameters are sent too; those of the request win.
+    """
+    body = body_of(library)(request.body)
 
     async def post() -> HttpResponse:
-        outgoing = httpx.Request(
+        headers = library.Headers(None if carrying is None else carrying.headers)
+        headers.update([*request.target.headers, ("content-length", str(len(request.body)))])
+        outgoing: httpx.Request = library.Request(
             "POST",
-            _parse_url(request.target.url),
-            headers=[*request.target.headers, ("content-length", str(len(request.body)))],
+            _parse_url(library, request.target.url),
+            params=(carrying and carrying.params) or None,
+            headers=headers,
+            cookies=carrying and carrying.cookies,
             stream=body,
             extensions={
                 "timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout),
@@ -80,23 +113,23 @@ async def exchange(send: Sender, request: HttpRequest, *, timeout: float, max_by
             with anyio.CancelScope(shield=True):  # it does not wait for the peer
                 await response.aclose()
 
-    return await proof.prove(post, _kind, lambda _: body.asked, timeout)
+    return await proof.prove(post, functools.partial(_kind, library), lambda _: body.asked, timeout)
 
 
 @functools.lru_cache(maxsize=256)
-def _parse_url(url: str) -> httpx.URL:
-    return httpx.URL(url)
+def _parse_url(library: ModuleType, url: str) -> httpx.URL:
+    return cast("httpx.URL", library.URL(url))
 
 
-def _kind(error: Exception) -> FailureKind:
-    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+def _kind(library: ModuleType, error: Exception) -> FailureKind:
+    if isinstance(error, library.InvalidURL | library.UnsupportedProtocol):
         return FailureKind.BAD_URL
-    if isinstance(error, httpx.ConnectError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+    if isinstance(error, library.ConnectError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
         return FailureKind.CERTIFICATE
-    if isinstance(error, httpx.ConnectError | httpx.ProxyError):
+    if isinstance(error, library.ConnectError | library.ProxyError):
         return FailureKind.CONNECT
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, library.TimeoutException):
         return FailureKind.TIMEOUT
-    if isinstance(error, httpx.DecodingError):
+    if isinstance(error, library.DecodingError):
         return FailureKind.ENCODING
     return FailureKind.CONNECTION_LOST

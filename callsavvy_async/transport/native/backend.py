@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import ssl
 import threading
 import weakref
 from collections.abc import AsyncGenerator
@@ -18,7 +17,7 @@ import attrs
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.transport.native.connect import Origin
 from callsavvy_async.transport.native.pool import ConnectionPool
-from callsavvy_async.transport.native.tls import Trust
+from callsavvy_async.transport.native.trust import Trust, Verify
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
@@ -53,7 +52,7 @@ class NativeBackend:
     """HTTP/1.1 over connections of our own; see the module.
 
     Args:
-        verify: True for the certificates that httpx trusts, False for any, or an SSLContext.
+        verify: see `Verify`.
         max_connections: connections to one server at a time.
         max_waiting: exchanges that may wait for one.
     """
@@ -61,7 +60,7 @@ class NativeBackend:
     def __init__(
         self,
         *,
-        verify: ssl.SSLContext | bool = True,
+        verify: Verify = True,
         max_connections: int = MAX_CONNECTIONS,
         max_waiting: int = MAX_WAITING,
     ) -> None:

@@ -12,8 +12,10 @@ from typing import Any, TypeAlias
 import attrs
 from aiohappyeyeballs import start_connection  # pyright: ignore[reportUnknownVariableType] - a tuple of anything
 
+from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.transport.native.connection import Connection, ConnectionState
-from callsavvy_async.transport.native.tls import TLSConnection, Trust
+from callsavvy_async.transport.native.tls import TLSConnection
+from callsavvy_async.transport.native.trust import Trust
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind, describe
 
 DELAY = 0.25
@@ -49,12 +51,13 @@ async def connect(
 
     Raises:
         ExchangeFailedError: it cannot be had; nothing was sent.
+        ConfigurationError: what the environment says to trust cannot be read.
     """
     limit = until(deadline)
     connection: Connection | None = None
     try:
         async with limit:
-            ssl_context = await trust.ssl_context() if origin.secure else None
+            ssl_context = await _load(loop, trust) if origin.secure else None
             connection = (
                 TLSConnection(loop, on_closed, ssl_context, origin.host) if ssl_context else Connection(loop, on_closed)
             )
@@ -68,7 +71,7 @@ async def connect(
     except BaseException as error:
         if connection is not None:
             connection.close()
-        if not isinstance(error, Exception):
+        if not isinstance(error, Exception) or isinstance(error, ConfigurationError):
             raise
         failure = _explain(error, late=limit.expired())
         failure.__cause__ = error
@@ -78,6 +81,11 @@ async def connect(
 def until(deadline: float) -> asyncio.Timeout:
     """Return a context that ends at `deadline` on the loop's clock."""
     return asyncio.timeout_at(None if deadline == math.inf else deadline)
+
+
+async def _load(loop: asyncio.AbstractEventLoop, trust: Trust) -> ssl.SSLContext:
+    loaded = trust.ssl_context
+    return loaded if loaded is not None else await loop.run_in_executor(None, trust.load)
 
 
 async def _connect(loop: asyncio.AbstractEventLoop, connection: Connection, origin: Origin) -> None:

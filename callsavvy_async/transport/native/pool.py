@@ -14,7 +14,7 @@ from collections import OrderedDict
 
 from callsavvy_async.transport.native.connect import Origin, connect, until
 from callsavvy_async.transport.native.connection import Connection, ConnectionState
-from callsavvy_async.transport.native.tls import Trust
+from callsavvy_async.transport.native.trust import Trust
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 
 KEEPALIVE_EXPIRY = 4.0

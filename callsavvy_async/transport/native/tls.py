@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import ssl
-import threading
 from collections.abc import Callable
 from typing import cast
 
@@ -19,53 +17,6 @@ from callsavvy_async.wire.failure import FailureKind
 
 _HTTP_1 = "http/1.1"
 _CLOSED = ConnectionState.CLOSED
-
-
-class Trust:
-    """The TLS settings that the connections share.
-
-    Loading certificates takes tens of milliseconds: it is done once, when first wanted, and off the event loop.
-
-    Args:
-        verify: True for the certificates that httpx trusts: those of SSL_CERT_FILE or SSL_CERT_DIR, else certifi's;
-            False for none; or a context of one's own.
-    """
-
-    def __init__(self, verify: ssl.SSLContext | bool) -> None:  # noqa: FBT001 - as in httpx
-        self._verify = verify
-        self._loading = threading.Lock()
-        self._ssl_context = verify if isinstance(verify, ssl.SSLContext) else None
-
-    async def ssl_context(self) -> ssl.SSLContext:
-        """Return the settings."""
-        if self._ssl_context is None:
-            return await asyncio.get_running_loop().run_in_executor(None, self._load)
-        return self._ssl_context
-
-    def _load(self) -> ssl.SSLContext:
-        with self._loading:  # the first calls may come all at the same time
-            if self._ssl_context is None:
-                self._ssl_context = _trust_by_default() if self._verify else _trust_anybody()
-            return self._ssl_context
-
-
-def _trust_by_default() -> ssl.SSLContext:
-    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-    if not file and not folder:
-        import certifi  # noqa: PLC0415 - only where it is used
-
-        file = certifi.where()
-    context = ssl.create_default_context(cafile=file or None, capath=None if file else folder)
-    context.set_alpn_protocols([_HTTP_1])
-    return context
-
-
-def _trust_anybody() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols([_HTTP_1])
-    return context
 
 
 class TLSConnection(Connection):

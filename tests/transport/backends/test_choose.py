@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sys
 from typing import Any
+from unittest import mock
 
+import aiohttp
 import httpx
+import httpx2
 import pytest
 
 from callsavvy_async import Callsavvy, ConfigurationError, Effect, Outcome
@@ -14,7 +17,7 @@ from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, Simula
 from callsavvy_async.transport.backends.aiohttp import AiohttpBackend, BorrowedSession
 from callsavvy_async.transport.backends.auto import AutoBackend
 from callsavvy_async.transport.backends.choose import choose_backend
-from callsavvy_async.transport.backends.httpx import BorrowedBackend, HttpxBackend
+from callsavvy_async.transport.backends.httpx import BorrowedClient, BorrowedTransport, HttpxBackend
 from callsavvy_async.transport.native.backend import NativeBackend
 from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.request import HttpRequest
@@ -24,7 +27,8 @@ pytestmark = pytest.mark.anyio
 
 NUMBER = "+2348012345678"
 MOCK = httpx.MockTransport(lambda _: httpx.Response(200, json={"status": "success"}))
-SESSION: Any = object()  # a session is not looked at before it sends
+MOCK2 = httpx2.MockTransport(lambda _: httpx2.Response(200, json={"status": "success"}))
+SESSION: Any = mock.create_autospec(aiohttp.ClientSession, instance=True)
 
 
 class Own:
@@ -48,17 +52,20 @@ def client(**options: Any) -> Callsavvy:
     [
         ({}, AutoBackend, "native (0 open"),
         ({"verify": False}, AutoBackend, "native (0 open"),
-        ({"proxy": "http://proxy.example"}, HttpxBackend, "httpx (0 open), for the proxy"),
+        ({"proxy": "http://proxy.example"}, AutoBackend, "httpx (0 open), for the proxy"),
         ({"backend": "native"}, NativeBackend, "native (0 open"),
         ({"backend": "httpx"}, HttpxBackend, "httpx (0 open)"),
         ({"backend": "httpx", "proxy": "http://proxy.example"}, HttpxBackend, "httpx (0 open)"),
         ({"backend": "aiohttp"}, AiohttpBackend, "aiohttp (0 open)"),
         ({"backend": "aiohttp", "proxy": "http://proxy.example", "verify": False}, AiohttpBackend, "aiohttp (0 open)"),
-        ({"http_client": httpx.AsyncClient()}, BorrowedBackend, "a borrowed AsyncClient"),
-        ({"transport": MOCK}, BorrowedBackend, "a borrowed MockTransport"),
-        ({"transport": MOCK, "backend": "httpx"}, BorrowedBackend, "a borrowed MockTransport"),
-        ({"session": SESSION}, BorrowedSession, "a borrowed aiohttp object"),
-        ({"session": SESSION, "backend": "aiohttp"}, BorrowedSession, "a borrowed aiohttp object"),
+        ({"backend": "httpx2"}, HttpxBackend, "httpx2 (0 open)"),
+        ({"http_client": httpx.AsyncClient()}, BorrowedClient, "a borrowed httpx.AsyncClient"),
+        ({"http_client": httpx2.AsyncClient()}, BorrowedClient, "a borrowed httpx2.AsyncClient"),
+        ({"transport": MOCK}, BorrowedTransport, "a borrowed httpx.MockTransport"),
+        ({"transport": MOCK2}, BorrowedTransport, "a borrowed httpx2.MockTransport"),
+        ({"transport": MOCK, "backend": "httpx"}, BorrowedTransport, "a borrowed httpx.MockTransport"),
+        ({"session": SESSION}, BorrowedSession, "a borrowed aiohttp"),
+        ({"session": SESSION, "backend": "aiohttp"}, BorrowedSession, "a borrowed aiohttp"),
         ({"backend": Own()}, Own, "Own object"),
     ],
 )
@@ -83,7 +90,7 @@ def test_what_is_chosen(options: dict[str, Any], kind: type, words: str) -> None
         ({"backend": "aiohttp", "http_client": httpx.AsyncClient()}, "backend='aiohttp' cannot use them"),
         ({"backend": "httpx", "session": SESSION}, "backend='httpx' cannot use it"),
         ({"backend": "native", "proxy": "http://proxy.example"}, "give backend='httpx'"),
-        ({"backend": "requests"}, "'requests'; it is one of auto, native, httpx, aiohttp"),
+        ({"backend": "requests"}, "'requests'; it is one of auto, native, httpx, httpx2, aiohttp"),
     ],
 )
 def test_settings_that_contradict_each_other(options: dict[str, Any], words: str) -> None:
@@ -156,8 +163,8 @@ async def test_auto_closes_both() -> None:
             if self.name == "native":
                 raise ZeroDivisionError
 
-    auto = AutoBackend(Closing("native"), lambda: Closing("httpx"))
-    auto._over_httpx()
+    auto = AutoBackend(Closing("native"), Closing)
+    auto._other("httpx")
     assert auto.is_open
     with pytest.raises(ZeroDivisionError):
         await auto.aclose()

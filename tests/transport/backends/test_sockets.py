@@ -79,25 +79,25 @@ def listener(answer: Callable[[socket.socket], None] | None, scheme: str = "http
 async def test_a_slow_drip_does_not_outlast_the_timeout(
     server: SimulatorServer, sim: Simulator, client_of: Make
 ) -> None:
-    """The timeout is for the whole answer, not for each of its bytes: timeout=1 returns within 1.5 s."""
-    sim.faults.rule(Fault.SLOW_DRIP.but(size=1, seconds=0.1))
+    """The timeout is for the whole answer, not for each of its bytes, of which the last would come after minutes."""
+    sim.faults.rule(Fault.SLOW_DRIP.but(size=1, seconds=0.3))
     async with client_of(server, timeout=1, max_retries=0) as client:
         began = time.monotonic()
         with pytest.raises(AttemptTimeoutError):
             await client.account.summary()
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 20
     assert len(sim.requests) == 1
 
 
 async def test_a_hang_does_not_outlast_the_timeout(server: SimulatorServer, sim: Simulator, client_of: Make) -> None:
     """A server that says nothing is given up after the timeout, and a deadline that is nearer goes first."""
     sim.faults.rule(Fault.HANG)
-    async with client_of(server, timeout=1, max_retries=0) as client:
-        for call, longest in ((client, 1.5), (client.with_options(deadline=0.3), 0.8)):
+    async with client_of(server, max_retries=0) as client:
+        for limits in ({"timeout": 0.5, "deadline": 60}, {"timeout": 60, "deadline": 0.5}):
             began = time.monotonic()
             with pytest.raises(OutcomeUnknown):
-                await call.messaging.send_sms(NUMBER, "Hi")
-            assert time.monotonic() - began < longest
+                await client.messaging.send_sms(NUMBER, "Hi", **limits)
+            assert time.monotonic() - began < 20
 
 
 async def test_a_server_that_never_accepts(client_of: Make) -> None:
@@ -192,7 +192,9 @@ async def test_a_connection_that_the_server_closed_is_not_used(
     sim.faults.next("getSummary", Fault.CLOSE_AFTER_ANSWER)
     async with client_of(server) as client:
         await client.account.summary()
-        await anyio.sleep(0.05)  # until the FIN has crossed the loopback
+        while server._open:  # noqa: ASYNC110 - another thread ends it
+            await anyio.sleep(0.005)
+        await anyio.sleep(0.05)  # a turn of the event loop, which sees the FIN
         await client.messaging.send_sms(NUMBER, "Hi")
     assert server.connections == 2
     assert sim.ledger.charged_count(NUMBER) == 1
@@ -204,8 +206,11 @@ async def test_a_cancelled_exchange_gives_its_connection_up(
     """After a cancellation the next call does not read the old call's answer."""
     sim.faults.next("getSummary", Fault.HANG)
     async with client_of(server) as client:
-        with anyio.move_on_after(0.05):
-            await client.account.summary()
+        async with anyio.create_task_group() as group:
+            group.start_soon(client.account.summary)
+            while not sim.requests:  # noqa: ASYNC110 - another thread notes it
+                await anyio.sleep(0.005)
+            group.cancel_scope.cancel()
         assert await client.account.departments()
     assert server.connections == 2
 
@@ -235,7 +240,7 @@ async def test_closing_while_a_call_is_under_way(server: SimulatorServer, sim: S
 
     async with anyio.create_task_group() as group:
         group.start_soon(send)
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             while not sim.requests:
                 await anyio.lowlevel.checkpoint()
         await client.aclose()

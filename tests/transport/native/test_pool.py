@@ -73,7 +73,7 @@ async def test_lanes_of_two_servers(backend: NativeBackend) -> None:
 # ------------------------------------------------------------------------------------------------------ closed while idle
 
 
-@pytest.mark.parametrize("answers", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("answers", [1, 3, *(pytest.param(answers, marks=pytest.mark.long) for answers in (2, 4, 5))])
 @pytest.mark.parametrize("notice", ["loop", "kernel"])
 async def test_a_server_that_closes_after_some_answers(backend: NativeBackend, answers: int, notice: str) -> None:
     """EOF on an idle connection is noticed before writing, by the event loop or by asking the kernel: no request is lost."""

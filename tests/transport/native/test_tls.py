@@ -13,9 +13,9 @@ import httpx
 import pytest
 import trustme
 
-from callsavvy_async.transport.native import tls as native_tls
+from callsavvy_async.transport.native import trust as native_trust
 from callsavvy_async.transport.native.backend import NativeBackend
-from callsavvy_async.transport.native.tls import Trust
+from callsavvy_async.transport.native.trust import Trust
 from callsavvy_async.wire.failure import FailureKind
 
 from .hostile import Hostile, Peer, descriptors, hostile, seen
@@ -350,35 +350,39 @@ async def test_an_early_answer_over_tls(trusting: NativeBackend, server_tls: ssl
 # ----------------------------------------------------------------------------------------------------------------- trust
 
 
-async def test_the_context_is_built_once_and_off_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_context_is_built_once_and_off_the_loop(
+    monkeypatch: pytest.MonkeyPatch, server_tls: ssl.SSLContext, authority: trustme.CA
+) -> None:
     """Loading certificates would block the event loop."""
     threads: list[int] = []
-    build = native_tls._trust_by_default
 
     def counted() -> ssl.SSLContext:
         threads.append(threading.get_ident())
-        return build()
+        context = ssl.create_default_context()
+        authority.configure_trust(context)
+        return context
 
-    monkeypatch.setattr(native_tls, "_trust_by_default", counted)
-    trust = Trust(verify=True)
-    contexts = await asyncio.gather(*(trust.ssl_context() for _ in range(5)))
+    monkeypatch.setattr(native_trust, "_trust_by_default", counted)
+    backend = NativeBackend()
+    async with hostile(polite, tls=server_tls) as server:
+        await asyncio.gather(*(server.post(backend) for _ in range(5)))
+    await backend.aclose()
     assert len(threads) == 1
     assert threads[0] != threading.get_ident()
-    assert len({id(context) for context in contexts} | {id(await trust.ssl_context())}) == 1
 
 
 @pytest.mark.parametrize("variable", [None, "SSL_CERT_FILE", "SSL_CERT_DIR"])
-async def test_whom_the_lanes_trust(
+def test_whom_connections_trust(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, authority: trustme.CA, variable: str | None
 ) -> None:
     """The same as httpx: certifi's list, or what SSL_CERT_FILE or SSL_CERT_DIR name."""
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
-    pem = tmp_path / "authority.pem"
+    pem = tmp_path / "9d66eef0.0"
     authority.cert_pem.write_to_path(str(pem))
     if variable is not None:
         monkeypatch.setenv(variable, str(pem if variable == "SSL_CERT_FILE" else tmp_path))
-    ours, theirs = await Trust(verify=True).ssl_context(), httpx.create_ssl_context()
+    ours, theirs = Trust(verify=True).load(), httpx.create_ssl_context()
     assert ours.cert_store_stats() == theirs.cert_store_stats()
     assert (ours.verify_mode, ours.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert (ours.minimum_version, ours.options) == (theirs.minimum_version, theirs.options)

@@ -1,0 +1,106 @@
+"""Whom to trust in TLS: decided by the type of a setting, never by its truth, and alike for every backend."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import threading
+from pathlib import Path
+from typing import TypeAlias
+
+from callsavvy_async.errors import ConfigurationError
+
+Verify: TypeAlias = ssl.SSLContext | bool | str | os.PathLike[str]
+"""True for the certificates that httpx trusts: those of SSL_CERT_FILE or SSL_CERT_DIR, else certifi's; False for any; an
+SSLContext; or the path of a PEM file, or of a directory of hashed ones, in whose place nothing else is trusted."""
+
+_HTTP_1 = "http/1.1"
+
+
+class Trust:
+    """The TLS settings that the connections of a client share.
+
+    What is trusted by default takes tens of milliseconds to load: `load` does it once, when first called.
+
+    Args:
+        verify: see `Verify`.
+
+    Raises:
+        ConfigurationError: it is of another type, or a path that cannot be read.
+    """
+
+    def __init__(self, verify: Verify) -> None:
+        self._loading = threading.Lock()
+        self._ssl_context: ssl.SSLContext | None = None
+        if verify is False:
+            self._ssl_context = _trust_any()
+        elif isinstance(verify, ssl.SSLContext):
+            self._ssl_context = verify
+        elif isinstance(verify, str | os.PathLike):
+            self._ssl_context = _trust_path("verify", os.fspath(verify))
+        elif verify is not True:
+            raise ConfigurationError(f"verify is {verify!r}; it must be True, False, an ssl.SSLContext or a path.")
+
+    @property
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """The settings; None until they are loaded."""
+        return self._ssl_context
+
+    def load(self) -> ssl.SSLContext:
+        """Return the settings, loaded if need be. It reads files: call it off the event loop.
+
+        Raises:
+            ConfigurationError: SSL_CERT_FILE or SSL_CERT_DIR names what cannot be read.
+        """
+        with self._loading:  # the first exchanges may come all at the same time
+            if self._ssl_context is None:
+                self._ssl_context = _trust_by_default()
+            return self._ssl_context
+
+
+def _trust_by_default() -> ssl.SSLContext:
+    for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        path = os.environ.get(variable)
+        if path:
+            return _trust_path(variable, path)
+    import certifi  # noqa: PLC0415 - only where it is used
+
+    return _speak_http_1(ssl.create_default_context(cafile=certifi.where()))
+
+
+def _trust_path(setting: str, path: str) -> ssl.SSLContext:
+    try:
+        folders = [folder for folder in path.split(os.pathsep) if Path(folder).is_dir()]  # OpenSSL takes several
+        if folders:
+            context = ssl.create_default_context(capath=path)
+            if not any(_is_hashed(file.name) for folder in folders for file in Path(folder).iterdir()):
+                raise ConfigurationError(
+                    f"{setting} is {path!r}, which holds no certificate under its hash; run 'openssl rehash' on it."
+                )
+        else:
+            context = ssl.create_default_context(cafile=path)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        why = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+        raise ConfigurationError(
+            f"{setting} is {path!r}, which cannot be read ({why}); name a file of certificates in PEM form, or a directory"
+            " of them."
+        ) from error
+    return _speak_http_1(context)
+
+
+def _is_hashed(name: str) -> bool:
+    """Whether a name is one under which OpenSSL looks a certificate up, such as ``9d66eef0.0``."""
+    stem, _, number = name.partition(".")
+    return len(stem) == 8 and number.isdecimal()  # noqa: PLR2004 - hexadecimal digits of 32 bits
+
+
+def _trust_any() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return _speak_http_1(context)
+
+
+def _speak_http_1(context: ssl.SSLContext) -> ssl.SSLContext:
+    context.set_alpn_protocols([_HTTP_1])
+    return context

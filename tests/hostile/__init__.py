@@ -1,0 +1,1 @@
+"""Hostile servers against every backend, compared with what the servers know."""

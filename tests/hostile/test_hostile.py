@@ -1,0 +1,50 @@
+"""Whatever a server does with a request, what is said of it is what the server knows, on every backend alike."""
+
+from __future__ import annotations
+
+import pytest
+
+from .play import COMBINATIONS, Combination, Tls, cut_cases, play
+from .tricks import CASES
+
+pytestmark = pytest.mark.sockets
+
+FEW = (
+    "a second response",
+    "a second response in a packet, in a record of its own",
+    "a second response a moment later",
+    "64 KiB, and a second response",
+    "b'X' behind",
+    "408",
+    "429, HTML",
+    "413 before the request was read, and a reset",
+)
+"""One of each kind."""
+
+
+@pytest.fixture(scope="module")
+def tls() -> Tls:
+    """Make the settings of both sides."""
+    return Tls()
+
+
+@pytest.mark.parametrize("combination", COMBINATIONS, ids=str)
+def test_one_of_each_kind(combination: Combination, tls: Tls) -> None:
+    """A response is the response to its request; a connection behind whose response anything lies is not used again."""
+    assert play(combination, {name: CASES[name] for name in FEW}, tls) == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("combination", COMBINATIONS, ids=str)
+def test_all(combination: Combination, tls: Tls) -> None:
+    """Nothing is ACCEPTED that was not charged, REJECTED that was, NOT_SENT that was read, or sent twice."""
+    assert play(combination, CASES, tls) == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("combination", COMBINATIONS, ids=str)
+def test_cut_at_every_byte(combination: Combination, tls: Tls) -> None:
+    """The same where the connection breaks at any byte of the request or of the response."""
+    assert play(combination, cut_cases(), tls) == []
