@@ -132,7 +132,7 @@ class _Service:
 
 @contextmanager
 def _online(order: Order) -> Generator[_Service]:
-    yield _Service(open_client(client_options(order.pace)))
+    yield _Service(open_client(**client_options(order.pace)))
 
 
 @contextmanager
@@ -142,7 +142,7 @@ def _served(order: Order) -> Generator[_Service]:
     )
     with serve(simulator) as server:
         options: ClientOptions = {**client_options(order.pace), "base_url": server.url}
-        yield _Service(open_client(options, Credentials(PUBLIC_KEY, PRIVATE_KEY)), simulator.ledger)
+        yield _Service(open_client(Credentials(PUBLIC_KEY, PRIVATE_KEY), **options), simulator.ledger)
 
 
 def _send_planned(order: Order, service: _Service) -> ExitCode | None:

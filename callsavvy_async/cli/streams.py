@@ -93,9 +93,9 @@ def safe_streams() -> Generator[tuple[Results, Stream]]:
     """Put streams that cannot end a command unawares in the place of the standard ones; yields stdout and stderr."""
     _occupy_descriptors()
     before = sys.stdin, sys.stdout, sys.stderr
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a character that its encoding lacks is escaped
-        sys.stdout.reconfigure(errors="backslashreplace")
-    stdout, stderr = Results(sys.stdout), Stream(sys.stderr)
+    if isinstance(before[1], io.TextIOWrapper):  # a character that its encoding lacks is escaped
+        cast("io.TextIOWrapper[io.BytesIO]", before[1]).reconfigure(errors="backslashreplace")
+    stdout, stderr = Results(cast("TextIO | None", before[1])), Stream(before[2])
     with open(os.devnull, encoding="utf-8") as nothing:  # noqa: PTH123 - no path of anybody's
         sys.stdin = sys.stdin or nothing
         sys.stdout, sys.stderr = cast("TextIO", stdout), cast("TextIO", stderr)
