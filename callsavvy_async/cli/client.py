@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from decimal import Decimal
-from typing import TypeVar
+from typing import TypeVar, Unpack
 
 import anyio
 import attrs
@@ -51,17 +51,18 @@ def _tell_of_limit(event: HookEvent) -> None:
         tell(f"callsavvy: {event}")
 
 
-def open_client(options: ClientOptions | None = None, credentials: Credentials | None = None) -> Callsavvy:
-    """Make a client that writes to the books what its requests come to.
+def open_client(credentials: Credentials | None = None, **options: Unpack[ClientOptions]) -> Callsavvy:
+    """Make a client whose requests are in the books.
 
-    With the keys of the environment it goes the way that --proxy says; `credentials` are a simulator's, which is near.
+    Args:
+        credentials: of a simulator; those of the environment, by the way that --proxy says, when None.
+        **options: see `Callsavvy`.
     """
-    settings: ClientOptions = {} if options is None else options
-    settings["hooks"] = [*settings.get("hooks", ()), books().note]
+    options["hooks"] = [*options.get("hooks", ()), books().note]
     if credentials is not None:
-        return Callsavvy(credentials, **settings)
-    settings["proxy"] = chosen_proxy.get()
-    return Callsavvy.from_env(**settings)
+        return Callsavvy(credentials, **options)
+    options["proxy"] = chosen_proxy.get()
+    return Callsavvy.from_env(**options)
 
 
 def call(ask: Callable[[Callsavvy], Awaitable[R]], client: Callsavvy | None = None) -> R:

@@ -88,7 +88,7 @@ def resume(
     if not yes and not (can_ask() and ask(f"Send what is left of {name!r}?")):
         tell("callsavvy: nothing was sent. Say --yes where there is no terminal to ask at.")
         return ExitCode.REFUSED
-    client = open_client(client_options(pace))
+    client = open_client(**client_options(pace))
 
     def again(campaign: Campaign, callsavvy: Callsavvy, options: RunOptions) -> CampaignRun:
         return campaign.resend_unknown(callsavvy, only_not_sent=resend == "not-sent", **options)

@@ -272,10 +272,9 @@ def test_contacts_of_the_address_book_are_recipients() -> None:
 def test_numbers_that_may_not_be_international_are_counted(options: dict[str, Any], doubtful: int) -> None:
     """A number without plus that is sent to is counted, and the first is shown masked, unless its country is known."""
     intake = Intake(**options)
-    for row, given in enumerate(
-        ["+2348000000001", "002348000000002", "2348031234567", "2348031234567", "2348031234568"], 1
-    ):
-        intake.admit(given, row)
+    people = ["+2348000000001", "002348000000002", "2348031234567", "2348031234567", "2348031234568"]
+    for row, number in enumerate(people, 1):
+        intake.admit(number, row)
     assert intake.doubtful.count == doubtful
     if doubtful:
         assert str(intake.doubtful) == (
