@@ -76,7 +76,7 @@ class Callsavvy:
     """Client of the Callsavvy API, for asyncio and trio.
 
     Use it as ``async with Callsavvy(...) as callsavvy``. It may be entered again after it was closed, and serves
-    several ``asyncio.run()`` one after the other, but not two event loops at once.
+    several event loops, one after the other or at once in threads of their own: its limit is one for all of them.
 
     Args:
         credentials: the account's keys; or give the two by name:

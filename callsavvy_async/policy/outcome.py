@@ -1,7 +1,8 @@
 """What is known after an attempt.
 
 Theory: a request was either done or not, and the client sees only what came back. Three kinds of evidence prove
-something: the body never left (NOT_SENT), the API's own refusal (REJECTED), the API's own success (ACCEPTED). All else
+something: the body never left (NOT_SENT), the API's own refusal (REJECTED), the API's own success (ACCEPTED). 429 is a
+refusal in anybody's words, a gateway's too: it says that the request was not carried out (RFC 6585, 4). All else
 is UNKNOWN: a time-out, a reset, a gateway's page, a body that cannot be read. An exception's name proves nothing.
 """
 
