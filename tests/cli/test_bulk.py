@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from callsavvy_async.bulk.report import BulkReport
+from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.simulator import Fault, Simulator
 
 from .harness import Run
@@ -138,6 +139,124 @@ def test_empty_list(run: Run, account: Simulator, tmp_path: Path) -> None:
     assert f"no recipients in {empty}" in result.err
     assert not account.requests
     assert run("bulk", "sms", empty, "--message", "Hello", "--yes", "--allow-empty").code == 0
+
+
+LISTS = {
+    "header only": "name,phone\n",
+    "misread": "name,phone\nAda,none\n",
+    "a pasted list": "Ada Obi <+2345990000001>, Bayo Ade <+2345990000002>",
+    "a title": "Customers\nphone,name\n+2345990000001,Ada\n",
+    "a vCard": "BEGIN:VCARD\nTEL:+2345990000001\n",
+    "several columns": "number,mobile\n1,+2345990000001\n",
+}
+
+
+@pytest.mark.parametrize("text", LISTS.values(), ids=LISTS.keys())
+@pytest.mark.parametrize(
+    "options",
+    [("--yes",), ("--dry-run",), ("--simulator",), ("--yes", "--run", "a"), ("--run", "a", "--load-only")],
+    ids=" ".join,
+)
+def test_a_list_that_is_none_is_refused_everywhere(
+    run: Run, account: Simulator, tmp_path: Path, text: str, options: tuple[str, ...]
+) -> None:
+    """What holds nobody to send to is exit code 2, however the list would be used, and nothing is sent."""
+    people = tmp_path / "people.csv"
+    people.write_text(text)
+    result = run("bulk", "sms", people, "--message", "Hello", "--journal", tmp_path / "j.db", *options)
+    assert result.code == 2
+    assert not account.requests
+
+
+@pytest.mark.parametrize(
+    "options", [("--yes",), ("--simulator",), ("--run", "a", "--load-only"), ("--yes", "--run", "a")], ids=" ".join
+)
+def test_numbers_without_plus_need_a_word(
+    run: Run, account: Simulator, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    """Without a person to ask, whether numbers are international or national must be said, and then it is done."""
+    people = tmp_path / "people.csv"
+    people.write_text("phone\n2348031234567\n8031234568\n")
+    send = ("bulk", "sms", people, "--message", "Hello", "--journal", tmp_path / "j.db", "--json", *options)
+    refused = run(*send)
+    assert (refused.code, refused.out) == (2, "")
+    assert "--international" in refused.err
+    assert "--region" in refused.err
+    assert "8031234568" not in refused.err
+    assert not account.requests
+    done = run(*send, "--region", "NG")
+    assert done.code == 0
+    assert (done.json["given"], done.json["doubtful"]) == (2, 0)
+
+
+def test_the_plan_names_the_column_and_the_doubtful_numbers(run: Run, tmp_path: Path) -> None:
+    """The first line says where the numbers are read, and a line says which may not be international."""
+    people = tmp_path / "people.csv"
+    people.write_text("id,mobile\n1,2348031234567\n2,+2348031234568\n")
+    lines = run("estimate", "sms", people, "--message", "Hello").out.splitlines()
+    assert lines[0] == "Recipients: 2 messages by sms in 1 call, numbers from column 'mobile'"
+    assert lines[1].startswith("Doubtful: 1 without '+'")
+    assert "'2348*******67' in row 1" in lines[1]
+
+
+def test_columns_are_chosen_by_the_command(run: Run, account: Simulator, tmp_path: Path) -> None:
+    """Several columns are tried in their order, and the suppress list has columns of its own."""
+    people, stop = tmp_path / "people.csv", tmp_path / "stop.csv"
+    people.write_text("mobile,phone\n,+2345990000001\n+2345990000002,+2345990000003\n+2345990000004,\n")
+    stop.write_text("phone,mobile\n+2345990000009,+2345990000004\n")
+    result = run(
+        *("bulk", "sms", people, "--message", "Hello", "--yes", "--column", "mobile", "--column", "phone"),
+        *("--suppress", stop, "--suppress-column", "phone", "--suppress-column", "mobile"),
+    )
+    assert result.code == 0
+    assert set(account.ledger.charged) == {"+2345990000001", "+2345990000002"}
+
+
+@pytest.mark.parametrize("link", [None, "symbolic", "hard"])
+@pytest.mark.parametrize("target", ["people.csv", "stop.csv", "text.csv", "j.csv"])
+def test_nothing_that_is_read_is_overwritten(
+    run: Run, account: Simulator, tmp_path: Path, target: str, link: str | None
+) -> None:
+    """The report is not the list, the suppress list, the message file or the journal, by whatever name."""
+    files = {"people.csv": "phone\n+2345990000001\n", "stop.csv": "phone\n+2345990000002\n", "text.csv": "Hello"}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    if target == "j.csv" and link is not None:
+        (tmp_path / "j.csv").write_text("")
+    report = tmp_path / (target if link is None else "link.csv")
+    if link == "symbolic":
+        report.symlink_to(tmp_path / target)
+    elif link == "hard":
+        report.hardlink_to(tmp_path / target)
+    result = run(
+        *("bulk", "sms", tmp_path / "people.csv", "--message-file", tmp_path / "text.csv", "--yes"),
+        *("--suppress", tmp_path / "stop.csv", "--run", "a", "--journal", tmp_path / "j.csv", "--report", report),
+    )
+    assert result.code == 2
+    assert "same file" in result.err
+    assert {name: (tmp_path / name).read_text() for name in files} == files
+    assert not account.requests
+
+
+def test_the_journal_is_no_list(run: Run, account: Simulator, tmp_path: Path) -> None:
+    """A journal is written to as well: an empty list would become one."""
+    people = tmp_path / "people.csv"
+    people.write_text("phone\n+2345990000001\n")
+    result = run("bulk", "sms", people, "--message", "x", "--yes", "--run", "a", "--journal", f"sqlite:///{people}")
+    assert result.code == 2
+    assert "the journal and the list are the same file" in result.err
+
+
+def test_report_leads_to_no_device(run: Run, account: Simulator, people: Path, tmp_path: Path) -> None:
+    """A link to a device is not followed, not even to /dev/null, whose mode would change."""
+    report = tmp_path / "report.csv"
+    report.symlink_to("/dev/null")
+    result = run("bulk", "sms", people, "--message", "x", "--yes", "--report", report)
+    assert result.code == 2
+    assert "leads to a device" in result.err
+    assert not account.requests
+    with pytest.raises(InvalidRequestError, match="leads to a device"):
+        BulkReport().to_csv(report)
 
 
 def test_balance_does_not_cover(run: Run, account: Simulator, people: Path) -> None:
