@@ -11,7 +11,7 @@ from hypothesis import assume, given, strategies as st
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
 from callsavvy_async.errors import InvalidRequestError
-from callsavvy_async.phone_numbers import lacks_country_code, normalise_number
+from callsavvy_async.phone_numbers import calling_code, lacks_country_code, normalise_number
 
 E164 = st.from_regex(r"\+[1-9][0-9]{5,14}", fullmatch=True)
 CODES = sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
@@ -284,3 +284,9 @@ def test_what_both_read_is_read_alike(text: str) -> None:
     """Of a text with a plus sign that the numbering plans read too, the same number is made."""
     with suppress(InvalidRequestError, phonenumbers.NumberParseException):
         assert normalise_number(text) == by_plan(text)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_calling_codes_are_those_of_the_itu(code: int) -> None:
+    """Whatever follows, the code of a number is that of its country, as Google's library lists them all."""
+    assert calling_code(f"+{code}2345678") == calling_code(f"+{code}9") == str(code)

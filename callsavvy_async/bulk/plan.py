@@ -13,6 +13,7 @@ from callsavvy_async.bulk.chunks import Chunk, Chunker
 from callsavvy_async.bulk.recipients import Intake, RecipientInput, Skipped, SkipReason
 from callsavvy_async.bulk.segments import Encoding, Segments, count_segments
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.phone_numbers import calling_code
 
 Channel: TypeAlias = Literal["sms", "whatsapp", "robocall"]
 """Which of the three sends."""
@@ -46,6 +47,8 @@ class Plan:
     """By the document's rules; None for WhatsApp, whose cost is not documented (quirk Q50)."""
     balance: Decimal | None = None
     """Units at hand, if they were told."""
+    calling_codes: Mapping[str, int] = attrs.field(factory=dict[str, int])
+    """Robocalls: how many recipients have numbers of each country calling code, as ``"234"`` (ITU-T E.164)."""
 
     @property
     def given(self) -> int:
@@ -168,6 +171,7 @@ class _Tally:
         self._minutes = _required(minutes) if channel == "robocall" else None
         self._recipients = 0
         self._calls = 0
+        self._codes: Counter[str] = Counter()
         self._skipped: Counter[SkipReason] = Counter()
         self._first_skipped: list[Skipped] = []
         self._segments: Counter[int] = Counter()
@@ -184,6 +188,8 @@ class _Tally:
         for chunk in chunks:
             self._calls += 1
             self._recipients += len(chunk.recipients)
+            if self._channel == "robocall":
+                self._codes.update(calling_code(recipient.number) for recipient in chunk.recipients)
             if self._channel == "sms":
                 self._count_segments(count_segments(chunk.text), len(chunk.recipients))
 
@@ -206,6 +212,7 @@ class _Tally:
             replacements=self._replacements,
             estimated_units=self._units(),
             balance=balance,
+            calling_codes=self._codes,
         )
 
     def _units(self) -> Decimal | None:

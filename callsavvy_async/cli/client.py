@@ -10,14 +10,16 @@ from typing import TypeVar, Unpack
 import anyio
 import attrs
 
-from callsavvy_async.bulk.plan import Channel
+from callsavvy_async.bulk.plan import Channel, Plan
 from callsavvy_async.cli.books import books
 from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.options import Pace
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.client import Callsavvy, ClientOptions
 from callsavvy_async.config import Credentials
+from callsavvy_async.phone_numbers import calling_code
 from callsavvy_async.policy.adaptive import Adaptive
+from callsavvy_async.resources.account import Summary
 from callsavvy_async.transport.hooks import HookEvent, LimitFound, LimitLost
 from callsavvy_async.transport.shared.settings import SharedPacing
 from callsavvy_async.transport.watch import Watch, watching
@@ -112,17 +114,35 @@ class _Change:
         self.watch.abandon()
 
 
-def read_balance(channel: Channel, client: Callsavvy | None = None) -> Decimal | None:
-    """Read the units at hand for a channel; None where the API tells none (WhatsApp, or a balance that is no number).
+def read_balance(channel: Channel, client: Callsavvy | None = None) -> Callable[[Plan], Decimal | None]:
+    """Read the balances, and return what says how many units are at hand for a plan.
 
-    For robocalls it is the minutes within the country and abroad together: the most there can be.
+    It says None where the API reports none: for WhatsApp, or a balance that is no number.
     """
     summary = call(lambda callsavvy: callsavvy.account.summary(), client)
     match channel:
         case "sms":
-            return summary.sms_balance
+            return lambda _: summary.sms_balance
         case "robocall":
-            minutes = (summary.outbound_local_call_balance, summary.outbound_international_call_balance)
-            return sum((part for part in minutes if part is not None), Decimal(0)) if any(minutes) else None
+            return lambda plan: _minutes_for(plan, summary)
         case "whatsapp":
-            return None
+            return lambda _: None
+
+
+def _minutes_for(plan: Plan, summary: Summary) -> Decimal | None:
+    """Return the minutes at hand for the destinations of a plan: those within the country and those abroad are kept apart.
+
+    The document says that a call is deducted from either "depending on the call destination", and names the account's own
+    number: what shares its country calling code is local. Where that is not known, only what both balances cover is sure.
+    """
+    local, abroad = summary.outbound_local_call_balance, summary.outbound_international_call_balance
+    if local is None or abroad is None or plan.estimated_units is None:
+        return None
+    own = summary.assigned_number or ""
+    if not own.startswith("+"):
+        return min(local, abroad)
+    for_local = plan.estimated_units * plan.calling_codes.get(calling_code(own), 0) / max(plan.recipients, 1)
+    for_abroad = plan.estimated_units - for_local
+    if for_local <= local and for_abroad <= abroad:
+        return sum((have for need, have in ((for_local, local), (for_abroad, abroad)) if need), Decimal(0))
+    return min(for_local, local) + min(for_abroad, abroad)

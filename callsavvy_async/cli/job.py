@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import attrs
@@ -24,16 +25,10 @@ class Job:
     options: BulkOptions = attrs.field(repr=False)
     minutes: Decimal | None = None
 
-    def plan(self, rows: Rows, balance: Decimal | None = None) -> Plan:
-        """Read the whole list and work out what sending would do."""
-        return Bulk.plan(
-            rows(),
-            self.message,
-            channel=self.channel,
-            duration_minutes=self.minutes,
-            balance=balance,
-            **self.options,
-        )
+    def plan(self, rows: Rows, balance_for: Callable[[Plan], Decimal | None] | None = None) -> Plan:
+        """Read the whole list and work out what sending would do, and whether the units at hand for it cover it."""
+        plan = Bulk.plan(rows(), self.message, channel=self.channel, duration_minutes=self.minutes, **self.options)
+        return plan if balance_for is None else attrs.evolve(plan, balance=balance_for(plan))
 
 
 def make_job(

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from callsavvy_async.bulk.bulk import Bulk
+from callsavvy_async.cli.client import _minutes_for
+from callsavvy_async.resources.account import Summary
 from callsavvy_async.simulator import Simulator
+from callsavvy_async.simulator.state import Balances
 
 from .harness import Run
 
@@ -46,8 +50,46 @@ def test_balance(run: Run, account: Simulator, people: Path, left: int, code: in
     assert run("bulk", "sms", people, "--message", "Hello", "--balance", "--dry-run").code == code
 
 
-def test_balance_of_minutes(run: Run, account: Simulator, people: Path) -> None:
-    """For robocalls the minutes within the country and abroad count together."""
-    arguments = ("estimate", "robocall", people, "--message", "Hello", "--balance", "--json", "--duration-minutes")
-    assert run(*arguments, 66_666).json["affordable"] is True
-    assert run(*arguments, 66_667).json["affordable"] is False
+@pytest.mark.parametrize(
+    ("local", "abroad", "assigned", "balance", "covers"),
+    [
+        (2, 1, "+2342013300000", "3", True),  # two in Nigeria, one in Kenya, a minute each
+        (2, 500, "+2342013300000", "502", True),
+        (1, 500, "+2342013300000", "2", False),
+        (500, 0, "+2342013300000", "2", False),
+        (1, 2, "+254201234567", "3", True),  # an account in Kenya
+        (3, 0, "", "0", False),  # nobody knows what is local: only what both cover is sure
+        (3, 4, "", "3", True),
+    ],
+)
+def test_balance_of_minutes(
+    run: Run, account: Simulator, tmp_path: Path, local: int, abroad: int, assigned: str, balance: str, covers: bool
+) -> None:
+    """Minutes within the country and abroad are kept apart, by the country of the account's own number."""
+    people = tmp_path / "people.txt"
+    people.write_text("+2348012345678\n+2348023456789\n+254712345678\n")
+    account.world.assigned_number = assigned
+    account.world.balances = minutes(local, abroad)
+    result = run(
+        *("estimate", "robocall", people, "--message", "Hello", "--balance", "--json", "--duration-minutes", 1)
+    )
+    assert (result.json["balance"], result.json["affordable"], result.code) == (balance, covers, 0 if covers else 4)
+    account.world.balances = minutes(99, 99)
+    assert run("estimate", "robocall", people, "--message", "Hello", "--balance", "--duration-minutes", 1).code == 0
+
+
+def test_whatsapp_has_no_balance(run: Run, account: Simulator, people: Path) -> None:
+    """What is at hand for WhatsApp is not documented, so nothing is compared."""
+    sent = ("bulk", "whatsapp", people, "--message", "Hello", "--channel-uid", "TEST-whatsapp", "--balance", "--json")
+    assert run(*sent, "--dry-run").json["affordable"] is None
+
+
+def test_a_balance_that_is_no_number() -> None:
+    """Minutes that the API calls "Unlimited" are compared with nothing."""
+    plan = Bulk.plan(["+2348012345678"], "Hello", channel="robocall", duration_minutes=1)
+    assert _minutes_for(plan, Summary(outbound_international_call_balance=Decimal(5))) is None
+
+
+def minutes(local: int, abroad: int) -> Balances:
+    """Make balances of minutes."""
+    return Balances(sms=Decimal(0), local=Decimal(local), international=Decimal(abroad), inbound=Decimal(0))
