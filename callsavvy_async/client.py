@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import tzinfo
 from functools import cached_property
@@ -24,7 +23,7 @@ from callsavvy_async.transport.native.trust import Verify
 from callsavvy_async.transport.options import CallOptions, apply_options
 from callsavvy_async.transport.pacing import OnePacing, Pacing, choose_pacing
 from callsavvy_async.transport.transport import Shared, Transport
-from callsavvy_async.transport.watch import watching
+from callsavvy_async.transport.watch import Watch, watching
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Receipt
 
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from callsavvy_async.bulk.bulk import Bulk
+    from callsavvy_async.config import Destination
     from callsavvy_async.resources.account import Account
     from callsavvy_async.resources.calls import Calls
     from callsavvy_async.resources.chats import Chats
@@ -252,14 +252,9 @@ class Callsavvy:
         return client
 
     @property
-    def base_url(self) -> str:
-        """The API that it sends to."""
-        return self._transport.config.base_url
-
-    @property
-    def account_hash(self) -> str:
-        """Tells accounts apart without naming them: the beginning of the SHA-256 of the public key, in hexadecimal."""
-        return hashlib.sha256(self._transport.config.credentials.public_key.encode()).hexdigest()[:16]
+    def destination(self) -> Destination:
+        """Where its requests go: the API, and the account, named without its keys."""
+        return self._transport.config.destination
 
     @property
     def pacing(self) -> Pacing:
@@ -273,13 +268,11 @@ class Callsavvy:
 
         Example: ``raw = await callsavvy.with_raw_response(callsavvy.tickets.list, period="2026-11")``
         """
-        with watching() as watch:
+        with watching(Watch()) as watch:
             value = await method(*args, **kwargs)
         answered = [exchange for exchange in watch.exchanges if exchange.response is not None]
         if not answered or answered[-1].response is None:
-            raise ConfigurationError(
-                f"{method!r} made no call; pass a method of the client, such as client.tickets.list."
-            )
+            raise ConfigurationError(f"{method!r} made no call; pass a method of the client, as client.tickets.list.")
         response = answered[-1].response
         return RawResponse(value, response.status_code, response.headers, response.body, answered[-1].attempts)
 

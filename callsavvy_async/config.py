@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import os
 import re
@@ -83,6 +84,19 @@ class CallSettings:
         check_setting("max_retries", self.retry.max_retries)
 
 
+@attrs.frozen
+class Destination:
+    """Where requests go.
+
+    Attributes:
+        account: tells accounts apart without naming them: the beginning of the SHA-256 of the public key, in hexadecimal.
+        server: the API's base URL.
+    """
+
+    account: str
+    server: str
+
+
 @attrs.frozen(kw_only=True)
 class Config:
     """Everything that a client is told.
@@ -124,6 +138,12 @@ class Config:
                 f"base_url is plain http to {url.hostname}: the keys would travel readable. Use https, or pass"
                 " allow_insecure=True if you mean it."
             )
+
+    @property
+    def destination(self) -> Destination:
+        """Where requests go."""
+        account = hashlib.sha256(self.credentials.public_key.encode()).hexdigest()[:16]
+        return Destination(account, self.base_url)
 
 
 def _is_loopback(host: str) -> bool:

@@ -148,7 +148,10 @@ RULES: Mapping[str, Rule] = {
     "max_response_bytes": Rule(_is_count(1), _COUNT),
     "allow_insecure": Rule(lambda value: isinstance(value, bool), "True or False"),
     "pacing": Rule(
-        _or_none(_is_pacing), "a pacer such as Adaptive(), a URL, a SharedPacing, or these by endpoints", private=True
+        _or_none(_is_pacing),
+        "a pacer such as Adaptive(), a SharedPacing, or its URL, which must look like redis://host:6379/0 or"
+        " postgresql://user@host/database; or these by endpoints",
+        private=True,
     ),
     "rate": Rule(lambda value: value is None or isinstance(value, str), "None or calls per time, such as '10/s'"),
     "burst": Rule(_is_count(1), _COUNT),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Literal, TypedDict, Unpack
@@ -13,7 +13,7 @@ from callsavvy_async.bulk.fan_out import FanOut, ReportSink
 from callsavvy_async.bulk.limits import Budget, StopRules
 from callsavvy_async.bulk.number_set import NumberSet
 from callsavvy_async.bulk.plan import Plan, make_plan
-from callsavvy_async.bulk.recipients import Intake, RecipientInput
+from callsavvy_async.bulk.recipients import Doubtful, Intake, RecipientInput
 from callsavvy_async.bulk.report import BulkReport, ChunkResult
 from callsavvy_async.bulk.run import BulkRun, Results, Teller
 from callsavvy_async.bulk.sender import (
@@ -43,8 +43,11 @@ class BulkOptions(TypedDict, total=False):
         max_in_flight: most calls under way at a time; fewer where the limit, or what the client may have in flight, is less.
         max_cost: units that may be spent; estimated before each call, raised to the cost that the API reports.
         suppress: numbers that must get nothing.
-        column: the field of a mapping that holds the number; guessed when None.
+        column: the field of a mapping that holds the number, or several, of which the first that is not blank does; found
+            by its name when None.
         region: two letters (``"NG"``): national numbers of this country are taken too. Needs the ``phone`` extra.
+        international: numbers without ``+`` begin with their country code. Without it and ``region`` they are taken so
+            too, but counted as doubtful.
         validate: ``"shape"``, or ``"possible"`` and ``"valid"`` by the ``phone`` extra.
         stop_after: calls in a row that fail definitely and alike, after which nothing more is sent.
         on_result: told of every call that settled.
@@ -56,8 +59,9 @@ class BulkOptions(TypedDict, total=False):
     max_in_flight: int
     max_cost: Decimal | int | None
     suppress: Iterable[str] | NumberSet
-    column: str | None
+    column: str | Sequence[str] | None
     region: str | None
+    international: bool
     validate: Literal["shape", "possible", "valid"]
     stop_after: int
     on_result: Callable[[ChunkResult], object]
@@ -82,7 +86,8 @@ class Bulk:
         """Send an SMS to many numbers: ``report = await callsavvy.bulk.sms(recipients, "Hello")``.
 
         Args:
-            recipients: any iterable or async iterable of numbers, `Recipient` or mappings; it is read as it is needed.
+            recipients: any iterable or async iterable of numbers, `Recipient`, `Contact` or mappings; it is read as it is
+                needed.
             message: the text for all; or give `template`.
             sender_id: what the recipients see as sender.
             **options: see `BulkOptions`; `chunk_size` is 100 unless given.
@@ -174,7 +179,7 @@ class Bulk:
         content = one_content(message, options.get("template"))
         return make_plan(
             recipients,
-            intake=_intake(options, content),
+            intake=_intake(options, content, Doubtful()),
             chunker=Chunker(size=checked_chunk_size(channel, options.get("chunk_size")), content=content),
             channel=channel,
             minutes=minutes,
@@ -196,7 +201,7 @@ def _prepare(sender: Sender, recipients: Recipients, message: str | None, option
     tell = Teller(options.get("on_result"))
     fan_out = FanOut(
         lambda chunk: sender.send(chunk, call),
-        InputSource(recipients, intake=_intake(options, content), chunker=chunker, report=report),
+        InputSource(recipients, intake=_intake(options, content, report.doubtful), chunker=chunker, report=report),
         report,
         sink=ReportSink(report),
         workers=workers,
@@ -208,11 +213,13 @@ def _prepare(sender: Sender, recipients: Recipients, message: str | None, option
     return BulkRun(fan_out, report, tell)
 
 
-def _intake(options: BulkOptions, content: Content) -> Intake:
+def _intake(options: BulkOptions, content: Content, doubtful: Doubtful) -> Intake:
     return Intake(
         column=options.get("column"),
         suppress=options.get("suppress", ()),
         region=options.get("region"),
+        international=options.get("international", False),
         validate=options.get("validate", "shape"),
         template=content if isinstance(content, Template) else None,
+        doubtful=doubtful,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import marshal
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
@@ -16,6 +18,15 @@ from callsavvy_async.resources.text import require_text
 
 Content: TypeAlias = Template | str
 """What the recipients get: a text of their own each, or one for all."""
+
+MEMORY = 16 * 2**20
+"""Bytes that recipients may take who wait for company: 100,000 and more of them, with the fields of their rows."""
+UNPACKED = 8_192
+"""Recipients who wait as they are: packed they take a fifth of the memory, which costs as much time as all the rest."""
+_WEIGHT_OF_BYTES = 41
+"""Of an object of type bytes and its place in a list."""
+_WEIGHT_OF_GROUP = 450
+"""Of a text's place among the groups, without the text and the recipients."""
 
 
 def _count_only(recipients: tuple[Recipient, ...]) -> str:
@@ -44,21 +55,42 @@ class Chunk:
         return first, second
 
 
-class Chunker:
-    """Cuts a stream of recipients into chunks, in constant memory.
+@attrs.define
+class _Group:
+    """The recipients of one text that wait for company."""
 
-    With a template, recipients are gathered by their rendered text. At most `open_groups` texts are open at a time;
-    when one more would be, the one that was fed least recently leaves as it is. Within a text the order is kept.
+    recipients: list[Recipient | bytes] = attrs.field(factory=list["Recipient | bytes"])
+    fed: int = 0
+    """How many recipients the chunker had taken in when this group got its last one."""
+    weight: int = 0
+    """Bytes of memory, about, once it is packed."""
+
+    def pack(self, key: tuple[str, str], *, with_fields: bool) -> int:
+        """Pack its recipients, and return by how much its weight grew."""
+        before = self.weight
+        packed = [who if isinstance(who, bytes) else _pack(who, with_fields=with_fields) for who in self.recipients]
+        self.recipients = list(packed)
+        self.weight = _WEIGHT_OF_GROUP + sys.getsizeof(key[1]) + sum(map(len, packed)) + _WEIGHT_OF_BYTES * len(packed)
+        return self.weight - before
+
+
+class Chunker:
+    """Cuts a stream of recipients into chunks, in bounded memory.
+
+    Who gets the same text shares chunks, in whatever order they come: a text waits until it fills a chunk. Those that wait
+    take `memory` at most; when they would take more, the text that was fed least recently leaves as it is. That one is
+    also the first to leave when somebody cannot wait (`spare`). Within a text the order is kept.
 
     Args:
         size: recipients in a chunk, at most; several sizes are used in turn; or a rule that says the size of the next one,
             given how many chunks there were before.
         content: one text for all, or a template.
-        open_groups: texts that are gathered at a time, at most.
+        memory: bytes, about, that recipients who wait may take.
+        with_fields: recipients keep the fields of their rows.
         zone_of: the time zones of a recipient; only recipients of the same zones share a chunk.
 
     Raises:
-        InvalidRequestError: an argument is less than 1, or the text is blank.
+        InvalidRequestError: a size is less than 1, or the text is blank.
     """
 
     def __init__(
@@ -66,19 +98,30 @@ class Chunker:
         *,
         size: int | Sequence[int] | Callable[[int], int],
         content: Content,
-        open_groups: int = 256,
+        memory: int = MEMORY,
+        with_fields: bool = True,
         zone_of: Callable[[Recipient], str] | None = None,
     ) -> None:
         sizes: tuple[int, ...] = () if callable(size) else (size,) if isinstance(size, int) else tuple(size)
-        for name, value in (*(("size", size) for size in sizes), ("open_groups", open_groups)):
+        for value in sizes:
             if value < 1:
-                raise InvalidRequestError(f"{name} is {value}; it must be at least 1.")
+                raise InvalidRequestError(f"size is {value}; it must be at least 1.")
         self._size: Callable[[int], int] = size if callable(size) else lambda chunks: sizes[chunks % len(sizes)]
         self._content = content if isinstance(content, Template) else require_text(content, "message")
-        self._open_groups = open_groups
+        self._memory = memory
+        self._with_fields = with_fields
         self._zone_of = zone_of
-        self._groups: OrderedDict[tuple[str, str], list[Recipient]] = OrderedDict()
+        self._alike: list[Recipient] | None = [] if zone_of is None and isinstance(content, str) else None
+        self._groups: OrderedDict[tuple[str, str], _Group] = OrderedDict()
+        self._taken_in = 0
+        self._packed_at = 0
+        self._weight = 0
         self._chunks = 0
+
+    @property
+    def taken_in(self) -> int:
+        """Recipients so far."""
+        return self._taken_in
 
     def add(self, recipient: Recipient) -> tuple[Chunk, ...]:
         """Take a recipient in; return what is ready to leave.
@@ -86,24 +129,77 @@ class Chunker:
         Raises:
             InvalidRequestError: the recipient lacks a field of the template; `Intake` admits nobody who does.
         """
-        content = self._content
-        text = content if isinstance(content, str) else content.render(recipient.fields)
-        key = ("" if self._zone_of is None else self._zone_of(recipient), text)
-        group = self._groups.setdefault(key, [])
-        group.append(recipient)
-        if len(group) >= self._size(self._chunks):
-            return (self._leave(key),)
-        if len(self._groups) > self._open_groups:
-            return (self._leave(next(iter(self._groups))),)
-        self._groups.move_to_end(key)
-        return ()
+        self._taken_in += 1
+        if self._alike is None:
+            return self._add_to_group(recipient)
+        self._alike.append(recipient)
+        return (self._leave_alike(self._alike),) if len(self._alike) >= self._size(self._chunks) else ()
+
+    def spare(self, *, unfed_since: int) -> tuple[Chunk, ...]:
+        """Let texts go that got nobody since then, and the one that was fed least recently in any case.
+
+        Args:
+            unfed_since: how many recipients had been taken in then.
+        """
+        if self._alike:
+            return (self._leave_alike(self._alike),)
+        chunks: list[Chunk] = []
+        while self._groups:
+            key, group = next(iter(self._groups.items()))
+            if chunks and group.fed > unfed_since:
+                break
+            chunks.append(self._leave(key))
+        return tuple(chunks)
 
     def close(self) -> Iterator[Chunk]:
         """Yield what is still open, the text that was fed least recently first."""
+        if self._alike:
+            yield self._leave_alike(self._alike)
         while self._groups:
+            yield self._leave(next(iter(self._groups)))
+
+    def _add_to_group(self, recipient: Recipient) -> tuple[Chunk, ...]:
+        content = self._content
+        text = content if isinstance(content, str) else content.render(recipient.fields)
+        key = ("" if self._zone_of is None else self._zone_of(recipient), text)
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = _Group()
+        else:
+            self._groups.move_to_end(key)
+        group.recipients.append(recipient)
+        group.fed = self._taken_in
+        if len(group.recipients) >= self._size(self._chunks):
+            return (self._leave(key),)
+        return tuple(self._make_room()) if self._taken_in - self._packed_at >= UNPACKED else ()
+
+    def _make_room(self) -> Iterator[Chunk]:
+        """Pack those who are not, the texts that were fed since it was done last; yield what takes too much memory then."""
+        for key, group in reversed(self._groups.items()):
+            if group.fed <= self._packed_at:
+                break
+            self._weight += group.pack(key, with_fields=self._with_fields)
+        self._packed_at = self._taken_in
+        while self._weight > self._memory:
             yield self._leave(next(iter(self._groups)))
 
     def _leave(self, key: tuple[str, str]) -> Chunk:
         self._chunks += 1
         zone, text = key
-        return Chunk(self._chunks, text, tuple(self._groups.pop(key)), zone=zone)
+        group = self._groups.pop(key)
+        self._weight -= group.weight
+        recipients = tuple([_unpack(who) if isinstance(who, bytes) else who for who in group.recipients])
+        return Chunk(self._chunks, text, recipients, zone=zone)
+
+    def _leave_alike(self, recipients: list[Recipient]) -> Chunk:
+        self._chunks += 1
+        self._alike = []
+        return Chunk(self._chunks, str(self._content), tuple(recipients))
+
+
+def _pack(recipient: Recipient, *, with_fields: bool) -> bytes:
+    return marshal.dumps((recipient.number, dict(recipient.fields) if with_fields else {}, recipient.row))
+
+
+def _unpack(packed: bytes) -> Recipient:
+    return Recipient(*marshal.loads(packed))  # noqa: S302 - our own bytes, which never left this process

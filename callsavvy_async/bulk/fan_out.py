@@ -12,7 +12,9 @@ answer nobody read is unknown for ever.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
+from importlib import import_module
 from typing import Protocol
 
 import anyio
@@ -40,6 +42,10 @@ class PutBackError(Exception):
 
 class Source(Protocol):
     """Where the chunks come from."""
+
+    def feeding(self) -> AbstractAsyncContextManager[None]:
+        """Return what is entered around the workers."""
+        ...
 
     async def next_chunk(self) -> Chunk | None:
         """Return the next chunk, None at the end. Whatever it raises ends the run."""
@@ -162,11 +168,12 @@ class FanOut:
             Exception: what the source of the recipients raised, or what `send` raised beside a `RequestError`; everything
                 is taken down before.
         """
+        import_module("callsavvy_async.transport.repeats")  # ahead: when a request fails, files may be scarce
         try:
             with anyio.CancelScope() as self._scope:
                 if self._report.stopped is not None:  # stopped before it began
                     self._scope.cancel()
-                async with anyio.create_task_group() as self._group:
+                async with self._source.feeding(), anyio.create_task_group() as self._group:
                     for _ in range(min(SPARE, self._workers)):
                         self._employ()
         except BaseException:  # cancelled from outside
@@ -287,10 +294,10 @@ class FanOut:
 
 
 def _worth_splitting(result: ChunkResult) -> bool:
-    error = result.error
+    error, numbers = result.error, (recipient.number for recipient in result.recipients)
     return (
         error is not None
-        and (names_recipient(error, (recipient.number for recipient in result.recipients)) or too_large(error))
+        and (names_recipient(error, numbers) or too_large(error))
         and len(result.recipients) > 1
         and result.chunk.depth < DEEPEST_SPLIT
     )

@@ -1,19 +1,20 @@
-"""Files of recipients as people have them: CSV, JSON lines, plain lines, Parquet; gzipped or not, or standard input.
+"""Files of recipients as people have them: CSV, JSON, plain lines, Parquet; gzipped or not, or standard input.
 
 Everything is streamed: memory does not grow with the file.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import PurePath
-from typing import Literal, TypeAlias, cast, get_args
+from typing import IO, Literal, TypeAlias, get_args
 
-from callsavvy_async.bulk.columns import number_column
+from callsavvy_async.bulk.columns import NumberColumns, number_columns
 from callsavvy_async.bulk.csv_rows import DELIMITERS, csv_rows
 from callsavvy_async.bulk.file_lines import FileLines, open_lines
+from callsavvy_async.bulk.json_rows import json_rows
 from callsavvy_async.bulk.number_set import NumberSet
 from callsavvy_async.bulk.parquet_rows import parquet_rows
 from callsavvy_async.bulk.recipients import suppression
@@ -38,8 +39,9 @@ _BY_SUFFIX: dict[str, FileFormat] = {
 def read_rows(path: str | os.PathLike[str], *, format: FileFormat = "auto") -> Iterator[Row]:  # noqa: A002
     """Yield every data row of a file, or of standard input for "-".
 
-    - CSV: delimited by comma, semicolon, tab or bar; a header row, unless it is a single column of numbers.
-    - JSON lines: an object or a text a line.
+    - CSV: delimited by comma, semicolon, tab or bar, or as a first line such as ``sep=;`` says; a header row, unless it is
+      a single column of numbers.
+    - JSON: an object or a text a line, or an array of them.
     - Lines: one number a line; blank lines and those that begin with ``#`` are passed over.
     - Parquet: needs the extra ``parquet``.
 
@@ -50,46 +52,72 @@ def read_rows(path: str | os.PathLike[str], *, format: FileFormat = "auto") -> I
     """
     if format not in get_args(FileFormat):
         raise InvalidRequestError(f"format is {format!r}; it must be one of {', '.join(get_args(FileFormat))}.")
-    name = os.fspath(path)
-    known = _format_by_name(name) if format == "auto" else format
-    return parquet_rows(name) if known == "parquet" else _text_rows(name, known)
+    return _rows_at(os.fspath(path), format)
 
 
-def read_suppressed(path: str | os.PathLike[str], *, column: str | None = None, region: str | None = None) -> NumberSet:
+def read_stream(stream: IO[bytes], name: str, *, format: FileFormat = "auto") -> Iterator[Row]:  # noqa: A002
+    """Yield every data row of an open file, as `read_rows` does.
+
+    Args:
+        stream: buffered, opened for reading.
+        name: of the file: it tells the format, and is named in errors.
+        format: how it is written.
+    """
+    known = _BY_SUFFIX.get(PurePath(name.lower().removesuffix(".gz")).suffix, "auto") if format == "auto" else format
+    return parquet_rows(stream, name) if known == "parquet" else _text_rows(stream, name, known)
+
+
+def read_suppressed(
+    path: str | os.PathLike[str], *, column: str | Sequence[str] | None = None, region: str | None = None
+) -> NumberSet:
     """Read the numbers that must get nothing from a file; for `suppress=`.
+
+    Of an address book's export all numbers of a person count.
 
     Args:
         path: in any format that `read_rows` knows.
-        column: the column that holds the numbers; guessed when None.
+        column: the column that holds the numbers, or several; guessed when None.
         region: as for the recipients: whose national numbers are understood (extra ``phone``).
 
     Raises:
         InvalidRequestError: a row is no phone number: its owner might be sent to.
     """
-    rows = read_rows(path)
-    numbers = (row if isinstance(row, str) else row[number_column(row, column)] for row in rows)
-    return suppression(numbers, region=region, source=os.fspath(path))
+    return suppression(_numbers(read_rows(path), column), region=region, source=os.fspath(path))
 
 
-def _format_by_name(name: str) -> FileFormat:
-    return _BY_SUFFIX.get(PurePath(name.lower().removesuffix(".gz")).suffix, "auto")
+def _numbers(rows: Iterator[Row], column: str | Sequence[str] | None) -> Iterator[str]:
+    columns: NumberColumns | None = None
+    for row in rows:
+        if isinstance(row, str):
+            yield row
+        else:
+            columns = columns or number_columns(row, column)
+            yield from columns.numbers_of(row) or ("",)
 
 
-def _text_rows(name: str, known: FileFormat) -> Iterator[Row]:
-    with open_lines(name) as lines:
+def _rows_at(path: str, known: FileFormat) -> Iterator[Row]:
+    if path == "-":
+        yield from read_stream(sys.stdin.buffer, "standard input", format=known)
+        return
+    with open(path, "rb") as stream:  # noqa: PTH123 - a path as the user wrote it
+        yield from read_stream(stream, path, format=known)
+
+
+def _text_rows(stream: IO[bytes], name: str, known: FileFormat) -> Iterator[Row]:
+    with open_lines(stream, name) as lines:
         match known if known != "auto" else _format_by_content(lines):
             case "csv":
                 yield from csv_rows(lines)
             case "jsonl":
-                yield from _json_rows(lines)
+                yield from json_rows(lines)
             case _:
                 yield from _plain_rows(lines)
 
 
 def _format_by_content(lines: FileLines) -> FileFormat:
-    """Tell by the first line with content: an object, several cells or a column's name; else plain lines."""
+    """Tell by the first line with content: JSON, several cells or a column's name; else plain lines."""
     first = (lines.skip_to_content() or "").strip()
-    if first.startswith(("{", '"+')):
+    if first.startswith(("{", "[", '"+')):
         return "jsonl"
     if first.startswith("#"):
         return "lines"
@@ -102,28 +130,3 @@ def _plain_rows(lines: FileLines) -> Iterator[str]:
         number = line.strip()
         if number and not number.startswith("#"):
             yield number
-
-
-def _json_rows(lines: FileLines) -> Iterator[Row]:
-    for line in lines:
-        if line.strip():
-            yield _json_row(line, lines)
-
-
-def _json_row(line: str, lines: FileLines) -> Row:
-    try:
-        # Numbers stay as they are written: 2.3e12 and 2348012345678.0 must be seen for what they are.
-        row: object = json.loads(line, parse_int=str, parse_float=str, parse_constant=lambda _: "")
-    except (ValueError, RecursionError):
-        raise lines.fault("it is no JSON; write one object or one text a line.") from None
-    if isinstance(row, str):
-        return row
-    if isinstance(row, dict):
-        return {name: _json_text(value) for name, value in cast("dict[str, object]", row).items()}
-    raise lines.fault("it is neither an object nor a text; write one recipient a line.")
-
-
-def _json_text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    return "" if value is None else json.dumps(value, ensure_ascii=False)

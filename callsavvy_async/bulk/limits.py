@@ -76,9 +76,9 @@ class StopRules:
             return StopReason.AUTHENTICATION
         if isinstance(error, InsufficientBalanceError):
             return StopReason.BALANCE
+        numbers = (recipient.number for recipient in result.recipients)
         counts = isinstance(error, NotSentError) or (
-            isinstance(error, RejectedError)
-            and not names_recipient(error, (recipient.number for recipient in result.recipients))
+            isinstance(error, RejectedError) and not names_recipient(error, numbers)
         )
         if error is None or not counts:
             self._in_a_row = 0

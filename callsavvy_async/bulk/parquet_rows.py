@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from typing import IO
 
-from callsavvy_async.bulk.columns import field_text
+from callsavvy_async.bulk.row_fields import field_text
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 
 _BATCH = 4096
 
 
-def parquet_rows(path: str) -> Iterator[dict[str, str]]:
+def parquet_rows(stream: IO[bytes], name: str) -> Iterator[dict[str, str]]:
     """Yield the rows of a Parquet file, read batch by batch.
+
+    Args:
+        stream: the file; it must be seekable.
+        name: of the file, for errors.
 
     Raises:
         ConfigurationError: the extra is not installed.
@@ -23,12 +28,17 @@ def parquet_rows(path: str) -> Iterator[dict[str, str]]:
         parquet = importlib.import_module("pyarrow.parquet")
     except ImportError:
         raise ConfigurationError(
-            f"{path} is a Parquet file, which needs an extra: pip install 'callsavvy-async[parquet]'"
+            f"{name} is a Parquet file, which needs an extra: pip install 'callsavvy-async[parquet]'"
         ) from None
     try:
-        with parquet.ParquetFile(path) as file:
+        with parquet.ParquetFile(stream) as file:
             for batch in file.iter_batches(batch_size=_BATCH):
                 for row in batch.to_pylist():
-                    yield {name: field_text(value) for name, value in row.items()}
+                    yield {column: _cell_text(value) for column, value in row.items()}
     except pyarrow.ArrowException:
-        raise InvalidRequestError(f"{path} is no readable Parquet file; write it again, or as CSV.") from None
+        raise InvalidRequestError(f"{name} is no readable Parquet file; write it again, or as CSV.") from None
+
+
+def _cell_text(value: object) -> str:
+    """Write a cell as text; what is no UTF-8 in it becomes surrogates, which the intake does not take."""
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else field_text(value)

@@ -10,7 +10,8 @@ from typing import Literal, TypeAlias
 import attrs
 
 from callsavvy_async.bulk.chunks import Chunk, Chunker
-from callsavvy_async.bulk.recipients import Intake, RecipientInput, Skipped, SkipReason
+from callsavvy_async.bulk.misuse import refuse_misuse
+from callsavvy_async.bulk.recipients import Doubtful, Intake, RecipientInput, Skipped, SkipReason
 from callsavvy_async.bulk.segments import Encoding, Segments, count_segments
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.phone_numbers import calling_code
@@ -34,6 +35,10 @@ class Plan:
     skipped: Mapping[SkipReason, int] = attrs.field(factory=dict[SkipReason, int])
     first_skipped: tuple[Skipped, ...] = ()
     """At most 20."""
+    columns: str = ""
+    """Where the numbers stand, where the rows are mappings."""
+    doubtful: Doubtful = attrs.field(factory=Doubtful)
+    """Numbers that may not be international."""
     calls: int
     segments_per_message: Mapping[int, int] = attrs.field(factory=dict[int, int])
     """SMS: how many recipients get a message of so many segments."""
@@ -54,6 +59,11 @@ class Plan:
     def given(self) -> int:
         """Rows of the input."""
         return self.recipients + sum(self.skipped.values())
+
+    @property
+    def misread(self) -> bool:
+        """Whether there are rows, but none that could be sent to: probably they were not read as they are meant."""
+        return self.recipients == 0 and self.skipped.get(SkipReason.INVALID, 0) > 0
 
     @property
     def total_segments(self) -> int | None:
@@ -97,6 +107,11 @@ def make_plan(
         balance: units at hand, to compare with.
     """
     tally = _Tally(channel, minutes)
+    refuse_misuse(rows)
+    if not isinstance(rows, Iterable):
+        raise InvalidRequestError(
+            "a plan reads a list or a generator; give the rows of the asynchronous one as a list."
+        )
     for row, item in enumerate(rows, 1):
         admitted = intake.admit(item, row)
         if isinstance(admitted, Skipped):
@@ -104,7 +119,8 @@ def make_plan(
         else:
             tally.count(chunker.add(admitted))
     tally.count(chunker.close())
-    return tally.plan(balance)
+    columns = "" if intake.columns is None else str(intake.columns)
+    return attrs.evolve(tally.plan(balance), columns=columns, doubtful=intake.doubtful)
 
 
 def units_per_message(channel: Channel, text: str, minutes: Decimal | None = None) -> Decimal | None:
@@ -125,10 +141,17 @@ def _required(minutes: Decimal | None) -> Decimal:
 
 
 def _summary(plan: Plan) -> Iterator[str]:
-    yield f"Recipients: {_counted(plan.recipients, 'message')} by {plan.channel} in {_counted(plan.calls, 'call')}"
+    source = f", numbers from column {plan.columns}" if plan.columns else ""
+    yield f"Recipients: {_counted(plan.recipients, 'message')} by {plan.channel} in {_counted(plan.calls, 'call')}{source}"
+    if not plan.given:
+        yield "The list is empty: nobody is given."
+    if plan.misread:
+        yield "No row holds a number to send to."
     if plan.skipped:
         reasons = ", ".join(f"{count:,} {reason.value}" for reason, count in plan.skipped.items())
         yield f"Skipped: {_counted(sum(plan.skipped.values()), 'row')} ({reasons})"
+    if plan.doubtful.count:
+        yield f"Doubtful: {plan.doubtful}"
     if plan.channel == "sms":
         yield from _sms_summary(plan)
     yield _units_summary(plan)

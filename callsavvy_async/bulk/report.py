@@ -11,7 +11,7 @@ from decimal import Decimal
 import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
-from callsavvy_async.bulk.recipients import Recipient, Skipped, SkipReason
+from callsavvy_async.bulk.recipients import Doubtful, Recipient, Skipped, SkipReason
 from callsavvy_async.bulk.row_files import ReportRow, write_csv, write_jsonl
 from callsavvy_async.bulk.spool import Spool
 from callsavvy_async.errors import CallsavvyError, RequestError
@@ -93,6 +93,7 @@ class Sums:
         elapsed: seconds.
         stopped: why the run ended early; None when it did not.
         input_complete: whether the input was read to its end.
+        doubtful: numbers without ``+`` that were taken to be international.
     """
 
     given: int = 0
@@ -109,6 +110,7 @@ class Sums:
     elapsed: float = 0.0
     stopped: StopReason | None = None
     input_complete: bool = False
+    doubtful: Doubtful = attrs.field(factory=Doubtful)
 
     def settle(self, result: ChunkResult) -> None:
         """Count a call's outcome."""
@@ -167,6 +169,7 @@ class Sums:
             "elapsed": round(self.elapsed, 3),
             "stopped": self.stopped.value if self.stopped else None,
             "input_complete": self.input_complete,
+            "doubtful": self.doubtful.count,
         }
 
     def _cost_line(self) -> str:
@@ -175,12 +178,15 @@ class Sums:
     def __str__(self) -> str:
         skipped = ", ".join(f"{count} {reason.value}" for reason, count in sorted(self.skipped.items(), key=str))
         lines = [
-            f"{self.given} recipients given",
+            f"{self.given} recipients given"
+            + (": the list was empty" if self.input_complete and not self.given else ""),
             f"  {self.accepted} accepted in {self.calls} calls",
             f"  {self.failed} failed, {self.rejected} rejected, {self.unknown} unknown, {self.pending} pending",
             f"  {self.skipped.total()} skipped" + (f" ({skipped})" if skipped else ""),
             f"{self._cost_line()}; {self.elapsed:.1f} s; {self.refusals} answers 429",
         ]
+        if self.doubtful.count:
+            lines.append(f"doubtful: {self.doubtful}")
         if self.stopped:
             lines.append(f"stopped early: {self.stopped.value}")
         if not self.input_complete:

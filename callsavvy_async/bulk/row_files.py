@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import os
+import stat
 from collections.abc import Iterable
 from typing import IO
 
 import attrs
 
 from callsavvy_async.bulk.cells import harmless
+from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.redaction import mask_number
 
 
@@ -27,8 +29,8 @@ class ReportRow:
 
 
 def write_csv(path: str | os.PathLike[str], rows: Iterable[ReportRow]) -> None:
-    """Write the rows as CSV under a header, harmless to spreadsheets."""
-    with _private_file(path) as file:
+    """Write the rows as CSV under a header, harmless to spreadsheets; by a byte order mark Excel knows that it is UTF-8."""
+    with _private_file(path, encoding="utf-8-sig") as file:
         writer = csv.writer(file)
         writer.writerow([field.name for field in attrs.fields(ReportRow)])
         for row in rows:
@@ -43,7 +45,12 @@ def write_jsonl(path: str | os.PathLike[str], rows: Iterable[ReportRow]) -> None
             file.write("\n")
 
 
-def _private_file(path: str | os.PathLike[str]) -> IO[str]:
+def _private_file(path: str | os.PathLike[str], *, encoding: str = "utf-8") -> IO[str]:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    os.chmod(path, 0o600)  # noqa: PTH101 - the file may have been there, open to others
-    return open(descriptor, "w", encoding="utf-8", newline="")  # noqa: PTH123 - a descriptor, not a path
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        os.close(descriptor)
+        raise InvalidRequestError(f"{os.fspath(path)} leads to a device; name a file.")
+    if stat.S_ISREG(mode):
+        os.chmod(path, 0o600)  # noqa: PTH101 - the file may have been there, open to others
+    return open(descriptor, "w", encoding=encoding, newline="")  # noqa: PTH123 - a descriptor, not a path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, Unpack
@@ -109,9 +109,10 @@ class Campaign:
         self,
         recipients: Recipients,
         *,
-        column: str | None = None,
+        column: str | Sequence[str] | None = None,
         suppress: Iterable[str] | NumberSet = (),
         region: str | None = None,
+        international: bool = False,
         validate: NumberCheck = "shape",
     ) -> CampaignReport:
         """Load recipients into the journal: each number once, nobody who is suppressed.
@@ -120,10 +121,12 @@ class Campaign:
         nothing; one that was cut off is loaded anew. Memory does not grow with the list.
 
         Args:
-            recipients: any iterable or async iterable of numbers, `Recipient` or mappings; streamed.
-            column: the field of a mapping that holds the number; guessed when None.
+            recipients: any iterable or async iterable of numbers, `Recipient`, `Contact` or mappings; streamed.
+            column: the field of a mapping that holds the number, or several, of which the first that is not blank does;
+                found by its name when None.
             suppress: numbers that must get nothing.
             region: two letters (``"NG"``): national numbers of this country are taken too (extra ``phone``).
+            international: numbers without ``+`` begin with their country code; else they are counted as doubtful.
             validate: how far numbers are checked.
 
         Raises:
@@ -140,6 +143,7 @@ class Campaign:
                     column=column,
                     suppress=suppress,
                     region=region,
+                    international=international,
                     validate=validate,
                     template=content if isinstance(content, Template) else None,
                     seen=seen,

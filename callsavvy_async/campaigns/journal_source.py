@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
 
 import anyio
@@ -59,6 +60,10 @@ class JournalSource:
     def go_on(self) -> None:
         """Hand out chunks again."""
         self._going.set()
+
+    def feeding(self) -> AbstractAsyncContextManager[None]:
+        """Nothing has to be read beside the workers."""
+        return nullcontext()
 
     async def next_chunk(self) -> Chunk | None:
         """Return the next chunk; None when none is pending that this epoch did not try yet, nor will be.

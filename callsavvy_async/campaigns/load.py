@@ -14,18 +14,17 @@ that row gone, and nothing of a deleted load is left or comes back.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import islice
-from typing import Protocol
+from typing import Protocol, cast
 
 import anyio
 import attrs
 
 from callsavvy_async.bulk.chunks import Chunk, Chunker
-from callsavvy_async.bulk.recipients import Intake, Recipient, RecipientInput, Skipped, SkipReason
+from callsavvy_async.bulk.recipients import Doubtful, Intake, Recipient, RecipientInput, Skipped, SkipReason
 from callsavvy_async.bulk.source import InputSource, Recipients
 from callsavvy_async.bulk.spool import Spool
 from callsavvy_async.campaigns.errors import JournalInUseError, JournalUnavailableError
@@ -35,6 +34,7 @@ from callsavvy_async.campaigns.journal.writer import Work, Writer
 from callsavvy_async.campaigns.seen import SeenNumbers
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.resources.contacts import Contact
 
 BATCH = 64
 """Chunks in a transaction."""
@@ -57,10 +57,12 @@ class Digest(Protocol):
 
 @attrs.define
 class Digested:
-    """An intake that keeps a digest of everything that came in."""
+    """An intake that keeps a digest of how rows are read, and of everything that came in."""
 
     intake: Intake
-    digest: Digest = attrs.field(factory=hashlib.sha256)
+    digest: Digest = attrs.field(
+        default=attrs.Factory(lambda self: hashlib.sha256(f"{self.intake.rules!a}\n".encode()), takes_self=True)
+    )
 
     def admit(self, item: RecipientInput, row: int) -> Recipient | Skipped:
         """Admit a recipient, and take it into the digest."""
@@ -73,6 +75,7 @@ class Digested:
 class Tally:
     """What was read, and of it the rows that are left out and not written yet."""
 
+    doubtful: Doubtful
     given: int = 0
     input_complete: bool = False
     skipped: int = 0
@@ -122,9 +125,9 @@ async def load(writer: Writer, campaign: int, spec: Spec, recipients: Recipients
         InvalidRequestError: the input as a whole is misused, or a run of the campaign is under way.
         Exception: whatever reading the recipients raised; the load is unfinished then.
     """
-    tally, digested = Tally(), Digested(intake)
+    tally, digested = Tally(intake.doubtful), Digested(intake)
     zone_of = None if spec.window is None else spec.window.zone_of
-    chunker = Chunker(size=spec.chunk_sizes, content=spec.content, zone_of=zone_of)
+    chunker = Chunker(size=spec.chunk_sizes, content=spec.content, with_fields=False, zone_of=zone_of)
     source = InputSource(recipients, intake=digested, chunker=chunker, report=tally)
     loading = _Loading(writer, campaign, spec, tally)
     while (chunks := await source.next_chunks()) is not None:
@@ -171,17 +174,17 @@ class _Loading:
 
     def _write_skipped(self, loading: int, page: tuple[Skipped, ...]) -> Work[None]:
         def write(cursor: Cursor) -> None:
-            hold(cursor, loading, self.tally.given)
+            hold(cursor, loading, self.tally.given, self.tally.doubtful)
             repository.insert_skipped(cursor, campaign=self.campaign, load=loading, skipped=page)
 
         return write
 
     def _write_chunks(self, loading: int) -> Work[None]:
         chunks, self._batch = self._batch, []
-        given = self.tally.given
+        given, doubtful = self.tally.given, attrs.evolve(self.tally.doubtful)
 
         def write(cursor: Cursor) -> None:
-            hold(cursor, loading, given)
+            hold(cursor, loading, given, doubtful)
             first = repository.next_number(cursor, self.campaign)
             numbered = (attrs.evolve(chunk, number=first + index) for index, chunk in enumerate(chunks))
             repository.insert_chunks(cursor, self.campaign, self.spec, numbered, load=loading)
@@ -204,13 +207,16 @@ def unlock(cursor: Cursor, campaign: int) -> None:
     cursor.execute(sql.UNLOCK_LOADING, (campaign,)).fetchone()
 
 
-def hold(cursor: Cursor, loading: int, given: int) -> None:
-    """Note how many recipients were given, and keep the load from being deleted until the transaction ends.
+def hold(cursor: Cursor, loading: int, given: int, doubtful: Doubtful) -> None:
+    """Note how many recipients were given, how many of them are doubtful, and keep the load until the transaction ends.
 
     Raises:
         JournalInUseError: it was deleted.
     """
-    cursor.execute("UPDATE load SET given = ? WHERE id = ? AND digest IS NULL", (given, loading))
+    cursor.execute(
+        "UPDATE load SET given = ?, doubtful = ?, first_doubtful = ? WHERE id = ? AND digest IS NULL",
+        (given, doubtful.count, doubtful.first_row, loading),
+    )
     _refuse_if_deleted(cursor)
 
 
@@ -269,9 +275,25 @@ def _delete(cursor: Cursor, campaign: int, loading: int) -> None:
     cursor.execute("DELETE FROM skipped WHERE campaign = ? AND load = ?", (campaign, loading))
 
 
-def _canonical(item: RecipientInput) -> bytes:
+def _canonical(item: object) -> bytes:
     """Write a row so that equal rows are equal bytes, and no two others are."""
     if isinstance(item, str):
         return f"{item}\n".encode("utf-8", "surrogatepass")
-    fields: Mapping[str, object] = {"": item.number, **item.fields} if isinstance(item, Recipient) else item
-    return json.dumps(sorted((str(name), str(value)) for name, value in fields.items())).encode() + b"\n"
+    fields: object = item
+    if isinstance(item, Recipient):
+        fields = {"": item.number, **item.fields}
+    elif isinstance(item, Contact):
+        fields = item.as_row()
+    if not isinstance(fields, Mapping):
+        return f"{_text(fields)!a}\n".encode()
+    pairs = cast("Mapping[object, object]", fields)
+    return f"{sorted([(_text(name), _text(value)) for name, value in pairs.items()])!a}\n".encode()
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - of a class of somebody's; the row is left out
+        return type(value).__name__

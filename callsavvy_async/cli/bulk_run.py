@@ -13,7 +13,6 @@ import attrs
 from callsavvy_async.bulk.bulk import Bulk, BulkOptions
 from callsavvy_async.bulk.files import Row
 from callsavvy_async.bulk.plan import Plan
-from callsavvy_async.bulk.recipients import SkipReason
 from callsavvy_async.bulk.report import BulkReport
 from callsavvy_async.bulk.run import BulkRun
 from callsavvy_async.campaigns import Spec
@@ -25,9 +24,11 @@ from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.job import Job
 from callsavvy_async.cli.ledger import compare
 from callsavvy_async.cli.options import Durability, Mode, Pace
+from callsavvy_async.cli.outputs import refuse_overwriting
 from callsavvy_async.cli.planning import plan_lines, show_plan
 from callsavvy_async.cli.progress import progress
 from callsavvy_async.cli.recipients_file import Rows, readable_again
+from callsavvy_async.cli.refusals import why_unclear
 from callsavvy_async.cli.stderr import ask, can_ask, tell
 from callsavvy_async.client import Callsavvy, ClientOptions
 from callsavvy_async.config import Credentials
@@ -80,12 +81,14 @@ def run_job(
     campaign = None if durability.run is None else describe()
     if campaign is None and mode.report is not None and mode.report.suffix == ".parquet":
         raise InvalidRequestError("--report writes .parquet with --run only; write .csv or .jsonl.")
+    journal = None if campaign is None else durability.journal
+    refuse_overwriting(job.inputs, report=mode.report, journal=journal)
     act = _way_of(mode, durability)
     if act is _send_for_real and not mode.yes and (job.file == "-" or not can_ask()):
         tell("callsavvy: nothing was sent: there is no terminal to ask at. Look at it with --dry-run, send with --yes.")
         return ExitCode.REFUSED
     books().folder = Path(job.file).parent
-    with readable_again(job.file) as rows:
+    with readable_again(job.file, allow_empty=job.allow_empty) as rows:
         return act(
             Order(
                 job=job,
@@ -117,7 +120,10 @@ def _show(order: Order) -> ExitCode:
 
 
 def _load(order: Order) -> ExitCode:
-    """Write everybody into the journal, and send nothing."""
+    """Write everybody into the journal and send nothing, if the list is as clear as a send without a question needs it."""
+    unclear = why_unclear(order.job.plan(order.rows), asking=False)
+    if unclear is not None:
+        raise InvalidRequestError(f"nothing was loaded: {unclear}")
     assert order.loading is not None  # noqa: S101 - `Durability.check` says so
     return load_durably(order.durability.journal, order.loading, json=order.mode.json)
 
@@ -144,7 +150,7 @@ class _Service:
 
 @contextmanager
 def _online(order: Order) -> Generator[_Service]:
-    yield _Service(open_client(**client_options(order.pace)))
+    yield _Service(open_client(client_options(order.pace)))
 
 
 @contextmanager
@@ -154,7 +160,7 @@ def _served(order: Order) -> Generator[_Service]:
     )
     with serve(simulator) as server:
         options: ClientOptions = {**client_options(order.pace), "base_url": server.url}
-        yield _Service(open_client(Credentials(PUBLIC_KEY, PRIVATE_KEY), **options), simulator.ledger)
+        yield _Service(open_client(options, Credentials(PUBLIC_KEY, PRIVATE_KEY)), simulator.ledger)
 
 
 def _send_planned(order: Order, service: _Service) -> ExitCode | None:
@@ -173,11 +179,11 @@ def _send_planned(order: Order, service: _Service) -> ExitCode | None:
 def _refusal(plan: Plan, mode: Mode) -> ExitCode | None:
     """Say why a plan is not carried out; None when it is."""
     asking = not (mode.yes or mode.simulator)
-    nobody_left = plan.recipients == 0 and plan.skipped.get(SkipReason.INVALID, 0) > 0
-    if asking or nobody_left or plan.affordable is False:
+    unclear = why_unclear(plan, asking=asking)
+    if asking or unclear is not None or plan.affordable is False:
         tell("\n".join(plan_lines(plan)))
-    if nobody_left:
-        tell("callsavvy: nothing was sent: no row holds a number to send to. Is it the right --column?")
+    if unclear is not None:
+        tell(f"callsavvy: nothing was sent: {unclear}")
         return ExitCode.REFUSED
     if plan.affordable is False:
         tell("callsavvy: nothing was sent: the balance does not cover it.")

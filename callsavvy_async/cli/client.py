@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from decimal import Decimal
-from typing import TypeVar, Unpack
+from typing import TypeVar
 
 import anyio
 import attrs
@@ -30,20 +30,6 @@ chosen_proxy: ContextVar[str | None] = ContextVar("callsavvy_proxy", default=Non
 """What --proxy says in the running command."""
 
 
-def open_client(credentials: Credentials | None = None, **options: Unpack[ClientOptions]) -> Callsavvy:
-    """Make a client whose requests are in the books.
-
-    Args:
-        credentials: of a simulator; those of the environment, by the way that --proxy says, when None.
-        **options: see `Callsavvy`.
-    """
-    options["hooks"] = [*options.get("hooks", ()), books().note]
-    if credentials is not None:
-        return Callsavvy(credentials, **options)
-    options["proxy"] = chosen_proxy.get()
-    return Callsavvy.from_env(**options)
-
-
 def client_options(pace: Pace) -> ClientOptions:
     """Return the settings of a client that keeps a pace.
 
@@ -65,6 +51,19 @@ def client_options(pace: Pace) -> ClientOptions:
 def _tell_of_limit(event: HookEvent) -> None:
     if isinstance(event, LimitLost | LimitFound):
         tell(f"callsavvy: {event}")
+
+
+def open_client(options: ClientOptions | None = None, credentials: Credentials | None = None) -> Callsavvy:
+    """Make a client that writes to the books what its requests come to.
+
+    With the keys of the environment it goes the way that --proxy says; `credentials` are a simulator's, which is near.
+    """
+    settings: ClientOptions = {} if options is None else options
+    settings["hooks"] = [*settings.get("hooks", ()), books().note]
+    if credentials is not None:
+        return Callsavvy(credentials, **settings)
+    settings["proxy"] = chosen_proxy.get()
+    return Callsavvy.from_env(**settings)
 
 
 def call(ask: Callable[[Callsavvy], Awaitable[R]], client: Callsavvy | None = None) -> R:

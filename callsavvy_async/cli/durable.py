@@ -45,6 +45,7 @@ class Loading:
             column=self.options.get("column"),
             suppress=self.options.get("suppress", ()),
             region=self.options.get("region"),
+            international=self.options.get("international", False),
             validate=self.options.get("validate", "shape"),
         )
         return campaign

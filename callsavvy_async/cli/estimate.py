@@ -112,5 +112,5 @@ def robocall(
 
 def _estimate(job: Job, *, balance: bool, json: bool) -> ExitCode:
     at_hand = read_balance(job.channel) if balance else None
-    with readable_again(job.file) as rows:
+    with readable_again(job.file, allow_empty=job.allow_empty) as rows:
         return show_plan(job.plan(rows, at_hand), json=json)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from pathlib import Path
 
 import attrs
 
@@ -23,6 +24,9 @@ class Job:
     file: str
     message: str | None = attrs.field(repr=False)
     options: BulkOptions = attrs.field(repr=False)
+    inputs: Mapping[str, Path]
+    """The files that are read, by what they are called."""
+    allow_empty: bool = False
     minutes: Decimal | None = None
 
     def plan(self, rows: Rows, balance_for: Callable[[Plan], Decimal | None] | None = None) -> Plan:
@@ -49,15 +53,31 @@ def make_job(
     """
     options: BulkOptions = {
         "template": content.template,
-        "column": audience.column,
+        "column": audience.column or None,
         "region": audience.region,
+        "international": audience.international,
         "validate": audience.validate,
     }
     if audience.suppress is not None:
-        options["suppress"] = read_suppressed(audience.suppress, region=audience.region)
+        options["suppress"] = read_suppressed(
+            audience.suppress, column=audience.suppress_column or None, region=audience.region
+        )
     if chunk_size is not None:
         options["chunk_size"] = chunk_size
-    return Job(channel=channel, file=file, message=_message(content, audio_url), options=options, minutes=minutes)
+    files = {
+        "the list": None if file == "-" else Path(file),
+        "--suppress": audience.suppress,
+        "--message-file": content.message_file,
+    }
+    return Job(
+        channel=channel,
+        file=file,
+        message=_message(content, audio_url),
+        options=options,
+        inputs={name: path for name, path in files.items() if path is not None},
+        allow_empty=audience.allow_empty,
+        minutes=minutes,
+    )
 
 
 def _message(content: Content, audio_url: str | None) -> str | None:

@@ -104,14 +104,20 @@ class Content:
 class Audience:
     """Who gets it."""
 
-    column: str | None = None
-    """The column that holds the number; guessed from the usual names unless given."""
+    column: tuple[str, ...] = ()
+    """The column that holds the number; several: the first that is not blank. Unless given, the one with a usual name."""
     region: str | None = None
     """Country of national numbers, as NG (extra: phone)."""
+    international: bool = False
+    """Numbers without + begin with their country code."""
     validate: NumberCheck = "shape"
     """How far numbers are checked; more than their shape needs the extra phone."""
     suppress: Path | None = None
     """A file of numbers that must get nothing."""
+    suppress_column: tuple[str, ...] = ()
+    """Its columns that hold the numbers; all of them count."""
+    allow_empty: bool = False
+    """A list without a row is no mistake."""
 
 
 @Parameter(name="*", negative="", group="Pace and cost")

@@ -12,11 +12,13 @@ _EXAMPLES = 5
 
 
 def show_plan(plan: Plan, *, json: bool) -> ExitCode:
-    """Print a plan as the result; say by the exit code whether the balance, if it was read, covers it."""
+    """Print a plan as the result; say by the exit code whether a number was found, and the balance, if it was read, covers it."""
     if json:
         show_json(_as_dict(plan))
     else:
         print("\n".join(plan_lines(plan)))
+    if plan.misread:
+        return ExitCode.REFUSED
     return ExitCode.BUDGET if plan.affordable is False else ExitCode.DONE
 
 
@@ -33,6 +35,8 @@ def _as_dict(plan: Plan) -> Mapping[str, object]:
         "given": plan.given,
         "recipients": plan.recipients,
         "skipped": {reason.value: count for reason, count in plan.skipped.items()},
+        "columns": plan.columns,
+        "doubtful": plan.doubtful.count,
         "calls": plan.calls,
         "segments": plan.total_segments,
         "recipients_by_segments": dict(plan.segments_per_message),

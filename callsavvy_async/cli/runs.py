@@ -15,6 +15,7 @@ from callsavvy_async.cli.durable import Reopening, is_url, run_options, send_dur
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.ledger import lines_of_sums
 from callsavvy_async.cli.options import DEFAULT_JOURNAL, STEADY, Deadline, JournalName, Pace, ReportFile
+from callsavvy_async.cli.outputs import refuse_overwriting
 from callsavvy_async.cli.stderr import ask, can_ask, tell
 from callsavvy_async.cli.watch import watch
 from callsavvy_async.cli.work import work
@@ -83,10 +84,11 @@ def resume(
         deadline: Seconds after which nothing more is sent.
         pace: How fast, and how much.
     """
+    refuse_overwriting({}, report=report, journal=journal)
     if not yes and not (can_ask() and ask(f"Send what is left of {name!r}?")):
         tell("callsavvy: nothing was sent. Say --yes where there is no terminal to ask at.")
         return ExitCode.REFUSED
-    client = open_client(**client_options(pace))
+    client = open_client(client_options(pace))
 
     def again(campaign: Campaign, callsavvy: Callsavvy, options: RunOptions) -> CampaignRun:
         return campaign.resend_unknown(callsavvy, only_not_sent=resend == "not-sent", **options)
@@ -181,6 +183,7 @@ def reconcile(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, exclusive
 @_commands.command
 def report(name: str, file: ReportFile, /, *, journal: JournalName = DEFAULT_JOURNAL) -> None:
     """Write one row per recipient to a .csv, .jsonl or .parquet file. It holds phone numbers."""
+    refuse_overwriting({}, report=file, journal=journal)
     _look(journal, name, lambda campaign: campaign.export(file))
 
 

@@ -55,7 +55,7 @@ def work(
         pace: How fast, and how much.
     """
     place, name = journal_and_name(where, journal)
-    client = open_client(**client_options(pace))
+    client = open_client(client_options(pace))
     with progress() as meter:
 
         def show(report: CampaignReport) -> None:

@@ -16,7 +16,7 @@ import attrs
 from callsavvy_async.policy.concurrency import START_LIMIT, ConcurrencyLaw
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.gate import Gate
-from callsavvy_async.policy.pacer import FULL, MAX_IN_FLIGHT, Snapshot, at_least_one
+from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, Snapshot, at_least_one
 from callsavvy_async.policy.rate import RateLaw
 from callsavvy_async.policy.ratelimit_headers import Hints
 
@@ -33,11 +33,9 @@ class Adaptive:
     """
 
     max_in_flight: int = attrs.field(default=MAX_IN_FLIGHT, validator=at_least_one)
-    _rate: RateLaw = attrs.field(factory=lambda: RateLaw(unpaced=True), init=False, repr=False)
+    _rate: RateLaw = attrs.field(factory=RateLaw, init=False, repr=False)
     _gate: Gate = attrs.field(factory=Gate, init=False, repr=False)
     _concurrency: ConcurrencyLaw = attrs.field(factory=ConcurrencyLaw, init=False, repr=False)
-    _blameless: bool = attrs.field(default=False, init=False, repr=False)
-    """Whether the gate is shut for a refusal that the number in flight explains."""
     _in_flight: int = attrs.field(default=0, init=False, repr=False)
     _sent: int = attrs.field(default=0, init=False, repr=False)
     _refused: int = attrs.field(default=0, init=False, repr=False)
@@ -73,8 +71,6 @@ class Adaptive:
         if permit.probe:
             self._judge(now, permit, feedback)
         if feedback.signal is Signal.ADMITTED:
-            if self._gate.shut and not permit.probe:
-                self._rate.trickled(permit.sent_at)
             self._concurrency.admitted(now, level=permit.level, sent_at=permit.sent_at)
         elif feedback.signal is Signal.FAILED:
             self._concurrency.failed(now)
@@ -83,7 +79,7 @@ class Adaptive:
         """See `Pacer.snapshot`."""
         allowed = self._allowed(now)
         return Snapshot(
-            rate=None if self._rate.rate == math.inf else self._rate.rate,
+            rate=self._rate.rate,
             in_flight=self._in_flight,
             allowed_in_flight=allowed,
             shut_for=max(0.0, self._gate.opens_at - now) if self._gate.shut else 0.0,
@@ -130,26 +126,14 @@ class Adaptive:
             timely = permit.episode == gate.episode
             explained = timely and self._concurrency.refused(now, level=permit.level)
             if not explained or retry_after is not None:
-                interval, took = rate.interval, now - permit.sent_at
-                gate.close(
-                    now,
-                    interval=interval,
-                    took=took,
-                    forecast=rate.forecast(now),
-                    retry_after=retry_after,
-                    searching=not rate.started,
-                )
-                self._blameless = explained
-                if not explained:
-                    rate.shut(now, sent_at=permit.sent_at)
+                interval, took = 1.0 / rate.rate, now - permit.sent_at
+                gate.close(now, interval=interval, took=took, forecast=rate.forecast(now), retry_after=retry_after)
+                rate.shut(now)
 
     def _on_admitted_probe(self, now: float, permit: Permit) -> None:
         self._gate.probe_admitted(now, sent_at=permit.sent_at)
         if not self._gate.shut:
-            if self._blameless:
-                self._rate.resumed(now)
-            else:
-                self._rate.reopened(now, at=self._gate.reopened_at, proven=self._gate.proven)
+            self._rate.reopened(now, at=self._gate.reopened_at, proven=self._gate.proven)
 
     def _heed(self, now: float, hints: Hints) -> None:
         """Spread what the server says is left, less what is under way already, over the time until its reset."""
@@ -158,7 +142,7 @@ class Adaptive:
 
     def _why(self, allowed: int) -> str:
         if self._in_flight >= allowed:
-            return FULL
+            return "in flight"
         if self._gate.shut:
             return "refused, gate shut"
         return "learned rate" if self._rate.started else "cold start"

@@ -34,18 +34,13 @@ import attrs
 
 TOLERANCE = 1.5
 FLOOR = 2.0
-START_LIMIT = 4.0
-"""Requests in flight at first. Each that is answered lets another one start: they double with every round trip."""
-START_DOUBLES_TO = 16.0
-START_LATER = 0.25
-"""Further requests for each that is answered from then on: what is in flight is what the first refusal finds."""
+START_LIMIT = 8.0
 BLOCK_ANSWERS = 40
 BLOCK_SECONDS = 1.0
 FIRST_BLOCK_ANSWERS = 20
 EPOCH = 30.0
 CAP_PROBE = 20.0
-LONGEST_CAP_PROBE = 160.0
-FEWEST_REFUSALS = 4.0
+FEWEST_REFUSALS = 5.0
 """Refusals, older ones counting less, before any level is blamed."""
 FEWEST_MISSED = 3.0
 """Refusals that would have to be at or below a level if the number in flight did not matter."""
@@ -70,9 +65,6 @@ class ConcurrencyLaw:
     latency: float = math.inf
     """Seconds: the median of the last block of answers; infinite until measured."""
 
-    starting: bool = True
-    """Whether every answer lets one more start: what may be in flight doubles with each round trip."""
-
     _answers: list[float] = attrs.field(factory=list)
     _block_began: float = 0.0
     _peak: int = 0
@@ -81,7 +73,6 @@ class ConcurrencyLaw:
     _bound: bool = False
     _drained_since: float = math.inf
     _cap_since: float = 0.0
-    _cap_probe: float = CAP_PROBE
     _failing: float = 0.0
     _cut_at: float = -math.inf
     _admitted: dict[int, float] = attrs.field(factory=dict)
@@ -90,7 +81,7 @@ class ConcurrencyLaw:
     def allowed(self, now: float) -> float:
         """Return how many requests may be in flight now."""
         limit = self.limit if self._drained_since == math.inf else max(FLOOR, self.limit / 4.0)
-        steps = (now - self._cap_since) / self._cap_probe
+        steps = (now - self._cap_since) / CAP_PROBE
         return min(limit, self.cap + steps + max(0.0, steps - 3.0) ** 2)
 
     def turns(self, seconds: float) -> float:
@@ -105,8 +96,6 @@ class ConcurrencyLaw:
         """Learn from the latency of an answer to a request that was sent as the `level`-th in flight."""
         self._admitted[level] = self._admitted.get(level, 0.0) + 1.0
         self._failing -= self._failing / 20.0
-        if self.starting and level >= self.limit / 2.0 and now - sent_at <= 2.0 * self.unloaded:
-            self.limit += 1.0 if self.limit < START_DOUBLES_TO else START_LATER
         if self._drained_since != math.inf:
             if sent_at < self._drained_since:
                 return
@@ -129,7 +118,6 @@ class ConcurrencyLaw:
 
     def refused(self, now: float, *, level: int) -> bool:
         """Tally a refusal; return whether the number in flight explains it, so that the rate need not."""
-        self.starting = False
         for tally in (self._admitted, self._refused):
             for key in tally:
                 tally[key] *= 0.95
@@ -137,7 +125,6 @@ class ConcurrencyLaw:
         found = self._level_that_explains()
         if found is None or level <= found:
             return False
-        self._cap_probe = min(2.0 * self._cap_probe, LONGEST_CAP_PROBE) if found == self.cap else CAP_PROBE
         self.cap, self._cap_since = float(found), now
         return True
 
@@ -154,12 +141,11 @@ class ConcurrencyLaw:
         return best
 
     def _end_block(self, now: float, *, latency: float) -> None:
-        self.latency = latency = max(latency, _LEAST_LATENCY)
+        self.latency = latency
         self._epoch_began = min(self._epoch_began, now)  # the first begins here: nothing was measured before
         self._epoch_least = min(self._epoch_least, latency)
         self.unloaded = min(self.unloaded, latency)
-        self.starting = self.starting and latency <= 2.0 * self.unloaded
-        if self._peak >= self.limit / 2.0 and not self.starting:
+        if self._peak >= self.limit / 2.0:
             self._bound = self._bound or self._peak >= self.limit - 1.0
             self.limit = max(FLOOR, self.limit * TOLERANCE * self.unloaded / latency + 1.0)
         self._begin_block(now)

@@ -24,18 +24,13 @@ FIRST_PAUSE = 1.5
 """Request intervals before the first probe."""
 LANDING = 0.45
 """Part of a refusal's round trip that is waited for as well."""
-GROWTH = 1.5
+GROWTH = 1.3
 """Each refused probe lengthens the pause by this factor."""
-SEARCH_GROWTH = 2.5
-"""The same while nothing is known of the limit."""
-SEARCH_PAUSE = 0.1
-"""Seconds before the first probe then, at least."""
-LONGEST_PAUSE = 15.0
-LONGEST_PART = 0.2
-"""Seconds, and part of the time since the first refusal: what a window's first moments may cost, at most."""
+LONGEST_PAUSE = 6.0
+"""Seconds between two probes, at most: what a window's first moments may cost."""
 EARLY = 0.7
 """Share of a foretold pause after which the probes set in."""
-EARLY_IN_WINDOW = 0.25
+EARLY_IN_WINDOW = 0.1
 """The same, where only the window is known and not what is left in it: others may use the account, and it slides."""
 DENSE = 0.05
 """Part of a foretold pause that two probes are apart, at least."""
@@ -60,8 +55,6 @@ class Gate:
     """When the server last reopened: halfway between its last refusal of a probe and its admission of the next."""
 
     _pause: float = 0.0
-    _growth: float = GROWTH
-    _shut_at: float = 0.0
     _probing: bool = False
     _refused_at: float = math.inf
     _landing: float = 0.0
@@ -73,16 +66,7 @@ class Gate:
         """Return the seconds until a probe may start; infinity while one is under way."""
         return math.inf if self._probing else max(0.0, self.opens_at - now)
 
-    def close(
-        self,
-        now: float,
-        *,
-        interval: float,
-        took: float,
-        forecast: Forecast,
-        retry_after: float | None,
-        searching: bool = False,
-    ) -> None:
+    def close(self, now: float, *, interval: float, took: float, forecast: Forecast, retry_after: float | None) -> None:
         """Shut after a refusal.
 
         Args:
@@ -91,15 +75,11 @@ class Gate:
             took: seconds from the refused request to its refusal.
             forecast: what the rate law foretells.
             retry_after: seconds that the server asked to wait.
-            searching: whether nothing is known of the limit yet.
         """
         self.shut, self.proven = True, retry_after is not None
-        self._refused_at, self._shut_at = math.inf, now
+        self._refused_at = math.inf
         self._landing = LANDING * took
-        self._growth = SEARCH_GROWTH if searching else GROWTH
-        self._pause = min(
-            max(FIRST_PAUSE * interval + self._landing, max(took, SEARCH_PAUSE) if searching else 0.0), LONGEST_PAUSE
-        )
+        self._pause = min(FIRST_PAUSE * interval + self._landing, LONGEST_PAUSE)
         pause = max(self._pause, min(forecast.debt, UNPROVEN * self._pause))
         self.opens_at = now + (self._to_round_time(now, pause, forecast) if retry_after is None else retry_after)
 
@@ -115,9 +95,8 @@ class Gate:
         """Stay shut for longer."""
         self._probing, self.proven = False, True
         self._refused_at = sent_at if retry_after is None else math.inf  # a Retry-After says when it reopens
-        longest = max(LONGEST_PAUSE, LONGEST_PART * (now - self._shut_at))
-        pause = min(self._pause * self._growth, longest)
-        self._pause = min(max(pause, DENSE * (forecast.debt or forecast.rest)), longest)
+        pause = min(self._pause * GROWTH, LONGEST_PAUSE)
+        self._pause = min(max(pause, DENSE * (forecast.debt or forecast.rest)), LONGEST_PAUSE)
         foretold = EARLY * forecast.debt or EARLY_IN_WINDOW * forecast.rest
         wait = self._to_round_time(now, max(pause, foretold), forecast) if retry_after is None else retry_after
         self.extend(now + wait)
@@ -141,7 +120,6 @@ class Gate:
         self.opens_at += seconds
         self.reopened_at += seconds
         self._refused_at += seconds
-        self._shut_at += seconds
 
     def _to_round_time(self, now: float, pause: float, forecast: Forecast) -> float:
         """Return the pause, or the seconds to a round time that it would pass over."""

@@ -75,7 +75,7 @@ class LawCopy:
 
     def write(self, now: float) -> tuple[str, float]:
         """Return the text of the law for the row, and where bookings go on, by the row's clock."""
-        opens_at = max(now, self.gate.opens_at if self.gate.shut else self.rate.next_at)
+        opens_at = max(now, self.gate.opens_at) if self.gate.shut else now
         rate, gate = attrs.evolve(self.rate), attrs.evolve(self.gate, probing=False)
         rate.move(self._clock.offset)
         gate.move(self._clock.offset)

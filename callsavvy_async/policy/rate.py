@@ -7,8 +7,16 @@ ends, so between two reopenings
     limit = requests admitted / time                  (the estimator of Linux's tcp_bbr.c, `lt_bw`; here `belief`)
 
 whatever the sending rate was, for token buckets and windows alike. The sending rate is therefore free to serve as the
-probe (`curve`). A count is good to one request, so that the belief errs by more the fewer requests a period has; the
-dip is deep enough to save up what such an error overspends.
+*probe*, and it follows one curve of the time `t` since the last reopening (TCP CUBIC's shape, RFC 9438, but flatter
+around the belief and steeper beyond it), with u = t / period - 1:
+
+    rate(t) = belief * (1 + dip * u^3)  while u < 0,     belief * (1 + RISE * u^5)  from then on
+
+It starts a dip below the belief, stays within RISE of it until two periods have passed, which is when a bucket has been
+emptied again and refuses once; and if no refusal comes, the belief is disproved and the rate runs away from it: a doubled
+limit is met after 3.2 periods, one twenty times as high after 4.9. So one curve cruises, probes and escapes. A count is
+good to one request, so that the belief errs by more the fewer requests a period has; the dip is deep enough to save up
+what such an error overspends.
 
 Counts move the belief; refusals only steer the rate. An interval must be as long as the `memory` (a period, a window, ten
 requests) to replace the belief; the belief stands in for the rest of a shorter one. What a limit that has just fallen
@@ -24,19 +32,12 @@ What a budget cannot save up, a dip loses, and then the mean of an interval fall
 -   Buckets and windows of so few requests that the network's jitter is refused. There the rate of the *later half* is the
     limit. It is believed after intervals of two periods only: after short ones it would count what a bucket had saved up.
 
-The first interval begins with a budget of unknown filling, so that the requests that it admitted say little. What says more is
-what was admitted *after* the first refusal, among the requests that were under way: the budget was empty then, and let
-through what it was filled with. From that lower bound the rate is searched upwards until the second refusal, whose interval
-counts in full. Where nothing was let through for long, after much had been admitted, the first pause shows a window.
-A client that was refused at once, or is kept waiting for long after a handful, has met what others left; it starts anew, once.
+The very first interval begins with a budget of unknown filling: another process may have used it up a moment ago. Its
+pause therefore proves nothing and is left out, and what was admitted before it weighs no more than its number; a guess
+that is too high costs a refusal, one that is too low would cost hours. The second interval is exact.
 
 The law's clock runs only while the law is what holds requests back: time in which nobody wanted to send, or another
 cap was in force, proves nothing and is skipped. All times are monotonic seconds; nothing here reads a clock.
-
-Example. A hidden bucket of 20/s that holds 20. Of the 28 requests of the first 0.4 s the 22nd is refused first, and of the
-six after it one is admitted. The probe 0.2 s later is admitted too: 2 requests in 0.2 s, so the search begins at 10/s. It
-is refused at 40/s, after 1.6 s in which 33 were admitted: a belief of 20.6/s, with a period of 1.75 s. The next interval
-lasts 4 s and measures 20.1/s, the one after it 8 s and 20.0/s.
 
 Quantities
     belief    requests/s     what the limit is thought to be
@@ -48,22 +49,20 @@ Quantities
 from __future__ import annotations
 
 import math
-from functools import partial
 
 import attrs
 
-from callsavvy_async.policy.curve import RISE, cruise, cruised, search, start
-from callsavvy_async.policy.meter import START_RATE, Meter
-
+RISE = 0.02
+"""Part of the belief: the least dip below it, and the overshoot after two periods that provokes a refusal."""
 DEEPEST_DIP = 0.5
-COUNT_ERROR = 1.5
+COUNT_ERROR = 5.0
 """Requests: the dip times the requests of a period, at least. A quarter of it is what the dip saves up."""
 
 PERIOD = 14.0
 PERIOD_REQUESTS = 75.0
 """Seconds, and requests: a slow limit needs a longer period for its refusals to stay under one in a hundred."""
 SHORTEST_PERIOD = 1.75
-SHORTEST_PERIOD_REQUESTS = 10.0
+SHORTEST_PERIOD_REQUESTS = 35.0
 """Seconds, and requests: the period right after the belief was disproved. It grows with the evidence."""
 WINDOW_PERIOD = 0.65
 """The period as a part of the window: two of them reach into the second window, three and a half into the third."""
@@ -72,16 +71,17 @@ LONGEST_WINDOW = 230.0
 
 COUNT = 10.0
 """Requests: fewer make no measurement."""
-TRICKLE = 3
-"""Requests admitted after the first refusal that show a rate: one or two may have overtaken on the way."""
-LONG_REFILL = 10.0
-"""Seconds: a budget that takes longer to be renewed, and of which next to nothing was there, was used up by others."""
-SHORTEST_FIRST_WINDOW = 4.0
-"""Seconds: what a cold start meets may be a shorter pause for other reasons."""
 LATE = 2.0
 """Periods that an interval must last for its later half to be believed."""
 SURGE = 1.15
 """A measurement this many times the belief disproves it: the limit was raised, and is searched for with short periods."""
+
+START_RATE = 10.0
+START_DOUBLING = 0.7
+"""A cold start doubles from this rate (requests/s) in this time (seconds) until the first refusal."""
+
+CATCH_UP = 0.05
+"""Late timers may be made good for by this many seconds' worth of requests; more would be a burst."""
 
 
 @attrs.frozen
@@ -102,7 +102,7 @@ class Forecast:
 
 
 @attrs.define
-class RateLaw(Meter):
+class RateLaw:
     """Learn one hidden limit from admissions and refusals, and say when the next request may start."""
 
     belief: float = START_RATE
@@ -111,17 +111,116 @@ class RateLaw(Meter):
     """Seconds; 0 where none is known."""
     started: bool = False
     """Whether the cold start is over: the belief has been measured at least once."""
-    unpaced: bool = False
-    """Whether a cold start is left to what may be in flight until the first refusal."""
     period: float = PERIOD
+    rate: float = START_RATE
+    """Requests per second at the latest request."""
 
     _dip: float = RISE
     _soon: int = 0
     """How many intervals in a row ended within half a period."""
+    _slot: float | None = None
+    """When the next request may start; None before the first."""
+    _sent_at: float = 0.0
+    _opened: float = 0.0
+    """When the running interval began, on the law's own clock: moved along by all that is skipped."""
+    _admitted: int = 0
+    """How many requests the law itself timed since then and were not refused."""
+    _shut_at: float = 0.0
+    _bounded: bool = False
+    """Whether the running interval began with a reopening."""
+    _spell_began: float = 0.0
+    """When the last pause ended that may have been a window's, in real time."""
+    _spell_admitted: int = 0
+    _ceiling: float = math.inf
+    _ceiling_until: float = 0.0
+
+    def delay(self, now: float) -> float:
+        """Return the seconds until the next request may start."""
+        return 0.0 if self._slot is None else max(0.0, self._slot - now)
+
+    def sent(self, now: float) -> None:
+        """Start one request: take the slot, and set the next one (GCRA with `CATCH_UP` of tolerance)."""
+        if self._slot is None:
+            self._slot = self.begin(now)
+        if now - self._slot > CATCH_UP:  # something else held this request back: the law's clock stood still
+            self._opened += now - self._sent_at
+        else:
+            self._admitted += 1
+        self._spell_admitted += 1
+        self._sent_at = now
+        wanted = self._curve(now - self._opened)
+        self.rate = min(wanted, self._ceiling) if now < self._ceiling_until else wanted
+        self._opened += 1.0 / self.rate - 1.0 / wanted
+        self._slot = max(self._slot, now - CATCH_UP) + 1.0 / self.rate
+
+    def probed(self, *, late: float) -> None:
+        """Count a probe that started `late` seconds after it might have: until it is refused it is one more admission."""
+        idle = max(0.0, late - CATCH_UP)
+        self._opened += idle
+        self._shut_at += idle
+        self._spell_began += idle
+        self._admitted += 1
+        self._spell_admitted += 1
+
+    def withdraw(self) -> None:
+        """Take back one admission: the request was refused after all."""
+        self._admitted -= 1
+        self._spell_admitted -= 1
+
+    def begin(self, now: float) -> float:
+        """Start the law's clock, if it has not run yet; returns when the next request may start."""
+        if self._slot is None:
+            self._slot = self._opened = self._spell_began = self._sent_at = now
+        return self._slot
+
+    def pace(self, at: float) -> tuple[float, float]:
+        """Return the requests per second of a booking that begins `at`, and the seconds that each sets the clock back."""
+        wanted = self._curve(at - self._opened)
+        self.rate = min(wanted, self._ceiling) if at < self._ceiling_until else wanted
+        return self.rate, 1.0 / self.rate - 1.0 / wanted
+
+    def booked(self, count: int, *, untimed: int = 0, idle: float = 0.0) -> None:
+        """Count requests that were booked by whoever shares the law.
+
+        Args:
+            count: how many.
+            untimed: how many of them something else held back: they are not the law's doing, but a window counts them.
+            idle: seconds for which nobody wanted to send: the law's clock stood still.
+        """
+        self._opened += idle
+        self._admitted += count - untimed
+        self._spell_admitted += count
+
+    def move(self, seconds: float) -> None:
+        """Keep the same times on another clock, which is that much ahead of the one so far."""
+        self._slot = None if self._slot is None else self._slot + seconds
+        self._sent_at += seconds
+        self._opened += seconds
+        self._shut_at += seconds
+        self._spell_began += seconds
+        self._ceiling_until += seconds
+
+    @property
+    def shut_at(self) -> float:
+        """When the server last began to refuse."""
+        return self._shut_at
+
+    @property
+    def admitted(self) -> int:
+        """How many requests of the running interval were not refused."""
+        return self._admitted
 
     def limit_as(self, other: RateLaw) -> None:
         """Keep to what the server has told another law."""
         self._ceiling, self._ceiling_until = other._ceiling, other._ceiling_until
+
+    def limit_to(self, rate: float, *, until: float) -> None:
+        """Keep to `rate` requests per second at most until then: the server said so itself."""
+        self._ceiling, self._ceiling_until = rate, until
+
+    def shut(self, now: float) -> None:
+        """Note that the server has begun to refuse."""
+        self._shut_at = now
 
     def forecast(self, now: float) -> Forecast:
         """Foretell when the server will reopen.
@@ -143,16 +242,13 @@ class RateLaw(Meter):
             at: when the server reopened, as nearly as the probes tell.
             proven: whether the server itself was shut meanwhile, and not only the client's own gate.
         """
-        if not self.started and not self._bounded:
-            self._begin_search(now, at=at, proven=proven)
-            return
         open_for = max(self._shut_at - self._opened, 1e-3)
         elapsed, admitted = now - self._opened if self._bounded else open_for, self._admitted
         spent_window = self._bounded and proven and self._is_window(at)
         if spent_window and at - self._spell_began < 0.5 * self.window:
             spent_window, self.window = False, 0.5 * self.window
         soon = self.started and not spent_window and open_for < self.period / 2.0
-        memory = max(COUNT / self.belief, self._known_window, self.period) if self.started else 0.0
+        memory = max(COUNT / self.belief, self._known_window, self.period if self.started else 0.0)
         if spent_window:
             elapsed, admitted = at - self._spell_began, self._spell_admitted
             self.window = min(self.window, elapsed) if elapsed < 1.25 * self.window else elapsed
@@ -160,43 +256,11 @@ class RateLaw(Meter):
         late = self._late(open_for, at - self._opened if proven else open_for) if self.started else 0.0
         self._believe(max(mean, late, 1e-3), elapsed)
         self._soon = self._soon + 1 if soon else 0
-        self._dip = max(min(RISE * 2.0 ** min(self._soon, 9), DEEPEST_DIP), COUNT_ERROR / (self.belief * self.period))
+        self._dip = max(min(RISE * 2.0**self._soon, DEEPEST_DIP), COUNT_ERROR / (self.belief * self.period))
         if spent_window or not self._bounded or elapsed > PERIOD:
             self._spell_began, self._spell_admitted = at, 0
-        self._begin_interval(now, at)
-
-    def _begin_search(self, now: float, *, at: float, proven: bool) -> None:
-        """Begin the search with what was admitted after the first refusal: the server's budget was empty then."""
-        if (
-            not self._resumed
-            and self._admitted < COUNT
-            and (not self._admitted or at - self._exhausted_at > LONG_REFILL)
-        ):
-            self._begin_anew(now)
-            return
-        refill, whole = max(at - self._exhausted_at, 1e-3), max(at - self._opened, 1e-3)
-        belief = (self._trickle + 1) / refill
-        if self._trickle >= TRICKLE:
-            belief = max(belief, self._trickle / max(self._trickle_until - self._exhausted_at, 1e-3))
-        elif proven and self._admitted >= COUNT:
-            belief = max(belief, self._admitted / whole)
-            if refill > max(SHORTEST_FIRST_WINDOW, whole / 2.0):
-                self.window = whole
-                self._believe(belief, whole)
-        self.belief = self.rate = belief
-        self._spell_began, self._spell_admitted = at, 0
-        self._begin_interval(now, at)
-
-    def _begin_anew(self, now: float) -> None:
-        """Start cold once more: others had used the budget up, and it has been renewed now."""
-        self._resumed, self._admitted, self._spell_admitted = True, 0, 0
-        self._slot = self._opened = self._sent_at = self._spell_began = now
-
-    def _begin_interval(self, now: float, at: float) -> None:
-        """Begin an interval: the probe has taken what the server had at its reopening."""
         self._bounded, self._admitted = True, 0
-        self._opened = self._sent_at = now
-        self._slot = max(now, at + 1.0 / self._curve(0.0))
+        self._slot = self._opened = self._sent_at = now
 
     @property
     def is_sound(self) -> bool:
@@ -213,9 +277,7 @@ class RateLaw(Meter):
     def _late(self, open_for: float, end: float) -> float:
         """Return requests per second sent in the last window of the interval or else in its later half; 0 if unknown."""
         if not self.window:
-            saved = self.belief * self.period * self._dip / 4.0
-            late = self._sent_since(end / 2.0, open_for) - saved
-            return late / (end / 2.0) if end >= LATE * self.period else 0.0
+            return self._sent_since(end / 2.0, open_for) / (end / 2.0) if end >= LATE * self.period else 0.0
         last = max(1.1 * self.window, PERIOD / 2.0, COUNT / self.belief)
         return (self._sent_since(end - last, open_for) - 1.0) / last if end >= last else 0.0  # good to one request
 
@@ -229,13 +291,16 @@ class RateLaw(Meter):
 
     def _curve(self, since: float) -> float:
         since = max(since, 0.0)  # before an interval there is nothing to go by, and a cubic falls below zero
-        if self.started:
-            return cruise(since, belief=self.belief, period=self.period, dip=self._dip)
-        if self._bounded:
-            return search(since, belief=self.belief)
-        return math.inf if self.unpaced else start(since, belief=self.belief)
+        if not self.started:
+            return self.belief * math.exp2(min(since / START_DOUBLING, 30.0))
+        u = since / self.period - 1.0
+        return self.belief * (1.0 + (RISE * u**5 if u > 0.0 else self._dip * u**3))
 
-    def _sent_since(self, beginning: float, end: float) -> float:
+    def _sent_since(self, start: float, end: float) -> float:
         """Return how many requests the curve sends between two times of the interval."""
-        sent = partial(cruised, belief=self.belief, period=self.period, dip=self._dip)
-        return sent(end) - sent(min(beginning, end))
+        return self._sent_until(end) - self._sent_until(min(start, end))
+
+    def _sent_until(self, since: float) -> float:
+        """Return the curve's integral, but for a constant."""
+        u = since / self.period - 1.0
+        return self.belief * (since + self.period * (RISE * u**6 / 6.0 if u > 0.0 else self._dip * u**4 / 4.0))

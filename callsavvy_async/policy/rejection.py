@@ -12,6 +12,8 @@ from callsavvy_async.errors import BadRequestError, RequestError
 
 _CONTENT_TOO_LARGE = 413
 _NAMES_RECIPIENT = re.compile(r"recipient|phone|number|msisdn", re.IGNORECASE)
+_LONG_NUMBER = re.compile(r"\d(?:[\s().-]*\d){6,}")
+_NO_DIGIT = re.compile(r"\D")
 _TOO_MANY = re.compile(
     r"too (?:many|large|long)|at most|max|exceed|up.to|no more than|limit(?:ed)? (?:of|to)", re.IGNORECASE
 )

@@ -40,8 +40,8 @@ from callsavvy_async.policy.concurrency import ConcurrencyLaw
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.known import KnownRate
 from callsavvy_async.policy.law_copy import UNKNOWN, LawCopy
-from callsavvy_async.policy.meter import CATCH_UP
 from callsavvy_async.policy.pacer import Snapshot
+from callsavvy_async.policy.rate import CATCH_UP
 from callsavvy_async.policy.stock import Stock
 from callsavvy_async.policy.told import FIRST_PAUSE, Fixed
 

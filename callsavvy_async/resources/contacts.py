@@ -7,7 +7,6 @@ from typing import Unpack
 import attrs
 
 from callsavvy_async.errors import InvalidRequestError
-from callsavvy_async.phone_numbers import normalise_number
 from callsavvy_async.resources.text import require_text
 from callsavvy_async.tracebacks import private_arguments
 from callsavvy_async.transport.options import CallOptions
@@ -25,6 +24,11 @@ class Contact(Model):
     email: str | None = private()
     phone: str | None = private()
     group_id: str | None = None
+
+    def as_row(self) -> dict[str, str | None]:
+        """Return the documented fields by their names, as a bulk send takes a recipient."""
+        fields = (field.name for field in attrs.fields(Contact))
+        return {name: getattr(self, name) for name in fields if name != "extra"}
 
 
 @attrs.frozen(kw_only=True)
@@ -82,6 +86,9 @@ class Contacts:
     ) -> CreatedContact:
         """Create a contact with an e-mail address, a phone number, or both (quirk Q37).
 
+        The number is kept as it is written: the document asks for no international format here, and address books hold
+        national numbers and short codes. A send reads it by its own rules.
+
         Not idempotent: a lost answer raises `OutcomeUnknown`.
         """
         if not email and not phone:
@@ -90,8 +97,8 @@ class Contacts:
             CREATE_CONTACT,
             options,
             name=require_text(name, "name"),
-            email=email or None,
-            phone=normalise_number(phone) if phone else None,
+            email=require_text(email, "email") if email else None,
+            phone=require_text(phone, "phone") if phone else None,
             group_id=group_id,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from callsavvy_async.encodable import is_encodable
 from callsavvy_async.errors import InvalidRequestError
 
 
@@ -9,7 +10,7 @@ def require_text(text: str, name: str) -> str:
     """Return a text as it is.
 
     Raises:
-        InvalidRequestError: when it is blank, or no text; the value itself is not shown.
+        InvalidRequestError: when it is blank, no text, or cannot be encoded; the value itself is not shown.
     """
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] # from untyped code, a database
         raise InvalidRequestError(
@@ -17,4 +18,8 @@ def require_text(text: str, name: str) -> str:
         )
     if not text.strip():
         raise InvalidRequestError(f"{name} is blank; the API requires it.")
+    if not is_encodable(text):
+        raise InvalidRequestError(
+            f"{name} holds half a character (a lone surrogate) or NUL; write the whole character."
+        )
     return text

@@ -7,6 +7,10 @@ until the next permit is due or the next deadline passes. It is the last in the 
 
 A waiter that is cancelled in the moment in which it is given a permit gives it back. Deadlines lie in a heap, in which
 those of waiters long gone are left until they come up or are the majority: O(1) for calls of like deadlines.
+
+Several event loops may use a limiter at once, in threads of their own: it is one limit. The queue and the pacer are theirs
+together, under a lock that nobody holds while waiting; each loop has its own keeper of the time, so that none depends on
+another's going on; and a waiter is woken through its own loop.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
+import threading
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from typing import TypeAlias
@@ -24,6 +29,7 @@ import attrs
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.pacer import Pacer, Snapshot
 from callsavvy_async.transport.clock import current_time, timer_seconds
+from callsavvy_async.transport.loops import CallSoon, reach, running_loop
 from callsavvy_async.transport.turns import Place, Turns
 
 OnWait: TypeAlias = Callable[[float | None, str, int], None]
@@ -41,22 +47,34 @@ class WaitTooLongError(Exception):
         self.seconds = seconds
 
 
+@attrs.define
+class _Keeper:
+    """Who keeps the time in one event loop."""
+
+    scope: anyio.CancelScope
+    rings_at: float
+    call_soon: CallSoon
+
+
 class Limiter:
     """Admits requests as one pacer allows.
 
     Args:
-        pacer: the arithmetic; it may be shared by several event loops one after the other, not at once.
+        pacer: the arithmetic. It is asked by one thread at a time.
+
+    Attributes:
+        lock: held while the pacer is asked or told anything.
     """
 
     def __init__(self, pacer: Pacer) -> None:
         self.pacer = pacer
         self.admitted = 0
         """Requests so far that were not refused."""
+        self.lock = threading.RLock()
         self._turns = Turns()
         self._deadlines: list[tuple[float, int, Place]] = []
         self._numbers = itertools.count()
-        self._alarm: anyio.CancelScope | None = None
-        self._rings_at = math.inf
+        self._keepers: dict[object, _Keeper] = {}
 
     def __repr__(self) -> str:
         seen = self.snapshot()
@@ -71,7 +89,8 @@ class Limiter:
 
     def snapshot(self) -> Snapshot:
         """Return what is known of the limit, and what holds requests back now."""
-        return attrs.evolve(self.pacer.snapshot(current_time()), waiting=self.waiting)
+        with self.lock:
+            return attrs.evolve(self.pacer.snapshot(current_time()), waiting=self.waiting)
 
     def try_acquire(self, moment: float) -> Permit | None:
         """Return a permit if one is to be had without waiting and without passing anybody by.
@@ -79,9 +98,10 @@ class Limiter:
         Args:
             moment: now, on the shared clock.
         """
-        if self._turns.waiting or self.pacer.delay(moment) > 0.0:
-            return None
-        return self.pacer.sent(moment)
+        with self.lock:
+            if self._turns.waiting or self.pacer.delay(moment) > 0.0:
+                return None
+            return self.pacer.sent(moment)
 
     async def acquire(
         self, ends_at: float, on_wait: OnWait, *, bulk: bool = False, since: float | None = None
@@ -101,11 +121,12 @@ class Limiter:
         permit = self.try_acquire(moment)
         if permit is not None:
             return permit
-        expected, ahead, why = self._expect(moment, bulk=bulk, first=since is not None)
+        with self.lock:
+            expected, ahead, why = self._expect(moment, bulk=bulk, first=since is not None)
         if moment >= ends_at or (expected is not None and moment + expected > ends_at):
             raise WaitTooLongError(expected)
         on_wait(expected, why, ahead)
-        return await self._wait_in(Place(bulk, ends_at, since))
+        return await self._wait_in(Place(bulk, ends_at, since, *running_loop()))
 
     def done(self, permit: Permit, feedback: Feedback, moment: float) -> None:
         """Give back what was acquired, with what was learned. Exactly once for each permit.
@@ -118,20 +139,28 @@ class Limiter:
             feedback: how the request ended.
             moment: when, on the shared clock.
         """
-        self.admitted += feedback.signal is Signal.ADMITTED
         try:
-            try:
-                self.pacer.done(moment, permit, feedback)
-            finally:
-                if self._turns.waiting:
-                    self._admit(moment)
+            with self.lock:
+                self.admitted += feedback.signal is Signal.ADMITTED
+                try:
+                    self.pacer.done(moment, permit, feedback)
+                finally:
+                    if self._turns.waiting:
+                        self._admit(moment)
         except Exception:  # noqa: BLE001 - see above
             _log.exception("the pacer %s failed on the end of a request", type(self.pacer).__name__)
 
     def look_again(self) -> None:
         """Give out what the pacer allows by now: it was told something from outside."""
-        if self._turns.waiting:
-            self._admit(current_time())
+        with self.lock:
+            if self._turns.waiting:
+                self._admit(current_time())
+
+    def look_again_everywhere(self) -> None:
+        """Have every event loop in which requests wait do so itself."""
+        with self.lock:
+            for call_soon in self._turns.loops.values():
+                reach(call_soon, self.look_again)
 
     def _expect(self, moment: float, *, bulk: bool, first: bool) -> tuple[float | None, int, str]:
         """Return how long a newcomer will wait, how many go before it, and what holds them back.
@@ -145,30 +174,33 @@ class Limiter:
         return delay + (ahead / known.learned_rate if known.learned_rate else 0.0), ahead, known.why
 
     async def _wait_in(self, place: Place) -> Permit:
-        self._turns.join(place)
-        if place.ends_at < math.inf:
-            self._note_deadline(place)
         try:
-            self._admit(current_time())
+            with self.lock:
+                self._turns.join(place)
+                if place.ends_at < math.inf:
+                    self._note_deadline(place)
+                self._admit(current_time())
             while place.given is None:
                 await self._sleep(place)
         except BaseException:
-            if place.queued:
-                self._turns.leave(place)
-                self._admit(current_time())
-            elif isinstance(place.given, Permit):
-                self.done(place.given, Feedback(Signal.NOTHING), current_time())
+            with self.lock:
+                if place.queued:
+                    self._turns.leave(place)
+                    self._admit(current_time())
+                elif isinstance(place.given, Permit):
+                    self.done(place.given, Feedback(Signal.NOTHING), current_time())
             raise
         finally:
-            if self._alarm is None and (heir := self._turns.last) is not None:
-                heir.woken.set()
+            with self.lock:
+                if place.loop not in self._keepers and (heir := self._turns.last_of(place.loop)) is not None:
+                    heir.wake()
         if isinstance(place.given, Exception):
             raise place.given
         return place.given
 
     async def _sleep(self, place: Place) -> None:
-        """Sleep until woken; the first to come here also keeps the time."""
-        if self._alarm is not None:
+        """Sleep until woken; the first of its event loop to come here also keeps the time."""
+        if place.loop in self._keepers:
             await place.woken.wait()
         else:
             await self._keep_time(place)
@@ -176,14 +208,18 @@ class Limiter:
             place.woken = anyio.Event()
 
     async def _keep_time(self, place: Place) -> None:
-        moment = current_time()
-        self._rings_at = min(moment + self.pacer.delay(moment), self._deadlines[0][0] if self._deadlines else math.inf)
+        with self.lock:
+            moment = current_time()
+            due = min(moment + self.pacer.delay(moment), self._deadlines[0][0] if self._deadlines else math.inf)
+            scope = anyio.move_on_after(timer_seconds(due - moment))
+            self._keepers[place.loop] = _Keeper(scope, due, place.call_soon)
         try:
-            with anyio.move_on_after(timer_seconds(self._rings_at - moment)) as self._alarm:
+            with scope:
                 await place.woken.wait()
         finally:
-            self._alarm = None
-        self._admit(current_time())
+            self._keepers.pop(place.loop, None)
+        with self.lock:
+            self._admit(current_time())
 
     def _admit(self, moment: float) -> None:
         """Give out every permit that is due, and give notice to those whose time is up."""
@@ -196,8 +232,9 @@ class Limiter:
             delay = self.pacer.delay(moment)
             if delay <= 0.0:
                 self._turns.take(first)
-                first.given = self.pacer.sent(moment)
-                first.woken.set()
+                first.given = permit = self.pacer.sent(moment)
+                if not self._wake(first):  # its event loop is no more
+                    self.pacer.done(moment, permit, Feedback(Signal.NOTHING))
             elif delay < math.inf and moment + delay > first.ends_at:
                 self._give_notice(first, delay)
             else:
@@ -207,13 +244,25 @@ class Limiter:
     def _give_notice(self, place: Place, seconds: float | None) -> None:
         self._turns.leave(place)
         place.given = WaitTooLongError(seconds)
-        place.woken.set()
+        self._wake(place)
+
+    @staticmethod
+    def _wake(place: Place) -> bool:
+        """Wake a waiter in its event loop; return whether there is one."""
+        if place.loop is running_loop()[0]:
+            place.wake()
+            return True
+        return reach(place.call_soon, place.wake)
 
     def _ring_at(self, at: float, moment: float) -> None:
-        """Let whoever keeps the time look again by then."""
-        if self._alarm is not None and at < self._rings_at:
-            self._rings_at = at
-            self._alarm.deadline = anyio.current_time() + timer_seconds(at - moment)
+        """Let those who keep the time look again by then."""
+        for loop, keeper in list(self._keepers.items()):
+            if at < keeper.rings_at:
+                if loop is running_loop()[0]:
+                    keeper.rings_at = at
+                    keeper.scope.deadline = anyio.current_time() + timer_seconds(at - moment)
+                elif not reach(keeper.call_soon, self.look_again):  # it sets its own alarm then
+                    del self._keepers[loop]
 
     def _note_deadline(self, place: Place) -> None:
         if len(self._deadlines) > 2 * self._turns.waiting + _FEW:

@@ -191,7 +191,10 @@ class Transport:
 
     async def _repeat(self, call: Call, first: Verdict) -> Verdict:
         """Repeat a failed attempt while the policy allows it. Raises what the last one means, unless it was accepted."""
-        from callsavvy_async.transport.repeats import repeat  # noqa: PLC0415 - imported after a first failure
+        try:
+            from callsavvy_async.transport.repeats import repeat  # noqa: PLC0415 - imported after a first failure
+        except (ImportError, OSError):  # too many files are open: what is known of the first attempt is known
+            raise self._error(call, first, "not tried again, since a module could not be read") from call.cause
 
         async def pause(seconds: float) -> None:
             if call.watch is not None:

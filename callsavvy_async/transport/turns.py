@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
-from itertools import count
+from itertools import chain, count
 
 import anyio
 import attrs
 
 from callsavvy_async.policy.feedback import Permit
+from callsavvy_async.transport.loops import CallSoon
 
 MOST_IN_A_ROW = 4
 """Interactive requests that may start one after the other while a bulk send waits."""
@@ -26,6 +28,10 @@ MOST_IN_A_ROW = 4
 
 PATIENCE = 4
 """Refusals after which a request no longer goes before the others."""
+
+
+def _nowhere(_: Callable[[], object]) -> None:
+    """Reach no event loop."""
 
 
 @attrs.define(eq=False)
@@ -37,6 +43,8 @@ class Place:
         ends_at: when it is given up, on the shared clock.
         since: when its request first asked for a turn, if it has been refused since then and goes before newcomers.
         queued: whether it stands in the queue; not yet, or no longer, otherwise.
+        loop: the event loop in which it waits.
+        call_soon: has that loop call something, from any thread.
         woken: set when there is something to see to.
         given: what it has waited for, as soon as it has it: a permit; or the error that says that it would come too late.
     """
@@ -44,9 +52,15 @@ class Place:
     bulk: bool
     ends_at: float = math.inf
     since: float | None = None
+    loop: object = None
+    call_soon: CallSoon = attrs.field(default=_nowhere, repr=False)
     queued: bool = False
     woken: anyio.Event = attrs.field(factory=anyio.Event)
     given: Permit | Exception | None = None
+
+    def wake(self) -> None:
+        """Let it look; to be called in its event loop."""
+        self.woken.set()
 
 
 @attrs.define
@@ -66,11 +80,10 @@ class _Queue:
             heappop(self.refused)
         return self.refused[0][2] if self.refused else next(iter(self.places), None)
 
-    @property
-    def last(self) -> Place | None:
-        """Who will be here for the longest."""
-        newest = next(reversed(self.places), None)
-        return newest or max((entry for entry in self.refused if entry[2].queued), default=(0, 0, None))[2]
+    def newest_first(self) -> Iterator[Place]:
+        """Yield those that wait, from the one that will be here for the longest."""
+        yield from reversed(self.places)
+        yield from (place for _, _, place in sorted(self.refused, reverse=True) if place.queued)
 
     def join(self, place: Place) -> None:
         """Queue up."""
@@ -108,9 +121,16 @@ class Turns:
         return (self._bulk if bulk_is_due else self._interactive).first
 
     @property
-    def last(self) -> Place | None:
-        """Who will be here for the longest."""
-        return (self._bulk if self._bulk.waiting else self._interactive).last
+    def loops(self) -> dict[object, CallSoon]:
+        """Where requests wait, and how to reach these event loops."""
+        return {place.loop: place.call_soon for place in self._newest_first()}
+
+    def last_of(self, loop: object) -> Place | None:
+        """Return which of those that wait in an event loop will be here for the longest."""
+        return next((place for place in self._newest_first() if place.loop is loop), None)
+
+    def _newest_first(self) -> Iterator[Place]:
+        return chain(self._bulk.newest_first(), self._interactive.newest_first())
 
     def ahead(self, *, bulk: bool) -> int:
         """Return how many of those who wait would go before a newcomer, if nobody else came."""

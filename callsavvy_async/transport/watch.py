@@ -89,16 +89,15 @@ class Watch:
             self._scope.cancel()
 
 
-current_watch: ContextVar[Watch | None] = ContextVar("callsavvy_watch", default=None)
-"""The watch of the running task, if somebody watches."""
-
-
 @contextmanager
-def watching(watch: Watch | None = None) -> Generator[Watch, None, None]:
-    """Let a watch, a new one unless it is given, follow the requests of the running task while the block runs."""
-    follower = Watch() if watch is None else watch
-    token = current_watch.set(follower)
+def watching(watch: Watch) -> Generator[Watch, None, None]:
+    """Let a watch follow the requests of the running task while the block runs."""
+    token = current_watch.set(watch)
     try:
-        yield follower
+        yield watch
     finally:
         current_watch.reset(token)
+
+
+current_watch: ContextVar[Watch | None] = ContextVar("callsavvy_watch", default=None)
+"""The watch of the running task, if somebody watches."""

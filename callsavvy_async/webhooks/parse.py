@@ -12,6 +12,7 @@ import re
 from datetime import tzinfo
 from urllib.parse import parse_qsl
 
+from callsavvy_async.encodable import encodable_json
 from callsavvy_async.errors import CallsavvyError
 from callsavvy_async.webhooks.events import EVENT_TYPES, Event, UnknownEvent
 from callsavvy_async.wire.codec import Codec
@@ -80,7 +81,7 @@ def _charset(content_type: str | None) -> str:
 
 def _read_json(content: bytes, charset: str) -> JsonObject:
     try:
-        value: Json = json.loads(content.decode(charset, "replace"))
+        value: Json = encodable_json(json.loads(content.decode(charset, "replace")))
     except (ValueError, RecursionError):
         raise MalformedEventError("the body begins like JSON and is none.") from None
     if not isinstance(value, dict):
@@ -99,7 +100,7 @@ def _read_form(content: bytes, charset: str) -> JsonObject:
         )
     except ValueError:
         raise MalformedEventError(f"the form has more than {MAX_VALUES} fields.") from None
-    return dict(pairs)
+    return encodable_json(dict(pairs))
 
 
 def _check_caps(fields: JsonObject) -> None:

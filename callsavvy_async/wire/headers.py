@@ -36,8 +36,10 @@ def parse_retry_after(headers: Mapping[str, str], *, now: Callable[[], datetime]
 
 
 def _parse_date(text: str) -> datetime | None:
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - dates are rare, and it takes ten modules in
-
+    try:
+        from email.utils import parsedate_to_datetime  # noqa: PLC0415 - dates are rare, and it takes ten modules in
+    except (ImportError, OSError):  # too many files are open: the response counts without its date
+        return None
     try:
         moment = parsedate_to_datetime(text)
     except (TypeError, ValueError, IndexError, OverflowError):

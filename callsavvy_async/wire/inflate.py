@@ -120,10 +120,8 @@ class BoundedBody:
         if self.full or self._broken is not None:
             return False
         if self._decoder is None:
-            self._add(chunk if len(chunk) <= self._room else chunk[: self._room])
-        else:
-            self._decode(self._decoder, chunk)
-        return not (self.full or self._broken)
+            return self._add(chunk if len(chunk) <= self._room else chunk[: self._room])
+        return self._decode(self._decoder, chunk)
 
     def finish(self) -> bytes:
         """Return what was taken. Raises ValueError when its encoding is broken or was cut short."""
@@ -133,29 +131,30 @@ class BoundedBody:
             self._decoder.finish()
         return self._only if self._buffer is None else self._buffer.getvalue()
 
-    def _decode(self, decoder: Decoder, chunk: bytes) -> None:
+    def _decode(self, decoder: Decoder, chunk: bytes) -> bool:
         self._fed = True
         try:
-            while not self.full:
+            while True:
                 limit = min(self._room, STEP)
                 piece = decoder.feed(chunk, limit)
-                self._add(piece)
-                if len(piece) < limit:  # else there may be more, also where all of the chunk was read
-                    return
+                if (
+                    not self._add(piece) or len(piece) < limit
+                ):  # else there may be more, though all of the chunk was read
+                    return not self.full
                 chunk = decoder.rest
         except ValueError as error:
             self._broken = error
+            return False
 
-    def _add(self, piece: bytes) -> None:
-        if not piece:
-            return
+    def _add(self, piece: bytes) -> bool:
         if self._buffer is not None:
             self._buffer.write(piece)
         elif not self._only:
             self._only = piece
-        else:
+        elif piece:
             self._buffer = BytesIO()
             self._buffer.write(self._only)
             self._buffer.write(piece)
         self._room -= len(piece)
         self.full = self._room <= 0
+        return not self.full

@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import NoReturn, TypeAlias, cast
+
+from callsavvy_async.encodable import encodable_json
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | float | bool | None"
 """A value read from JSON."""
 JsonObject: TypeAlias = "dict[str, Json]"
 
 _TEXTS = {str}
+_NUL = b"\\u0000"
+_SUSPICIOUS = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]|\0")
+"""NUL, surrogates written as escapes or as bytes, and what is no UTF-8 at all (RFC 4627 let JSON be UTF-16)."""
 
 
 def dumps(fields: Mapping[str, object]) -> bytes:
@@ -38,6 +44,8 @@ def dumps(fields: Mapping[str, object]) -> bytes:
 def loads(body: bytes) -> Json:
     """Read JSON strictly: no NaN, no Infinity, nothing repaired; of a name that comes twice the last value counts.
 
+    Only half a surrogate pair and NUL, which no database takes, are replaced: see `callsavvy_async.encodable`.
+
     Raises:
         ValueError: it is not JSON.
         RecursionError: it is nested too deeply.
@@ -46,10 +54,13 @@ def loads(body: bytes) -> Json:
     if reader is not None:
         read, refusals = reader
         try:
-            return read(body)
+            document = read(body)
         except refusals:  # a byte order mark, half a surrogate pair, 1e400: the standard library reads them
             pass
-    return cast("Json", json.loads(body, parse_constant=_refuse))
+        else:
+            return encodable_json(document) if _NUL in body else document
+    document = cast("Json", json.loads(body, parse_constant=_refuse))
+    return encodable_json(document) if _SUSPICIOUS.search(body) else document
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -60,7 +71,7 @@ def _refuse(constant: str) -> NoReturn:
 def _texts_writer() -> Callable[[object], bytes] | None:
     try:
         import orjson  # noqa: PLC0415 - an extra
-    except ImportError:
+    except (ImportError, OSError):  # not installed; or not to be read, where too many files are open
         return None
     return orjson.dumps
 
@@ -69,6 +80,6 @@ def _texts_writer() -> Callable[[object], bytes] | None:
 def _reader() -> tuple[Callable[[bytes], Json], tuple[type[Exception], ...]] | None:
     try:
         import msgspec  # noqa: PLC0415 - an extra
-    except ImportError:
+    except (ImportError, OSError):  # the same: a response that has come is read all the same
         return None
     return msgspec.json.Decoder().decode, (msgspec.DecodeError, UnicodeDecodeError, RecursionError)

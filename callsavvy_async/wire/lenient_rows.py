@@ -53,13 +53,26 @@ def _was_lost(made: Model, field: RowField, sent: Json) -> bool:
 
 
 def _structure_by_cattrs(model: type[M], fields: Iterable[RowField]) -> Callable[[object, type[M]], M]:
-    from cattrs import Converter  # noqa: PLC0415 - see the module
-    from cattrs.gen import make_dict_structure_fn, override  # noqa: PLC0415
-
+    try:
+        from cattrs import Converter  # noqa: PLC0415 - see the module
+        from cattrs.gen import make_dict_structure_fn, override  # noqa: PLC0415
+    except (ImportError, OSError):  # too many files are open: the response has come, and is read all the same
+        return _structure_plainly(fields)
     make = cast("Callable[..., Callable[[object, type[M]], M]]", make_dict_structure_fn)  # its fields come by name
     ours = {name: override(omit=True) for name in ("extra", "raw")}
     read = {field.name: override(rename=field.wire, struct_hook=_tolerant(field)) for field in fields}
     return make(model, Converter(detailed_validation=False), **ours, **read)
+
+
+def _structure_plainly(fields: Iterable[RowField]) -> Callable[[object, type[M]], M]:
+    hooks = [(field, _tolerant(field)) for field in fields]
+
+    def structure(row: object, model: type[M]) -> M:
+        given = cast("dict[str, Json]", row)
+        values = {field.name: hook(given[field.wire], None) for field, hook in hooks if field.wire in given}
+        return cast("Callable[..., M]", model)(**values)
+
+    return structure
 
 
 def _tolerant(field: RowField) -> Callable[[Json, object], object]:

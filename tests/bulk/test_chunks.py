@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
+import tracemalloc
 from collections import defaultdict
 from itertools import chain
 
 import pytest
 from hypothesis import given, strategies as st
 
+from callsavvy_async.bulk import chunks as chunks_module
 from callsavvy_async.bulk.chunks import Chunk, Chunker
 from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.bulk.templates import Template
@@ -22,27 +25,57 @@ def added(chunker: Chunker, who: Recipient) -> tuple[Chunk, ...]:
     return chunker.add(who)
 
 
-@given(st.integers(1, 5), st.integers(1, 3), st.lists(st.sampled_from("abcde")))
-def test_every_recipient_leaves_once(size: int, open_groups: int, names: list[str]) -> None:
-    """Nobody is lost, doubled or given another's text; order is kept within a text; sizes and memory are bounded."""
-    chunker = Chunker(size=size, content=Template("Hi {name}"), open_groups=open_groups)
-    chunks: list[Chunk] = []
-    waiting = 0
-    for row, name in enumerate(names, 1):
-        left = added(chunker, recipient(row, name))
-        chunks += left
-        waiting += 1 - sum(len(chunk.recipients) for chunk in left)
-        assert waiting <= (size - 1) * open_groups
-    chunks += chunker.close()
+@given(
+    st.integers(1, 5), st.integers(1, 4), st.sampled_from([0, 600, 2_000, 10**6]), st.lists(st.sampled_from("abcde"))
+)
+def test_every_recipient_leaves_once(size: int, unpacked: int, memory: int, names: list[str]) -> None:
+    """Nobody is lost, doubled or given another's text; rows and fields stay; order is kept within a text."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chunks_module, "UNPACKED", unpacked)
+        chunker = Chunker(size=size, content=Template("Hi {name}"), memory=memory)
+        chunks: list[Chunk] = []
+        for row, name in enumerate(names, 1):
+            chunks += added(chunker, recipient(row, name))
+        chunks += chunker.close()
     by_text: defaultdict[str, list[int]] = defaultdict(list)
     for number, chunk in enumerate(chunks, 1):
         assert chunk.number == number
         assert 1 <= len(chunk.recipients) <= size
         for who in chunk.recipients:
             assert chunk.text == f"Hi {who.fields['name']}"
+            assert who == recipient(who.row, who.fields["name"])
             by_text[chunk.text].append(who.row)
     assert sorted(chain.from_iterable(by_text.values())) == list(range(1, len(names) + 1))
     assert all(rows == sorted(rows) for rows in by_text.values())
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_mail_merge_in_any_order_makes_no_more_requests(shuffled: bool) -> None:
+    """Nearly 1,000 texts in any order make hardly more requests than the sorted list: they all wait for company."""
+    texts, size, each = 997, 50, 55
+    order = [row % texts for row in range(texts * each)]
+    if shuffled:
+        random.Random(1).shuffle(order)
+    chunker = Chunker(size=size, content=Template("Your branch is {name}, we open at nine."))
+    requests = sum(len(chunker.add(recipient(row, f"Branch {text}"))) for row, text in enumerate(order))
+    requests += len(list(chunker.close()))
+    assert requests <= 1.1 * texts * -(-each // size)
+
+
+def test_who_waits_takes_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text of their own each, with wide rows: as many leave as come, once the memory is full."""
+    monkeypatch.setattr(chunks_module, "UNPACKED", 100)
+    wide = {f"column {n}": f"{n}" * 20 for n in range(20)}
+    chunker = Chunker(size=100, content=Template("Hi {name}"), memory=2**20)
+    held = 0
+    tracemalloc.start()
+    for row in range(4_000):
+        who = Recipient(f"+{row + 10**9}", {**wide, "name": str(row)}, row)
+        held += 1 - sum(len(chunk.recipients) for chunk in chunker.add(who))
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 500 < held < 2_000
+    assert taken < 1.5 * 2**20
 
 
 @given(st.integers(1, 7), st.integers(0, 50))
@@ -55,9 +88,10 @@ def test_one_text_is_plain_slicing(size: int, count: int) -> None:
     assert [len(chunk.recipients) for chunk in chunks[:-1]] == [size] * (len(chunks) - 1)
 
 
-def test_least_recently_fed_text_leaves_first() -> None:
-    """When one text more would be open, the one that was fed least recently goes out; feeding keeps a text open."""
-    chunker = Chunker(size=10, content=Template("{name}"), open_groups=2)
+def test_least_recently_fed_text_leaves_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When those who wait take too much memory, the text that was fed least recently goes out; feeding keeps a text."""
+    monkeypatch.setattr(chunks_module, "UNPACKED", 1)
+    chunker = Chunker(size=10, content=Template("{name}"), memory=1_500)
     for row, name in enumerate("aba"):
         assert added(chunker, recipient(row, name)) == ()
     (left,) = added(chunker, recipient(3, "c"))
@@ -66,20 +100,56 @@ def test_least_recently_fed_text_leaves_first() -> None:
     assert list(chunker.close()) == []
 
 
+def test_who_cannot_wait_gets_what_was_fed_least_recently() -> None:
+    """The text that was fed least recently leaves in any case, and with it those that got nobody since."""
+    chunker = Chunker(size=10, content=Template("{name}"))
+    assert chunker.spare(unfed_since=0) == ()
+    for row, name in enumerate("abca"):
+        added(chunker, recipient(row, name))
+    assert [chunk.text for chunk in chunker.spare(unfed_since=0)] == ["b"]
+    assert [chunk.text for chunk in chunker.spare(unfed_since=chunker.taken_in - 1)] == ["c"]
+    assert [chunk.text for chunk in chunker.spare(unfed_since=0)] == ["a"]
+
+
+def test_one_text_that_cannot_wait_leaves_as_it_is() -> None:
+    """Without a template there is one chunk to leave, and none when nobody waits."""
+    chunker = Chunker(size=10, content="Hello")
+    added(chunker, recipient(1))
+    assert [len(chunk.recipients) for chunk in chunker.spare(unfed_since=0)] == [1]
+    assert chunker.spare(unfed_since=0) == ()
+
+
+def test_fields_may_be_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody needs the fields any more, they take no memory: a journal keeps numbers and rows."""
+    monkeypatch.setattr(chunks_module, "UNPACKED", 1)
+    chunker = Chunker(size=2, content=Template("{name}"), with_fields=False)
+    added(chunker, recipient(1, "a"))
+    (chunk,) = chunker.close()
+    assert chunk.recipients == (Recipient(recipient(1).number, {}, 1),)
+
+
+def test_recipients_of_different_zones_share_no_chunk() -> None:
+    """One text for all, but a chunk waits for one window."""
+    chunker = Chunker(size=10, content="Hello", zone_of=lambda who: f"zone {who.row % 2}")
+    for row in range(4):
+        assert added(chunker, recipient(row)) == ()
+    assert [(chunk.zone, [who.row for who in chunk.recipients]) for chunk in chunker.close()] == [
+        ("zone 0", [0, 2]),
+        ("zone 1", [1, 3]),
+    ]
+
+
 def test_row_without_its_field_is_refused() -> None:
     """Who lacks a field of the template gets no text, and the field is named."""
     with pytest.raises(InvalidRequestError, match="'first_name'"):
         Chunker(size=2, content=Template("Hi {first_name}")).add(recipient(5))
 
 
-@pytest.mark.parametrize(
-    ("size", "open_groups", "content", "error"),
-    [(0, 1, "x", "size is 0"), (1, 0, "x", "open_groups is 0"), (1, 1, " ", "message is blank")],
-)
-def test_misuse_is_refused(size: int, open_groups: int, content: str, error: str) -> None:
+@pytest.mark.parametrize(("size", "content", "error"), [(0, "x", "size is 0"), (1, " ", "message is blank")])
+def test_misuse_is_refused(size: int, content: str, error: str) -> None:
     """Sizes are at least 1, and a text is not blank."""
     with pytest.raises(InvalidRequestError, match=error):
-        Chunker(size=size, content=content, open_groups=open_groups)
+        Chunker(size=size, content=content)
 
 
 def test_repr_holds_no_personal_data() -> None:

@@ -16,6 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from pyarrow import parquet
 
+from callsavvy_async.bulk import file_lines
+from callsavvy_async.bulk.file_lines import LONGEST_LINE
 from callsavvy_async.bulk.files import FileFormat, read_rows, read_suppressed
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 
@@ -66,6 +68,12 @@ def test_csv_dialects(write: Write, delimiter: str, line_end: str, mark: str) ->
         ("+111111111\n+222222222,,\n", ["+111111111", "+222222222"]),
         ("2.3E+12\n+222222222\n", ["2.3E+12", "+222222222"]),
         ("tel:+2348012345678\n+222222222\n", ["tel:+2348012345678", "+222222222"]),
+        ("+111111111,\n+222222222,\n", ["+111111111", "+222222222"]),
+        ("sep=;\r\nphone;name\r\n+1;a,b\r\n", [{"phone": "+1", "name": "a,b"}]),
+        ('"sep=\t"\nphone\tname\n+1\ta\n', [{"phone": "+1", "name": "a"}]),
+        ("sep=,\n", []),
+        ("phone,\n+1,x\n", [{"phone": "+1"}]),
+        ("customers\n+1\n", [{"customers": "+1"}]),
     ],
 )
 def test_csv_rows(write: Write, content: str, rows: list[object]) -> None:
@@ -79,12 +87,15 @@ def test_csv_rows(write: Write, content: str, rows: list[object]) -> None:
         ("phone,name\n+1,a\n+2,b,c\n", "line 3: the row has 3 cells and the header 2; quote"),
         ("Ada,803 123-456\n", "line 1: it holds a phone number"),
         ("+2348012345678,Ada\n", "line 1: it holds a phone number where the names of the columns belong"),
+        ("Ada <+2348012345678>, Bayo <+2348012345679>\n", "line 1: it holds a phone number .*one number a line"),
+        ("Customers of March\n\nphone,name\n+1,a\n", "line 3: .*'Customers of March': is it a title"),
+        ("Customers of March\nphone;name\n+1;a\n", "line 2: .*is it a title"),
+        ("Customers of March,,\n,,\nphone,name,city\n", "line 3: .*Remove the lines above the names"),
         ("phone,name,phone\n", "line 1: the header names the column 'phone' twice"),
         ("+111111111\n+222222222,Bob\n", "line 2: the row has 2 cells where the first has one"),
         ('phone,name\n+1,a\n+2,"b\nc\nd\n', "line 3: the row that begins here is no CSV .*close its quotes"),
         ('phone,name\n+1,"a"b\n', "line 2: the row that begins here is no CSV"),
         (b"phone,name\n+1,Jos\xe9\n", "line 2: it holds bytes that are not UTF-8; save the file as UTF-8"),
-        ("phone,name\n".encode("utf-16"), "line 1: .*UTF-8"),
         ("phone,name\n+1,\0\n", "line 2: it holds a NUL byte"),
         ("phone,name\n+1," + "x" * (1 << 20) + "\n", "line 2: the line is longer than 1 MiB"),
         ("phone,name\n+1," + "x" * 200_000 + "\n", "line 2: .*field larger than field limit"),
@@ -141,6 +152,83 @@ def test_json_faults(write: Write, line: str, error: str) -> None:
     """A line that is no recipient is a fault of the file, with its line."""
     with pytest.raises(InvalidRequestError, match=f"line 3: it is {error}"):
         list(read_rows(write("a.jsonl", f'"+1"\n\n{line}\n')))
+
+
+ARRAY = [{"phone": "+1", "name": 'Ad\u00e1 \\ "x"'}, "+2", {"phone": 3, "tags": ["a"], "none": None}]
+ARRAY_ROWS = [{"phone": "+1", "name": 'Ad\u00e1 \\ "x"'}, "+2", {"phone": "3", "tags": '["a"]', "none": ""}]
+
+
+@pytest.mark.parametrize("block", [1, 7, 1 << 16])
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a"])
+def test_json_array(write: Write, monkeypatch: pytest.MonkeyPatch, name: str, indent: int | None, block: int) -> None:
+    """An array, in one line or in many, is read entry by entry, wherever a block of it ends."""
+    monkeypatch.setattr(file_lines, "_BLOCK", block)
+    monkeypatch.setattr(file_lines, "LONGEST_LINE", 3)
+    assert list(read_rows(write(name, "\n " + json.dumps(ARRAY, indent=indent) + "\n\n"))) == ARRAY_ROWS
+
+
+def test_empty_json_array(write: Write) -> None:
+    """An array without entries is a list without rows."""
+    assert list(read_rows(write("a.json", " [ ]\n"))) == []
+
+
+def test_long_json_array_is_streamed(write: Write) -> None:
+    """An array in a line of many megabytes is never held."""
+    path = write("a.json", json.dumps([{"phone": f"+{n}", "name": "x" * 400} for n in range(10**9, 10**9 + 20_000)]))
+    tracemalloc.start()
+    count = sum(1 for _ in read_rows(path))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 20_000
+    assert peak < 5 * LONGEST_LINE < path.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        ('[\n"+1",\n["+2"]]', "line 3: an entry of the array is neither an object nor a text"),
+        ('["+1",]', "line 1: an entry of the array is no JSON"),
+        ('["+1"\n"+2"]', "line 2: between two entries .*a comma or bracket is missing"),
+        ('["+1"', "no JSON, or longer than 1 MiB"),
+        ('["+1" ', "between two entries of the array, or at its end"),
+        ('["+1', "no JSON, or longer than 1 MiB"),
+        ('["' + "x" * (3 << 20) + '"]', "no JSON, or longer than 1 MiB"),
+        ('["+1"] ["+2"]', "line 1: something stands behind the array"),
+        ('["+1", "\0"]', "line 1: it holds a NUL byte"),
+        (b'["+1", "\xff"]', "line 1: it holds bytes that are not UTF-8"),
+        ("[" * 100_000, "no JSON"),
+    ],
+    ids=range(11),
+)
+def test_json_array_faults(write: Write, content: str | bytes, error: str) -> None:
+    """A fault within an array names the line and the rule."""
+    with pytest.raises(InvalidRequestError, match=error):
+        list(read_rows(write("a.json", content)))
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"BEGIN:VCARD\r\nVERSION:3.0\r\n", "a vCard"),
+        (b"\xef\xbb\xbf\nbegin:vcard\n", "a vCard"),
+        (b"PK\x03\x04rest", "an Excel workbook"),
+        (b"\xd0\xcf\x11\xe0\xa1", "an old Excel workbook"),
+        (b"PAR1....", "a Parquet file, which is not read; name it .parquet"),
+        (b"SQLite format 3\0", "an SQLite database"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"<!DOCTYPE html><html>", "a web page"),
+        (b"<?xml version='1.0'?>", "an XML document"),
+        ("phone,name\n".encode("utf-16"), "text in UTF-16, which is not read; save it as UTF-8"),
+        (gzip.compress(b"BEGIN:VCARD\n"), "a vCard"),
+    ],
+    ids=range(11),
+)
+@pytest.mark.parametrize("name", ["a.csv", "a.txt"])
+def test_files_of_another_kind_are_refused_by_name(write: Write, name: str, content: bytes, kind: str) -> None:
+    """What is no list says so by its first bytes, and the way to make one of it is told."""
+    with pytest.raises(InvalidRequestError, match=kind):
+        list(read_rows(write(name, content)))
 
 
 def test_plain_lines(write: Write) -> None:
@@ -227,6 +315,13 @@ def test_parquet(tmp_path: Path) -> None:
     ]
 
 
+def test_parquet_bytes(tmp_path: Path) -> None:
+    """Bytes are text where they are UTF-8; what is not becomes no other text, but one that the intake refuses."""
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pa.table({"phone": [b"+2348012345678", b"+2\xff"]}), path)
+    assert list(read_rows(path)) == [{"phone": "+2348012345678"}, {"phone": "+2\udcff"}]
+
+
 def test_parquet_faults(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is no Parquet, and a missing extra, say what to do."""
     path = write("a.parquet", "phone\n")
@@ -258,9 +353,21 @@ def test_suppressed_column_and_region(write: Write) -> None:
     assert "+2348031234567" in read_suppressed(path, column="cell", region="NG")
 
 
+def test_all_numbers_of_a_person_are_suppressed(write: Write) -> None:
+    """Of an address book's export, and of several columns that are named, all numbers count."""
+    google = "First Name,Phone 1 - Label,Phone 1 - Value,Phone 2 - Label,Phone 2 - Value\n"
+    path = write("a.csv", f"{google}Ada,Home,{NUMBER} ::: +2348023456789,Mobile,+2348034567890\n")
+    suppressed = read_suppressed(path)
+    assert len(suppressed) == 3
+    assert all(number in suppressed for number in (NUMBER, "+2348023456789", "+2348034567890"))
+    path = write("b.csv", f"phone,mobile\n{NUMBER},+2348023456789\n")
+    assert len(read_suppressed(path, column=["phone", "mobile"])) == 2
+
+
 @pytest.mark.parametrize(
     ("content", "error"),
     [
+        ("phone,mobile\n+2348012345678,\n", "several columns may hold the phone numbers: 'phone', 'mobile'"),
         ("phone,name\n+2348012345678,a\n,b\n", "entry 2 of .*a.csv cannot be read, so its owner might be sent to"),
         ("phone,name\n+2348012345678,a\n+2,b,c\n", "a.csv, line 3"),
         ("cell,name\n+2348012345678,a\n", "the columns are 'cell', 'name'"),

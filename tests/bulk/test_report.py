@@ -46,7 +46,7 @@ def test_csv_has_one_row_per_recipient_and_runs_nothing(tmp_path):
     """Every recipient, in clear; what a spreadsheet would run is defused; only the owner may read it."""
     path = tmp_path / "report.csv"
     report_of_three().to_csv(path)
-    rows = list(csv.DictReader(path.read_text("utf-8").splitlines()))
+    rows = list(csv.DictReader(path.read_text("utf-8-sig").splitlines()))
     assert [(r["row"], r["recipient"], r["outcome"], r["call"], r["message_id"]) for r in rows] == [
         ("1", "+2348000000001", "accepted", "1", "m1"),
         ("2", "+2348000000002", "rejected", "2", ""),

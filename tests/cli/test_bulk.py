@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
+import os
 import stat
 import sys
 from decimal import Decimal
@@ -25,7 +27,7 @@ def test_sends_each_number_once(run: Run, account: Simulator, people: Path, tmp_
     result = run("bulk", "sms", people, "--message", "Hello", "--yes", "--report", report)
     assert result.code == 0
     assert account.ledger.charged == dict.fromkeys(["+2345990000001", "+2345990000002", "+2345990000003"], 1)
-    text = report.read_text()
+    text = report.read_text(encoding="utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(text))) if name.endswith("csv") else list(map(json.loads, text.splitlines()))
     assert sorted((int(row["row"]), row["outcome"]) for row in rows) == [
         (1, "accepted"),
@@ -116,10 +118,14 @@ def test_no_row_holds_a_number(run: Run, account: Simulator, people: Path) -> No
 
 
 def test_empty_list(run: Run, account: Simulator, tmp_path: Path) -> None:
-    """An empty list is sent without complaint."""
+    """A list without a row is a mistake that is named, unless it is said to be none."""
     empty = tmp_path / "empty.csv"
     empty.write_text("name,phone\n")
-    assert run("bulk", "sms", empty, "--message", "Hello", "--yes").code == 0
+    result = run("bulk", "sms", empty, "--message", "Hello", "--yes")
+    assert (result.code, result.out) == (2, "")
+    assert f"no recipients in {empty}" in result.err
+    assert not account.requests
+    assert run("bulk", "sms", empty, "--message", "Hello", "--yes", "--allow-empty").code == 0
 
 
 def test_balance_does_not_cover(run: Run, account: Simulator, people: Path) -> None:
@@ -248,11 +254,16 @@ def test_a_folder_that_takes_no_report_is_refused_before_anything_is_sent(
     assert not account.ledger.calls
 
 
-def test_report_file_cannot_be_written(run: Run, account: Simulator, people: Path, tmp_path: Path) -> None:
+def test_report_file_cannot_be_written(
+    run: Run, account: Simulator, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A full disk costs the file, not the sums, and is told apart from "nothing was sent"."""
-    full = tmp_path / "report.csv"
-    full.symlink_to("/dev/full")
-    result = run("bulk", "sms", people, "--message", "Hello", "--yes", "--report", full)
+
+    def full(self: BulkReport, path: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(BulkReport, "to_csv", full)
+    result = run("bulk", "sms", people, "--message", "Hello", "--yes", "--report", tmp_path / "report.csv")
     assert result.code == 1
     assert "3 accepted" in result.out
     assert "No space left on device" in result.err

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
-from callsavvy_async import __version__
+from callsavvy_async import Callsavvy, __version__
 from callsavvy_async.cli import app as app_module, sending
 
 from .harness import EXAMPLES, Run, run_program, start
@@ -95,3 +96,21 @@ def test_process_substitution() -> None:
 def test_program_without_arguments() -> None:
     """The module runs as a program."""
     assert run_program().code == 0
+
+
+def test_a_proxy_for_every_command(run: Run, account: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--proxy, before or behind the command, or CALLSAVVY_PROXY: the client is made with it; without, with none."""
+    seen: list[object] = []
+    make = Callsavvy.from_env
+
+    def remember(**options: Any) -> Callsavvy:
+        seen.append(options.pop("proxy"))
+        return make(**options)
+
+    monkeypatch.setattr(Callsavvy, "from_env", remember)
+    for arguments in (("balance", "--proxy", "env"), ("--proxy", "http://proxy.example:3128", "balance"), ("balance",)):
+        assert run(*arguments).code == 0
+    monkeypatch.setenv("CALLSAVVY_PROXY", "env")
+    assert run("balance").code == 0
+    assert seen == ["env", "http://proxy.example:3128", None, "env"]
+    assert "--proxy" in run("bulk", "sms", "--help").out

@@ -25,9 +25,9 @@ from testbed.limiter.simulation import World, simulate
 ADMITTED, REFUSED = Feedback(Signal.ADMITTED), Feedback(Signal.REFUSED)
 
 PACERS: list[Callable[[], Pacer]] = [
-    lambda: Adaptive(max_in_flight=4),
-    lambda: Fixed(20.0, burst=3, max_in_flight=4),
-    lambda: Unlimited(max_in_flight=4),
+    lambda: Adaptive(max_in_flight=5),
+    lambda: Fixed(20.0, burst=3, max_in_flight=5),
+    lambda: Unlimited(max_in_flight=5),
 ]
 
 QUICK = {
@@ -78,7 +78,7 @@ def test_any_history(
         if send and pacer.delay(now) == 0.0:
             assert now >= not_before
             flying.append(pacer.sent(now))
-            assert len(flying) <= 4
+            assert len(flying) <= 5
         elif flying:
             permit = flying.pop(0)
             pacer.done(now, permit, Feedback(signal, retry_after, hints))
@@ -210,15 +210,14 @@ def test_steady_goal(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize("scenario", played(STEADY), ids=lambda row: row.name)
 def test_cold_start_goal(scenario: Scenario) -> None:
-    """At least 90 % of the limit over the first 40 s of a client that knows nothing; less where its jitter is refused."""
+    """At least 90 % of the limit over the first 40 s of a client that knows nothing; of what jitter leaves, for burst 1."""
     shares = []
     for seed in range(5):
         server = scenario.server(seed)
         world = World(server, 1.05 * COLD_START, latency=scenario.latency, failures=scenario.failures)
         run = simulate(Adaptive(), world, seed=seed)
         shares.append(100.0 * run.accepted_between(-1.0, COLD_START) / (server.rate * COLD_START))
-    jittery = {"bucket 10/s, burst 1": 0.85 * 78.4, "fixed 10 per 1 s": 85.0, "sliding 10 per 1 s": 85.0}
-    assert mean(shares) >= jittery.get(scenario.name, 90.0)
+    assert mean(shares) >= (0.9 * 78.4 if scenario.name == "bucket 10/s, burst 1" else 90.0)
 
 
 @pytest.mark.parametrize("scenario", played(row for row in CHANGES if row.held), ids=lambda row: row.name)
@@ -290,7 +289,7 @@ def test_full_house_waits_for_an_answer(make: Callable[[], Pacer]) -> None:
     while pacer.delay(now) < math.inf:
         now += pacer.delay(now)
         permits.append(pacer.sent(now))
-    assert len(permits) == 4
+    assert len(permits) == 5
     assert pacer.delay(now + 1e6) == math.inf
     pacer.done(now, permits[0], ADMITTED)
     assert pacer.delay(now) < math.inf

@@ -7,9 +7,16 @@ import math
 import pytest
 from hypothesis import given, strategies as st
 
-from callsavvy_async.policy.curve import RISE, SEARCH_REQUESTS, START_DOUBLING
-from callsavvy_async.policy.meter import CATCH_UP, START_RATE
-from callsavvy_async.policy.rate import COUNT_ERROR, DEEPEST_DIP, LATE, PERIOD, RateLaw
+from callsavvy_async.policy.rate import (
+    CATCH_UP,
+    COUNT_ERROR,
+    LATE,
+    PERIOD,
+    RISE,
+    START_DOUBLING,
+    START_RATE,
+    RateLaw,
+)
 
 
 @pytest.mark.parametrize("law", [RateLaw(), RateLaw(belief=10.0, started=True)])
@@ -106,7 +113,7 @@ def test_one_early_refusal_does_not_overturn_the_belief() -> None:
     _refused(law, 0.15, pause=0.2, proven=False)
     assert 950.0 < law.belief < 1000.0
     law.sent(0.4)
-    assert law.rate == pytest.approx(law.belief * (1.0 - 2.0 * RISE), rel=0.01)
+    assert law.rate == pytest.approx(law.belief * (1.0 - 2.0 * RISE))
 
 
 def test_each_early_refusal_doubles_the_dip() -> None:
@@ -116,12 +123,13 @@ def test_each_early_refusal_doubles_the_dip() -> None:
         law.sent(now)
         now += law.delay(now)
         _refused(law, now, pause=0.2, proven=False)
-        now += 0.2 + law.delay(now + 0.2)
+        now += 0.2
     law.sent(now)
-    assert law._dip == DEEPEST_DIP
+    assert law.rate == pytest.approx(law.belief / 2.0)
     end = _send(law, since=now, seconds=20.0)
     _refused(law, end, pause=0.2, proven=False)
-    assert law._dip == pytest.approx(COUNT_ERROR / (law.belief * law.period))
+    law.sent(end + 0.2)
+    assert law.rate == pytest.approx(law.belief * (1.0 - COUNT_ERROR / (law.belief * law.period)))
 
 
 def test_a_dip_saves_up_what_a_count_may_be_wrong_by() -> None:
@@ -130,8 +138,8 @@ def test_a_dip_saves_up_what_a_count_may_be_wrong_by() -> None:
         law = RateLaw(belief=belief, started=True, rate=belief)
         law.shut(0.0)
         law.reopened(0.0, at=0.0, proven=False)
-        spared = law.belief * law.period - law._sent_since(0.0, law.period)
-        assert spared >= 0.95 * COUNT_ERROR / 4.0
+        spared = law.belief * law.period - (law._sent_until(law.period) - law._sent_until(0.0))
+        assert spared == pytest.approx(COUNT_ERROR / 4.0, rel=0.3)
 
 
 def test_the_later_half_counts_where_nothing_is_saved_up() -> None:
@@ -175,7 +183,7 @@ def test_window_survives_the_next_and_is_refined() -> None:
     law = _settled(50.0)
     now = 0.0
     for seen in (62.0, 60.0, 61.0):
-        end = _send(law, since=now, seconds=2.0)
+        end = _send(law, since=now, seconds=60.0 / law.belief)
         _refused(law, end, pause=now + seen - end, proven=True)
         now += seen
         law.belief = 50.0
@@ -210,89 +218,12 @@ def test_the_first_pause_proves_nothing() -> None:
         assert law.window == 0.0
 
 
-def test_a_start_is_repeated_once() -> None:
-    """A second pause of the kind is the limit's own: a limit of two a minute is no reason to start for ever."""
-    law = RateLaw()
-    for now in (0.0, 60.0):
-        law.sent(now)
-        law.shut(now + 0.1)
-        law.reopened(now + 60.0, at=now + 60.0, proven=True)
-    assert law.belief == pytest.approx(2 / 60.0, rel=0.5)
-
-
-@pytest.mark.parametrize("trickle", [0, 1, 40])
-def test_the_search_begins_with_what_is_admitted_after_the_first_refusal(trickle: int) -> None:
-    """A bucket that was full says nothing by how fast it was emptied, and all by how fast it fills again."""
-    law = RateLaw(unpaced=True)
-    for i in range(8):
-        law.sent(0.01 * i)
-    law.shut(0.5, sent_at=0.1)
-    law.trickled(0.05)  # sent before the refused one: the bucket was not empty yet
-    for i in range(trickle):
-        law.trickled(0.1 + 0.01 * (i + 1))
-    law.reopened(1.2, at=1.1, proven=False)
-    assert not law.started
-    assert law.belief == pytest.approx({0: 1.0, 1: 2.0, 40: 100.0}[trickle])
-    slow = law.pace(1.2)[0]
-    assert (
-        law.pace(1.2 + 0.5 * SEARCH_REQUESTS / math.log(2.0) / slow)[0] == pytest.approx(2.0 * slow, rel=0.1)
-        or slow > SEARCH_REQUESTS / START_DOUBLING
-    )
-    assert law.pace(20.0)[0] > 20.0 * slow
-
-
-def test_a_first_window_is_read_off_the_first_pause() -> None:
-    """Many were admitted, then none for long: so many in so long a time are the limit, and the next window is not overspent."""
-    law = RateLaw(unpaced=True)
-    end = 0.0
-    for i in range(600):
-        law.sent(0.005 * i)
-        end = 0.005 * i
-    law.withdraw()
-    law.shut(end + 0.1, sent_at=end)
-    law.probed(late=0.0)
-    law.reopened(60.1, at=60.0, proven=True)
-    assert law.started
-    assert law.window == pytest.approx(60.0)
-    assert law.belief == pytest.approx(10.0, rel=0.01)
-
-
-def test_a_probe_takes_what_the_server_had() -> None:
-    """The next request starts an interval after the reopening, not at once: it would be refused, and so would every second."""
-    law = _settled(0.5)
-    end = _send(law, since=0.0, seconds=40.0)
-    law.shut(end)
-    law.reopened(end + 2.1, at=end + 2.0, proven=False)
-    assert law.delay(end + 2.1) == pytest.approx(2.0, rel=0.3)
-
-
-def test_a_pause_for_other_reasons_stops_the_clock() -> None:
-    """A refusal that the number in flight explains teaches the rate nothing, and its pause does not count."""
-    law = _settled(10.0)
-    end = _send(law, since=0.0, seconds=5.0)
-    before = law.pace(end)[0]
-    law.resumed(end + 30.0)
-    assert law.delay(end + 30.0) <= 0.1
-    assert law.pace(end + 30.0)[0] == pytest.approx(before, rel=0.01)
-
-
-def test_many_refusals_in_a_row_are_no_overflow() -> None:
-    """However often an interval ends early."""
-    law, now = _settled(10.0), 0.0
-    for _ in range(2000):
-        law.shut(now)
-        law.reopened(now + 0.1, at=now + 0.1, proven=False)
-        now += 0.1
-    assert law.is_sound
-
-
 def test_ceiling_holds_until_it_ends() -> None:
     """What the server says of itself caps the rate, and only until its reset."""
     law = _settled(10.0)
     law.limit_to(2.0, until=5.0)
-    begin = law.delay(0.0)
-    law.sent(begin)
-    assert law.delay(begin) == pytest.approx(0.5)
+    law.sent(0.0)
+    assert law.delay(0.0) == pytest.approx(0.5)
     law.sent(6.0)
     assert law.rate > 9.0
 

@@ -20,7 +20,8 @@ TABLES = (
         id BIGINT PRIMARY KEY, name TEXT NOT NULL UNIQUE, spec TEXT NOT NULL, created DOUBLE PRECISION NOT NULL,
         owner TEXT, balance TEXT, balance_at DOUBLE PRECISION, purged BIGINT NOT NULL DEFAULT 0)""",
     """CREATE TABLE load (
-        id BIGINT PRIMARY KEY, campaign BIGINT NOT NULL, given BIGINT NOT NULL, digest TEXT)""",
+        id BIGINT PRIMARY KEY, campaign BIGINT NOT NULL, given BIGINT NOT NULL, digest TEXT,
+        doubtful BIGINT NOT NULL DEFAULT 0, first_doubtful BIGINT)""",
     """CREATE TABLE epoch (
         id BIGINT PRIMARY KEY, campaign BIGINT NOT NULL, began DOUBLE PRECISION NOT NULL,
         heartbeat DOUBLE PRECISION NOT NULL, ended DOUBLE PRECISION, worker TEXT NOT NULL DEFAULT '',

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import attrs
 
-from callsavvy_async.bulk.recipients import SkipReason
+from callsavvy_async.bulk.recipients import Doubtful, SkipReason
 from callsavvy_async.campaigns.journal import epochs, sql
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.owner import owner_of
@@ -20,8 +20,10 @@ def fill(cursor: Cursor, campaign: int, report: CampaignReport) -> None:
     fresh = CampaignReport()
     for state, estimate, cost, calls, recipients in cursor.execute(sql.SUMS, (campaign,)):
         fresh.add(State(state), recipients, calls, None if cost is None else Decimal(cost), Decimal(estimate))
-    loads = "SELECT CAST(coalesce(sum(given), 0) AS BIGINT), count(*), count(digest) FROM load WHERE campaign = ?"
-    fresh.given, begun, finished = cursor.execute(loads, (campaign,)).fetchone()
+    loads = """SELECT CAST(coalesce(sum(given), 0) AS BIGINT), count(*), count(digest),
+        CAST(coalesce(sum(doubtful), 0) AS BIGINT), min(first_doubtful) FROM load WHERE campaign = ?"""
+    fresh.given, begun, finished, doubtful, first = cursor.execute(loads, (campaign,)).fetchone()
+    fresh.doubtful = Doubtful(doubtful, first)
     fresh.input_complete = begun == finished > 0
     fresh.running = epochs.is_running(cursor, campaign)
     owner = owner_of(cursor, campaign)

@@ -1,7 +1,8 @@
 """The one task of a client that asks the row, so that no call has to.
 
 It runs while there is demand, in no task group of anybody's, and ends with the client or after `IDLE` seconds without
-demand; the next call that needs a slot starts it again, in whatever event loop that call runs. When the row is out of
+demand; the next call that needs a slot starts it again, in whatever event loop that call runs. Event loops that run at
+once, in threads of their own, have one of it together; when its loop ends, another takes it over. When the row is out of
 reach it says so once, lets the pacer go on alone, and tries again until the row is back.
 """
 
@@ -9,13 +10,13 @@ from __future__ import annotations
 
 import anyio
 import attrs
-from anyio.lowlevel import RunVar
 
 from callsavvy_async.policy.shared import SharedPacer
 from callsavvy_async.transport.background import spawn
 from callsavvy_async.transport.clock import current_time
 from callsavvy_async.transport.hooks import Hooks, LimitFound, LimitLost
 from callsavvy_async.transport.limiter import Limiter
+from callsavvy_async.transport.loops import CallSoon, reach, running_loop
 from callsavvy_async.transport.shared.reservations import Connect, Reservations, UnreachableError
 
 IDLE = 30.0
@@ -28,6 +29,8 @@ _TICK = 1e-3
 class _Running:
     """The task in one event loop."""
 
+    loop: object
+    call_soon: CallSoon
     woken: anyio.Event = attrs.field(factory=anyio.Event)
     ended: anyio.Event = attrs.field(factory=anyio.Event)
     scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
@@ -53,29 +56,35 @@ class Fetcher:
         self._connect = connect
         self._name = name
         self._hooks = hooks
-        self._running: RunVar[_Running] = RunVar("callsavvy_fetcher")
+        self._running: _Running | None = None
         self._lost_at = 0.0
         pacer.wake = self.wake
 
     def wake(self) -> None:
         """Look whether there is something to ask."""
-        running = self._running.get(None)
-        if running is None or running.is_over:
-            running = _Running()
-            self._running.set(running)
+        running, (loop, call_soon) = self._running, running_loop()
+        if running is None or running.is_over or not self._wake(running, loop):
+            running = self._running = _Running(loop, call_soon)
             spawn(self._run(running))
         running.wanted_at = current_time()
-        running.woken.set()
 
     async def aclose(self) -> None:
         """Stop asking, and close the connection, in this event loop."""
-        running = self._running.get(None)
-        if running is not None:
+        running = self._running
+        if running is not None and running.loop is running_loop()[0]:
             running.is_over = True
             running.scope.cancel()
             with anyio.CancelScope(shield=True):
                 await running.ended.wait()
             self._limiter.look_again()  # calls that still wait would never hear of a slot: they begin it anew
+
+    @staticmethod
+    def _wake(running: _Running, loop: object) -> bool:
+        """Wake the task in its event loop; return whether that still runs."""
+        if running.loop is loop:
+            running.woken.set()
+            return True
+        return reach(running.call_soon, lambda: running.woken.set())  # noqa: PLW0108 - the event of that moment
 
     async def _run(self, running: _Running) -> None:
         retry = FIRST_RETRY
@@ -105,17 +114,20 @@ class Fetcher:
         finally:
             running.is_over = True
             running.ended.set()
+            self._limiter.look_again_everywhere()  # where calls wait in other event loops, they begin it anew
 
     async def _serve(self, row: Reservations, running: _Running) -> None:
         """Ask whatever there is to ask, until nobody has wanted anything for long."""
         pacer, limiter = self._pacer, self._limiter
         while not running.is_over:
             now = current_time()
-            question = pacer.ask(now, limiter.waiting)
+            with limiter.lock:
+                question = pacer.ask(now, limiter.waiting)
             if question is not None:
                 view = await row.answer(question)
                 was_alone, answered = pacer.is_alone, current_time()
-                pacer.told(question, view, asked=now, answered=answered)
+                with limiter.lock:
+                    pacer.told(question, view, asked=now, answered=answered)
                 if was_alone:
                     self._hooks(LimitFound(self._name, answered - self._lost_at, pacer.processes))
                 limiter.look_again()
@@ -133,7 +145,8 @@ class Fetcher:
     def _lose(self, reason: str) -> None:
         pacer, now = self._pacer, current_time()
         first = not pacer.is_alone
-        pacer.lost(now)
+        with self._limiter.lock:
+            pacer.lost(now)
         if first:
             self._lost_at = now
             self._hooks(LimitLost(self._name, pacer.snapshot(now).rate or 0.0, pacer.processes, reason))

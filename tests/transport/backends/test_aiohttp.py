@@ -244,8 +244,8 @@ async def test_a_sessions_habits_do_not_matter(
 
 async def test_a_closed_session(server: SimulatorServer, session: aiohttp.ClientSession) -> None:
     """A session that its owner closed sends nothing, and that is known."""
-    await session.close()
     async with client_of(server, session=session, max_retries=0) as client:
+        await session.close()
         with pytest.raises(RequestError, match="ClientSession is closed") as caught:
             await client.messaging.send_sms(NUMBER, "Hi")
     assert caught.value.outcome is Outcome.NOT_SENT

@@ -10,20 +10,25 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from unittest import mock
 
+import aiohttp
+import aioresponses
 import httpcore
 import httpx
+import httpx2
 import pytest
 import pytest_socket
 import respx
 import vcr
+import wrapt
 from pytest_httpx import HTTPXMock
 
-from callsavvy_async import BASE_URL, Callsavvy, NotSentError, OutcomeUnknown
+from callsavvy_async import BASE_URL, Callsavvy, NotSentError, OutcomeUnknown, RequestError
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, SimulatorServer
-from callsavvy_async.transport.backends.mocks import find_patch
+from callsavvy_async.transport.backends.mocks import LIBRARIES, find_patch
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
 
@@ -139,15 +144,24 @@ async def test_sockets_that_are_forbidden(server: SimulatorServer) -> None:
 # --------------------------------------------------------------------------------------------------------- detection
 
 
-async def _patched(*_: object, **__: object) -> httpx.Response:
-    return httpx.Response(200, json=SENT)
+Answer = Callable[..., Any]
 
 
-PATCHES: dict[str, Callable[[Any], Any]] = {
-    "function": lambda _: _patched,
-    "wraps": lambda original: functools.wraps(original)(_patched),  # as instrumentation and vcrpy do
-    "mock": lambda _: mock.AsyncMock(side_effect=_patched),
-    "autospec": lambda original: mock.create_autospec(original, side_effect=_patched),
+def answering(library: ModuleType) -> Answer:
+    """Make what answers in the place of a method; each library wants a response of its own."""
+
+    async def answer(*_: object, **__: object) -> Any:
+        return library.Response(200, json=SENT)
+
+    return answer
+
+
+PATCHES: dict[str, Callable[[Any, Answer], Any]] = {
+    "function": lambda _, answer: answer,
+    "wraps": lambda original, answer: functools.wraps(original)(answer),  # as instrumentation and vcrpy do
+    "mock": lambda _, answer: mock.AsyncMock(side_effect=answer),
+    "autospec": lambda original, answer: mock.create_autospec(original, side_effect=answer),
+    "wrapt": lambda original, answer: wrapt.FunctionWrapper(original, lambda *_: answer()),  # as tracers do
 }
 
 
@@ -155,19 +169,29 @@ PATCHES: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize(
     ("owner", "method"),
     [
+        (httpx.AsyncClient, "post"),
+        (httpx.AsyncClient, "request"),
         (httpx.AsyncClient, "send"),
         (httpx.AsyncClient, "_send_single_request"),
         (httpx.AsyncHTTPTransport, "handle_async_request"),
+        (httpx2.AsyncClient, "post"),
+        (httpx2.AsyncClient, "send"),
+        (httpx2.AsyncHTTPTransport, "handle_async_request"),
     ],
-    ids=lambda value: value if isinstance(value, str) else value.__name__,
+    ids=lambda value: value if isinstance(value, str) else f"{value.__module__}.{value.__name__}",
 )
 async def test_whatever_is_patched_by_hand(
-    owner: type, method: str, patch: Callable[[Any], Any], server: SimulatorServer, monkeypatch: pytest.MonkeyPatch
+    owner: type,
+    method: str,
+    patch: Callable[[Any, Answer], Any],
+    server: SimulatorServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A method that somebody replaced, in whatever way, gets the request instead of the server."""
     client = client_of(server)
-    monkeypatch.setattr(owner, method, patch(getattr(owner, method)))
-    assert find_patch() == f"httpx.{owner.__name__}.{method}"
+    answer = answering(sys.modules[owner.__module__])
+    monkeypatch.setattr(owner, method, patch(getattr(owner, method), answer))
+    assert str(find_patch()) == f"{owner.__module__}.{owner.__name__}.{method}"
     await send(client)
     assert server.connections == 0
 
@@ -175,13 +199,98 @@ async def test_whatever_is_patched_by_hand(
 @pytest.mark.parametrize("owner", [httpcore.AsyncConnectionPool, httpcore.AsyncHTTPConnection])
 def test_httpcore_is_watched_too(owner: type, monkeypatch: pytest.MonkeyPatch) -> None:
     """A patch below httpx counts."""
-    monkeypatch.setattr(owner, "handle_async_request", _patched)
-    assert find_patch() == f"httpcore.{owner.__name__}.handle_async_request"
+    monkeypatch.setattr(owner, "handle_async_request", answering(httpx))
+    assert str(find_patch()) == f"httpcore.{owner.__name__}.handle_async_request"
 
 
-def test_nothing_is_patched_by_itself() -> None:
-    """Httpx as it is installed is its own."""
-    assert find_patch() is None
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_nothing_is_patched_by_itself(library: str) -> None:
+    """Each library as it is installed is its own."""
+    assert library in sys.modules
+    assert find_patch((library,)) is None
+
+
+class Fake:
+    """A client as people write it by hand."""
+
+    def __init__(self, **_: object) -> None:
+        self.closed = False
+
+    async def post(self, *_: object, **__: object) -> httpx.Response:
+        return httpx.Response(200, json=SENT)
+
+
+@pytest.mark.parametrize("name", ["httpx.AsyncClient", "httpx2.AsyncClient"])
+async def test_a_class_that_is_replaced(name: str, server: SimulatorServer) -> None:
+    """The class that took its place posts the request, also where the client had connections."""
+    client = client_of(server)
+    with mock.patch(name, Fake):
+        await send(client)
+    assert server.connections == 0
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("backend", ["auto", "aiohttp"])
+@pytest.mark.parametrize("method", ["post", "request", "_request"])
+async def test_aiohttp_that_is_patched(
+    method: str, backend: Any, server: SimulatorServer, monkeypatch: pytest.MonkeyPatch, anyio_backend: str
+) -> None:
+    """Who patched aiohttp gets the request: from its own backend, and from the default."""
+    patched = mock.AsyncMock(side_effect=aiohttp.ClientConnectionError("a mock's own"))
+    monkeypatch.setattr(aiohttp.ClientSession, method, patched)
+    async with client_of(server, backend=backend, max_retries=0) as client:
+        with pytest.raises(RequestError):
+            await client.messaging.send_sms(NUMBER, "Hi")
+    patched.assert_awaited_once()
+    assert server.connections == 0
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("backend", ["auto", "aiohttp"])
+async def test_aioresponses(backend: Any, server: SimulatorServer, anyio_backend: str) -> None:
+    """What aioresponses expects it gets; it raises here, since its responses lag behind releases of aiohttp."""
+    with aioresponses.aioresponses() as expected:
+        expected.post(f"{server.url}/sendSMS", exception=aiohttp.ClientConnectionError("expected"))
+        async with client_of(server, backend=backend, max_retries=0) as client:
+            with pytest.raises(RequestError, match="expected"):
+                await client.messaging.send_sms(NUMBER, "Hi")
+    assert server.connections == 0
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_mock_goes_before_a_tracer(
+    server: SimulatorServer, monkeypatch: pytest.MonkeyPatch, anyio_backend: str
+) -> None:
+    """A tracer of one library sends what it sees, so the request goes to the mock of another."""
+    original = httpx.AsyncClient.send
+    monkeypatch.setattr(httpx.AsyncClient, "send", wrapt.FunctionWrapper(original, lambda it, _, a, k: it(*a, **k)))
+    monkeypatch.setattr(httpx2.AsyncClient, "send", mock.AsyncMock(return_value=httpx2.Response(200, json=SENT)))
+    await send(client_of(server))
+    assert server.connections == 0
+
+
+def test_httpx2_under_the_name_of_httpx(server: SimulatorServer) -> None:
+    """`alias_httpx` patches nothing: native connections go on, and httpx2 serves where they cannot."""
+    program = f"""
+import asyncio, httpx2, trio
+httpx2.alias_httpx()
+import httpx
+from callsavvy_async import Callsavvy
+
+async def main(**options):
+    async with Callsavvy(public_key={PUBLIC_KEY!r}, private_key={PRIVATE_KEY!r}, base_url={server.url!r}, **options) as client:
+        await client.account.summary()
+        print(repr(client).split()[3])
+
+async def borrowing():
+    await main(http_client=httpx.AsyncClient())
+
+asyncio.run(main())
+trio.run(main)
+asyncio.run(borrowing())
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["native", "httpx2", "a"], done.stderr
 
 
 def test_lanes_do_not_import_httpx(server: SimulatorServer) -> None:

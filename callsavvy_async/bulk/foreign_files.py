@@ -1,0 +1,33 @@
+"""Files that people take for lists of recipients, and that are something else: refused by name, with the way to do it."""
+
+from __future__ import annotations
+
+from callsavvy_async.errors import InvalidRequestError
+
+BEGINNING = 64
+"""Bytes by which a file is known."""
+
+_AS_CSV = "save it as CSV (in Excel: 'CSV UTF-8')"
+_FOREIGN = (
+    (b"pk\x03\x04", "an Excel workbook (.xlsx) or another ZIP archive", _AS_CSV),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)", _AS_CSV),
+    (b"begin:vcard", "a vCard", "export the contacts as CSV"),
+    (b"par1", "a Parquet file", "name it .parquet, or give format='parquet'"),
+    (b"sqlite format 3", "an SQLite database", "export the rows as CSV"),
+    (b"%pdf", "a PDF", "give the list it was made of"),
+    (b"{\\rtf", "a document of a word processor", "save it as plain text"),
+    (b"<!doctype", "a web page", _AS_CSV),
+    (b"<html", "a web page", _AS_CSV),
+    (b"<table", "a web page", _AS_CSV),
+    (b"<?xml", "an XML document", _AS_CSV),
+    (b"\xff\xfe", "text in UTF-16", "save it as UTF-8 (in Excel: 'CSV UTF-8')"),
+    (b"\xfe\xff", "text in UTF-16", "save it as UTF-8 (in Excel: 'CSV UTF-8')"),
+)
+
+
+def refuse_foreign(beginning: bytes, name: str) -> None:
+    """Raise `InvalidRequestError` for a file whose first bytes tell that it is no list."""
+    text = beginning.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    for magic, kind, fix in _FOREIGN:
+        if text.startswith(magic):
+            raise InvalidRequestError(f"{name} is {kind}, which is not read; {fix}.")

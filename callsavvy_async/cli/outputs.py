@@ -1,0 +1,60 @@
+"""Where a command writes is not where it reads from, by whatever name; and it is no device."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from callsavvy_async.errors import InvalidRequestError
+
+_BESIDE_A_JOURNAL = ("", "-wal", "-shm", "-journal")
+"""What SQLite keeps beside a database."""
+
+
+def refuse_overwriting(inputs: Mapping[str, Path], *, report: Path | None = None, journal: str | None = None) -> None:
+    """Raise `InvalidRequestError` where a file would be overwritten that is read, or that something else is written to.
+
+    Args:
+        inputs: what is read, by what it is called.
+        report: the report's file.
+        journal: the journal's file or URL.
+    """
+    files = dict(_files_of_journal(journal))
+    if report is not None:
+        _refuse_device(report)
+        _refuse_same("--report", report, {**inputs, **files})
+    for name, file in files.items():
+        _refuse_same(name, file, inputs)
+
+
+def _files_of_journal(journal: str | None) -> Iterator[tuple[str, Path]]:
+    if journal is None or ("://" in journal and not journal.startswith("sqlite:///")):
+        return
+    file = journal.removeprefix("sqlite:///")
+    for ending in _BESIDE_A_JOURNAL:
+        yield f"the journal{f' ({ending})' if ending else ''}", Path(f"{file}{ending}")
+
+
+def _refuse_same(name: str, output: Path, others: Mapping[str, Path]) -> None:
+    for other, path in others.items():
+        if _same(output, path):
+            raise InvalidRequestError(f"{name} and {other} are the same file, {output}; it would be overwritten.")
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Compare files, not names: links of both kinds lead to one."""
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them is not there
+        return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _refuse_device(path: Path) -> None:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return
+    if stat.S_ISBLK(mode) or stat.S_ISCHR(mode):
+        raise InvalidRequestError(f"--report leads to a device, {path}; name a file.")
