@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from callsavvy_async.bulk.bulk import Bulk
+    from callsavvy_async.config import Destination
     from callsavvy_async.resources.account import Account
     from callsavvy_async.resources.calls import Calls
     from callsavvy_async.resources.chats import Chats
@@ -237,14 +238,9 @@ class Callsavvy:
         return client
 
     @property
-    def base_url(self) -> str:
-        """The API that it sends to."""
-        return self._transport.config.base_url
-
-    @property
-    def account_hash(self) -> str:
-        """Tells accounts apart without naming them: the beginning of the SHA-256 of the public key, in hexadecimal."""
-        return self._transport.config.credentials.account_hash
+    def destination(self) -> Destination:
+        """Where its requests go: the API, and the account, named without its keys."""
+        return self._transport.config.destination
 
     @property
     def pacing(self) -> Pacing:

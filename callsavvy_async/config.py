@@ -46,11 +46,6 @@ class Credentials:
                 text = text.replace(key, MASK)
         return text
 
-    @property
-    def account_hash(self) -> str:
-        """See `Callsavvy.account_hash`."""
-        return hashlib.sha256(self.public_key.encode()).hexdigest()[:16]
-
     SANDBOX: ClassVar[Credentials]
     """The document's published test keys. Whether sandbox sends reach phones or cost is not documented (quirk Q19)."""
 
@@ -87,6 +82,19 @@ class CallSettings:
 
     def __attrs_post_init__(self) -> None:
         check_setting("max_retries", self.retry.max_retries)
+
+
+@attrs.frozen
+class Destination:
+    """Where requests go.
+
+    Attributes:
+        account: tells accounts apart without naming them: the beginning of the SHA-256 of the public key, in hexadecimal.
+        server: the API's base URL.
+    """
+
+    account: str
+    server: str
 
 
 @attrs.frozen(kw_only=True)
@@ -130,6 +138,12 @@ class Config:
                 f"base_url is plain http to {url.hostname}: the keys would travel readable. Use https, or pass"
                 " allow_insecure=True if you mean it."
             )
+
+    @property
+    def destination(self) -> Destination:
+        """Where requests go."""
+        account = hashlib.sha256(self.credentials.public_key.encode()).hexdigest()[:16]
+        return Destination(account, self.base_url)
 
 
 def _is_loopback(host: str) -> bool:

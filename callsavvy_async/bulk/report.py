@@ -125,6 +125,13 @@ class Sums:
                 self.cost += result.receipt.cost
 
     @property
+    def reported_cost(self) -> str:
+        """The sum of what the API reported, in words: none may have been reported, as for WhatsApp (quirk Q48)."""
+        if not self.calls_without_cost:
+            return str(self.cost)
+        return f"{self.cost} and more ({self.calls_without_cost:,} reported none)" if self.cost else "not reported"
+
+    @property
     def accounted(self) -> int:
         """Recipients in any state."""
         return self.accepted + self.failed + self.rejected + self.unknown + self.pending + self.skipped.total()
@@ -165,6 +172,9 @@ class Sums:
             "doubtful": self.doubtful.count,
         }
 
+    def _cost_line(self) -> str:
+        return f"cost: {self.reported_cost}" if self.calls_without_cost else f"cost as reported: {self.cost} units"
+
     def __str__(self) -> str:
         skipped = ", ".join(f"{count} {reason.value}" for reason, count in sorted(self.skipped.items(), key=str))
         lines = [
@@ -173,7 +183,7 @@ class Sums:
             f"  {self.accepted} accepted in {self.calls} calls",
             f"  {self.failed} failed, {self.rejected} rejected, {self.unknown} unknown, {self.pending} pending",
             f"  {self.skipped.total()} skipped" + (f" ({skipped})" if skipped else ""),
-            f"cost as reported: {self.cost} units; {self.elapsed:.1f} s; {self.refusals} answers 429",
+            f"{self._cost_line()}; {self.elapsed:.1f} s; {self.refusals} answers 429",
         ]
         if self.doubtful.count:
             lines.append(f"doubtful: {self.doubtful}")

@@ -88,7 +88,7 @@ def _facts(report: Sums, total: int, rate: float | None, limit: Snapshot) -> str
     left = _seconds_left(report, total, rate, limit.learned_rate)
     eta = "" if left is None else f", about {left:,.0f} s left"
     return (
-        f"{speed}cost {report.cost}, {report.failed + report.rejected:,} not accepted, {report.unknown:,} unknown,"
+        f"{speed}cost {report.reported_cost}, {report.failed + report.rejected:,} not accepted, {report.unknown:,} unknown,"
         f" {report.refusals:,} times 429{known}{paused}{eta}"
     )
 

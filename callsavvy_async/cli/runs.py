@@ -44,7 +44,7 @@ def list_runs(*, journal: JournalName = DEFAULT_JOURNAL) -> None:
                 rehearsal = " (simulated)" if report.simulated else ""
                 print(
                     f"{report.name}{rehearsal}: {report.given:,} given, {report.accepted:,} accepted, {report.unknown:,} unknown,"
-                    f" {report.pending + report.in_flight:,} pending, cost {report.cost}"
+                    f" {report.pending + report.in_flight:,} pending, cost {report.reported_cost}"
                 )
 
     anyio.run(read)

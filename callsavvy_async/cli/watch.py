@@ -110,7 +110,7 @@ class Sight:
         eta = "" if seconds is None else f", about {seconds:,.0f} s left"
         yield (
             f"{self.settled:,} settled, {report.pending:,} pending, {report.in_flight:,} in flight,"
-            f" {report.unknown:,} unknown, cost {report.cost}{speed}{known}{eta}"
+            f" {report.unknown:,} unknown, cost {report.reported_cost}{speed}{known}{eta}"
         )
         if shared is not None:
             yield f"  shared limit: {shared}"

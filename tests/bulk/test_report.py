@@ -126,3 +126,17 @@ def test_what_a_full_disk_does_not_take_stays_in_memory(room, monkeypatch, tmp_p
     for n in range(count):
         spool.append(("accepted", n, None, "", [(n, "+2348000000000")]))
     assert [line[1] for line in spool] == list(range(count))
+
+
+@pytest.mark.parametrize(
+    ("cost", "without", "said"),
+    [
+        ("0", 0, "cost as reported: 0 units;"),
+        ("4", 0, "cost as reported: 4 units;"),
+        ("0", 3, "cost: not reported;"),
+        ("4", 1, "cost: 4 and more (1 reported none);"),
+    ],
+)
+def test_a_cost_that_was_not_reported_is_no_zero(cost: str, without: int, said: str) -> None:
+    """WhatsApp answers no cost (quirk Q48): nobody reads "0 units" as "free"."""
+    assert said in str(BulkReport(cost=Decimal(cost), calls_without_cost=without))

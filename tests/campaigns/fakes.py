@@ -9,6 +9,7 @@ from decimal import Decimal
 import anyio
 import attrs
 
+from callsavvy_async.config import Destination
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.resources.account import Summary
 from callsavvy_async.resources.sends import SendReceipt
@@ -39,7 +40,7 @@ class FakeClient:
         self.refused = 0
         self.on_wait: Callable[[], object] | None = None
         self.pacing = Pacing(Adaptive())
-        self.account_hash, self.base_url = "an-account", "https://api.example/v1"
+        self.destination = Destination("an-account", "https://api.example/v1")
 
     @property
     def messaging(self):

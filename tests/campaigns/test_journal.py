@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from decimal import Decimal
 
+import attrs
 import pytest
 
 from callsavvy_async import SMS, Callsavvy
@@ -147,8 +148,8 @@ async def test_opening_waits_an_outage_out(url, monkeypatch):
 
 
 OTHERS = [
-    ({"account_hash": "another"}, False),
-    ({"base_url": "https://other.example/v1"}, False),
+    ({"account": "another"}, False),
+    ({"server": "https://other.example/v1"}, False),
     ({}, True),
 ]
 
@@ -157,8 +158,7 @@ OTHERS = [
 async def test_a_campaign_belongs_to_one_account_and_server(url, other, simulated):
     """Another account, another server, a rehearsal: whoever did not begin it sends nothing of it, whatever is asked for."""
     client, stranger = FakeClient(), FakeClient()
-    for name, value in other.items():
-        setattr(stranger, name, value)
+    stranger.destination = attrs.evolve(client.destination, **other)
     async with Journal.open(url) as journal:
         campaign = await journal.campaign("c", HELLO, chunk_size=10)
         await campaign.load(numbers(100))
@@ -181,7 +181,7 @@ async def test_a_rehearsal_is_never_sent_for_real(url):
         await campaign.load(numbers(100))
         for port, most in ((1, 30), (2, 60)):
             client = FakeClient()
-            client.base_url = f"http://127.0.0.1:{port}/v1"
+            client.destination = attrs.evolve(client.destination, server=f"http://127.0.0.1:{port}/v1")
             report = await campaign.run(client, max_cost=most)
         assert (report.accepted, report.simulated, report.server) == (60, True, "")
         assert str(report).startswith("campaign c (simulated): 100 recipients given")
@@ -194,6 +194,6 @@ async def test_a_rehearsal_is_never_sent_for_real(url):
 async def test_clients_tell_their_account_without_naming_it():
     """What is kept of a key is a hash of it: the same for the same account, and neither key."""
     one, same, other = (Callsavvy(public_key=key, private_key="private") for key in ("one", "one", "other"))
-    assert one.account_hash == same.account_hash != other.account_hash
-    assert len(one.account_hash) == 16
-    assert one.base_url == "https://api.getcallsavvy.com/v1"
+    assert one.destination == same.destination != other.destination
+    assert len(one.destination.account) == 16
+    assert one.destination.server == other.destination.server == "https://api.getcallsavvy.com/v1"

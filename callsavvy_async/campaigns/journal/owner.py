@@ -31,7 +31,8 @@ class Owner:
     @classmethod
     def of(cls, callsavvy: Callsavvy, *, simulated: bool) -> Owner:
         """Return whose a campaign is that this client sends."""
-        return cls(callsavvy.account_hash, "" if simulated else callsavvy.base_url, simulated)
+        to = callsavvy.destination
+        return cls(to.account, "" if simulated else to.server, simulated)
 
     @classmethod
     def from_json(cls, text: str) -> Owner:
