@@ -25,9 +25,6 @@ _OTHER_PREFIXES = (
     "|861(?:[12]|79)|9938"
 )
 """Code and first digits of what the numbering plans may write otherwise for another reason, as the 8 of Russia."""
-
-_CODE = re.compile(r"\+(?:[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58])")
-"""The codes of one and of two digits; all others have three."""
 _SHAPE = re.compile(r"\+[1-9][0-9]{5,14}")
 _TRUNK_ZERO = re.compile(rf"\+(?:{_DIALS_ZERO})0")
 _CERTAIN = re.compile(rf"\+(?!(?:{_DIALS_ZERO})0|{_OTHER_PREFIXES})[1-9][0-9]{{5,14}}")

@@ -110,7 +110,7 @@ def make_plan(
     """
     tally = _Tally(message, len(chunkers))
     refuse_misuse(rows)
-    if not isinstance(rows, Iterable):
+    if not isinstance(rows, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - from untyped code
         raise InvalidRequestError(
             "a plan reads a list or a generator; give the rows of the asynchronous one as a list."
         )

@@ -189,10 +189,14 @@ class Intake:
         if type(item) is str:
             given, fields = item, {}
             self._began = True
-        elif type(item) is dict and self._columns is not None and (plain := plain_fields(item)):
+        elif (
+            type(item) is dict
+            and self._columns is not None
+            and (plain := plain_fields(cast("Mapping[str, object]", item)))
+        ):
             given, fields = self._columns.number_of(plain), plain
         else:
-            given, fields, fault = self._read(item, row)
+            given, fields, fault = self._read(cast("object", item), row)
             if fault is not None:
                 return _skipped(row, given, SkipReason.INVALID, fault)
         if self._field_check is not None:

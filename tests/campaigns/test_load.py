@@ -188,7 +188,7 @@ async def test_a_known_list_read_by_other_rules_changes_nothing(journal):
 
 async def test_a_list_that_was_misread_is_loaded_when_it_is_read_otherwise(journal):
     """How rows are read belongs to the list: what is said the second time is not ignored."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     rows = [{"id": str(n), "cell": number} for n, number in enumerate(numbers(20))]
     assert (await campaign.load(rows, column="id")).skipped == {SkipReason.INVALID: 20}
     report = await campaign.load(rows, column="cell")
@@ -198,7 +198,7 @@ async def test_a_list_that_was_misread_is_loaded_when_it_is_read_otherwise(journ
 
 async def test_doubtful_numbers_are_counted_in_the_journal(journal):
     """Numbers without plus are in the report of whoever looks, with the row of the first."""
-    campaign = await journal.campaign("c", SPEC)
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load([*numbers(3), *(number[1:] for number in numbers(4, 50))])
     report = await campaign.status()
     assert (report.doubtful.count, report.doubtful.first_row) == (4, 4)
@@ -213,7 +213,7 @@ ODD = ["\ud83d", "a\0b", b"\xff", object(), float("nan"), None]
 @pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
 async def test_an_odd_field_is_one_skipped_row(journal, odd):
     """A row that cannot be sent keeps nobody else from being loaded, and damages no journal."""
-    campaign = await journal.campaign("c", Campaign.sms(template="Hi {name}", chunk_size=3))
+    campaign = await journal.campaign("c", SMS(template="Hi {name}"), chunk_size=3)
     rows = [{"phone": number, "name": "Ada" if n != 5 else odd} for n, number in enumerate(numbers(10))]
     report = await campaign.load([*rows, odd, {"phone": "+1\ud83d", "name": "x"}])
     report.check()
@@ -223,7 +223,7 @@ async def test_an_odd_field_is_one_skipped_row(journal, odd):
 
 async def test_mail_merge_in_any_order_makes_full_chunks(journal):
     """Texts wait for company while a list is loaded, however many there are and in whatever order."""
-    campaign = await journal.campaign("c", Campaign.sms(template="Hi {name}", chunk_size=5))
+    campaign = await journal.campaign("c", SMS(template="Hi {name}"), chunk_size=5)
     await campaign.load({"phone": number, "name": str(n % 400)} for n, number in enumerate(numbers(4000)))
     report = await campaign.run(FakeClient())
     assert (report.accepted, report.calls) == (4000, 800)
