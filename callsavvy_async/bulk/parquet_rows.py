@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Iterator
 from typing import IO
 
@@ -40,5 +41,7 @@ def parquet_rows(stream: IO[bytes], name: str) -> Iterator[dict[str, str]]:
 
 
 def _cell_text(value: object) -> str:
-    """Write a cell as text; what is no UTF-8 in it becomes surrogates, which the intake does not take."""
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else field_text(value)
+    """Write a cell as text: lists and objects as JSON; what is no UTF-8 becomes surrogates, which no send takes."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict) else field_text(value)

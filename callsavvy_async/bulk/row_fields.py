@@ -43,6 +43,8 @@ def field_text(value: object) -> str:
         return str.__str__(value)
     if isinstance(value, bytes | bytearray | memoryview):
         raise ValueError("holds bytes; decode them")  # noqa: TRY004 - of a value, not of an argument
+    if isinstance(value, list | tuple | dict | set | frozenset) or _has_no_text(type(value)):
+        raise ValueError(f"is of type {type(value).__name__}, which is no text")  # noqa: TRY004 - as above
     if is_missing(value):
         return ""
     try:
@@ -57,6 +59,11 @@ def is_missing(value: object) -> bool:
         return value is None or bool(value != value)  # noqa: PLR0124 - only NaN and NaT differ from themselves
     except Exception:  # noqa: BLE001 - as above
         return type(value).__name__ == "NAType"
+
+
+def _has_no_text(kind: type[object]) -> bool:
+    """Whether all that a value has to say of itself is where it lies in memory."""
+    return kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__
 
 
 def _read_each(row: Mapping[Any, Any]) -> tuple[dict[str, str], Mapping[str, str]]:

@@ -213,6 +213,8 @@ HALF = "\ud83d"
         ({"phone": NAType(), "name": "x"}, "blank"),
         ({"phone": b"+2348012345678", "name": "x"}, "the field 'phone' holds bytes"),
         ({"phone": Unspeakable(), "name": "x"}, "the field 'phone' is of type Unspeakable"),
+        ({"phone": NUMBER, "name": object()}, "the field 'name' is of type object, which is no text"),
+        ({"phone": NUMBER, "name": ["Ada"]}, "the field 'name' is of type list, which is no text"),
         ({"phone": NUMBER, "name": HALF}, "the field 'name' holds half a character"),
         ({"phone": NUMBER, "name": "a\0b"}, "the field 'name' holds half a character"),
         ({"phone": NUMBER, "name": "x" * 70_000}, "the field 'name' has 70,000 characters"),
@@ -223,7 +225,7 @@ HALF = "\ud83d"
         (Recipient(None, {"name": "x"}), "blank"),  # type: ignore[arg-type]
         (Contact(contact_id="c", name="Ada"), "blank"),
     ],
-    ids=range(22),
+    ids=range(24),
 )
 def test_one_odd_row_is_skipped_and_ends_nothing(item: object, why: str) -> None:
     """Whatever stands in a row: it is left out with the reason, in words that can be written down, and the next is taken."""
