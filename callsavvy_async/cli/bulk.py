@@ -34,7 +34,8 @@ _commands = App(
         "Send to everybody in a file, each number once.\n\n"
         "The file is checked from end to end before the first message leaves. Ctrl-C stops and waits for what is on the"
         " wire, a second one does not wait; there is always a report.\n\n"
-        "Exit codes: 0 all accepted (skipped rows are no failures), 1 some failed or the result could not be written, 2 refused and nothing sent, 3 some"
+        "Exit codes: 0 all accepted (skipped rows are no failures), 1 some failed or the result could not be written,"
+        " 2 refused and nothing sent, 3 some"
         " unknown, 4 stopped at a budget or balance, 5 keys or configuration, 130 interrupted. When several hold: 130,"
         " then 5, 4, 3, 1."
     ),
