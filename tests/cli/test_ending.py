@@ -286,10 +286,14 @@ def test_a_bug_after_a_request_left_is_no_refusal(
     assert "of the requests of this command 1 were accepted" in result.err
 
 
+def fill_the_disk(_: object, path: Path) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def test_both_errors_are_told(run: Run, account: Simulator, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that ends badly and a report that cannot be written: neither hides the other, and the sums are there."""
     monkeypatch.setattr("callsavvy_async.bulk.report.BulkReport.check", lambda _: 1 / 0)
-    (here / "report.csv").symlink_to("/dev/full")
+    monkeypatch.setattr("callsavvy_async.bulk.report.BulkReport.to_csv", fill_the_disk)
     result = run("bulk", "sms", "people.csv", *HELLO, "--report", "report.csv")
     assert result.code == 1
     assert "3 accepted" in result.out
