@@ -44,7 +44,7 @@ def field_text(value: object) -> str:
     if isinstance(value, bytes | bytearray | memoryview):
         raise ValueError("holds bytes; decode them")  # noqa: TRY004 - of a value, not of an argument
     if isinstance(value, list | tuple | dict | set | frozenset) or _has_no_text(type(value)):
-        raise ValueError(f"is of type {type(value).__name__}, which is no text")  # noqa: TRY004 - as above
+        raise ValueError(f"is of type {type(value).__name__}, which is no text")
     if is_missing(value):
         return ""
     try:
