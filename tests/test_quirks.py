@@ -477,7 +477,7 @@ async def test_q37_a_contact_needs_one_way_to_reach_it(scripted: Scripted) -> No
     """E-mail, phone or both; neither is refused before anything is sent."""
     client = scripted(success({"contact_id": "c"}))
     await client.contacts.create("Ada", phone="00234 801 234 5678")
-    assert sent(scripted) == {"name": "Ada", "phone": NUMBER}
+    assert sent(scripted) == {"name": "Ada", "phone": "00234 801 234 5678"}  # address books hold national numbers, too
     with pytest.raises(InvalidRequestError, match="email= or phone="):
         await client.contacts.create("Ada", email="", phone="")
     assert len(scripted.requests) == 1

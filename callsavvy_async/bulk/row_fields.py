@@ -43,10 +43,10 @@ def field_text(value: object) -> str:
         return str.__str__(value)
     if isinstance(value, bytes | bytearray | memoryview):
         raise ValueError("holds bytes; decode them")  # noqa: TRY004 - of a value, not of an argument
-    if isinstance(value, list | tuple | dict | set | frozenset) or _has_no_text(type(value)):
-        raise ValueError(f"is of type {type(value).__name__}, which is no text")
     if is_missing(value):
         return ""
+    if isinstance(value, list | tuple | dict | set | frozenset) or _has_no_text(type(value)):
+        raise ValueError(f"is of type {type(value).__name__}, which is no text")
     try:
         return str(int(value) if isinstance(value, float) and value.is_integer() else value)
     except Exception:  # noqa: BLE001 - of a class of somebody's, in one row of many

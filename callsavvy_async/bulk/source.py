@@ -151,12 +151,12 @@ class InputSource:
     async def _wait_for_chunk(self) -> None:
         """Wait until a chunk is ready, the input ends, or patience does: then those get going who wait for company."""
         taken_in, deadline = self._chunker.taken_in, anyio.current_time() + PATIENCE
-        while not self._ready and not self._ended and anyio.current_time() < deadline:
+        while not self._may_send() and anyio.current_time() < deadline:
             if self._async_rows is None:
                 await self._read_some()
             else:
                 await self._wait_for_row(deadline)
-        if not self._ready:
+        if not self._ready and not self._intake.is_looking:
             self._ready.extend(self._chunker.spare(unfed_since=taken_in))
 
     async def _wait_for_row(self, deadline: float) -> None:

@@ -191,12 +191,6 @@ def _check_text(value: object, name: str) -> None:
     if not isinstance(value, str):
         raise InvalidRequestError(f"{name} is of type {type(value).__name__}; it must be a str.")
     require_text(value, name)
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidRequestError(
-            f"{name} holds half of a surrogate pair at character {error.start + 1}, which no request can carry."
-        ) from None
 
 
 def _parsed(text: str, *, literal: bool) -> Template:

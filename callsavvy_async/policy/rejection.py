@@ -20,7 +20,7 @@ _TOO_MANY = re.compile(
 
 
 _DIGITS = re.compile(r"\d(?:[\d\s().-]*\d)?")
-_FEWEST_DIGITS = 6
+_FEWEST_DIGITS = 7
 """A shorter run of digits is more likely a code or a count than a phone number."""
 
 

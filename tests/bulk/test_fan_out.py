@@ -678,7 +678,7 @@ async def test_a_row_that_cannot_be_rendered_is_skipped_not_lost():
         ({"deadline": 0}, "deadline is 0; it must be a number of seconds above 0"),
         ({"deadline": "soon"}, "deadline is 'soon'"),
         ({"timeout": -1}, "timeout is -1"),
-        ({"max_retries": -1}, "max_retries is -1; it must be 0 or more"),
+        ({"max_retries": -1}, "max_retries is -1; it must be a whole number, 0 or more"),
         ({"max_cost": -1}, "max_cost is -1; it must be a number of units"),
         ({"max_cost": "much"}, "max_cost is 'much'"),
         ({"on_result": "print"}, "on_result is 'print'; it must be a plain function"),

@@ -11,6 +11,7 @@ from callsavvy_async.bulk.bulk import Bulk
 from callsavvy_async.bulk.misuse import refuse_misuse
 from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.messages import SMS
 from callsavvy_async.resources.contacts import Contact
 
 from .fakes import FakeMessaging, bulk_over
@@ -49,7 +50,7 @@ MISUSE = [
 def test_misuse_is_refused_everywhere(given: object, error: str) -> None:
     """Planning and sending refuse it alike, and nothing is sent."""
     fake = FakeMessaging()
-    for use in (refuse_misuse, lambda rows: Bulk.plan(rows, "x"), lambda rows: bulk_over(fake).sms(rows, "x")):
+    for use in (refuse_misuse, lambda rows: Bulk.plan(rows, SMS("x")), lambda rows: bulk_over(fake).sms(rows, "x")):
         with pytest.raises(InvalidRequestError, match=error):
             use(given)  # type: ignore[arg-type]
     assert not fake.calls
@@ -70,4 +71,4 @@ def test_lists_and_streams_are_taken(given: object) -> None:
 def test_a_plan_does_not_wait() -> None:
     """A plan is made at once, so it reads no asynchronous iterable."""
     with pytest.raises(InvalidRequestError, match="a plan reads a list or a generator"):
-        Bulk.plan(_asynchronous(), "x")  # type: ignore[arg-type]
+        Bulk.plan(_asynchronous(), SMS("x"))  # type: ignore[arg-type]

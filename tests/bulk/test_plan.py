@@ -104,7 +104,13 @@ def test_summary_for_people() -> None:
     [
         (
             plan([]),
-            ["Recipients: 0 messages by sms in 0 requests", "Encoding: none", "Segments: 0", "Units: about 0"],
+            [
+                "Recipients: 0 messages by sms in 0 requests",
+                "The list is empty: nobody is given.",
+                "Encoding: none",
+                "Segments: 0",
+                "Units: about 0",
+            ],
         ),
         (
             Plan(channel="whatsapp", recipients=1, calls=1, most_requests=1),
@@ -165,7 +171,7 @@ def test_max_cost_is_compared_with_the_estimate() -> None:
     ("count", "options", "requests"),
     [
         (150, {}, (3, 6)),
-        (1000, {}, (11, 16)),
+        (1000, {}, (11, 40)),
         (150, {"max_in_flight": 1}, (3, 3)),
         (150, {"chunk_size": 25}, (6, 6)),
         (10, {}, (1, 1)),

@@ -210,7 +210,8 @@ CASES: dict[str, tuple[tuple[str, bytes, str | None, str], Answer]] = {
     # strangers
     "bad secret": (("x" * len(SECRET), *event("callSummary")[1:]), NOT_FOUND),
     "unknown path": (("a/b/c", *event("callSummary")[1:]), NOT_FOUND),
-    "path below the secret": ((f"{SECRET}/", *event("callSummary")[1:]), NOT_FOUND),
+    "a slash behind the secret": ((f"{SECRET}/", *event("callSummary")[1:]), EMPTY),
+    "path below the secret": ((f"{SECRET}/x", *event("callSummary")[1:]), NOT_FOUND),
     "empty path": (("", *event("callSummary")[1:]), NOT_FOUND),
     "secret in other letters": ((SECRET.upper(), *event("callSummary")[1:]), NOT_FOUND),
     "no ascii": (("sécret", *event("callSummary")[1:]), NOT_FOUND),

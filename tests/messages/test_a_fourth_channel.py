@@ -14,6 +14,7 @@ from cyclopts import App
 from callsavvy_async.bulk.bulk import Bulk
 from callsavvy_async.campaigns import Journal
 from callsavvy_async.cli import bulk as bulk_commands, channels, sending
+from callsavvy_async.cli.books import opened_books
 from callsavvy_async.cli.channels import CONTENTS, Content
 from callsavvy_async.messages import CHANNELS, Message, message as message_module
 from tests.bulk.fakes import ACCEPT, numbers
@@ -121,11 +122,12 @@ def test_it_has_its_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     ):
         app = App()
         channels.add_commands(app, command)
-        app(
-            ["fax", str(people), "--message", "Hi", "--pages", "2", *arguments],
-            exit_on_error=False,
-            result_action="return_value",
-        )
+        with opened_books():
+            app(
+                ["fax", str(people), "--message", "Hi", "--pages", "2", *arguments],
+                exit_on_error=False,
+                result_action="return_value",
+            )
         assert capsys.readouterr().out.splitlines() == [
             "Recipients: 10 messages by fax in 2 requests",
             "Units: about 20",

@@ -7,6 +7,7 @@ import json
 import pytest
 from hypothesis import given, strategies as st
 
+from callsavvy_async.encodable import encodable
 from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.response import Envelope, EnvelopeStatus, HttpResponse, read_envelope
 
@@ -31,8 +32,8 @@ def test_any_object_is_an_envelope(status: object, message: object, data: str) -
     """Two words count as status, any text as message, anything as data."""
     envelope = read_envelope(json.dumps({"status": status, "message": message, "data": data}).encode())
     assert envelope is not None
-    assert envelope.data == data
-    assert envelope.message == (message if isinstance(message, str) and message else None)
+    assert envelope.data == encodable(data)
+    assert envelope.message == (encodable(message) if isinstance(message, str) and message else None)
     word = status.strip().lower() if isinstance(status, str) else ""
     assert envelope.status == {"success": EnvelopeStatus.SUCCESS, "error": EnvelopeStatus.ERROR}.get(word)
 
