@@ -14,6 +14,7 @@ import pytest
 
 from callsavvy_async import SMS
 from callsavvy_async.bulk.fan_out import PutBackError
+from callsavvy_async.bulk.recipients import Doubtful
 from callsavvy_async.bulk.report import StopReason
 from callsavvy_async.campaigns import (
     Campaign,
@@ -441,7 +442,7 @@ async def test_one_process_loads_a_campaign_at_a_time(journal, url):
             await (await other.campaign("c")).purge()
         await journal._writer.run(lambda cursor: load.unlock(cursor, 1))
         with pytest.raises(JournalInUseError, match="leave it to that one"):
-            await other._writer.run(lambda cursor: load.hold(cursor, 99, 1))
+            await other._writer.run(lambda cursor: load.hold(cursor, 99, 1, Doubtful()))
 
 
 async def test_who_missed_its_lease_reports_late_and_sends_nothing_it_had_claimed(journal, raw, url):
