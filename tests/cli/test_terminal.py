@@ -52,6 +52,6 @@ def test_question(sim: Simulator, server: SimulatorServer, people: Path, answer:
     """Only a yes sends; before it the plan and its cost are shown."""
     ended, shown = _answer(answer, server, "bulk", "sms", people, "--message", "Hello")
     assert ended == code
-    assert "3 messages by sms in 1 call" in shown
+    assert "3 messages by sms in 1 request" in shown
     assert "Units: about 3" in shown
     assert sim.ledger.totals.charged_recipients == sent
