@@ -45,8 +45,9 @@ def field_text(value: object) -> str:
         raise ValueError("holds bytes; decode them")  # noqa: TRY004 - of a value, not of an argument
     if is_missing(value):
         return ""
-    if isinstance(value, list | tuple | dict | set | frozenset) or _has_no_text(type(value)):
-        raise ValueError(f"is of type {type(value).__name__}, which is no text")
+    kind = type(value)
+    if issubclass(kind, list | tuple | dict | set | frozenset) or _has_no_text(kind):
+        raise ValueError(f"is of type {kind.__name__}, which is no text")
     try:
         return str(int(value) if isinstance(value, float) and value.is_integer() else value)
     except Exception:  # noqa: BLE001 - of a class of somebody's, in one row of many
