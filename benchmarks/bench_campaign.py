@@ -27,7 +27,7 @@ import attrs
 from answers import answering
 
 from callsavvy_async import SMS, Callsavvy
-from callsavvy_async.bulk.files import read_rows
+from callsavvy_async.bulk.recipient_files import read_rows
 from callsavvy_async.campaigns import Campaign, Journal
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, serve
 

@@ -32,8 +32,8 @@ from callsavvy_async.resources.sends import SEND_SMS
 from callsavvy_async.resources.tickets import LIST_TICKETS
 from callsavvy_async.wire import json_bytes
 from callsavvy_async.wire.codec import Codec
-from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.response import HttpResponse, read_envelope
+from callsavvy_async.wire.response_headers import Fields
 
 ROWS = 10_000
 WORDS = ["New", "Closed", "Awaiting Agent Reply", "Awaiting Customer Reply"]

@@ -49,7 +49,7 @@ SIZES = """SELECT sum(pg_table_size(oid)), sum(pg_indexes_size(oid)) FROM pg_cla
 
 
 @attrs.define
-class Watch:
+class RequestContext:
     """Times the claims of this process, in milliseconds."""
 
     claims: list[float] = attrs.field(factory=list[float])
@@ -76,7 +76,7 @@ class Lab:
     url: str
     answers: str
     chunks: int
-    watch: Watch
+    watch: RequestContext
     condition: str
     connection: psycopg.Connection
 
@@ -171,7 +171,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--recipients", type=int, default=10_000_000)
     chunks = parser.parse_args().recipients // 100
-    watch = Watch()
+    watch = RequestContext()
     watch.install()
     with PostgresServer() as server, answering() as answers:
         for condition, autovacuum in (("off", False), ("off, a snapshot held", False), ("on", True)):

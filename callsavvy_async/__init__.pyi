@@ -2,8 +2,8 @@
 
 from callsavvy_async._version import __version__ as __version__
 from callsavvy_async.bulk.bulk import Bulk as Bulk, BulkOptions as BulkOptions
-from callsavvy_async.bulk.files import read_rows as read_rows, read_suppressed as read_suppressed
 from callsavvy_async.bulk.plan import Plan as Plan
+from callsavvy_async.bulk.recipient_files import read_rows as read_rows, read_suppressed as read_suppressed
 from callsavvy_async.bulk.recipients import Recipient as Recipient, SkipReason as SkipReason
 from callsavvy_async.bulk.report import (
     BulkReport as BulkReport,
@@ -15,9 +15,7 @@ from callsavvy_async.bulk.run import BulkRun as BulkRun
 from callsavvy_async.client import Callsavvy as Callsavvy, ClientOptions as ClientOptions
 from callsavvy_async.config import BASE_URL as BASE_URL, Credentials as Credentials
 from callsavvy_async.errors import (
-    AnswerTooLargeError as AnswerTooLargeError,
     Attempt as Attempt,
-    AttemptTimeoutError as AttemptTimeoutError,
     AuthenticationError as AuthenticationError,
     BadRequestError as BadRequestError,
     CallsavvyError as CallsavvyError,
@@ -29,25 +27,27 @@ from callsavvy_async.errors import (
     DecodeError as DecodeError,
     InsufficientBalanceError as InsufficientBalanceError,
     InvalidRequestError as InvalidRequestError,
-    NoAnswerError as NoAnswerError,
+    NoResponseError as NoResponseError,
     NotFoundError as NotFoundError,
     NotSentError as NotSentError,
     Outcome as Outcome,
-    OutcomeUnknown as OutcomeUnknown,
+    OutcomeUnknownError as OutcomeUnknownError,
     PermissionDeniedError as PermissionDeniedError,
-    RateLimitedError as RateLimitedError,
-    RedirectRefusedError as RedirectRefusedError,
+    RateLimitError as RateLimitError,
+    RedirectError as RedirectError,
     RejectedError as RejectedError,
     RequestError as RequestError,
+    RequestTimeoutError as RequestTimeoutError,
+    ResponseTooLargeError as ResponseTooLargeError,
     ServerError as ServerError,
     ServiceUnavailableError as ServiceUnavailableError,
 )
 from callsavvy_async.messages import SMS as SMS, Message as Message, Robocall as Robocall, WhatsApp as WhatsApp
 from callsavvy_async.models import SendReceipt as SendReceipt
 from callsavvy_async.policy.adaptive import Adaptive as Adaptive
-from callsavvy_async.policy.told import Fixed as Fixed, Unlimited as Unlimited
-from callsavvy_async.resources.batching import Batching as Batching
-from callsavvy_async.transport.options import CallOptions as CallOptions
+from callsavvy_async.policy.fixed import FixedRate as FixedRate, Unlimited as Unlimited
+from callsavvy_async.resources.batching import Batcher as Batcher
+from callsavvy_async.transport.options import RequestOptions as RequestOptions
+from callsavvy_async.transport.request_context import RawResponse as RawResponse
 from callsavvy_async.transport.shared.settings import SharedPacing as SharedPacing
-from callsavvy_async.transport.watch import RawResponse as RawResponse
 from callsavvy_async.wire.endpoint import Effect as Effect

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec, Self, TypedDict, TypeVar, Unpack
 
 import attrs
 
-from callsavvy_async.config import BASE_URL, CallSettings, Config, Credentials, choose_credentials, read_environment
+from callsavvy_async.config import BASE_URL, Config, Credentials, RequestSettings, choose_credentials, read_environment
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.keywords import refuse_unknown
 from callsavvy_async.policy.budget import RetryBudget
@@ -22,10 +22,10 @@ from callsavvy_async.transport.backends.backend import Backend
 from callsavvy_async.transport.backends.choose import BackendName, Brought, choose_backend, goes_directly
 from callsavvy_async.transport.hooks import Hook, Hooks, log_event
 from callsavvy_async.transport.native.trust import Verify
-from callsavvy_async.transport.options import CallOptions, apply_options
-from callsavvy_async.transport.pacing import OnePacing, Pacing, choose_pacing
+from callsavvy_async.transport.options import RequestOptions, apply_options
+from callsavvy_async.transport.rate_limiters import OnePacing, RateLimiters, choose_pacing
+from callsavvy_async.transport.request_context import RawResponse, RequestContext, watching
 from callsavvy_async.transport.transport import Shared, Transport
-from callsavvy_async.transport.watch import RawResponse, Watch, watching
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Receipt
 
@@ -90,11 +90,11 @@ class Callsavvy:
         timezone: the zone of the API's naive times; None leaves them naive.
         max_response_bytes: largest answer that is read, after decompression.
         allow_insecure: allow plain http to any host: the keys travel readable.
-        pacing: when requests may start: ``Adaptive()``, ``Fixed("10/s")``, ``Unlimited()`` or a `Pacer` of your own.
+        pacing: when requests may start: ``Adaptive()``, ``FixedRate("10/s")``, ``Unlimited()`` or a `Pacer` of your own.
             None finds the limit of the account by itself, unless `rate` is given. For endpoints that are limited apart
-            give pacers by their names on the wire: ``{"sendSMS": Fixed("10/s"), "*": Adaptive()}``. Processes that share
+            give pacers by their names on the wire: ``{"sendSMS": FixedRate("10/s"), "*": Adaptive()}``. Processes that share
             the account share its limit by the URL of a Redis, Valkey or PostgreSQL, or by a `SharedPacing`.
-        rate: short for ``pacing=Fixed(rate)``: most calls per time, such as ``"10/s"`` or ``"600/min"``.
+        rate: short for ``pacing=FixedRate(rate)``: most calls per time, such as ``"10/s"`` or ``"600/min"``.
         burst: calls that may start at once after a pause, with `rate`.
         max_in_flight: most requests on their way at a time, 64 unless given; not beside `pacing`, which has its own.
         hooks: called with every event of a call, after the logging hook.
@@ -140,7 +140,9 @@ class Callsavvy:
     ) -> None:
         check_settings(hooks=hooks, extra=extra)
         check_resources(pacing)
-        call = CallSettings(timeout=timeout, deadline=deadline, retry=RetryPolicy(max_retries), extra={**(extra or {})})
+        call = RequestSettings(
+            timeout=timeout, deadline=deadline, retry=RetryPolicy(max_retries), extra={**(extra or {})}
+        )
         config = Config(
             credentials=choose_credentials(credentials, public_key, private_key),
             base_url=base_url,
@@ -150,7 +152,7 @@ class Callsavvy:
             call=call,
         )
         told = Hooks((log_event, *hooks))
-        limits = Pacing(choose_pacing(pacing, rate, burst, max_in_flight), config.credentials.public_key, told)
+        limits = RateLimiters(choose_pacing(pacing, rate, burst, max_in_flight), config.credentials.public_key, told)
         brought = Brought(http_client, transport, session)
         carrier = choose_backend(backend, brought, verify=verify, proxy=proxy, base_url=config.base_url)
         shared = Shared(carrier, limits, told, RetryBudget(), goes_directly(carrier, backend, proxy))
@@ -229,7 +231,7 @@ class Callsavvy:
 
     # -----------------------------------------------------------------------------------------------------------------
 
-    def with_options(self, **options: Unpack[CallOptions]) -> Self:
+    def with_options(self, **options: Unpack[RequestOptions]) -> Self:
         """Make a client with other options that shares this one's connections, limit and hooks."""
         client = object.__new__(type(self))
         config = self._transport.config
@@ -243,7 +245,7 @@ class Callsavvy:
         return self._transport.config.destination
 
     @property
-    def pacing(self) -> Pacing:
+    def pacing(self) -> RateLimiters:
         """What decides when requests may start: its state can be read and restored."""
         return self._transport.shared.pacing
 
@@ -254,7 +256,7 @@ class Callsavvy:
 
         Example: ``raw = await callsavvy.with_raw_response(callsavvy.tickets.list, period="2026-11")``
         """
-        with watching(Watch()) as watch:
+        with watching(RequestContext()) as watch:
             value = await method(*args, **kwargs)
         raw = watch.raw_response(value)
         if raw is None:
@@ -269,7 +271,7 @@ class Callsavvy:
         params: Mapping[str, str] | None = None,
         *,
         effect: Effect = Effect.SPEND,
-        **options: Unpack[CallOptions],
+        **options: Unpack[RequestOptions],
     ) -> Receipt:
         """Call any resource of the API by its name on the wire, also one that this release does not know.
 
@@ -277,7 +279,7 @@ class Callsavvy:
             resource: as the API document writes it, such as ``"getSummary"``.
             params: under their names on the wire.
             effect: what the call does; taken for the worst unless told, so that it is never repeated when in doubt.
-            **options: see `CallOptions`.
+            **options: see `RequestOptions`.
 
         Returns:
             The answer as it came in ``raw``, and the fields of its data, if it is one object, in ``extra``.

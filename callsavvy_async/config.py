@@ -65,7 +65,7 @@ def _show_names(extra: Mapping[str, object]) -> str:
 
 
 @attrs.frozen(kw_only=True)
-class CallSettings:
+class RequestSettings:
     """What every call keeps to, and may be told otherwise.
 
     Attributes:
@@ -115,7 +115,7 @@ class Config:
     timezone: tzinfo | None = attrs.field(default=None, validator=_by_rule)
     max_response_bytes: int = attrs.field(default=64 * 2**20, validator=_by_rule)
     allow_insecure: bool = attrs.field(default=False, validator=_by_rule)
-    call: CallSettings = attrs.field(factory=CallSettings)
+    call: RequestSettings = attrs.field(factory=RequestSettings)
 
     def __attrs_post_init__(self) -> None:
         try:

@@ -15,16 +15,16 @@ CallsavvyError
     │   ├── PermissionDeniedError 403
     │   ├── InsufficientBalanceError 402, or a no-balance message
     │   ├── NotFoundError         404
-    │   ├── RateLimitedError      429
+    │   ├── RateLimitError      429
     │   ├── ServiceUnavailableError 503 with the API's own envelope and Retry-After
-    │   └── RedirectRefusedError  307, 308: never followed, the keys would travel
-    ├── OutcomeUnknown            UNKNOWN for WRITE and SPEND: it may have been done; look before you repeat it
-    └── NoAnswerError             UNKNOWN for READ and IDEMPOTENT: harmless to repeat
+    │   └── RedirectError  307, 308: never followed, the keys would travel
+    ├── OutcomeUnknownError            UNKNOWN for WRITE and SPEND: it may have been done; look before you repeat it
+    └── NoResponseError             UNKNOWN for READ and IDEMPOTENT: harmless to repeat
         ├── ConnectionLostError   the connection broke before the whole answer came
-        ├── AttemptTimeoutError   no whole answer within the timeout                               (TimeoutError)
+        ├── RequestTimeoutError   no whole answer within the timeout                               (TimeoutError)
         ├── ServerError           5xx, a gateway's page, an unexpected status
         ├── DecodeError           a 2xx that cannot be read
-        └── AnswerTooLargeError   a 2xx past max_response_bytes
+        └── ResponseTooLargeError   a 2xx past max_response_bytes
 ```
 
 All errors pickle and copy. Their texts mask phone numbers and e-mail addresses; `RequestError.message` and
@@ -41,9 +41,7 @@ import attrs
 from callsavvy_async.redaction import redact
 
 __all__ = [
-    "AnswerTooLargeError",
     "Attempt",
-    "AttemptTimeoutError",
     "AuthenticationError",
     "BadRequestError",
     "CallsavvyError",
@@ -55,16 +53,18 @@ __all__ = [
     "DecodeError",
     "InsufficientBalanceError",
     "InvalidRequestError",
-    "NoAnswerError",
+    "NoResponseError",
     "NotFoundError",
     "NotSentError",
     "Outcome",
-    "OutcomeUnknown",
+    "OutcomeUnknownError",
     "PermissionDeniedError",
-    "RateLimitedError",
-    "RedirectRefusedError",
+    "RateLimitError",
+    "RedirectError",
     "RejectedError",
     "RequestError",
+    "RequestTimeoutError",
+    "ResponseTooLargeError",
     "ServerError",
     "ServiceUnavailableError",
 ]
@@ -227,7 +227,7 @@ class NotFoundError(RejectedError):
     """There is no such thing (404)."""
 
 
-class RateLimitedError(RejectedError):
+class RateLimitError(RejectedError):
     """The API refused for now (429); the pause was shared with every request of the client, and still it lasted."""
 
     hint = "Send slower (rate=, max_in_flight=), or give a later deadline."
@@ -237,13 +237,13 @@ class ServiceUnavailableError(RejectedError):
     """The API itself asked to come back later (503 with its own envelope and Retry-After)."""
 
 
-class RedirectRefusedError(RejectedError):
+class RedirectError(RejectedError):
     """The answer points elsewhere (307, 308). Redirects are never followed: the keys would travel."""
 
     hint = "Check base_url."
 
 
-class OutcomeUnknown(RequestError):
+class OutcomeUnknownError(RequestError):
     """The request left, and nothing tells what became of it: it may have been done and charged.
 
     Never repeated by the SDK. Look at the account (balance, tickets, contacts) before you repeat it yourself.
@@ -252,27 +252,27 @@ class OutcomeUnknown(RequestError):
     hint = "It may have been done: check before you repeat it."
 
 
-class NoAnswerError(RequestError):
+class NoResponseError(RequestError):
     """A read brought no usable answer. Repeating it is harmless."""
 
 
-class ConnectionLostError(NoAnswerError):
+class ConnectionLostError(NoResponseError):
     """The connection broke before the whole answer came."""
 
 
-class AttemptTimeoutError(NoAnswerError, TimeoutError):
+class RequestTimeoutError(NoResponseError, TimeoutError):
     """No whole answer came within the timeout."""
 
 
-class ServerError(NoAnswerError):
+class ServerError(NoResponseError):
     """The server or a gateway failed (5xx), or answered a status that the API's document does not know."""
 
 
-class DecodeError(NoAnswerError):
+class DecodeError(NoResponseError):
     """The API said 2xx, but its body cannot be read; `body` holds it."""
 
 
-class AnswerTooLargeError(NoAnswerError):
+class ResponseTooLargeError(NoResponseError):
     """The answer was larger than ``max_response_bytes``."""
 
     hint = "Raise max_response_bytes, or ask for a shorter period."

@@ -7,10 +7,10 @@ from callsavvy_async.transport.hooks import (
     Hook,
     HookEvent,
     Limited,
-    LimitFound,
-    LimitLost,
     RequestStarted,
     Settled,
+    SharedLimitLost,
+    SharedLimitRestored,
     Waiting,
 )
 
@@ -18,10 +18,10 @@ __all__ = [
     "AttemptFailed",
     "Hook",
     "HookEvent",
-    "LimitFound",
-    "LimitLost",
     "Limited",
     "RequestStarted",
     "Settled",
+    "SharedLimitLost",
+    "SharedLimitRestored",
     "Waiting",
 ]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.pacer import Pacer, Snapshot
 from callsavvy_async.policy.ratelimit_headers import Hints
-from callsavvy_async.transport.pacing import Pacing
+from callsavvy_async.transport.rate_limiters import RateLimiters
 
 __all__ = [
     "Feedback",
     "Hints",
     "Pacer",
-    "Pacing",
     "Permit",
+    "RateLimiters",
     "Signal",
     "Snapshot",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from callsavvy_async import Callsavvy, ConfigurationError, Credentials, Fixed, InvalidRequestError, Unlimited
+from callsavvy_async import Callsavvy, ConfigurationError, Credentials, FixedRate, InvalidRequestError, Unlimited
 
 KEYS = Credentials("public-key", "private-key")
 
@@ -65,8 +65,8 @@ def test_settings_that_cannot_work(options: dict[str, Any]) -> None:
     [
         ({}, ["Adaptive", "cold start", "8 in flight"]),
         ({"max_in_flight": 5}, ["Adaptive", "5 in flight"]),
-        ({"rate": "600/min", "max_in_flight": 4}, ["Fixed", "10/s", "4 in flight"]),
-        ({"pacing": Fixed("2/s", burst=3)}, ["Fixed", "2/s"]),
+        ({"rate": "600/min", "max_in_flight": 4}, ["FixedRate", "10/s", "4 in flight"]),
+        ({"pacing": FixedRate("2/s", burst=3)}, ["FixedRate", "2/s"]),
         ({"pacing": Unlimited()}, ["Unlimited", "no rate"]),
     ],
 )

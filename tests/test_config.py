@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from callsavvy_async.config import BASE_URL, CallSettings, Config, Credentials, read_environment
+from callsavvy_async.config import BASE_URL, Config, Credentials, RequestSettings, read_environment
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.retry import RetryPolicy
 from callsavvy_async.transport.options import apply_options
@@ -82,7 +82,7 @@ def test_loopback(host: str) -> None:
 def test_times_that_make_no_sense(name: str, value: float) -> None:
     """Times are more than nothing."""
     with pytest.raises(ConfigurationError, match=f"{name} is "):
-        CallSettings(**{name: value})
+        RequestSettings(**{name: value})
 
 
 @pytest.mark.parametrize("value", [0, -1])
@@ -94,26 +94,26 @@ def test_sizes_that_make_no_sense(value: int) -> None:
 
 def test_no_deadline() -> None:
     """None is no deadline."""
-    assert CallSettings(deadline=None).deadline is None
+    assert RequestSettings(deadline=None).deadline is None
 
 
 def test_retries() -> None:
     """None at all are fine, less than none are not."""
-    CallSettings(retry=RetryPolicy(max_retries=0))
+    RequestSettings(retry=RetryPolicy(max_retries=0))
     with pytest.raises(ConfigurationError, match="max_retries is -1"):
-        CallSettings(retry=RetryPolicy(max_retries=-1))
+        RequestSettings(retry=RetryPolicy(max_retries=-1))
 
 
 def test_extras_show_their_names_only() -> None:
     """The values of undocumented parameters may be anything."""
-    shown = repr(Config(credentials=KEYS, call=CallSettings(extra={"beta": "secret"})))
+    shown = repr(Config(credentials=KEYS, call=RequestSettings(extra={"beta": "secret"})))
     assert "beta" in shown
     assert "secret" not in shown
 
 
 def test_options_are_laid_over() -> None:
     """What a call says wins, what it does not say stays, extras add up."""
-    settings = CallSettings(extra={"a": 1, "b": 1})
+    settings = RequestSettings(extra={"a": 1, "b": 1})
     assert apply_options(settings, {}) is settings
     changed = apply_options(settings, {"timeout": 5, "deadline": None, "max_retries": 9, "extra": {"b": 2}})
     assert (changed.timeout, changed.deadline, changed.retry.max_retries) == (5, None, 9)

@@ -13,7 +13,7 @@ import asyncio, json, sys
 
 import callsavvy_async
 from callsavvy_async.transport.backends.backend import Backend
-from callsavvy_async.wire.fields import Fields
+from callsavvy_async.wire.response_headers import Fields
 from callsavvy_async.wire.response import HttpResponse
 
 BODY = b'{"status":"success","data":{"message_id":"m","cost":"4","status":"sent"}}'

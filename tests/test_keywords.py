@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 import callsavvy_async
-from callsavvy_async import SMS, Callsavvy, ConfigurationError, Fixed
+from callsavvy_async import SMS, Callsavvy, ConfigurationError, FixedRate
 from callsavvy_async.bulk import options as bulk_options
 from callsavvy_async.campaigns import Journal, RunOptions, spec
 from callsavvy_async.keywords import did_you_mean, refuse_unknown
@@ -118,7 +118,7 @@ class Owners:
         if not method:
             return OPEN[name]
         client = self.client
-        if owner == "Batching":
+        if owner == "Batcher":
             return getattr(await client.messaging.batching().__aenter__(), method)
         if owner == "Campaign":
             return getattr(await self.journal.campaign("c", SMS("Hello")), method)
@@ -177,10 +177,10 @@ def test_limits_of_endpoints_that_do_not_exist_are_refused() -> None:
     """A limit that nothing would keep to is a misspelt one, and the right one is suggested."""
     keys = {"public_key": "k", "private_key": "p"}
     with pytest.raises(ConfigurationError, match=r"pacing has no endpoint 'sendSms'\. Did you mean 'sendSMS'"):
-        Callsavvy(**keys, pacing={"sendSms": Fixed("1/s")})
+        Callsavvy(**keys, pacing={"sendSms": FixedRate("1/s")})
     with pytest.raises(ConfigurationError, match="no endpoint 'sms'"):
-        Callsavvy(**keys, pacing={"sms": Fixed("1/s"), "*": Fixed("1/s")})
-    Callsavvy(**keys, pacing={"sendSMS": Fixed("1/s"), "*": Fixed("1/s")})
+        Callsavvy(**keys, pacing={"sms": FixedRate("1/s"), "*": FixedRate("1/s")})
+    Callsavvy(**keys, pacing={"sendSMS": FixedRate("1/s"), "*": FixedRate("1/s")})
 
 
 def test_suggestions() -> None:

@@ -16,7 +16,6 @@ import pytest
 
 from callsavvy_async import (
     BASE_URL,
-    AnswerTooLargeError,
     AuthenticationError,
     BadRequestError,
     Callsavvy,
@@ -26,10 +25,11 @@ from callsavvy_async import (
     InsufficientBalanceError,
     InvalidRequestError,
     NotFoundError,
-    OutcomeUnknown,
+    OutcomeUnknownError,
     PermissionDeniedError,
-    RateLimitedError,
-    RedirectRefusedError,
+    RateLimitError,
+    RedirectError,
+    ResponseTooLargeError,
     SendReceipt,
     ServerError,
     embeds,
@@ -167,7 +167,7 @@ async def test_q08_keys(scripted: Scripted) -> None:
         await client.account.summary()
     with pytest.raises(PermissionDeniedError, match="Whitelisted Domains"):
         await client.account.summary()
-    with pytest.raises(RedirectRefusedError, match=r"evil\.example"):
+    with pytest.raises(RedirectError, match=r"evil\.example"):
         await client.account.summary()
     assert len(scripted.requests) == 4
 
@@ -184,7 +184,7 @@ async def test_q09_no_silent_repair(body: bytes, scripted: Scripted) -> None:
     """The samples' slips are not repaired: a decode error for reads, unknown for sends, raw bytes kept."""
     with pytest.raises(DecodeError) as read:
         await scripted(httpx.Response(200, content=body)).account.summary()
-    with pytest.raises(OutcomeUnknown) as send:
+    with pytest.raises(OutcomeUnknownError) as send:
         await scripted(httpx.Response(200, content=body)).messaging.send_sms(NUMBER, "Hi")
     assert read.value.body == send.value.body == body
 
@@ -269,7 +269,7 @@ async def test_q17_rate_limits(scripted: Scripted) -> None:
     limited = httpx.Response(429, headers={"retry-after": "0.01"})
     client = scripted(limited, limited, success({"status": "sent"}))
     assert (await client.messaging.send_sms(NUMBER, "Hi")).status is SendStatus.SENT
-    with pytest.raises(RateLimitedError, match="deadline"):
+    with pytest.raises(RateLimitError, match="deadline"):
         await scripted(httpx.Response(429, headers={"retry-after": "60"}), deadline=1).account.summary()
 
 
@@ -288,7 +288,7 @@ async def test_q17_rate_limits(scripted: Scripted) -> None:
 )
 async def test_q18_a_lost_answer_is_unknown(call: Callable[[Callsavvy], object], scripted: Scripted) -> None:
     """Without any key or look-up, a call that spends or creates is never repeated after its answer was lost."""
-    with pytest.raises(OutcomeUnknown, match="check before you repeat"):
+    with pytest.raises(OutcomeUnknownError, match="check before you repeat"):
         await call(scripted(httpx.ReadTimeout("lost"), success()))
     assert len(scripted.requests) == 1
 
@@ -303,7 +303,7 @@ def test_q19_sandbox_keys() -> None:
 
 async def test_q20_no_paging(scripted: Scripted) -> None:
     """The answer's size is bounded, and the error says what to do."""
-    with pytest.raises(AnswerTooLargeError, match="ask for a shorter period"):
+    with pytest.raises(ResponseTooLargeError, match="ask for a shorter period"):
         await scripted(success([{"ticket_id": "1"}] * 100), max_response_bytes=500).tickets.list()
 
 

@@ -14,7 +14,7 @@ import httpx
 import httpx2
 import pytest
 
-from callsavvy_async import Adaptive, Callsavvy, ConfigurationError, Credentials, Fixed
+from callsavvy_async import Adaptive, Callsavvy, ConfigurationError, Credentials, FixedRate
 from callsavvy_async.settings import RULES
 
 KEYS: dict[str, Any] = {"public_key": "public-key", "private_key": "private-key"}
@@ -37,7 +37,7 @@ RIGHT: Mapping[str, list[Any]] = {
     "timezone": [None, dt.UTC, zoneinfo.ZoneInfo("Africa/Lagos")],
     "max_response_bytes": [1, 2**30],
     "allow_insecure": [True, False],
-    "pacing": [None, Adaptive(), {"sendSMS": Fixed("1/s")}, {}],
+    "pacing": [None, Adaptive(), {"sendSMS": FixedRate("1/s")}, {}],
     "rate": [None, "10/s"],
     "burst": [1],
     "max_in_flight": [None, 8],

@@ -12,7 +12,7 @@ import pytest
 from callsavvy_async import Callsavvy, Credentials, errors
 from callsavvy_async.bulk.bulk import Bulk
 from callsavvy_async.campaigns import Campaign, Journal
-from callsavvy_async.resources.batching import Batching
+from callsavvy_async.resources.batching import Batcher
 from callsavvy_async.tracebacks import clear_locals, private_arguments
 from callsavvy_async.transport.backends.choose import BackendName
 
@@ -88,7 +88,7 @@ def test_groups_and_circles_are_walked_once() -> None:
     clear_locals(BaseExceptionGroup("both", [first, second]))
 
 
-@pytest.mark.parametrize("owner", [Callsavvy, Credentials, Bulk, Batching, Journal, Campaign])
+@pytest.mark.parametrize("owner", [Callsavvy, Credentials, Bulk, Batcher, Journal, Campaign])
 def test_every_class_that_takes_private_arguments_is_covered(owner: type) -> None:
     """A public method that is added later is covered as well."""
     assert uncovered(owner) == []

@@ -10,15 +10,15 @@ from collections.abc import Callable
 from time import perf_counter
 
 from callsavvy_async.policy.adaptive import Adaptive
+from callsavvy_async.policy.fixed import FixedRate, Unlimited
 from callsavvy_async.policy.pacer import Pacer
-from callsavvy_async.policy.told import Fixed, Unlimited
 from testbed.limiter.cost import calls_per_request, one_request
 
 ROUNDS = 20_000
 REPEATS = 5
 PACERS: dict[str, Callable[[], Pacer]] = {
     "Adaptive": Adaptive,
-    "Fixed": lambda: Fixed(1e6),
+    "FixedRate": lambda: FixedRate(1e6),
     "Unlimited": Unlimited,
 }
 

@@ -167,7 +167,7 @@ class Bucket:
 
 
 @attrs.define
-class Fixed:
+class FixedRate:
     """`quota` in each window of `seconds`."""
 
     quota: float
@@ -262,7 +262,7 @@ def limits_of(one: Draw) -> list[Limit]:
     quota = round(one.rate * one.window)
     found: list[Limit] = []
     if one.kind in {"fixed", "several"} and one.window:
-        found.append(Fixed(quota, one.window, one.phase))
+        found.append(FixedRate(quota, one.window, one.phase))
     elif one.kind == "sliding":
         found.append(Sliding(quota, one.window))
     elif one.kind == "two counters":

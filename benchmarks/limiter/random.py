@@ -24,8 +24,8 @@ import attrs
 from benchmarks.limiter.drawn import CAP, SECONDS, Draw, Slots, draw, limits_of
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
+from callsavvy_async.policy.fixed import Unlimited
 from callsavvy_async.policy.pacer import Pacer
-from callsavvy_async.policy.told import Unlimited
 
 FACTORS = (1.0, 0.99, 0.98, 0.965, 0.95, 0.93, 0.9, 0.87, 0.83, 0.78, 0.7, 0.6)
 COLD = 40.0

@@ -14,10 +14,10 @@ import time
 from contextlib import ExitStack
 
 from callsavvy_async.policy.feedback import Feedback, Signal
-from callsavvy_async.policy.told import Fixed
+from callsavvy_async.policy.fixed import FixedRate
 from callsavvy_async.transport.clock import current_time
 from callsavvy_async.transport.hooks import Hooks
-from callsavvy_async.transport.limiter import Limiter
+from callsavvy_async.transport.rate_limiter import RateLimiter
 from callsavvy_async.transport.shared.settings import SharedPacing, share_limit
 from testbed.limiter.shared_run import RATE, Backend, Case, Outcome, run
 from testbed.servers.postgres import PostgresServer
@@ -56,14 +56,14 @@ def describe(name: str, case: Case, backend: Backend, outcome: Outcome) -> None:
             file=sys.stderr,
         )
     if case.outage:
-        for event in ("LimitLost", "LimitFound"):
+        for event in ("SharedLimitLost", "SharedLimitRestored"):
             print(f"  {event}: {', '.join(f'{at:.2f}' for at in outcome.times(event))} s", file=sys.stderr)
     errors = [line for lines in outcome.told for line in lines if line["event"] == "error"]
     if errors:
         print(f"  errors: {len(errors)}, such as {errors[0]}", file=sys.stderr)
 
 
-async def cost(limiter: Limiter, count: int) -> float:
+async def cost(limiter: RateLimiter, count: int) -> float:
     """Return the CPU seconds of this process for `count` turns of 64 tasks."""
 
     async def work() -> None:
@@ -82,8 +82,8 @@ async def compare_cost(backend: Backend) -> None:
     count = 6400
     for rate in ("100/s", "1000/s"):
         turns = count if rate == "1000/s" else count // 5
-        plain = await cost(Limiter(Fixed(rate)), turns)
-        shared, fetcher = share_limit(SharedPacing(backend.url(), local=Fixed(rate)), "cost", rate, Hooks(()))
+        plain = await cost(RateLimiter(FixedRate(rate)), turns)
+        shared, fetcher = share_limit(SharedPacing(backend.url(), local=FixedRate(rate)), "cost", rate, Hooks(()))
         await cost(shared, 64)
         together = await cost(shared, turns)
         await fetcher.aclose()

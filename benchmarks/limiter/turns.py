@@ -21,15 +21,15 @@ import anyio
 import httpx
 import trio
 
-from callsavvy_async import Adaptive, Callsavvy, Fixed, Unlimited
+from callsavvy_async import Adaptive, Callsavvy, FixedRate, Unlimited
 from callsavvy_async.policy.feedback import Feedback, Signal
 from callsavvy_async.policy.pacer import Pacer
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, FixedWindow, Simulator, TokenBucket
 from callsavvy_async.simulator.limits import Limit
 from callsavvy_async.testing.virtual_time import VirtualTimeLoop
 from callsavvy_async.transport.clock import current_time, running_clock
-from callsavvy_async.transport.limiter import Limiter
-from callsavvy_async.transport.turns import Place, Turns
+from callsavvy_async.transport.fair_queue import FairQueue, Place
+from callsavvy_async.transport.rate_limiter import RateLimiter
 
 RECIPIENTS = 100_000
 ADMITTED = Feedback(Signal.ADMITTED)
@@ -54,10 +54,10 @@ def latency() -> None:
     )
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for name, make in LIMITS.items():
-        for workers, queue_of in ((8, Turns._queue_of), (64, Turns._queue_of), (64, _one_queue)):
+        for workers, queue_of in ((8, FairQueue._queue_of), (64, FairQueue._queue_of), (64, _one_queue)):
             with (
                 asyncio.Runner(loop_factory=VirtualTimeLoop) as runner,
-                mock.patch.object(Turns, "_queue_of", queue_of),
+                mock.patch.object(FairQueue, "_queue_of", queue_of),
             ):
                 waits, elapsed, refused = runner.run(_bulk_and_single_calls(make(), workers))
             p50, p99 = (quantiles(waits, n=100, method="inclusive")[at] for at in (49, 98))
@@ -65,7 +65,7 @@ def latency() -> None:
             print(f"| {name} | {workers}{', one queue for all' if queue_of is _one_queue else ''} | {row}", flush=True)
 
 
-def _one_queue(turns: Turns, _: Place) -> OrderedDict[Place, None]:
+def _one_queue(turns: FairQueue, _: Place) -> OrderedDict[Place, None]:
     """Do without the two classes, to show what they are for."""
     return turns._interactive
 
@@ -112,7 +112,7 @@ def fairness() -> None:
 
 
 async def _share(kinds: tuple[bool, ...]) -> Counter[bool]:
-    limiter, started = Limiter(Fixed("100/s")), Counter[bool]()
+    limiter, started = RateLimiter(FixedRate("100/s")), Counter[bool]()
 
     async def work(bulk: bool) -> None:  # noqa: FBT001
         while True:
@@ -152,7 +152,7 @@ def _run(loop: str, main: Callable[..., object], *args: object) -> float:
 
 
 async def _unhindered(pacer: Pacer) -> float:
-    limiter, clock, count, began = Limiter(pacer), running_clock(), 50_000, time.process_time()
+    limiter, clock, count, began = RateLimiter(pacer), running_clock(), 50_000, time.process_time()
     for _ in range(count):
         permit = limiter.try_acquire(clock())
         if permit is None:
@@ -171,7 +171,7 @@ async def _queued(pacer: Pacer, waiters: int) -> float:
 async def _time(pacer: Pacer | None, waiters: int, rounds: int) -> float:
     began = time.process_time()
     for _ in range(rounds):
-        limiter = None if pacer is None else Limiter(pacer)
+        limiter = None if pacer is None else RateLimiter(pacer)
 
         async def one() -> None:
             if limiter is not None:  # noqa: B023
@@ -188,7 +188,7 @@ async def _time(pacer: Pacer | None, waiters: int, rounds: int) -> float:
 
 
 async def _calls() -> int:
-    limiter, clock, counted = Limiter(Unlimited()), running_clock(), Counter[str]()
+    limiter, clock, counted = RateLimiter(Unlimited()), running_clock(), Counter[str]()
     for _ in range(2):
         counted.clear()
         sys.setprofile(lambda _, event, __: counted.update([event]))

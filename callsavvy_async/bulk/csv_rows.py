@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from callsavvy_async.bulk.columns import has_usual_name
+from callsavvy_async.bulk.column_detection import has_usual_name
 from callsavvy_async.bulk.file_lines import FileLines
 from callsavvy_async.errors import InvalidRequestError
 

@@ -21,12 +21,12 @@ import anyio
 import anyio.abc
 
 from callsavvy_async.bulk.chunks import Chunk
-from callsavvy_async.bulk.limits import StopRules
 from callsavvy_async.bulk.report import ChunkResult, ChunkState, StopReason, Sums
-from callsavvy_async.errors import Outcome, RateLimitedError, RequestError, ServiceUnavailableError
+from callsavvy_async.bulk.stop_rules import StopRules
+from callsavvy_async.errors import Outcome, RateLimitError, RequestError, ServiceUnavailableError
 from callsavvy_async.policy.rejection import names_recipient, too_large
 from callsavvy_async.resources.sends import SendReceipt
-from callsavvy_async.transport.watch import Watch, current_watch
+from callsavvy_async.transport.request_context import RequestContext, current_context
 
 SPARE = 4
 """Chunks that wait for their turn at a time: while a limit lets nothing start, no more than these are cut."""
@@ -34,7 +34,7 @@ DEEPEST_SPLIT = 10
 """How often a rejected chunk is halved to isolate what the API rejects: enough for 1,024 recipients."""
 
 
-class PutBackError(Exception):
+class ChunkDeferredError(Exception):
     """A chunk must not be sent now: its sink has put it back where its source takes it from, when its time comes."""
 
 
@@ -77,7 +77,7 @@ class Sink(Protocol):
         """Take down that a chunk's request is about to leave. Whatever it raises keeps the request from leaving.
 
         Raises:
-            PutBackError: the chunk was put back, and is not settled.
+            ChunkDeferredError: the chunk was put back, and is not settled.
         """
         ...
 
@@ -128,7 +128,7 @@ class FanOut:
         self._scope: anyio.CancelScope | None = None
         self._group: anyio.abc.TaskGroup | None = None
         self._working = 0
-        self._under_way: set[Watch] = set()
+        self._under_way: set[RequestContext] = set()
         self._failure: Exception | None = None
 
     def stop(self, reason: StopReason) -> None:
@@ -151,7 +151,7 @@ class FanOut:
             Exception: what the source of the recipients raised, or what `send` raised beside a `RequestError`; everything
                 is taken down before.
         """
-        import_module("callsavvy_async.transport.repeats")  # ahead: when a request fails, files may be scarce
+        import_module("callsavvy_async.transport.retrying")  # ahead: when a request fails, files may be scarce
         try:
             with anyio.CancelScope() as self._scope:
                 if self._report.stopped is not None:  # stopped before it began
@@ -221,7 +221,7 @@ class FanOut:
         with self._watching(chunk) as watch:
             try:
                 result = await self._outcome(chunk)
-            except PutBackError:
+            except ChunkDeferredError:
                 self._sink.release(result)
                 return ()
             except BaseException:  # cancelled, or an error that is no answer of the API's
@@ -233,21 +233,21 @@ class FanOut:
         return await self._conclude(result)
 
     @contextmanager
-    def _watching(self, chunk: Chunk) -> Generator[Watch]:
+    def _watching(self, chunk: Chunk) -> Generator[RequestContext]:
         """Follow the request of a chunk."""
-        watch = Watch(
+        watch = RequestContext(
             shield=True,
             bulk=True,
             before_sending=partial(self._before_sending, chunk),
             before_waiting=partial(self._sink.before_waiting, chunk),
             on_wait=self._sink.on_wait,
         )
-        token = current_watch.set(watch)
+        token = current_context.set(watch)
         self._under_way.add(watch)
         try:
             yield watch
         finally:
-            current_watch.reset(token)
+            current_context.reset(token)
             self._under_way.discard(watch)
             attempts = (attempt for exchange in watch.exchanges for attempt in exchange.attempts)
             self._report.refusals += sum(attempt.status_code == 429 for attempt in attempts)  # noqa: PLR2004
@@ -300,7 +300,7 @@ def _worth_splitting(result: ChunkResult) -> bool:
 
 def _state_after(error: RequestError) -> ChunkState:
     """Return what is known after an error; what was refused for the moment may be sent later, by another run."""
-    if isinstance(error, RateLimitedError | ServiceUnavailableError):
+    if isinstance(error, RateLimitError | ServiceUnavailableError):
         return ChunkState.PENDING
     return _STATES[error.outcome]
 

@@ -14,15 +14,15 @@ from typing import TypedDict, Unpack
 import attrs
 
 from callsavvy_async.bulk.number_set import NumberSet
-from callsavvy_async.bulk.numbering import NumberCheck
+from callsavvy_async.bulk.phone_parsing import NumberCheck
 from callsavvy_async.bulk.recipients import Doubtful, Intake, NumberMemory
 from callsavvy_async.bulk.report import BulkReport, ChunkResult
-from callsavvy_async.config import CallSettings
+from callsavvy_async.config import RequestSettings
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 from callsavvy_async.keywords import refuse_unknown
 from callsavvy_async.messages import Message
 from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, at_least_one
-from callsavvy_async.transport.options import CallOptions, apply_options
+from callsavvy_async.transport.options import RequestOptions, apply_options
 
 
 class RecipientOptions(TypedDict, total=False):
@@ -147,12 +147,12 @@ class SendSettings:
     extra: Mapping[str, object] | None = attrs.field(default=None, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        apply_options(CallSettings(), self.request)
+        apply_options(RequestSettings(), self.request)
 
     @property
-    def request(self) -> CallOptions:
+    def request(self) -> RequestOptions:
         """The options of each request. It may wait for the limit as long as the run goes on."""
-        options: CallOptions = {"deadline": None}
+        options: RequestOptions = {"deadline": None}
         if self.timeout is not None:
             options["timeout"] = self.timeout
         if self.max_retries is not None:

@@ -8,9 +8,9 @@ from typing import Protocol, TypeAlias, cast
 
 import attrs
 
-from callsavvy_async.bulk.columns import NumberColumns, number_columns
+from callsavvy_async.bulk.column_detection import NumberColumns, number_columns
 from callsavvy_async.bulk.number_set import NumberSet
-from callsavvy_async.bulk.numbering import NumberCheck, number_reader
+from callsavvy_async.bulk.phone_parsing import NumberCheck, number_reader
 from callsavvy_async.bulk.row_fields import field_text, is_missing, plain_fields, read_fields
 from callsavvy_async.encodable import encodable
 from callsavvy_async.errors import InvalidRequestError
@@ -104,7 +104,7 @@ class Intake:
 
     Args:
         column: the column of a row that holds the number, or several, of which the first that is not blank does; see
-            `callsavvy_async.bulk.columns` for None.
+            `callsavvy_async.bulk.column_detection` for None.
         suppress: numbers that must get nothing.
         region: ISO 3166 code of the country whose national numbers are understood (extra ``phone``).
         international: numbers without ``+`` begin with their country code; without it and `region` they count as

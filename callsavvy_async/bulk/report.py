@@ -12,7 +12,7 @@ import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.recipients import Doubtful, Recipient, Skipped, SkipReason
-from callsavvy_async.bulk.row_files import ReportRow, write_csv, write_jsonl
+from callsavvy_async.bulk.report_files import ReportRow, write_csv, write_jsonl
 from callsavvy_async.bulk.spool import Spool
 from callsavvy_async.errors import CallsavvyError, RequestError
 from callsavvy_async.redaction import redact

@@ -6,8 +6,8 @@ import attrs
 
 from callsavvy_async.bulk.chunk_size import ChunkSize
 from callsavvy_async.bulk.chunks import Chunk
-from callsavvy_async.bulk.limits import Budget
 from callsavvy_async.bulk.report import ChunkResult, Sums
+from callsavvy_async.bulk.stop_rules import Budget
 from callsavvy_async.policy.rejection import too_large
 
 

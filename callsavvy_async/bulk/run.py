@@ -13,11 +13,11 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from callsavvy_async.bulk.chunk_size import ChunkSize
 from callsavvy_async.bulk.chunks import Chunker
 from callsavvy_async.bulk.fan_out import FanOut
-from callsavvy_async.bulk.limits import Budget, StopRules
 from callsavvy_async.bulk.options import BulkSettings, SendSettings
 from callsavvy_async.bulk.report import BulkReport, ChunkResult, StopReason, Sums
 from callsavvy_async.bulk.report_sink import ReportSink
 from callsavvy_async.bulk.source import InputSource, Recipients
+from callsavvy_async.bulk.stop_rules import Budget, StopRules
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.messages import Message
 from callsavvy_async.resources.messaging import Messaging

@@ -3,7 +3,7 @@
 See `Journal` and `Campaign`.
 """
 
-from callsavvy_async.bulk.row_files import ReportRow
+from callsavvy_async.bulk.report_files import ReportRow
 from callsavvy_async.campaigns.campaign import Campaign, UnknownChunk
 from callsavvy_async.campaigns.errors import (
     ChunkLostError,
@@ -15,14 +15,14 @@ from callsavvy_async.campaigns.errors import (
     OtherAccountError,
 )
 from callsavvy_async.campaigns.integrity import Verification
-from callsavvy_async.campaigns.journal.epochs import Worker
+from callsavvy_async.campaigns.journal.runs import Worker
 from callsavvy_async.campaigns.open_journal import Journal
-from callsavvy_async.campaigns.reconcile import Reconciliation
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.run import CampaignRun, RunOptions
-from callsavvy_async.campaigns.runner import Runner, Vitals
 from callsavvy_async.campaigns.spec import CampaignOptions
 from callsavvy_async.campaigns.states import State
+from callsavvy_async.campaigns.subset_sum import Reconciliation
+from callsavvy_async.campaigns.worker import Runner, WorkerStatus
 
 __all__ = [
     "Campaign",
@@ -44,6 +44,6 @@ __all__ = [
     "State",
     "UnknownChunk",
     "Verification",
-    "Vitals",
     "Worker",
+    "WorkerStatus",
 ]

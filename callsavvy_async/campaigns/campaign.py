@@ -13,26 +13,26 @@ import attrs
 
 from callsavvy_async.bulk.options import RecipientOptions, SendSettings, recipient_settings
 from callsavvy_async.bulk.recipients import Recipient
-from callsavvy_async.bulk.row_files import ReportRow
+from callsavvy_async.bulk.report_files import ReportRow
 from callsavvy_async.bulk.source import Recipients
-from callsavvy_async.campaigns import evidence
+from callsavvy_async.campaigns import reconcile
 from callsavvy_async.campaigns.errors import ChunkLostError
 from callsavvy_async.campaigns.export import read_rows, writer_of
 from callsavvy_async.campaigns.integrity import Verification, verify
-from callsavvy_async.campaigns.journal import copies, epochs, repository, sums
+from callsavvy_async.campaigns.journal import copies, repository, runs, sums
 from callsavvy_async.campaigns.journal.database import Cursor
-from callsavvy_async.campaigns.journal.epochs import Worker
 from callsavvy_async.campaigns.journal.owner import Owner, bind
 from callsavvy_async.campaigns.journal.repository import Outcome
+from callsavvy_async.campaigns.journal.runs import Worker
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.load import fill_seen, load, loading_alone
 from callsavvy_async.campaigns.purge import is_purged, purge, refuse_if_purged
-from callsavvy_async.campaigns.reconcile import Reconciliation
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.run import CampaignRun, RunOptions, run_settings
-from callsavvy_async.campaigns.seen import SeenNumbers
 from callsavvy_async.campaigns.spec import Spec
+from callsavvy_async.campaigns.sqlite_number_set import SqliteNumberSet
 from callsavvy_async.campaigns.states import Mover, State
+from callsavvy_async.campaigns.subset_sum import Reconciliation
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.tracebacks import private_arguments
 
@@ -121,7 +121,7 @@ class Campaign:
         settings = recipient_settings(**options)
         async with self._loading, loading_alone(self._writer, self._id):  # so does a purge
             await self._writer.run(lambda cursor: refuse_if_purged(cursor, self._id))
-            with SeenNumbers() as seen:
+            with SqliteNumberSet() as seen:
                 await fill_seen(self._writer, self._id, seen)
                 await load(self._writer, self._id, self._spec, recipients, settings.intake(self.message, seen))
         return await self.status()
@@ -203,7 +203,7 @@ class Campaign:
 
     async def workers(self) -> tuple[Worker, ...]:
         """Return every run of this campaign, of any process: alive, dead or ended; the oldest first."""
-        return await self._writer.run(lambda cursor: epochs.workers(cursor, self._id))
+        return await self._writer.run(lambda cursor: runs.workers(cursor, self._id))
 
     async def resolve(self, chunk: int, *, as_sent: bool) -> None:
         """Say what became of an unknown call: it was sent, or it was not (then `resend_unknown` sends it).
@@ -238,7 +238,7 @@ class Campaign:
             OtherAccountError: the client is of another account or server than the campaign.
         """
         await self.bind(callsavvy)
-        return await evidence.reconcile(self._writer, self._id, self._spec, callsavvy.account, exclusive=exclusive)
+        return await reconcile.reconcile(self._writer, self._id, self._spec, callsavvy.account, exclusive=exclusive)
 
     async def rows(self, read: Callable[[Iterator[ReportRow]], T]) -> T:
         """Give one row per recipient to a function that runs in a thread of its own: ``await campaign.rows(list)``.

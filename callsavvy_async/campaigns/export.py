@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import anyio
 import attrs
 
-from callsavvy_async.bulk.row_files import ReportRow, write_csv, write_jsonl
+from callsavvy_async.bulk.report_files import ReportRow, write_csv, write_jsonl
 from callsavvy_async.campaigns.journal import repository
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.report import chunk_rows, skipped_row

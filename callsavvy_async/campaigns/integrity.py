@@ -14,7 +14,7 @@ from callsavvy_async.campaigns.journal.payload import checksum, unpack_numbers
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.purge import is_purged
 from callsavvy_async.campaigns.report import CampaignReport
-from callsavvy_async.campaigns.seen import SeenNumbers
+from callsavvy_async.campaigns.sqlite_number_set import SqliteNumberSet
 from callsavvy_async.campaigns.states import State
 
 _PAGE = 200
@@ -45,7 +45,7 @@ async def verify(writer: Writer, campaign: int) -> Verification:
     findings = list(await writer.run(writer.database.damages))
     last, purged = await writer.run(lambda cursor: (_last(cursor, campaign), is_purged(cursor, campaign)))
     after, chunks, recipients = 0, 0, 0
-    with SeenNumbers() as seen:
+    with SqliteNumberSet() as seen:
         while page := await writer.run(partial(_page, campaign=campaign, after=after)):
             for number, state, size, body, text, check in page:
                 after = number
@@ -84,7 +84,7 @@ def _check_chunk(number: int, state: str, size: int) -> Iterator[str]:
 
 
 def _check_payload(
-    campaign: int, number: int, size: int, payload: tuple[bytes | None, str | None, str], seen: SeenNumbers | None
+    campaign: int, number: int, size: int, payload: tuple[bytes | None, str | None, str], seen: SqliteNumberSet | None
 ) -> Iterator[str]:
     body, text, check = payload
     if body is None:

@@ -8,15 +8,15 @@ from decimal import Decimal
 import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
-from callsavvy_async.bulk.fan_out import PutBackError
+from callsavvy_async.bulk.fan_out import ChunkDeferredError
 from callsavvy_async.bulk.report import ChunkResult
 from callsavvy_async.campaigns.errors import ChunkLostError
 from callsavvy_async.campaigns.journal import repository
-from callsavvy_async.campaigns.journal.allowance import Allowance
+from callsavvy_async.campaigns.journal.budget import CampaignBudget
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.repository import Outcome
 from callsavvy_async.campaigns.report import STATE_OF, CampaignReport
-from callsavvy_async.campaigns.shift import Shift
+from callsavvy_async.campaigns.run_context import RunContext
 from callsavvy_async.campaigns.states import Mover, State
 
 _REJECTED_LATE = "rejected for a recipient, after the run was taken for dead"
@@ -26,13 +26,13 @@ _REJECTED_LATE = "rejected for a recipient, after the run was taken for dead"
 class JournalSink:
     """The sink of a run. While the journal cannot be written, outcomes wait here in memory, and nothing more is sent."""
 
-    shift: Shift
+    shift: RunContext
     common: str | None
     """The text of chunks that have none of their own."""
     report: CampaignReport
     is_open: Callable[[str], bool]
     """Whether calls of these time zones may leave now."""
-    allowance: Allowance | None
+    allowance: CampaignBudget | None
     """What may be spent; None for no limit."""
     _unwritten: Decimal = Decimal(0)
     """Units that were reported beyond their estimates, and are not in the journal yet."""
@@ -60,7 +60,7 @@ class JournalSink:
                 return
         await shift.write(lambda cursor: repository.retreat(cursor, shift.campaign, shift.epoch, number))
         shift.held.discard(number)
-        raise PutBackError
+        raise ChunkDeferredError
 
     async def before_waiting(self, chunk: Chunk) -> None:
         """Make it durable that a chunk is not in flight while it waits: whoever kills the process then makes no unknown."""

@@ -17,10 +17,10 @@ import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.report import StopReason
-from callsavvy_async.campaigns.journal import epochs, repository
-from callsavvy_async.campaigns.journal.allowance import Allowance, OutOfBudgetError
+from callsavvy_async.campaigns.journal import repository, runs
+from callsavvy_async.campaigns.journal.budget import CampaignBudget, OutOfBudgetError
 from callsavvy_async.campaigns.report import CampaignReport
-from callsavvy_async.campaigns.shift import Shift
+from callsavvy_async.campaigns.run_context import RunContext
 from callsavvy_async.campaigns.spec import Spec
 
 LONGEST_SLEEP = 30.0
@@ -38,11 +38,11 @@ def wall_clock() -> datetime:
 class JournalSource:
     """Chunks for a fan-out."""
 
-    shift: Shift
+    shift: RunContext
     spec: Spec
     report: CampaignReport
     at_a_time: int
-    allowance: Allowance | None
+    allowance: CampaignBudget | None
     _marks: dict[str, int] = attrs.field(factory=dict[str, int])
     """The zones that had pending chunks, and of each the number at which the next claim begins."""
     _ready: deque[Chunk] = attrs.field(factory=deque[Chunk])
@@ -106,7 +106,7 @@ class JournalSource:
             return True
         if await self._gave_back_what_is_not_held():
             return True
-        if await shift.write(lambda cursor: epochs.others_hold(cursor, shift.campaign, shift.epoch)):
+        if await shift.write(lambda cursor: runs.others_hold(cursor, shift.campaign, shift.epoch)):
             await anyio.sleep(_BETWEEN_LOOKS)
             return True
         return False

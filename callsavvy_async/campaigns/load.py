@@ -28,11 +28,11 @@ from callsavvy_async.bulk.recipients import Doubtful, Intake, Recipient, Recipie
 from callsavvy_async.bulk.source import InputSource, Recipients
 from callsavvy_async.bulk.spool import Spool
 from callsavvy_async.campaigns.errors import JournalInUseError, JournalUnavailableError
-from callsavvy_async.campaigns.journal import copies, epochs, repository, sql
+from callsavvy_async.campaigns.journal import copies, repository, runs, sql
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.writer import Work, Writer
-from callsavvy_async.campaigns.seen import SeenNumbers
 from callsavvy_async.campaigns.spec import Spec
+from callsavvy_async.campaigns.sqlite_number_set import SqliteNumberSet
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.resources.contacts import Contact
 
@@ -118,7 +118,7 @@ async def loading_alone(writer: Writer, campaign: int) -> AsyncGenerator[None]:
             await writer.run(lambda cursor: unlock(cursor, campaign), alone=True)
 
 
-async def fill_seen(writer: Writer, campaign: int, seen: SeenNumbers) -> None:
+async def fill_seen(writer: Writer, campaign: int, seen: SqliteNumberSet) -> None:
     """Take in the numbers of everybody who is in the journal."""
     after = 0
     while page := await writer.run(partial(repository.page_of_numbers, campaign=campaign, after=after, limit=_PAGE)):
@@ -248,7 +248,7 @@ def begin(cursor: Cursor, campaign: int) -> int:
         JournalError: the journal is an older copy that lacks recipients who were sent to.
     """
     cursor.execute(sql.LOCK_CAMPAIGN, (campaign,)).fetchone()  # a run begins under the same lock
-    if not epochs.nobody_runs(cursor, campaign):
+    if not runs.nobody_runs(cursor, campaign):
         raise InvalidRequestError("a run of this campaign is under way; load the recipients before it or after it.")
     copies.refuse_if_incomplete(cursor)
     cursor.execute(sql.LOCK_NUMBERS).fetchone()

@@ -12,7 +12,7 @@ import anyio
 
 from callsavvy_async.campaigns.campaign import Campaign
 from callsavvy_async.campaigns.errors import JournalError
-from callsavvy_async.campaigns.journal import epochs, sql, sums
+from callsavvy_async.campaigns.journal import runs, sql, sums
 from callsavvy_async.campaigns.journal.database import Cursor, Database
 from callsavvy_async.campaigns.journal.patience import Patience
 from callsavvy_async.campaigns.journal.postgres import SCHEMES, PostgreSQL
@@ -77,7 +77,7 @@ class Journal:
             await patience.open()
             if not self._read_only:
                 alone = self._database.lease is None
-                await patience.write(partial(epochs.take_over_all, all_are_dead=alone))
+                await patience.write(partial(runs.take_over_all, all_are_dead=alone))
         except BaseException:
             await self._close()
             raise

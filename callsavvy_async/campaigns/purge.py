@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsavvy_async.campaigns.journal import epochs, sql
+from callsavvy_async.campaigns.journal import runs, sql
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.states import Mover, State, sources
 from callsavvy_async.errors import InvalidRequestError
@@ -15,7 +15,7 @@ def purge(cursor: Cursor, campaign: int, spec: str) -> None:
         InvalidRequestError: a run is under way.
     """
     cursor.execute(sql.LOCK_CAMPAIGN, (campaign,)).fetchone()
-    if not epochs.nobody_runs(cursor, campaign):
+    if not runs.nobody_runs(cursor, campaign):
         raise InvalidRequestError("a run of this campaign is under way; purge it when that has ended.")
     for source in sorted(sources(State.CANCELLED, Mover.PERSON)):
         cursor.execute(

@@ -1,91 +1,108 @@
-"""Which of the unknown chunks were charged, by the account's balance: an exact subset count.
-
-Theory: what is missing from the balance beside the known costs is the sum of the costs of those unknown chunks that were
-charged. Every selection of unknown chunks with that sum is a solution; a chunk is decided only when all solutions agree on
-it. Chunks of equal cost cannot be told apart, so they are counted together: of a group of m, the solutions take c; the
-group is decided when c is always 0 or always m. Reachable sums from the left and from the right of a group tell which c
-are possible, and the product of binomials counts the solutions (the subset sum problem, by dynamic programming).
-Where nothing is decided it says so. It never guesses.
-"""
+"""Gathers what the balance tells about unknown chunks, and acts on it when that is allowed."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
-from math import comb
 
 import attrs
 
-MOST_SUMS = 1_000_000
-"""Sums that are kept in memory; past them nothing is decided."""
+from callsavvy_async.campaigns.journal import repository, sums
+from callsavvy_async.campaigns.journal.database import Cursor
+from callsavvy_async.campaigns.journal.repository import Outcome
+from callsavvy_async.campaigns.journal.writer import Writer
+from callsavvy_async.campaigns.report import CampaignReport
+from callsavvy_async.campaigns.spec import Spec
+from callsavvy_async.campaigns.states import Mover, State
+from callsavvy_async.campaigns.subset_sum import Reconciliation, decide
+from callsavvy_async.resources.account import Account
+
+_CHARGED = Outcome(State.ACCEPTED, detail="the balance proves that it was charged")
+_NOT_CHARGED = Outcome(State.NOT_SENT, detail="the balance proves that it was not charged")
 
 
 @attrs.frozen
-class Reconciliation:
-    """What the balance proves about the unknown chunks.
+class _Known:
+    """What the journal knows."""
 
-    Attributes:
-        balance_before: SMS units before the first call of the campaign; None when it is not known.
-        balance_now: SMS units now.
-        known_cost: units that the API reported for the campaign's calls.
-        missing: units that left the account beside the known costs.
-        solutions: selections of unknown chunks that cost exactly what is missing.
-        charged: chunks that are in every solution.
-        not_charged: chunks that are in none.
-        undecided: the others.
-        acted: whether the journal was changed.
-        why: why nothing was decided, or not acted upon.
-    """
-
-    balance_before: Decimal | None = None
-    balance_now: Decimal | None = None
-    known_cost: Decimal = Decimal(0)
-    missing: Decimal | None = None
-    solutions: int = 0
-    charged: tuple[int, ...] = ()
-    not_charged: tuple[int, ...] = ()
-    undecided: tuple[int, ...] = ()
-    acted: bool = False
-    why: str = ""
+    report: CampaignReport
+    before: Decimal | None
+    before_at: float
+    unknown: dict[int, Decimal]
+    surprises: int
+    """Calls whose reported cost was not the estimate."""
 
 
-def decide(costs: Mapping[int, Decimal], missing: Decimal) -> tuple[int, Mapping[int, bool]]:
-    """Count the selections of chunks whose costs add up to what is missing, and decide where they all agree.
+async def reconcile(writer: Writer, campaign: int, spec: Spec, account: Account, *, exclusive: bool) -> Reconciliation:
+    """Compare the balance now with the one before the campaign, less the known costs."""
+    known = await writer.run(lambda cursor: _read(cursor, campaign))
+    found = Reconciliation(known_cost=known.report.cost, undecided=tuple(known.unknown))
+    why = _why_not(spec, known)
+    if why:
+        return attrs.evolve(found, balance_before=known.before, why=why)
+    now = spec.message.balance(await account.summary())
+    found = attrs.evolve(found, balance_before=known.before, balance_now=now)
+    if now is None or known.before is None:
+        return attrs.evolve(found, why="the API reports no balance that is a number.")
+    found = _decided(found, known, known.before - now - known.report.cost)
+    if not exclusive or not (found.charged or found.not_charged):
+        why = (
+            found.why
+            or "nothing was changed: that takes your word (exclusive=True, --exclusive) that nothing else spent on this account."
+        )
+        return attrs.evolve(found, why=why)
 
-    Args:
-        costs: of every unknown chunk, by its number.
-        missing: what the charged ones cost together.
+    def act(cursor: Cursor) -> None:
+        for numbers, outcome in ((found.charged, _CHARGED), (found.not_charged, _NOT_CHARGED)):
+            for number in numbers:
+                charged = attrs.evolve(outcome, cost=known.unknown[number]) if outcome is _CHARGED else outcome
+                repository.move(cursor, campaign, number, charged, by=Mover.PERSON)
 
-    Returns:
-        The number of solutions, and whether a chunk was charged for each one that is decided.
-    """
-    groups = sorted(Counter(costs.values()).items())
-    before = [Counter({Decimal(0): 1})]
-    for cost, count in groups:
-        before.append(_with_group(before[-1], cost, count, missing))
-        if sum(map(len, before)) > MOST_SUMS:
-            return 0, {}
-    solutions = before[-1][missing]
+    await writer.run(act)
+    return attrs.evolve(found, acted=True)
+
+
+def _read(cursor: Cursor, campaign: int) -> _Known:
+    report = CampaignReport()
+    sums.fill(cursor, campaign, report)
+    before, at = sums.balance_before(cursor, campaign)
+    unknown = {number: estimate for number, estimate, _ in sums.unknown_chunks(cursor, campaign)}
+    return _Known(report, before, at, unknown, sums.surprising_costs(cursor, campaign))
+
+
+def _why_not(spec: Spec, known: _Known) -> str:
+    if not known.unknown:
+        return "nothing is unknown."
+    if not spec.message.is_reconcilable:
+        return f"the balance does not prove what {spec.message.channel} cost."
+    if known.before is None:
+        return "the balance before the first call is not known, or what was unknown was sent again since."
+    if known.report.in_flight:
+        return "calls are still in flight."
+    if known.report.calls_without_cost or known.surprises:
+        return (
+            f"{known.report.calls_without_cost} calls reported no cost, and {known.surprises} another than estimated:"
+            " what the unknown calls cost is not known either."
+        )
+    begun, now = datetime.fromtimestamp(known.before_at, UTC), datetime.now(UTC)
+    if (begun.year, begun.month) != (now.year, now.month):
+        return "balances are monthly, and the campaign began in another month."
+    return ""
+
+
+def _decided(found: Reconciliation, known: _Known, missing: Decimal) -> Reconciliation:
+    solutions, verdicts = decide(known.unknown, missing)
+    why = ""
     if not solutions:
-        return 0, {}
-    after = {missing}
-    verdicts: dict[Decimal, bool] = {}
-    for index in range(len(groups) - 1, -1, -1):
-        cost, count = groups[index]
-        taken = {c for c in range(count + 1) for rest in after if before[index][rest - c * cost]}
-        if taken in ({0}, {count}):
-            verdicts[cost] = taken == {count}
-        after = {rest - c * cost for c in taken for rest in after}
-    return solutions, {number: verdicts[cost] for number, cost in costs.items() if cost in verdicts}
-
-
-def _with_group(sums: Counter[Decimal], cost: Decimal, count: int, most: Decimal) -> Counter[Decimal]:
-    """Add 0 to `count` chunks of one cost to every sum so far."""
-    grown: Counter[Decimal] = Counter()
-    for total, ways in sums.items():
-        for taken in range(count + 1):
-            if total + taken * cost > most:
-                break
-            grown[total + taken * cost] += ways * comb(count, taken)
-    return grown
+        why = "no selection of the unknown calls costs what is missing: something else changed the balance."
+    elif not verdicts:
+        why = f"{solutions:,} selections of the unknown calls cost what is missing, and agree on none."
+    return attrs.evolve(
+        found,
+        missing=missing,
+        solutions=solutions,
+        charged=tuple(number for number, charged in verdicts.items() if charged),
+        not_charged=tuple(number for number, charged in verdicts.items() if not charged),
+        undecided=tuple(number for number in known.unknown if number not in verdicts),
+        why=why,
+    )

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import attrs
 
-from callsavvy_async.bulk.limits import counted
 from callsavvy_async.bulk.recipients import SkipReason
 from callsavvy_async.bulk.report import ChunkResult, ChunkState, Sums
-from callsavvy_async.bulk.row_files import ReportRow
+from callsavvy_async.bulk.report_files import ReportRow
+from callsavvy_async.bulk.stop_rules import counted
 from callsavvy_async.campaigns.states import State
 
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Unpack
 import anyio
 
 from callsavvy_async.bulk.fan_out import FanOut
-from callsavvy_async.bulk.limits import StopRules
 from callsavvy_async.bulk.options import SendOptions, SendSettings, refuse_unknown_options
 from callsavvy_async.bulk.report import StopReason
 from callsavvy_async.bulk.run import Run
+from callsavvy_async.bulk.stop_rules import StopRules
 from callsavvy_async.campaigns.errors import ChunkLostError, LeaseLostError, NotLoadedError
-from callsavvy_async.campaigns.heart import Heart
-from callsavvy_async.campaigns.journal import epochs, repository, sql, sums
-from callsavvy_async.campaigns.journal.allowance import Allowance
+from callsavvy_async.campaigns.heartbeat import Heartbeat
+from callsavvy_async.campaigns.journal import repository, runs, sql, sums
+from callsavvy_async.campaigns.journal.budget import CampaignBudget
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.owner import Owner, bind
 from callsavvy_async.campaigns.journal.patience import Patience
@@ -26,7 +26,7 @@ from callsavvy_async.campaigns.journal_sink import JournalSink
 from callsavvy_async.campaigns.journal_source import JournalSource
 from callsavvy_async.campaigns.purge import refuse_if_purged
 from callsavvy_async.campaigns.report import CampaignReport
-from callsavvy_async.campaigns.shift import Shift
+from callsavvy_async.campaigns.run_context import RunContext
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.errors import RequestError
 from callsavvy_async.transport.background import beside
@@ -129,7 +129,7 @@ class CampaignRun(Run[CampaignReport]):
             self.report.stopped = None
             shift, fund = await self._patience.write(self._begin)
 
-    async def _was_lost(self, shift: Shift, fund: Allowance | None) -> bool:
+    async def _was_lost(self, shift: RunContext, fund: CampaignBudget | None) -> bool:
         """Send under an epoch until there is nothing more to send; True when it was taken for dead before that."""
         fan_out = self._make_fan_out(shift, fund)
         lost = False
@@ -139,7 +139,7 @@ class CampaignRun(Run[CampaignReport]):
             lost = True
             fan_out.stop(StopReason.ERROR)
 
-        heart = Heart(self._writer, shift, give_up, self._callsavvy.pacing.snapshot)
+        heart = Heartbeat(self._writer, shift, give_up, self._callsavvy.pacing.snapshot)
         try:
             async with beside(heart.beat):
                 try:
@@ -168,17 +168,17 @@ class CampaignRun(Run[CampaignReport]):
         refuse_if_purged(cursor, self._campaign)
         repository.make_pending(cursor, self._campaign, self._resends)
 
-    def _begin(self, cursor: Cursor) -> tuple[Shift, Allowance | None]:
+    def _begin(self, cursor: Cursor) -> tuple[RunContext, CampaignBudget | None]:
         """Refuse what does not add up, and begin an epoch."""
         cursor.execute(sql.LOCK_CAMPAIGN, (self._campaign,)).fetchone()  # as do a load and a purge
         refuse_if_purged(cursor, self._campaign)
         sums.fill(cursor, self._campaign, self.report)
         self._refuse_if_incomplete()
         self.report.check()
-        epoch = epochs.begin(cursor, self._campaign, self._writer.database.lease)
+        epoch = runs.begin(cursor, self._campaign, self._writer.database.lease)
         limit = self._settings.max_cost
-        fund = None if limit is None else Allowance.of(cursor, self._campaign, limit)
-        return Shift(self._campaign, epoch, self._patience), fund
+        fund = None if limit is None else CampaignBudget.of(cursor, self._campaign, limit)
+        return RunContext(self._campaign, epoch, self._patience), fund
 
     def _refuse_if_incomplete(self) -> None:
         if not self.report.input_complete:
@@ -198,7 +198,7 @@ class CampaignRun(Run[CampaignReport]):
             known = balance
             await self._patience.write(lambda cursor: sums.note_balance(cursor, self._campaign, known))
 
-    def _make_fan_out(self, shift: Shift, fund: Allowance | None) -> FanOut:
+    def _make_fan_out(self, shift: RunContext, fund: CampaignBudget | None) -> FanOut:
         settings, message, messaging = self._settings, self._spec.message, self._callsavvy.messaging
         self._source = JournalSource(
             shift, self._spec, self.report, min(2 * settings.max_in_flight, MOST_AT_HAND), fund

@@ -13,7 +13,7 @@ from cyclopts import App, CycloptsError, Parameter
 from cyclopts.exceptions import UnusedCliTokensError
 
 from callsavvy_async._version import __version__
-from callsavvy_async.cli import bulk, raw, reading, runs, sending, simulator, webhooks, writing
+from callsavvy_async.cli import bulk, campaigns, raw, reading, sending, simulator, webhooks, writing
 from callsavvy_async.cli.books import opened_books
 from callsavvy_async.cli.client import chosen_proxy
 from callsavvy_async.cli.ending import end
@@ -34,7 +34,7 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 app.meta.suppress_keyboard_interrupt = False
-for module in (bulk, runs, sending, reading, writing, raw, simulator, webhooks):
+for module in (bulk, campaigns, sending, reading, writing, raw, simulator, webhooks):
     module.register(app)
 
 

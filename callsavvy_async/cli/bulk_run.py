@@ -15,15 +15,15 @@ from callsavvy_async.bulk.plan import Plan
 from callsavvy_async.bulk.report import BulkReport
 from callsavvy_async.campaigns import CampaignOptions
 from callsavvy_async.cli.books import books
+from callsavvy_async.cli.campaign_run import Loading, load_durably, run_options, send_durably
 from callsavvy_async.cli.client import client_options, open_client, read_balance
-from callsavvy_async.cli.durable import Loading, load_durably, run_options, send_durably
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.job import Job
 from callsavvy_async.cli.ledger import compare
 from callsavvy_async.cli.options import Durability, Mode, Pace
 from callsavvy_async.cli.outputs import refuse_overwriting
-from callsavvy_async.cli.planning import plan_lines, show_plan
+from callsavvy_async.cli.plan_output import plan_lines, show_plan
 from callsavvy_async.cli.progress import progress
 from callsavvy_async.cli.recipients_file import Rows, readable_again
 from callsavvy_async.cli.refusals import why_unclear

@@ -18,9 +18,9 @@ from callsavvy_async.client import Callsavvy, ClientOptions
 from callsavvy_async.config import Credentials
 from callsavvy_async.messages import Message
 from callsavvy_async.policy.adaptive import Adaptive
-from callsavvy_async.transport.hooks import HookEvent, LimitFound, LimitLost
+from callsavvy_async.transport.hooks import HookEvent, SharedLimitLost, SharedLimitRestored
+from callsavvy_async.transport.request_context import RequestContext, watching
 from callsavvy_async.transport.shared.settings import SharedPacing
-from callsavvy_async.transport.watch import Watch, watching
 
 R = TypeVar("R")
 
@@ -47,7 +47,7 @@ def client_options(pace: Pace) -> ClientOptions:
 
 
 def _tell_of_limit(event: HookEvent) -> None:
-    if isinstance(event, LimitLost | LimitFound):
+    if isinstance(event, SharedLimitLost | SharedLimitRestored):
         tell(f"callsavvy: {event}")
 
 
@@ -101,7 +101,7 @@ class _Change:
     """A request that is not left alone once it is on the wire."""
 
     scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
-    watch: Watch = attrs.field(factory=lambda: Watch(shield=True))
+    watch: RequestContext = attrs.field(factory=lambda: RequestContext(shield=True))
 
     def stop(self) -> None:
         """Send nothing more, and wait for what is on the wire."""

@@ -16,7 +16,7 @@ from callsavvy_async.errors import (
     ConfigurationError,
     InsufficientBalanceError,
     InvalidRequestError,
-    OutcomeUnknown,
+    OutcomeUnknownError,
     PermissionDeniedError,
 )
 
@@ -54,7 +54,7 @@ _BY_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (AuthenticationError, ExitCode.CONFIGURATION),
     (PermissionDeniedError, ExitCode.CONFIGURATION),
     (InsufficientBalanceError, ExitCode.BUDGET),
-    (OutcomeUnknown, ExitCode.UNKNOWN),
+    (OutcomeUnknownError, ExitCode.UNKNOWN),
     (InvalidRequestError, ExitCode.REFUSED),
     (OSError, ExitCode.REFUSED),
 )

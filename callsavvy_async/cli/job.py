@@ -10,9 +10,9 @@ from typing import cast
 import attrs
 
 from callsavvy_async.bulk.bulk import Bulk
-from callsavvy_async.bulk.files import read_suppressed
 from callsavvy_async.bulk.options import BulkOptions, RecipientOptions
 from callsavvy_async.bulk.plan import Plan
+from callsavvy_async.bulk.recipient_files import read_suppressed
 from callsavvy_async.campaigns.spec import CampaignOptions, plan_campaign
 from callsavvy_async.cli.options import Audience, Pace
 from callsavvy_async.cli.recipients_file import Rows

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import attrs
 
 from callsavvy_async.bulk.report import ChunkState, Sums
-from callsavvy_async.bulk.row_files import ReportRow
+from callsavvy_async.bulk.report_files import ReportRow
 from callsavvy_async.cli.output import as_json
 from callsavvy_async.simulator import Ledger
 

@@ -13,11 +13,11 @@ import attrs
 from cyclopts import Parameter, Token
 from cyclopts.validators import Number
 
-from callsavvy_async.bulk.numbering import NumberCheck
+from callsavvy_async.bulk.phone_parsing import NumberCheck
 from callsavvy_async.campaigns import CampaignOptions
 from callsavvy_async.campaigns.windows import RECIPIENT, zone_named
 from callsavvy_async.errors import InvalidRequestError
-from callsavvy_async.policy.told import parse_rate
+from callsavvy_async.policy.fixed import parse_rate
 from callsavvy_async.transport.shared.settings import SharedPacing
 
 
@@ -56,7 +56,7 @@ def _try_to_write(path: Path) -> None:
             return
 
 
-DEFAULT_JOURNAL = "callsavvy-runs.db"
+DEFAULT_JOURNAL = "callsavvy-campaigns.db"
 """Where runs are written down unless told otherwise."""
 
 JournalName: TypeAlias = Annotated[

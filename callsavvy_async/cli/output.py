@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from callsavvy_async.bulk.cells import harmless
+from callsavvy_async.bulk.csv_escape import harmless
 from callsavvy_async.wire.model import Model
 
 Format: TypeAlias = Annotated[

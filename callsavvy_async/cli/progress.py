@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from callsavvy_async.bulk.report import Sums
-from callsavvy_async.cli.speed import Speed, number_of
+from callsavvy_async.cli.rate_meter import Speed, number_of
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.policy.pacer import Snapshot
 

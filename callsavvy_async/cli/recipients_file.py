@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from typing import IO, TypeAlias, cast
 
-from callsavvy_async.bulk.files import Row, read_stream
+from callsavvy_async.bulk.recipient_files import Row, read_stream
 from callsavvy_async.errors import InvalidRequestError
 
 Rows: TypeAlias = Callable[[], Iterator[Row]]

@@ -12,7 +12,7 @@ from cyclopts.validators import Number
 from callsavvy_async.cli.interrupts import until_interrupted
 from callsavvy_async.cli.options import Units
 from callsavvy_async.cli.stderr import tell
-from callsavvy_async.policy.told import parse_rate
+from callsavvy_async.policy.fixed import parse_rate
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, WHATSAPP_UID, Simulator, TokenBucket, serve
 
 _PLENTY = Decimal(1_000)

@@ -10,7 +10,7 @@ import anyio
 
 from callsavvy_async.cli.http_thread import serving
 from callsavvy_async.webhooks import Reply, Webhooks
-from callsavvy_async.webhooks.parse import MAX_BODY_BYTES
+from callsavvy_async.webhooks.parsing import MAX_BODY_BYTES
 
 _SECONDS_PER_REQUEST = 10
 

@@ -19,7 +19,7 @@ from callsavvy_async.tracebacks import private_arguments
 if TYPE_CHECKING:
     from callsavvy_async.resources.account import Summary
     from callsavvy_async.resources.messaging import Messaging
-    from callsavvy_async.transport.options import CallOptions
+    from callsavvy_async.transport.options import RequestOptions
 
 
 @private_arguments
@@ -60,7 +60,7 @@ class SMS(Message):
         return summary.sms_balance
 
     def send(
-        self, messaging: Messaging, recipients: Iterable[str], text: str, **options: Unpack[CallOptions]
+        self, messaging: Messaging, recipients: Iterable[str], text: str, **options: Unpack[RequestOptions]
     ) -> Awaitable[SendReceipt]:
         """Send to some people; see `Messaging.send_sms`."""
         return messaging.send_sms(recipients, text, sender_id=self.sender_id, **options)
@@ -95,7 +95,7 @@ class WhatsApp(Message):
         """Return None: the document gives no rule."""
 
     def send(
-        self, messaging: Messaging, recipients: Iterable[str], text: str, **options: Unpack[CallOptions]
+        self, messaging: Messaging, recipients: Iterable[str], text: str, **options: Unpack[RequestOptions]
     ) -> Awaitable[SendReceipt]:
         """Send to some people; see `Messaging.send_whatsapp`."""
         return messaging.send_whatsapp(recipients, text, channel_uid=self.channel_uid, **options)
@@ -149,7 +149,7 @@ class Robocall(Message):
         return min((part for part in minutes if part is not None), default=None)
 
     def send(
-        self, messaging: Messaging, recipients: Iterable[str], text: str, **options: Unpack[CallOptions]
+        self, messaging: Messaging, recipients: Iterable[str], text: str, **options: Unpack[RequestOptions]
     ) -> Awaitable[SendReceipt]:
         """Call some people; see `Messaging.send_robocall`."""
         if self.audio_url is not None:

@@ -21,7 +21,7 @@ from callsavvy_async.resources.text import exactly_one, require_text
 if TYPE_CHECKING:  # a message is a value: how it is sent is the business of others
     from callsavvy_async.resources.account import Summary
     from callsavvy_async.resources.messaging import Messaging
-    from callsavvy_async.transport.options import CallOptions
+    from callsavvy_async.transport.options import RequestOptions
 
 PURGED = "(purged)"
 """Stands for a text that was removed."""
@@ -130,7 +130,7 @@ class Message(ABC):
 
     @abstractmethod
     def send(
-        self, messaging: Messaging, recipients: Iterable[str], text: str, **options: Unpack[CallOptions]
+        self, messaging: Messaging, recipients: Iterable[str], text: str, **options: Unpack[RequestOptions]
     ) -> Awaitable[SendReceipt]:
         """Send to some people who get the same, in one request.
 
@@ -138,7 +138,7 @@ class Message(ABC):
             messaging: the methods of the API that send.
             recipients: their numbers.
             text: what they get, as `render` returns it.
-            **options: see `CallOptions`.
+            **options: see `RequestOptions`.
         """
 
     # ---------------------------------------------------------------------------------------------- how it is written

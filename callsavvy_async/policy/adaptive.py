@@ -13,11 +13,11 @@ from collections.abc import Mapping
 
 import attrs
 
-from callsavvy_async.policy.concurrency import START_LIMIT, ConcurrencyLaw
+from callsavvy_async.policy.concurrency_controller import START_LIMIT, ConcurrencyController
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.gate import Gate
 from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, Snapshot, at_least_one
-from callsavvy_async.policy.rate import RateLaw
+from callsavvy_async.policy.rate_controller import RateController
 from callsavvy_async.policy.ratelimit_headers import Hints
 
 
@@ -33,9 +33,9 @@ class Adaptive:
     """
 
     max_in_flight: int = attrs.field(default=MAX_IN_FLIGHT, validator=at_least_one)
-    _rate: RateLaw = attrs.field(factory=RateLaw, init=False, repr=False)
+    _rate: RateController = attrs.field(factory=RateController, init=False, repr=False)
     _gate: Gate = attrs.field(factory=Gate, init=False, repr=False)
-    _concurrency: ConcurrencyLaw = attrs.field(factory=ConcurrencyLaw, init=False, repr=False)
+    _concurrency: ConcurrencyController = attrs.field(factory=ConcurrencyController, init=False, repr=False)
     _in_flight: int = attrs.field(default=0, init=False, repr=False)
     _sent: int = attrs.field(default=0, init=False, repr=False)
     _refused: int = attrs.field(default=0, init=False, repr=False)
@@ -95,10 +95,10 @@ class Adaptive:
         """See `Pacer.restore`. What is missing or cannot be true is left to be learned again."""
         rate = _positive(learned.get("learned_rate"))
         if rate is not None:
-            self._rate = RateLaw(
+            self._rate = RateController(
                 belief=rate, started=True, rate=rate, window=_positive(learned.get("learned_window")) or 0.0
             )
-        self._concurrency = ConcurrencyLaw(limit=_positive(learned.get("learned_in_flight")) or START_LIMIT)
+        self._concurrency = ConcurrencyController(limit=_positive(learned.get("learned_in_flight")) or START_LIMIT)
 
     def _allowed(self, now: float) -> int:
         return max(1, int(min(self.max_in_flight, self._concurrency.allowed(now))))

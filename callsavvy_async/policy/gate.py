@@ -18,7 +18,7 @@ import math
 
 import attrs
 
-from callsavvy_async.policy.rate import Forecast
+from callsavvy_async.policy.rate_controller import Forecast
 
 FIRST_PAUSE = 1.5
 """Request intervals before the first probe."""

@@ -16,9 +16,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from callsavvy_async.errors import (
-    AnswerTooLargeError,
     Attempt,
-    AttemptTimeoutError,
     AuthenticationError,
     BadRequestError,
     ConnectError,
@@ -28,19 +26,21 @@ from callsavvy_async.errors import (
     NotFoundError,
     NotSentError,
     Outcome,
-    OutcomeUnknown,
+    OutcomeUnknownError,
     PermissionDeniedError,
-    RateLimitedError,
-    RedirectRefusedError,
+    RateLimitError,
+    RedirectError,
     RequestError,
+    RequestTimeoutError,
+    ResponseTooLargeError,
     ServerError,
     ServiceUnavailableError,
 )
 from callsavvy_async.redaction import redact
 from callsavvy_async.wire.endpoint import Effect
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
-from callsavvy_async.wire.headers import parse_retry_after
 from callsavvy_async.wire.response import Envelope, EnvelopeStatus, HttpResponse
+from callsavvy_async.wire.retry_after import parse_retry_after
 
 
 @attrs.frozen
@@ -68,7 +68,7 @@ class Verdict:
     @property
     def limited(self) -> bool:
         """Whether the API refused because too much was sent (429)."""
-        return self.error is RateLimitedError
+        return self.error is RateLimitError
 
     @property
     def message(self) -> str | None:
@@ -111,9 +111,9 @@ _HINTS: tuple[tuple[re.Pattern[str], type[RequestError]], ...] = (
 """Words of a refusal's message; the API has no error codes, so they are a hint only (quirk Q10)."""
 
 _LOST_READ: dict[FailureKind, tuple[type[RequestError], bool]] = {
-    FailureKind.TIMEOUT: (AttemptTimeoutError, True),
+    FailureKind.TIMEOUT: (RequestTimeoutError, True),
     FailureKind.ABANDONED: (ConnectionLostError, False),
-    FailureKind.TOO_LARGE: (AnswerTooLargeError, False),
+    FailureKind.TOO_LARGE: (ResponseTooLargeError, False),
     FailureKind.ENCODING: (DecodeError, False),
 }
 
@@ -167,12 +167,12 @@ def _judge(
         error = _REFUSALS[status]
         return Outcome.REJECTED, str(status), _by_words(envelope, error) if error is BadRequestError else error, False
     if status == 429:  # noqa: PLR2004
-        return Outcome.REJECTED, "429, too many requests", RateLimitedError, True
+        return Outcome.REJECTED, "429, too many requests", RateLimitError, True
     if status == 503 and refused and retry_after is not None:  # noqa: PLR2004
         return Outcome.REJECTED, "503, come back later", ServiceUnavailableError, True
     if status in {307, 308}:
         target = _host(headers.get("location", ""))
-        return Outcome.REJECTED, f"{status}, a redirect to {target} was not followed", RedirectRefusedError, False
+        return Outcome.REJECTED, f"{status}, a redirect to {target} was not followed", RedirectError, False
     if 300 <= status < 400:  # noqa: PLR2004
         return Outcome.UNKNOWN, f"{status}, a redirect after the request was not followed", ServerError, False
     return Outcome.UNKNOWN, f"status {status}", ServerError, status >= 500 or status in {408, 425}  # noqa: PLR2004
@@ -194,7 +194,7 @@ def _by_words(envelope: Envelope | None, default: type[RequestError]) -> type[Re
 def error_type(verdict: Verdict, effect: Effect) -> type[RequestError]:
     """Choose the error that tells a verdict: an unknown outcome matters only where repeating does harm."""
     if verdict.outcome is Outcome.UNKNOWN and not effect.repeatable:
-        return OutcomeUnknown
+        return OutcomeUnknownError
     return verdict.error
 
 

@@ -4,7 +4,7 @@ The shell asks `delay` before each request, calls `sent` when it starts one and 
 however it ended. Three pacers share that protocol:
 
     Adaptive     finds the hidden limit: a gate, a rate law, an in-flight law and the API's own headers
-    Fixed        keeps to a rate that is known
+    FixedRate        keeps to a rate that is known
     Unlimited    keeps only to a number in flight
 
 All three obey Retry-After, once for everybody.

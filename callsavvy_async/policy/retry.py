@@ -41,7 +41,7 @@ class Decision:
 _TOO_HEAVY = "the request may count for more than the limit allows at once: give it fewer recipients"
 
 
-def may_repeat(verdict: Verdict, effect: Effect) -> bool:
+def may_retry(verdict: Verdict, effect: Effect) -> bool:
     """Whether repeating is both safe and of use: the rule that is never bent.
 
     What may charge or make something twice is repeated only when it is proved that nothing was done.
@@ -74,7 +74,7 @@ def decide(
         take_budget: takes one repeat from the retry budget, or says that there is none.
         jitter: uniform in [0, 1).
     """
-    if not may_repeat(verdict, effect):
+    if not may_retry(verdict, effect):
         return Decision(None)
     if verdict.limited:
         if passed_over >= MOST_PASSED_OVER:

@@ -35,15 +35,15 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from callsavvy_async.policy.adaptive import Adaptive
-from callsavvy_async.policy.bookings import Booking, Change, Question, View
-from callsavvy_async.policy.concurrency import ConcurrencyLaw
+from callsavvy_async.policy.concurrency_controller import ConcurrencyController
+from callsavvy_async.policy.controller_replica import UNKNOWN, ControllerReplica
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
-from callsavvy_async.policy.known import KnownRate
-from callsavvy_async.policy.law_copy import UNKNOWN, LawCopy
+from callsavvy_async.policy.fixed import FIRST_PAUSE, FixedRate
+from callsavvy_async.policy.fixed_controller import FixedRateController
 from callsavvy_async.policy.pacer import Snapshot
-from callsavvy_async.policy.rate import CATCH_UP
-from callsavvy_async.policy.stock import Stock
-from callsavvy_async.policy.told import FIRST_PAUSE, Fixed
+from callsavvy_async.policy.rate_controller import CATCH_UP
+from callsavvy_async.policy.reservation_protocol import Booking, Change, Question, View
+from callsavvy_async.policy.reservations import Reservations
 
 LOOK = 0.15
 AHEAD = 0.5
@@ -77,8 +77,8 @@ class SharedPacer(Adaptive):
     wake: Callable[[], None] = attrs.field(default=lambda: None, init=False, repr=False)
     """Called when there may be something to ask."""
 
-    _law: LawCopy = attrs.field(factory=LawCopy, init=False, repr=False)
-    _stock: Stock = attrs.field(factory=Stock, init=False, repr=False)
+    _law: ControllerReplica = attrs.field(factory=ControllerReplica, init=False, repr=False)
+    _stock: Reservations = attrs.field(factory=Reservations, init=False, repr=False)
     _heard_at: float = attrs.field(default=-math.inf, init=False, repr=False)
     _news: list[tuple[Permit, Feedback]] = attrs.field(factory=list, init=False, repr=False)
     """What moves the gate and is not in the row yet."""
@@ -90,7 +90,7 @@ class SharedPacer(Adaptive):
     _voided: int = attrs.field(default=0, init=False, repr=False)
     _draft: bool = attrs.field(default=False, init=False, repr=False)
     """Whether the law here is one that the row ought to have."""
-    _alone: Fixed | None = attrs.field(default=None, init=False, repr=False)
+    _alone: FixedRate | None = attrs.field(default=None, init=False, repr=False)
     _paused_at: float = attrs.field(default=-math.inf, init=False, repr=False)
     _not_before: float = attrs.field(default=-math.inf, init=False, repr=False)
     """When a pause ends that holds here whatever the row says."""
@@ -102,8 +102,8 @@ class SharedPacer(Adaptive):
     def __attrs_post_init__(self) -> None:
         if self.known is not None:
             rate, _ = self.known
-            self._law.rate = KnownRate(belief=rate, rate=rate, started=True)
-            self._concurrency = ConcurrencyLaw(limit=math.inf)
+            self._law.rate = FixedRateController(belief=rate, rate=rate, started=True)
+            self._concurrency = ConcurrencyController(limit=math.inf)
         self._rate, self._gate = self._law.rate, self._law.gate
 
     def delay(self, now: float) -> float:
@@ -235,7 +235,7 @@ class SharedPacer(Adaptive):
         known = self._rate.belief if self._rate.started else self._rate.rate
         self._missed = max(self._processes, self._missed if now < self._all_back_at else 0)  # not all may be back
         share = SAFETY * known / self._missed if self._missed else self.share
-        self._alone = Fixed(share, max_in_flight=self.max_in_flight)
+        self._alone = FixedRate(share, max_in_flight=self.max_in_flight)
         self._stock.void()
         self._law.forget(now, lapsed=self._stock.hand_back())
 

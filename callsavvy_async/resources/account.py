@@ -11,7 +11,7 @@ from typing import Unpack
 import attrs
 
 from callsavvy_async.tracebacks import private_arguments
-from callsavvy_async.transport.options import CallOptions
+from callsavvy_async.transport.options import RequestOptions
 from callsavvy_async.transport.transport import Transport
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Model, private
@@ -75,18 +75,18 @@ class Account:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    async def summary(self, **options: Unpack[CallOptions]) -> Summary:
+    async def summary(self, **options: Unpack[RequestOptions]) -> Summary:
         """Read the status and the balances of the business."""
         return await self._transport.send(GET_SUMMARY, options)
 
-    async def departments(self, **options: Unpack[CallOptions]) -> tuple[Department, ...]:
+    async def departments(self, **options: Unpack[RequestOptions]) -> tuple[Department, ...]:
         """List all departments."""
         return await self._transport.send(LIST_DEPARTMENTS, options)
 
-    async def categories(self, **options: Unpack[CallOptions]) -> tuple[Category, ...]:
+    async def categories(self, **options: Unpack[RequestOptions]) -> tuple[Category, ...]:
         """List all request categories."""
         return await self._transport.send(LIST_CATEGORIES, options)
 
-    async def agents(self, **options: Unpack[CallOptions]) -> tuple[Agent, ...]:
+    async def agents(self, **options: Unpack[RequestOptions]) -> tuple[Agent, ...]:
         """List all agents ("List Users")."""
         return await self._transport.send(LIST_AGENTS, options)

@@ -17,7 +17,7 @@ from callsavvy_async.resources.sends import (
     SendReceipt,
 )
 from callsavvy_async.tracebacks import private_arguments
-from callsavvy_async.transport.options import CallOptions
+from callsavvy_async.transport.options import RequestOptions
 from callsavvy_async.wire.endpoint import Endpoint
 
 
@@ -25,20 +25,20 @@ class SendsToMany(Protocol):
     """What a batching makes its calls with; `Messaging` is one."""
 
     async def send_sms(
-        self, recipients: Sequence[str], message: str, *, sender_id: str | None, **options: Unpack[CallOptions]
+        self, recipients: Sequence[str], message: str, *, sender_id: str | None, **options: Unpack[RequestOptions]
     ) -> SendReceipt:
         """See `Messaging.send_sms`."""
         ...
 
     async def send_whatsapp(
-        self, recipients: Sequence[str], message: str, *, channel_uid: str, **options: Unpack[CallOptions]
+        self, recipients: Sequence[str], message: str, *, channel_uid: str, **options: Unpack[RequestOptions]
     ) -> SendReceipt:
         """See `Messaging.send_whatsapp`."""
         ...
 
 
 @private_arguments
-class Batching:
+class Batcher:
     """Send to one number at a time, from many coroutines, in as few calls as the limit demands.
 
     Made by `Messaging.batching`. What has the same text, sender, channel and options shares calls; the same number twice
@@ -61,14 +61,14 @@ class Batching:
         await self._coalescer.__aexit__(kind, error, trace)
 
     async def send_sms(
-        self, recipient: str, message: str, *, sender_id: str | None = None, **options: Unpack[CallOptions]
+        self, recipient: str, message: str, *, sender_id: str | None = None, **options: Unpack[RequestOptions]
     ) -> SendReceipt:
         """Send one SMS text to one number, at most 100 numbers in a call. See `Messaging.send_sms`."""
         send = partial(self._messaging.send_sms, message=message, sender_id=sender_id, **options)
         return await self._send(SEND_SMS, recipient, send, (message, sender_id, repr(options)))
 
     async def send_whatsapp(
-        self, recipient: str, message: str, *, channel_uid: str, **options: Unpack[CallOptions]
+        self, recipient: str, message: str, *, channel_uid: str, **options: Unpack[RequestOptions]
     ) -> SendReceipt:
         """Send one WhatsApp text to one number, at most 30 numbers in a call. See `Messaging.send_whatsapp`."""
         send = partial(self._messaging.send_whatsapp, message=message, channel_uid=channel_uid, **options)

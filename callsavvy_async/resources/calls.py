@@ -10,7 +10,7 @@ import attrs
 
 from callsavvy_async.resources.periods import days_between, iterate
 from callsavvy_async.tracebacks import private_arguments
-from callsavvy_async.transport.options import CallOptions
+from callsavvy_async.transport.options import RequestOptions
 from callsavvy_async.transport.transport import Transport
 from callsavvy_async.values import CallDirection, Period, format_period, format_word
 from callsavvy_async.wire.endpoint import Effect, Endpoint
@@ -50,7 +50,7 @@ class Calls:
         category_id: str | None = None,
         direction: CallDirection | str | None = None,
         period: Period | None = None,
-        **options: Unpack[CallOptions],
+        **options: Unpack[RequestOptions],
     ) -> tuple[Call, ...]:
         """List calls. There is no paging: narrow the list by `period`, or use `iter` (quirks Q20, Q21)."""
         return await self._transport.send(
@@ -70,7 +70,7 @@ class Calls:
         department_id: str | None = None,
         category_id: str | None = None,
         direction: CallDirection | str | None = None,
-        **options: Unpack[CallOptions],
+        **options: Unpack[RequestOptions],
     ) -> AsyncIterator[Call]:
         """Iterate over the calls from `start` to `end`, both days included, read by months and days."""
 

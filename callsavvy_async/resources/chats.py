@@ -10,7 +10,7 @@ import attrs
 
 from callsavvy_async.resources.periods import days_between, iterate
 from callsavvy_async.tracebacks import private_arguments
-from callsavvy_async.transport.options import CallOptions
+from callsavvy_async.transport.options import RequestOptions
 from callsavvy_async.transport.transport import Transport
 from callsavvy_async.values import ChatStatus, Period, format_period
 from callsavvy_async.wire.endpoint import Effect, Endpoint
@@ -56,7 +56,7 @@ class Chats:
         self._transport = transport
 
     async def list(
-        self, *, department_id: str | None = None, period: Period | None = None, **options: Unpack[CallOptions]
+        self, *, department_id: str | None = None, period: Period | None = None, **options: Unpack[RequestOptions]
     ) -> tuple[Chat, ...]:
         """List chats. There is no paging: narrow the list by `period`, or use `iter` (quirks Q20, Q21)."""
         return await self._transport.send(
@@ -67,7 +67,7 @@ class Chats:
         )
 
     def iter(
-        self, *, start: date, end: date, department_id: str | None = None, **options: Unpack[CallOptions]
+        self, *, start: date, end: date, department_id: str | None = None, **options: Unpack[RequestOptions]
     ) -> AsyncIterator[Chat]:
         """Iterate over the chats from `start` to `end`, both days included, read by months and days."""
 
@@ -78,7 +78,7 @@ class Chats:
         return iterate(days, fetch, key=lambda chat: chat.chat_id, moment=lambda chat: chat.started_at)
 
     async def messengers(
-        self, *, department_id: str | None = None, period: Period | None = None, **options: Unpack[CallOptions]
+        self, *, department_id: str | None = None, period: Period | None = None, **options: Unpack[RequestOptions]
     ) -> tuple[Messenger, ...]:
         """List requests that came by messengers such as facebook and whatsapp ("List Socials")."""
         return await self._transport.send(

@@ -24,12 +24,12 @@ from callsavvy_async.errors import (
     ConfigurationError,
     NotSentError,
     Outcome,
-    OutcomeUnknown,
+    OutcomeUnknownError,
     RequestError,
 )
 from callsavvy_async.policy.rejection import names_recipient, too_large
 from callsavvy_async.transport.loops import running_loop
-from callsavvy_async.transport.watch import Watch, current_watch
+from callsavvy_async.transport.request_context import RequestContext, current_context
 
 R = TypeVar("R")
 
@@ -72,10 +72,10 @@ class _Batch(Generic[R]):
     leaving: bool = False
     """Whether its recipients are settled: nobody joins any more."""
     scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
-    watch: Watch = attrs.field(init=False)
+    watch: RequestContext = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.watch = Watch(shield=True, before_sending=self._settle_recipients)
+        self.watch = RequestContext(shield=True, before_sending=self._settle_recipients)
 
     def takes(self, number: str) -> bool:
         """Whether one more may join. A number that is in it already is another send, and goes with another call."""
@@ -113,7 +113,7 @@ class _Batch(Generic[R]):
         resource = self.line.resource
         if self.watch.in_doubt:
             why = "the batching was broken off while the call was under way"
-            self.settle(None, OutcomeUnknown(why, endpoint=resource, outcome=Outcome.UNKNOWN))
+            self.settle(None, OutcomeUnknownError(why, endpoint=resource, outcome=Outcome.UNKNOWN))
         else:
             why = "the batching was left before the call could start"
             self.settle(None, NotSentError(why, endpoint=resource, outcome=Outcome.NOT_SENT))
@@ -207,7 +207,7 @@ class Coalescer:
             with batch.scope:
                 with anyio.move_on_after(self._max_delay):
                     await batch.go.wait()
-                current_watch.set(batch.watch)
+                current_context.set(batch.watch)
                 batch.settle(await batch.line.send(tuple(batch.members)), None)
         except RequestError as error:
             if len(batch.members) > 1 and (names_recipient(error, batch.members) or too_large(error)):

@@ -9,7 +9,7 @@ import attrs
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.resources.text import require_text
 from callsavvy_async.tracebacks import private_arguments
-from callsavvy_async.transport.options import CallOptions
+from callsavvy_async.transport.options import RequestOptions
 from callsavvy_async.transport.transport import Transport
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Model, Receipt, private
@@ -67,11 +67,11 @@ class Contacts:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    async def list(self, *, group_id: str | None = None, **options: Unpack[CallOptions]) -> tuple[Contact, ...]:
+    async def list(self, *, group_id: str | None = None, **options: Unpack[RequestOptions]) -> tuple[Contact, ...]:
         """List contacts, all or those of one group."""
         return await self._transport.send(LIST_CONTACTS, options, group_id=group_id)
 
-    async def groups(self, **options: Unpack[CallOptions]) -> tuple[ContactGroup, ...]:
+    async def groups(self, **options: Unpack[RequestOptions]) -> tuple[ContactGroup, ...]:
         """List contact groups."""
         return await self._transport.send(LIST_GROUPS, options)
 
@@ -82,14 +82,14 @@ class Contacts:
         email: str | None = None,
         phone: str | None = None,
         group_id: str | None = None,
-        **options: Unpack[CallOptions],
+        **options: Unpack[RequestOptions],
     ) -> CreatedContact:
         """Create a contact with an e-mail address, a phone number, or both (quirk Q37).
 
         The number is kept as it is written: the document asks for no international format here, and address books hold
         national numbers and short codes. A send reads it by its own rules.
 
-        Not idempotent: a lost answer raises `OutcomeUnknown`.
+        Not idempotent: a lost answer raises `OutcomeUnknownError`.
         """
         if not email and not phone:
             raise InvalidRequestError("a contact needs email= or phone= (or both); neither was given.")
@@ -102,6 +102,6 @@ class Contacts:
             group_id=group_id,
         )
 
-    async def delete(self, contact_id: str, **options: Unpack[CallOptions]) -> DeletedContact:
+    async def delete(self, contact_id: str, **options: Unpack[RequestOptions]) -> DeletedContact:
         """Delete a contact. The one change that is repeated after a lost answer: "not found" then means done (Q38)."""
         return await self._transport.send(DELETE_CONTACT, options, contact_id=require_text(contact_id, "contact_id"))

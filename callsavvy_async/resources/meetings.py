@@ -11,7 +11,7 @@ import attrs
 from callsavvy_async.resources.periods import days_between, iterate
 from callsavvy_async.resources.text import require_text
 from callsavvy_async.tracebacks import private_arguments
-from callsavvy_async.transport.options import CallOptions
+from callsavvy_async.transport.options import RequestOptions
 from callsavvy_async.transport.transport import Transport
 from callsavvy_async.values import MeetingStatus, Period, format_period
 from callsavvy_async.wire.endpoint import Effect, Endpoint
@@ -64,7 +64,7 @@ class Meetings:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    async def list(self, *, period: Period | None = None, **options: Unpack[CallOptions]) -> tuple[Meeting, ...]:
+    async def list(self, *, period: Period | None = None, **options: Unpack[RequestOptions]) -> tuple[Meeting, ...]:
         """List meetings; `period` is a month or a day, a time of day is refused (quirk Q33)."""
         return await self._transport.send(
             LIST_MEETINGS,
@@ -74,7 +74,7 @@ class Meetings:
             else format_period(period, zone=self._transport.config.timezone, time_of_day=False),
         )
 
-    def iter(self, *, start: date, end: date, **options: Unpack[CallOptions]) -> AsyncIterator[Meeting]:
+    def iter(self, *, start: date, end: date, **options: Unpack[RequestOptions]) -> AsyncIterator[Meeting]:
         """Iterate over the meetings from `start` to `end`, both days included, read by months and days."""
 
         async def fetch(period: str) -> tuple[Meeting, ...]:
@@ -83,19 +83,19 @@ class Meetings:
         days = days_between(start, end, self._transport.config.timezone)
         return iterate(days, fetch, key=lambda meeting: meeting.meeting_id, moment=lambda _: None)  # quirk Q33
 
-    async def get(self, meeting_id: str, **options: Unpack[CallOptions]) -> MeetingDetails:
+    async def get(self, meeting_id: str, **options: Unpack[RequestOptions]) -> MeetingDetails:
         """Read one meeting with its links."""
         return await self._transport.send(GET_MEETING, options, meeting_id=require_text(meeting_id, "meeting_id"))
 
     async def create(
-        self, title: str, *, host_agent_id: str | None = None, **options: Unpack[CallOptions]
+        self, title: str, *, host_agent_id: str | None = None, **options: Unpack[RequestOptions]
     ) -> CreatedMeeting:
-        """Create a meeting. Not idempotent: a lost answer raises `OutcomeUnknown`.
+        """Create a meeting. Not idempotent: a lost answer raises `OutcomeUnknownError`.
 
         Args:
             title: its caption.
             host_agent_id: the agent who gets the host's rights.
-            **options: see `CallOptions`.
+            **options: see `RequestOptions`.
         """
         return await self._transport.send(
             CREATE_MEETING, options, title=require_text(title, "title"), host_agent_id=host_agent_id

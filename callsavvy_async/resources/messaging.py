@@ -22,12 +22,12 @@ from callsavvy_async.resources.sends import (
 )
 from callsavvy_async.resources.text import exactly_one, require_text, require_web_url
 from callsavvy_async.tracebacks import private_arguments
-from callsavvy_async.transport.options import CallOptions
+from callsavvy_async.transport.options import RequestOptions
 from callsavvy_async.transport.transport import Transport
 from callsavvy_async.values import CallType
 
 if TYPE_CHECKING:
-    from callsavvy_async.resources.batching import Batching
+    from callsavvy_async.resources.batching import Batcher
 
 
 @private_arguments
@@ -37,16 +37,16 @@ class Messaging:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def batching(self, *, max_delay: float = 0.05) -> Batching:
+    def batching(self, *, max_delay: float = 0.05) -> Batcher:
         """Let sends to one number each share calls: ``async with callsavvy.messaging.batching() as messaging:``.
 
         Args:
             max_delay: seconds for which a send may be held back, beside waiting for the limit, to gather company; the
                 first of a text is never held back.
         """
-        from callsavvy_async.resources.batching import Batching  # noqa: PLC0415 - few programs use it
+        from callsavvy_async.resources.batching import Batcher  # noqa: PLC0415 - few programs use it
 
-        return Batching(self, max_delay)
+        return Batcher(self, max_delay)
 
     async def send_sms(
         self,
@@ -54,7 +54,7 @@ class Messaging:
         message: str,
         *,
         sender_id: str | None = None,
-        **options: Unpack[CallOptions],
+        **options: Unpack[RequestOptions],
     ) -> SendReceipt:
         """Send one SMS text to one or several numbers in one call.
 
@@ -62,11 +62,11 @@ class Messaging:
             recipients: a number in international format, or several.
             message: the text; see `callsavvy_async.messages.segments` for what it costs in segments.
             sender_id: what the recipients see as sender; the account's own setting when None.
-            **options: see `CallOptions`.
+            **options: see `RequestOptions`.
 
         Raises:
             InvalidRequestError: a number or the text breaks a rule; nothing was sent.
-            OutcomeUnknown: the request left and nothing tells what became of it; it is never repeated.
+            OutcomeUnknownError: the request left and nothing tells what became of it; it is never repeated.
         """
         return await self._transport.send(
             SEND_SMS,
@@ -83,7 +83,7 @@ class Messaging:
         duration_minutes: int | Decimal | timedelta,
         audio_url: str | None = None,
         text: str | None = None,
-        **options: Unpack[CallOptions],
+        **options: Unpack[RequestOptions],
     ) -> SendReceipt:
         """Call one or several numbers and play a recording or read out a text.
 
@@ -92,11 +92,11 @@ class Messaging:
             duration_minutes: length of the call; what is shorter is played in a loop until then, and costs (quirk Q47).
             audio_url: of an MP3 file; or
             text: read out in English. Exactly one of the two.
-            **options: see `CallOptions`.
+            **options: see `RequestOptions`.
 
         Raises:
             InvalidRequestError: an argument breaks a rule; nothing was sent.
-            OutcomeUnknown: the request left and nothing tells what became of it; it is never repeated.
+            OutcomeUnknownError: the request left and nothing tells what became of it; it is never repeated.
         """
         call_type, content = _robocall_content(audio_url, text)
         return await self._transport.send(
@@ -114,7 +114,7 @@ class Messaging:
         message: str,
         *,
         channel_uid: str,
-        **options: Unpack[CallOptions],
+        **options: Unpack[RequestOptions],
     ) -> SendReceipt:
         """Send one WhatsApp text to at most 30 numbers in one call.
 
@@ -122,11 +122,11 @@ class Messaging:
             recipients: a number in international format, or up to 30.
             message: the text.
             channel_uid: of the channel to send from (dashboard, Settings -> Social Integrations).
-            **options: see `CallOptions`.
+            **options: see `RequestOptions`.
 
         Raises:
             InvalidRequestError: an argument breaks a rule, or there are more than 30 recipients; nothing was sent.
-            OutcomeUnknown: the request left and nothing tells what became of it; it is never repeated.
+            OutcomeUnknownError: the request left and nothing tells what became of it; it is never repeated.
         """
         return await self._transport.send(
             SEND_WHATSAPP,

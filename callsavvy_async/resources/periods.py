@@ -16,7 +16,7 @@ from typing import TypeVar
 import anyio
 import attrs
 
-from callsavvy_async.errors import AnswerTooLargeError, InvalidRequestError
+from callsavvy_async.errors import InvalidRequestError, ResponseTooLargeError
 from callsavvy_async.values import in_zone
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ async def iterate(
         moment: when a row came to be, in the account's zone; None where it does not say.
 
     Raises:
-        AnswerTooLargeError: the answer for a single day is too large.
+        ResponseTooLargeError: the answer for a single day is too large.
         Exception: what `fetch` raised.
     """
     seen: set[str] = set()
@@ -129,7 +129,7 @@ async def _side_by_side(
             try:
                 answers[period] = await fetch(period)
             except Exception as error:  # noqa: BLE001 - handed on below
-                if isinstance(error, AnswerTooLargeError) and len(period) == _LENGTH_OF_A_MONTH:
+                if isinstance(error, ResponseTooLargeError) and len(period) == _LENGTH_OF_A_MONTH:
                     answers[period] = None
                     return
                 failures.append(error)

@@ -14,7 +14,7 @@ import attrs
 from callsavvy_async.resources.periods import days_between, iterate
 from callsavvy_async.resources.text import require_text
 from callsavvy_async.tracebacks import private_arguments
-from callsavvy_async.transport.options import CallOptions
+from callsavvy_async.transport.options import RequestOptions
 from callsavvy_async.transport.transport import Transport
 from callsavvy_async.values import Period, TicketStatus, format_period, format_timestamp, format_word, in_zone
 from callsavvy_async.wire.endpoint import Effect, Endpoint
@@ -87,7 +87,7 @@ class Tickets:
         status: TicketStatus | str | None = None,
         sender_email: str | None = None,
         period: Period | None = None,
-        **options: Unpack[CallOptions],
+        **options: Unpack[RequestOptions],
     ) -> tuple[Ticket, ...]:
         """List tickets. There is no paging: narrow the list by `period`, or use `iter` (quirks Q20, Q21)."""
         return await self._transport.send(
@@ -107,7 +107,7 @@ class Tickets:
         department_id: str | None = None,
         status: TicketStatus | str | None = None,
         sender_email: str | None = None,
-        **options: Unpack[CallOptions],
+        **options: Unpack[RequestOptions],
     ) -> AsyncIterator[Ticket]:
         """Iterate over the tickets from `start` to `end`, both days included, read by months and days."""
 
@@ -119,7 +119,7 @@ class Tickets:
         days = days_between(start, end, self._transport.config.timezone)
         return iterate(days, fetch, key=lambda ticket: ticket.ticket_id, moment=lambda ticket: ticket.created_at)
 
-    async def conversation(self, ticket_id: str, **options: Unpack[CallOptions]) -> tuple[ConversationItem, ...]:
+    async def conversation(self, ticket_id: str, **options: Unpack[RequestOptions]) -> tuple[ConversationItem, ...]:
         """Read all messages of a ticket."""
         return await self._transport.send(GET_CONVERSATION, options, ticket_id=require_text(ticket_id, "ticket_id"))
 
@@ -131,9 +131,9 @@ class Tickets:
         sender_email: str,
         subject: str,
         message: str,
-        **options: Unpack[CallOptions],
+        **options: Unpack[RequestOptions],
     ) -> CreatedTicket:
-        """Open a ticket on behalf of a customer. Not idempotent: a lost answer raises `OutcomeUnknown`."""
+        """Open a ticket on behalf of a customer. Not idempotent: a lost answer raises `OutcomeUnknownError`."""
         return await self._transport.send(
             CREATE_TICKET,
             options,
@@ -151,16 +151,16 @@ class Tickets:
         message: str,
         agent_id: str | None = None,
         replied_at: datetime | None = None,
-        **options: Unpack[CallOptions],
+        **options: Unpack[RequestOptions],
     ) -> CreatedReply:
-        """Add a reply to a ticket. Not idempotent: a lost answer raises `OutcomeUnknown`.
+        """Add a reply to a ticket. Not idempotent: a lost answer raises `OutcomeUnknownError`.
 
         Args:
             ticket_id: of the ticket (the API document says "department ID" here: copied text, quirk Q28).
             message: the reply.
             agent_id: of the agent who replies; None when the customer does.
             replied_at: when; now when None. An aware time is turned into the client's timezone, which it then needs.
-            **options: see `CallOptions`.
+            **options: see `RequestOptions`.
         """
         return await self._transport.send(
             REPLY_TICKET,

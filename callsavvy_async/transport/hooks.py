@@ -69,7 +69,7 @@ class Settled:
 
 
 @attrs.frozen
-class LimitLost:
+class SharedLimitLost:
     """What keeps a limit that processes share is out of reach; this one goes on alone, at a share of the limit.
 
     Attributes:
@@ -92,7 +92,7 @@ class LimitLost:
 
 
 @attrs.frozen
-class LimitFound:
+class SharedLimitRestored:
     """A limit that processes share is back, after `seconds`; `processes` of them have found it so far."""
 
     limit: str
@@ -103,7 +103,9 @@ class LimitFound:
         return f"the shared limit {self.limit!r} is back after {self.seconds:.3g} s; {self.processes} share it so far"
 
 
-HookEvent: TypeAlias = RequestStarted | Waiting | Limited | AttemptFailed | Settled | LimitLost | LimitFound
+HookEvent: TypeAlias = (
+    RequestStarted | Waiting | Limited | AttemptFailed | Settled | SharedLimitLost | SharedLimitRestored
+)
 
 
 class Hook(Protocol):
@@ -138,7 +140,7 @@ def log_event(event: HookEvent, /) -> None:
             _log.debug("%s: waits%s: %s, %d ahead", endpoint, told, why, ahead)
         case RequestStarted(endpoint):
             _log.debug("%s: starts", endpoint)
-        case LimitLost() | LimitFound():
+        case SharedLimitLost() | SharedLimitRestored():
             _log.warning("%s", event)
 
 

@@ -7,12 +7,12 @@ from typing import TypedDict
 
 import attrs
 
-from callsavvy_async.config import CallSettings
+from callsavvy_async.config import RequestSettings
 from callsavvy_async.keywords import refuse_unknown
 from callsavvy_async.settings import check_setting
 
 
-class CallOptions(TypedDict, total=False):
+class RequestOptions(TypedDict, total=False):
     """Keyword options that every method takes.
 
     Attributes:
@@ -28,7 +28,7 @@ class CallOptions(TypedDict, total=False):
     extra: Mapping[str, object]
 
 
-def apply_options(settings: CallSettings, options: CallOptions) -> CallSettings:
+def apply_options(settings: RequestSettings, options: RequestOptions) -> RequestSettings:
     """Lay a call's options over the client's settings; extras add up, the call's win.
 
     Raises:
@@ -40,7 +40,7 @@ def apply_options(settings: CallSettings, options: CallOptions) -> CallSettings:
     retries = options.get("max_retries", settings.retry.max_retries)
     extra = options.get("extra")
     check_setting("extra", extra)
-    return CallSettings(
+    return RequestSettings(
         timeout=options.get("timeout", settings.timeout),
         deadline=options.get("deadline", settings.deadline),
         retry=settings.retry
@@ -50,4 +50,4 @@ def apply_options(settings: CallSettings, options: CallOptions) -> CallSettings:
     )
 
 
-_NAMES = CallOptions.__annotations__.keys()
+_NAMES = RequestOptions.__annotations__.keys()

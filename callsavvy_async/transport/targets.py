@@ -5,7 +5,7 @@ from __future__ import annotations
 from callsavvy_async._version import __version__
 from callsavvy_async.config import Config
 from callsavvy_async.wire.inflate import ACCEPTED_ENCODINGS
-from callsavvy_async.wire.target import Target
+from callsavvy_async.wire.request_template import Target
 
 
 class Targets(dict[str, Target]):

@@ -29,21 +29,21 @@ from callsavvy_async.policy.ratelimit_headers import LIMIT_FIELDS, parse_hints
 from callsavvy_async.policy.retry import Decision, decide
 from callsavvy_async.transport.backends.backend import Backend
 from callsavvy_async.transport.backends.environment import unread_variables
-from callsavvy_async.transport.call import Call
 from callsavvy_async.transport.clock import running_clock
+from callsavvy_async.transport.fair_queue import PATIENCE
 from callsavvy_async.transport.hooks import AttemptFailed, Hooks, Limited, RequestStarted, Settled, Waiting
-from callsavvy_async.transport.limiter import Limiter, WaitTooLongError
-from callsavvy_async.transport.options import CallOptions, apply_options
-from callsavvy_async.transport.pacing import Pacing
+from callsavvy_async.transport.options import RequestOptions, apply_options
+from callsavvy_async.transport.pending_request import Call
+from callsavvy_async.transport.rate_limiter import RateLimiter, WaitTooLongError
+from callsavvy_async.transport.rate_limiters import RateLimiters
+from callsavvy_async.transport.request_context import Exchange, RequestContext, current_context
 from callsavvy_async.transport.targets import Targets
-from callsavvy_async.transport.turns import PATIENCE
-from callsavvy_async.transport.watch import Exchange, Watch, current_watch
 from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.endpoint import Endpoint
 from callsavvy_async.wire.failure import ExchangeFailedError
+from callsavvy_async.wire.field_parsers import UnreadableDataError
 from callsavvy_async.wire.request import build_request
 from callsavvy_async.wire.response import HttpResponse, read_envelope
-from callsavvy_async.wire.rules import UnreadableDataError
 
 R = TypeVar("R")
 
@@ -57,7 +57,7 @@ class Shared:
     """
 
     backend: Backend
-    pacing: Pacing
+    pacing: RateLimiters
     hooks: Hooks
     budget: RetryBudget
     is_direct: bool = False
@@ -77,7 +77,7 @@ class Transport:
         self._codec = Codec(config.timezone)
         self._targets = Targets(config)
 
-    async def send(self, endpoint: Endpoint[R], options: CallOptions, /, **params: str | None) -> R:
+    async def send(self, endpoint: Endpoint[R], options: RequestOptions, /, **params: str | None) -> R:
         """Call an endpoint.
 
         Args:
@@ -97,7 +97,7 @@ class Transport:
         clock = running_clock()
         began = clock()
         ends_at = math.inf if settings.deadline is None else began + settings.deadline
-        told, watch = shared.hooks.listening, current_watch.get()
+        told, watch = shared.hooks.listening, current_context.get()
         call = Call(endpoint, params, request, settings, clock, began, ends_at, watch, told)
         if told:
             shared.hooks(RequestStarted(endpoint.resource))
@@ -154,7 +154,7 @@ class Transport:
         call.tried(verdict, ended - began)
         return verdict
 
-    async def _exchange_watched(self, call: Call, watch: Watch, *, timeout: float) -> HttpResponse:
+    async def _exchange_watched(self, call: Call, watch: RequestContext, *, timeout: float) -> HttpResponse:
         """Send the request once, under the eyes of whoever follows the calls of this task."""
         late = await watch.about_to_send()
         if late is not None:  # parameters that were settled only when the turn had come
@@ -169,7 +169,7 @@ class Transport:
     async def _repeat(self, call: Call, first: Verdict) -> Verdict:
         """Repeat a failed attempt while the policy allows it. Raises what the last one means, unless it was accepted."""
         try:
-            from callsavvy_async.transport.repeats import repeat  # noqa: PLC0415 - imported after a first failure
+            from callsavvy_async.transport.retrying import repeat  # noqa: PLC0415 - imported after a first failure
         except (ImportError, OSError):  # too many files are open: what is known of the first attempt is known
             raise self._error(call, first, "not tried again, since a module could not be read") from call.cause
 
@@ -185,7 +185,7 @@ class Transport:
             raise self._error(call, verdict, decision.why) from call.cause
         return verdict
 
-    def _learn(self, call: Call, limiter: Limiter, permit: Permit, verdict: Verdict, moment: float) -> None:
+    def _learn(self, call: Call, limiter: RateLimiter, permit: Permit, verdict: Verdict, moment: float) -> None:
         """Give the permit back, with what the attempt taught about the limit."""
         answer = call.response if verdict.status_code is not None else None
         signal = Signal.ADMITTED if verdict.outcome is Outcome.ACCEPTED else _signal(verdict)
@@ -200,7 +200,7 @@ class Transport:
             pause = limiter.snapshot().shut_for
             self.shared.hooks(Limited(call.endpoint.resource, pause, verdict.retry_after))
 
-    async def _wait_for_turn(self, call: Call, limiter: Limiter) -> Permit:
+    async def _wait_for_turn(self, call: Call, limiter: RateLimiter) -> Permit:
         resource, watch = call.endpoint.resource, call.watch
 
         def on_wait(seconds: float | None, why: str, ahead: int) -> None:

@@ -6,7 +6,6 @@ Integrations for FastAPI and aiohttp are in `callsavvy_async.integrations`.
 from __future__ import annotations
 
 from callsavvy_async.webhooks.allow_list import AllowList
-from callsavvy_async.webhooks.answers import CallerCard, Reply, SupportsHtml
 from callsavvy_async.webhooks.events import (
     AnsweredEvent,
     CallerInformation,
@@ -19,8 +18,9 @@ from callsavvy_async.webhooks.events import (
     TicketEscalated,
     UnknownEvent,
 )
-from callsavvy_async.webhooks.parse import EventTooLargeError, MalformedEventError, parse
+from callsavvy_async.webhooks.parsing import EventTooLargeError, MalformedEventError, parse
 from callsavvy_async.webhooks.request import WebhookRequest
+from callsavvy_async.webhooks.responses import CallerCard, Reply, SupportsHtml
 from callsavvy_async.webhooks.router import Webhooks
 from callsavvy_async.webhooks.secrets import new_secret
 

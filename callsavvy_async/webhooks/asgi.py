@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TypeAlias, cast
 
-from callsavvy_async.webhooks.answers import Reply
 from callsavvy_async.webhooks.request import WebhookRequest
+from callsavvy_async.webhooks.responses import Reply
 
 Message: TypeAlias = MutableMapping[str, object]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]

@@ -11,9 +11,9 @@ import anyio
 import attrs
 
 from callsavvy_async.errors import ConfigurationError
-from callsavvy_async.webhooks.answers import ANSWERING, Reply
 from callsavvy_async.webhooks.events import AnsweredEvent, Event, Notification
 from callsavvy_async.webhooks.logs import log, log_failure
+from callsavvy_async.webhooks.responses import ANSWERING, Reply
 
 Handler: TypeAlias = Callable[[Event], Awaitable[object]]
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import attrs
 
-from callsavvy_async.webhooks.parse import EventTooLargeError
+from callsavvy_async.webhooks.parsing import EventTooLargeError
 
 
 @attrs.frozen(kw_only=True)

@@ -12,7 +12,15 @@ import anyio
 
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.webhooks.allow_list import AllowList
-from callsavvy_async.webhooks.answers import (
+from callsavvy_async.webhooks.asgi import Message, Receive, Send, answer_http, answer_lifespan, token_below_mount
+from callsavvy_async.webhooks.duplicates import RecentBodies
+from callsavvy_async.webhooks.events import AnsweredEvent, CallerInformation, ChatbotCallback, Event, Notification
+from callsavvy_async.webhooks.handlers import Handler, Handlers
+from callsavvy_async.webhooks.logs import MaskSecrets, log
+from callsavvy_async.webhooks.notifications import NotificationQueue
+from callsavvy_async.webhooks.parsing import MAX_BODY_BYTES, EventTooLargeError, MalformedEventError, parse
+from callsavvy_async.webhooks.request import WebhookRequest
+from callsavvy_async.webhooks.responses import (
     ACKNOWLEDGED,
     MALFORMED,
     NOT_FOUND,
@@ -24,14 +32,6 @@ from callsavvy_async.webhooks.answers import (
     Reply,
     SupportsHtml,
 )
-from callsavvy_async.webhooks.asgi import Message, Receive, Send, answer_http, answer_lifespan, token_below_mount
-from callsavvy_async.webhooks.duplicates import RecentBodies
-from callsavvy_async.webhooks.events import AnsweredEvent, CallerInformation, ChatbotCallback, Event, Notification
-from callsavvy_async.webhooks.handlers import Handler, Handlers
-from callsavvy_async.webhooks.logs import MaskSecrets, log
-from callsavvy_async.webhooks.notifications import NotificationQueue
-from callsavvy_async.webhooks.parse import MAX_BODY_BYTES, EventTooLargeError, MalformedEventError, parse
-from callsavvy_async.webhooks.request import WebhookRequest
 from callsavvy_async.webhooks.secrets import SecretSet
 
 H = TypeVar("H")

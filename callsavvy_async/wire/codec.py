@@ -6,12 +6,12 @@ from collections.abc import Callable
 from datetime import tzinfo
 from typing import Any, TypeAlias, TypeVar, cast, get_args, get_origin
 
+from callsavvy_async.wire.decoder import RowReader, row_reader
 from callsavvy_async.wire.endpoint import Endpoint
+from callsavvy_async.wire.field_parsers import UnreadableDataError, is_empty, rows_of, single_of
 from callsavvy_async.wire.json_bytes import Json
 from callsavvy_async.wire.model import Model, Receipt
 from callsavvy_async.wire.response import Envelope
-from callsavvy_async.wire.rows import RowReader, row_reader
-from callsavvy_async.wire.rules import UnreadableDataError, is_empty, rows_of, single_of
 
 M = TypeVar("M", bound=Model)
 R = TypeVar("R")

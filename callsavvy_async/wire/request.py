@@ -9,7 +9,7 @@ import attrs
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.wire.endpoint import Endpoint
 from callsavvy_async.wire.json_bytes import dumps
-from callsavvy_async.wire.target import Target
+from callsavvy_async.wire.request_template import Target
 
 
 @attrs.frozen

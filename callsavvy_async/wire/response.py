@@ -6,8 +6,8 @@ import enum
 
 import attrs
 
-from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.json_bytes import Json, loads
+from callsavvy_async.wire.response_headers import Fields
 
 
 @attrs.frozen

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from callsavvy_async import Callsavvy, InvalidRequestError, NotSentError, OutcomeUnknown, RequestError
+from callsavvy_async import Callsavvy, InvalidRequestError, NotSentError, OutcomeUnknownError, RequestError
 from callsavvy_async.bulk.run import BulkRun
 from callsavvy_async.integrations.aiohttp import aiohttp_lifespan, aiohttp_routes
 from callsavvy_async.webhooks import CallSummary, Webhooks
@@ -54,7 +54,7 @@ class Service:
         except InvalidRequestError as error:
             return web.json_response({"outcome": "not_sent", "detail": str(error)}, status=422)
         except RequestError as error:
-            status = 202 if isinstance(error, OutcomeUnknown) else 503 if isinstance(error, NotSentError) else 409
+            status = 202 if isinstance(error, OutcomeUnknownError) else 503 if isinstance(error, NotSentError) else 409
             return web.json_response({"outcome": error.outcome.value, "detail": str(error)}, status=status)
         if receipt.failed:
             return web.json_response({"outcome": "failed", "message_id": receipt.message_id}, status=202)

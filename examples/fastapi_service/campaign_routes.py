@@ -14,7 +14,7 @@ from pydantic import BaseModel, PositiveInt
 from starlette.background import BackgroundTask
 
 from callsavvy_async import InvalidRequestError
-from callsavvy_async.bulk.files import Row, read_rows
+from callsavvy_async.bulk.recipient_files import Row, read_rows
 
 
 class NewCampaign(BaseModel):

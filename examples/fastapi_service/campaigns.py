@@ -15,8 +15,8 @@ import anyio.to_thread
 import attrs
 
 from callsavvy_async import SMS, Callsavvy
-from callsavvy_async.bulk.files import Row
 from callsavvy_async.bulk.plan import Plan
+from callsavvy_async.bulk.recipient_files import Row
 from callsavvy_async.bulk.report import ChunkResult, ChunkState
 from callsavvy_async.bulk.run import BulkRun
 

@@ -18,9 +18,9 @@ from callsavvy_async import (
     Callsavvy,
     InvalidRequestError,
     NotSentError,
-    OutcomeUnknown,
+    OutcomeUnknownError,
     PermissionDeniedError,
-    RateLimitedError,
+    RateLimitError,
     RequestError,
     ServiceUnavailableError,
 )
@@ -75,9 +75,9 @@ def sends_router(client: Callsavvy) -> APIRouter:
 def status_of(error: RequestError) -> int:
     """Choose the HTTP status that tells the caller what may be done about an error."""
     match error:
-        case OutcomeUnknown():
+        case OutcomeUnknownError():
             return 202
-        case NotSentError() | RateLimitedError() | ServiceUnavailableError():
+        case NotSentError() | RateLimitError() | ServiceUnavailableError():
             return 503  # nothing was done: repeat it later
         case AuthenticationError() | PermissionDeniedError():
             return 502  # this service is set up wrongly

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from callsavvy_async.policy.bookings import NO_ROW, Booking, Change, Question, View
-from callsavvy_async.transport.shared.reservations import LEASE
+from callsavvy_async.policy.reservation_protocol import NO_ROW, Booking, Change, Question, View
+from callsavvy_async.transport.shared.reservation_store import LEASE
 
 
 @attrs.define

@@ -14,8 +14,8 @@ from collections.abc import Callable
 import attrs
 
 from callsavvy_async.policy.adaptive import Adaptive
-from callsavvy_async.policy.bookings import Question, View
 from callsavvy_async.policy.feedback import Permit
+from callsavvy_async.policy.reservation_protocol import Question, View
 from callsavvy_async.policy.shared import SharedPacer
 from testbed.limiter.ledger import Ledger
 from testbed.limiter.servers import Answer, Server

@@ -12,8 +12,8 @@ import logging
 import sys
 import time
 
-from callsavvy_async import Adaptive, Callsavvy, CallsavvyError, Fixed, SharedPacing
-from callsavvy_async.hooks import LimitFound, LimitLost
+from callsavvy_async import Adaptive, Callsavvy, CallsavvyError, FixedRate, SharedPacing
+from callsavvy_async.hooks import SharedLimitLost, SharedLimitRestored
 
 WORKERS = 24
 
@@ -21,13 +21,13 @@ WORKERS = 24
 async def main() -> None:
     logging.getLogger("callsavvy_async").setLevel(logging.ERROR)  # what is told is printed below, with its time
     told = json.loads(sys.argv[1])
-    local = Fixed(told["known"]) if told["known"] else Adaptive()
+    local = FixedRate(told["known"]) if told["known"] else Adaptive()
     clock, wall, skew = time.monotonic, time.time, [0.0]
     if told["jump"]:
         time.monotonic, time.time = lambda: clock() + skew[0], lambda: wall() + 3600.0
 
     def note(event: object) -> None:
-        if isinstance(event, LimitLost | LimitFound):
+        if isinstance(event, SharedLimitLost | SharedLimitRestored):
             print(json.dumps({"event": type(event).__name__, "at": clock(), "text": str(event)}), flush=True)
 
     async with Callsavvy(

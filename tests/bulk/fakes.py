@@ -14,11 +14,11 @@ from callsavvy_async.errors import (
     InsufficientBalanceError,
     NotSentError,
     Outcome,
-    OutcomeUnknown,
+    OutcomeUnknownError,
     RequestError,
 )
 from callsavvy_async.resources.sends import SendReceipt
-from callsavvy_async.transport.watch import current_watch
+from callsavvy_async.transport.request_context import current_context
 from callsavvy_async.values import SendStatus
 from callsavvy_async.wire.failure import ExchangeFailedError
 
@@ -27,7 +27,7 @@ FAIL = SendReceipt(message_id="m", cost=Decimal(1), status=SendStatus.FAILED)
 
 
 def unknown() -> RequestError:
-    return OutcomeUnknown("status 502", endpoint="sendSMS", outcome=Outcome.UNKNOWN, status_code=502)
+    return OutcomeUnknownError("status 502", endpoint="sendSMS", outcome=Outcome.UNKNOWN, status_code=502)
 
 
 def not_sent() -> RequestError:
@@ -58,7 +58,7 @@ class FakeMessaging:
     async def send_sms(self, recipients, message, **options) -> SendReceipt:
         numbers = list(recipients)
         await anyio.lowlevel.checkpoint()  # where a real send waits for its turn
-        watch = current_watch.get()
+        watch = current_context.get()
         assert watch is not None
         await watch.about_to_send()
         try:

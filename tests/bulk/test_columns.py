@@ -5,8 +5,8 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from callsavvy_async.bulk.columns import number_columns
-from callsavvy_async.bulk.row_files import ReportRow
+from callsavvy_async.bulk.column_detection import number_columns
+from callsavvy_async.bulk.report_files import ReportRow
 from callsavvy_async.errors import InvalidRequestError
 
 A, B, C = "+2348012345678", "+2348023456789", "+2348034567890"

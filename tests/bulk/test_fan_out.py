@@ -12,7 +12,7 @@ import httpx
 import pytest
 from hypothesis import given, strategies as st
 
-from callsavvy_async import SMS, Callsavvy, Fixed, Robocall, Unlimited, WhatsApp
+from callsavvy_async import SMS, Callsavvy, FixedRate, Robocall, Unlimited, WhatsApp
 from callsavvy_async.bulk.chunk_size import NARROW
 from callsavvy_async.bulk.fan_out import DEEPEST_SPLIT, SPARE
 from callsavvy_async.bulk.recipients import Recipient, SkipReason
@@ -24,7 +24,7 @@ from callsavvy_async.errors import (
     ConfigurationError,
     InvalidRequestError,
     PermissionDeniedError,
-    RateLimitedError,
+    RateLimitError,
     ServiceUnavailableError,
 )
 from callsavvy_async.resources.sends import SendReceipt
@@ -115,7 +115,7 @@ async def test_nothing_is_read_ahead_of_need():
         (raising(rejected()), "rejected"),
         (raising(unknown()), "unknown"),
         (raising(not_sent()), "pending"),
-        (raising(rejected("later", RateLimitedError)), "pending"),
+        (raising(rejected("later", RateLimitError)), "pending"),
         (raising(rejected("later", ServiceUnavailableError)), "pending"),
     ],
     ids=["accepted", "failed", "rejected", "unknown", "not sent", "429", "503"],
@@ -251,7 +251,7 @@ async def test_calls_are_filled_as_soon_as_one_waits_for_the_limit():
         base_url=sim.base_url,
         allow_insecure=True,
         transport=httpx.ASGITransport(app=sim),
-        pacing=Fixed("1/s"),
+        pacing=FixedRate("1/s"),
     ) as client:
         report = await client.bulk.sms(numbers(225), "Hello", max_in_flight=8)
     assert report.accepted == 225
@@ -794,7 +794,7 @@ async def test_a_send_makes_as_many_requests_as_its_plan_says(count, rate):
         base_url=sim.base_url,
         allow_insecure=True,
         transport=httpx.ASGITransport(app=sim),
-        pacing=Unlimited() if rate is None else Fixed(rate),
+        pacing=Unlimited() if rate is None else FixedRate(rate),
     ) as client:
         plan = client.bulk.plan(numbers(count), SMS("Hello"))
         report = await client.bulk.send(numbers(count), SMS("Hello"))

@@ -18,7 +18,7 @@ from pyarrow import parquet
 
 from callsavvy_async.bulk import file_lines
 from callsavvy_async.bulk.file_lines import LONGEST_LINE
-from callsavvy_async.bulk.files import FileFormat, read_rows, read_suppressed
+from callsavvy_async.bulk.recipient_files import FileFormat, read_rows, read_suppressed
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 
 NUMBER = "+2348012345678"

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from callsavvy_async.bulk.numbering import NumberCheck, number_reader
+from callsavvy_async.bulk.phone_parsing import NumberCheck, number_reader
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 
 

@@ -13,8 +13,8 @@ from callsavvy_async.config import Destination
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.resources.account import Summary
 from callsavvy_async.resources.sends import SendReceipt
-from callsavvy_async.transport.pacing import Pacing
-from callsavvy_async.transport.watch import current_watch
+from callsavvy_async.transport.rate_limiters import RateLimiters
+from callsavvy_async.transport.request_context import current_context
 from callsavvy_async.values import SendStatus
 from callsavvy_async.wire.failure import ExchangeFailedError
 from tests.bulk.fakes import unknown
@@ -39,7 +39,7 @@ class FakeClient:
         self.seconds = 0.0
         self.refused = 0
         self.on_wait: Callable[[], object] | None = None
-        self.pacing = Pacing(Adaptive())
+        self.pacing = RateLimiters(Adaptive())
         self.destination = Destination("an-account", "https://api.example/v1")
 
     @property
@@ -57,7 +57,7 @@ class FakeClient:
 
     async def send_sms(self, recipients, message, **options):
         numbers = list(recipients)
-        watch = current_watch.get()
+        watch = current_context.get()
         assert watch is not None
         for _ in range(self.refused):
             await watch.about_to_send()

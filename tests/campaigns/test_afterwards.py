@@ -12,7 +12,7 @@ import pytest
 from pyarrow import parquet
 
 from callsavvy_async import SMS, WhatsApp
-from callsavvy_async.campaigns import Campaign, Journal, evidence, integrity
+from callsavvy_async.campaigns import Campaign, Journal, integrity
 from callsavvy_async.campaigns.journal import repository
 from callsavvy_async.campaigns.journal.payload import checksum
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
@@ -158,7 +158,7 @@ async def test_evidence_has_limits(journal, monkeypatch):
     assert "in flight" in (await campaign.reconcile(client)).why
     await sql("UPDATE campaign SET balance = NULL WHERE name = 'd'")
     assert "not known" in (await campaign.reconcile(client)).why
-    assert evidence
+    assert found
 
 
 async def test_rows_are_written_in_three_formats(journal, tmp_path):

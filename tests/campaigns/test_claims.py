@@ -12,11 +12,11 @@ import pytest
 from callsavvy_async import SMS
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.campaigns import Journal
-from callsavvy_async.campaigns.journal import epochs, repository, sql
+from callsavvy_async.campaigns.journal import repository, runs, sql
 from callsavvy_async.campaigns.journal.postgres import _translated
 from callsavvy_async.campaigns.journal_source import JournalSource
 from callsavvy_async.campaigns.report import CampaignReport
-from callsavvy_async.campaigns.shift import Patience, Shift
+from callsavvy_async.campaigns.run_context import Patience, RunContext
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.states import MOVES, Mover, sources
 
@@ -44,9 +44,9 @@ OTHERS = """SELECT 1 FROM pg_stat_activity
 async def source(journal: Journal, at_a_time: int) -> AsyncIterator[JournalSource]:
     """Open the source of a run of the journal's only campaign."""
     writer = journal._writer
-    epoch = await writer.run(lambda cursor: epochs.begin(cursor, 1, writer.database.lease))
-    yield JournalSource(Shift(1, epoch, Patience(writer, 0)), Spec(HELLO), CampaignReport(), at_a_time, None)
-    await writer.run(lambda cursor: epochs.end(cursor, 1, epoch))
+    epoch = await writer.run(lambda cursor: runs.begin(cursor, 1, writer.database.lease))
+    yield JournalSource(RunContext(1, epoch, Patience(writer, 0)), Spec(HELLO), CampaignReport(), at_a_time, None)
+    await writer.run(lambda cursor: runs.end(cursor, 1, epoch))
 
 
 async def take(chunks: JournalSource, count: int) -> list[int]:

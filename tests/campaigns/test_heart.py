@@ -8,9 +8,9 @@ import anyio
 import pytest
 
 from callsavvy_async.campaigns.errors import JournalUnavailableError
-from callsavvy_async.campaigns.heart import Heart
-from callsavvy_async.campaigns.shift import Patience, Shift
-from callsavvy_async.policy.told import Fixed
+from callsavvy_async.campaigns.heartbeat import Heartbeat
+from callsavvy_async.campaigns.run_context import Patience, RunContext
+from callsavvy_async.policy.fixed import FixedRate
 
 pytestmark = pytest.mark.anyio
 
@@ -54,12 +54,12 @@ class FakeWriter:
         return []
 
 
-def heart(writer: FakeWriter, lost: list[float]) -> Heart:
-    shift = Shift(1, 7, Patience(writer, 1.0))
-    return Heart(writer, shift, lambda: lost.append(anyio.current_time()), lambda: Fixed("10/s").snapshot(0.0))
+def heart(writer: FakeWriter, lost: list[float]) -> Heartbeat:
+    shift = RunContext(1, 7, Patience(writer, 1.0))
+    return Heartbeat(writer, shift, lambda: lost.append(anyio.current_time()), lambda: FixedRate("10/s").snapshot(0.0))
 
 
-async def run_for(beating: Heart, seconds: float) -> None:
+async def run_for(beating: Heartbeat, seconds: float) -> None:
     async with anyio.create_task_group() as group:
         group.start_soon(beating.beat)
         await anyio.sleep(seconds)

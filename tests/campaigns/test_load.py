@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, strategies as st
 
 from callsavvy_async import SMS
 from callsavvy_async.bulk.recipients import Recipient, SkipReason
-from callsavvy_async.campaigns import JournalUnavailableError, load as load_module, seen as seen_module
-from callsavvy_async.campaigns.seen import SeenNumbers
+from callsavvy_async.campaigns import JournalUnavailableError, load as load_module, sqlite_number_set as seen_module
+from callsavvy_async.campaigns.sqlite_number_set import SqliteNumberSet
 from callsavvy_async.errors import InvalidRequestError
 from tests.profiles import examples
 
@@ -265,27 +265,27 @@ def resident() -> int:
 async def test_memory_does_not_grow_with_the_list(monkeypatch):
     """Numbers that were seen lie on disk: once the page cache is full, half a million more cost next to no memory."""
     monkeypatch.setattr(seen_module, "CACHE", 1024)  # KiB, or the test would need millions
-    with SeenNumbers() as seen:
-        assert all(seen.add(number) for number in numbers(100))
-        assert not any(seen.add(number) for number in numbers(100))
-        seen.add_all((n,) for n in range(1, 200_000))
+    with SqliteNumberSet() as number_set:
+        assert all(number_set.add(number) for number in numbers(100))
+        assert not any(number_set.add(number) for number in numbers(100))
+        number_set.add_all((n,) for n in range(1, 200_000))
         before = resident()
-        assert seen.add_all((n,) for n in range(200_000, 700_000)) == 500_000  # 5 MB of pages
+        assert number_set.add_all((n,) for n in range(200_000, 700_000)) == 500_000  # 5 MB of pages
         assert resident() - before < 1_000_000
-        assert not seen.add("+699999")
+        assert not number_set.add("+699999")
 
 
 async def test_numbers_that_cannot_be_kept_end_the_load(journal, monkeypatch):
     """Without room for the temporary file the load ends with the journal's error, which says where it lies."""
     campaign = await journal.campaign("c", HELLO, chunk_size=10)
-    original = SeenNumbers.__init__
+    original = SqliteNumberSet.__init__
 
-    def small(seen) -> None:
-        original(seen)
-        seen._connection.execute("PRAGMA max_page_count = 3")
+    def small(number_set) -> None:
+        original(number_set)
+        number_set._connection.execute("PRAGMA max_page_count = 3")
 
-    monkeypatch.setattr(SeenNumbers, "__init__", small)
+    monkeypatch.setattr(SqliteNumberSet, "__init__", small)
     with pytest.raises(JournalUnavailableError, match="TMPDIR"):
         await campaign.load(numbers(5000))
-    monkeypatch.setattr(SeenNumbers, "__init__", original)
+    monkeypatch.setattr(SqliteNumberSet, "__init__", original)
     assert (await campaign.load(numbers(5000))).pending == 5000

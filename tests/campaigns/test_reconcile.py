@@ -7,9 +7,8 @@ from itertools import product
 
 from hypothesis import given, strategies as st
 
-from callsavvy_async.campaigns import reconcile
-from callsavvy_async.campaigns.reconcile import decide
 from callsavvy_async.campaigns.spec import DISTINCT_SUMS
+from callsavvy_async.campaigns.subset_sum import decide
 
 
 @given(st.lists(st.integers(1, 12), max_size=8), st.integers(-2, 60))

@@ -22,13 +22,13 @@ from callsavvy_async.campaigns import (
     State,
     journal_source,
 )
-from callsavvy_async.campaigns.journal import epochs
+from callsavvy_async.campaigns.journal import runs
 from callsavvy_async.errors import (
     ConfigurationError,
     ConnectError,
     InvalidRequestError,
     Outcome,
-    RateLimitedError,
+    RateLimitError,
     ServiceUnavailableError,
 )
 from callsavvy_async.resources.sends import SendReceipt
@@ -120,7 +120,7 @@ async def test_what_waits_after_a_refusal_is_not_in_flight(journal, raw):
     assert seen == [State.CLAIMED, State.CLAIMED, State.IN_FLIGHT]
 
 
-@pytest.mark.parametrize("kind", [RateLimitedError, ServiceUnavailableError])
+@pytest.mark.parametrize("kind", [RateLimitError, ServiceUnavailableError])
 async def test_what_was_refused_for_the_moment_is_pending(journal, kind):
     """A call that gave up after 429 or 503 was not done and may be done later: the next run sends it."""
     campaign = await loaded(journal, 10)
@@ -209,7 +209,7 @@ async def test_stopped_while_the_sums_are_read(journal, monkeypatch, look):
     """A run that is stopped while the journal adds up sends nothing: what was read does not take the stop back."""
     campaign = await loaded(journal)
     run = campaign.run(client := FakeClient())
-    is_running, looks, adding_up, stopped = epochs.is_running, [], threading.Event(), threading.Event()
+    is_running, looks, adding_up, stopped = runs.is_running, [], threading.Event(), threading.Event()
 
     def add_up(cursor, number):
         looks.append(number)
@@ -223,7 +223,7 @@ async def test_stopped_while_the_sums_are_read(journal, monkeypatch, look):
         run.stop()
         stopped.set()
 
-    monkeypatch.setattr(epochs, "is_running", add_up)
+    monkeypatch.setattr(runs, "is_running", add_up)
     async with anyio.create_task_group() as group:
         group.start_soon(stop)
         report = await run

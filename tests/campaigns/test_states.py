@@ -21,7 +21,7 @@ from callsavvy_async import SMS
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.campaigns import ChunkLostError, LeaseLostError, State
-from callsavvy_async.campaigns.journal import epochs, repository, sums
+from callsavvy_async.campaigns.journal import repository, runs, sums
 from callsavvy_async.campaigns.journal.repository import Outcome
 from callsavvy_async.campaigns.open_journal import _database
 from callsavvy_async.campaigns.report import CampaignReport
@@ -116,7 +116,7 @@ class JournalModel(RuleBasedStateMachine):
         self.chunks: dict[int, Row] = {}
         self.given = 0
         self.lost = False
-        self.epoch = epochs.begin(self.cursor, OURS, 30.0)
+        self.epoch = runs.begin(self.cursor, OURS, 30.0)
 
     def teardown(self) -> None:
         self.cursor.execute("ROLLBACK")
@@ -238,17 +238,17 @@ class JournalModel(RuleBasedStateMachine):
     @precondition(lambda self: self._of(State.CLAIMED, State.IN_FLIGHT))
     @rule()
     def die_and_come_back(self) -> None:
-        epochs.take_over(self.cursor, [OURS], all_are_dead=True)
+        runs.take_over(self.cursor, [OURS], all_are_dead=True)
         if not self.lost:
             self.cursor.execute("UPDATE epoch SET lease = NULL WHERE id = ?", (self.epoch,))
-            epochs.take_over(self.cursor, [OURS], all_are_dead=True)
+            runs.take_over(self.cursor, [OURS], all_are_dead=True)
         self._leave(State.UNKNOWN)
         self._begin()
 
     @precondition(lambda self: self._of(State.CLAIMED, State.IN_FLIGHT))
     @rule()
     def end_and_begin(self) -> None:
-        epochs.end(self.cursor, OURS, self.epoch)
+        runs.end(self.cursor, OURS, self.epoch)
         self._leave(State.IN_FLIGHT)
         self._begin()
 
@@ -256,7 +256,7 @@ class JournalModel(RuleBasedStateMachine):
     def nobody_died(self) -> None:
         """Within its lease a run is left alone, whoever looks."""
         if not self.lost:
-            epochs.take_over(self.cursor, [OURS])
+            runs.take_over(self.cursor, [OURS])
             self._leave_orphans()
 
     @precondition(lambda self: self._of(State.CLAIMED, State.IN_FLIGHT, owned=True))
@@ -264,7 +264,7 @@ class JournalModel(RuleBasedStateMachine):
     def sleep_past_the_lease(self) -> None:
         """Another run takes it for dead; this one wakes, and goes on under its epoch that ended."""
         self.cursor.execute("UPDATE epoch SET heartbeat = heartbeat - 31 WHERE id = ?", (self.epoch,))
-        epochs.take_over(self.cursor, [OURS])
+        runs.take_over(self.cursor, [OURS])
         self._leave(State.UNKNOWN)
         self.lost = True
 
@@ -280,7 +280,7 @@ class JournalModel(RuleBasedStateMachine):
                 self.chunks[number] = attrs.evolve(row, state=State.UNKNOWN)
 
     def _begin(self) -> None:
-        self.epoch = epochs.begin(self.cursor, OURS, 30.0)
+        self.epoch = runs.begin(self.cursor, OURS, 30.0)
         self.lost = False
 
     @precondition(lambda self: self._of(State.UNKNOWN, State.NOT_SENT))

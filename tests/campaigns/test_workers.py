@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from callsavvy_async import SMS
-from callsavvy_async.bulk.fan_out import PutBackError
+from callsavvy_async.bulk.fan_out import ChunkDeferredError
 from callsavvy_async.bulk.recipients import Doubtful
 from callsavvy_async.bulk.report import StopReason
 from callsavvy_async.campaigns import (
@@ -25,14 +25,14 @@ from callsavvy_async.campaigns import (
     purge,
 )
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalInUseError, JournalUnavailableError
-from callsavvy_async.campaigns.journal import epochs, patience, repository, sums
-from callsavvy_async.campaigns.journal.allowance import Allowance
+from callsavvy_async.campaigns.journal import patience, repository, runs, sums
+from callsavvy_async.campaigns.journal.budget import CampaignBudget
 from callsavvy_async.campaigns.journal.postgres import _Cursor
 from callsavvy_async.campaigns.journal_sink import JournalSink
 from callsavvy_async.campaigns.journal_source import JournalSource
 from callsavvy_async.campaigns.open_journal import _database
 from callsavvy_async.campaigns.report import CampaignReport
-from callsavvy_async.campaigns.shift import Shift
+from callsavvy_async.campaigns.run_context import RunContext
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.resources.sends import SendReceipt
@@ -63,7 +63,7 @@ def take_over(url: str) -> None:
     """Settle what dead runs left, as another process does."""
     other = _database(url, read_only=False, lease=30.0)
     other.open()
-    epochs.take_over_all(other.cursor(), all_are_dead=False)
+    runs.take_over_all(other.cursor(), all_are_dead=False)
     other.close()
 
 
@@ -106,7 +106,7 @@ async def test_they_spend_no_more_than_one_may(url):
 async def test_what_is_given_back_while_a_run_begins_is_not_room(url, monkeypatch):
     """A run that begins sees what others spent and what they reserved at one moment, or it would take less for more."""
     async with workers(url, 2) as (ours, theirs):
-        epoch = await theirs._writer.run(lambda cursor: epochs.begin(cursor, 1, 30.0))
+        epoch = await theirs._writer.run(lambda cursor: runs.begin(cursor, 1, 30.0))
         chunks = await theirs._writer.run(
             lambda cursor: repository.claim(cursor, 1, epoch, zone="", since=0, limit=10, text="Hello")
         )
@@ -185,15 +185,15 @@ async def test_what_is_not_in_the_journal_yet_counts_too(journal, raw):
     writer, report = journal._writer, CampaignReport()
 
     def begin(cursor):
-        return epochs.begin(cursor, 1, None), Allowance.of(cursor, 1, Decimal(50))
+        return runs.begin(cursor, 1, None), CampaignBudget.of(cursor, 1, Decimal(50))
 
     epoch, allowance = await writer.run(begin)
-    run = Shift(1, epoch, patience.Patience(writer, 0))
+    run = RunContext(1, epoch, patience.Patience(writer, 0))
     source = JournalSource(run, Spec(HELLO), report, 2, allowance)
     sink = JournalSink(run, HELLO.common, report, source.is_open, allowance)
     chunk = await source.next_chunk()
     sink._unwritten = Decimal(31)
-    with pytest.raises(PutBackError):
+    with pytest.raises(ChunkDeferredError):
         await sink.before_sending(chunk)
     assert raw("SELECT state, count(*) FROM chunk GROUP BY state ORDER BY state") == [("claimed", 1), ("pending", 9)]
     assert raw("SELECT reserved FROM epoch") == [(10_000_000,)]
@@ -216,14 +216,14 @@ async def test_a_dead_run_keeps_what_it_may_have_spent(journal, raw, url):
     """What it had merely claimed is given back, what it had in flight counts until somebody knows better."""
     campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(300))
-    epoch = await journal._writer.run(lambda cursor: epochs.begin(cursor, 1, 30.0))
+    epoch = await journal._writer.run(lambda cursor: runs.begin(cursor, 1, 30.0))
     raw(
         f"UPDATE chunk SET epoch = {epoch}, state = CASE WHEN number < 3 THEN 'in_flight' ELSE 'claimed' END"
         " WHERE number < 9",
         f"UPDATE epoch SET reserved = 80000000 WHERE id = {epoch}",
     )
     raw.let_leases_pass()
-    take_over_in = epochs.take_over_all
+    take_over_in = runs.take_over_all
     await journal._writer.run(lambda cursor: take_over_in(cursor, all_are_dead=False))
     assert raw(f"SELECT reserved FROM epoch WHERE id = {epoch}") == [(20_000_000,)]
     report = await campaign.run(FakeClient(), max_cost=50)
@@ -264,7 +264,7 @@ async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done
     """The theory of `shift.py`: a move, a split and an outcome recognise what they did before."""
     campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(10))
-    epoch = await journal._writer.run(lambda cursor: epochs.begin(cursor, 1, 30.0))
+    epoch = await journal._writer.run(lambda cursor: runs.begin(cursor, 1, 30.0))
 
     def claim(cursor):
         return repository.claim(cursor, 1, epoch, zone="", since=0, limit=1, text="Hello", allowance=None)
@@ -353,7 +353,7 @@ async def test_a_run_under_way_keeps_its_recipients(journal):
     """Nothing is purged while it is sent."""
     campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(10))
-    await journal._writer.run(lambda cursor: epochs.begin(cursor, 1, 30.0))
+    await journal._writer.run(lambda cursor: runs.begin(cursor, 1, 30.0))
     with pytest.raises(InvalidRequestError, match="under way"):
         await campaign.purge()
 

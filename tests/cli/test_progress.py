@@ -9,11 +9,11 @@ from decimal import Decimal
 import attrs
 import pytest
 
-from callsavvy_async import Fixed, Unlimited
+from callsavvy_async import FixedRate, Unlimited
 from callsavvy_async.bulk.report import BulkReport
 from callsavvy_async.cli import progress as module
 from callsavvy_async.cli.progress import progress
-from callsavvy_async.cli.speed import number_of
+from callsavvy_async.cli.rate_meter import number_of
 
 
 class Terminal(io.StringIO):
@@ -68,7 +68,7 @@ def test_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "150")
     with progress(3) as meter:
-        meter.show(BulkReport(accepted=2, unknown=1), Fixed(12.34).snapshot(0))
+        meter.show(BulkReport(accepted=2, unknown=1), FixedRate(12.34).snapshot(0))
     assert "3/3" in terminal.getvalue()
     assert "1 unknown" in terminal.getvalue()
     assert "limit 12.3 calls/s" in terminal.getvalue()

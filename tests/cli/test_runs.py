@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from callsavvy_async.campaigns import Campaign, CampaignReport
-from callsavvy_async.cli import watch
+from callsavvy_async.cli import campaign_watch
 from callsavvy_async.simulator import Fault, Simulator, serve
 from testbed.servers.postgres import PostgresServer
 
@@ -106,7 +106,7 @@ def test_purging_and_resuming_need_a_yes(run: Run, account: Simulator, people: P
 def test_what_is_wrong_is_said_in_one_line(run: Run, account: Simulator, people: Path) -> None:
     """A journal that is not there, a run that is not in it, another text under its name, a damaged file."""
     assert "no journal" in run("runs", "purge", "r", "--yes").err
-    assert not Path("callsavvy-runs.db").exists()
+    assert not Path("callsavvy-campaigns.db").exists()
     run("bulk", "sms", people, *HELLO, "--run", "r")
     assert run("runs", "show", "x").code == 2
     changed = run("bulk", "sms", people, "--message", "Bye", "--yes", "--chunk-size", 1, "--run", "r")
@@ -121,7 +121,7 @@ def test_what_is_wrong_is_said_in_one_line(run: Run, account: Simulator, people:
 def test_a_finding_has_exit_code_1(run: Run, account: Simulator, people: Path) -> None:
     """A journal that does not fit together is told by `runs verify`, and its run ends badly."""
     run("bulk", "sms", people, *HELLO, "--run", "r")
-    with sqlite3.connect("callsavvy-runs.db") as raw:
+    with sqlite3.connect("callsavvy-campaigns.db") as raw:
         raw.execute("DELETE FROM chunk WHERE number = 2")
     raw.close()
     assert run("runs", "verify", "r").code == 1
@@ -185,8 +185,8 @@ def test_watching_ends_with_the_run(run: Run, people: Path, monkeypatch) -> None
     assert any("s left" in line for line in lines)
     assert lines[-1].startswith("3 settled, 0 pending, 0 in flight, 0 unknown, cost 3")
     assert watched.code == 0
-    monkeypatch.setattr(watch, "_TAKEN_FOR_DEAD", 0.1)
-    with sqlite3.connect("callsavvy-runs.db") as raw:
+    monkeypatch.setattr(campaign_watch, "_TAKEN_FOR_DEAD", 0.1)
+    with sqlite3.connect("callsavvy-campaigns.db") as raw:
         raw.execute("UPDATE epoch SET ended = NULL")
     raw.close()
     assert run("runs", "watch", "r", "--every", "0.01").code == 0
@@ -200,15 +200,15 @@ def test_watching_goes_on_while_a_run_waits(run: Run, account: Simulator, people
 
     def sleep(seconds: float) -> None:
         looks.append(seconds)
-        with sqlite3.connect("callsavvy-runs.db") as raw:
+        with sqlite3.connect("callsavvy-campaigns.db") as raw:
             raw.execute(f"UPDATE epoch SET {'ended = 1' if len(looks) > 5 else f'heartbeat = {now}'}")
         raw.close()
 
-    with sqlite3.connect("callsavvy-runs.db") as raw:
+    with sqlite3.connect("callsavvy-campaigns.db") as raw:
         raw.execute(f"UPDATE epoch SET ended = NULL, heartbeat = {now}")
     raw.close()
     hours = iter(range(0, 360_000, 3_600))
-    monkeypatch.setattr(watch, "time", SimpleNamespace(monotonic=lambda: float(next(hours)), sleep=sleep))
+    monkeypatch.setattr(campaign_watch, "time", SimpleNamespace(monotonic=lambda: float(next(hours)), sleep=sleep))
     assert run("runs", "watch", "r", "--every", "1").code == 0
     assert len(looks) == 6
 
@@ -216,7 +216,7 @@ def test_watching_goes_on_while_a_run_waits(run: Run, account: Simulator, people
 def test_who_is_being_loaded_is_not_settled() -> None:
     """A list that is under way is given before it is pending: nobody of it has got anything."""
     report = CampaignReport(name="r", given=100, accepted=10, cancelled=5, pending=20, in_flight=5)
-    assert watch.Sight(report, ()).settled == 15
+    assert campaign_watch.Sight(report, ()).settled == 15
 
 
 @pytest.mark.long
@@ -309,7 +309,7 @@ def test_wrong_options_are_refused_first(run: Run, account: Simulator, people: P
     assert (result.code, result.out) == (2, "")
     assert rule in result.err
     assert not account.requests
-    assert not Path("callsavvy-runs.db").exists()
+    assert not Path("callsavvy-campaigns.db").exists()
 
 
 def test_calls_that_the_balance_tells_apart(run: Run, account: Simulator, tmp_path: Path) -> None:

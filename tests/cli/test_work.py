@@ -15,7 +15,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from callsavvy_async.cli import watch
 from callsavvy_async.simulator import Simulator, SimulatorServer, serve
 from testbed.servers.postgres import PostgresServer
 
@@ -212,7 +211,7 @@ def test_killed_and_finished_by_another(run: Run, postgres: PostgresServer, peop
 def sight(run: Run, journal: str) -> dict[str, list[dict[str, object]]]:
     """Look once, as ``runs watch --json`` does."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(watch, "time", SimpleNamespace(monotonic=time.monotonic, sleep=_no_more))
+        patch.setattr(campaign_watch, "time", SimpleNamespace(monotonic=time.monotonic, sleep=_no_more))
         return json.loads(run("runs", "watch", journal, "r", "--json").out.splitlines()[0])
 
 
@@ -231,7 +230,7 @@ def test_watch_names_every_worker(run: Run, postgres: PostgresServer, people: Pa
         account.goes_on.set()  # it has looked once
         time.sleep(seconds)
 
-    monkeypatch.setattr(watch, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
+    monkeypatch.setattr(campaign_watch, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
     with worker(journal, server) as program:
         assert account.reached.wait(60)
         watched = run("runs", "watch", journal, "r", "--every", "0.2")

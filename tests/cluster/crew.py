@@ -12,7 +12,7 @@ import attrs
 import psycopg
 
 from callsavvy_async.campaigns import CampaignReport, Journal, JournalUnavailableError
-from callsavvy_async.campaigns.journal.epochs import PROCESS_DIED
+from callsavvy_async.campaigns.journal.runs import PROCESS_DIED
 
 from .hosts import Host
 from .links import Link

@@ -11,7 +11,7 @@ import attrs
 import psycopg
 
 from callsavvy_async.campaigns import Journal
-from callsavvy_async.campaigns.journal.epochs import PROCESS_DIED
+from callsavvy_async.campaigns.journal.runs import PROCESS_DIED
 from testbed.account import Account
 from tests.crash.killer import CHARGED, NOT_CHARGED
 

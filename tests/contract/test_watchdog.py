@@ -10,11 +10,11 @@ from typing import Any
 import anyio
 import pytest
 
-from callsavvy_async import Callsavvy, CallsavvyError, Fixed, Unlimited
+from callsavvy_async import Callsavvy, CallsavvyError, FixedRate, Unlimited
 from callsavvy_async.policy.pacer import Pacer
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, WHATSAPP_UID, Fault, Simulator, SimulatorServer
 from callsavvy_async.transport.backends.choose import BackendName
-from callsavvy_async.transport.options import CallOptions
+from callsavvy_async.transport.options import RequestOptions
 
 from .test_endpoints import CASES
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.sockets, pytest.mark.every_backend]
 
 NUMBER = "+2348012345678"
 DEADLINE, LATEST = 0.5, 5.0
-OPTIONS: CallOptions = {"deadline": DEADLINE}
+OPTIONS: RequestOptions = {"deadline": DEADLINE}
 """Of bulk sends, whose requests wait for the limit as long as it takes unless told otherwise."""
 
 
@@ -48,7 +48,7 @@ ENTRIES: dict[str, Callable[[Callsavvy, Simulator], Awaitable[Any]]] = {
 
 
 @pytest.mark.parametrize(
-    "pacing", [Unlimited(), Fixed("1/h"), Unlimited(max_in_flight=1)], ids=["no limit", "rate", "in flight"]
+    "pacing", [Unlimited(), FixedRate("1/h"), Unlimited(max_in_flight=1)], ids=["no limit", "rate", "in flight"]
 )
 async def test_nothing_hangs(
     pacing: Pacer, server: SimulatorServer, sim: Simulator, backend: BackendName, anyio_backend: str

@@ -32,7 +32,7 @@ import attrs
 
 from callsavvy_async import SMS, Callsavvy, Unlimited
 from callsavvy_async.campaigns import CampaignOptions, CampaignReport, Journal, UnknownChunk, journal_source
-from callsavvy_async.campaigns.journal.epochs import PROCESS_DIED
+from callsavvy_async.campaigns.journal.runs import PROCESS_DIED
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY
 from testbed.account import Account, account
 

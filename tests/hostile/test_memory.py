@@ -7,7 +7,7 @@ import tracemalloc
 import anyio
 import pytest
 
-from callsavvy_async import AnswerTooLargeError, RequestError
+from callsavvy_async import RequestError, ResponseTooLargeError
 
 from .play import COMBINATIONS, Combination, Tls, opened
 from .server import HangUp, Server, Turn
@@ -58,7 +58,7 @@ async def peak_of(combination: Combination, trick: object, expected: type[Except
 @pytest.mark.parametrize("combination", [one for one in PLAIN if one.carrier == "native"], ids=str)
 def test_small_chunks(combination: Combination) -> None:
     """What the server cuts small is not kept in small objects."""
-    peak = anyio.run(peak_of, combination, small_chunks, AnswerTooLargeError, backend=combination.loop)
+    peak = anyio.run(peak_of, combination, small_chunks, ResponseTooLargeError, backend=combination.loop)
     assert peak <= 1.5 * MOST
 
 

@@ -11,7 +11,7 @@ from functools import partial
 import anyio
 import pytest
 
-from callsavvy_async import Adaptive, Callsavvy, ConfigurationError, DeadlineExceededError, Fixed, Unlimited
+from callsavvy_async import Adaptive, Callsavvy, ConfigurationError, DeadlineExceededError, FixedRate, Unlimited
 from callsavvy_async.policy.pacer import Pacer
 
 from .server import Server, Turn, is_refused
@@ -81,7 +81,7 @@ def in_loop(loop: str, work: Callable[[], Coroutine[object, object, object]]) ->
 
 PACERS: dict[str, Callable[[], Pacer]] = {
     "adaptive": Adaptive,
-    "fixed": lambda: Fixed("100/s", max_in_flight=3),
+    "fixed": lambda: FixedRate("100/s", max_in_flight=3),
     "unlimited": lambda: Unlimited(max_in_flight=2),
 }
 
@@ -113,7 +113,7 @@ def test_at_once(backend: str, pacer: str, server: Counting) -> None:
 
 def test_a_loop_that_stands_still(server: Counting) -> None:
     """A thread that blocks its event loop holds up no request of another but by the permits that it has."""
-    client = Callsavvy(public_key="p", private_key="k", base_url=server.url, pacing=Fixed("50/s"), deadline=10)
+    client = Callsavvy(public_key="p", private_key="k", base_url=server.url, pacing=FixedRate("50/s"), deadline=10)
     blocked, took = threading.Event(), list[float]()
 
     async def block() -> None:
@@ -140,7 +140,7 @@ def test_a_loop_that_stands_still(server: Counting) -> None:
 
 def test_a_loop_that_was_closed_with_its_waiters(server: Counting) -> None:
     """Requests whose event loop was closed under them give their turns up."""
-    client = Callsavvy(public_key="p", private_key="k", base_url=server.url, pacing=Fixed("5/s"), deadline=10)
+    client = Callsavvy(public_key="p", private_key="k", base_url=server.url, pacing=FixedRate("5/s"), deadline=10)
     client.pacing.limiter("getSummary").try_acquire(time.monotonic())
     loop = asyncio.new_event_loop()
     tasks = [loop.create_task(client.account.summary()) for _ in range(4)]
@@ -153,7 +153,7 @@ def test_a_loop_that_was_closed_with_its_waiters(server: Counting) -> None:
         task._log_destroy_pending = False  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("pacing", [Fixed("1/h"), Unlimited(max_in_flight=1)], ids=["rate", "in flight"])
+@pytest.mark.parametrize("pacing", [FixedRate("1/h"), Unlimited(max_in_flight=1)], ids=["rate", "in flight"])
 def test_a_deadline_in_every_thread(pacing: Pacer, server: Counting) -> None:
     """Where the turn does not come, each waits until its own deadline, not longer."""
     client = Callsavvy(public_key="p", private_key="k", base_url=server.url, pacing=pacing, deadline=0.5)

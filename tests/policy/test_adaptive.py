@@ -14,9 +14,9 @@ from hypothesis import given, strategies as st
 
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
+from callsavvy_async.policy.fixed import FixedRate, Unlimited
 from callsavvy_async.policy.pacer import Pacer
 from callsavvy_async.policy.ratelimit_headers import Hints
-from callsavvy_async.policy.told import Fixed, Unlimited
 from testbed.limiter.cost import calls_per_request
 from testbed.limiter.scenarios import CHANGES, COLD_START, OVERLOAD, STEADY, Scenario, window_of
 from testbed.limiter.servers import ConcurrencyLimit, FixedWindow, Server, Tell, TokenBucket
@@ -26,7 +26,7 @@ ADMITTED, REFUSED = Feedback(Signal.ADMITTED), Feedback(Signal.REFUSED)
 
 PACERS: list[Callable[[], Pacer]] = [
     lambda: Adaptive(max_in_flight=5),
-    lambda: Fixed(20.0, burst=3, max_in_flight=5),
+    lambda: FixedRate(20.0, burst=3, max_in_flight=5),
     lambda: Unlimited(max_in_flight=5),
 ]
 
@@ -184,14 +184,14 @@ def test_headers_spare_every_refusal() -> None:
 
 def test_fixed_rate_is_exact() -> None:
     """GCRA: `burst` at once, then one per interval."""
-    pacer = Fixed(10.0, burst=3)
+    pacer = FixedRate(10.0, burst=3)
     for _ in range(3):
         assert pacer.delay(0.0) == 0.0
         pacer.sent(0.0)
     assert pacer.delay(0.0) == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize("make", [lambda: Fixed(100.0), Unlimited])
+@pytest.mark.parametrize("make", [lambda: FixedRate(100.0), Unlimited])
 def test_told_pacers_obey_retry_after(make: Callable[[], Pacer]) -> None:
     """Retry-After pauses every request of the account, whatever the pacer."""
     pacer = make()
@@ -329,7 +329,9 @@ def test_late_retry_after_outlasts_an_admitted_probe() -> None:
     assert pacer.delay(10.2) < 1.0
 
 
-@pytest.mark.parametrize("pacer", [Adaptive(max_in_flight=1), Fixed(5.0, max_in_flight=1), Unlimited(max_in_flight=1)])
+@pytest.mark.parametrize(
+    "pacer", [Adaptive(max_in_flight=1), FixedRate(5.0, max_in_flight=1), Unlimited(max_in_flight=1)]
+)
 def test_why_says_what_holds_back(pacer: Pacer) -> None:
     """A pacer's own law, else the number in flight, else the gate."""
     assert pacer.snapshot(0.0).why in {"cold start", "fixed rate", "no limit"}

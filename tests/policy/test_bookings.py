@@ -7,19 +7,19 @@ import math
 
 import pytest
 
-from callsavvy_async.policy.bookings import Change, View, read_law, write_law
+from callsavvy_async.policy.fixed_controller import FixedRateController
 from callsavvy_async.policy.gate import Gate
-from callsavvy_async.policy.known import KnownRate
-from callsavvy_async.policy.rate import RateLaw
+from callsavvy_async.policy.rate_controller import RateController
+from callsavvy_async.policy.reservation_protocol import Change, View, read_law, write_law
 
 
 def test_a_law_goes_through_the_row_unchanged() -> None:
     """Every field, infinity included, to the last bit."""
-    rate = RateLaw(belief=1 / 3, window=60.0, started=True)
+    rate = RateController(belief=1 / 3, window=60.0, started=True)
     rate.begin(1.7e9 + 0.123456789)
     rate.booked(7, idle=0.1)
     gate = Gate(shut=True, opens_at=1.7e9 + 1 / 3, episode=4)
-    assert read_law(write_law(rate, gate), RateLaw) == (rate, gate)
+    assert read_law(write_law(rate, gate), RateController) == (rate, gate)
 
 
 @pytest.mark.parametrize(
@@ -48,13 +48,13 @@ def test_a_law_goes_through_the_row_unchanged() -> None:
 def test_what_cannot_be_a_law_is_none(spoil: object) -> None:
     """A row that somebody else has written, or a release with other fields, does no harm."""
     assert callable(spoil)
-    assert read_law(spoil(json.loads(write_law(RateLaw(), Gate()))), RateLaw) is None
+    assert read_law(spoil(json.loads(write_law(RateController(), Gate()))), RateController) is None
 
 
 def test_a_limit_that_is_known_stays_what_it_is() -> None:
     """Neither what is measured nor what other processes were told moves it."""
-    told = KnownRate(belief=100.0, rate=100.0, started=True)
-    other = read_law(write_law(RateLaw(belief=7.0, started=True), Gate()), KnownRate)
+    told = FixedRateController(belief=100.0, rate=100.0, started=True)
+    other = read_law(write_law(RateController(belief=7.0, started=True), Gate()), FixedRateController)
     assert other is not None
     rate, _ = other
     rate.limit_as(told)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from callsavvy_async.policy.concurrency import EPOCH, FLOOR, START_LIMIT, ConcurrencyLaw
+from callsavvy_async.policy.concurrency_controller import EPOCH, FLOOR, START_LIMIT, ConcurrencyController
 
 
-def _answers(law: ConcurrencyLaw, *, since: float, seconds: float, latency: float, level: int) -> float:
+def _answers(law: ConcurrencyController, *, since: float, seconds: float, latency: float, level: int) -> float:
     now = since
     while now < since + seconds:
         now += 0.02
@@ -18,14 +18,14 @@ def _answers(law: ConcurrencyLaw, *, since: float, seconds: float, latency: floa
 
 def test_used_and_unhurt_grows() -> None:
     """While latency stays unloaded and the limit is in use, the limit grows."""
-    law = ConcurrencyLaw()
+    law = ConcurrencyController()
     _answers(law, since=0.0, seconds=5.0, latency=0.1, level=8)
     assert law.limit > START_LIMIT
 
 
 def test_answers_in_no_time() -> None:
     """A clock that does not move between a request and its answer, as a coarse or a virtual one, stops no learning."""
-    law = ConcurrencyLaw()
+    law = ConcurrencyController()
     now = _answers(law, since=0.0, seconds=5.0, latency=0.0, level=8)
     assert law.limit > START_LIMIT
     for _ in range(int(EPOCH) * 75):  # and neither does one that stood still while the load was taken off
@@ -37,7 +37,7 @@ def test_answers_in_no_time() -> None:
 
 def test_idle_learns_nothing() -> None:
     """Below half the limit neither fast nor slow answers move it."""
-    law = ConcurrencyLaw()
+    law = ConcurrencyController()
     _answers(law, since=0.0, seconds=5.0, latency=0.1, level=1)
     _answers(law, since=5.0, seconds=5.0, latency=9.0, level=1)
     assert law.limit == START_LIMIT
@@ -45,7 +45,7 @@ def test_idle_learns_nothing() -> None:
 
 def test_queueing_shrinks_it() -> None:
     """Latency far above the unloaded one takes requests out of the queue again."""
-    law = ConcurrencyLaw()
+    law = ConcurrencyController()
     end = _answers(law, since=0.0, seconds=5.0, latency=0.1, level=8)
     before = law.limit
     _answers(law, since=end, seconds=5.0, latency=1.0, level=int(before))
@@ -54,7 +54,7 @@ def test_queueing_shrinks_it() -> None:
 
 def test_unloaded_latency_is_measured_anew_with_the_load_taken_off() -> None:
     """Where the limit binds, a new epoch drains before it measures; a network that became slower is accepted."""
-    law = ConcurrencyLaw()
+    law = ConcurrencyController()
     now = _answers(law, since=0.0, seconds=5.0, latency=0.1, level=8)
     drained = False
     for _ in range(int(EPOCH) * 75):
@@ -67,14 +67,14 @@ def test_unloaded_latency_is_measured_anew_with_the_load_taken_off() -> None:
 
 def test_the_first_epoch_begins_when_latency_is_first_measured() -> None:
     """A monotonic clock begins anywhere: a law that was just made takes no load off to measure what it measured just now."""
-    law = ConcurrencyLaw()
+    law = ConcurrencyController()
     now = _answers(law, since=1e6, seconds=0.5, latency=0.1, level=8)
     assert law.allowed(now) == law.limit > START_LIMIT
 
 
 def test_stray_failures_change_nothing() -> None:
     """One answer in thirty may fail."""
-    law = ConcurrencyLaw()
+    law = ConcurrencyController()
     for i in range(300):
         law.failed(float(i)) if i % 30 == 0 else law.admitted(float(i), level=1, sent_at=i - 0.1)
     assert law.limit == START_LIMIT
@@ -82,7 +82,7 @@ def test_stray_failures_change_nothing() -> None:
 
 def test_common_failures_cut_it_slowly() -> None:
     """Failures that have become common cut the limit, once per pause and never to nothing."""
-    law = ConcurrencyLaw()
+    law = ConcurrencyController()
     law.sent(8)
     for i in range(10):
         law.failed(i * 0.1)
@@ -94,7 +94,7 @@ def test_common_failures_cut_it_slowly() -> None:
 
 def test_concurrency_limit_is_attributed() -> None:
     """Refusals that all lie above one level are the server's cap on concurrency, not its rate."""
-    law = ConcurrencyLaw()
+    law = ConcurrencyController()
     explained = False
     for i in range(20):
         for level in (1, 2, 3, 4, 5):
@@ -108,7 +108,7 @@ def test_concurrency_limit_is_attributed() -> None:
 
 def test_rate_limit_is_not_attributed() -> None:
     """Refusals at every level are not blamed on the number in flight."""
-    law = ConcurrencyLaw()
+    law = ConcurrencyController()
     for i in range(100):
         for level in (1, 2, 3, 4):
             for _ in range(20):
@@ -119,7 +119,7 @@ def test_rate_limit_is_not_attributed() -> None:
 
 def test_a_cold_start_is_not_attributed() -> None:
     """Refusals at the top of a first rise say nothing about levels at which hardly anything was sent yet."""
-    law = ConcurrencyLaw()
+    law = ConcurrencyController()
     for level in range(1, 9):
         law.admitted(0.1 * level, level=level, sent_at=0.0)
     assert not any(law.refused(1.0, level=level) for level in (9, 9, 8, 9, 8, 9))
@@ -127,7 +127,7 @@ def test_a_cold_start_is_not_attributed() -> None:
 
 def test_an_accidental_cap_wears_off() -> None:
     """A cap that is not confirmed rises slowly at first, and then ever faster."""
-    law = ConcurrencyLaw(limit=64.0, cap=5.0)
+    law = ConcurrencyController(limit=64.0, cap=5.0)
     assert law.allowed(20.0) == 6.0
     assert law.allowed(60.0) == 8.0
     assert law.allowed(200.0) == 64.0
@@ -135,7 +135,7 @@ def test_an_accidental_cap_wears_off() -> None:
 
 def test_drained_latency_counts_only_drained_requests() -> None:
     """What was sent before the load was taken off still waited in the queue, and is left out."""
-    law = ConcurrencyLaw()
+    law = ConcurrencyController()
     now = _answers(law, since=0.0, seconds=5.0, latency=0.1, level=8)
     while law.allowed(now) == law.limit:
         now = _answers(law, since=now, seconds=0.02, latency=0.2, level=int(law.allowed(now)))

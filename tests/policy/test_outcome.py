@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, strategies as st
 
 from callsavvy_async import errors
-from callsavvy_async.errors import Attempt, Outcome, OutcomeUnknown, RequestError
+from callsavvy_async.errors import Attempt, Outcome, OutcomeUnknownError, RequestError
 from callsavvy_async.policy.outcome import Verdict, classify_failure, classify_response, error_type, means_done
 from callsavvy_async.wire.endpoint import Effect
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
-from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.response import HttpResponse, read_envelope
+from callsavvy_async.wire.response_headers import Fields
 
 NOW = datetime(2026, 11, 22, 8, 15, tzinfo=UTC)
 SUCCESS = b'{"resource":"x","status":"success","data":{}}'
@@ -60,7 +60,7 @@ def test_statuses_that_refuse_by_themselves(status: int, error: type[RequestErro
 def test_429(body: bytes) -> None:
     """429 is REJECTED and passing, whoever says it."""
     verdict = judge(429, body, retry_after="7")
-    assert (verdict.outcome, verdict.error, verdict.transient) == (Outcome.REJECTED, errors.RateLimitedError, True)
+    assert (verdict.outcome, verdict.error, verdict.transient) == (Outcome.REJECTED, errors.RateLimitError, True)
     assert verdict.limited
     assert verdict.retry_after == 7
 
@@ -123,7 +123,7 @@ def test_redirects_after_the_fact(status: int) -> None:
 def test_redirects_instead(status: int, location: dict[str, str], named: str) -> None:
     """307 and 308 ask to send the same again elsewhere: REJECTED, the host named and nothing more of the URL."""
     verdict = judge(status, **location)
-    assert (verdict.outcome, verdict.error) == (Outcome.REJECTED, errors.RedirectRefusedError)
+    assert (verdict.outcome, verdict.error) == (Outcome.REJECTED, errors.RedirectError)
     assert not verdict.transient
     assert named in verdict.reason
     assert "secret" not in verdict.reason
@@ -190,8 +190,8 @@ def test_words_do_not_overrule_a_status() -> None:
 
 PASSING = {FailureKind.CONNECT, FailureKind.TIMEOUT, FailureKind.CONNECTION_LOST}
 READ_ERRORS = {
-    FailureKind.TIMEOUT: errors.AttemptTimeoutError,
-    FailureKind.TOO_LARGE: errors.AnswerTooLargeError,
+    FailureKind.TIMEOUT: errors.RequestTimeoutError,
+    FailureKind.TOO_LARGE: errors.ResponseTooLargeError,
     FailureKind.ENCODING: errors.DecodeError,
 }
 
@@ -220,10 +220,10 @@ def test_a_body_that_left_is_unknown(kind: FailureKind) -> None:
 @pytest.mark.parametrize("effect", Effect)
 @pytest.mark.parametrize("outcome", Outcome)
 def test_unknown_is_told_apart_by_effect(outcome: Outcome, effect: Effect) -> None:
-    """Only what may have charged or made something twice is told as OutcomeUnknown."""
+    """Only what may have charged or made something twice is told as OutcomeUnknownError."""
     verdict = Verdict(outcome, "", errors.ServerError)
     harmful = outcome is Outcome.UNKNOWN and effect in {Effect.WRITE, Effect.SPEND}
-    assert error_type(verdict, effect) is (OutcomeUnknown if harmful else errors.ServerError)
+    assert error_type(verdict, effect) is (OutcomeUnknownError if harmful else errors.ServerError)
 
 
 @pytest.mark.parametrize("effect", Effect)

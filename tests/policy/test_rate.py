@@ -7,7 +7,7 @@ import math
 import pytest
 from hypothesis import given, strategies as st
 
-from callsavvy_async.policy.rate import (
+from callsavvy_async.policy.rate_controller import (
     CATCH_UP,
     COUNT_ERROR,
     LATE,
@@ -15,18 +15,18 @@ from callsavvy_async.policy.rate import (
     RISE,
     START_DOUBLING,
     START_RATE,
-    RateLaw,
+    RateController,
 )
 
 
-@pytest.mark.parametrize("law", [RateLaw(), RateLaw(belief=10.0, started=True)])
-def test_before_an_interval_the_pace_is_that_of_its_beginning(law: RateLaw) -> None:
+@pytest.mark.parametrize("law", [RateController(), RateController(belief=10.0, started=True)])
+def test_before_an_interval_the_pace_is_that_of_its_beginning(law: RateController) -> None:
     """However far its beginning lies ahead: below zero a pace would let everybody through."""
     law.begin(1000.0)
     assert law.pace(0.0) == law.pace(1000.0)
 
 
-def _send(law: RateLaw, *, since: float, seconds: float) -> float:
+def _send(law: RateController, *, since: float, seconds: float) -> float:
     """Send at every slot for `seconds`; return the time of the last one."""
     now = since
     while now <= since + seconds:
@@ -35,16 +35,16 @@ def _send(law: RateLaw, *, since: float, seconds: float) -> float:
     return now
 
 
-def _settled(belief: float, *, window: float = 0.0) -> RateLaw:
+def _settled(belief: float, *, window: float = 0.0) -> RateController:
     """Return a law in its first interval after a reopening at 0, with a full period."""
-    law = RateLaw(belief=belief, started=True, rate=belief, window=window)
+    law = RateController(belief=belief, started=True, rate=belief, window=window)
     law.shut(0.0)
     law.reopened(0.0, at=0.0, proven=False)
     law.belief, law.period, law._dip, law._soon = belief, PERIOD, RISE, 0
     return law
 
 
-def _refused(law: RateLaw, now: float, *, pause: float, proven: bool) -> None:
+def _refused(law: RateController, now: float, *, pause: float, proven: bool) -> None:
     law.withdraw()
     law.shut(now)
     law.probed(late=0.0)
@@ -53,7 +53,7 @@ def _refused(law: RateLaw, now: float, *, pause: float, proven: bool) -> None:
 
 def test_cold_start_doubles() -> None:
     """Before the first refusal the rate doubles every `START_DOUBLING` seconds."""
-    law = RateLaw()
+    law = RateController()
     _send(law, since=0.0, seconds=2.0 * START_DOUBLING)
     assert law.rate == pytest.approx(4.0 * START_RATE, rel=0.05)
 
@@ -135,7 +135,7 @@ def test_each_early_refusal_doubles_the_dip() -> None:
 def test_a_dip_saves_up_what_a_count_may_be_wrong_by() -> None:
     """Over the first period it spares a quarter of `COUNT_ERROR`, however few requests the period has."""
     for belief in (0.5, 2.0, 10.0):
-        law = RateLaw(belief=belief, started=True, rate=belief)
+        law = RateController(belief=belief, started=True, rate=belief)
         law.shut(0.0)
         law.reopened(0.0, at=0.0, proven=False)
         spared = law.belief * law.period - (law._sent_until(law.period) - law._sent_until(0.0))
@@ -210,7 +210,7 @@ def test_last_window_is_counted_on_its_own() -> None:
 
 def test_the_first_pause_proves_nothing() -> None:
     """A client that is refused at once may have met a budget that others had used up: it keeps its guess."""
-    for law, guess in ((RateLaw(), START_RATE), (RateLaw(belief=25.0, started=True, rate=25.0), 25.0)):
+    for law, guess in ((RateController(), START_RATE), (RateController(belief=25.0, started=True, rate=25.0), 25.0)):
         law.sent(0.0)
         law.shut(0.1)
         law.reopened(45.0, at=45.0, proven=True)
@@ -230,7 +230,7 @@ def test_ceiling_holds_until_it_ends() -> None:
 
 def test_ceiling_stops_the_clock() -> None:
     """Under a ceiling the curve does not run away: the law was not what held requests back."""
-    law = RateLaw()
+    law = RateController()
     law.limit_to(1.0, until=1000.0)
     _send(law, since=0.0, seconds=100.0)
     law.limit_to(math.inf, until=0.0)
@@ -259,11 +259,11 @@ def test_no_window_no_debt() -> None:
 
 def test_a_known_window_foretells_its_end() -> None:
     """Whatever it holds by now, it is over when it is; where none is known, only its beginning is foretold."""
-    law = RateLaw(belief=10.0, started=True, rate=10.0, window=20.0)
+    law = RateController(belief=10.0, started=True, rate=10.0, window=20.0)
     law.sent(100.0)
     assert law.forecast(104.0).rest == pytest.approx(16.0)
     assert law.forecast(130.0).rest == 0.0
-    searching = RateLaw()
+    searching = RateController()
     searching.sent(100.0)
     assert (searching.forecast(104.0).rest, searching.forecast(104.0).began) == (0.0, 100.0)
     assert not searching.forecast(104.0).window_known

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from callsavvy_async.errors import BadRequestError, InsufficientBalanceError, Outcome, OutcomeUnknown, RequestError
+from callsavvy_async.errors import BadRequestError, InsufficientBalanceError, Outcome, OutcomeUnknownError, RequestError
 from callsavvy_async.policy.rejection import names_recipient, too_large
 
 
@@ -31,7 +31,7 @@ def rejected(
         (rejected(None, 413), False, True),
         (rejected("Request Entity Too Large", 413), False, True),
         (rejected("Insufficient balance for these recipients", 402, InsufficientBalanceError), False, False),
-        (rejected("Too many recipients", 500, OutcomeUnknown, Outcome.UNKNOWN), False, False),
+        (rejected("Too many recipients", 500, OutcomeUnknownError, Outcome.UNKNOWN), False, False),
     ],
 )
 def test_what_it_is_about(error: RequestError, recipient: bool, large: bool) -> None:

@@ -7,7 +7,7 @@ import math
 import pytest
 from hypothesis import given, strategies as st
 
-from callsavvy_async.errors import Outcome, RateLimitedError, ServerError
+from callsavvy_async.errors import Outcome, RateLimitError, ServerError
 from callsavvy_async.policy.outcome import Verdict
 from callsavvy_async.policy.retry import (
     LONGEST_WINDOW,
@@ -15,7 +15,7 @@ from callsavvy_async.policy.retry import (
     Decision,
     RetryPolicy,
     decide,
-    may_repeat,
+    may_retry,
 )
 from callsavvy_async.wire.endpoint import Effect
 
@@ -27,7 +27,7 @@ def failed(outcome: Outcome = Outcome.NOT_SENT, *, transient: bool = True, retry
 
 
 def limited(retry_after: float | None = None) -> Verdict:
-    return Verdict(Outcome.REJECTED, "429", RateLimitedError, transient=True, retry_after=retry_after)
+    return Verdict(Outcome.REJECTED, "429", RateLimitError, transient=True, retry_after=retry_after)
 
 
 def ask(verdict: Verdict, effect: Effect = Effect.SPEND, **changes: object) -> Decision:
@@ -48,7 +48,7 @@ def test_the_rule_that_is_never_bent(outcome: Outcome, transient: bool, effect: 
     """A WRITE or SPEND is repeated only when it is proved that nothing was done; nothing final is repeated at all."""
     harmless = effect in {Effect.READ, Effect.IDEMPOTENT}
     expected = transient and (outcome is not Outcome.UNKNOWN or harmless)
-    assert may_repeat(failed(outcome, transient=transient), effect) is expected
+    assert may_retry(failed(outcome, transient=transient), effect) is expected
     assert (ask(failed(outcome, transient=transient), effect).wait is not None) is expected
 
 

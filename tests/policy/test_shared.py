@@ -9,10 +9,10 @@ import attrs
 import pytest
 
 from callsavvy_async.policy.adaptive import Adaptive
-from callsavvy_async.policy.bookings import Booking, Change, View
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
-from callsavvy_async.policy.rate import RateLaw
+from callsavvy_async.policy.rate_controller import RateController
 from callsavvy_async.policy.ratelimit_headers import Hints
+from callsavvy_async.policy.reservation_protocol import Booking, Change, View
 from callsavvy_async.policy.shared import AHEAD, LOOK, LOW, OUT_OF_REACH, RETURN, SAFETY, SharedPacer
 from testbed.limiter.ledger import Ledger
 from testbed.limiter.processes import EPOCH, Fleet, make_fleet
@@ -432,7 +432,7 @@ def test_a_process_that_dies_holds_nobody_up_for_long(rate: float) -> None:
 
 def test_calls_after_an_idle_time_count_for_windows_only() -> None:
     """As in one process: they are not the law's doing, but a window's budget is used up by them all the same."""
-    law, alone = RateLaw(belief=10.0, started=True, rate=10.0), Alone(SharedPacer())
+    law, alone = RateController(belief=10.0, started=True, rate=10.0), Alone(SharedPacer())
     alone.pacer.restore({"learned_rate": 10.0})
     for _ in range(12):
         alone.now += 5.0

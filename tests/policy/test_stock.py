@@ -7,7 +7,7 @@ import math
 import pytest
 from hypothesis import given, strategies as st
 
-from callsavvy_async.policy.stock import RemoteClock, Stock
+from callsavvy_async.policy.reservations import RemoteClock, Reservations
 
 _TIMES = st.floats(-1e6, 1e6)
 
@@ -38,7 +38,7 @@ def test_a_clock_that_jumps_is_corrected_with_the_next_answer() -> None:
 
 def test_slots_are_used_at_their_time() -> None:
     """Not before, in order, and as soon as they are got if they are due."""
-    stock = Stock()
+    stock = Reservations()
     stock.add(10.0, 9.9, interval=0.2, count=3, grace=0.1)
     assert len(stock) == 3
     assert stock.delay(10.0) == 0.0
@@ -49,7 +49,7 @@ def test_slots_are_used_at_their_time() -> None:
 
 def test_what_was_used_is_remembered_once() -> None:
     """By its slot, also on a clock that was moved; a probe is none of them."""
-    stock = Stock()
+    stock = Reservations()
     stock.add(0.0, 0.0, interval=1.0, count=5, grace=9.0)
     for number in range(4):
         stock.take(probe=number == 3)
@@ -64,7 +64,7 @@ def test_what_was_used_is_remembered_once() -> None:
 
 def test_probes_are_not_handed_back() -> None:
     """The row has never counted them."""
-    stock = Stock()
+    stock = Reservations()
     stock.add(0.0, 0.0, interval=1.0, count=2, grace=0.1, counted=False)
     assert stock.delay(0.5) == 0.5
     assert (stock.lapsed, len(stock), stock.void()) == (0, 1, 0)
@@ -72,7 +72,7 @@ def test_probes_are_not_handed_back() -> None:
 
 def test_slots_lapse() -> None:
     """What was not used in time is counted, to be handed back."""
-    stock = Stock()
+    stock = Reservations()
     stock.add(0.0, 0.0, interval=0.1, count=5, grace=0.05)
     assert stock.delay(0.26) == pytest.approx(0.04)
     assert (stock.lapsed, len(stock)) == (3, 2)

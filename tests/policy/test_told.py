@@ -10,8 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
+from callsavvy_async.policy.fixed import LONGEST_PAUSE, FixedRate, Unlimited, parse_rate
 from callsavvy_async.policy.pacer import Pacer
-from callsavvy_async.policy.told import LONGEST_PAUSE, Fixed, Unlimited, parse_rate
 from tests.profiles import examples
 
 
@@ -48,7 +48,7 @@ def test_rates_that_make_no_sense(text: str) -> None:
 def test_a_burst_of_nothing(burst: int) -> None:
     """At least one call must be able to start."""
     with pytest.raises(ConfigurationError, match=r"burst is .*1 or more"):
-        Fixed("1/s", burst=burst)
+        FixedRate("1/s", burst=burst)
 
 
 def test_the_cap() -> None:
@@ -64,7 +64,7 @@ def test_the_cap() -> None:
 
 def test_the_rate() -> None:
     """After the burst, requests start 1/rate apart; a rest brings the burst back, and no more."""
-    pacer = Fixed("2/s", burst=3, max_in_flight=100)
+    pacer = FixedRate("2/s", burst=3, max_in_flight=100)
     for _ in range(3):
         assert pacer.delay(10) == 0
         pacer.sent(10)
@@ -85,7 +85,7 @@ def test_the_rate() -> None:
 )
 def test_no_stretch_of_time_has_more_than_its_share(rate: float, burst: int, gaps: list[float]) -> None:
     """In any stretch of t seconds at most burst + rate * t requests start (GCRA's own bound)."""
-    pacer = Fixed(rate, burst=burst, max_in_flight=10**6)
+    pacer = FixedRate(rate, burst=burst, max_in_flight=10**6)
     now, starts = 0.0, []
     for gap in gaps:
         now += gap
@@ -164,7 +164,7 @@ def test_a_retry_after_of_nothing_is_no_leave_to_hammer() -> None:
     assert pauses == [1, 2, 4, 8]
 
 
-@pytest.mark.parametrize("pacer", [Fixed("2/s"), Unlimited()])
+@pytest.mark.parametrize("pacer", [FixedRate("2/s"), Unlimited()])
 def test_nothing_is_learned_that_lasts(pacer: Pacer) -> None:
     """What another pacer had learned does not change what this one was told."""
     before = pacer.snapshot(0)
@@ -175,9 +175,9 @@ def test_nothing_is_learned_that_lasts(pacer: Pacer) -> None:
 @pytest.mark.parametrize("rate", [0.0, -1.0, math.inf, math.nan])
 def test_a_number_of_calls_per_second(rate: float) -> None:
     """A rate may be a number, if it is one that can be kept."""
-    assert Fixed(2.5).snapshot(0).rate == 2.5
+    assert FixedRate(2.5).snapshot(0).rate == 2.5
     with pytest.raises(ConfigurationError, match="positive number"):
-        Fixed(rate)
+        FixedRate(rate)
 
 
 def test_a_row_without_end() -> None:
@@ -193,7 +193,7 @@ class PacerMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.pacer = Fixed(2.0, burst=2, max_in_flight=3)
+        self.pacer = FixedRate(2.0, burst=2, max_in_flight=3)
         self.now = 0.0
         self.permits: list[Permit] = []
         self.shut_until = -math.inf

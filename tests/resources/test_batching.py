@@ -21,16 +21,16 @@ from callsavvy_async import (
     Callsavvy,
     ClientClosedError,
     DeadlineExceededError,
-    Fixed,
+    FixedRate,
     InvalidRequestError,
     NotSentError,
-    OutcomeUnknown,
+    OutcomeUnknownError,
     RequestError,
     Unlimited,
 )
 from callsavvy_async.policy.feedback import Feedback, Signal
 from callsavvy_async.policy.pacer import Pacer
-from callsavvy_async.resources.batching import Batching
+from callsavvy_async.resources.batching import Batcher
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, WHATSAPP_UID, Fault, Simulator, TokenBucket
 from callsavvy_async.testing.virtual_time import run_in_virtual_time
 from callsavvy_async.transport.clock import current_time
@@ -105,7 +105,7 @@ async def test_as_few_calls_as_the_limit_demands(most: int, channel: str) -> Non
     """At one call a second 300 sends take no more calls than there is room for, and never more than a call takes."""
     sim = make_simulator(limit=TokenBucket(1, 1))
     async with (
-        over(sim, Fixed("1/s")) as client,
+        over(sim, FixedRate("1/s")) as client,
         client.messaging.batching() as messaging,
         anyio.create_task_group() as group,
     ):
@@ -121,14 +121,14 @@ async def test_as_few_calls_as_the_limit_demands(most: int, channel: str) -> Non
     assert client.pacing.snapshot().refused == 0
 
 
-async def _whatsapp(messaging: Batching, to: str) -> None:
+async def _whatsapp(messaging: Batcher, to: str) -> None:
     await messaging.send_whatsapp(to, TEXT, channel_uid=WHATSAPP_UID)
 
 
 async def test_who_comes_while_the_call_waits_for_its_turn_joins_it() -> None:
     """The recipients are settled when the permit came, not when the call began to wait for it."""
     sim = make_simulator()
-    async with over(sim, Fixed("0.1/s", burst=1)) as client:
+    async with over(sim, FixedRate("0.1/s", burst=1)) as client:
         await client.messaging.send_sms(number(99), "first")
         async with client.messaging.batching() as messaging, anyio.create_task_group() as group:
             for n in range(9):
@@ -155,11 +155,11 @@ async def test_nothing_is_shared_across_texts_senders_channels_and_options() -> 
     assert told == {("sendSMS", 3): 4, ("sendWhatsapp", 3): 1}
 
 
-async def _from(messaging: Batching, to: str, sender: str) -> None:
+async def _from(messaging: Batcher, to: str, sender: str) -> None:
     await messaging.send_sms(to, TEXT, sender_id=sender)
 
 
-async def _patient(messaging: Batching, to: str) -> None:
+async def _patient(messaging: Batcher, to: str) -> None:
     await messaging.send_sms(to, TEXT, timeout=50)
 
 
@@ -176,7 +176,7 @@ async def test_texts_are_told_apart_by_what_they_say() -> None:
 
     sim = make_simulator()
     async with (
-        over(sim, Fixed("1/s")) as client,
+        over(sim, FixedRate("1/s")) as client,
         client.messaging.batching() as messaging,
         anyio.create_task_group() as group,
     ):
@@ -215,7 +215,7 @@ async def test_the_same_number_in_another_spelling_is_the_same_number() -> None:
 async def test_cancelling_withdraws_only_its_own_recipient() -> None:
     """Who gives up before the call has left gets nothing, and nobody else is the worse for it."""
     sim = make_simulator()
-    async with over(sim, Fixed("0.1/s")) as client:
+    async with over(sim, FixedRate("0.1/s")) as client:
         await client.messaging.send_sms(number(99), "first")
         async with client.messaging.batching() as messaging, anyio.create_task_group() as group:
             for n in range(4):
@@ -267,7 +267,7 @@ async def test_the_last_may_withdraw_at_any_step_while_its_turn_comes() -> None:
         assert sim.ledger.charged[number(2)] == 1
 
 
-async def _within(scope: anyio.CancelScope, messaging: Batching) -> None:
+async def _within(scope: anyio.CancelScope, messaging: Batcher) -> None:
     with scope:
         await messaging.send_sms(number(1), TEXT)
 
@@ -275,7 +275,7 @@ async def _within(scope: anyio.CancelScope, messaging: Batching) -> None:
 async def test_trying_again_at_once_after_the_last_withdrew() -> None:
     """Who comes in the step in which a call lost its last recipient is not taken into it, and does not wait for ever."""
     sim = make_simulator()
-    async with over(sim, Fixed("0.1/s")) as client, client.messaging.batching() as messaging:
+    async with over(sim, FixedRate("0.1/s")) as client, client.messaging.batching() as messaging:
         await client.messaging.send_sms(number(99), "first")
         for patience in (1.0, 100.0):  # no step of the event loop lies between the two sends
             with anyio.move_on_after(patience) as scope:
@@ -313,7 +313,7 @@ async def test_broken_off_while_under_way_is_unknown(monkeypatch: pytest.MonkeyP
 
     sim, told = make_simulator(), list[Exception]()
 
-    async def one(messaging: Batching) -> None:
+    async def one(messaging: Batcher) -> None:
         with pytest.raises(RequestError) as caught:
             await messaging.send_sms(number(1), TEXT)
         told.append(caught.value)
@@ -328,7 +328,7 @@ async def test_broken_off_while_under_way_is_unknown(monkeypatch: pytest.MonkeyP
             async with client.messaging.batching() as messaging:
                 group.start_soon(one, messaging)
                 await anyio.sleep(2)
-    assert [type(error) for error in told] == [OutcomeUnknown]
+    assert [type(error) for error in told] == [OutcomeUnknownError]
 
 
 async def test_cancelling_after_the_call_has_left_stops_only_the_waiting() -> None:
@@ -346,7 +346,7 @@ async def test_cancelling_after_the_call_has_left_stops_only_the_waiting() -> No
 async def test_leaving_waits_for_what_is_gathered() -> None:
     """Sends of other tasks that wait for the limit are sent before the block ends."""
     sim = make_simulator()
-    async with anyio.create_task_group() as group, over(sim, Fixed("1/s")) as client:
+    async with anyio.create_task_group() as group, over(sim, FixedRate("1/s")) as client:
         async with client.messaging.batching() as messaging:
             for n in range(3):
                 group.start_soon(messaging.send_sms, number(n), f"text {n}")
@@ -361,13 +361,13 @@ async def test_an_error_in_the_block_sends_nothing_more_and_comes_out_bare() -> 
     sim = make_simulator()
     told: dict[int, object] = {}
 
-    async def one(messaging: Batching, n: int, text: str) -> None:
+    async def one(messaging: Batcher, n: int, text: str) -> None:
         try:
             told[n] = await messaging.send_sms(number(n), text)
         except NotSentError as error:
             told[n] = error
 
-    async with anyio.create_task_group() as group, over(sim, Fixed("1/s")) as client:
+    async with anyio.create_task_group() as group, over(sim, FixedRate("1/s")) as client:
         with pytest.raises(ZeroDivisionError):
             async with client.messaging.batching() as messaging:
                 group.start_soon(one, messaging, 0, "a")
@@ -383,7 +383,7 @@ async def test_an_error_in_the_block_sends_nothing_more_and_comes_out_bare() -> 
 async def test_cancelling_the_block_leaves_nothing_behind() -> None:
     """A cancelled block waits for what is on the wire, and drops the rest."""
     sim = make_simulator()
-    async with over(sim, Fixed("1/s")) as client:
+    async with over(sim, FixedRate("1/s")) as client:
         with anyio.move_on_after(0.1) as scope:
             async with client.messaging.batching() as messaging, anyio.create_task_group() as group:
                 for n in range(3):
@@ -406,7 +406,7 @@ async def test_one_bad_number_fails_alone() -> None:
     failed: list[int] = []
     client = Callsavvy(public_key="p", private_key="q", transport=httpx.MockTransport(answer), pacing=Unlimited())
 
-    async def one(messaging: Batching, n: int) -> None:
+    async def one(messaging: Batcher, n: int) -> None:
         try:
             await messaging.send_sms(number(n), TEXT)
         except BadRequestError:
@@ -423,10 +423,10 @@ async def test_everybody_gets_an_error_of_their_own() -> None:
     """The call's error reaches each sender as a copy, which pickles and can be raised without writing into others'."""
     sim = make_simulator()
     sim.faults.next("sendSMS", Fault.with_status(500))
-    errors: list[OutcomeUnknown] = []
+    errors: list[OutcomeUnknownError] = []
 
-    async def one(messaging: Batching, n: int) -> None:
-        with pytest.raises(OutcomeUnknown) as caught:
+    async def one(messaging: Batcher, n: int) -> None:
+        with pytest.raises(OutcomeUnknownError) as caught:
             await messaging.send_sms(number(n), TEXT)
         errors.append(caught.value)
 
@@ -461,7 +461,7 @@ async def test_a_refused_call_lets_go_of_who_gives_up_before_it_is_repeated(pati
 async def test_a_deadline_and_a_bad_argument_are_told_to_everybody() -> None:
     """What would be raised by a send of one's own is raised here too, before anything is sent."""
     sim = make_simulator()
-    async with over(sim, Fixed("1/h"), deadline=5) as client, client.messaging.batching() as messaging:
+    async with over(sim, FixedRate("1/h"), deadline=5) as client, client.messaging.batching() as messaging:
         with pytest.raises(InvalidRequestError):
             await messaging.send_sms("12", TEXT)
         with pytest.raises(InvalidRequestError):
@@ -499,7 +499,7 @@ ticks = st.integers(0, 30).map(lambda tick: tick / 20)
         st.builds(Send, st.integers(0, 5), st.integers(0, 1), ticks, st.one_of(st.just(1e6), ticks)), max_size=25
     ),
     faults=st.lists(st.sampled_from(sorted(FAULTS)), max_size=8),
-    pacer=st.sampled_from([lambda: Unlimited(max_in_flight=1), lambda: Fixed("4/s"), Unlimited]),
+    pacer=st.sampled_from([lambda: Unlimited(max_in_flight=1), lambda: FixedRate("4/s"), Unlimited]),
 )
 @examples(60)
 def test_nobody_is_lost_or_reached_twice(
@@ -509,12 +509,12 @@ def test_nobody_is_lost_or_reached_twice(
     sim = make_simulator()
     sure, perhaps = Counter[str](), Counter[str]()
 
-    async def one(messaging: Batching, send: Send) -> None:
+    async def one(messaging: Batcher, send: Send) -> None:
         await anyio.sleep(send.comes)
         with anyio.move_on_after(send.patience) as scope:
             try:
                 receipt = await messaging.send_sms(number(send.to), f"text {send.text}")
-            except OutcomeUnknown:
+            except OutcomeUnknownError:
                 perhaps[number(send.to)] += 1
             except RequestError as error:
                 perhaps[number(send.to)] += not error.safe_to_resend

@@ -12,7 +12,7 @@ import anyio
 import pytest
 from hypothesis import given, strategies as st
 
-from callsavvy_async.errors import AnswerTooLargeError, InvalidRequestError, Outcome
+from callsavvy_async.errors import InvalidRequestError, Outcome, ResponseTooLargeError
 from callsavvy_async.resources.periods import PERIODS_AT_ONCE, Days, days_between, iterate
 
 Fetch: TypeAlias = Callable[[str], Awaitable[tuple[str, ...]]]
@@ -31,9 +31,9 @@ def rows_of(start: date, end: date, fetch: Fetch, moment: Moment = lambda _: Non
     return iterate(days_between(start, end, None), fetch, key=str, moment=moment)
 
 
-def too_large() -> AnswerTooLargeError:
+def too_large() -> ResponseTooLargeError:
     """What a client raises when an answer passes its bound."""
-    return AnswerTooLargeError("it is too large", endpoint="getTickets", outcome=Outcome.UNKNOWN)
+    return ResponseTooLargeError("it is too large", endpoint="getTickets", outcome=Outcome.UNKNOWN)
 
 
 def days_of(period: str) -> list[date]:
@@ -148,7 +148,7 @@ class TestIterate:
         async def fetch(period: str) -> tuple[str, ...]:
             raise too_large()
 
-        with pytest.raises(AnswerTooLargeError):
+        with pytest.raises(ResponseTooLargeError):
             [row async for row in rows_of(date(2026, 2, 1), date(2026, 2, 28), fetch)]
 
     async def test_rows_from_after_the_end_are_left_out(self) -> None:

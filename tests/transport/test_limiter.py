@@ -14,10 +14,10 @@ import trio
 
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
+from callsavvy_async.policy.fixed import FixedRate, Unlimited
 from callsavvy_async.policy.pacer import Pacer
-from callsavvy_async.policy.told import Fixed, Unlimited
 from callsavvy_async.transport.clock import current_time
-from callsavvy_async.transport.limiter import Limiter, WaitTooLongError
+from callsavvy_async.transport.rate_limiter import RateLimiter, WaitTooLongError
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +32,7 @@ def ignore(_seconds: float | None, _why: str, _ahead: int) -> None:
     """Do not care about waiting."""
 
 
-async def work(limiter: Limiter, seconds: float, *, ends_at: float = math.inf, bulk: bool = False) -> float:
+async def work(limiter: RateLimiter, seconds: float, *, ends_at: float = math.inf, bulk: bool = False) -> float:
     """Acquire, hold for some seconds, give back; returns when it started."""
     permit = await limiter.acquire(ends_at, ignore, bulk=bulk)
     started = current_time()
@@ -45,7 +45,7 @@ async def work(limiter: Limiter, seconds: float, *, ends_at: float = math.inf, b
 
 async def test_first_come_first_served() -> None:
     """Requests start in the order in which they came, whether the cap or the rate holds them back."""
-    limiter = Limiter(Fixed(10.0, max_in_flight=2))
+    limiter = RateLimiter(FixedRate(10.0, max_in_flight=2))
     order: list[int] = []
 
     async def one(number: int) -> None:
@@ -65,7 +65,7 @@ async def test_first_come_first_served() -> None:
 
 async def test_nobody_overtakes_a_waiter() -> None:
     """A newcomer queues up behind those who wait, even when the pacer would let it start."""
-    limiter = Limiter(Unlimited(max_in_flight=1))
+    limiter = RateLimiter(Unlimited(max_in_flight=1))
     order: list[str] = []
 
     async def one(name: str) -> None:
@@ -84,7 +84,7 @@ async def test_nobody_overtakes_a_waiter() -> None:
 
 async def test_the_rate_is_kept_to_the_tick() -> None:
     """Starts are 1/rate apart."""
-    limiter = Limiter(Fixed(4.0, max_in_flight=100))
+    limiter = RateLimiter(FixedRate(4.0, max_in_flight=100))
     began = current_time()
     starts = [await work(limiter, 0) - began for _ in range(5)]
     assert starts == pytest.approx([0, 0.25, 0.5, 0.75, 1.0])
@@ -92,7 +92,7 @@ async def test_the_rate_is_kept_to_the_tick() -> None:
 
 async def test_a_deadline_is_seen_before_waiting() -> None:
     """A wait that is known to be too long is refused at once, and says how long it would be."""
-    limiter = Limiter(Fixed(0.1, max_in_flight=1))
+    limiter = RateLimiter(FixedRate(0.1, max_in_flight=1))
     await work(limiter, 0)
     began = current_time()
     with pytest.raises(WaitTooLongError) as caught:
@@ -104,7 +104,7 @@ async def test_a_deadline_is_seen_before_waiting() -> None:
 
 async def test_a_deadline_ends_a_wait_of_unknown_length() -> None:
     """Behind a full cap nobody knows how long it takes: it waits until the deadline, and then says so."""
-    limiter = Limiter(Unlimited(max_in_flight=1))
+    limiter = RateLimiter(Unlimited(max_in_flight=1))
     permit = await limiter.acquire(math.inf, ignore)
     began, waits = current_time(), list[tuple[float | None, str, int]]()
     with pytest.raises(WaitTooLongError) as caught:
@@ -118,7 +118,7 @@ async def test_a_deadline_ends_a_wait_of_unknown_length() -> None:
 
 async def test_a_deadline_in_the_queue() -> None:
     """One in the middle of the queue gives up at its own deadline; the others keep their order."""
-    limiter = Limiter(Unlimited(max_in_flight=1))
+    limiter = RateLimiter(Unlimited(max_in_flight=1))
     began, starts, late = current_time(), list[float](), list[float]()
 
     async def one(ends_at: float) -> None:
@@ -137,7 +137,7 @@ async def test_a_deadline_in_the_queue() -> None:
 
 async def test_a_refusal_pauses_everybody() -> None:
     """One 429 shuts the gate for those who wait and those who come."""
-    limiter = Limiter(Unlimited(max_in_flight=8))
+    limiter = RateLimiter(Unlimited(max_in_flight=8))
     permit = await limiter.acquire(math.inf, ignore)
     limiter.done(permit, Feedback(Signal.REFUSED, 7.0), current_time())
     assert limiter.snapshot().shut_for == pytest.approx(7)
@@ -154,7 +154,7 @@ async def test_a_refusal_pauses_everybody() -> None:
 
 async def test_waiting_is_told_once() -> None:
     """Who starts at once is told nothing; who waits is told once, with the reason and the seconds if they are known."""
-    limiter = Limiter(Fixed(1.0, max_in_flight=9))
+    limiter = RateLimiter(FixedRate(1.0, max_in_flight=9))
     waits: list[tuple[float | None, str, int]] = []
     for _ in range(3):
         limiter.done(
@@ -165,7 +165,7 @@ async def test_waiting_is_told_once() -> None:
 
 async def drive(pacer: Pacer, interrupt: Callable[[anyio.CancelScope], object], victim: int) -> None:
     """Run five requests, cancel one of them somewhere, and see that nothing is lost by it."""
-    limiter = Limiter(pacer)
+    limiter = RateLimiter(pacer)
     scope = anyio.CancelScope()
     done: list[int] = []
 
@@ -195,7 +195,7 @@ async def test_cancelled_at_any_time(victim: int) -> None:
             scope.cancel()
 
         await drive(Unlimited(max_in_flight=1), interrupt, victim)
-        await drive(Fixed(2.0, max_in_flight=2), interrupt, victim)
+        await drive(FixedRate(2.0, max_in_flight=2), interrupt, victim)
         await drive(Adaptive(max_in_flight=2), interrupt, victim)
 
 
@@ -215,14 +215,14 @@ async def test_cancelled_at_any_step(victim: int) -> None:
 
 async def test_the_repr_shows_the_state() -> None:
     """What is in flight and who waits can be read off the repr."""
-    limiter = Limiter(Unlimited(max_in_flight=3))
+    limiter = RateLimiter(Unlimited(max_in_flight=3))
     permit = await limiter.acquire(math.inf, ignore)
     assert isinstance(permit, Permit)
     assert repr(limiter) == "<Unlimited: no rate (no limit), 1 of 3 in flight, 0 waiting>"
-    assert repr(Limiter(Fixed("90/min"))) == "<Fixed: 1.5/s (fixed rate), 0 of 64 in flight, 0 waiting>"
+    assert repr(RateLimiter(FixedRate("90/min"))) == "<FixedRate: 1.5/s (fixed rate), 0 of 64 in flight, 0 waiting>"
 
 
-async def start_all(limiter: Limiter, kinds: str) -> str:
+async def start_all(limiter: RateLimiter, kinds: str) -> str:
     """Queue up one request per letter, "b" for bulk, and return the letters in the order in which they started."""
     order: list[str] = []
 
@@ -240,16 +240,16 @@ async def start_all(limiter: Limiter, kinds: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: Unlimited(max_in_flight=1), lambda: Fixed(2.0), lambda: Adaptive(max_in_flight=1)]
+    "make", [lambda: Unlimited(max_in_flight=1), lambda: FixedRate(2.0), lambda: Adaptive(max_in_flight=1)]
 )
 async def test_interactive_requests_go_first(make: Callable[[], Pacer]) -> None:
     """A single call passes a waiting bulk, but after four in a row one of the bulk goes: nobody starves."""
-    assert await start_all(Limiter(make()), "b" * 6 + "i" * 10) == "b" + "iiiib" * 2 + "iib" + "b" * 2
+    assert await start_all(RateLimiter(make()), "b" * 6 + "i" * 10) == "b" + "iiiib" * 2 + "iib" + "b" * 2
 
 
 async def test_a_request_that_was_refused_keeps_its_place() -> None:
     """It goes before all who wait, and of several that were refused the oldest goes first."""
-    limiter, order = Limiter(Unlimited(max_in_flight=1)), list[str]()
+    limiter, order = RateLimiter(Unlimited(max_in_flight=1)), list[str]()
 
     async def one(name: str, since: float | None = None) -> None:
         permit = await limiter.acquire(math.inf, ignore, since=since)
@@ -266,7 +266,7 @@ async def test_a_request_that_was_refused_keeps_its_place() -> None:
 
 async def test_a_request_that_was_refused_may_leave() -> None:
     """Its place is not given to anybody, and the time is kept by somebody else."""
-    limiter = Limiter(Unlimited(max_in_flight=1))
+    limiter = RateLimiter(Unlimited(max_in_flight=1))
     permit = await limiter.acquire(math.inf, ignore)
     async with anyio.create_task_group() as group:
         with anyio.move_on_after(1):
@@ -279,7 +279,7 @@ async def test_a_request_that_was_refused_may_leave() -> None:
 
 async def test_a_long_bulk_does_not_hold_up_single_calls() -> None:
     """Behind a bulk of thousands a single call waits for one turn only."""
-    limiter, waited = Limiter(Fixed(10.0, max_in_flight=100)), list[float]()
+    limiter, waited = RateLimiter(FixedRate(10.0, max_in_flight=100)), list[float]()
 
     async def bulk_worker() -> None:
         for _ in range(100):
@@ -309,7 +309,7 @@ def test_a_clock_that_starts_anew(first: str, second: str) -> None:
 
     The limit is so low that a second start would have to wait for an hour, were it not for the burst of two.
     """
-    limiter = Limiter(Fixed(1 / 3600, burst=2, max_in_flight=9))
+    limiter = RateLimiter(FixedRate(1 / 3600, burst=2, max_in_flight=9))
 
     async def start() -> float:
         limiter.done(await limiter.acquire(math.inf, ignore), Feedback(Signal.ADMITTED), current_time())

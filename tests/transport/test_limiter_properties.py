@@ -12,24 +12,24 @@ from hypothesis import example, given, strategies as st
 
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
+from callsavvy_async.policy.fixed import FixedRate, Unlimited
 from callsavvy_async.policy.pacer import Pacer
-from callsavvy_async.policy.told import Fixed, Unlimited
 from callsavvy_async.testing.virtual_time import run_in_virtual_time
 from callsavvy_async.transport.clock import current_time
-from callsavvy_async.transport.limiter import Limiter, WaitTooLongError
-from callsavvy_async.transport.turns import MOST_IN_A_ROW
+from callsavvy_async.transport.fair_queue import MOST_IN_A_ROW
+from callsavvy_async.transport.rate_limiter import RateLimiter, WaitTooLongError
 from tests.profiles import examples
 
 PACERS = {
     "unlimited": lambda: Unlimited(max_in_flight=2),
-    "fixed": lambda: Fixed(3.0, burst=2, max_in_flight=3),
+    "fixed": lambda: FixedRate(3.0, burst=2, max_in_flight=3),
     "adaptive": lambda: Adaptive(max_in_flight=2),
 }
 
 
 ONE_BY_ONE = {
     "unlimited": lambda: Unlimited(max_in_flight=1),
-    "fixed": lambda: Fixed(3.0, max_in_flight=3),
+    "fixed": lambda: FixedRate(3.0, max_in_flight=3),
     "adaptive": lambda: Adaptive(max_in_flight=1),
 }
 """So that the order of permits is the order in which tasks run; trio wakes those of one moment in any order."""
@@ -71,7 +71,7 @@ class Play:
     started: list[tuple[bool, int]] = attrs.field(factory=list)
 
     async def run(self, callers: list[Plan]) -> None:
-        limiter = Limiter(self.pacer)
+        limiter = RateLimiter(self.pacer)
         began = current_time()
         with anyio.fail_after(3600):
             async with anyio.create_task_group() as group:
@@ -82,7 +82,7 @@ class Play:
         with anyio.fail_after(3600):
             limiter.done(await limiter.acquire(math.inf, lambda *_: None), Feedback(Signal.NOTHING), current_time())
 
-    async def call(self, limiter: Limiter, plan: Plan, number: int, began: float) -> None:
+    async def call(self, limiter: RateLimiter, plan: Plan, number: int, began: float) -> None:
         if plan.comes:
             await anyio.sleep(plan.comes)
         ends_at = current_time() + plan.patience
@@ -98,7 +98,7 @@ class Play:
         if scope.cancelled_caught:
             self.ended["cancelled"] += 1
 
-    async def hold(self, limiter: Limiter, permit: Permit, plan: Plan, number: int) -> None:
+    async def hold(self, limiter: RateLimiter, permit: Permit, plan: Plan, number: int) -> None:
         self.holding += 1
         self.started.append((plan.bulk, number))
         assert self.holding <= limiter.snapshot().in_flight <= self.pacer.max_in_flight, "more than the cap"  # type: ignore[attr-defined]
@@ -134,7 +134,7 @@ def test_nobody_starves(backend: str, kinds: list[bool], pacer: str) -> None:
     callers = [Plan(0.0, 1.0, bulk, math.inf, math.inf, Signal.ADMITTED, 0) for bulk in kinds]
 
     async def run() -> None:
-        limiter, began = Limiter(play.pacer), current_time()
+        limiter, began = RateLimiter(play.pacer), current_time()
         async with anyio.create_task_group() as group:
             for number, plan in enumerate(callers):
                 group.start_soon(play.call, limiter, plan, number, began)
@@ -157,14 +157,14 @@ def test_thousands_wait_for_one_timer(backend: str) -> None:
     """Ten thousand waiters with deadlines of their own set one timer; each is told in time, the middle first or last."""
     told: list[float] = []
 
-    async def wait(limiter: Limiter, seconds: float) -> None:
+    async def wait(limiter: RateLimiter, seconds: float) -> None:
         began = current_time()
         with pytest.raises(WaitTooLongError):
             await limiter.acquire(began + seconds, lambda *_: None)
         told.append(current_time() - began - seconds)
 
     async def run() -> None:
-        limiter = Limiter(Unlimited(max_in_flight=1))
+        limiter = RateLimiter(Unlimited(max_in_flight=1))
         assert limiter.try_acquire(current_time())
         async with anyio.create_task_group() as group:
             for number in range(10_000):
@@ -190,7 +190,7 @@ def test_a_deadline_that_those_ahead_will_use_up(backend: str) -> None:
     """Where the rate is known, a newcomer behind ten others learns at once that its turn would come too late."""
 
     async def run() -> None:
-        limiter = Limiter(Fixed(1.0, max_in_flight=99))
+        limiter = RateLimiter(FixedRate(1.0, max_in_flight=99))
         began = current_time()
         assert limiter.try_acquire(began)
         waits: list[tuple[float | None, str, int]] = []
@@ -214,7 +214,7 @@ def test_deadlines_of_those_long_gone_are_forgotten(backend: str) -> None:
     """Calls with long deadlines that wait for a moment each leave nothing behind that grows with their number."""
 
     async def run() -> None:
-        limiter, most = Limiter(Unlimited(max_in_flight=1)), 0
+        limiter, most = RateLimiter(Unlimited(max_in_flight=1)), 0
 
         async def one() -> None:
             nonlocal most
@@ -237,7 +237,7 @@ def test_nobody_overtakes_a_waiter_whose_timer_is_late(backend: str) -> None:
     """A newcomer that comes when the turn of a waiter is due, but its timer has not fired yet, queues up behind it."""
 
     async def run() -> None:
-        limiter = Limiter(Fixed(1.0, max_in_flight=9))
+        limiter = RateLimiter(FixedRate(1.0, max_in_flight=9))
         assert limiter.try_acquire(current_time())
         async with anyio.create_task_group() as group:
             group.start_soon(limiter.acquire, math.inf, lambda *_: None)

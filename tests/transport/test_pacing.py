@@ -10,10 +10,10 @@ import attrs
 import pytest
 
 from callsavvy_async.policy.adaptive import Adaptive
-from callsavvy_async.policy.told import Fixed, Unlimited
+from callsavvy_async.policy.fixed import FixedRate, Unlimited
 from callsavvy_async.transport.clock import current_time
-from callsavvy_async.transport.limiter import WaitTooLongError
-from callsavvy_async.transport.pacing import Pacing
+from callsavvy_async.transport.rate_limiter import WaitTooLongError
+from callsavvy_async.transport.rate_limiters import RateLimiters
 
 pytestmark = pytest.mark.anyio
 
@@ -26,7 +26,7 @@ def anyio_backend(virtual_time: object) -> object:
 
 async def test_endpoints_that_are_told_apart_do_not_wait_for_each_other() -> None:
     """What fills one limit holds up neither the other named ones nor the rest."""
-    pacing = Pacing({"sendSMS": Fixed("1/h"), "sendWhatsapp": Unlimited(max_in_flight=1)})
+    pacing = RateLimiters({"sendSMS": FixedRate("1/h"), "sendWhatsapp": Unlimited(max_in_flight=1)})
     for resource in ("sendSMS", "sendWhatsapp"):
         assert pacing.limiter(resource).try_acquire(current_time())
         assert pacing.limiter(resource).try_acquire(current_time()) is None
@@ -38,16 +38,16 @@ async def test_endpoints_that_are_told_apart_do_not_wait_for_each_other() -> Non
 async def test_one_pacer_under_several_names_is_one_limit() -> None:
     """The same object says: these are counted together."""
     pair = Unlimited(max_in_flight=1)
-    pacing = Pacing({"sendSMS": pair, "sendRobocall": pair})
+    pacing = RateLimiters({"sendSMS": pair, "sendRobocall": pair})
     assert pacing.limiter("sendSMS") is pacing.limiter("sendRobocall")
     assert pacing.limiter("sendSMS") is not pacing.limiter("sendWhatsapp")
-    with_the_rest = Pacing({"sendSMS": pair, "*": pair})
+    with_the_rest = RateLimiters({"sendSMS": pair, "*": pair})
     assert with_the_rest.limiter("sendSMS") is with_the_rest.limiter("any")
 
 
 async def test_policies_that_have_nothing_in_common_are_counted_apart() -> None:
     """The server's own word parts endpoints; sharing one policy, or one partition of it, keeps them together."""
-    pacing = Pacing(Adaptive(max_in_flight=3))
+    pacing = RateLimiters(Adaptive(max_in_flight=3))
     pacing.heard("sendSMS", '"sends";q=10;w=1, "daily";q=9000;w=86400')
     pacing.heard("getSummary", '"reads";q=100;w=1')
     pacing.heard("sendWhatsapp", '"sends";q=10;w=1')
@@ -64,7 +64,7 @@ async def test_policies_that_have_nothing_in_common_are_counted_apart() -> None:
 @pytest.mark.parametrize("field", ["", "garbage", '"name"', ";;;", '"open'])
 async def test_a_policy_that_says_nothing_changes_nothing(field: str) -> None:
     """A malformed field is ignored."""
-    pacing = Pacing(Adaptive())
+    pacing = RateLimiters(Adaptive())
     pacing.heard("sendSMS", '"a";q=1')
     pacing.heard("getSummary", field)
     assert pacing.limiter("getSummary") is pacing.limiter("other")
@@ -73,12 +73,12 @@ async def test_a_policy_that_says_nothing_changes_nothing(field: str) -> None:
 
 async def test_what_was_told_is_not_parted_by_headers() -> None:
     """An endpoint with a pacer of its own keeps it, and a pacer that was told a limit is not doubled."""
-    told = Pacing({"sendSMS": Fixed("1/s"), "*": Adaptive()})
+    told = RateLimiters({"sendSMS": FixedRate("1/s"), "*": Adaptive()})
     own = told.limiter("sendSMS")
     told.heard("getSummary", '"a";q=1')
     told.heard("sendSMS", '"b";q=1')
     assert told.limiter("sendSMS") is own
-    fixed = Pacing(Fixed("1/s"))
+    fixed = RateLimiters(FixedRate("1/s"))
     for number, resource in enumerate(("sendSMS", "getSummary")):
         fixed.heard(resource, f'"{number}";q=1')
     assert fixed.limiter("sendSMS") is fixed.limiter("getSummary")
@@ -86,7 +86,7 @@ async def test_what_was_told_is_not_parted_by_headers() -> None:
 
 async def test_a_server_that_names_ever_new_policies_makes_no_ever_new_limits() -> None:
     """What an endpoint was first told counts: names that change with every answer must not fill the memory."""
-    pacing = Pacing(Adaptive())
+    pacing = RateLimiters(Adaptive())
     for number in range(100):
         pacing.heard("sendSMS", f'"{number}";q=1')
         pacing.heard("getSummary", f'"x{number}";q=1')
@@ -96,8 +96,8 @@ async def test_a_server_that_names_ever_new_policies_makes_no_ever_new_limits() 
 async def test_the_state_is_kept_for_every_limit() -> None:
     """A snapshot goes through JSON and back, the shared limit's, those that were told, and those not heard of yet."""
 
-    def make() -> Pacing:
-        return Pacing({"sendSMS": Adaptive(), "*": Adaptive()})
+    def make() -> RateLimiters:
+        return RateLimiters({"sendSMS": Adaptive(), "*": Adaptive()})
 
     before = make()
     before.restore({"learned_rate": 7.5, "groups": {"sendSMS": {"learned_rate": 2.5}}})
@@ -120,23 +120,23 @@ async def test_the_state_is_kept_for_every_limit() -> None:
 @pytest.mark.parametrize("groups", [None, 5, ["x"], {"sendSMS": "fast"}, {"sendSMS": {"learned_rate": -1}}])
 async def test_a_kept_state_that_cannot_be_true(groups: object) -> None:
     """Whatever stands in a file of yesterday, restoring it raises nothing and invents nothing."""
-    pacing = Pacing({"sendSMS": Adaptive()})
+    pacing = RateLimiters({"sendSMS": Adaptive()})
     pacing.restore({"groups": groups})
     assert pacing.snapshot().groups["sendSMS"].learned_rate is None
 
 
 async def test_the_repr_shows_every_limit() -> None:
     """The shared limit first, the others by name."""
-    shown = repr(Pacing({"sendSMS": Fixed("2/s"), "*": Unlimited()}))
+    shown = repr(RateLimiters({"sendSMS": FixedRate("2/s"), "*": Unlimited()}))
     assert shown == (
         "<Unlimited: no rate (no limit), 0 of 64 in flight, 0 waiting>,"
-        " sendSMS: <Fixed: 2/s (fixed rate), 0 of 64 in flight, 0 waiting>"
+        " sendSMS: <FixedRate: 2/s (fixed rate), 0 of 64 in flight, 0 waiting>"
     )
 
 
 async def test_who_waits_is_counted_over_all_limits() -> None:
     """`waiting` is the sum, and each limit's snapshot has its own."""
-    pacing = Pacing({"sendSMS": Unlimited(max_in_flight=1), "*": Unlimited(max_in_flight=1)})
+    pacing = RateLimiters({"sendSMS": Unlimited(max_in_flight=1), "*": Unlimited(max_in_flight=1)})
     async with anyio.create_task_group() as group:
         for resource, waiters in (("sendSMS", 2), ("other", 3)):
             limiter = pacing.limiter(resource)
@@ -153,6 +153,6 @@ async def test_who_waits_is_counted_over_all_limits() -> None:
 
 def test_the_state_outside_of_event_loops() -> None:
     """What was learned can be read after the loop has ended, and restored before the next begins."""
-    pacing = Pacing(Adaptive())
+    pacing = RateLimiters(Adaptive())
     pacing.restore({"learned_rate": 7.5})
     assert pacing.snapshot().learned_rate == 7.5

@@ -14,8 +14,6 @@ import attrs
 import pytest
 
 from callsavvy_async import (
-    AnswerTooLargeError,
-    AttemptTimeoutError,
     AuthenticationError,
     BadRequestError,
     Callsavvy,
@@ -24,11 +22,13 @@ from callsavvy_async import (
     InsufficientBalanceError,
     NotFoundError,
     Outcome,
-    OutcomeUnknown,
+    OutcomeUnknownError,
     PermissionDeniedError,
-    RateLimitedError,
-    RedirectRefusedError,
+    RateLimitError,
+    RedirectError,
     RequestError,
+    RequestTimeoutError,
+    ResponseTooLargeError,
     SendReceipt,
     ServerError,
     ServiceUnavailableError,
@@ -80,12 +80,12 @@ TABLE: dict[str, Row] = {
     # The connection breaks, or nothing comes.
     "drop-before-read": unknown(Fault.DROP_BEFORE_READ, ConnectionLostError),
     "reset-before-read": unknown(Fault.RESET_BEFORE_READ, ConnectionLostError),
-    "hang-before-read": unknown(Fault.HANG_BEFORE_READ, AttemptTimeoutError),
+    "hang-before-read": unknown(Fault.HANG_BEFORE_READ, RequestTimeoutError),
     "drop-after-read": unknown(Fault.DROP_AFTER_READ, ConnectionLostError),
     "drop-unprocessed": unknown(Fault.DROP_UNPROCESSED, ConnectionLostError),
     "reset-after-read": unknown(Fault.RESET_AFTER_READ, ConnectionLostError),
     "reset-unprocessed": unknown(Fault.RESET_UNPROCESSED, ConnectionLostError),
-    "hang": unknown(Fault.HANG, AttemptTimeoutError),
+    "hang": unknown(Fault.HANG, RequestTimeoutError),
     "garbage": unknown(Fault.GARBAGE, ConnectionLostError),
     "truncated-body": unknown(Fault.TRUNCATED_BODY, ConnectionLostError),
     # Statuses that refuse by themselves.
@@ -102,8 +102,8 @@ TABLE: dict[str, Row] = {
     "415": refused(STATUS(415), BadRequestError),
     "422": refused(STATUS(422), BadRequestError),
     "422-html": refused(STATUS(422, body="html"), BadRequestError),
-    "429": refused(STATUS(429, retry_after="0.01"), RateLimitedError, passing=True),
-    "429-html": refused(STATUS(429, body="html", retry_after="0.01"), RateLimitedError, passing=True),
+    "429": refused(STATUS(429, retry_after="0.01"), RateLimitError, passing=True),
+    "429-html": refused(STATUS(429, body="html", retry_after="0.01"), RateLimitError, passing=True),
     "503-retry-after": refused(STATUS(503, retry_after="0.01"), ServiceUnavailableError, passing=True),
     # Statuses that say nothing of what stood behind them.
     "408": unknown(STATUS(408), ServerError),
@@ -120,8 +120,8 @@ TABLE: dict[str, Row] = {
     "301": unknown(Fault.redirect(301, processed=True), ServerError, passing=False),
     "302": unknown(Fault.redirect(302, processed=True), ServerError, passing=False),
     "303": unknown(Fault.redirect(303, processed=True), ServerError, passing=False),
-    "307": refused(Fault.redirect(307), RedirectRefusedError),
-    "308": refused(Fault.redirect(308), RedirectRefusedError),
+    "307": refused(Fault.redirect(307), RedirectError),
+    "308": refused(Fault.redirect(308), RedirectError),
     # A success that cannot be read.
     "malformed-json": unreadable(Fault.MALFORMED_JSON),
     "truncated-json": unreadable(Fault.TRUNCATED_JSON),
@@ -130,8 +130,8 @@ TABLE: dict[str, Row] = {
     "double-encoded": unreadable(Fault.DOUBLE_ENCODED),
     "nan": unreadable(Fault.NAN),
     "no-break-spaces": unreadable(Fault.NO_BREAK_SPACES),
-    "huge-body": unknown(Fault.HUGE_BODY.but(size=4 * MEBIBYTE), AnswerTooLargeError, passing=False),
-    "gzip-bomb": unknown(Fault.GZIP_BOMB.but(size=4 * MEBIBYTE), AnswerTooLargeError, passing=False),
+    "huge-body": unknown(Fault.HUGE_BODY.but(size=4 * MEBIBYTE), ResponseTooLargeError, passing=False),
+    "gzip-bomb": unknown(Fault.GZIP_BOMB.but(size=4 * MEBIBYTE), ResponseTooLargeError, passing=False),
     # The API's own words.
     "error-envelope": refused(Fault.ERROR_ENVELOPE, BadRequestError),
     "send-failed": accepted(Fault.SEND_FAILED),
@@ -216,12 +216,12 @@ def test_every_fault_has_its_row() -> None:
 async def test_one_fault(row: Row, effect: Effect, client: Callsavvy, sim: Simulator) -> None:
     """What may be repeated is repeated once and succeeds; all else is posted once, and told as what it is."""
     sim.faults.next(RESOURCES[effect], row.fault)
-    may_repeat = row.passing and (row.outcome is Outcome.REJECTED or effect not in HARMFUL)
-    if row.outcome is Outcome.ACCEPTED or may_repeat:
+    may_retry = row.passing and (row.outcome is Outcome.REJECTED or effect not in HARMFUL)
+    if row.outcome is Outcome.ACCEPTED or may_retry:
         await CALLS[effect](client, sim)
-        assert arrived(sim, effect) == (2 if may_repeat else 1)
+        assert arrived(sim, effect) == (2 if may_retry else 1)
     else:
-        error = OutcomeUnknown if row.outcome is Outcome.UNKNOWN and effect in HARMFUL else row.error
+        error = OutcomeUnknownError if row.outcome is Outcome.UNKNOWN and effect in HARMFUL else row.error
         with pytest.raises(error) as caught:
             await CALLS[effect](client, sim)
         assert type(caught.value) is error
@@ -231,7 +231,7 @@ async def test_one_fault(row: Row, effect: Effect, client: Callsavvy, sim: Simul
         assert [attempt.outcome for attempt in caught.value.attempts] == [row.outcome]
         assert arrived(sim, effect) == 1
     if effect is Effect.SPEND:
-        assert sim.ledger.charged_count(NUMBER) == (1 if row.fault.processed or may_repeat else 0)
+        assert sim.ledger.charged_count(NUMBER) == (1 if row.fault.processed or may_retry else 0)
     assert sim.faults.waiting == 0
 
 
@@ -243,7 +243,7 @@ async def test_one_fault(row: Row, effect: Effect, client: Callsavvy, sim: Simul
 @rows
 async def test_a_fault_that_stays(row: Row, client: Callsavvy, sim: Simulator) -> None:
     """A read is given up after its retries, and every try is told."""
-    if row.outcome is Outcome.ACCEPTED or row.error is RateLimitedError:
+    if row.outcome is Outcome.ACCEPTED or row.error is RateLimitError:
         return  # nothing fails, or only the deadline ends it (tests/transport/test_transport.py)
     sim.faults.rule(row.fault, resource="getSummary")
     with pytest.raises(row.error) as caught:
@@ -286,5 +286,5 @@ async def test_a_lost_delete_that_is_gone_is_done(client: Callsavvy, sim: Simula
 async def test_a_refused_redirect_names_where_the_keys_would_have_gone(client: Callsavvy, sim: Simulator) -> None:
     """The error of a 307 says which host it points to, and the keys never travel there (quirk Q08)."""
     sim.faults.next("sendSMS", Fault.redirect(307))
-    with pytest.raises(RedirectRefusedError, match=r"elsewhere\.example"):
+    with pytest.raises(RedirectError, match=r"elsewhere\.example"):
         await client.messaging.send_sms(NUMBER, "Hello")

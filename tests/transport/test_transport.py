@@ -13,8 +13,6 @@ import httpx
 import pytest
 
 from callsavvy_async import (
-    AnswerTooLargeError,
-    AttemptTimeoutError,
     BadRequestError,
     Callsavvy,
     ClientClosedError,
@@ -22,18 +20,20 @@ from callsavvy_async import (
     ConnectError,
     DeadlineExceededError,
     DecodeError,
-    Fixed,
+    FixedRate,
     NotSentError,
     Outcome,
-    OutcomeUnknown,
-    RateLimitedError,
-    RedirectRefusedError,
+    OutcomeUnknownError,
+    RateLimitError,
+    RedirectError,
+    RequestTimeoutError,
+    ResponseTooLargeError,
     ServerError,
     Unlimited,
 )
 from callsavvy_async.hooks import AttemptFailed, HookEvent, Limited, RequestStarted, Settled, Waiting
 from callsavvy_async.policy.feedback import Feedback, Permit
-from callsavvy_async.transport.watch import Watch, current_watch
+from callsavvy_async.transport.request_context import RequestContext, current_context
 
 pytestmark = pytest.mark.anyio
 
@@ -119,7 +119,7 @@ async def test_no_exceptions_name_is_trusted() -> None:
         raise httpx.ConnectError("connection refused")
 
     network = Network(lie, succeed)
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(OutcomeUnknownError):
         await over(network).messaging.send_sms(NUMBER, "Hi")
     assert network.posts == 1
 
@@ -133,7 +133,7 @@ async def test_a_transport_that_replays_cannot_send_twice() -> None:
         delivered.append(await take(request))
         return httpx.Response(200, json={"status": "success"})
 
-    with pytest.raises(OutcomeUnknown) as caught:
+    with pytest.raises(OutcomeUnknownError) as caught:
         await over(Network(replaying)).messaging.send_sms(NUMBER, "Hi")
     assert len(delivered) == 1
     assert "BodyGivenTwiceError" in caught.value.reason
@@ -212,13 +212,13 @@ async def test_an_attempt_times_out() -> None:
     network = Network(after(60), after(0))
     await over(network, timeout=2).account.summary()
     assert anyio.current_time() == pytest.approx(2 + 0.5)
-    with pytest.raises(AttemptTimeoutError, match="5 s"):
+    with pytest.raises(RequestTimeoutError, match="5 s"):
         await over(Network(after(60)), timeout=5, max_retries=0).account.summary()
 
 
 async def test_the_deadline_bounds_the_last_attempt() -> None:
     """No attempt outlives the call's deadline."""
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(OutcomeUnknownError):
         await over(Network(after(60)), timeout=30, deadline=3).messaging.send_sms(NUMBER, "Hi")
     assert anyio.current_time() == pytest.approx(3)
 
@@ -244,7 +244,7 @@ async def test_no_deadline(scripted: Any, ok: Response, refusal: Response) -> No
 
 async def test_a_429_that_stays_ends_with_the_deadline(scripted: Any, refusal: Response) -> None:
     """Refusals do not use up the retries: they last until the deadline, and the last refusal is told."""
-    with pytest.raises(RateLimitedError, match="gave up: to wait 10 s would pass the deadline") as caught:
+    with pytest.raises(RateLimitError, match="gave up: to wait 10 s would pass the deadline") as caught:
         await scripted(refusal(429, retry_after="10"), max_retries=0, deadline=55).messaging.send_sms(NUMBER, "Hi")
     assert len(caught.value.attempts) == 6
     assert caught.value.safe_to_resend
@@ -253,7 +253,7 @@ async def test_a_429_that_stays_ends_with_the_deadline(scripted: Any, refusal: R
 
 async def test_a_429_without_retry_after_pauses_longer_and_longer(scripted: Any, refusal: Response) -> None:
     """Told what to keep to, 1, 2, 4, ... s; if the pause would pass the deadline the refusal is told, with the limit's words."""
-    with pytest.raises(RateLimitedError, match="the limit of the client would keep it waiting for 16 s") as caught:
+    with pytest.raises(RateLimitError, match="the limit of the client would keep it waiting for 16 s") as caught:
         await scripted(refusal(429), deadline=20, pacing=Unlimited()).account.summary()
     assert len(caught.value.attempts) == 5
     assert anyio.current_time() == pytest.approx(1 + 2 + 4 + 8)
@@ -385,7 +385,7 @@ async def test_a_broken_location_is_still_a_refusal(scripted: Any) -> None:
     """An odd header makes no odd error, and costs no permit."""
     client = scripted(httpx.Response(307, headers={"location": "http://[broken"}), max_in_flight=1)
     for _ in range(2):
-        with pytest.raises(RedirectRefusedError, match="an unnamed place"):
+        with pytest.raises(RedirectError, match="an unnamed place"):
             await client.messaging.send_sms(NUMBER, "Hi")
 
 
@@ -435,7 +435,7 @@ async def test_a_hook_that_raises_changes_nothing(
 async def test_a_failure_settles_with_its_outcome(scripted: Any, refusal: Response) -> None:
     """Settled says what the error says."""
     events: list[HookEvent] = []
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(OutcomeUnknownError):
         await scripted(refusal(500), hooks=[events.append]).messaging.send_sms(NUMBER, "Hi")
     assert isinstance(events[-1], Settled)
     assert events[-1].outcome is Outcome.UNKNOWN
@@ -509,11 +509,11 @@ async def test_no_cancellation_leaks_a_permit() -> None:
 
 async def test_a_shielded_send_gets_its_answer() -> None:
     """With a shield, a cancelled task still learns what became of the paid request on the wire."""
-    watch = Watch(shield=True)
+    watch = RequestContext(shield=True)
     done: list[object] = []
 
     async def send() -> None:
-        current_watch.set(watch)
+        current_context.set(watch)
         done.append(await over(Network(after(3))).messaging.send_sms(NUMBER, "Hi"))
 
     async with anyio.create_task_group() as group:
@@ -528,14 +528,14 @@ async def test_a_shielded_send_gets_its_answer() -> None:
 
 async def test_a_shielded_send_can_be_abandoned() -> None:
     """`abandon` stops waiting for the answer: the outcome is UNKNOWN, told as an error."""
-    watch = Watch(shield=True)
-    caught: list[OutcomeUnknown] = []
+    watch = RequestContext(shield=True)
+    caught: list[OutcomeUnknownError] = []
 
     async def send() -> None:
-        current_watch.set(watch)
+        current_context.set(watch)
         try:
             await over(Network(after(60))).messaging.send_sms(NUMBER, "Hi")
-        except OutcomeUnknown as error:
+        except OutcomeUnknownError as error:
             caught.append(error)
 
     async with anyio.create_task_group() as group:
@@ -557,7 +557,7 @@ async def test_with_raw_response(scripted: Any, ok: Response, refusal: Response)
     assert raw.headers["content-type"] == "application/json"
     assert [attempt.outcome for attempt in raw.attempts] == [Outcome.UNKNOWN, Outcome.ACCEPTED]
     assert "sms_balance" not in repr(raw).replace("Summary", "").split("status_code")[1]
-    assert current_watch.get() is None
+    assert current_context.get() is None
 
     async def nothing() -> None:
         """Call nothing."""
@@ -579,11 +579,11 @@ async def test_a_watch_is_told_before_each_request_and_each_wait(
         return hook
 
     client = scripted(refusal(429, retry_after="7"), refusal(503, retry_after="5"), ok())
-    token = current_watch.set(Watch(before_sending=tell("sends"), before_waiting=tell("waits")))
+    token = current_context.set(RequestContext(before_sending=tell("sends"), before_waiting=tell("waits")))
     try:
         await client.messaging.send_sms(NUMBER, "Hi")
     finally:
-        current_watch.reset(token)
+        current_context.reset(token)
     assert [what for what, _ in told] == ["sends", "waits", "sends", "waits", "sends"]
     assert told[2][1] - told[1][1] >= 7
     assert told[4][1] - told[3][1] >= 5
@@ -612,7 +612,7 @@ async def test_waiting_tells_how_many_go_first() -> None:
     network = Network(succeed)
     async with (
         over(
-            network, pacing=Fixed("1/s"), hooks=[lambda event: isinstance(event, Waiting) and waits.append(event)]
+            network, pacing=FixedRate("1/s"), hooks=[lambda event: isinstance(event, Waiting) and waits.append(event)]
         ) as client,
         anyio.create_task_group() as group,
     ):
@@ -659,12 +659,12 @@ async def test_what_others_say_is_masked_and_our_figures_are_not() -> None:
         lambda _request: httpx.Response(307, headers={"location": "https://2348012345678.example"})
     )
     async with Callsavvy(public_key="p", private_key="k", transport=away) as client:
-        with pytest.raises(RedirectRefusedError) as redirected:
+        with pytest.raises(RedirectError) as redirected:
             await client.messaging.send_sms(NUMBER, "x")
     assert "2348012345678" not in f"{redirected.value} {redirected.value.attempts}"
     large = httpx.MockTransport(lambda _request: httpx.Response(200, content=b"x" * 2_000_000))
     async with Callsavvy(public_key="p", private_key="k", transport=large, max_response_bytes=1_234_567) as client:
-        with pytest.raises(AnswerTooLargeError, match="1234567"):
+        with pytest.raises(ResponseTooLargeError, match="1234567"):
             await client.account.summary()
 
 
@@ -701,7 +701,7 @@ async def test_a_call_that_is_too_heavy_ends_with_an_error(refusal: Response) ->
 
     async with anyio.create_task_group() as group:
         group.start_soon(light)
-        with pytest.raises(RateLimitedError, match="while others were admitted; the request may count for more than"):
+        with pytest.raises(RateLimitError, match="while others were admitted; the request may count for more than"):
             await client.messaging.send_sms(NUMBER, "heavy")
     assert served == 200
 
@@ -724,7 +724,7 @@ async def test_a_call_that_is_given_up_tells_the_wait(scripted: Any, ok: Respons
             group.start_soon(patient)
             await anyio.lowlevel.checkpoint()
     assert told == pytest.approx([taken[9], taken[19], taken[29], taken[39]], rel=0.2)
-    with pytest.raises(RateLimitedError) as refused:
+    with pytest.raises(RateLimitError) as refused:
         await scripted(refusal(429, retry_after="30"), deadline=5).account.summary()
     assert refused.value.expected_wait == pytest.approx(30, abs=0.1)
     again = pickle.loads(pickle.dumps(refused.value))  # noqa: S301 - our own

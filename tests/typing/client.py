@@ -11,13 +11,13 @@ import httpx
 from callsavvy_async import (
     Adaptive,
     Attempt,
-    CallOptions,
     Callsavvy,
     Credentials,
-    Fixed,
+    FixedRate,
     Outcome,
-    OutcomeUnknown,
+    OutcomeUnknownError,
     RequestError,
+    RequestOptions,
     SharedPacing,
     Unlimited,
 )
@@ -26,16 +26,16 @@ from callsavvy_async.hooks import (
     Hook,
     HookEvent,
     Limited,
-    LimitFound,
-    LimitLost,
     RequestStarted,
     Settled,
+    SharedLimitLost,
+    SharedLimitRestored,
     Waiting,
 )
 from callsavvy_async.pacing import Feedback, Pacer, Permit, Signal, Snapshot
-from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
+from callsavvy_async.wire.response_headers import Fields
 
 
 class PacerOfMyOwn:
@@ -61,13 +61,13 @@ def clients(http_client: httpx.AsyncClient, transport: httpx.AsyncBaseTransport)
     assert_type(Callsavvy(public_key="a", private_key="b"), Callsavvy)
     Callsavvy(Credentials("a", "b"), http_client=http_client)
     Callsavvy(Credentials.SANDBOX, transport=transport, rate="10/s", burst=5, max_in_flight=4, timezone=UTC)
-    Callsavvy(Credentials.SANDBOX, pacing=Fixed("10/s", burst=5))
+    Callsavvy(Credentials.SANDBOX, pacing=FixedRate("10/s", burst=5))
     assert_type(Callsavvy.from_env(pacing=PacerOfMyOwn()).pacing.snapshot().learned_rate, float | None)
-    pacers: list[Pacer] = [Adaptive(), Adaptive(max_in_flight=4), Fixed(9.5), Unlimited()]
+    pacers: list[Pacer] = [Adaptive(), Adaptive(max_in_flight=4), FixedRate(9.5), Unlimited()]
     Callsavvy.from_env(pacing=pacers[0]).pacing.restore({"learned_rate": 10.0})
-    Callsavvy.from_env(pacing={"sendSMS": Fixed("10/s"), "*": PacerOfMyOwn()})
+    Callsavvy.from_env(pacing={"sendSMS": FixedRate("10/s"), "*": PacerOfMyOwn()})
     Callsavvy.from_env(pacing="redis://localhost")
-    Callsavvy.from_env(pacing={"sendSMS": SharedPacing("postgresql://localhost/jobs", local=Fixed("10/s"))})
+    Callsavvy.from_env(pacing={"sendSMS": SharedPacing("postgresql://localhost/jobs", local=FixedRate("10/s"))})
     Callsavvy.from_env(pacing={"sendSMS": 10})  # type: ignore[dict-item]
     Callsavvy.from_env(pacing=10)  # type: ignore[arg-type]
     Callsavvy.from_env(verify=ssl.create_default_context(), proxy="http://proxy.example:3128", deadline=None)
@@ -75,7 +75,7 @@ def clients(http_client: httpx.AsyncClient, transport: httpx.AsyncBaseTransport)
     Callsavvy.from_env(retries=3)  # type: ignore[call-arg]
 
 
-async def context(options: CallOptions) -> None:
+async def context(options: RequestOptions) -> None:
     async with Callsavvy.from_env() as callsavvy:
         assert_type(callsavvy, Callsavvy)
         assert_type(callsavvy.with_options(timeout=5, max_retries=0), Callsavvy)
@@ -99,7 +99,7 @@ class Counter:
                 assert_type(event.attempt, Attempt)
             case Settled():
                 assert_type(event.outcome, Outcome)
-            case LimitLost() | LimitFound():
+            case SharedLimitLost() | SharedLimitRestored():
                 assert_type(event.processes, int)
             case _:
                 assert_never(event)
@@ -120,7 +120,7 @@ NO_HOOK: Hook = only_settled  # type: ignore[assignment]
 async def failures(callsavvy: Callsavvy) -> None:
     try:
         await callsavvy.account.summary()
-    except OutcomeUnknown as error:
+    except OutcomeUnknownError as error:
         assert_type(error.attempts, tuple[Attempt, ...])
         assert_type(error.safe_to_resend, bool)
     except RequestError as error:

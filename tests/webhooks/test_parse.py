@@ -28,7 +28,7 @@ from callsavvy_async.webhooks import (
     parse,
 )
 from callsavvy_async.webhooks.events import EVENT_TYPES
-from callsavvy_async.webhooks.parse import MAX_BODY_BYTES, MAX_DEPTH, MAX_NAME_LENGTH, MAX_TEXT_LENGTH, MAX_VALUES
+from callsavvy_async.webhooks.parsing import MAX_BODY_BYTES, MAX_DEPTH, MAX_NAME_LENGTH, MAX_TEXT_LENGTH, MAX_VALUES
 
 PERSONAL = ("+2348012345678", "ada@example.com", "Ada Obi", "My parcel", "recordings.example", "opening hours?")
 

@@ -20,8 +20,8 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from callsavvy_async.values import OpenEnum
 from callsavvy_async.wire.endpoint import Endpoint
+from callsavvy_async.wire.field_parsers import UnreadableDataError
 from callsavvy_async.wire.model import Model, Receipt, Wire
-from callsavvy_async.wire.rules import UnreadableDataError
 
 R = TypeVar("R")
 

@@ -10,9 +10,9 @@ from callsavvy_async.policy.outcome import classify_response
 from callsavvy_async.resources.sends import SEND_SMS
 from callsavvy_async.resources.tickets import LIST_TICKETS
 from callsavvy_async.wire.codec import Codec
-from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.json_bytes import dumps
 from callsavvy_async.wire.response import HttpResponse, read_envelope
+from callsavvy_async.wire.response_headers import Fields
 from tests.wire.conftest import speed
 
 RECEIPT = b'{"resource":"sendSMS","status":"success","data":{"message_id":"m-1234","cost":"4","status":"sent"}}'

@@ -31,9 +31,9 @@ from callsavvy_async.models import (
 from callsavvy_async.values import CallDirection, SendStatus, TicketStatus
 from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.endpoint import Effect, Endpoint
+from callsavvy_async.wire.field_parsers import UnreadableDataError
 from callsavvy_async.wire.model import Model, Receipt
 from callsavvy_async.wire.response import Envelope
-from callsavvy_async.wire.rules import UnreadableDataError
 
 RECEIPTS = [SendReceipt, CreatedTicket, CreatedReply, CreatedMeeting, CreatedContact, DeletedContact]
 ROWS = [Summary, Department, Agent, Ticket, ConversationItem, Call, Contact, MeetingDetails]

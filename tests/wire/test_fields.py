@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsavvy_async.wire.fields import Fields
+from callsavvy_async.wire.response_headers import Fields
 
 FIELDS = Fields.of([(b"Via", b"a "), (b"Retry-After", b"7"), (b"VIA", b"b")])
 

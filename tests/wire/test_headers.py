@@ -8,7 +8,7 @@ from email.utils import format_datetime
 import pytest
 from hypothesis import given, strategies as st
 
-from callsavvy_async.wire.headers import LONGEST_WAIT, parse_retry_after
+from callsavvy_async.wire.retry_after import LONGEST_WAIT, parse_retry_after
 
 NOW = datetime(2026, 11, 22, 8, 15, tzinfo=UTC)
 

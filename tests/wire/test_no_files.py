@@ -11,8 +11,8 @@ import pytest
 
 from callsavvy_async.resources.account import Department
 from callsavvy_async.wire import json_bytes
-from callsavvy_async.wire.headers import parse_retry_after
-from callsavvy_async.wire.rows import row_reader
+from callsavvy_async.wire.decoder import row_reader
+from callsavvy_async.wire.retry_after import parse_retry_after
 
 ROW = {"department_id": 5, "department_name": ["odd"], "strange": {"a": 1}}
 

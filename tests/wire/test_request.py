@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.resources.account import GET_SUMMARY
 from callsavvy_async.wire.request import HttpRequest, build_request
-from callsavvy_async.wire.target import Target
+from callsavvy_async.wire.request_template import Target
 
 
 def build(params: dict[str, str | None] | None = None, extra: dict[str, object] | None = None) -> HttpRequest:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from callsavvy_async.encodable import encodable
-from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.response import Envelope, EnvelopeStatus, HttpResponse, read_envelope
+from callsavvy_async.wire.response_headers import Fields
 
 
 @given(

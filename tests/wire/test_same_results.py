@@ -15,10 +15,10 @@ from callsavvy_async.encodable import encodable_json
 from callsavvy_async.webhooks.events import EVENT_TYPES
 from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.endpoint import Effect, Endpoint
+from callsavvy_async.wire.field_parsers import UnreadableDataError
 from callsavvy_async.wire.json_bytes import dumps, loads
 from callsavvy_async.wire.model import Model, Receipt, wire_fields
 from callsavvy_async.wire.response import Envelope, read_envelope
-from callsavvy_async.wire.rules import UnreadableDataError
 from tests.wire.cattrs_codec import CattrsCodec
 from tests.wire.conftest import speed
 

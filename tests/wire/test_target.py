@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from callsavvy_async.errors import InvalidRequestError
-from callsavvy_async.wire.target import Target
+from callsavvy_async.wire.request_template import Target
 
 HEADERS = (("host", "api.example"), ("public-key", "secret"))
 

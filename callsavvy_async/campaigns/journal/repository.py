@@ -9,11 +9,11 @@ from decimal import Decimal
 import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
-from callsavvy_async.bulk.limits import counted
 from callsavvy_async.bulk.recipients import Recipient, Skipped
+from callsavvy_async.bulk.stop_rules import counted
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalDamagedError, LeaseLostError
-from callsavvy_async.campaigns.journal import epochs, sql
-from callsavvy_async.campaigns.journal.allowance import Allowance, affordable
+from callsavvy_async.campaigns.journal import runs, sql
+from callsavvy_async.campaigns.journal.budget import CampaignBudget, affordable
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.payload import checksum, pack, unpack, unpack_numbers
 from callsavvy_async.campaigns.states import Mover, State, sources
@@ -38,7 +38,7 @@ def claim(
     since: int,
     limit: int,
     text: str,
-    allowance: Allowance | None = None,
+    allowance: CampaignBudget | None = None,
 ) -> list[Chunk]:
     """Claim pending chunks of a zone that this epoch did not try yet, and read their recipients.
 
@@ -61,7 +61,7 @@ def claim(
     claimed = sorted(cursor.execute(sql.CLAIM, parameters).fetchall())
     taken, units = affordable([Decimal(estimate) for *_, estimate in claimed], room)
     release(cursor, campaign, epoch, [number for number, *_ in claimed[taken:]])
-    cursor.execute(sql.RESERVE_AND_BEAT, (epochs.millionths(units), epoch))
+    cursor.execute(sql.RESERVE_AND_BEAT, (runs.millionths(units), epoch))
     if cursor.rowcount != 1:
         raise LeaseLostError(f"run {epoch} was taken for dead: it did not write for longer than its lease.")
     return [
@@ -149,7 +149,7 @@ def settle(cursor: Cursor, campaign: int, epoch: int, number: int, outcome: Outc
             return  # it is pending already, or somebody else's
         moved = move(cursor, campaign, number, Outcome(State.NOT_SENT), by=Mover.OWNER, epoch=epoch)
     if moved:
-        epochs.reserve(cursor, epoch, spent(outcome, estimate) - estimate)
+        runs.reserve(cursor, epoch, spent(outcome, estimate) - estimate)
 
 
 def whereabouts(cursor: Cursor, campaign: int, number: int) -> tuple[str, int | None] | None:
@@ -251,7 +251,7 @@ def release(cursor: Cursor, campaign: int, epoch: int, numbers: Iterable[int]) -
 
 def give_back(cursor: Cursor, campaign: int, epoch: int, numbers: Iterable[int]) -> None:
     """Release chunks that were claimed, and what was reserved for them."""
-    epochs.reserve(cursor, epoch, -release(cursor, campaign, epoch, numbers))
+    runs.reserve(cursor, epoch, -release(cursor, campaign, epoch, numbers))
 
 
 def give_back_all_but(cursor: Cursor, campaign: int, epoch: int, held: Collection[int]) -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import attrs
 
 from callsavvy_async.bulk.recipients import Doubtful, SkipReason
-from callsavvy_async.campaigns.journal import epochs, sql
+from callsavvy_async.campaigns.journal import runs, sql
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.owner import owner_of
 from callsavvy_async.campaigns.report import OF_THE_RUN, CampaignReport
@@ -25,7 +25,7 @@ def fill(cursor: Cursor, campaign: int, report: CampaignReport) -> None:
     fresh.given, begun, finished, doubtful, first = cursor.execute(loads, (campaign,)).fetchone()
     fresh.doubtful = Doubtful(doubtful, first)
     fresh.input_complete = begun == finished > 0
-    fresh.running = epochs.is_running(cursor, campaign)
+    fresh.running = runs.is_running(cursor, campaign)
     owner = owner_of(cursor, campaign)
     if owner is not None:
         fresh.simulated, fresh.server = owner.simulated, owner.server

@@ -14,9 +14,9 @@ from callsavvy_async.transport.backends.aiohttp_body import PayloadBody
 from callsavvy_async.transport.backends.mocks import find_entry
 from callsavvy_async.transport.backends.proof import NOT_READ_WHOLE, prove, read_response
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
-from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
+from callsavvy_async.wire.response_headers import Fields
 
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 """The exchange has one clock, and it is ours."""

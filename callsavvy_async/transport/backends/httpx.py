@@ -31,7 +31,7 @@ class _Connections:
 
 
 class HttpxBackend:
-    """Stock httpx behind the limiter, one transport and one connection to a request at a time.
+    """Reservations httpx behind the limiter, one transport and one connection to a request at a time.
 
     httpx's own pool costs several times as much under load, so it is given one connection at a time.
 

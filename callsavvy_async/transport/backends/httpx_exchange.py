@@ -15,9 +15,9 @@ import anyio
 from callsavvy_async.transport.backends import proof
 from callsavvy_async.transport.backends.httpx_reuse import HandshakeGuard, retire_unless_clean
 from callsavvy_async.wire.failure import FailureKind
-from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
+from callsavvy_async.wire.response_headers import Fields
 
 if TYPE_CHECKING:
     import httpx

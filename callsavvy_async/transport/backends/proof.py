@@ -13,9 +13,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import anyio
 
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind, describe
-from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.inflate import BoundedBody, decoder_for
 from callsavvy_async.wire.response import HttpResponse
+from callsavvy_async.wire.response_headers import Fields
 
 KEEPALIVE_EXPIRY = 4.0
 """Seconds that an idle connection is kept: short, so that the race with the server closing it stays rare."""

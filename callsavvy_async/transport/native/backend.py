@@ -20,8 +20,8 @@ from callsavvy_async.transport.native.pool import ConnectionPool
 from callsavvy_async.transport.native.trust import Trust, Verify
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.request import HttpRequest
+from callsavvy_async.wire.request_template import Target
 from callsavvy_async.wire.response import HttpResponse
-from callsavvy_async.wire.target import Target
 
 MAX_CONNECTIONS = 256
 """Connections to one server at a time, in one event loop."""

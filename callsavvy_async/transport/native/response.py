@@ -12,9 +12,9 @@ import attrs
 import httptools
 
 from callsavvy_async.wire.failure import FailureKind, describe
-from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.inflate import BoundedBody, decoder_for
 from callsavvy_async.wire.response import HttpResponse
+from callsavvy_async.wire.response_headers import Fields
 
 MAX_HEAD = 65_536
 """Bytes that may come without becoming a piece of a body: head, interim responses, chunk extensions, trailers."""

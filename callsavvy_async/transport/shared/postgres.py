@@ -20,8 +20,14 @@ import anyio.to_thread
 import attrs
 import psycopg
 
-from callsavvy_async.policy.bookings import Booking, Question, View
-from callsavvy_async.transport.shared.reservations import LEASE, PATIENCE, Reservations, UnreachableError, describe
+from callsavvy_async.policy.reservation_protocol import Booking, Question, View
+from callsavvy_async.transport.shared.reservation_store import (
+    LEASE,
+    PATIENCE,
+    ReservationStore,
+    UnreachableError,
+    describe,
+)
 
 T = TypeVar("T")
 
@@ -117,7 +123,7 @@ class PostgresReservations:
         await self._do(self._open, within=2 * PATIENCE)
 
     async def answer(self, question: Question) -> View:
-        """See `Reservations.answer`."""
+        """See `ReservationStore.answer`."""
         return await self._do(partial(self._answer, question), within=PATIENCE)
 
     def leave(self) -> None:
@@ -169,7 +175,7 @@ class PostgresReservations:
 
 
 @asynccontextmanager
-async def connect(url: str, name: str, process: str) -> AsyncGenerator[Reservations, None]:
+async def connect(url: str, name: str, process: str) -> AsyncGenerator[ReservationStore, None]:
     """Open the row `name` on behalf of `process`."""
     row = PostgresReservations(url, name, process)
     try:

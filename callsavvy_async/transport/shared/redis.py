@@ -17,8 +17,14 @@ from coredis import Redis
 from coredis.connection import BaseConnection
 from coredis.exceptions import NoScriptError, RedisError
 
-from callsavvy_async.policy.bookings import Booking, Question, View
-from callsavvy_async.transport.shared.reservations import LEASE, PATIENCE, Reservations, UnreachableError, describe
+from callsavvy_async.policy.reservation_protocol import Booking, Question, View
+from callsavvy_async.transport.shared.reservation_store import (
+    LEASE,
+    PATIENCE,
+    ReservationStore,
+    UnreachableError,
+    describe,
+)
 
 DEFAULT_PORT = 6379
 
@@ -93,7 +99,7 @@ class RedisReservations:
         self._fixed = (2, key, f"{key}:processes", process, LEASE)
 
     async def answer(self, question: Question) -> View:
-        """See `Reservations.answer`."""
+        """See `ReservationStore.answer`."""
         script = _BOOK if isinstance(question, Booking) else _CHANGE
         arguments = (*self._fixed, *_arguments(question))
         try:
@@ -107,7 +113,7 @@ class RedisReservations:
 
 
 @asynccontextmanager
-async def connect(url: str, name: str, process: str) -> AsyncGenerator[Reservations, None]:
+async def connect(url: str, name: str, process: str) -> AsyncGenerator[ReservationStore, None]:
     """Open the row `name` on behalf of `process`."""
     scheme, rest = url.split("://", 1)
     address = f"{'rediss' if scheme in {'rediss', 'valkeys'} else 'redis'}://{rest}"

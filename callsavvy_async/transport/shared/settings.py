@@ -14,13 +14,13 @@ import attrs
 
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.adaptive import Adaptive
+from callsavvy_async.policy.fixed import FixedRate, per_second, positive_rate
 from callsavvy_async.policy.pacer import at_least_one
 from callsavvy_async.policy.shared import SharedPacer
-from callsavvy_async.policy.told import Fixed, per_second, positive_rate
 from callsavvy_async.transport.hooks import Hooks
-from callsavvy_async.transport.limiter import Limiter
-from callsavvy_async.transport.shared.fetcher import Fetcher
-from callsavvy_async.transport.shared.reservations import Reservations
+from callsavvy_async.transport.rate_limiter import RateLimiter
+from callsavvy_async.transport.shared.reservation_client import ReservationClient
+from callsavvy_async.transport.shared.reservation_store import ReservationStore
 
 _REDIS, _POSTGRES = ("redis", "coredis"), ("postgres", "psycopg")
 _EXTRAS = {
@@ -58,7 +58,7 @@ class SharedPacing:
     Args:
         url: of what keeps the limit: ``redis://``, ``rediss://`` or ``valkey://`` (extra ``redis``), or ``postgresql://``
             (extra ``postgres``).
-        local: what the limit is: `Adaptive` finds it, `Fixed` knows it. Caps on what is in flight stay those of each
+        local: what the limit is: `Adaptive` finds it, `FixedRate` knows it. Caps on what is in flight stay those of each
             process.
         name: of the limit; limits that differ in name are apart. By default the name of the endpoint it is given for, of
             several the first in the alphabet.
@@ -70,13 +70,13 @@ class SharedPacing:
     """
 
     url: str = attrs.field(validator=_check_url, repr=_without_secrets)
-    local: Adaptive | Fixed = attrs.field(factory=Adaptive, kw_only=True)
+    local: Adaptive | FixedRate = attrs.field(factory=Adaptive, kw_only=True)
     name: str | None = attrs.field(default=None, kw_only=True)
     block: int = attrs.field(default=10, validator=at_least_one, kw_only=True)
     share: float = attrs.field(default=1.0, converter=per_second, validator=positive_rate, kw_only=True)
 
 
-def share_limit(shared: SharedPacing, account: str, name: str, hooks: Hooks) -> tuple[Limiter, Fetcher]:
+def share_limit(shared: SharedPacing, account: str, name: str, hooks: Hooks) -> tuple[RateLimiter, ReservationClient]:
     """Make the limiter of one process, and what keeps it in touch with the others.
 
     Args:
@@ -103,13 +103,13 @@ def share_limit(shared: SharedPacing, account: str, name: str, hooks: Hooks) -> 
         max_in_flight=local.max_in_flight,
         block=shared.block,
         share=shared.share,
-        known=(local.rate, local.burst) if isinstance(local, Fixed) else None,
+        known=(local.rate, local.burst) if isinstance(local, FixedRate) else None,
     )
-    limiter = Limiter(pacer)
+    limiter = RateLimiter(pacer)
     token = secrets.token_hex(8)
 
-    def connect() -> AbstractAsyncContextManager[Reservations]:
+    def connect() -> AbstractAsyncContextManager[ReservationStore]:
         process = f"{token}-{os.getpid()}"  # a fork is another process, and has the same token
-        return cast("AbstractAsyncContextManager[Reservations]", module.connect(shared.url, row, process))
+        return cast("AbstractAsyncContextManager[ReservationStore]", module.connect(shared.url, row, process))
 
-    return limiter, Fetcher(limiter, pacer, connect, name, hooks)
+    return limiter, ReservationClient(limiter, pacer, connect, name, hooks)

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
-from callsavvy_async import Callsavvy, Outcome, OutcomeUnknown, RateLimitedError, RedirectRefusedError, RequestError
+from callsavvy_async import Callsavvy, Outcome, OutcomeUnknownError, RateLimitError, RedirectError, RequestError
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Fault, Simulator, SimulatorServer
 from callsavvy_async.transport.backends.aiohttp import AiohttpBackend
 from callsavvy_async.transport.backends.aiohttp_body import PayloadBody
@@ -21,7 +21,7 @@ from callsavvy_async.transport.backends.aiohttp_exchange import exchange
 from callsavvy_async.transport.backends.proof import BodyGivenTwiceError
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.request import HttpRequest
-from callsavvy_async.wire.target import Target
+from callsavvy_async.wire.request_template import Target
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
 
@@ -166,7 +166,7 @@ async def test_a_stale_connection_is_not_tried_again(session: aiohttp.ClientSess
         for fault in (Fault.DROP_AFTER_READ, Fault.RESET_AFTER_READ, Fault.DROP_BEFORE_READ):
             sim.faults.next("sendSMS", fault)
             seen = len(sim.requests)
-            with pytest.raises(OutcomeUnknown):
+            with pytest.raises(OutcomeUnknownError):
                 await client.messaging.send_sms(NUMBER, "Hi")
             assert len(sim.requests) == seen + 1
             await client.account.summary()
@@ -187,7 +187,7 @@ async def test_a_middleware_that_repeats(fault: Fault, server: SimulatorServer, 
 
     sim.faults.next("sendSMS", fault)
     async with aiohttp.ClientSession(middlewares=(stubborn,)) as session, client_of(server, session=session) as client:
-        with pytest.raises(OutcomeUnknown):
+        with pytest.raises(OutcomeUnknownError):
             await client.messaging.send_sms(NUMBER, "Hi")
     assert sim.ledger.posts("sendSMS") == 1
     assert sim.ledger.charged_count(NUMBER) == 1
@@ -204,7 +204,7 @@ async def test_a_middleware_that_reads_the_body_first(server: SimulatorServer, s
         return await handler(request)
 
     async with aiohttp.ClientSession(middlewares=(signing,)) as session, client_of(server, session=session) as client:
-        with pytest.raises(OutcomeUnknown):
+        with pytest.raises(OutcomeUnknownError):
             await client.messaging.send_sms(NUMBER, "Hi")
     assert sim.ledger.posts("sendSMS") == 0
 
@@ -223,7 +223,7 @@ async def test_a_users_session(server: SimulatorServer, session: aiohttp.ClientS
 
 @pytest.mark.parametrize(
     ("fault", "error"),
-    [(Fault.redirect(307), RedirectRefusedError), (Fault.with_status(429, retry_after="9"), RateLimitedError)],
+    [(Fault.redirect(307), RedirectError), (Fault.with_status(429, retry_after="9"), RateLimitError)],
     ids=str,
 )
 async def test_a_sessions_habits_do_not_matter(

@@ -19,9 +19,9 @@ from callsavvy_async.transport.backends.auto import AutoBackend
 from callsavvy_async.transport.backends.choose import choose_backend
 from callsavvy_async.transport.backends.httpx import BorrowedClient, BorrowedTransport, HttpxBackend
 from callsavvy_async.transport.native.backend import NativeBackend
-from callsavvy_async.wire.fields import Fields
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
+from callsavvy_async.wire.response_headers import Fields
 
 pytestmark = pytest.mark.anyio
 

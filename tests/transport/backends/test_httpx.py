@@ -18,14 +18,14 @@ import httpx
 import httpx2
 import pytest
 
-from callsavvy_async import AuthenticationError, Callsavvy, RedirectRefusedError
+from callsavvy_async import AuthenticationError, Callsavvy, RedirectError
 from callsavvy_async.transport.backends.httpx import BorrowedTransport, HttpxBackend
 from callsavvy_async.transport.backends.httpx_exchange import StreamedBody, exchange
 from callsavvy_async.transport.backends.proof import BodyGivenTwiceError
 from callsavvy_async.transport.native import trust
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.request import HttpRequest
-from callsavvy_async.wire.target import Target
+from callsavvy_async.wire.request_template import Target
 
 pytestmark = pytest.mark.anyio
 
@@ -164,7 +164,7 @@ async def test_a_users_client_follows_no_redirect() -> None:
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(handler), follow_redirects=True) as own:
         client = Callsavvy(public_key="p", private_key="q", http_client=own)
-        with pytest.raises(RedirectRefusedError, match=r"elsewhere\.example"):
+        with pytest.raises(RedirectError, match=r"elsewhere\.example"):
             await client.messaging.send_sms(NUMBER, "Hi")
     assert seen == ["api.getcallsavvy.com"]
 

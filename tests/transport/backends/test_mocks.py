@@ -26,7 +26,7 @@ import vcr
 import wrapt
 from pytest_httpx import HTTPXMock
 
-from callsavvy_async import BASE_URL, Callsavvy, NotSentError, OutcomeUnknown, RequestError
+from callsavvy_async import BASE_URL, Callsavvy, NotSentError, OutcomeUnknownError, RequestError
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, SimulatorServer
 from callsavvy_async.transport.backends.mocks import LIBRARIES, find_patch
 
@@ -96,7 +96,7 @@ async def test_what_respx_does_not_expect_is_not_sent(server: SimulatorServer, b
     with respx.mock(assert_all_called=False) as router:
         router.post(f"{server.url}/getSummary")
         async with client_of(server, backend=backend, max_retries=0) as client:
-            with pytest.raises(OutcomeUnknown):
+            with pytest.raises(OutcomeUnknownError):
                 await client.messaging.send_sms(NUMBER, "Hi")
     assert server.connections == 0
 

@@ -23,15 +23,15 @@ import pytest
 import trio
 
 from callsavvy_async import (
-    AnswerTooLargeError,
     Callsavvy,
     ConnectError,
     DecodeError,
-    OutcomeUnknown,
+    OutcomeUnknownError,
     RequestError,
+    ResponseTooLargeError,
     Unlimited,
 )
-from callsavvy_async.errors import AttemptTimeoutError, NotSentError
+from callsavvy_async.errors import NotSentError, RequestTimeoutError
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Fault, Simulator, SimulatorServer
 from callsavvy_async.transport.backends.choose import BackendName
 
@@ -83,7 +83,7 @@ async def test_a_slow_drip_does_not_outlast_the_timeout(
     sim.faults.rule(Fault.SLOW_DRIP.but(size=1, seconds=0.3))
     async with client_of(server, timeout=1, max_retries=0) as client:
         began = time.monotonic()
-        with pytest.raises(AttemptTimeoutError):
+        with pytest.raises(RequestTimeoutError):
             await client.account.summary()
         assert time.monotonic() - began < 20
     assert len(sim.requests) == 1
@@ -95,7 +95,7 @@ async def test_a_hang_does_not_outlast_the_timeout(server: SimulatorServer, sim:
     async with client_of(server, max_retries=0) as client:
         for limits in ({"timeout": 0.5, "deadline": 60}, {"timeout": 60, "deadline": 0.5}):
             began = time.monotonic()
-            with pytest.raises(OutcomeUnknown):
+            with pytest.raises(OutcomeUnknownError):
                 await client.messaging.send_sms(NUMBER, "Hi", **limits)
             assert time.monotonic() - began < 20
 
@@ -104,7 +104,7 @@ async def test_a_server_that_never_accepts(client_of: Make) -> None:
     """A time-out before the body was asked for is NOT_SENT; once it was handed to the kernel it is UNKNOWN."""
     with listener(None) as url:
         async with client_of(url, timeout=0.4, max_retries=0) as client:
-            with pytest.raises(OutcomeUnknown):  # the kernel completed the handshake and took the bytes
+            with pytest.raises(OutcomeUnknownError):  # the kernel completed the handshake and took the bytes
                 await client.messaging.send_sms(NUMBER, "Hi")
     with listener(None, "https") as url:
         async with client_of(url, timeout=0.4, max_retries=0, verify=False) as client:
@@ -126,7 +126,7 @@ async def test_an_answer_of_any_size_costs_bounded_memory(
     async with client_of(server, max_response_bytes=MEBIBYTE) as client:
         tracemalloc.start()
         try:
-            with pytest.raises(AnswerTooLargeError, match="too large"):
+            with pytest.raises(ResponseTooLargeError, match="too large"):
                 await client.account.summary()
             _, peak = tracemalloc.get_traced_memory()
         finally:
@@ -168,7 +168,7 @@ async def test_an_answer_that_is_cut_after_its_head(client_of: Make) -> None:
 
     with listener(answer) as url:
         async with client_of(url) as client:
-            with pytest.raises(OutcomeUnknown):
+            with pytest.raises(OutcomeUnknownError):
                 await client.messaging.send_sms(NUMBER, "Hi")
 
 
@@ -235,7 +235,7 @@ async def test_closing_while_a_call_is_under_way(server: SimulatorServer, sim: S
     client = client_of(server)
 
     async def send() -> None:
-        with contextlib.suppress(OutcomeUnknown):
+        with contextlib.suppress(OutcomeUnknownError):
             await client.messaging.send_sms(NUMBER, "Hi")
 
     async with anyio.create_task_group() as group:

@@ -18,8 +18,8 @@ import pytest
 from callsavvy_async.transport.native.backend import NativeBackend, write_head
 from callsavvy_async.wire.failure import ExchangeFailedError
 from callsavvy_async.wire.request import HttpRequest
+from callsavvy_async.wire.request_template import Target
 from callsavvy_async.wire.response import HttpResponse
-from callsavvy_async.wire.target import Target
 
 _LENGTH = re.compile(rb"content-length: (\d+)")
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"

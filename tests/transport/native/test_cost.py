@@ -17,14 +17,14 @@ import pytest
 
 from callsavvy_async.transport import native
 from callsavvy_async.transport.native.backend import NativeBackend
-from callsavvy_async.wire import fields
+from callsavvy_async.wire import response_headers
 
 from .hostile import Hostile
 
 pytestmark = pytest.mark.sockets
 
 ROUNDS = 50
-OURS = (str(Path(native.__file__).parent), str(Path(fields.__file__).parent))
+OURS = (str(Path(native.__file__).parent), str(Path(response_headers.__file__).parent))
 ANSWER = (
     b"HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Wed, 25 Nov 2026 19:08:29 GMT\r\nContent-Type: application/json\r\n"
     b"Content-Length: 60\r\nConnection: keep-alive\r\n\r\n" + b" " * 58 + b"{}"

@@ -13,7 +13,7 @@ from callsavvy_async.transport.native.connection import WRITE_SIZE
 from callsavvy_async.transport.native.response import MAX_HEAD
 from callsavvy_async.wire.failure import FailureKind
 from callsavvy_async.wire.request import HttpRequest
-from callsavvy_async.wire.target import Target
+from callsavvy_async.wire.request_template import Target
 
 from .hostile import OK, Peer, hostile, seen
 from .test_response import BODY, GARBLED, LAST, LINE, TO_EOF, WHOLE, named

@@ -13,15 +13,15 @@ import attrs
 import pytest
 import trio
 
-from callsavvy_async.hooks import HookEvent, LimitFound, LimitLost
-from callsavvy_async.policy.bookings import Question, View
+from callsavvy_async.hooks import HookEvent, SharedLimitLost, SharedLimitRestored
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
+from callsavvy_async.policy.reservation_protocol import Question, View
 from callsavvy_async.policy.shared import SAFETY, SharedPacer
 from callsavvy_async.transport.clock import current_time
 from callsavvy_async.transport.hooks import Hooks, log_event
-from callsavvy_async.transport.limiter import Limiter, WaitTooLongError
-from callsavvy_async.transport.shared.fetcher import IDLE, Fetcher
-from callsavvy_async.transport.shared.reservations import Reservations, UnreachableError
+from callsavvy_async.transport.rate_limiter import RateLimiter, WaitTooLongError
+from callsavvy_async.transport.shared.reservation_client import IDLE, ReservationClient
+from callsavvy_async.transport.shared.reservation_store import ReservationStore, UnreachableError
 from testbed.limiter.ledger import Ledger
 
 pytestmark = pytest.mark.anyio
@@ -52,7 +52,7 @@ class Row:
         return self.ledger.answer(1e9 + current_time(), "me", question)
 
     @asynccontextmanager
-    async def connect(self) -> AsyncGenerator[Reservations, None]:
+    async def connect(self) -> AsyncGenerator[ReservationStore, None]:
         self.opened += 1
         await anyio.sleep(0.01)
         if self.fails is not None:
@@ -71,12 +71,12 @@ class Client:
     row: Row = attrs.field(factory=Row)
     events: list[HookEvent] = attrs.field(factory=list)
     pacer: SharedPacer = attrs.field(factory=lambda: SharedPacer(known=(10.0, 1), share=2.0))
-    limiter: Limiter = attrs.field(init=False)
-    fetcher: Fetcher = attrs.field(init=False)
+    limiter: RateLimiter = attrs.field(init=False)
+    fetcher: ReservationClient = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.limiter = Limiter(self.pacer)
-        self.fetcher = Fetcher(self.limiter, self.pacer, self.row.connect, "*", Hooks([self.events.append]))
+        self.limiter = RateLimiter(self.pacer)
+        self.fetcher = ReservationClient(self.limiter, self.pacer, self.row.connect, "*", Hooks([self.events.append]))
 
     async def call(self, *, ends_at: float = math.inf, feedback: Feedback | None = None) -> float:
         """Make one call that takes no time, and return when it started."""
@@ -153,7 +153,7 @@ class BrokenRow(Row):
     """A row whose connection has a task of its own, which fails as it is closed."""
 
     @asynccontextmanager
-    async def connect(self) -> AsyncGenerator[Reservations, None]:
+    async def connect(self) -> AsyncGenerator[ReservationStore, None]:
         async def fail() -> None:
             try:
                 await anyio.sleep_forever()
@@ -188,13 +188,13 @@ async def test_a_row_that_is_lost_and_found(error: Exception) -> None:
     began = current_time()
     starts = await client.calls(40)
     assert len([at for at in starts if began + 1.0 < at <= began + 3.0]) == pytest.approx(20.0 * SAFETY, abs=1)
-    lost = [event for event in client.events if isinstance(event, LimitLost)]
+    lost = [event for event in client.events if isinstance(event, SharedLimitLost)]
     assert [(event.limit, event.processes, event.rate) for event in lost] == [("*", 1, 10.0 * SAFETY)]
     assert lost[0].reason in {"gone", "KeyError('a bug')"}
     assert "out of reach" in client.limiter.snapshot().why
     client.row.fails = None
     await client.calls(40)
-    found = [event for event in client.events if isinstance(event, LimitFound)]
+    found = [event for event in client.events if isinstance(event, SharedLimitRestored)]
     assert [event.limit for event in found] == ["*"]
     assert found[0].seconds >= 3.0
     assert client.limiter.snapshot().why == "fixed rate, shared"
@@ -203,8 +203,8 @@ async def test_a_row_that_is_lost_and_found(error: Exception) -> None:
 
 def test_it_is_loud(caplog: pytest.LogCaptureFixture) -> None:
     """Losing the others, and finding them again, are warnings: both change how fast a client sends."""
-    log_event(LimitLost("*", 23.75, 4, "gone"))
-    log_event(LimitFound("*", 8.5, 2))
+    log_event(SharedLimitLost("*", 23.75, 4, "gone"))
+    log_event(SharedLimitRestored("*", 8.5, 2))
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("WARNING", "the shared limit '*' is out of reach (gone); going on alone at 23.8/s, one of 4"),
         ("WARNING", "the shared limit '*' is back after 8.5 s; 2 share it so far"),

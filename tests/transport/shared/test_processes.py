@@ -43,7 +43,7 @@ def test_a_server_that_is_killed_and_back(backend: Backend) -> None:
     assert len(outcome.arrivals) <= TOTAL * RATE * 8.5
     for begins, ends in ((0.0, 2.0), (2.0, 4.0), (4.0, 9.0)):
         assert len(outcome.admitted(begins, ends)) == PROCESSES, (begins, ends)
-    lost, found = outcome.times("LimitLost"), outcome.times("LimitFound")
+    lost, found = outcome.times("SharedLimitLost"), outcome.times("SharedLimitRestored")
     assert len(lost) == len(found) == PROCESSES
     assert all(2.0 - 0.1 < at < 4.0 for at in lost)
     assert min(found) > 4.0 - 0.1

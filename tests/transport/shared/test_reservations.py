@@ -14,9 +14,9 @@ import attrs
 import psycopg
 import pytest
 
-from callsavvy_async.policy.bookings import Booking, Change, Question, View
+from callsavvy_async.policy.reservation_protocol import Booking, Change, Question, View
 from callsavvy_async.transport.shared import postgres as postgres_rows, redis as redis_rows
-from callsavvy_async.transport.shared.reservations import LEASE, Reservations, UnreachableError, describe
+from callsavvy_async.transport.shared.reservation_store import LEASE, ReservationStore, UnreachableError, describe
 from testbed.limiter.ledger import Ledger
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
@@ -30,7 +30,7 @@ class Rows:
 
     def connect(
         self, name: str, process: str = "me", url: str | None = None
-    ) -> AbstractAsyncContextManager[Reservations]:
+    ) -> AbstractAsyncContextManager[ReservationStore]:
         module = redis_rows if self.url.startswith("redis") else postgres_rows
         return module.connect(url or self.url, name, process)
 
@@ -46,7 +46,7 @@ def rows(request: pytest.FixtureRequest, urls: dict[str, str]) -> Rows:
 
 
 @pytest.fixture
-async def row(anyio_backend: object, rows: Rows) -> AsyncIterator[Reservations]:
+async def row(anyio_backend: object, rows: Rows) -> AsyncIterator[ReservationStore]:
     async with rows.connect(uuid.uuid4().hex) as opened:
         yield opened
 
@@ -74,7 +74,7 @@ def questions(rng: random.Random, now: float, versions: list[str]) -> Question:
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_the_same_as_in_memory(row: Reservations, seed: int) -> None:
+async def test_the_same_as_in_memory(row: ReservationStore, seed: int) -> None:
     """Whatever is asked, the row after it is the ledger's, by the clock of the server."""
     rng, ledger, versions, now = random.Random(seed), Ledger(), ["", "v"], 0.0
     for _ in range(60):
@@ -86,7 +86,7 @@ async def test_the_same_as_in_memory(row: Reservations, seed: int) -> None:
             assert view.law == ledger.law
 
 
-async def test_late_and_timely_bookings(row: Reservations) -> None:
+async def test_late_and_timely_bookings(row: ReservationStore) -> None:
     """What is booked after an idle time is counted apart; what is on time is not, and probes are no calls of the law's."""
     ledger, slot = Ledger(), 1e9
     for question in (

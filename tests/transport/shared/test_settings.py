@@ -9,9 +9,9 @@ import uuid
 import anyio
 import pytest
 
-from callsavvy_async import Adaptive, Callsavvy, ConfigurationError, Credentials, Fixed, SharedPacing
+from callsavvy_async import Adaptive, Callsavvy, ConfigurationError, Credentials, FixedRate, SharedPacing
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, SimulatorServer
-from callsavvy_async.transport.pacing import Pacing
+from callsavvy_async.transport.rate_limiters import RateLimiters
 from callsavvy_async.transport.shared import redis as redis_rows
 
 URL = "redis://me:secret@host:6379/3?key=secret"
@@ -68,14 +68,14 @@ def test_an_extra_that_is_missing(monkeypatch: pytest.MonkeyPatch, url: str, pac
 
 def test_endpoints_apart() -> None:
     """One object under two names is one limit; limits that are not shared stand beside it; headers part nothing."""
-    voice = SharedPacing(URL, local=Fixed("1/s"))
-    pacing = Pacing(
-        {"sendRobocall": voice, "sendWhatsapp": voice, "sendSMS": URL, "getSummary": Fixed("1/s")}, "account"
+    voice = SharedPacing(URL, local=FixedRate("1/s"))
+    pacing = RateLimiters(
+        {"sendRobocall": voice, "sendWhatsapp": voice, "sendSMS": URL, "getSummary": FixedRate("1/s")}, "account"
     )
     assert pacing.limiter("sendRobocall") is pacing.limiter("sendWhatsapp") is not pacing.limiter("sendSMS")
     assert isinstance(pacing.limiter("anything").pacer, Adaptive)
     assert pacing.snapshot().groups["sendRobocall"].rate == 1.0
-    whole = Pacing(URL, "account")
+    whole = RateLimiters(URL, "account")
     for number, resource in enumerate(("sendSMS", "getSummary")):
         whole.heard(resource, f'"{number}";q=1')
     assert whole.limiter("sendSMS") is whole.limiter("getSummary")
@@ -88,7 +88,7 @@ def test_the_row_is_the_same_in_whatever_order_limits_are_told(monkeypatch: pyte
     voice = SharedPacing(URL)
     told = {"sendRobocall": voice, "sendWhatsapp": voice, "sendSMS": URL, "*": URL}
     for names in (list(told), list(reversed(told))):
-        pacing = Pacing({name: told[name] for name in names}, "account")
+        pacing = RateLimiters({name: told[name] for name in names}, "account")
         for fetcher in pacing._fetchers:
             fetcher._connect()
         assert pacing.limiter("sendSMS") is not pacing.limiter("getSummary")
@@ -99,7 +99,7 @@ def test_a_fork_is_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None
     """Workers forked from one that has made the client would pass for one, and each spend the whole limit in an outage."""
     processes = set[str]()
     monkeypatch.setattr(redis_rows, "connect", lambda url, row, process: processes.add(process))
-    (fetcher,) = Pacing(URL, "account")._fetchers
+    (fetcher,) = RateLimiters(URL, "account")._fetchers
     for pid in (1, 1, 2):
         monkeypatch.setattr(os, "getpid", lambda pid=pid: pid)
         fetcher._connect()
@@ -107,7 +107,7 @@ def test_a_fork_is_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def _client(url: str, server: SimulatorServer, name: str, public_key: str = PUBLIC_KEY) -> Callsavvy:
-    pacing = SharedPacing(url, local=Fixed("50/s"), name=name)
+    pacing = SharedPacing(url, local=FixedRate("50/s"), name=name)
     return Callsavvy(public_key=public_key, private_key=PRIVATE_KEY, base_url=server.url, pacing=pacing)
 
 

@@ -10,15 +10,15 @@ import anyio
 from cyclopts import App, Parameter
 
 from callsavvy_async.campaigns import Campaign, CampaignRun, Journal, RunOptions
+from callsavvy_async.cli.campaign_run import Reopening, is_url, run_options, send_durably, send_pending, url_of
+from callsavvy_async.cli.campaign_watch import watch
 from callsavvy_async.cli.client import client_options, open_client
-from callsavvy_async.cli.durable import Reopening, is_url, run_options, send_durably, send_pending, url_of
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.ledger import lines_of_sums
 from callsavvy_async.cli.options import DEFAULT_JOURNAL, STEADY, Deadline, JournalName, Pace, ReportFile
 from callsavvy_async.cli.outputs import refuse_overwriting
 from callsavvy_async.cli.stderr import ask, can_ask, tell
-from callsavvy_async.cli.watch import watch
-from callsavvy_async.cli.work import work
+from callsavvy_async.cli.worker import work
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.errors import InvalidRequestError
 

@@ -10,20 +10,20 @@ import math
 
 import attrs
 
-from callsavvy_async.policy.bookings import View, read_law, write_law
 from callsavvy_async.policy.gate import Gate
-from callsavvy_async.policy.rate import RateLaw
-from callsavvy_async.policy.stock import RemoteClock
+from callsavvy_async.policy.rate_controller import RateController
+from callsavvy_async.policy.reservation_protocol import View, read_law, write_law
+from callsavvy_async.policy.reservations import RemoteClock
 
 UNKNOWN = "?"
 """The version of a row that has to be read anew."""
 
 
 @attrs.define
-class LawCopy:
+class ControllerReplica:
     """What is known of the row, and when it was learned."""
 
-    rate: RateLaw = attrs.field(factory=RateLaw)
+    rate: RateController = attrs.field(factory=RateController)
     gate: Gate = attrs.field(factory=Gate)
     version: str = UNKNOWN
     slot: float = -math.inf
@@ -45,7 +45,7 @@ class LawCopy:
         self._move(seconds)
         return seconds
 
-    def begin_with(self, rate: RateLaw) -> None:
+    def begin_with(self, rate: RateController) -> None:
         """Have a law that has not run yet, for a row that has none."""
         self.rate, self.slot = rate, -math.inf
 

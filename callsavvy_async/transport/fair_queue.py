@@ -102,7 +102,7 @@ class _Queue:
 
 
 @attrs.define
-class Turns:
+class FairQueue:
     """Requests that wait, and who of them is next. Every method is O(1), or O(log n) for those that were refused."""
 
     _interactive: _Queue = attrs.field(factory=_Queue, init=False)

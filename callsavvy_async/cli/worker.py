@@ -11,8 +11,8 @@ from cyclopts.validators import Number
 
 from callsavvy_async.campaigns import CampaignReport, Runner
 from callsavvy_async.cli.books import books
+from callsavvy_async.cli.campaign_run import url_of
 from callsavvy_async.cli.client import client_options, open_client
-from callsavvy_async.cli.durable import url_of
 from callsavvy_async.cli.exit_codes import code_of_worker
 from callsavvy_async.cli.health import Health
 from callsavvy_async.cli.interrupts import stopping_on_signals

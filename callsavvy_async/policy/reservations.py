@@ -34,7 +34,7 @@ class RemoteClock:
 
 
 @attrs.define
-class Stock:
+class Reservations:
     """Slots: times at which one request each may start. They lapse when they are not used `grace` seconds later."""
 
     lapsed: int = 0

@@ -29,8 +29,8 @@ import attrs
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.pacer import Pacer, Snapshot
 from callsavvy_async.transport.clock import current_time, timer_seconds
+from callsavvy_async.transport.fair_queue import FairQueue, Place
 from callsavvy_async.transport.loops import CallSoon, reach, running_loop, runs_here
-from callsavvy_async.transport.turns import Place, Turns
 
 OnWait: TypeAlias = Callable[[float | None, str, int], None]
 """Told of a wait: the seconds that it will take, None when there is no telling; why; and how many go first."""
@@ -56,7 +56,7 @@ class _Keeper:
     call_soon: CallSoon
 
 
-class Limiter:
+class RateLimiter:
     """Admits requests as one pacer allows.
 
     Args:
@@ -71,7 +71,7 @@ class Limiter:
         self.admitted = 0
         """Requests so far that were not refused."""
         self.lock = threading.RLock()
-        self._turns = Turns()
+        self._turns = FairQueue()
         self._deadlines: list[tuple[float, int, Place]] = []
         self._numbers = itertools.count()
         self._keepers: dict[object, _Keeper] = {}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import attrs
 
-from callsavvy_async.policy.rate import RateLaw
+from callsavvy_async.policy.rate_controller import RateController
 
 
 @attrs.define
-class KnownRate(RateLaw):
+class FixedRateController(RateController):
     """Send at the belief, whatever comes. Windows are noted all the same: they foretell when a gate reopens."""
 
     def _curve(self, since: float) -> float:  # noqa: ARG002 - it is no curve
@@ -17,7 +17,7 @@ class KnownRate(RateLaw):
     def _believe(self, measured: float, elapsed: float) -> None:
         """Learn nothing."""
 
-    def limit_as(self, other: RateLaw) -> None:
+    def limit_as(self, other: RateController) -> None:
         """Keep to what this process was told, whatever others were."""
         super().limit_as(other)
         self.belief = self.rate = other.belief

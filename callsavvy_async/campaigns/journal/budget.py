@@ -19,7 +19,7 @@ from typing import Self
 
 import attrs
 
-from callsavvy_async.bulk.limits import counted
+from callsavvy_async.bulk.stop_rules import counted
 from callsavvy_async.campaigns.errors import JournalError
 from callsavvy_async.campaigns.journal import sql
 from callsavvy_async.campaigns.journal.database import Cursor
@@ -32,7 +32,7 @@ class OutOfBudgetError(JournalError):
 
 
 @attrs.frozen
-class Allowance:
+class CampaignBudget:
     """A limit, and where everybody stood when the run began."""
 
     limit: Decimal

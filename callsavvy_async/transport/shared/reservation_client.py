@@ -14,10 +14,10 @@ import attrs
 from callsavvy_async.policy.shared import SharedPacer
 from callsavvy_async.transport.background import spawn
 from callsavvy_async.transport.clock import current_time
-from callsavvy_async.transport.hooks import Hooks, LimitFound, LimitLost
-from callsavvy_async.transport.limiter import Limiter
+from callsavvy_async.transport.hooks import Hooks, SharedLimitLost, SharedLimitRestored
 from callsavvy_async.transport.loops import CallSoon, reach, running_loop, runs_here
-from callsavvy_async.transport.shared.reservations import Connect, Reservations, UnreachableError
+from callsavvy_async.transport.rate_limiter import RateLimiter
+from callsavvy_async.transport.shared.reservation_store import Connect, ReservationStore, UnreachableError
 
 IDLE = 30.0
 FIRST_RETRY, LONGEST_RETRY = 0.1, 1.0
@@ -39,7 +39,7 @@ class _Running:
     """Whether it asks no more, though its connection may still be open."""
 
 
-class Fetcher:
+class ReservationClient:
     """Carries the questions of a pacer to its row, and tells the limiter when there is an answer.
 
     Args:
@@ -50,7 +50,7 @@ class Fetcher:
         hooks: who listens.
     """
 
-    def __init__(self, limiter: Limiter, pacer: SharedPacer, connect: Connect, name: str, hooks: Hooks) -> None:
+    def __init__(self, limiter: RateLimiter, pacer: SharedPacer, connect: Connect, name: str, hooks: Hooks) -> None:
         self._limiter = limiter
         self._pacer = pacer
         self._connect = connect
@@ -116,7 +116,7 @@ class Fetcher:
             running.ended.set()
             self._limiter.look_again_everywhere()  # where calls wait in other event loops, they begin it anew
 
-    async def _serve(self, row: Reservations, running: _Running) -> None:
+    async def _serve(self, row: ReservationStore, running: _Running) -> None:
         """Ask whatever there is to ask, until nobody has wanted anything for long."""
         pacer, limiter = self._pacer, self._limiter
         while not running.is_over:
@@ -129,7 +129,7 @@ class Fetcher:
                 with limiter.lock:
                     pacer.told(question, view, asked=now, answered=answered)
                 if was_alone:
-                    self._hooks(LimitFound(self._name, answered - self._lost_at, pacer.processes))
+                    self._hooks(SharedLimitRestored(self._name, answered - self._lost_at, pacer.processes))
                 limiter.look_again()
                 continue
             if self._is_idle(running, now):
@@ -149,5 +149,5 @@ class Fetcher:
             pacer.lost(now)
         if first:
             self._lost_at = now
-            self._hooks(LimitLost(self._name, pacer.snapshot(now).rate or 0.0, pacer.processes, reason))
+            self._hooks(SharedLimitLost(self._name, pacer.snapshot(now).rate or 0.0, pacer.processes, reason))
         self._limiter.look_again()

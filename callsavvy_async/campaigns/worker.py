@@ -29,7 +29,7 @@ from callsavvy_async.errors import InvalidRequestError
 
 
 @attrs.define
-class Vitals:
+class WorkerStatus:
     """What a runner tells of itself; another thread may read it.
 
     Attributes:
@@ -80,7 +80,7 @@ class Runner:
     ) -> None:
         run_settings(**options)  # raises what a run would raise
         self.name = name
-        self.vitals = Vitals()
+        self.vitals = WorkerStatus()
         """What it tells of itself, at any time."""
         self._journal = Journal.open(url, patience=patience, lease=lease)
         self._forever = forever

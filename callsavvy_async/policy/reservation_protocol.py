@@ -23,7 +23,7 @@ from typing import Any, TypeAlias, cast
 import attrs
 
 from callsavvy_async.policy.gate import Gate
-from callsavvy_async.policy.rate import RateLaw
+from callsavvy_async.policy.rate_controller import RateController
 
 NO_ROW = ""
 """The version of a row that is not there."""
@@ -99,12 +99,12 @@ class View:
     processes: int
 
 
-def write_law(rate: RateLaw, gate: Gate) -> str:
+def write_law(rate: RateController, gate: Gate) -> str:
     """Write down what is known of a limit."""
     return json.dumps({"rate": _state(rate), "gate": _state(gate)})
 
 
-def read_law(text: str, like: type[RateLaw]) -> tuple[RateLaw, Gate] | None:
+def read_law(text: str, like: type[RateController]) -> tuple[RateController, Gate] | None:
     """Read what another process wrote; None if it cannot be read, or never was a law."""
     try:
         state = json.loads(text)
@@ -114,7 +114,7 @@ def read_law(text: str, like: type[RateLaw]) -> tuple[RateLaw, Gate] | None:
     return (rate, gate) if rate.is_sound else None
 
 
-def _state(law: RateLaw | Gate) -> dict[str, object]:
+def _state(law: RateController | Gate) -> dict[str, object]:
     return attrs.asdict(law)
 
 

@@ -1,6 +1,6 @@
 """Which requests share a limit: all of them, unless told otherwise, or unless the API itself says so.
 
-Told: ``pacing={"sendSMS": Fixed("10/s"), "*": Adaptive()}``. One pacer under several names is one limit for all of them.
+Told: ``pacing={"sendSMS": FixedRate("10/s"), "*": Adaptive()}``. One pacer under several names is one limit for all of them.
 
 Learned: only from `RateLimit-Policy`. Endpoints whose answers name policies that have nothing in common are counted
 apart, by the server's own word. Refusals alone cannot tell: after one the gate is shut for everybody, so nobody is
@@ -17,13 +17,13 @@ import attrs
 
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.adaptive import Adaptive
+from callsavvy_async.policy.fixed import FixedRate
 from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, Pacer, Snapshot
 from callsavvy_async.policy.ratelimit_headers import parse_policies
-from callsavvy_async.policy.told import Fixed
 from callsavvy_async.settings import check_settings
 from callsavvy_async.transport.hooks import Hooks
-from callsavvy_async.transport.limiter import Limiter
-from callsavvy_async.transport.shared.fetcher import Fetcher
+from callsavvy_async.transport.rate_limiter import RateLimiter
+from callsavvy_async.transport.shared.reservation_client import ReservationClient
 from callsavvy_async.transport.shared.settings import SharedPacing, share_limit
 
 OnePacing: TypeAlias = Pacer | SharedPacing | str
@@ -33,7 +33,7 @@ ALL_OTHERS = "*"
 """The name of the limit that endpoints share unless they have one of their own."""
 
 
-class Pacing:
+class RateLimiters:
     """The limits of an account.
 
     Args:
@@ -51,16 +51,16 @@ class Pacing:
         told.setdefault(ALL_OTHERS, Adaptive())
         # Each URL is a limit of its own: Python makes one object of equal literals, or does not.
         each = {resource: SharedPacing(one) if isinstance(one, str) else one for resource, one in told.items()}
-        self._fetchers: list[Fetcher] = []
-        limiters: dict[int, Limiter] = {}
+        self._fetchers: list[ReservationClient] = []
+        limiters: dict[int, RateLimiter] = {}
         for resource, one in sorted(each.items()):  # what has several names bears the first, "*" before all: everywhere
             if id(one) not in limiters:
                 limiters[id(one)] = self._make(one, account, resource, hooks or Hooks(()))
         self._shared = limiters[id(each.pop(ALL_OTHERS))]
         self._told = {resource: limiters[id(one)] for resource, one in each.items()}
-        self._learned: dict[str, Limiter] = {}
+        self._learned: dict[str, RateLimiter] = {}
         self._limiters = dict(self._told)
-        self._policies: list[tuple[frozenset[str], Limiter]] = []
+        self._policies: list[tuple[frozenset[str], RateLimiter]] = []
         self._kept: dict[str, Mapping[str, object]] = {}
 
     def __repr__(self) -> str:
@@ -71,7 +71,7 @@ class Pacing:
         """How many requests wait for their turn."""
         return sum(limiter.waiting for limiter in {self._shared, *self._apart().values()})
 
-    def limiter(self, resource: str) -> Limiter:
+    def limiter(self, resource: str) -> RateLimiter:
         """Return what admits requests to an endpoint."""
         return self._limiters.get(resource, self._shared)
 
@@ -111,23 +111,23 @@ class Pacing:
         for fetcher in self._fetchers:
             await fetcher.aclose()
 
-    def _make(self, one: Pacer | SharedPacing, account: str, resource: str, hooks: Hooks) -> Limiter:
+    def _make(self, one: Pacer | SharedPacing, account: str, resource: str, hooks: Hooks) -> RateLimiter:
         if not isinstance(one, SharedPacing):
-            return Limiter(one)
+            return RateLimiter(one)
         limiter, fetcher = share_limit(one, account, resource, hooks)
         self._fetchers.append(fetcher)
         return limiter
 
-    def _apart(self) -> dict[str, Limiter]:
+    def _apart(self) -> dict[str, RateLimiter]:
         return {**self._told, **self._learned}
 
-    def _limiter_for(self, names: frozenset[str], like: Adaptive) -> Limiter:
+    def _limiter_for(self, names: frozenset[str], like: Adaptive) -> RateLimiter:
         """Return the limit for endpoints that are first to name these policies: the shared one, or one of their own."""
         limiter = self._shared
         if self._policies:
             policy, pacer = min(names), attrs.evolve(like)
             pacer.restore(self._kept.get(policy, {}))
-            limiter = self._learned[policy] = Limiter(pacer)
+            limiter = self._learned[policy] = RateLimiter(pacer)
         self._policies.append((names, limiter))
         return limiter
 
@@ -148,8 +148,8 @@ def choose_pacing(
     if pacing is not None:
         if rate is not None or burst != 1 or max_in_flight is not None:
             raise ConfigurationError(
-                "pacing= brings its own rate, burst and cap; give it alone, as in pacing=Fixed('10/s', burst=5)."
+                "pacing= brings its own rate, burst and cap; give it alone, as in pacing=FixedRate('10/s', burst=5)."
             )
         return pacing
     cap = MAX_IN_FLIGHT if max_in_flight is None else max_in_flight
-    return Adaptive(max_in_flight=cap) if rate is None else Fixed(rate, burst=burst, max_in_flight=cap)
+    return Adaptive(max_in_flight=cap) if rate is None else FixedRate(rate, burst=burst, max_in_flight=cap)

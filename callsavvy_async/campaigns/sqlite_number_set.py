@@ -19,7 +19,7 @@ CACHE = 16 * 1024
 """KiB of memory, whatever the number of numbers."""
 
 
-class SeenNumbers:
+class SqliteNumberSet:
     """A growing set of normalised phone numbers. Use it as a context manager, in one thread."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ import anyio
 import attrs
 
 from callsavvy_async.campaigns.errors import JournalUnavailableError
-from callsavvy_async.campaigns.journal import epochs, repository
+from callsavvy_async.campaigns.journal import repository, runs
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.patience import Patience
 from callsavvy_async.campaigns.journal.writer import Work
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 @attrs.define(eq=False)
-class Shift:
+class RunContext:
     """A run under one epoch."""
 
     campaign: int
@@ -52,9 +52,9 @@ class Shift:
     async def end(self) -> None:
         """End the epoch. Where that cannot be written it is owed, or the next run would wait for what this one holds."""
         try:
-            await self.write(lambda cursor: epochs.end(cursor, self.campaign, self.epoch))
+            await self.write(lambda cursor: runs.end(cursor, self.campaign, self.epoch))
         except JournalUnavailableError:
-            self.patience.writer.owe(lambda cursor: epochs.end_late(cursor, self.campaign, self.epoch))
+            self.patience.writer.owe(lambda cursor: runs.end_late(cursor, self.campaign, self.epoch))
             raise
 
     async def write_addition(self, work: Work[T]) -> T:

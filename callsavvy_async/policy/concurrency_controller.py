@@ -55,7 +55,7 @@ _LEAST_LATENCY = 0.001
 
 
 @attrs.define
-class ConcurrencyLaw:
+class ConcurrencyController:
     """Learn how many requests a server can use at once, from latency, time-outs and refusals by level."""
 
     limit: float = START_LIMIT

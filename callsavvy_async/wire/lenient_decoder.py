@@ -11,9 +11,9 @@ from typing import TypeVar, cast
 
 import attrs
 
+from callsavvy_async.wire.field_parsers import RowField, UnreadableDataError, is_empty, kind_of
 from callsavvy_async.wire.json_bytes import Json
 from callsavvy_async.wire.model import Model
-from callsavvy_async.wire.rules import RowField, UnreadableDataError, is_empty, kind_of
 
 M = TypeVar("M", bound=Model)
 

@@ -43,7 +43,7 @@ class RawResponse(Generic[R_co]):
 
 
 @attrs.define(eq=False)
-class Watch:
+class RequestContext:
     """A view of the running task's calls.
 
     Attributes:
@@ -113,14 +113,14 @@ class Watch:
 
 
 @contextmanager
-def watching(watch: Watch) -> Generator[Watch, None, None]:
+def watching(watch: RequestContext) -> Generator[RequestContext, None, None]:
     """Let a watch follow the requests of the running task while the block runs."""
-    token = current_watch.set(watch)
+    token = current_context.set(watch)
     try:
         yield watch
     finally:
-        current_watch.reset(token)
+        current_context.reset(token)
 
 
-current_watch: ContextVar[Watch | None] = ContextVar("callsavvy_watch", default=None)
+current_context: ContextVar[RequestContext | None] = ContextVar("callsavvy_watch", default=None)
 """The watch of the running task, if somebody watches."""

@@ -102,7 +102,7 @@ class Forecast:
 
 
 @attrs.define
-class RateLaw:
+class RateController:
     """Learn one hidden limit from admissions and refusals, and say when the next request may start."""
 
     belief: float = START_RATE
@@ -210,7 +210,7 @@ class RateLaw:
         """How many requests of the running interval were not refused."""
         return self._admitted
 
-    def limit_as(self, other: RateLaw) -> None:
+    def limit_as(self, other: RateController) -> None:
         """Keep to what the server has told another law."""
         self._ceiling, self._ceiling_until = other._ceiling, other._ceiling_until
 

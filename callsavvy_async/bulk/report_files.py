@@ -11,7 +11,7 @@ from typing import IO
 
 import attrs
 
-from callsavvy_async.bulk.cells import harmless
+from callsavvy_async.bulk.csv_escape import harmless
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.redaction import mask_number
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import tzinfo
 from typing import TypeAlias, TypeVar
 
+from callsavvy_async.wire.fast_decoder import quick_reader
+from callsavvy_async.wire.field_parsers import RowField, rule_for
 from callsavvy_async.wire.json_bytes import Json
-from callsavvy_async.wire.lenient_rows import lenient_reader
+from callsavvy_async.wire.lenient_decoder import lenient_reader
 from callsavvy_async.wire.model import Model, wire_fields
-from callsavvy_async.wire.quick_rows import quick_reader
-from callsavvy_async.wire.rules import RowField, rule_for
 
 M = TypeVar("M", bound=Model)
 

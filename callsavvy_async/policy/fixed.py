@@ -1,6 +1,6 @@
 """Pacers that are told what to keep to: a rate that is known, or only a number in flight.
 
-Theory. `Fixed` is a token bucket in its GCRA form (ITU-T I.371), one number: the theoretical arrival time of the next
+Theory. `FixedRate` is a token bucket in its GCRA form (ITU-T I.371), one number: the theoretical arrival time of the next
 request. Both pacers learn nothing but the shared pause after a refusal. With Retry-After that is exact. Without, it
 starts at `FIRST_PAUSE` and doubles with every refusal that follows, until a request sent after the pause is admitted.
 """
@@ -132,7 +132,7 @@ def positive_rate(_: object, field: attrs.Attribute[float], value: float) -> Non
 
 
 @attrs.define(on_setattr=attrs.setters.NO_OP)
-class Fixed(_Told):
+class FixedRate(_Told):
     """Keep to a rate that is known.
 
     Args:

@@ -14,9 +14,9 @@ import anyio
 import attrs
 
 from callsavvy_async.campaigns.errors import JournalError
-from callsavvy_async.campaigns.journal import epochs
+from callsavvy_async.campaigns.journal import runs
 from callsavvy_async.campaigns.journal.writer import Work, Writer
-from callsavvy_async.campaigns.shift import Shift
+from callsavvy_async.campaigns.run_context import RunContext
 from callsavvy_async.policy.pacer import Snapshot
 
 _BEATS_IN_A_LEASE = 3
@@ -25,11 +25,11 @@ _WITHOUT_LEASE = 30.0
 
 
 @attrs.define
-class Heart:
+class Heartbeat:
     """Beats until it is stopped, also while its run is being cancelled and waits for answers."""
 
     writer: Writer
-    shift: Shift
+    shift: RunContext
     on_lost: Callable[[], object]
     """Called when the run was taken for dead."""
     limit: Callable[[], Snapshot]
@@ -58,7 +58,7 @@ class Heart:
                         return
                     last = now
                     if now >= judges_from:
-                        await self.writer.run(lambda cursor: epochs.take_over(cursor, [self.shift.campaign]))
+                        await self.writer.run(lambda cursor: runs.take_over(cursor, [self.shift.campaign]))
 
     async def is_lost(self) -> bool:
         """Whether the run was taken for dead."""
@@ -82,4 +82,4 @@ class Heart:
             "processes": limit.processes,
             "why": limit.why,
         }
-        return lambda cursor: epochs.beat(cursor, shift.epoch, status)
+        return lambda cursor: runs.beat(cursor, shift.epoch, status)

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 import attrs
 
-from callsavvy_async.config import CallSettings
+from callsavvy_async.config import RequestSettings
 from callsavvy_async.errors import Attempt, Outcome
 from callsavvy_async.policy.outcome import Verdict
 from callsavvy_async.transport.clock import Clock
-from callsavvy_async.transport.watch import Watch
+from callsavvy_async.transport.request_context import RequestContext
 from callsavvy_async.wire.endpoint import Endpoint
 from callsavvy_async.wire.failure import ExchangeFailedError
 from callsavvy_async.wire.request import HttpRequest
@@ -47,11 +47,11 @@ class Call:
     endpoint: Endpoint[object]
     params: Mapping[str, str | None]
     request: HttpRequest
-    settings: CallSettings
+    settings: RequestSettings
     clock: Clock
     began: float
     ends_at: float
-    watch: Watch | None
+    watch: RequestContext | None
     is_told: bool
     attempts: list[Attempt] = attrs.field(factory=list[Attempt])
     failures: int = 0

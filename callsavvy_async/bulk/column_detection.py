@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import attrs
 
-from callsavvy_async.bulk.row_files import ReportRow
+from callsavvy_async.bulk.report_files import ReportRow
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.redaction import redact
 

@@ -14,9 +14,9 @@ from decimal import Decimal
 from typing import TypeVar, cast
 
 from callsavvy_async.values import OpenEnum
+from callsavvy_async.wire.field_parsers import RowField, Rule, as_words, read_decimal, read_naive_time, read_text
 from callsavvy_async.wire.json_bytes import Json
 from callsavvy_async.wire.model import Model
-from callsavvy_async.wire.rules import RowField, Rule, as_words, read_decimal, read_naive_time, read_text
 
 M = TypeVar("M", bound=Model)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import IO, Literal, TypeAlias, get_args
 
-from callsavvy_async.bulk.columns import NumberColumns, number_columns
+from callsavvy_async.bulk.column_detection import NumberColumns, number_columns
 from callsavvy_async.bulk.csv_rows import DELIMITERS, csv_rows
 from callsavvy_async.bulk.file_lines import FileLines, open_lines
 from callsavvy_async.bulk.json_rows import json_rows

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeAlias, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from callsavvy_async.policy.bookings import Question, View
+from callsavvy_async.policy.reservation_protocol import Question, View
 from callsavvy_async.redaction import MASK
 
 LEASE = 5.0
@@ -20,7 +20,7 @@ class UnreachableError(Exception):
     """The row cannot be had now. The text says why, without secrets."""
 
 
-class Reservations(Protocol):
+class ReservationStore(Protocol):
     """An open connection to the row of one limit, on behalf of one process."""
 
     async def answer(self, question: Question) -> View:
@@ -32,7 +32,7 @@ class Reservations(Protocol):
         ...
 
 
-Connect: TypeAlias = Callable[[], AbstractAsyncContextManager[Reservations]]
+Connect: TypeAlias = Callable[[], AbstractAsyncContextManager[ReservationStore]]
 """Opens a connection; raises `UnreachableError`, on entering and while it is in use."""
 
 
