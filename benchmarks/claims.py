@@ -42,7 +42,7 @@ SCATTER, SPACE = 7_919_777_777, 10**10  # coprime: a walk through all numbers th
 LONGEST_WAIT = 180
 """Seconds for which autovacuum, which looks once a minute, is waited for."""
 PASSES = (("pending", "claimed"), ("claimed", "in_flight"), ("in_flight", "accepted"))
-PASS = """UPDATE chunk SET state = %(to)s, epoch = 1, cost = %(cost)s, message_id = %(cost)s || number
+PASS = """UPDATE chunk SET state = %(to)s, run = 1, cost = %(cost)s, message_id = %(cost)s || number
     WHERE campaign = 1 AND number BETWEEN %(first)s AND %(last)s AND coalesce(state, '') = %(state)s"""
 SIZES = """SELECT sum(pg_table_size(oid)), sum(pg_indexes_size(oid)) FROM pg_class
     WHERE relname = ANY (%s) AND relkind = 'r'"""

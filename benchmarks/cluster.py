@@ -2,7 +2,7 @@
 
 python -m benchmarks.cluster      # a minute; what claims cost in a large campaign: python -m benchmarks.claims
 
-Workers are ``callsavvy runs work``; the API is a simulator in another process that takes 0.1 s for an answer. A worker has 8
+Workers are ``callsavvy campaigns work``; the API is a simulator in another process that takes 0.1 s for an answer. A worker has 8
 calls in flight, so that the machine's cores do not decide. The database is that of the tests, which does not flush to the disk.
 """
 
@@ -58,7 +58,7 @@ def measure(workers: int, server: PostgresServer, url: str) -> tuple[float, floa
         "CALLSAVVY_PUBLIC_KEY": PUBLIC_KEY,
         "CALLSAVVY_PRIVATE_KEY": PRIVATE_KEY,
     }
-    command = [sys.executable, "-m", "callsavvy_async", "runs", "work", journal, "c", "--json"]
+    command = [sys.executable, "-m", "callsavvy_async", "campaigns", "work", journal, "c", "--json"]
     options = ["--rate", "100000/s", "--burst", "64", "--max-in-flight", str(IN_FLIGHT)]
     database, children = database_cpu(server), children_cpu()
     fleet = [

@@ -24,7 +24,7 @@ from callsavvy_async.transport.hooks import Hook, Hooks, log_event
 from callsavvy_async.transport.native.trust import Verify
 from callsavvy_async.transport.options import RequestOptions, apply_options
 from callsavvy_async.transport.rate_limiters import OnePacing, RateLimiters, choose_pacing
-from callsavvy_async.transport.request_context import RawResponse, RequestContext, watching
+from callsavvy_async.transport.request_context import RawResponse, RequestContext, tracking
 from callsavvy_async.transport.transport import Shared, Transport
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Receipt
@@ -256,9 +256,9 @@ class Callsavvy:
 
         Example: ``raw = await callsavvy.with_raw_response(callsavvy.tickets.list, period="2026-11")``
         """
-        with watching(RequestContext()) as watch:
+        with tracking(RequestContext()) as context:
             value = await method(*args, **kwargs)
-        raw = watch.raw_response(value)
+        raw = context.raw_response(value)
         if raw is None:
             raise ConfigurationError(
                 f"{method!r} made no call; pass a method of the client, such as client.tickets.list."

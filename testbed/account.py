@@ -39,10 +39,10 @@ class Account:
         """Let every kind of fault meet this share of the requests."""
         self._ask(str(probability))
 
-    def _ask(self, question: str) -> Any:
+    def _ask(self, request: str) -> Any:
         assert self._program.stdin is not None
         assert self._program.stdout is not None
-        self._program.stdin.write(f"{question}\n")
+        self._program.stdin.write(f"{request}\n")
         self._program.stdin.flush()
         return json.loads(self._program.stdout.readline())
 

@@ -1,1 +1,1 @@
-"""Judge pacing laws in virtual time against servers that hide their limit."""
+"""Judge pacing controllers in virtual time against servers that hide their limit."""

@@ -1,7 +1,7 @@
 """Play every scenario: `python -m benchmarks.limiter [--seeds 5] [--group steady] [--out DIR]`.
 
 Prints the tables and writes them to `tables.md`, the figures to `limiter.json`, and, where matplotlib is installed, one PNG
-per main shape. Without `--group` the other laws face some of the scenarios too, with one seed each.
+per main shape. Without `--group` the other controllers face some of the scenarios too, with one seed each.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TITLES = {
     "steady": "Limits that stay",
     "changes": "Limits that change, and come back",
     "overload": "Servers that are overloaded instead",
-    "holdout": "Hold-out: figures that the law was not tuned with",
+    "holdout": "Hold-out: figures that the controller was not tuned with",
 }
 BESIDE = (
     "bucket 10/s, burst 20",
@@ -150,13 +150,13 @@ def _race(seeds: int) -> Iterator[str]:
 
 
 def _beside(results: Results) -> Iterator[str]:
-    yield "\n### Beside other laws\n"
+    yield "\n### Beside other controllers\n"
     yield f"| server | {' | '.join(COMPETITORS)} |\n|---|" + "---:|" * len(COMPETITORS)
     for scenario in (*STEADY, *CHANGES, *OVERLOAD):
         if scenario.name in BESIDE:
             cells = []
-            for law, make in COMPETITORS.items():
-                runs = results[scenario.name] if law == "adaptive" else [scenario.run(make, seed=0)[1]]
+            for controller, make in COMPETITORS.items():
+                runs = results[scenario.name] if controller == "adaptive" else [scenario.run(make, seed=0)[1]]
                 unknown = max(f.unknown for f in runs)
                 cell = f"{mean(f.share for f in runs):.0f} / {mean(f.refused for f in runs):.1f}"
                 cells.append(cell + (f" / u{unknown}" if unknown else ""))

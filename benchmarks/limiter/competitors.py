@@ -1,5 +1,5 @@
 # ruff: noqa: ARG002, ARG005  # one signature for all shapes; none needs every argument
-"""The laws that the adaptive pacer is measured against, each behind the same protocol.
+"""The controllers that the adaptive pacer is measured against, each behind the same protocol.
 
 `exact` and `aiolimiter` are told the truth about the server; everybody else must find it out. The ports follow their
 originals: botocore `retries/{adaptive,bucket,throttling}.py`, Netflix concurrency-limits `Gradient2Limit.java`.

@@ -30,8 +30,8 @@ def draw(out: Path) -> Iterator[Path]:
     scenarios = {scenario.name: scenario for scenario in CHANGES}
     for short, shape in SHAPES.items():
         figure, axes = plt.subplots(len(PANELS), 1, figsize=(10, 11), sharex=True, layout="constrained")
-        for axis, (change, law) in zip(axes, PANELS, strict=True):
-            _panel(axis, scenarios[f"{shape} {change}"], law)
+        for axis, (change, controller) in zip(axes, PANELS, strict=True):
+            _panel(axis, scenarios[f"{shape} {change}"], controller)
         axes[0].legend(fontsize=8, ncols=3, loc="upper right")
         axes[-1].set_xlabel("seconds")
         figure.suptitle(f"{shape}: accepted per second against the hidden limit (one seed)")
@@ -41,8 +41,8 @@ def draw(out: Path) -> Iterator[Path]:
         yield path
 
 
-def _panel(axis: Axes, scenario: Scenario, law: str) -> None:
-    run, figures = scenario.run(COMPETITORS[law], seed=1)
+def _panel(axis: Axes, scenario: Scenario, controller: str) -> None:
+    run, figures = scenario.run(COMPETITORS[controller], seed=1)
     server, share = scenario.server(1), scenario.share_at(scenario.server(1), 1)
     times = [STEP * (i + 1) for i in range(int(run.ended / STEP))]
     smooth = max(STEP, window_of(server) / 4.0)
@@ -62,6 +62,6 @@ def _panel(axis: Axes, scenario: Scenario, law: str) -> None:
     )
     axis.set_ylim(0, 1.7 * server.rate * max(1.0, scenario.change))
     axis.set_xlim(0, run.ended)
-    title = f"{law}, the limit {scenario.name.rsplit(' ', 1)[1]}: {figures.share:.0f} % of it, {figures.refused:.1f} % refused"
+    title = f"{controller}, the limit {scenario.name.rsplit(' ', 1)[1]}: {figures.share:.0f} % of it, {figures.refused:.1f} % refused"
     axis.set_title(title, fontsize=9, loc="left")
     axis.grid(visible=True, alpha=0.3)

@@ -22,7 +22,7 @@ SERVERS: dict[str, Callable[[], Server]] = {
 
 def main() -> None:
     """Print one row per shape and number of processes."""
-    print("| server | processes | of the limit, % | answers 429, % | least of the most | asked of the row/s |")
+    print("| server | processes | of the limit, % | answers 429, % | least of the most | row requests/s |")
     print("|---|---:|---:|---:|---:|---:|")
     begins, ends = 120.0, 600.0
     for name, make in SERVERS.items():
@@ -34,7 +34,7 @@ def main() -> None:
             print(
                 f"| {name} | {count}{', each for itself' if alone else ''}"
                 f" | {100.0 * accepted / (ends - begins) / fleet.server.rate:.1f}"
-                f" | {100.0 * refused / (accepted + refused):.2f} | {min(each) / max(each):.2f} | {fleet.asked / ends:.0f} |",
+                f" | {100.0 * refused / (accepted + refused):.2f} | {min(each) / max(each):.2f} | {fleet.sent_at / ends:.0f} |",
                 flush=True,
             )
 

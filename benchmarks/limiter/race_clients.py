@@ -64,9 +64,9 @@ async def httpx_loop(url: str, numbers: list[str], retries: int = 2) -> list[obj
                 if response.status_code != 429 or tried == retries:
                     response.raise_for_status()
                     return response
-                asked = float(response.headers.get("retry-after", 0))
+                sent_at = float(response.headers.get("retry-after", 0))
                 backoff = min(0.5 * 2**tried, 8.0) * (1 - 0.25 * random.random())
-                await asyncio.sleep(asked if 0 < asked <= 60 else backoff)
+                await asyncio.sleep(sent_at if 0 < sent_at <= 60 else backoff)
             return None
 
         return await gather(*map(send, numbers))

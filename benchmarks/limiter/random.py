@@ -146,16 +146,16 @@ class _Run:
         if one.stray and rng.random() < one.stray / 2.0:
             self.push(now + self.way(0.5), _END, (request, _FAILED, False))
             return
-        wait = self.ask(now, weight)
+        wait = self.next_request(now, weight)
         if wait > 0.0:
-            told = self.told(wait)
+            told = self.on_response(wait)
             self.push(now + self.way(0.5), _END, (request, Feedback(Signal.REFUSED, told) if told else _REFUSED, False))
             return
         self.busy += 1
         done = _FAILED if one.stray and rng.random() < one.stray / 2.0 else _ADMITTED
         self.push(now + self.work(now) + self.way(0.5), _END, (request, done, True))
 
-    def ask(self, now: float, weight: float) -> float:
+    def next_request(self, now: float, weight: float) -> float:
         share = self.one.share(now / self.seconds)
         wait = 0.0
         for limit in self.limits:
@@ -168,10 +168,10 @@ class _Run:
     def let_others_in(self, now: float) -> None:
         one = self.one
         while self.others_at < min(now, one.others_until * self.seconds):
-            self.ask(self.others_at, self.rng.randint(1, one.weight))
+            self.next_request(self.others_at, self.rng.randint(1, one.weight))
             self.others_at += self.rng.expovariate(one.rate * one.others)
 
-    def told(self, wait: float) -> float | None:
+    def on_response(self, wait: float) -> float | None:
         tell = self.one.tell
         if tell == "none":
             return None

@@ -63,14 +63,14 @@ async def _time(task: Task, call: Call) -> dict[str, Any]:
     if not task.collector:
         gc.disable()
     began, began_cpu = time.perf_counter(), time.process_time()
-    latencies, undone = await _work(call, task.in_flight, task.seconds)
+    latencies, unsent = await _work(call, task.in_flight, task.seconds)
     seconds, cpu = time.perf_counter() - began, time.process_time() - began_cpu
     if not latencies:
-        return {"calls": 0, "undone": undone, "seconds": seconds}
+        return {"calls": 0, "unsent": unsent, "seconds": seconds}
     latencies.sort()
     return {
         "calls": len(latencies),
-        "undone": undone,
+        "unsent": unsent,
         "seconds": seconds,
         "cpu_us": cpu / len(latencies) * 1e6,
         "per_second": len(latencies) / seconds,
@@ -91,10 +91,10 @@ async def _work(call: Call, workers: int, seconds: float, *, least: int = 0) -> 
             made += 1
             latencies.append(clock() - began)
 
-    _, undone = await asyncio.wait([asyncio.create_task(worker()) for _ in range(workers)], timeout=seconds + PATIENCE)
-    for task in undone:
+    _, unsent = await asyncio.wait([asyncio.create_task(worker()) for _ in range(workers)], timeout=seconds + PATIENCE)
+    for task in unsent:
         task.cancel()
-    return latencies, len(undone)
+    return latencies, len(unsent)
 
 
 async def _count_functions(task: Task, call: Call) -> dict[str, Any]:

@@ -141,8 +141,8 @@ class FanOut:
     def abandon(self) -> None:
         """Send nothing more, and do not wait either: what is on the wire becomes unknown."""
         self.stop(StopReason.INTERRUPTED)
-        for watch in self._under_way:
-            watch.abandon()
+        for context in self._under_way:
+            context.abandon()
 
     async def run(self) -> None:
         """Send until the source is exhausted or the run is stopped. Then the rest of the source is taken down as pending.
@@ -188,7 +188,7 @@ class FanOut:
     @property
     def _waiting(self) -> int:
         """How many workers are not on the wire: they wait for a chunk, for their turn, or for what is written ahead."""
-        return self._working - sum(watch.on_wire for watch in self._under_way)
+        return self._working - sum(context.on_wire for context in self._under_way)
 
     async def _before_sending(self, chunk: Chunk) -> None:
         if self._waiting <= SPARE:  # this one is about to leave
@@ -218,14 +218,14 @@ class FanOut:
             await self._settle(result)
             self._report.stopped = self._report.stopped or StopReason.MAX_COST  # those that reserved before still go
             return ()
-        with self._watching(chunk) as watch:
+        with self._watching(chunk) as context:
             try:
                 result = await self._outcome(chunk)
             except ChunkDeferredError:
                 self._sink.release(result)
                 return ()
             except BaseException:  # cancelled, or an error that is no answer of the API's
-                result = ChunkResult(chunk, ChunkState.UNKNOWN) if watch.in_doubt else result
+                result = ChunkResult(chunk, ChunkState.UNKNOWN) if context.in_doubt else result
                 self._sink.release(result)
                 await self._settle(result)
                 raise
@@ -235,21 +235,21 @@ class FanOut:
     @contextmanager
     def _watching(self, chunk: Chunk) -> Generator[RequestContext]:
         """Follow the request of a chunk."""
-        watch = RequestContext(
+        context = RequestContext(
             shield=True,
             bulk=True,
             before_sending=partial(self._before_sending, chunk),
             before_waiting=partial(self._sink.before_waiting, chunk),
             on_wait=self._sink.on_wait,
         )
-        token = current_context.set(watch)
-        self._under_way.add(watch)
+        token = current_context.set(context)
+        self._under_way.add(context)
         try:
-            yield watch
+            yield context
         finally:
             current_context.reset(token)
-            self._under_way.discard(watch)
-            attempts = (attempt for exchange in watch.exchanges for attempt in exchange.attempts)
+            self._under_way.discard(context)
+            attempts = (attempt for exchange in context.exchanges for attempt in exchange.attempts)
             self._report.refusals += sum(attempt.status_code == 429 for attempt in attempts)  # noqa: PLR2004
 
     async def _outcome(self, chunk: Chunk) -> ChunkResult:

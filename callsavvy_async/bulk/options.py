@@ -118,7 +118,7 @@ class RecipientSettings:
     international: bool = False
     validate: NumberCheck = "shape"
 
-    def intake(self, message: Message, seen: NumberMemory | None = None, *, doubtful: Doubtful | None = None) -> Intake:
+    def intake(self, message: Message, number_set: NumberMemory | None = None, *, doubtful: Doubtful | None = None) -> Intake:
         """Return what admits the recipients of a message."""
         return Intake(
             column=self.column,
@@ -127,7 +127,7 @@ class RecipientSettings:
             international=self.international,
             validate=self.validate,
             template=message.merge,
-            seen=seen,
+            number_set=number_set,
             doubtful=doubtful,
         )
 

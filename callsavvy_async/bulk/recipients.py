@@ -100,7 +100,7 @@ class NumberMemory(Protocol):
 class Intake:
     """Admits recipients one by one: reads the number, checks it, leaves out doubles and who is suppressed.
 
-    It remembers every number that it admitted, in 12 to 24 bytes each unless `seen` keeps them; nothing else grows.
+    It remembers every number that it admitted, in 12 to 24 bytes each unless `number_set` keeps them; nothing else grows.
 
     Args:
         column: the column of a row that holds the number, or several, of which the first that is not blank does; see
@@ -112,7 +112,7 @@ class Intake:
         validate: how far numbers are checked; "possible" and "valid" need the extra ``phone``.
         template: what the recipients get; who lacks one of its fields is left out, and a later row of the same number
             that has them is no double.
-        seen: numbers that count as admitted before; this set grows with those that are admitted.
+        number_set: numbers that count as admitted before; this set grows with those that are admitted.
         doubtful: counts the doubtful numbers.
 
     Raises:
@@ -130,7 +130,7 @@ class Intake:
         international: bool = False,
         validate: NumberCheck = "shape",
         template: Template | None = None,
-        seen: NumberMemory | None = None,
+        number_set: NumberMemory | None = None,
         doubtful: Doubtful | None = None,
     ) -> None:
         self.doubtful = Doubtful() if doubtful is None else doubtful
@@ -149,7 +149,7 @@ class Intake:
         self._template = template
         self._needed = frozenset(() if template is None else (field.name for field in template.placeholders))
         self._field_check = None if template is None else FieldCheck(template)
-        self._seen: NumberMemory = NumberSet() if seen is None else seen
+        self._seen: NumberMemory = NumberSet() if number_set is None else number_set
         self._began = False
 
     @property

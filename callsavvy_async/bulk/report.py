@@ -88,7 +88,7 @@ class Sums:
         skipped: recipients left out before sending, by reason.
         calls: calls settled.
         cost: sum of the costs that the API reported, in its units.
-        calls_without_cost: accepted or failed calls for which it reported none.
+        requests_without_cost: accepted or failed calls for which it reported none.
         refusals: answers 429.
         elapsed: seconds.
         stopped: why the run ended early; None when it did not.
@@ -105,7 +105,7 @@ class Sums:
     skipped: Counter[SkipReason] = attrs.field(factory=Counter[SkipReason])
     calls: int = 0
     cost: Decimal = Decimal(0)
-    calls_without_cost: int = 0
+    requests_without_cost: int = 0
     refusals: int = 0
     elapsed: float = 0.0
     stopped: StopReason | None = None
@@ -120,16 +120,16 @@ class Sums:
             self.calls += 1
         if result.receipt is not None:
             if result.receipt.cost is None:
-                self.calls_without_cost += 1
+                self.requests_without_cost += 1
             else:
                 self.cost += result.receipt.cost
 
     @property
     def reported_cost(self) -> str:
         """The sum of what the API reported, in words: none may have been reported, as for WhatsApp (quirk Q48)."""
-        if not self.calls_without_cost:
+        if not self.requests_without_cost:
             return str(self.cost)
-        return f"{self.cost} and more ({self.calls_without_cost:,} reported none)" if self.cost else "not reported"
+        return f"{self.cost} and more ({self.requests_without_cost:,} reported none)" if self.cost else "not reported"
 
     @property
     def accounted(self) -> int:
@@ -137,7 +137,7 @@ class Sums:
         return self.accepted + self.failed + self.rejected + self.unknown + self.pending + self.skipped.total()
 
     @property
-    def undone(self) -> int:
+    def unsent(self) -> int:
         """Recipients who definitely got nothing, but were to."""
         return self.failed + self.rejected + self.pending
 
@@ -164,7 +164,7 @@ class Sums:
             "skipped": {reason.value: count for reason, count in self.skipped.items()},
             "calls": self.calls,
             "cost": str(self.cost),
-            "calls_without_cost": self.calls_without_cost,
+            "requests_without_cost": self.requests_without_cost,
             "refusals": self.refusals,
             "elapsed": round(self.elapsed, 3),
             "stopped": self.stopped.value if self.stopped else None,
@@ -173,7 +173,7 @@ class Sums:
         }
 
     def _cost_line(self) -> str:
-        return f"cost: {self.reported_cost}" if self.calls_without_cost else f"cost as reported: {self.cost} units"
+        return f"cost: {self.reported_cost}" if self.requests_without_cost else f"cost as reported: {self.cost} units"
 
     def __str__(self) -> str:
         skipped = ", ".join(f"{count} {reason.value}" for reason, count in sorted(self.skipped.items(), key=str))

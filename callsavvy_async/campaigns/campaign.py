@@ -25,13 +25,13 @@ from callsavvy_async.campaigns.journal.owner import Owner, bind
 from callsavvy_async.campaigns.journal.repository import Outcome
 from callsavvy_async.campaigns.journal.runs import Worker
 from callsavvy_async.campaigns.journal.writer import Writer
-from callsavvy_async.campaigns.load import fill_seen, load, loading_alone
+from callsavvy_async.campaigns.load import fill_number_set, load, loading_alone
 from callsavvy_async.campaigns.purge import is_purged, purge, refuse_if_purged
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.run import CampaignRun, RunOptions, run_settings
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.sqlite_number_set import SqliteNumberSet
-from callsavvy_async.campaigns.states import Mover, State
+from callsavvy_async.campaigns.states import Actor, State
 from callsavvy_async.campaigns.subset_sum import Reconciliation
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.tracebacks import private_arguments
@@ -121,9 +121,9 @@ class Campaign:
         settings = recipient_settings(**options)
         async with self._loading, loading_alone(self._writer, self._id):  # so does a purge
             await self._writer.run(lambda cursor: refuse_if_purged(cursor, self._id))
-            with SqliteNumberSet() as seen:
-                await fill_seen(self._writer, self._id, seen)
-                await load(self._writer, self._id, self._spec, recipients, settings.intake(self.message, seen))
+            with SqliteNumberSet() as number_set:
+                await fill_number_set(self._writer, self._id, number_set)
+                await load(self._writer, self._id, self._spec, recipients, settings.intake(self.message, number_set))
         return await self.status()
 
     # ------------------------------------------------------------------------------------------------------ sending
@@ -213,7 +213,7 @@ class Campaign:
         """
         outcome = Outcome(State.ACCEPTED, detail=_SENT) if as_sent else Outcome(State.NOT_SENT, detail=_NOT_SENT)
         try:
-            await self._writer.run(lambda cursor: repository.move(cursor, self._id, chunk, outcome, by=Mover.PERSON))
+            await self._writer.run(lambda cursor: repository.move(cursor, self._id, chunk, outcome, by=Actor.PERSON))
         except ChunkLostError:
             raise InvalidRequestError(f"call {chunk} is not unknown; unknown() lists those that are.") from None
 

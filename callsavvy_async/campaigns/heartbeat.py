@@ -29,7 +29,7 @@ class Heartbeat:
     """Beats until it is stopped, also while its run is being cancelled and waits for answers."""
 
     writer: Writer
-    shift: RunContext
+    context: RunContext
     on_lost: Callable[[], object]
     """Called when the run was taken for dead."""
     limit: Callable[[], Snapshot]
@@ -58,28 +58,28 @@ class Heartbeat:
                         return
                     last = now
                     if now >= judges_from:
-                        await self.writer.run(lambda cursor: runs.take_over(cursor, [self.shift.campaign]))
+                        await self.writer.run(lambda cursor: runs.take_over(cursor, [self.context.campaign]))
 
     async def is_lost(self) -> bool:
         """Whether the run was taken for dead."""
-        return not await self.shift.write(self._write_beat(0.0))
+        return not await self.context.write(self._write_beat(0.0))
 
     async def _beat_once(self, seconds: float) -> bool:
-        settled = self.shift.settled
+        settled = self.context.settled
         rate = (settled - self._settled) / seconds if seconds > 0.0 else 0.0
         alive = await self.writer.run(self._write_beat(rate))
         self._settled = settled
         return alive
 
     def _write_beat(self, rate: float) -> Work[bool]:
-        shift, limit = self.shift, self.limit()
+        context, limit = self.context, self.limit()
         status = {
-            "settled": shift.settled,
-            "held": len(shift.held),
+            "settled": context.settled,
+            "held": len(context.held),
             "rate": round(rate, 1),
             "limit": limit.learned_rate,
             "shut_for": round(limit.shut_for, 1),
             "processes": limit.processes,
             "why": limit.why,
         }
-        return lambda cursor: runs.beat(cursor, shift.epoch, status)
+        return lambda cursor: runs.beat(cursor, context.run_id, status)

@@ -40,12 +40,12 @@ async def verify(writer: Writer, campaign: int) -> Verification:
     """Check the file, every chunk's state, recipients and checksum, that nobody is in it twice, and the sums.
 
     A run may be under way, here or elsewhere: the halves of a chunk that it splits come after all that was there, and were
-    perhaps seen in one piece.
+    perhaps number_set in one piece.
     """
     findings = list(await writer.run(writer.database.damages))
     last, purged = await writer.run(lambda cursor: (_last(cursor, campaign), is_purged(cursor, campaign)))
     after, chunks, recipients = 0, 0, 0
-    with SqliteNumberSet() as seen:
+    with SqliteNumberSet() as number_set:
         while page := await writer.run(partial(_page, campaign=campaign, after=after)):
             for number, state, size, body, text, check in page:
                 after = number
@@ -56,7 +56,7 @@ async def verify(writer: Writer, campaign: int) -> Verification:
                 findings += _check_chunk(number, state, size)
                 if not purged:
                     payload = (body, text, check)
-                    findings += _check_payload(campaign, number, size, payload, seen if number <= last else None)
+                    findings += _check_payload(campaign, number, size, payload, number_set if number <= last else None)
     findings += await writer.run(lambda cursor: list(_check_sums(cursor, campaign)))
     return Verification(chunks, recipients, tuple(findings))
 
@@ -84,7 +84,7 @@ def _check_chunk(number: int, state: str, size: int) -> Iterator[str]:
 
 
 def _check_payload(
-    campaign: int, number: int, size: int, payload: tuple[bytes | None, str | None, str], seen: SqliteNumberSet | None
+    campaign: int, number: int, size: int, payload: tuple[bytes | None, str | None, str], number_set: SqliteNumberSet | None
 ) -> Iterator[str]:
     body, text, check = payload
     if body is None:
@@ -100,7 +100,7 @@ def _check_payload(
         return
     if len(numbers) != size:
         yield f"chunk {number}: it has {len(numbers)} recipients, but counts {size}"
-    twice = 0 if seen is None else len(numbers) - seen.add_all((each,) for each in numbers)
+    twice = 0 if number_set is None else len(numbers) - number_set.add_all((each,) for each in numbers)
     if twice:
         yield f"chunk {number}: {twice} of its recipients are in the journal twice"
 

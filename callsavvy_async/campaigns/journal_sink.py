@@ -17,7 +17,7 @@ from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.repository import Outcome
 from callsavvy_async.campaigns.report import STATE_OF, CampaignReport
 from callsavvy_async.campaigns.run_context import RunContext
-from callsavvy_async.campaigns.states import Mover, State
+from callsavvy_async.campaigns.states import Actor, State
 
 _REJECTED_LATE = "rejected for a recipient, after the run was taken for dead"
 
@@ -26,7 +26,7 @@ _REJECTED_LATE = "rejected for a recipient, after the run was taken for dead"
 class JournalSink:
     """The sink of a run. While the journal cannot be written, outcomes wait here in memory, and nothing more is sent."""
 
-    shift: RunContext
+    context: RunContext
     common: str | None
     """The text of chunks that have none of their own."""
     report: CampaignReport
@@ -53,13 +53,13 @@ class JournalSink:
         It is put back when its window closed while it waited for its turn, or when what was reported meanwhile leaves no
         room for it.
         """
-        shift, number = self.shift, chunk.number
+        context, number = self.context, chunk.number
         if self.is_open(chunk.zone):
-            left = await shift.write(lambda cursor: self._depart(cursor, number))
+            left = await context.write(lambda cursor: self._depart(cursor, number))
             if left is None or left >= self._unwritten:
                 return
-        await shift.write(lambda cursor: repository.retreat(cursor, shift.campaign, shift.epoch, number))
-        shift.held.discard(number)
+        await context.write(lambda cursor: repository.retreat(cursor, context.campaign, context.run_id, number))
+        context.held.discard(number)
         raise ChunkDeferredError
 
     async def before_waiting(self, chunk: Chunk) -> None:
@@ -68,17 +68,17 @@ class JournalSink:
 
     async def split(self, result: ChunkResult) -> tuple[Chunk, ...]:
         """Put two halves in the place of a rejected chunk."""
-        shift, chunk = self.shift, result.chunk
-        async with shift.adding:
+        context, chunk = self.context, result.chunk
+        async with context.adding:
             try:
-                halves = await shift.write_addition(
-                    lambda cursor: repository.split(cursor, shift.campaign, shift.epoch, chunk, common=self.common)
+                halves = await context.write_addition(
+                    lambda cursor: repository.split(cursor, context.campaign, context.run_id, chunk, common=self.common)
                 )
             except ChunkLostError:  # it was declared unknown in the meantime; that it was rejected, we know
                 await self._settle(chunk, Outcome(State.REJECTED, detail=_REJECTED_LATE))
                 return ()
-            shift.held.discard(chunk.number)
-            shift.held.update(half.number for half in halves)
+            context.held.discard(chunk.number)
+            context.held.update(half.number for half in halves)
         return halves
 
     async def settle(self, result: ChunkResult) -> None:
@@ -94,30 +94,30 @@ class JournalSink:
         self.report.settle(result)
 
     async def _settle(self, chunk: Chunk, outcome: Outcome) -> None:
-        shift, estimate = self.shift, chunk.estimate
+        context, estimate = self.context, chunk.estimate
         beyond = max(repository.spent(outcome, estimate) - estimate, Decimal(0))
         self._unwritten += beyond
-        await shift.write(
+        await context.write(
             lambda cursor: repository.settle(
-                cursor, shift.campaign, shift.epoch, chunk.number, outcome, estimate=estimate
+                cursor, context.campaign, context.run_id, chunk.number, outcome, estimate=estimate
             )
         )
         self._unwritten -= beyond
-        shift.held.discard(chunk.number)
-        shift.settled += outcome.state is not State.PENDING
+        context.held.discard(chunk.number)
+        context.settled += outcome.state is not State.PENDING
 
     def _depart(self, cursor: Cursor, number: int) -> Decimal | None:
         """Write down that a chunk goes in flight, if there is room for it; return the units that are left."""
-        shift = self.shift
-        left = None if self.allowance is None else self.allowance.left(cursor, shift.campaign)
+        context = self.context
+        left = None if self.allowance is None else self.allowance.left(cursor, context.campaign)
         if left is None or left >= 0:
-            repository.depart(cursor, shift.campaign, shift.epoch, number)
+            repository.depart(cursor, context.campaign, context.run_id, number)
         return left
 
     async def _move(self, chunk: Chunk, to: State) -> None:
-        shift, outcome = self.shift, Outcome(to)
-        await shift.write(
+        context, outcome = self.context, Outcome(to)
+        await context.write(
             lambda cursor: repository.move(
-                cursor, shift.campaign, chunk.number, outcome, by=Mover.OWNER, epoch=shift.epoch
+                cursor, context.campaign, chunk.number, outcome, by=Actor.OWNER, run_id=context.run_id
             )
         )

@@ -38,7 +38,7 @@ def wall_clock() -> datetime:
 class JournalSource:
     """Chunks for a fan-out."""
 
-    shift: RunContext
+    context: RunContext
     spec: Spec
     report: CampaignReport
     at_a_time: int
@@ -66,7 +66,7 @@ class JournalSource:
         return nullcontext()
 
     async def next_chunk(self) -> Chunk | None:
-        """Return the next chunk; None when none is pending that this epoch did not try yet, nor will be.
+        """Return the next chunk; None when none is pending that this run did not try yet, nor will be.
 
         What other runs hold may come to be: when they die, or stop.
         """
@@ -93,9 +93,9 @@ class JournalSource:
 
     async def _claim_or_wait(self) -> bool:
         """Claim some chunks, or sleep until there may be some; False when there never will be."""
-        shift = self.shift
+        context = self.context
         if not any(map(self.is_open, self._marks)):
-            zones = await shift.write(lambda cursor: repository.pending_zones(cursor, shift.campaign, shift.epoch))
+            zones = await context.write(lambda cursor: repository.pending_zones(cursor, context.campaign, context.run_id))
             self._marks = dict.fromkeys(zones, 0)
         waits = {zone: seconds for zone in self._marks if (seconds := self._seconds_until_open(zone)) is not None}
         for zone, seconds in waits.items():
@@ -106,21 +106,21 @@ class JournalSource:
             return True
         if await self._gave_back_what_is_not_held():
             return True
-        if await shift.write(lambda cursor: runs.others_hold(cursor, shift.campaign, shift.epoch)):
+        if await context.write(lambda cursor: runs.others_hold(cursor, context.campaign, context.run_id)):
             await anyio.sleep(_BETWEEN_LOOKS)
             return True
         return False
 
     async def _claim(self, zone: str) -> bool:
         """Claim some chunks behind the mark of a zone; False when they cost too much."""
-        shift, text, since = self.shift, self.spec.message.common or "", self._marks[zone]
-        async with shift.adding:
+        context, text, since = self.context, self.spec.message.common or "", self._marks[zone]
+        async with context.adding:
             try:
-                claimed = await shift.claim(
+                claimed = await context.claim(
                     lambda cursor: repository.claim(
                         cursor,
-                        shift.campaign,
-                        shift.epoch,
+                        context.campaign,
+                        context.run_id,
                         zone=zone,
                         since=since,
                         limit=self.at_a_time,
@@ -131,7 +131,7 @@ class JournalSource:
             except OutOfBudgetError:
                 self.report.stopped = self.report.stopped or StopReason.MAX_COST  # what was claimed before still goes
                 return False
-            shift.held.update(chunk.number for chunk in claimed)
+            context.held.update(chunk.number for chunk in claimed)
         self._ready.extend(claimed)
         if len(claimed) == self.at_a_time:
             self._marks[zone] = claimed[-1].number + 1
@@ -142,21 +142,21 @@ class JournalSource:
         return True
 
     async def _gave_back_what_is_not_held(self) -> bool:
-        """After an outage, release what may have been claimed unheard of; see `shift.py`."""
-        shift = self.shift
-        if not shift.doubtful:
+        """After an outage, release what may have been claimed unheard of; see `context.py`."""
+        context = self.context
+        if not context.doubtful:
             return False
-        async with shift.adding:
-            await shift.claim(lambda _: None)
+        async with context.adding:
+            await context.claim(lambda _: None)
         return True
 
     async def _give_back(self) -> None:
         """Release what was claimed before its window closed; it may be claimed again."""
-        shift = self.shift
+        context = self.context
         numbers = [chunk.number for chunk in self._ready]
         self._ready.clear()
-        await shift.write(lambda cursor: repository.give_back(cursor, shift.campaign, shift.epoch, numbers))
-        shift.held.difference_update(numbers)
+        await context.write(lambda cursor: repository.give_back(cursor, context.campaign, context.run_id, numbers))
+        context.held.difference_update(numbers)
 
     def _seconds_until_open(self, zone: str) -> float | None:
         now = wall_clock()

@@ -118,13 +118,13 @@ async def loading_alone(writer: Writer, campaign: int) -> AsyncGenerator[None]:
             await writer.run(lambda cursor: unlock(cursor, campaign), alone=True)
 
 
-async def fill_seen(writer: Writer, campaign: int, seen: SqliteNumberSet) -> None:
+async def fill_number_set(writer: Writer, campaign: int, number_set: SqliteNumberSet) -> None:
     """Take in the numbers of everybody who is in the journal."""
     after = 0
     while page := await writer.run(partial(repository.page_of_numbers, campaign=campaign, after=after, limit=_PAGE)):
         for number, numbers in page:
             after = number
-            seen.add_all((number,) for number in numbers)
+            number_set.add_all((number,) for number in numbers)
 
 
 async def load(writer: Writer, campaign: int, spec: Spec, recipients: Recipients, intake: Intake) -> bool:

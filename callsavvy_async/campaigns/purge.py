@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from callsavvy_async.campaigns.journal import runs, sql
 from callsavvy_async.campaigns.journal.database import Cursor
-from callsavvy_async.campaigns.states import Mover, State, sources
+from callsavvy_async.campaigns.states import Actor, State, sources
 from callsavvy_async.errors import InvalidRequestError
 
 
@@ -17,7 +17,7 @@ def purge(cursor: Cursor, campaign: int, spec: str) -> None:
     cursor.execute(sql.LOCK_CAMPAIGN, (campaign,)).fetchone()
     if not runs.nobody_runs(cursor, campaign):
         raise InvalidRequestError("a run of this campaign is under way; purge it when that has ended.")
-    for source in sorted(sources(State.CANCELLED, Mover.PERSON)):
+    for source in sorted(sources(State.CANCELLED, Actor.PERSON)):
         cursor.execute(
             "UPDATE chunk SET state = ? WHERE campaign = ? AND state = ?", (State.CANCELLED, campaign, source)
         )

@@ -13,7 +13,7 @@ from callsavvy_async.campaigns.journal.repository import Outcome
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.spec import Spec
-from callsavvy_async.campaigns.states import Mover, State
+from callsavvy_async.campaigns.states import Actor, State
 from callsavvy_async.campaigns.subset_sum import Reconciliation, decide
 from callsavvy_async.resources.account import Account
 
@@ -56,7 +56,7 @@ async def reconcile(writer: Writer, campaign: int, spec: Spec, account: Account,
         for numbers, outcome in ((found.charged, _CHARGED), (found.not_charged, _NOT_CHARGED)):
             for number in numbers:
                 charged = attrs.evolve(outcome, cost=known.unknown[number]) if outcome is _CHARGED else outcome
-                repository.move(cursor, campaign, number, charged, by=Mover.PERSON)
+                repository.move(cursor, campaign, number, charged, by=Actor.PERSON)
 
     await writer.run(act)
     return attrs.evolve(found, acted=True)
@@ -79,9 +79,9 @@ def _why_not(spec: Spec, known: _Known) -> str:
         return "the balance before the first call is not known, or what was unknown was sent again since."
     if known.report.in_flight:
         return "calls are still in flight."
-    if known.report.calls_without_cost or known.surprises:
+    if known.report.requests_without_cost or known.surprises:
         return (
-            f"{known.report.calls_without_cost} calls reported no cost, and {known.surprises} another than estimated:"
+            f"{known.report.requests_without_cost} calls reported no cost, and {known.surprises} another than estimated:"
             " what the unknown calls cost is not known either."
         )
     begun, now = datetime.fromtimestamp(known.before_at, UTC), datetime.now(UTC)

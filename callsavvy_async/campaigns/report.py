@@ -52,9 +52,9 @@ class CampaignReport(Sums):
         return super().complete and not (self.in_flight or self.not_sent or self.cancelled)
 
     @property
-    def undone(self) -> int:
+    def unsent(self) -> int:
         """Recipients who definitely got nothing, but were to."""
-        return super().undone + self.not_sent + self.cancelled
+        return super().unsent + self.not_sent + self.cancelled
 
     def settle(self, result: ChunkResult) -> None:
         """Count a call's outcome; its recipients were pending until now."""
@@ -70,7 +70,7 @@ class CampaignReport(Sums):
         if state in _CALLED:
             self.calls += calls
         if state in _TAKEN:
-            self.calls_without_cost += calls if cost is None else 0
+            self.requests_without_cost += calls if cost is None else 0
             self.cost += (cost or Decimal(0)) * calls
         if state in SPENT:
             self.committed += counted(estimate, cost) * calls

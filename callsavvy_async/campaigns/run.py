@@ -120,18 +120,18 @@ class CampaignRun(Run[CampaignReport]):
             self._source.go_on()
 
     async def _send(self) -> None:
-        """Send under one epoch, and under another one whenever the run was taken for dead and goes on all the same."""
+        """Send under one run, and under another one whenever the run was taken for dead and goes on all the same."""
         await self._prepare()
         if self._resends:  # not tried again: what was unknown before is no more what a person looked at
             await self._writer.run(self._make_pending)
-        shift, fund = await self._patience.write(self._begin)
-        while await self._was_lost(shift, fund):
+        context, fund = await self._patience.write(self._begin)
+        while await self._was_lost(context, fund):
             self.report.stopped = None
-            shift, fund = await self._patience.write(self._begin)
+            context, fund = await self._patience.write(self._begin)
 
-    async def _was_lost(self, shift: RunContext, fund: CampaignBudget | None) -> bool:
-        """Send under an epoch until there is nothing more to send; True when it was taken for dead before that."""
-        fan_out = self._make_fan_out(shift, fund)
+    async def _was_lost(self, context: RunContext, fund: CampaignBudget | None) -> bool:
+        """Send under a run until there is nothing more to send; True when it was taken for dead before that."""
+        fan_out = self._make_fan_out(context, fund)
         lost = False
 
         def give_up() -> None:
@@ -139,21 +139,21 @@ class CampaignRun(Run[CampaignReport]):
             lost = True
             fan_out.stop(StopReason.ERROR)
 
-        heart = Heartbeat(self._writer, shift, give_up, self._callsavvy.pacing.snapshot)
+        heartbeat = Heartbeat(self._writer, context, give_up, self._callsavvy.pacing.snapshot)
         try:
-            async with beside(heart.beat):
+            async with beside(heartbeat.beat):
                 try:
                     await fan_out.run()
                 finally:
-                    heart.stop()
+                    heartbeat.stop()
         except (ChunkLostError, LeaseLostError):
-            lost = lost or await heart.is_lost()
+            lost = lost or await heartbeat.is_lost()
             if not lost:
                 raise
         finally:
             with anyio.CancelScope(shield=True):
-                await shift.end()
-                await shift.write(lambda cursor: sums.fill(cursor, shift.campaign, self.report))
+                await context.end()
+                await context.write(lambda cursor: sums.fill(cursor, context.campaign, self.report))
         return lost and self._stopped is None and self.report.stopped in {None, StopReason.ERROR}
 
     async def _prepare(self) -> None:
@@ -169,16 +169,16 @@ class CampaignRun(Run[CampaignReport]):
         repository.make_pending(cursor, self._campaign, self._resends)
 
     def _begin(self, cursor: Cursor) -> tuple[RunContext, CampaignBudget | None]:
-        """Refuse what does not add up, and begin an epoch."""
+        """Refuse what does not add up, and begin an run."""
         cursor.execute(sql.LOCK_CAMPAIGN, (self._campaign,)).fetchone()  # as do a load and a purge
         refuse_if_purged(cursor, self._campaign)
         sums.fill(cursor, self._campaign, self.report)
         self._refuse_if_incomplete()
         self.report.check()
-        epoch = runs.begin(cursor, self._campaign, self._writer.database.lease)
+        run_id = runs.begin(cursor, self._campaign, self._writer.database.lease)
         limit = self._settings.max_cost
         fund = None if limit is None else CampaignBudget.of(cursor, self._campaign, limit)
-        return RunContext(self._campaign, epoch, self._patience), fund
+        return RunContext(self._campaign, run_id, self._patience), fund
 
     def _refuse_if_incomplete(self) -> None:
         if not self.report.input_complete:
@@ -198,10 +198,10 @@ class CampaignRun(Run[CampaignReport]):
             known = balance
             await self._patience.write(lambda cursor: sums.note_balance(cursor, self._campaign, known))
 
-    def _make_fan_out(self, shift: RunContext, fund: CampaignBudget | None) -> FanOut:
+    def _make_fan_out(self, context: RunContext, fund: CampaignBudget | None) -> FanOut:
         settings, message, messaging = self._settings, self._spec.message, self._callsavvy.messaging
         self._source = JournalSource(
-            shift, self._spec, self.report, min(2 * settings.max_in_flight, MOST_AT_HAND), fund
+            context, self._spec, self.report, min(2 * settings.max_in_flight, MOST_AT_HAND), fund
         )
         if self._paused:
             self._source.pause()
@@ -209,7 +209,7 @@ class CampaignRun(Run[CampaignReport]):
             lambda chunk: message.send(messaging, chunk.numbers, chunk.text, **settings.request),
             self._source,
             self.report,
-            sink=JournalSink(shift, message.common, self.report, self._source.is_open, fund),
+            sink=JournalSink(context, message.common, self.report, self._source.is_open, fund),
             workers=settings.max_in_flight,
             rules=StopRules(settings.stop_after),
             on_result=self._hand_on,

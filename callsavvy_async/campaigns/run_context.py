@@ -1,14 +1,14 @@
-"""What the parts of a run share while it writes under one epoch: patience with an outage, and what it holds.
+"""What the parts of a run share while it writes under one run: patience with an outage, and what it holds.
 
 Theory: a write that is tried again may have been committed without our hearing of it, so each recognises what it did before:
 
-- a move finds its chunk where it was to go, under this very epoch. Nobody else moves a chunk there: only the task that
-  holds the chunk does, one move after the other, and an epoch is of one run;
+- a move finds its chunk where it was to go, under this very run. Nobody else moves a chunk there: only the task that
+  holds the chunk does, one move after the other, and a run is of one run;
 - what a move changes in the sums is written in its transaction, only when it did move;
-- a claim, or the halves of a split, that were committed unheard of are chunks that this epoch has claimed and no task
+- a claim, or the halves of a split, that were committed unheard of are chunks that this run has claimed and no task
   holds. So the run keeps count of what it holds, and gives back all else in the transaction in which it claims again. One
   at a time adds to what it holds, or an addition under way would be given back;
-- a second epoch, begun where the first was unheard of, has a number of its own; the first never claims, and its lease
+- a second run_id, begun where the first was unheard of, has a number of its own; the first never claims, and its lease
   ends it.
 What is not written this way is not tried again: what a person decides, a load, the beginning of a run.
 """
@@ -31,10 +31,10 @@ T = TypeVar("T")
 
 @attrs.define(eq=False)
 class RunContext:
-    """A run under one epoch."""
+    """A run under one run."""
 
     campaign: int
-    epoch: int
+    run_id: int
     patience: Patience
     held: set[int] = attrs.field(factory=set[int])
     """The numbers of the chunks that it claimed and did not settle."""
@@ -50,11 +50,11 @@ class RunContext:
         return await self.patience.write(work)
 
     async def end(self) -> None:
-        """End the epoch. Where that cannot be written it is owed, or the next run would wait for what this one holds."""
+        """End the run. Where that cannot be written it is owed, or the next run would wait for what this one holds."""
         try:
-            await self.write(lambda cursor: runs.end(cursor, self.campaign, self.epoch))
+            await self.write(lambda cursor: runs.end(cursor, self.campaign, self.run_id))
         except JournalUnavailableError:
-            self.patience.writer.owe(lambda cursor: runs.end_late(cursor, self.campaign, self.epoch))
+            self.patience.writer.owe(lambda cursor: runs.end_late(cursor, self.campaign, self.run_id))
             raise
 
     async def write_addition(self, work: Work[T]) -> T:
@@ -71,7 +71,7 @@ class RunContext:
 
         def claim_anew(cursor: Cursor) -> T:
             if self.doubtful or self.patience.outages != outages:
-                repository.give_back_all_but(cursor, self.campaign, self.epoch, held)
+                repository.give_back_all_but(cursor, self.campaign, self.run_id, held)
             return work(cursor)
 
         claimed = await self.write_addition(claim_anew)

@@ -40,19 +40,19 @@ class State(enum.StrEnum):
     """Its halves stand for it."""
 
 
-class Mover(enum.Enum):
+class Actor(enum.Enum):
     """Who moves a chunk."""
 
     OWNER = "the run that claimed it"
-    HEIR = "whoever notices that its process died"
+    RECOVERY = "whoever notices that its process died"
     PERSON = "a person, or what the balance proves"
     RESTORER = "whoever notices that the journal is an older copy"
 
 
 _ANSWERS = frozenset({State.ACCEPTED, State.FAILED, State.REJECTED})
 
-MOVES: dict[Mover, dict[State, frozenset[State]]] = {
-    Mover.OWNER: {
+MOVES: dict[Actor, dict[State, frozenset[State]]] = {
+    Actor.OWNER: {
         State.CLAIMED: frozenset({State.PENDING, State.IN_FLIGHT}),
         State.IN_FLIGHT: frozenset({State.CLAIMED}),
         State.PENDING: frozenset({State.CLAIMED, State.IN_FLIGHT}),
@@ -61,18 +61,18 @@ MOVES: dict[Mover, dict[State, frozenset[State]]] = {
         State.SPLIT: frozenset({State.IN_FLIGHT}),
         **{answer: frozenset({State.IN_FLIGHT, State.UNKNOWN}) for answer in _ANSWERS},
     },
-    Mover.HEIR: {State.PENDING: frozenset({State.CLAIMED}), State.UNKNOWN: frozenset({State.IN_FLIGHT})},
-    Mover.PERSON: {
+    Actor.RECOVERY: {State.PENDING: frozenset({State.CLAIMED}), State.UNKNOWN: frozenset({State.IN_FLIGHT})},
+    Actor.PERSON: {
         State.ACCEPTED: frozenset({State.UNKNOWN}),
         State.NOT_SENT: frozenset({State.UNKNOWN}),
         State.PENDING: frozenset({State.UNKNOWN, State.NOT_SENT}),
         State.CANCELLED: frozenset({State.PENDING, State.NOT_SENT}),
     },
-    Mover.RESTORER: {State.UNKNOWN: frozenset({State.PENDING, State.CLAIMED, State.IN_FLIGHT, State.NOT_SENT})},
+    Actor.RESTORER: {State.UNKNOWN: frozenset({State.PENDING, State.CLAIMED, State.IN_FLIGHT, State.NOT_SENT})},
 }
 """Who may move a chunk to which state, and from which."""
 
 
-def sources(to: State, by: Mover) -> frozenset[State]:
+def sources(to: State, by: Actor) -> frozenset[State]:
     """Return the states from which a chunk may be moved; none when the move does not exist."""
     return MOVES[by].get(to, frozenset())

@@ -1,6 +1,6 @@
 """A process that works on a campaign: it joins, sends what is pending, and stays until nothing is left that it could send.
 
-A run ends when its epoch has tried every pending chunk; a runner begins another one while runs still change something, since
+A run ends when its run has tried every pending chunk; a runner begins another one while runs still change something, since
 what was refused for the moment, or given back, may be sent later. The same loop serves the command line, task queues and
 programs of your own.
 """
@@ -87,7 +87,7 @@ class Runner:
         self._poll = poll
         self._patience = patience
         self._options = options
-        self._told: Callable[[ChunkResult], object] | None = options.get("on_result")
+        self._observed: Callable[[ChunkResult], object] | None = options.get("on_result")
         self._campaign: Campaign | None = None
         self._run: CampaignRun | None = None
         self._stopped = anyio.Event()
@@ -198,8 +198,8 @@ class Runner:
 
     def _settle(self, result: ChunkResult) -> None:
         self.vitals.settle(result)
-        if self._told is not None:
-            self._told(result)
+        if self._observed is not None:
+            self._observed(result)
 
 
 def _may_go_on(before: CampaignReport, report: CampaignReport) -> bool:

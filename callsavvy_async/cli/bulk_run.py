@@ -72,7 +72,7 @@ def run_job(job: Job, pace: Pace, mode: Mode, durability: Durability) -> ExitCod
     pace.check(simulator=mode.simulator)
     campaign = None if durability.run is None else durability.campaign
     if campaign is None and mode.report is not None and mode.report.suffix == ".parquet":
-        raise InvalidRequestError("--report writes .parquet with --run only; write .csv or .jsonl.")
+        raise InvalidRequestError("--report writes .parquet with --campaign only; write .csv or .jsonl.")
     journal = None if campaign is None else durability.journal
     refuse_overwriting(job.inputs, report=mode.report, journal=journal)
     act = _way_of(mode, durability)

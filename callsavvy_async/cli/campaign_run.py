@@ -1,4 +1,4 @@
-"""Sends that are written into a journal: begun by ``bulk --run``, continued by ``runs resume``."""
+"""Sends that are written into a journal: begun by ``bulk --campaign``, continued by ``campaigns resume``."""
 
 from __future__ import annotations
 

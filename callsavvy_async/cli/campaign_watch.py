@@ -1,4 +1,4 @@
-"""``callsavvy runs watch``: a run from outside: how far it is, and every worker of it, as the journal knows them."""
+"""``callsavvy campaigns watch``: a run from outside: how far it is, and every worker of it, as the journal knows them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TAKEN_FOR_DEAD = 60.0
 class SharedLimit:
     """A limit that workers share, as those who live last told of it."""
 
-    calls_per_second: float | None
+    requests_per_second: float | None
     """None until it is known."""
     processes: int
     """How many share it, those of other programs included."""
@@ -37,7 +37,7 @@ class SharedLimit:
     """Workers that go on alone, at a share of it."""
 
     def __str__(self) -> str:
-        rate = "not known yet" if self.calls_per_second is None else f"{number_of(self.calls_per_second)} calls/s"
+        rate = "not known yet" if self.requests_per_second is None else f"{number_of(self.requests_per_second)} calls/s"
         shut = f", refused: shut for {self.shut_for:.1f} s" if self.shut_for else ""
         cut_off = f", OUT OF REACH of {', '.join(self.out_of_reach_of)}" if self.out_of_reach_of else ""
         return f"{rate}, {self.processes} processes{shut}{cut_off}"
@@ -73,7 +73,7 @@ class Sight:
     def limit(self) -> float | None:
         """Calls a second that the account allows, as far as the workers know."""
         if self.shared_limit is not None and self.shared_limit.processes:
-            return self.shared_limit.calls_per_second
+            return self.shared_limit.requests_per_second
         told = (_number(worker.status.get("limit")) for worker in self.workers if worker.alive)
         return min((limit for limit in told if limit is not None), default=None)
 
@@ -130,7 +130,7 @@ def watch(
     every: Annotated[float, Parameter(validator=Number(gt=0))] = 2.0,
     json: bool = False,
 ) -> ExitCode:
-    """Look on while other processes send, until the run ends: callsavvy runs watch [URL] NAME.
+    """Look on while other processes send, until the run ends: callsavvy campaigns watch [URL] NAME.
 
     From time to time a line of sums, one for the limit that workers share (with --pacing), and one for each worker; what a
     worker tells is as old as its line says. A killed process never says that it ended: it is shown as dead

@@ -1,4 +1,4 @@
-"""``callsavvy runs``: what became of sends that are written in a journal, and what to do about them."""
+"""``callsavvy campaigns``: what became of sends that are written in a journal, and what to do about them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from callsavvy_async.errors import InvalidRequestError
 
 T = TypeVar("T")
 
-_commands = App(name="runs", help="Look at, continue and settle sends that were begun with bulk --run.")
+_commands = App(name="campaigns", help="Look at, continue and settle sends that were begun with bulk --campaign.")
 
 
 def register(app: App) -> None:
@@ -134,13 +134,13 @@ def resolve(
     restored: Annotated[bool, Parameter(negative="")] = False,
     journal: JournalName = DEFAULT_JOURNAL,
 ) -> None:
-    """Say what became of unknown calls, by the numbers that `runs unknown` shows.
+    """Say what became of unknown calls, by the numbers that `campaigns unknown` shows.
 
     Args:
         name: The run.
         calls: The calls.
         restored: All that are unknown because the journal is an older copy, instead of numbers.
-        sent: --sent: they were; --no-sent: they were not, and `runs resume --resend not-sent` sends them.
+        sent: --sent: they were; --no-sent: they were not, and `campaigns resume --resend not-sent` sends them.
         journal: The journal: a file, or postgresql://user@host/database.
     """
     if restored == bool(calls):

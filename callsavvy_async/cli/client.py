@@ -19,7 +19,7 @@ from callsavvy_async.config import Credentials
 from callsavvy_async.messages import Message
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.transport.hooks import HookEvent, SharedLimitLost, SharedLimitRestored
-from callsavvy_async.transport.request_context import RequestContext, watching
+from callsavvy_async.transport.request_context import RequestContext, tracking
 from callsavvy_async.transport.shared.settings import SharedPacing
 
 R = TypeVar("R")
@@ -89,7 +89,7 @@ def carry_out(ask: Callable[[Callsavvy], Awaitable[R]]) -> R:
     async def ask_once() -> R:
         async with callsavvy:
             change = _Change()
-            with stopping_on_signals(change), change.scope, watching(change.watch):
+            with stopping_on_signals(change), change.scope, tracking(change.context):
                 return await ask(callsavvy)
         raise KeyboardInterrupt
 
@@ -101,7 +101,7 @@ class _Change:
     """A request that is not left alone once it is on the wire."""
 
     scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
-    watch: RequestContext = attrs.field(factory=lambda: RequestContext(shield=True))
+    context: RequestContext = attrs.field(factory=lambda: RequestContext(shield=True))
 
     def stop(self) -> None:
         """Send nothing more, and wait for what is on the wire."""
@@ -109,7 +109,7 @@ class _Change:
 
     def abandon(self) -> None:
         """Do not wait either."""
-        self.watch.abandon()
+        self.context.abandon()
 
 
 def read_balance(message: Message, client: Callsavvy) -> Decimal | None:

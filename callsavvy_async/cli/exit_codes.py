@@ -99,6 +99,6 @@ def _findings(report: Sums) -> set[ExitCode]:
         findings.add(_BY_STOP_REASON.get(report.stopped, ExitCode.FAILED))
     if report.unknown:
         findings.add(ExitCode.UNKNOWN)
-    if report.undone:
+    if report.unsent:
         findings.add(ExitCode.FAILED)
     return findings

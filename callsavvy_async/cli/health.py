@@ -107,7 +107,7 @@ class Health:
             values = {outcome: counts[outcome] for outcome in outcomes}
             yield from _family(f"{what}_total", "counter", f"What became of {what}, by this worker.", name, values)
         yield from _family("refusals_total", "counter", "Answers 429.", name, limit.refused)
-        yield from _family("calls_per_second", "gauge", "Calls that ended, over ten seconds.", name, self.rate)
+        yield from _family("requests_per_second", "gauge", "Calls that ended, over ten seconds.", name, self.rate)
         yield from _family("calls_waiting", "gauge", "Calls that wait for the limit.", name, limit.waiting)
         yield from _family("calls_in_flight", "gauge", "Calls on the wire.", name, limit.in_flight)
         if limit.learned_rate is not None:

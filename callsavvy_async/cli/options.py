@@ -159,7 +159,7 @@ class Mode:
     balance: bool = False
     """Compare the plan with the account's balance; what it does not cover is not sent (exit code 4)."""
     report: ReportFile | None = None
-    """Write one row per recipient to this .csv or .jsonl file (.parquet with --run). It holds phone numbers."""
+    """Write one row per recipient to this .csv or .jsonl file (.parquet with --campaign). It holds phone numbers."""
     json: bool = False
     """Print the result as one JSON object."""
     simulator: bool = False
@@ -175,17 +175,17 @@ class Durability:
     """Write the run into a journal under this name: it survives the process, and the same command continues it."""
     journal: JournalName = DEFAULT_JOURNAL
     load_only: Annotated[bool, Parameter(negative="")] = False
-    """Write everybody into the journal and send nothing; `callsavvy runs work` sends."""
+    """Write everybody into the journal and send nothing; `callsavvy campaigns work` sends."""
     send_window: str | None = None
     """When calls may start, every day: 09:00-18:00. Needs --time-zone."""
     time_zone: str | None = None
     """Of the window: a name such as Africa/Lagos, or "recipient" for the zones of each number (extra: phone)."""
     reconcilable: bool = False
-    """Cut requests of 40 to 84 recipients that the balance can tell apart, for runs reconcile. SMS only."""
+    """Cut requests of 40 to 84 recipients that the balance can tell apart, for campaigns reconcile. SMS only."""
     start_at: datetime | None = None
     """The first moment, as 2026-11-30T09:00+01:00; without an offset it is on the clock of --time-zone."""
     deadline: Deadline = None
-    """Seconds after which nothing more is sent; with --run, runs resume sends the rest."""
+    """Seconds after which nothing more is sent; with --campaign, campaigns resume sends the rest."""
 
     @property
     def campaign(self) -> CampaignOptions:
@@ -217,7 +217,7 @@ class Durability:
         for name in () if self.run is not None else options:
             if getattr(self, name) not in {None, False}:
                 raise InvalidRequestError(
-                    f"--{name.replace('_', '-')} needs --run, which writes the send into a journal."
+                    f"--{name.replace('_', '-')} needs --campaign, which writes the send into a journal."
                 )
 
 

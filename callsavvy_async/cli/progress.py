@@ -60,15 +60,15 @@ class _Bar:
 class _Lines:
     def __init__(self, total: int | None) -> None:
         self._total = total
-        self._told = time.monotonic()
+        self._observed = time.monotonic()
         self._speed = Speed()
 
     def show(self, report: Sums, limit: Snapshot) -> None:
         now = time.monotonic()
         rate = self._speed.look(now, _settled(report))
-        if now - self._told < _SECONDS_BETWEEN_LINES:
+        if now - self._observed < _SECONDS_BETWEEN_LINES:
             return
-        self._told = now
+        self._observed = now
         total = _total(self._total, report)
         tell(f"{_settled(report):,}/{total:,}, {_facts(report, total, rate, limit)}")
 
@@ -98,5 +98,5 @@ def _seconds_left(report: Sums, total: int, rate: float | None, learned_rate: fl
     settled = _settled(report)
     if not rate:
         return None
-    calls_left = report.calls * (total - settled) / settled
-    return max((total - settled) / rate, calls_left / learned_rate if learned_rate else 0.0)
+    requests_left = report.calls * (total - settled) / settled
+    return max((total - settled) / rate, requests_left / learned_rate if learned_rate else 0.0)

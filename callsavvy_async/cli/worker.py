@@ -1,4 +1,4 @@
-"""``callsavvy runs work``: one worker of a campaign, for systemd, Kubernetes, or a terminal."""
+"""``callsavvy campaigns work``: one worker of a campaign, for systemd, Kubernetes, or a terminal."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def work(
     json: bool = False,
     pace: Pace = STEADY,
 ) -> None:
-    """Work on a run beside any number of other workers, until nothing is left to send: callsavvy runs work URL NAME.
+    """Work on a run beside any number of other workers, until nothing is left to send: callsavvy campaigns work URL NAME.
 
     It asks nothing. SIGTERM or Ctrl-C waits for what is on the wire and leaves the rest to the others; a second one does not
-    wait. Exit codes: 0 nothing is left to send (what became of it: runs show), 1 something is left that could not be sent,
+    wait. Exit codes: 0 nothing is left to send (what became of it: campaigns show), 1 something is left that could not be sent,
     4 budget or balance, 5 keys or configuration, 130 it was told to leave.
 
     Args:

@@ -1,6 +1,6 @@
 """The pacer that finds the limit nobody documents.
 
-It joins three laws, each with its theory in its own file: the gate (`gate`) that a refusal shuts for everybody, the rate
+It joins three controllers, each with its theory in its own file: the gate (`gate`) that a refusal shuts for everybody, the rate
 (`rate`), and the number in flight (`concurrency`). A refusal belongs to the rate unless the number in flight explains
 it. Requests are told apart by the gate's *episode* in which they were sent: only the first refusal of an episode
 teaches; those that come in later say the same thing again. What the API's headers say is only used to go slower.

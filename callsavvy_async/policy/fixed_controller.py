@@ -1,4 +1,4 @@
-"""The rate law of a limit that is known, for processes that share it: the rate stays what it was told to be."""
+"""The rate controller of a limit that is known, for processes that share it: the rate stays what it was told to be."""
 
 from __future__ import annotations
 

@@ -3,9 +3,9 @@
 Theory. Requests that were refused say the same thing, so one pause is enough for all of them. With a Retry-After the
 pause is exact. Without, the server's budget is either refilled within a request or two (a bucket) or shut for the rest
 of a window: the first probe is sent after 1.5 request intervals and some of the time a refusal takes, in which what was
-under way has landed; each refused probe makes the next pause longer by a third, at most `LONGEST_PAUSE`.
+under way has completed; each refused probe makes the next pause longer by a third, at most `LONGEST_PAUSE`.
 
-Where the rate law foretells when the server reopens, the probes wait for most of that time at once; a prediction is not
+Where the rate controller foretells when the server reopens, the probes wait for most of that time at once; a prediction is not
 proof, so they set in early and come densely. Where no window is known yet, people are known: they choose round windows. A
 pause that would pass over a round time since the last reopening ends there.
 
@@ -73,7 +73,7 @@ class Gate:
             now: monotonic seconds.
             interval: seconds between two requests at the present rate.
             took: seconds from the refused request to its refusal.
-            forecast: what the rate law foretells.
+            forecast: what the rate controller foretells.
             retry_after: seconds that the server asked to wait.
         """
         self.shut, self.proven = True, retry_after is not None

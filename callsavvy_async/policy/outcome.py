@@ -193,7 +193,7 @@ def _by_words(envelope: Envelope | None, default: type[RequestError]) -> type[Re
 
 def error_type(verdict: Verdict, effect: Effect) -> type[RequestError]:
     """Choose the error that tells a verdict: an unknown outcome matters only where repeating does harm."""
-    if verdict.outcome is Outcome.UNKNOWN and not effect.repeatable:
+    if verdict.outcome is Outcome.UNKNOWN and not effect.retryable:
         return OutcomeUnknownError
     return verdict.error
 

@@ -1,4 +1,4 @@
-"""The rate law: how fast to send when the limit is hidden and only refusals speak of it.
+"""The rate controller: how fast to send when the limit is hidden and only refusals speak of it.
 
 Theory. A server that limits a rate is a policer: it keeps a budget that fills at the limit and refuses when the budget is
 empty. A client that is refused, waits until it is admitted again, and is refused again has emptied the budget at both
@@ -36,7 +36,7 @@ The very first interval begins with a budget of unknown filling: another process
 pause therefore proves nothing and is left out, and what was admitted before it weighs no more than its number; a guess
 that is too high costs a refusal, one that is too low would cost hours. The second interval is exact.
 
-The law's clock runs only while the law is what holds requests back: time in which nobody wanted to send, or another
+The controller's clock runs only while the controller is what holds requests back: time in which nobody wanted to send, or another
 cap was in force, proves nothing and is skipped. All times are monotonic seconds; nothing here reads a clock.
 
 Quantities
@@ -67,7 +67,7 @@ SHORTEST_PERIOD_REQUESTS = 35.0
 WINDOW_PERIOD = 0.65
 """The period as a part of the window: two of them reach into the second window, three and a half into the third."""
 LONGEST_WINDOW = 230.0
-"""Seconds: one long ban must not make the law blind for hours."""
+"""Seconds: one long ban must not make the controller blind for hours."""
 
 COUNT = 10.0
 """Requests: fewer make no measurement."""
@@ -122,9 +122,9 @@ class RateController:
     """When the next request may start; None before the first."""
     _sent_at: float = 0.0
     _opened: float = 0.0
-    """When the running interval began, on the law's own clock: moved along by all that is skipped."""
+    """When the running interval began, on the controller's own clock: moved along by all that is skipped."""
     _admitted: int = 0
-    """How many requests the law itself timed since then and were not refused."""
+    """How many requests the controller itself timed since then and were not refused."""
     _shut_at: float = 0.0
     _bounded: bool = False
     """Whether the running interval began with a reopening."""
@@ -142,7 +142,7 @@ class RateController:
         """Start one request: take the slot, and set the next one (GCRA with `CATCH_UP` of tolerance)."""
         if self._slot is None:
             self._slot = self.begin(now)
-        if now - self._slot > CATCH_UP:  # something else held this request back: the law's clock stood still
+        if now - self._slot > CATCH_UP:  # something else held this request back: the controller's clock stood still
             self._opened += now - self._sent_at
         else:
             self._admitted += 1
@@ -168,27 +168,27 @@ class RateController:
         self._spell_admitted -= 1
 
     def begin(self, now: float) -> float:
-        """Start the law's clock, if it has not run yet; returns when the next request may start."""
+        """Start the controller's clock, if it has not run yet; returns when the next request may start."""
         if self._slot is None:
             self._slot = self._opened = self._spell_began = self._sent_at = now
         return self._slot
 
     def pace(self, at: float) -> tuple[float, float]:
-        """Return the requests per second of a booking that begins `at`, and the seconds that each sets the clock back."""
+        """Return the requests per second of a reservation that begins `at`, and the seconds that each sets the clock back."""
         wanted = self._curve(at - self._opened)
         self.rate = min(wanted, self._ceiling) if at < self._ceiling_until else wanted
         return self.rate, 1.0 / self.rate - 1.0 / wanted
 
-    def booked(self, count: int, *, untimed: int = 0, idle: float = 0.0) -> None:
-        """Count requests that were booked by whoever shares the law.
+    def reserved(self, count: int, *, after_idle: int = 0, idle: float = 0.0) -> None:
+        """Count requests that were reserved by whoever shares the controller.
 
         Args:
             count: how many.
-            untimed: how many of them something else held back: they are not the law's doing, but a window counts them.
-            idle: seconds for which nobody wanted to send: the law's clock stood still.
+            after_idle: how many of them something else held back: they are not the controller's doing, but a window counts them.
+            idle: seconds for which nobody wanted to send: the controller's clock stood still.
         """
         self._opened += idle
-        self._admitted += count - untimed
+        self._admitted += count - after_idle
         self._spell_admitted += count
 
     def move(self, seconds: float) -> None:
@@ -211,7 +211,7 @@ class RateController:
         return self._admitted
 
     def limit_as(self, other: RateController) -> None:
-        """Keep to what the server has told another law."""
+        """Keep to what the server has told another controller."""
         self._ceiling, self._ceiling_until = other._ceiling, other._ceiling_until
 
     def limit_to(self, rate: float, *, until: float) -> None:

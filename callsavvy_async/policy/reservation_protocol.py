@@ -1,17 +1,17 @@
 """The row that processes share a limit by: what they ask of it, and what it answers.
 
-Theory. All times in the row are of the clock of the server that keeps it. Two questions change it, each atomically:
+Theory. All times in the row are of the clock of the server that keeps it. Two requests change it, each atomically:
 
-    Booking    "I need so many slots." GCRA: they begin where the last booking ended, and move that end on. Any number
-               of processes may book at once, and nobody has to try twice.
-    Change     "I have learned this." The *law*, a text that the row only keeps, is replaced if it is still the one that
-               the learner knows (compare and set). It takes a new version, and slots booked under the old one are void.
+    Reserve    "I need so many slots." GCRA: they begin where the last reservation ended, and move that end on. Any number
+               of processes may reserve at once, and nobody has to try twice.
+    Replace     "I have learned this." The *controller*, a text that the row only keeps, is replaced if it is still the one that
+               the learner knows (compare and set). It takes a new version, and slots reserved under the old one are void.
 
 So the arithmetic of the limit stays in one place, in Python; the row can be kept by anything that adds two numbers.
 
-    slot     s           where the next booking begins
-    taken    requests    booked since the last change, less those that were handed back
-    untimed  requests    those of them that were booked after an idle time
+    slot     s           where the next reservation begins
+    taken    requests    reserved since the last change, less those that were handed back
+    after_idle  requests    those of them that were reserved after an idle time
     idle     s           since the last change: for how long nobody wanted to send
 """
 
@@ -32,17 +32,17 @@ _FARTHEST = 1e12
 
 
 @attrs.frozen
-class Booking:
+class Reserve:
     """Ask for slots.
 
     Attributes:
-        version: what the one who asks knows of the law. Under any other nothing is booked, and the law is answered.
+        version: what the one who asks knows of the controller. Under any other nothing is reserved, and the controller is answered.
         count: slots wanted; 0 only looks.
         interval: seconds between them.
         credit: seconds by which the first may lie in the past, after an idle time.
         counted: whether they count as `taken`; probes do not.
-        handed_back: slots of earlier bookings that came to nothing; below zero, of those used that the law gave up as void.
-        held_up: seconds to count as idle: the law would have gone faster, but was not allowed to.
+        released: slots of earlier reservations that came to nothing; below zero, of those used that the controller gave up as void.
+        throttled_for: seconds to count as idle: the controller would have gone faster, but was not allowed to.
     """
 
     version: str
@@ -50,62 +50,62 @@ class Booking:
     interval: float = 0.0
     credit: float = 0.0
     counted: bool = True
-    handed_back: int = 0
-    held_up: float = 0.0
+    released: int = 0
+    throttled_for: float = 0.0
 
 
 @attrs.frozen
-class Change:
-    """Replace the law.
+class Replace:
+    """Replace the controller.
 
     Attributes:
         expected: the version that is replaced.
-        version: of the new law.
-        law: the text.
-        slot: where bookings go on, on the clock of the row.
+        version: of the new controller.
+        controller: the text.
+        slot: where reservations go on, on the clock of the row.
     """
 
     expected: str
     version: str
-    law: str = attrs.field(repr=False)
+    controller: str = attrs.field(repr=False)
     slot: float
 
 
-Question: TypeAlias = Booking | Change
+RowRequest: TypeAlias = Reserve | Replace
 
 
 @attrs.frozen
-class View:
-    """The row after a question.
+class RowState:
+    """The row after a request.
 
     Attributes:
         now: by the clock of the row.
-        version: of the law.
-        law: the text; a booking under the right version need not be told it.
-        slot: where the next booking begins.
+        version: of the controller.
+        controller: the text; a reservation under the right version need not be told it.
+        slot: where the next reservation begins.
         taken: requests, as above.
-        untimed: requests, as above.
+        after_idle: requests, as above.
         idle: seconds, as above.
         processes: how many have lately asked for slots.
     """
 
     now: float
     version: str
-    law: str = attrs.field(repr=False)
+    controller: str = attrs.field(repr=False)
     slot: float
     taken: int
-    untimed: int
+    after_idle: int
     idle: float
     processes: int
 
 
-def write_law(rate: RateController, gate: Gate) -> str:
+def write_controller(rate: RateController, gate: Gate) -> str:
     """Write down what is known of a limit."""
     return json.dumps({"rate": _state(rate), "gate": _state(gate)})
 
 
-def read_law(text: str, like: type[RateController]) -> tuple[RateController, Gate] | None:
-    """Read what another process wrote; None if it cannot be read, or never was a law."""
+def read_controller(text: str, like: type[RateController]) -> tuple[RateController, Gate] | None:
+    """Read what another process wrote; None if it cannot be read, or never was a controller."""
     try:
         state = json.loads(text)
         rate, gate = _remake(like, state["rate"]), _remake(Gate, state["gate"])
@@ -114,12 +114,12 @@ def read_law(text: str, like: type[RateController]) -> tuple[RateController, Gat
     return (rate, gate) if rate.is_sound else None
 
 
-def _state(law: RateController | Gate) -> dict[str, object]:
-    return attrs.asdict(law)
+def _state(controller: RateController | Gate) -> dict[str, object]:
+    return attrs.asdict(controller)
 
 
 def _remake(kind: type[Any], state: object) -> Any:
-    """Make a law again whose every field has a number of its kind, as in the state of a new one."""
+    """Make a controller again whose every field has a number of its kind, as in the state of a new one."""
     known, like = cast("dict[str, object]", state), _state(kind())
     values = {field.alias: known[field.name] for field in attrs.fields(kind)}
     for field in attrs.fields(kind):

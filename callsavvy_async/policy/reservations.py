@@ -1,7 +1,7 @@
-"""What a process holds of a limit that it shares: slots that were booked for it, and the clock by which they count.
+"""What a process holds of a limit that it shares: slots that were reserved for it, and the clock by which they count.
 
-Theory. The clock of whoever keeps the bookings is the only one that all processes share. An answer that was asked for at
-`asked` and came at `answered`, both by the local clock, shows the remote clock somewhere between the two; so the offset
+Theory. The clock of whoever keeps the reservations is the only one that all processes share. An answer that was asked for at
+`sent_at` and came at `received_at`, both by the local clock, shows the remote clock somewhere between the two; so the offset
 of the clocks lies between two bounds. It is moved only as far as the newest bounds demand: a slow answer then changes
 nothing, and a clock that has jumped is corrected with the first answer after it.
 """
@@ -19,17 +19,17 @@ _REMEMBERED = 512
 
 @attrs.define
 class RemoteClock:
-    """The clock of whoever keeps the bookings, as far as its answers tell."""
+    """The clock of whoever keeps the reservations, as far as its answers tell."""
 
     offset: float = 0.0
     """Seconds by which it is ahead of the local clock."""
-    _heard: bool = False
+    _is_known: bool = False
 
-    def heard(self, remote: float, *, asked: float, answered: float) -> float:
+    def read(self, remote: float, *, sent_at: float, received_at: float) -> float:
         """Take note of a reading; return by how many seconds the offset has changed since the first."""
-        least, most = remote - answered, remote - asked
-        before = self.offset if self._heard else (least + most) / 2.0
-        self.offset, self._heard = min(max(before, least), most), True
+        least, most = remote - received_at, remote - sent_at
+        before = self.offset if self._is_known else (least + most) / 2.0
+        self.offset, self._is_known = min(max(before, least), most), True
         return self.offset - before
 
 
@@ -37,7 +37,7 @@ class RemoteClock:
 class Reservations:
     """Slots: times at which one request each may start. They lapse when they are not used `grace` seconds later."""
 
-    lapsed: int = 0
+    expired: int = 0
     """Slots that came to nothing and have not been handed back yet; less those that were used though given up by others."""
     _slots: deque[float] = attrs.field(factory=deque[float])
     _used: deque[float] = attrs.field(factory=lambda: deque[float](maxlen=_REMEMBERED))
@@ -63,7 +63,7 @@ class Reservations:
         slots = self._slots
         while slots and slots[0] + self._grace < now:
             slots.popleft()
-            self.lapsed += self._counted
+            self.expired += self._counted
         return max(0.0, slots[0] - now) if slots else math.inf
 
     def take(self, *, probe: bool = False) -> None:
@@ -72,28 +72,28 @@ class Reservations:
         if not probe:
             self._used.append(slot)
 
-    def void(self) -> int:
+    def cancel(self) -> int:
         """Give all of them up; returns how many of them are to be handed back."""
         count = len(self._slots) if self._counted else 0
         self._slots.clear()
         return count
 
     def start_over(self, *, shut_at: float) -> None:
-        """Give all up for another law.
+        """Give all up for another controller.
 
         Args:
             shut_at: when its gate shut, infinity for an open one. Slots that were used after that, before this process
                 knew, are not in its count: they are owed to the row.
         """
-        self.void()
-        self.lapsed = min(self.lapsed, 0) - sum(slot > shut_at for slot in self._used)
+        self.cancel()
+        self.expired = min(self.expired, 0) - sum(slot > shut_at for slot in self._used)
         if shut_at < math.inf:
             self._used.clear()
 
-    def hand_back(self) -> int:
+    def release(self) -> int:
         """Return how many slots came to nothing, and forget them."""
-        lapsed, self.lapsed = self.lapsed, 0
-        return lapsed
+        expired, self.expired = self.expired, 0
+        return expired
 
     def move(self, seconds: float) -> None:
         """Keep the same times on another clock, which is that much ahead of the one so far."""

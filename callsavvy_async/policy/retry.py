@@ -46,7 +46,7 @@ def may_retry(verdict: Verdict, effect: Effect) -> bool:
 
     What may charge or make something twice is repeated only when it is proved that nothing was done.
     """
-    return verdict.transient and (verdict.outcome is not Outcome.UNKNOWN or effect.repeatable)
+    return verdict.transient and (verdict.outcome is not Outcome.UNKNOWN or effect.retryable)
 
 
 def decide(
@@ -55,7 +55,7 @@ def decide(
     *,
     failures: int,
     passed_over: int = 0,
-    refused_for: float = -math.inf,
+    rate_limited_for: float = -math.inf,
     seconds_left: float,
     policy: RetryPolicy,
     take_budget: Callable[[], bool],
@@ -68,7 +68,7 @@ def decide(
         effect: of the endpoint.
         failures: attempts that failed so far, this one included, 429s not counted.
         passed_over: refusals since which other requests were admitted.
-        refused_for: seconds since it was first refused and nobody was admitted.
+        rate_limited_for: seconds since it was first refused and nobody was admitted.
         seconds_left: until the call's total deadline.
         policy: how often and how long.
         take_budget: takes one repeat from the retry budget, or says that there is none.
@@ -79,8 +79,8 @@ def decide(
     if verdict.limited:
         if passed_over >= MOST_PASSED_OVER:
             return Decision(None, f"gave up: refused {passed_over} times while others were admitted; {_TOO_HEAVY}")
-        if refused_for > LONGEST_WINDOW:
-            return Decision(None, f"gave up: nothing was admitted for {refused_for:.0f} s; {_TOO_HEAVY}")
+        if rate_limited_for > LONGEST_WINDOW:
+            return Decision(None, f"gave up: nothing was admitted for {rate_limited_for:.0f} s; {_TOO_HEAVY}")
         # The pause is the pacing's, for every request of the client; here only the deadline has a say.
         return _within(seconds_left, verdict.retry_after or 0.0, waits_here=False)
     if failures > policy.max_retries:

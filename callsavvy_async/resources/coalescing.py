@@ -72,10 +72,10 @@ class _Batch(Generic[R]):
     leaving: bool = False
     """Whether its recipients are settled: nobody joins any more."""
     scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
-    watch: RequestContext = attrs.field(init=False)
+    context: RequestContext = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.watch = RequestContext(shield=True, before_sending=self._settle_recipients)
+        self.context = RequestContext(shield=True, before_sending=self._settle_recipients)
 
     def takes(self, number: str) -> bool:
         """Whether one more may join. A number that is in it already is another send, and goes with another call."""
@@ -111,7 +111,7 @@ class _Batch(Generic[R]):
     def break_off(self) -> None:
         """Tell everybody that nobody waits for the call any more, and what is known of it."""
         resource = self.line.resource
-        if self.watch.in_doubt:
+        if self.context.in_doubt:
             why = "the batching was broken off while the call was under way"
             self.settle(None, OutcomeUnknownError(why, endpoint=resource, outcome=Outcome.UNKNOWN))
         else:
@@ -207,7 +207,7 @@ class Coalescer:
             with batch.scope:
                 with anyio.move_on_after(self._max_delay):
                     await batch.go.wait()
-                current_context.set(batch.watch)
+                current_context.set(batch.context)
                 batch.settle(await batch.line.send(tuple(batch.members)), None)
         except RequestError as error:
             if len(batch.members) > 1 and (names_recipient(error, batch.members) or too_large(error)):

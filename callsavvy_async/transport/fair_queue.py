@@ -1,6 +1,6 @@
 """Whose turn it is: two queues, each first come first served, interactive requests before those of a bulk send.
 
-A request that was refused keeps its place: it started before all who wait, so it goes before them again, and before those that
+A request that was refused keeps its waiter: it started before all who wait, so it goes before them again, and before those that
 were refused with it but came later. One that is refused again and again may be heavier than the limit allows at once, and would
 keep everybody waiting: from its `PATIENCE`-th refusal on it queues up at the end.
 
@@ -35,8 +35,8 @@ def _nowhere(_: Callable[[], object]) -> None:
 
 
 @attrs.define(eq=False)
-class Place:
-    """A place in one of the queues.
+class Waiter:
+    """A waiter in one of the queues.
 
     Attributes:
         bulk: in which.
@@ -67,38 +67,38 @@ class Place:
 class _Queue:
     """Those that were refused, the oldest first, and then those that came."""
 
-    places: OrderedDict[Place, None] = attrs.field(factory=OrderedDict[Place, None], init=False)
-    refused: list[tuple[float, int, Place]] = attrs.field(factory=list[tuple[float, int, Place]], init=False)
+    waiters: OrderedDict[Waiter, None] = attrs.field(factory=OrderedDict[Waiter, None], init=False)
+    refused: list[tuple[float, int, Waiter]] = attrs.field(factory=list[tuple[float, int, Waiter]], init=False)
     """A heap; who has left it stays in it until he comes up."""
     _numbers: count[int] = attrs.field(factory=count, init=False)
     waiting: int = attrs.field(default=0, init=False)
 
     @property
-    def first(self) -> Place | None:
+    def first(self) -> Waiter | None:
         """Whose turn is next; None when nobody waits."""
         while self.refused and not self.refused[0][2].queued:
             heappop(self.refused)
-        return self.refused[0][2] if self.refused else next(iter(self.places), None)
+        return self.refused[0][2] if self.refused else next(iter(self.waiters), None)
 
-    def newest_first(self) -> Iterator[Place]:
+    def newest_first(self) -> Iterator[Waiter]:
         """Yield those that wait, from the one that will be here for the longest."""
-        yield from reversed(self.places)
-        yield from (place for _, _, place in sorted(self.refused, reverse=True) if place.queued)
+        yield from reversed(self.waiters)
+        yield from (waiter for _, _, waiter in sorted(self.refused, reverse=True) if waiter.queued)
 
-    def join(self, place: Place) -> None:
+    def join(self, waiter: Waiter) -> None:
         """Queue up."""
-        place.queued = True
+        waiter.queued = True
         self.waiting += 1
-        if place.since is None:
-            self.places[place] = None
+        if waiter.since is None:
+            self.waiters[waiter] = None
         else:
-            heappush(self.refused, (place.since, next(self._numbers), place))
+            heappush(self.refused, (waiter.since, next(self._numbers), waiter))
 
-    def leave(self, place: Place) -> None:
+    def leave(self, waiter: Waiter) -> None:
         """Leave the queue."""
-        place.queued = False
+        waiter.queued = False
         self.waiting -= 1
-        self.places.pop(place, None)
+        self.waiters.pop(waiter, None)
 
 
 @attrs.define
@@ -115,7 +115,7 @@ class FairQueue:
         return self._interactive.waiting + self._bulk.waiting
 
     @property
-    def first(self) -> Place | None:
+    def first(self) -> Waiter | None:
         """Whose turn is next; None when nobody waits."""
         bulk_is_due = self._bulk.waiting and (not self._interactive.waiting or self._in_a_row >= MOST_IN_A_ROW)
         return (self._bulk if bulk_is_due else self._interactive).first
@@ -123,13 +123,13 @@ class FairQueue:
     @property
     def loops(self) -> dict[object, CallSoon]:
         """Where requests wait, and how to reach these event loops."""
-        return {place.loop: place.call_soon for place in self._newest_first()}
+        return {waiter.loop: waiter.call_soon for waiter in self._newest_first()}
 
-    def last_of(self, loop: object) -> Place | None:
+    def last_of(self, loop: object) -> Waiter | None:
         """Return which of those that wait in an event loop will be here for the longest."""
-        return next((place for place in self._newest_first() if place.loop is loop), None)
+        return next((waiter for waiter in self._newest_first() if waiter.loop is loop), None)
 
-    def _newest_first(self) -> Iterator[Place]:
+    def _newest_first(self) -> Iterator[Waiter]:
         return chain(self._bulk.newest_first(), self._interactive.newest_first())
 
     def ahead(self, *, bulk: bool) -> int:
@@ -139,18 +139,18 @@ class FairQueue:
             return others + min(interactive, others * MOST_IN_A_ROW + MOST_IN_A_ROW)
         return interactive + min(others, interactive // MOST_IN_A_ROW)
 
-    def join(self, place: Place) -> None:
+    def join(self, waiter: Waiter) -> None:
         """Queue up."""
-        self._queue_of(place).join(place)
+        self._queue_of(waiter).join(waiter)
 
-    def leave(self, place: Place) -> None:
+    def leave(self, waiter: Waiter) -> None:
         """Leave the queue without having had a turn."""
-        self._queue_of(place).leave(place)
+        self._queue_of(waiter).leave(waiter)
 
-    def take(self, place: Place) -> None:
-        """Leave the queue: the request in this place starts."""
-        self.leave(place)
-        self._in_a_row = self._in_a_row + 1 if self._bulk.waiting and not place.bulk else 0
+    def take(self, waiter: Waiter) -> None:
+        """Leave the queue: the request in this waiter starts."""
+        self.leave(waiter)
+        self._in_a_row = self._in_a_row + 1 if self._bulk.waiting and not waiter.bulk else 0
 
-    def _queue_of(self, place: Place) -> _Queue:
-        return self._bulk if place.bulk else self._interactive
+    def _queue_of(self, waiter: Waiter) -> _Queue:
+        return self._bulk if waiter.bulk else self._interactive

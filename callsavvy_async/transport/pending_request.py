@@ -19,25 +19,25 @@ from callsavvy_async.wire.response import HttpResponse
 
 
 @attrs.define(eq=False)
-class Call:
+class PendingRequest:
     """One call, from its first attempt to its end.
 
     Attributes:
         endpoint: what is called.
         params: under their wire names, as the call began.
-        request: the same for every attempt, unless `watch` settles parts of it late.
+        request: the same for every attempt, unless `context` settles parts of it late.
         settings: the client's, with the call's options over them.
         clock: of the event loop that it runs in.
         began: by its clock.
         ends_at: its deadline, by its clock; inf for none.
-        watch: of whoever follows the calls of this task.
-        is_told: whether anybody wants to hear how it begins and ends.
+        context: of whoever follows the calls of this task.
+        is_observed: whether anybody wants to hear how it begins and ends.
         attempts: every try so far.
         failures: how many of them count against `max_retries`.
-        refusals: how many of them were refused with 429.
-        passed_over: how many of those refusals had others admitted since the one before.
+        rate_limit_count: how many of them were refused with 429.
+        passed_over: how many of those rate_limit_count had others admitted since the one before.
         admitted: how many requests had been admitted when it was last refused.
-        refused_at: when it was first refused, or anybody was last admitted since then, by its clock.
+        rate_limited_since: when it was first refused, or anybody was last admitted since then, by its clock.
         on_wire: whether a request has left whose verdict is not known yet.
         response: the last answer.
         verdict: of the last attempt.
@@ -51,26 +51,26 @@ class Call:
     clock: Clock
     began: float
     ends_at: float
-    watch: RequestContext | None
-    is_told: bool
+    context: RequestContext | None
+    is_observed: bool
     attempts: list[Attempt] = attrs.field(factory=list[Attempt])
     failures: int = 0
-    refusals: int = 0
+    rate_limit_count: int = 0
     passed_over: int = 0
     admitted: int = 0
-    refused_at: float = math.inf
+    rate_limited_since: float = math.inf
     on_wire: bool = False
     response: HttpResponse | None = None
     verdict: Verdict | None = None
     cause: ExchangeFailedError | None = None
 
-    def refused(self, now: float, *, admitted: int) -> None:
+    def on_rate_limited(self, now: float, *, admitted: int) -> None:
         """Note a refusal by 429; `admitted` counts the requests of the same limit that were not refused so far."""
-        others_pass = self.refusals > 0 and admitted > self.admitted
+        others_pass = self.rate_limit_count > 0 and admitted > self.admitted
         self.passed_over += others_pass
-        if others_pass or not self.refusals:
-            self.refused_at = now
-        self.refusals += 1
+        if others_pass or not self.rate_limit_count:
+            self.rate_limited_since = now
+        self.rate_limit_count += 1
         self.admitted = admitted
 
     @property
@@ -80,17 +80,17 @@ class Call:
             return Outcome.UNKNOWN
         return self.attempts[-1].outcome if self.attempts else Outcome.NOT_SENT
 
-    def landed(self) -> None:
+    def completed(self) -> None:
         """Note that nothing is on the wire any more."""
         self.on_wire = False
-        if self.watch is not None:
-            self.watch.landed()
+        if self.context is not None:
+            self.context.completed()
 
-    def tried(self, verdict: Verdict, seconds: float) -> None:
+    def record_attempt(self, verdict: Verdict, seconds: float) -> None:
         """Note an attempt that took `seconds`: it has its verdict, and nothing is on the wire any more."""
-        if self.watch is None:
+        if self.context is None:
             self.on_wire = False
         else:
-            self.landed()
+            self.completed()
         self.verdict = verdict
         self.attempts.append(Attempt(verdict.outcome, verdict.reason, seconds, verdict.status_code))

@@ -29,7 +29,7 @@ import attrs
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.pacer import Pacer, Snapshot
 from callsavvy_async.transport.clock import current_time, timer_seconds
-from callsavvy_async.transport.fair_queue import FairQueue, Place
+from callsavvy_async.transport.fair_queue import FairQueue, Waiter
 from callsavvy_async.transport.loops import CallSoon, reach, running_loop, runs_here
 
 OnWait: TypeAlias = Callable[[float | None, str, int], None]
@@ -71,8 +71,8 @@ class RateLimiter:
         self.admitted = 0
         """Requests so far that were not refused."""
         self.lock = threading.RLock()
-        self._turns = FairQueue()
-        self._deadlines: list[tuple[float, int, Place]] = []
+        self._queue = FairQueue()
+        self._deadlines: list[tuple[float, int, Waiter]] = []
         self._numbers = itertools.count()
         self._keepers: dict[object, _Keeper] = {}
 
@@ -85,7 +85,7 @@ class RateLimiter:
     @property
     def waiting(self) -> int:
         """How many requests wait for their turn."""
-        return self._turns.waiting
+        return self._queue.waiting
 
     def snapshot(self) -> Snapshot:
         """Return what is known of the limit, and what holds requests back now."""
@@ -99,7 +99,7 @@ class RateLimiter:
             moment: now, on the shared clock.
         """
         with self.lock:
-            if self._turns.waiting or self.pacer.delay(moment) > 0.0:
+            if self._queue.waiting or self.pacer.delay(moment) > 0.0:
                 return None
             return self.pacer.sent(moment)
 
@@ -126,7 +126,7 @@ class RateLimiter:
         if moment >= ends_at or (expected is not None and moment + expected > ends_at):
             raise WaitTooLongError(expected)
         on_wait(expected, why, ahead)
-        return await self._wait_in(Place(bulk, ends_at, since, *running_loop()))
+        return await self._wait_in(Waiter(bulk, ends_at, since, *running_loop()))
 
     def done(self, permit: Permit, feedback: Feedback, moment: float) -> None:
         """Give back what was acquired, with what was learned. Exactly once for each permit.
@@ -145,7 +145,7 @@ class RateLimiter:
                 try:
                     self.pacer.done(moment, permit, feedback)
                 finally:
-                    if self._turns.waiting:
+                    if self._queue.waiting:
                         self._admit(moment)
         except Exception:  # noqa: BLE001 - see above
             _log.exception("the pacer %s failed on the end of a request", type(self.pacer).__name__)
@@ -153,13 +153,13 @@ class RateLimiter:
     def look_again(self) -> None:
         """Give out what the pacer allows by now: it was told something from outside."""
         with self.lock:
-            if self._turns.waiting:
+            if self._queue.waiting:
                 self._admit(current_time())
 
     def look_again_everywhere(self) -> None:
         """Have every event loop in which requests wait do so itself."""
         with self.lock:
-            for call_soon in self._turns.loops.values():
+            for call_soon in self._queue.loops.values():
                 reach(call_soon, self.look_again)
 
     def _expect(self, moment: float, *, bulk: bool, first: bool) -> tuple[float | None, int, str]:
@@ -168,56 +168,56 @@ class RateLimiter:
         Where the rate is what holds them back, those before it leave as fast as the limit is believed to be.
         """
         known, delay = self.pacer.snapshot(moment), self.pacer.delay(moment)
-        ahead = 0 if first else self._turns.ahead(bulk=bulk)
+        ahead = 0 if first else self._queue.ahead(bulk=bulk)
         if delay == math.inf:
             return None, ahead, known.why
         return delay + (ahead / known.learned_rate if known.learned_rate else 0.0), ahead, known.why
 
-    async def _wait_in(self, place: Place) -> Permit:
+    async def _wait_in(self, waiter: Waiter) -> Permit:
         try:
             with self.lock:
-                self._turns.join(place)
-                if place.ends_at < math.inf:
-                    self._note_deadline(place)
+                self._queue.join(waiter)
+                if waiter.ends_at < math.inf:
+                    self._note_deadline(waiter)
                 self._admit(current_time())
-            while place.given is None:
-                await self._sleep(place)
+            while waiter.given is None:
+                await self._sleep(waiter)
         except BaseException:
             with self.lock:
-                if place.queued:
-                    self._turns.leave(place)
+                if waiter.queued:
+                    self._queue.leave(waiter)
                     self._admit(current_time())
-                elif isinstance(place.given, Permit):
-                    self.done(place.given, Feedback(Signal.NOTHING), current_time())
+                elif isinstance(waiter.given, Permit):
+                    self.done(waiter.given, Feedback(Signal.NOTHING), current_time())
             raise
         finally:
             with self.lock:
-                if place.loop not in self._keepers and (heir := self._turns.last_of(place.loop)) is not None:
-                    self._wake(heir)
-        if isinstance(place.given, Exception):
-            raise place.given
-        return place.given
+                if waiter.loop not in self._keepers and (successor := self._queue.last_of(waiter.loop)) is not None:
+                    self._wake(successor)
+        if isinstance(waiter.given, Exception):
+            raise waiter.given
+        return waiter.given
 
-    async def _sleep(self, place: Place) -> None:
+    async def _sleep(self, waiter: Waiter) -> None:
         """Sleep until woken; the first of its event loop to come here also keeps the time."""
-        if place.loop in self._keepers:
-            await place.woken.wait()
+        if waiter.loop in self._keepers:
+            await waiter.woken.wait()
         else:
-            await self._keep_time(place)
-        if place.given is None:
-            place.woken = anyio.Event()
+            await self._keep_time(waiter)
+        if waiter.given is None:
+            waiter.woken = anyio.Event()
 
-    async def _keep_time(self, place: Place) -> None:
+    async def _keep_time(self, waiter: Waiter) -> None:
         with self.lock:
             moment = current_time()
             due = min(moment + self.pacer.delay(moment), self._deadlines[0][0] if self._deadlines else math.inf)
             scope = anyio.move_on_after(timer_seconds(due - moment))
-            self._keepers[place.loop] = _Keeper(scope, due, place.call_soon)
+            self._keepers[waiter.loop] = _Keeper(scope, due, waiter.call_soon)
         try:
             with scope:
-                await place.woken.wait()
+                await waiter.woken.wait()
         finally:
-            self._keepers.pop(place.loop, None)
+            self._keepers.pop(waiter.loop, None)
         with self.lock:
             self._admit(current_time())
 
@@ -228,10 +228,10 @@ class RateLimiter:
             if late.queued:
                 expected, _, _ = self._expect(moment, bulk=late.bulk, first=False)
                 self._give_notice(late, expected)
-        while (first := self._turns.first) is not None:
+        while (first := self._queue.first) is not None:
             delay = self.pacer.delay(moment)
             if delay <= 0.0:
-                self._turns.take(first)
+                self._queue.take(first)
                 first.given = permit = self.pacer.sent(moment)
                 if not self._wake(first):  # its event loop is no more
                     self.pacer.done(moment, permit, Feedback(Signal.NOTHING))
@@ -241,18 +241,18 @@ class RateLimiter:
                 self._ring_at(moment + delay, moment)
                 return
 
-    def _give_notice(self, place: Place, seconds: float | None) -> None:
-        self._turns.leave(place)
-        place.given = WaitTooLongError(seconds)
-        self._wake(place)
+    def _give_notice(self, waiter: Waiter, seconds: float | None) -> None:
+        self._queue.leave(waiter)
+        waiter.given = WaitTooLongError(seconds)
+        self._wake(waiter)
 
     @staticmethod
-    def _wake(place: Place) -> bool:
+    def _wake(waiter: Waiter) -> bool:
         """Wake a waiter in its event loop; return whether there is one."""
-        if runs_here(place.loop):
-            place.wake()
+        if runs_here(waiter.loop):
+            waiter.wake()
             return True
-        return reach(place.call_soon, place.wake)
+        return reach(waiter.call_soon, waiter.wake)
 
     def _ring_at(self, at: float, moment: float) -> None:
         """Let those who keep the time look again by then."""
@@ -264,9 +264,9 @@ class RateLimiter:
                 elif not reach(keeper.call_soon, self.look_again):  # it sets its own alarm then
                     del self._keepers[loop]
 
-    def _note_deadline(self, place: Place) -> None:
-        if len(self._deadlines) > 2 * self._turns.waiting + _FEW:
+    def _note_deadline(self, waiter: Waiter) -> None:
+        if len(self._deadlines) > 2 * self._queue.waiting + _FEW:
             self._deadlines = [entry for entry in self._deadlines if entry[2].queued]
             heapify(self._deadlines)
-        heappush(self._deadlines, (place.ends_at, next(self._numbers), place))
-        self._ring_at(place.ends_at, current_time())
+        heappush(self._deadlines, (waiter.ends_at, next(self._numbers), waiter))
+        self._ring_at(waiter.ends_at, current_time())

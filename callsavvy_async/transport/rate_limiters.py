@@ -5,7 +5,7 @@ Told: ``pacing={"sendSMS": FixedRate("10/s"), "*": Adaptive()}``. One pacer unde
 Learned: only from `RateLimit-Policy`. Endpoints whose answers name policies that have nothing in common are counted
 apart, by the server's own word. Refusals alone cannot tell: after one the gate is shut for everybody, so nobody is
 admitted in the same moment who could prove that the limit is not shared; and a bucket that is all but empty refuses one
-and admits the next whatever they ask for. To try it out would cost refusals on every account that has one limit only.
+and admits the next whatever they ask for. To try it out would cost rate_limit_count on every account that has one limit only.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ class RateLimiters:
             if id(one) not in limiters:
                 limiters[id(one)] = self._make(one, account, resource, hooks or Hooks(()))
         self._shared = limiters[id(each.pop(ALL_OTHERS))]
-        self._told = {resource: limiters[id(one)] for resource, one in each.items()}
+        self._observed = {resource: limiters[id(one)] for resource, one in each.items()}
         self._learned: dict[str, RateLimiter] = {}
-        self._limiters = dict(self._told)
+        self._limiters = dict(self._observed)
         self._policies: list[tuple[frozenset[str], RateLimiter]] = []
         self._kept: dict[str, Mapping[str, object]] = {}
 
@@ -75,7 +75,7 @@ class RateLimiters:
         """Return what admits requests to an endpoint."""
         return self._limiters.get(resource, self._shared)
 
-    def heard(self, resource: str, policies: str) -> None:
+    def observe_headers(self, resource: str, policies: str) -> None:
         """Note which policies an answer named, and give endpoints that are counted apart a limit of their own.
 
         Args:
@@ -119,7 +119,7 @@ class RateLimiters:
         return limiter
 
     def _apart(self) -> dict[str, RateLimiter]:
-        return {**self._told, **self._learned}
+        return {**self._observed, **self._learned}
 
     def _limiter_for(self, names: frozenset[str], like: Adaptive) -> RateLimiter:
         """Return the limit for endpoints that are first to name these policies: the shared one, or one of their own."""

@@ -101,7 +101,7 @@ class RequestContext:
         if self._scope.cancelled_caught:
             raise ExchangeFailedError(FailureKind.ABANDONED, sent=True)
 
-    def landed(self) -> None:
+    def completed(self) -> None:
         """Note that the exchange ended with a verdict."""
         self.on_wire = False
         self._scope = None
@@ -113,14 +113,14 @@ class RequestContext:
 
 
 @contextmanager
-def watching(watch: RequestContext) -> Generator[RequestContext, None, None]:
-    """Let a watch follow the requests of the running task while the block runs."""
-    token = current_context.set(watch)
+def tracking(context: RequestContext) -> Generator[RequestContext, None, None]:
+    """Let a context follow the requests of the running task while the block runs."""
+    token = current_context.set(context)
     try:
-        yield watch
+        yield context
     finally:
         current_context.reset(token)
 
 
 current_context: ContextVar[RequestContext | None] = ContextVar("callsavvy_watch", default=None)
-"""The watch of the running task, if somebody watches."""
+"""The context of the running task, if somebody watches."""

@@ -15,7 +15,7 @@ from callsavvy_async.policy.outcome import Verdict
 from callsavvy_async.policy.retry import Decision
 
 
-async def repeat(
+async def retry(
     first: Verdict,
     attempt: Callable[[], Awaitable[Verdict]],
     decide: Callable[[Verdict], Decision],
@@ -35,7 +35,7 @@ async def repeat(
     made: Verdict | None = first  # the plain attempt counts as the first
     decision = Decision(None)
 
-    def worth_repeating(state: RetryCallState) -> bool:
+    def worth_retrying(state: RetryCallState) -> bool:
         nonlocal decision
         if state.outcome is None or state.outcome.failed:
             return False
@@ -52,5 +52,5 @@ async def repeat(
             return verdict
         return await attempt()
 
-    retrying = AsyncRetrying(retry=worth_repeating, wait=lambda _: decision.wait or 0.0, sleep=pause)
+    retrying = AsyncRetrying(retry=worth_retrying, wait=lambda _: decision.wait or 0.0, sleep=pause)
     return await retrying(next_attempt), decision

@@ -23,7 +23,7 @@ class Effect(enum.Enum):
     """Doing it twice charges twice and disturbs a person twice (quirk Q18)."""
 
     @property
-    def repeatable(self) -> bool:
+    def retryable(self) -> bool:
         """Whether repeating it does no harm."""
         return self in {Effect.READ, Effect.IDEMPOTENT}
 

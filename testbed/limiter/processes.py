@@ -15,7 +15,7 @@ import attrs
 
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.feedback import Permit
-from callsavvy_async.policy.reservation_protocol import Question, View
+from callsavvy_async.policy.reservation_protocol import RowRequest, RowState
 from callsavvy_async.policy.shared import SharedPacer
 from testbed.limiter.ledger import Ledger
 from testbed.limiter.servers import Answer, Server
@@ -50,7 +50,7 @@ class Fleet:
     reachable: Callable[[float], bool] = lambda _: True
     epoch: float = EPOCH
     arrived: list[float] = attrs.field(factory=list)
-    asked: int = 0
+    sent_at: int = 0
     _events: list[tuple[float, int, Callable[[float], None]]] = attrs.field(factory=list)
     _order: int = 0
 
@@ -108,30 +108,30 @@ class Fleet:
 
     def _ask(self, now: float, process: Process, pacer: SharedPacer) -> None:
         waiting = WORKERS - process.busy
-        question = pacer.ask(now + process.skew, waiting)
-        if question is None:
+        request = pacer.next_request(now + process.skew, waiting)
+        if request is None:
             wait = pacer.look_in(now + process.skew, waiting)
             self._wake(process, now + max(wait, 0.001), now)
             return
         process.asking = True
-        self.asked += 1
-        self._at(now + self.rng.uniform(0.0, TRIP), lambda at: self._answer(at, process, pacer, question, now))
+        self.sent_at += 1
+        self._at(now + self.rng.uniform(0.0, TRIP), lambda at: self._answer(at, process, pacer, request, now))
 
-    def _answer(self, now: float, process: Process, pacer: SharedPacer, question: Question, asked: float) -> None:
+    def _answer(self, now: float, process: Process, pacer: SharedPacer, request: RowRequest, sent_at: float) -> None:
         view = None
         if self.reachable(now):
-            view = self.ledger.answer(self.epoch + now, str(id(process)), question)
+            view = self.ledger.execute(self.epoch + now, str(id(process)), request)
         back = now + (self.rng.uniform(0.0, TRIP) if view else 0.2)
-        self._at(back, lambda at: self._tell(at, process, pacer, question, view, asked=asked))
+        self._at(back, lambda at: self._tell(at, process, pacer, request, view, sent_at=sent_at))
 
     def _tell(
-        self, now: float, process: Process, pacer: SharedPacer, question: Question, view: View | None, *, asked: float
+        self, now: float, process: Process, pacer: SharedPacer, request: RowRequest, view: RowState | None, *, sent_at: float
     ) -> None:
         process.asking = False
         if view is None:
-            pacer.lost(now + process.skew)
+            pacer.on_disconnect(now + process.skew)
         else:
-            pacer.told(question, view, asked=asked + process.skew, answered=now + process.skew)
+            pacer.on_response(request, view, sent_at=sent_at + process.skew, received_at=now + process.skew)
         self._dispatch(now, process)
 
     def _arrive(self, now: float, process: Process, permit: Permit) -> None:

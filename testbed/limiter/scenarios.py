@@ -1,5 +1,5 @@
 # ruff: noqa: ARG005  # one signature for all shapes; none needs every argument
-"""The servers that every law must face, and the figures drawn from each run.
+"""The servers that every controller must face, and the figures drawn from each run.
 
 `share` is the part of the true limit that was used, in percent, and `refused` the part of the answers that were 429,
 both over the steady part of the run: after two windows, or two minutes. A run that is shorter than a cold start's forty
@@ -190,4 +190,4 @@ HOLDOUT = (
     Scenario("sliding 250 per 30 s halves", _sliding(250, 30), change=0.5),
     Scenario("12 at once", lambda seed: ConcurrencyLimit(12)),
 )
-"""Figures that the law was not tuned with: played only to report them."""
+"""Figures that the controller was not tuned with: played only to report them."""

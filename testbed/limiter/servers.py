@@ -45,7 +45,7 @@ class Server(Protocol):
         ...
 
     def leave(self, now: float) -> None:
-        """Note that an accepted request has been answered."""
+        """Note that an accepted request has been received_at."""
         ...
 
 

@@ -2,7 +2,7 @@
 """A discrete-event run: one client with endless work, one server, a virtual clock.
 
 The client asks its pacer exactly as the real one does: `delay`, `sent`, `done`. Time jumps from event to event, so ten
-minutes of traffic take about a second, and a seed makes every run repeatable.
+minutes of traffic take about a second, and a seed makes every run retryable.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from callsavvy_async.policy.ratelimit_headers import Hints
 from testbed.limiter.servers import Answer, Server
 
 MOST_REFUSALS = 50_000
-"""A run ends here: a law that is refused this often has shown what it does."""
+"""A run ends here: a controller that is refused this often has shown what it does."""
 
 Latency = Callable[[random.Random, float], float]
 """Seconds from sending a request to its acceptance, given the time; a refusal comes back within 30 to 90 ms."""
@@ -123,7 +123,7 @@ class _Simulation:
                 continue
             if event is _Event.ANSWER:
                 assert isinstance(what, _Request)
-                self.answer(now, what)
+                self.execute(now, what)
             elif event is _Event.RETRY:
                 assert isinstance(what, int)
                 self.busy -= 1
@@ -185,7 +185,7 @@ class _Simulation:
 
 
 def simulate(pacer: Pacer, world: World, *, seed: int) -> Run:
-    """Run `world` until its time is up or its calls are answered."""
+    """Run `world` until its time is up or its calls are received_at."""
     return _Simulation(pacer, world, random.Random(seed)).go()
 
 

@@ -76,7 +76,7 @@ class FakeMessaging:
         except ExchangeFailedError:
             raise unknown() from None
         finally:
-            watch.landed()
+            watch.completed()
         return self.script(numbers)
 
     send_whatsapp = send_sms

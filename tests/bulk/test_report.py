@@ -139,4 +139,4 @@ def test_what_a_full_disk_does_not_take_stays_in_memory(room, monkeypatch, tmp_p
 )
 def test_a_cost_that_was_not_reported_is_no_zero(cost: str, without: int, said: str) -> None:
     """WhatsApp answers no cost (quirk Q48): nobody reads "0 units" as "free"."""
-    assert said in str(BulkReport(cost=Decimal(cost), calls_without_cost=without))
+    assert said in str(BulkReport(cost=Decimal(cost), requests_without_cost=without))

@@ -75,7 +75,7 @@ class FakeClient:
                 await (anyio.sleep_forever() if self.hang else anyio.sleep(self.seconds))
         except ExchangeFailedError:
             raise unknown() from None
-        watch.landed()
+        watch.completed()
         return self.script(numbers)
 
     send_whatsapp = send_sms

@@ -10,7 +10,7 @@ import attrs
 import psycopg
 
 SQLITE = "sqlite:///"
-TABLES = ("journal", "campaign", "load", "epoch", "chunk", "payload", "skipped")
+TABLES = ("journal", "campaign", "load", "run", "chunk", "payload", "skipped")
 
 
 @attrs.frozen
@@ -44,7 +44,7 @@ class Raw:
 
     def let_leases_pass(self) -> None:
         """Make every heartbeat an hour older."""
-        self("UPDATE epoch SET heartbeat = heartbeat - 3600")
+        self("UPDATE run SET heartbeat = heartbeat - 3600")
 
     def rows(self) -> str:
         """Return everything that is in the journal."""

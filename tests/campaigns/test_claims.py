@@ -18,7 +18,7 @@ from callsavvy_async.campaigns.journal_source import JournalSource
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.run_context import Patience, RunContext
 from callsavvy_async.campaigns.spec import Spec
-from callsavvy_async.campaigns.states import MOVES, Mover, sources
+from callsavvy_async.campaigns.states import MOVES, Actor, sources
 
 from .conftest import only_asyncio, only_postgresql
 from .fakes import FakeClient, numbers
@@ -44,9 +44,9 @@ OTHERS = """SELECT 1 FROM pg_stat_activity
 async def source(journal: Journal, at_a_time: int) -> AsyncIterator[JournalSource]:
     """Open the source of a run of the journal's only campaign."""
     writer = journal._writer
-    epoch = await writer.run(lambda cursor: runs.begin(cursor, 1, writer.database.lease))
-    yield JournalSource(RunContext(1, epoch, Patience(writer, 0)), Spec(HELLO), CampaignReport(), at_a_time, None)
-    await writer.run(lambda cursor: runs.end(cursor, 1, epoch))
+    run_id = await writer.run(lambda cursor: runs.begin(cursor, 1, writer.database.lease))
+    yield JournalSource(RunContext(1, run_id, Patience(writer, 0)), Spec(HELLO), CampaignReport(), at_a_time, None)
+    await writer.run(lambda cursor: runs.end(cursor, 1, run_id))
 
 
 async def take(chunks: JournalSource, count: int) -> list[int]:
@@ -93,7 +93,7 @@ async def test_a_chunk_whose_number_is_known_is_found_by_its_primary_key(journal
     await (await journal.campaign("c", HELLO, chunk_size=1)).load(numbers(CHUNKS))
     if known:
         raw("ANALYZE chunk")
-    moves = [sql.move(sources(to, Mover.OWNER), owned=True) for to in MOVES[Mover.OWNER]]
+    moves = [sql.move(sources(to, Actor.OWNER), owned=True) for to in MOVES[Actor.OWNER]]
     with psycopg.connect(url) as connection:
         for statement, values in (
             *((move, ("x", None, None, "", 1, 500, 1)) for move in moves),
@@ -109,7 +109,7 @@ async def test_what_is_pending_again_before_the_last_claim_is_found_at_the_end(j
     await (await journal.campaign("c", HELLO, chunk_size=1)).load(numbers(10))
     async with source(journal, at_a_time=3) as chunks:
         assert await take(chunks, 6) == [1, 2, 3, 4, 5, 6]
-        raw("UPDATE chunk SET state = 'pending', epoch = NULL WHERE number IN (2, 4)")
+        raw("UPDATE chunk SET state = 'pending', run = NULL WHERE number IN (2, 4)")
         assert await take(chunks, 7) == [7, 8, 9, 10, 2, 4]
 
 

@@ -37,7 +37,7 @@ class FakeWriter:
         return work(self)
 
     def execute(self, statement, values=()):
-        kind = "beat" if statement.startswith("UPDATE epoch SET heartbeat") else "take over"
+        kind = "beat" if statement.startswith("UPDATE run SET heartbeat") else "take over"
         if kind == "beat":
             self.status = json.loads(values[0])
             self.answer = next(self.beats, True)
@@ -55,8 +55,8 @@ class FakeWriter:
 
 
 def heart(writer: FakeWriter, lost: list[float]) -> Heartbeat:
-    shift = RunContext(1, 7, Patience(writer, 1.0))
-    return Heartbeat(writer, shift, lambda: lost.append(anyio.current_time()), lambda: FixedRate("10/s").snapshot(0.0))
+    context = RunContext(1, 7, Patience(writer, 1.0))
+    return Heartbeat(writer, context, lambda: lost.append(anyio.current_time()), lambda: FixedRate("10/s").snapshot(0.0))
 
 
 async def run_for(beating: Heartbeat, seconds: float) -> None:

@@ -7,6 +7,7 @@ from itertools import product
 
 from hypothesis import given, strategies as st
 
+from callsavvy_async.campaigns import subset_sum
 from callsavvy_async.campaigns.spec import DISTINCT_SUMS
 from callsavvy_async.campaigns.subset_sum import decide
 
@@ -36,5 +37,5 @@ def test_distinct_sums_decide_everything(charged: set[int]) -> None:
 
 def test_too_many_sums_decide_nothing(monkeypatch) -> None:
     """Memory is bounded; past it, nothing is decided."""
-    monkeypatch.setattr(reconcile, "MOST_SUMS", 10)
+    monkeypatch.setattr(subset_sum, "MOST_SUMS", 10)
     assert decide({n: Decimal(2**n) for n in range(8)}, Decimal(100)) == (0, {})

@@ -102,7 +102,7 @@ async def test_every_outcome_is_in_the_journal(journal, script, word):
     assert getattr(report, word) == 30
     status = await campaign.status()
     assert getattr(status, word) == 30
-    assert report.calls_without_cost == (3 if word == "accepted" else 0)
+    assert report.requests_without_cost == (3 if word == "accepted" else 0)
 
 
 async def test_what_waits_after_a_refusal_is_not_in_flight(journal, raw):
@@ -561,4 +561,4 @@ def test_report_shows_its_own_states():
     """What is in flight, not sent or cancelled is said where there is any."""
     report = CampaignReport(name="c", not_sent=7)
     assert "7 not sent" in str(report)
-    assert (report.undone, report.complete) == (7, False)
+    assert (report.unsent, report.complete) == (7, False)

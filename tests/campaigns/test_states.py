@@ -25,7 +25,7 @@ from callsavvy_async.campaigns.journal import repository, runs, sums
 from callsavvy_async.campaigns.journal.repository import Outcome
 from callsavvy_async.campaigns.open_journal import _database
 from callsavvy_async.campaigns.report import CampaignReport
-from callsavvy_async.campaigns.states import MOVES, Mover, sources
+from callsavvy_async.campaigns.states import MOVES, Actor, sources
 from tests.profiles import examples
 
 FINAL = {State.ACCEPTED, State.FAILED, State.REJECTED, State.CANCELLED, State.SPLIT}
@@ -40,14 +40,14 @@ def test_what_is_final_is_left_by_nobody() -> None:
 
 def test_unknown_becomes_pending_only_by_a_person() -> None:
     """Neither a run nor the opening of a journal ever makes an unknown chunk ready to be sent again."""
-    assert all(State.UNKNOWN not in sources(State.PENDING, by) for by in set(Mover) - {Mover.PERSON})
+    assert all(State.UNKNOWN not in sources(State.PENDING, by) for by in set(Actor) - {Actor.PERSON})
 
 
 def test_nothing_comes_to_be_in_flight_but_what_the_run_claimed() -> None:
     """Only the run that claimed a chunk takes it into the air."""
-    assert sources(State.IN_FLIGHT, Mover.OWNER) == {State.CLAIMED}
-    assert not sources(State.IN_FLIGHT, Mover.HEIR)
-    assert not sources(State.IN_FLIGHT, Mover.PERSON)
+    assert sources(State.IN_FLIGHT, Actor.OWNER) == {State.CLAIMED}
+    assert not sources(State.IN_FLIGHT, Actor.RECOVERY)
+    assert not sources(State.IN_FLIGHT, Actor.PERSON)
 
 
 ALLOWED = """
@@ -93,14 +93,14 @@ def test_these_moves_and_no_others() -> None:
             mover = line.removesuffix(":")
         elif line:
             written.setdefault(mover, set()).add(tuple(line.split()[::2]))
-    assert {by.value: {(str(source), str(to)) for to in State for source in sources(to, by)} for by in Mover} == written
+    assert {by.value: {(str(source), str(to)) for to in State for source in sources(to, by)} for by in Actor} == written
 
 
 @attrs.define
 class Row:
     state: State
     size: int
-    epoch: int | None = None
+    run_id: int | None = None
     depth: int = 0
     cost: Decimal | None = None
 
@@ -116,7 +116,7 @@ class JournalModel(RuleBasedStateMachine):
         self.chunks: dict[int, Row] = {}
         self.given = 0
         self.lost = False
-        self.epoch = runs.begin(self.cursor, OURS, 30.0)
+        self.run_id = runs.begin(self.cursor, OURS, 30.0)
 
     def teardown(self) -> None:
         self.cursor.execute("ROLLBACK")
@@ -125,7 +125,7 @@ class JournalModel(RuleBasedStateMachine):
         return [
             number
             for number, row in self.chunks.items()
-            if row.state in states and (not owned or row.epoch == self.epoch)
+            if row.state in states and (not owned or row.run_id == self.run_id)
         ]
 
     @initialize(sizes=st.lists(st.integers(1, 4), min_size=6, max_size=10))
@@ -145,25 +145,25 @@ class JournalModel(RuleBasedStateMachine):
             self.given += size
         repository.insert_chunks(self.cursor, OURS, chunks, common="Hello", load=1)
 
-    @precondition(lambda self: any(self.chunks[n].epoch != self.epoch for n in self._of(State.PENDING)))
+    @precondition(lambda self: any(self.chunks[n].run_id != self.run_id for n in self._of(State.PENDING)))
     @rule(limit=st.integers(1, 5))
     def claim(self, limit: int) -> None:
         if self.lost:
             self.cursor.execute("SAVEPOINT claim")
             with pytest.raises(LeaseLostError):
-                repository.claim(self.cursor, OURS, self.epoch, zone="", since=0, limit=limit, text="Hello")
+                repository.claim(self.cursor, OURS, self.run_id, zone="", since=0, limit=limit, text="Hello")
             self.cursor.execute("ROLLBACK TO claim")
             return
-        due = [n for n in self._of(State.PENDING) if self.chunks[n].epoch != self.epoch][:limit]
-        claimed = repository.claim(self.cursor, OURS, self.epoch, zone="", since=0, limit=limit, text="Hello")
+        due = [n for n in self._of(State.PENDING) if self.chunks[n].run_id != self.run_id][:limit]
+        claimed = repository.claim(self.cursor, OURS, self.run_id, zone="", since=0, limit=limit, text="Hello")
         assert [(c.number, len(c.recipients), c.depth) for c in claimed] == [
             (n, self.chunks[n].size, self.chunks[n].depth) for n in due
         ]
         for n in due:
-            self.chunks[n] = attrs.evolve(self.chunks[n], state=State.CLAIMED, epoch=self.epoch)
+            self.chunks[n] = attrs.evolve(self.chunks[n], state=State.CLAIMED, run_id=self.run_id)
 
-    @rule(data=st.data(), to=st.sampled_from(State), by=st.sampled_from([Mover.OWNER, Mover.PERSON]))
-    def try_any_move(self, data: st.DataObject, to: State, by: Mover) -> None:
+    @rule(data=st.data(), to=st.sampled_from(State), by=st.sampled_from([Actor.OWNER, Actor.PERSON]))
+    def try_any_move(self, data: st.DataObject, to: State, by: Actor) -> None:
         """Any move of any chunk is done exactly when the table allows it."""
         if self.chunks and sources(to, by):
             self._move(data.draw(st.sampled_from(sorted(self.chunks))), to, by, None)
@@ -173,7 +173,7 @@ class JournalModel(RuleBasedStateMachine):
     def fly(self, most: int) -> None:
         """Chunks come to be in flight often enough for what happens then."""
         for number in self._of(State.CLAIMED, owned=True)[:most]:
-            self._move(number, State.IN_FLIGHT, Mover.OWNER, None)
+            self._move(number, State.IN_FLIGHT, Actor.OWNER, None)
 
     @precondition(lambda self: self._of(State.IN_FLIGHT, owned=True))
     @rule(
@@ -183,19 +183,19 @@ class JournalModel(RuleBasedStateMachine):
     def land(self, to: State, cost: Decimal | None) -> None:
         """What is in flight lands, and what it cost is kept."""
         taken = to in {State.ACCEPTED, State.FAILED}
-        self._move(self._of(State.IN_FLIGHT, owned=True)[0], to, Mover.OWNER, cost if taken else None)
+        self._move(self._of(State.IN_FLIGHT, owned=True)[0], to, Actor.OWNER, cost if taken else None)
 
     @precondition(lambda self: self._of(State.UNKNOWN))
     @rule(to=st.sampled_from([State.ACCEPTED, State.NOT_SENT]))
     def resolve(self, to: State) -> None:
-        self._move(self._of(State.UNKNOWN)[0], to, Mover.PERSON, None)
+        self._move(self._of(State.UNKNOWN)[0], to, Actor.PERSON, None)
 
-    def _move(self, number: int, to: State, by: Mover, cost: Decimal | None) -> None:
+    def _move(self, number: int, to: State, by: Actor, cost: Decimal | None) -> None:
         row = self.chunks[number]
-        allowed = row.state in sources(to, by) and (by is Mover.PERSON or row.epoch == self.epoch)
-        done_before = by is Mover.OWNER and (row.state, row.epoch) == (to, self.epoch)
+        allowed = row.state in sources(to, by) and (by is Actor.PERSON or row.run_id == self.run_id)
+        done_before = by is Actor.OWNER and (row.state, row.run_id) == (to, self.run_id)
         try:
-            moved = repository.move(self.cursor, OURS, number, Outcome(to, cost=cost), by=by, epoch=self.epoch)
+            moved = repository.move(self.cursor, OURS, number, Outcome(to, cost=cost), by=by, run_id=self.run_id)
         except ChunkLostError:
             assert not allowed
             assert not done_before
@@ -215,11 +215,11 @@ class JournalModel(RuleBasedStateMachine):
             return
         chunk = repository.read_chunk(self.cursor, OURS, number, "Hello")
         chunk = attrs.evolve(chunk, depth=row.depth, estimate=Decimal(row.size))
-        first, second = repository.split(self.cursor, OURS, self.epoch, chunk, common="Hello")
+        first, second = repository.split(self.cursor, OURS, self.run_id, chunk, common="Hello")
         self.chunks[number] = attrs.evolve(row, state=State.SPLIT)
         for half in (first, second):
             assert half.number not in self.chunks
-            self.chunks[half.number] = Row(State.CLAIMED, len(half.recipients), self.epoch, row.depth + 1)
+            self.chunks[half.number] = Row(State.CLAIMED, len(half.recipients), self.run_id, row.depth + 1)
         assert first.recipients + second.recipients == chunk.recipients
 
     @precondition(lambda self: self._of(State.IN_FLIGHT, State.UNKNOWN, owned=True))
@@ -231,7 +231,7 @@ class JournalModel(RuleBasedStateMachine):
         """What its owner knows is honoured, also late; that it was not sent makes nothing unknown pending."""
         number = data.draw(st.sampled_from(self._of(State.IN_FLIGHT, State.UNKNOWN, owned=True)))
         row = self.chunks[number]
-        repository.settle(self.cursor, OURS, self.epoch, number, Outcome(to), estimate=Decimal(row.size))
+        repository.settle(self.cursor, OURS, self.run_id, number, Outcome(to), estimate=Decimal(row.size))
         late = row.state is State.UNKNOWN and to is State.PENDING
         self.chunks[number] = attrs.evolve(row, state=State.NOT_SENT if late else to, cost=None)
 
@@ -240,7 +240,7 @@ class JournalModel(RuleBasedStateMachine):
     def die_and_come_back(self) -> None:
         runs.take_over(self.cursor, [OURS], all_are_dead=True)
         if not self.lost:
-            self.cursor.execute("UPDATE epoch SET lease = NULL WHERE id = ?", (self.epoch,))
+            self.cursor.execute("UPDATE run SET lease = NULL WHERE id = ?", (self.run_id,))
             runs.take_over(self.cursor, [OURS], all_are_dead=True)
         self._leave(State.UNKNOWN)
         self._begin()
@@ -248,7 +248,7 @@ class JournalModel(RuleBasedStateMachine):
     @precondition(lambda self: self._of(State.CLAIMED, State.IN_FLIGHT))
     @rule()
     def end_and_begin(self) -> None:
-        runs.end(self.cursor, OURS, self.epoch)
+        runs.end(self.cursor, OURS, self.run_id)
         self._leave(State.IN_FLIGHT)
         self._begin()
 
@@ -262,8 +262,8 @@ class JournalModel(RuleBasedStateMachine):
     @precondition(lambda self: self._of(State.CLAIMED, State.IN_FLIGHT, owned=True))
     @rule()
     def sleep_past_the_lease(self) -> None:
-        """Another run takes it for dead; this one wakes, and goes on under its epoch that ended."""
-        self.cursor.execute("UPDATE epoch SET heartbeat = heartbeat - 31 WHERE id = ?", (self.epoch,))
+        """Another run takes it for dead; this one wakes, and goes on under its run that ended."""
+        self.cursor.execute("UPDATE run SET heartbeat = heartbeat - 31 WHERE id = ?", (self.run_id,))
         runs.take_over(self.cursor, [OURS])
         self._leave(State.UNKNOWN)
         self.lost = True
@@ -274,13 +274,13 @@ class JournalModel(RuleBasedStateMachine):
             self.chunks[number] = attrs.evolve(row, state=into.get(row.state, row.state))
 
     def _leave_orphans(self) -> None:
-        """What is in flight under an epoch that ended is nobody's any more."""
+        """What is in flight under a run that ended is nobody's any more."""
         for number, row in self.chunks.items():
-            if row.state is State.IN_FLIGHT and row.epoch != self.epoch:
+            if row.state is State.IN_FLIGHT and row.run_id != self.run_id:
                 self.chunks[number] = attrs.evolve(row, state=State.UNKNOWN)
 
     def _begin(self) -> None:
-        self.epoch = runs.begin(self.cursor, OURS, 30.0)
+        self.run_id = runs.begin(self.cursor, OURS, 30.0)
         self.lost = False
 
     @precondition(lambda self: self._of(State.UNKNOWN, State.NOT_SENT))
@@ -289,21 +289,21 @@ class JournalModel(RuleBasedStateMachine):
         states = {State.NOT_SENT} if only_not_sent else {State.NOT_SENT, State.UNKNOWN}
         repository.make_pending(self.cursor, OURS, states)
         for number in self._of(*states):
-            self.chunks[number] = attrs.evolve(self.chunks[number], state=State.PENDING, epoch=None)
+            self.chunks[number] = attrs.evolve(self.chunks[number], state=State.PENDING, run_id=None)
 
     @precondition(lambda self: self._of(State.CLAIMED, owned=True))
     @rule()
     def release(self) -> None:
         claimed = self._of(State.CLAIMED, owned=True)
-        repository.release(self.cursor, OURS, self.epoch, claimed)
+        repository.release(self.cursor, OURS, self.run_id, claimed)
         for number in claimed:
-            self.chunks[number] = attrs.evolve(self.chunks[number], state=State.PENDING, epoch=None)
+            self.chunks[number] = attrs.evolve(self.chunks[number], state=State.PENDING, run_id=None)
 
     @invariant()
     def rows_agree(self) -> None:
-        query = "SELECT number, state, recipients, epoch, depth FROM chunk ORDER BY number"
+        query = "SELECT number, state, recipients, run, depth FROM chunk ORDER BY number"
         assert self.cursor.execute(query).fetchall() == [
-            (number, row.state, row.size, row.epoch, row.depth) for number, row in sorted(self.chunks.items())
+            (number, row.state, row.size, row.run_id, row.depth) for number, row in sorted(self.chunks.items())
         ]
 
     @invariant()
@@ -320,7 +320,7 @@ class JournalModel(RuleBasedStateMachine):
         taken = [row for row in self.chunks.values() if row.state in {State.ACCEPTED, State.FAILED}]
         perhaps = [row for row in self.chunks.values() if row.state in {State.UNKNOWN, State.IN_FLIGHT}]
         assert report.cost == sum(row.cost or 0 for row in taken)
-        assert report.calls_without_cost == sum(row.cost is None for row in taken)
+        assert report.requests_without_cost == sum(row.cost is None for row in taken)
         assert report.committed == sum(max(Decimal(row.size), row.cost or Decimal(0)) for row in [*taken, *perhaps])
 
 

@@ -73,7 +73,7 @@ async def test_a_commit_whose_answer_is_lost_is_not_misjudged(url, raw, monkeypa
         assert (report.accepted, report.rejected, report.pending) == (199, 1, 0)
         assert {number for number, times in client.reached.items() if times > 1} <= set(numbers(10, 10))
         assert (await campaign.verify()).sound
-    assert raw("SELECT sum(reserved) FROM epoch")[0][0] == 199_000_000
+    assert raw("SELECT sum(reserved) FROM run")[0][0] == 199_000_000
     assert {state for (state,) in raw("SELECT DISTINCT state FROM chunk")} == {"accepted", "rejected", "split"}
 
 
@@ -95,8 +95,8 @@ async def test_who_has_nothing_left_waits_for_what_others_hold(journal, raw, mon
     campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(30))
     raw(
-        "INSERT INTO epoch (id, campaign, began, heartbeat, lease) VALUES (99, 1, 0, 0, 1e12)",
-        "UPDATE chunk SET state = 'claimed', epoch = 99 WHERE number > 1",
+        "INSERT INTO run_id (id, campaign, began, heartbeat, lease) VALUES (99, 1, 0, 0, 1e12)",
+        "UPDATE chunk SET state = 'claimed', run_id = 99 WHERE number > 1",
     )
     client = FakeClient()
 

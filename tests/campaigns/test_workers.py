@@ -106,9 +106,9 @@ async def test_they_spend_no_more_than_one_may(url):
 async def test_what_is_given_back_while_a_run_begins_is_not_room(url, monkeypatch):
     """A run that begins sees what others spent and what they reserved at one moment, or it would take less for more."""
     async with workers(url, 2) as (ours, theirs):
-        epoch = await theirs._writer.run(lambda cursor: runs.begin(cursor, 1, 30.0))
+        run_id = await theirs._writer.run(lambda cursor: runs.begin(cursor, 1, 30.0))
         chunks = await theirs._writer.run(
-            lambda cursor: repository.claim(cursor, 1, epoch, zone="", since=0, limit=10, text="Hello")
+            lambda cursor: repository.claim(cursor, 1, run_id, zone="", since=0, limit=10, text="Hello")
         )
         other = _database(url, read_only=False, lease=30.0)
         other.open()
@@ -116,9 +116,9 @@ async def test_what_is_given_back_while_a_run_begins_is_not_room(url, monkeypatc
 
         def give_back_after_a_look(cursor, statement, values=(), /):
             result = execute(cursor, statement, values)
-            if not given_back and "FROM epoch" in statement and "reserved" in statement:
+            if not given_back and "FROM run" in statement and "reserved" in statement:
                 given_back.extend(chunk.number for chunk in chunks)
-                repository.give_back(other.cursor(), 1, epoch, given_back)
+                repository.give_back(other.cursor(), 1, run_id, given_back)
             return result
 
         monkeypatch.setattr(_Cursor, "execute", give_back_after_a_look)
@@ -187,8 +187,8 @@ async def test_what_is_not_in_the_journal_yet_counts_too(journal, raw):
     def begin(cursor):
         return runs.begin(cursor, 1, None), CampaignBudget.of(cursor, 1, Decimal(50))
 
-    epoch, allowance = await writer.run(begin)
-    run = RunContext(1, epoch, patience.Patience(writer, 0))
+    run_id, allowance = await writer.run(begin)
+    run = RunContext(1, run_id, patience.Patience(writer, 0))
     source = JournalSource(run, Spec(HELLO), report, 2, allowance)
     sink = JournalSink(run, HELLO.common, report, source.is_open, allowance)
     chunk = await source.next_chunk()
@@ -196,7 +196,7 @@ async def test_what_is_not_in_the_journal_yet_counts_too(journal, raw):
     with pytest.raises(ChunkDeferredError):
         await sink.before_sending(chunk)
     assert raw("SELECT state, count(*) FROM chunk GROUP BY state ORDER BY state") == [("claimed", 1), ("pending", 9)]
-    assert raw("SELECT reserved FROM epoch") == [(10_000_000,)]
+    assert raw("SELECT reserved FROM run") == [(10_000_000,)]
     sink._unwritten = Decimal(30)
     await sink.before_sending(await source.next_chunk())
     assert raw("SELECT count(*) FROM chunk WHERE state = 'in_flight'") == [(1,)]
@@ -216,16 +216,16 @@ async def test_a_dead_run_keeps_what_it_may_have_spent(journal, raw, url):
     """What it had merely claimed is given back, what it had in flight counts until somebody knows better."""
     campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(300))
-    epoch = await journal._writer.run(lambda cursor: runs.begin(cursor, 1, 30.0))
+    run_id = await journal._writer.run(lambda cursor: runs.begin(cursor, 1, 30.0))
     raw(
-        f"UPDATE chunk SET epoch = {epoch}, state = CASE WHEN number < 3 THEN 'in_flight' ELSE 'claimed' END"
+        f"UPDATE chunk SET run_id = {run_id}, state = CASE WHEN number < 3 THEN 'in_flight' ELSE 'claimed' END"
         " WHERE number < 9",
-        f"UPDATE epoch SET reserved = 80000000 WHERE id = {epoch}",
+        f"UPDATE run SET reserved = 80000000 WHERE id = {run_id}",
     )
     raw.let_leases_pass()
     take_over_in = runs.take_over_all
     await journal._writer.run(lambda cursor: take_over_in(cursor, all_are_dead=False))
-    assert raw(f"SELECT reserved FROM epoch WHERE id = {epoch}") == [(20_000_000,)]
+    assert raw(f"SELECT reserved FROM run WHERE id = {run_id}") == [(20_000_000,)]
     report = await campaign.run(FakeClient(), max_cost=50)
     assert (report.accepted, report.unknown, report.stopped) == (30, 20, StopReason.MAX_COST)
 
@@ -261,40 +261,40 @@ async def test_what_a_person_has_decided_stays(journal, raw, url):
 
 
 async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done_again(journal, raw):
-    """The theory of `shift.py`: a move, a split and an outcome recognise what they did before."""
+    """The theory of `context.py`: a move, a split and an outcome recognise what they did before."""
     campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(10))
-    epoch = await journal._writer.run(lambda cursor: runs.begin(cursor, 1, 30.0))
+    run_id = await journal._writer.run(lambda cursor: runs.begin(cursor, 1, 30.0))
 
     def claim(cursor):
-        return repository.claim(cursor, 1, epoch, zone="", since=0, limit=1, text="Hello", allowance=None)
+        return repository.claim(cursor, 1, run_id, zone="", since=0, limit=1, text="Hello", allowance=None)
 
     (chunk,) = await journal._writer.run(claim)
     assert chunk.estimate == 10
 
     def settle(cursor):
         repository.settle(
-            cursor, 1, epoch, 1, repository.Outcome(State.ACCEPTED, cost=Decimal(13)), estimate=chunk.estimate
+            cursor, 1, run_id, 1, repository.Outcome(State.ACCEPTED, cost=Decimal(13)), estimate=chunk.estimate
         )
 
     def send(cursor):
         return repository.move(
-            cursor, 1, 1, repository.Outcome(State.IN_FLIGHT), by=repository.Mover.OWNER, epoch=epoch
+            cursor, 1, 1, repository.Outcome(State.IN_FLIGHT), by=repository.Actor.OWNER, run_id=run_id
         )
 
     assert [await journal._writer.run(send) for _ in range(2)] == [True, False]
     for _ in range(2):
         await journal._writer.run(settle)
-    assert raw(f"SELECT reserved FROM epoch WHERE id = {epoch}") == [(13_000_000,)]
+    assert raw(f"SELECT reserved FROM run WHERE id = {run_id}") == [(13_000_000,)]
     raw("UPDATE chunk SET state = 'in_flight', cost = NULL")
 
     def split(cursor):
-        return repository.split(cursor, 1, epoch, chunk, common="Hello")
+        return repository.split(cursor, 1, run_id, chunk, common="Hello")
 
     assert [len(await journal._writer.run(split)) for _ in range(2)] == [2, 0]
     put_back = repository.Outcome(State.PENDING)
-    raw("UPDATE chunk SET state = 'pending', epoch = NULL WHERE number = 2")
-    await journal._writer.run(lambda cursor: repository.settle(cursor, 1, epoch, 2, put_back, estimate=chunk.estimate))
+    raw("UPDATE chunk SET state = 'pending', run = NULL WHERE number = 2")
+    await journal._writer.run(lambda cursor: repository.settle(cursor, 1, run_id, 2, put_back, estimate=chunk.estimate))
     assert raw("SELECT state FROM chunk WHERE number = 2") == [("pending",)]
 
 
@@ -471,7 +471,7 @@ def lose(raw) -> None:
     raw.let_leases_pass()
     if raw.is_file:
         raw(
-            "UPDATE epoch SET ended = 1 WHERE ended IS NULL",
+            "UPDATE run SET ended = 1 WHERE ended IS NULL",
             "UPDATE chunk SET state = 'pending' WHERE state = 'claimed'",
             "UPDATE chunk SET state = 'unknown', detail = 'the process died' WHERE state = 'in_flight'",
         )

@@ -128,12 +128,12 @@ async def test_a_failing_unit_is_undone_alone(writer):
 async def test_a_unit_without_its_transaction_fails_its_group(writer):
     """When the database undoes the whole transaction, as it may on a full disk, nobody is told that it was written."""
 
-    def undone(cursor):
+    def unsent(cursor):
         cursor.execute("ROLLBACK")
         raise sqlite3.OperationalError("database or disk is full")
 
     with pytest.raises(sqlite3.OperationalError, match="full"):
-        await writer.run(undone)
+        await writer.run(unsent)
     await writer.run(insert(1))
     assert await count(writer) == 1
 

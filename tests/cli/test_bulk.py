@@ -154,7 +154,7 @@ LISTS = {
 @pytest.mark.parametrize("text", LISTS.values(), ids=LISTS.keys())
 @pytest.mark.parametrize(
     "options",
-    [("--yes",), ("--dry-run",), ("--simulator",), ("--yes", "--run", "a"), ("--run", "a", "--load-only")],
+    [("--yes",), ("--dry-run",), ("--simulator",), ("--yes", "--campaign", "a"), ("--campaign", "a", "--load-only")],
     ids=" ".join,
 )
 def test_a_list_that_is_none_is_refused_everywhere(
@@ -169,7 +169,7 @@ def test_a_list_that_is_none_is_refused_everywhere(
 
 
 @pytest.mark.parametrize(
-    "options", [("--yes",), ("--simulator",), ("--run", "a", "--load-only"), ("--yes", "--run", "a")], ids=" ".join
+    "options", [("--yes",), ("--simulator",), ("--campaign", "a", "--load-only"), ("--yes", "--campaign", "a")], ids=" ".join
 )
 def test_numbers_without_plus_need_a_word(
     run: Run, account: Simulator, tmp_path: Path, options: tuple[str, ...]
@@ -230,7 +230,7 @@ def test_nothing_that_is_read_is_overwritten(
         report.hardlink_to(tmp_path / target)
     result = run(
         *("bulk", "sms", tmp_path / "people.csv", "--message-file", tmp_path / "text.csv", "--yes"),
-        *("--suppress", tmp_path / "stop.csv", "--run", "a", "--journal", tmp_path / "j.csv", "--report", report),
+        *("--suppress", tmp_path / "stop.csv", "--campaign", "a", "--journal", tmp_path / "j.csv", "--report", report),
     )
     assert result.code == 2
     assert "same file" in result.err
@@ -242,7 +242,7 @@ def test_the_journal_is_no_list(run: Run, account: Simulator, tmp_path: Path) ->
     """A journal is written to as well: an empty list would become one."""
     people = tmp_path / "people.csv"
     people.write_text("phone\n+2345990000001\n")
-    result = run("bulk", "sms", people, "--message", "x", "--yes", "--run", "a", "--journal", f"sqlite:///{people}")
+    result = run("bulk", "sms", people, "--message", "x", "--yes", "--campaign", "a", "--journal", f"sqlite:///{people}")
     assert result.code == 2
     assert "the journal and the list are the same file" in result.err
 

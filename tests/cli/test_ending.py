@@ -56,25 +56,25 @@ COMMANDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("categories",): (),
     ("agents",): (),
     ("api",): ("sendSMS", "-d", f"recipient={ADA}", "-d", "message=Hello"),
-    ("runs", "list"): (),
-    ("runs", "show"): ("r",),
-    ("runs", "resume"): ("r", "--yes", "--max-cost", "2"),
-    ("runs", "work"): ("r",),
-    ("runs", "unknown"): ("r",),
-    ("runs", "resolve"): ("r", "1", "--sent"),
-    ("runs", "reconcile"): ("r",),
-    ("runs", "report"): ("r", "rows.csv"),
-    ("runs", "verify"): ("r",),
-    ("runs", "purge"): ("r", "--yes"),
-    ("runs", "backup"): ("copy.db",),
-    ("runs", "watch"): ("r", "--every", "0.01"),
+    ("campaigns", "list"): (),
+    ("campaigns", "show"): ("r",),
+    ("campaigns", "resume"): ("r", "--yes", "--max-cost", "2"),
+    ("campaigns", "work"): ("r",),
+    ("campaigns", "unknown"): ("r",),
+    ("campaigns", "resolve"): ("r", "1", "--sent"),
+    ("campaigns", "reconcile"): ("r",),
+    ("campaigns", "report"): ("r", "rows.csv"),
+    ("campaigns", "verify"): ("r",),
+    ("campaigns", "purge"): ("r", "--yes"),
+    ("campaigns", "backup"): ("copy.db",),
+    ("campaigns", "watch"): ("r", "--every", "0.01"),
     ("webhooks", "secret"): (),
     ("webhooks", "trigger"): ("newChat", "--url", "http://127.0.0.1:9/x"),
 }
 """Every command, with what it needs; ``{ticket}`` and the like are ids of the simulated account."""
 SERVERS = {("simulator",), ("webhooks", "serve")}
 """Commands that send nothing and do not end by themselves."""
-DURABLE = ("people.csv", *HELLO, "--run", "s")
+DURABLE = ("people.csv", *HELLO, "--campaign", "s")
 
 
 def words_of(app: object, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -194,9 +194,9 @@ def test_exit_code_2_means_that_nothing_was_sent(
 ) -> None:
     """Over every command: whatever becomes of its output, 2 is never said once a request has left, and nothing is repeated."""
     account.faults.next("sendSMS", Fault.DROP_AFTER_READ)
-    assert run("bulk", "sms", "people.csv", *HELLO, "--run", "r", "--max-cost", "1").code == 4  # two are left
+    assert run("bulk", "sms", "people.csv", *HELLO, "--campaign", "r", "--max-cost", "1").code == 4  # two are left
     wrong, sent = [], 0
-    for words, arguments in {**COMMANDS, ("bulk", "sms", "--run"): DURABLE}.items():
+    for words, arguments in {**COMMANDS, ("bulk", "sms", "--campaign"): DURABLE}.items():
         before = changes(account)
         real = [word for word in words if not word.startswith("-")]
         code, out, err = attempt(way, [*real, *filled_in(arguments, account)], monkeypatch)
@@ -217,7 +217,7 @@ def test_the_sums_come_out_somewhere(
     way: str, durable: bool, json: bool, account: Simulator, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On stdout, else on stderr, else in a file beside the list; and the exit code is 0 only when stdout took them."""
-    options = (("--run", "r") if durable else ()) + (("--json",) if json else ())
+    options = (("--campaign", "r") if durable else ()) + (("--json",) if json else ())
     code, out, err = attempt(way, ["bulk", "sms", "people.csv", *HELLO, *options], monkeypatch)
     beside = [path.read_text() for path in here.glob("callsavvy-result-*.txt")]
     where = [
@@ -336,7 +336,7 @@ class Watched:
 @pytest.mark.sockets
 @pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", ">/dev/full", "| true"])
 @pytest.mark.parametrize(
-    "command", [("bulk", "sms", "people.csv", *HELLO, "--run", "r"), ("send", "sms", ADA, "--message", "H")]
+    "command", [("bulk", "sms", "people.csv", *HELLO, "--campaign", "r"), ("send", "sms", ADA, "--message", "H")]
 )
 def test_descriptors_that_are_closed_or_full(
     server: SimulatorServer, sim: Simulator, here: Path, redirection: str, command: tuple[str, ...]

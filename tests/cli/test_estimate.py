@@ -78,8 +78,8 @@ def test_requests_of_a_campaign_are_known(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "many.txt"
     path.write_text("".join(f"+234599{n:07}\n" for n in range(300)))
     plain = run("bulk", "sms", path, "--message", "Hello", "--dry-run").out
-    durable = run("bulk", "sms", path, "--message", "Hello", "--dry-run", "--run", "r").out
-    told_apart = run("bulk", "sms", path, "--message", "Hello", "--dry-run", "--run", "r", "--reconcilable").out
+    durable = run("bulk", "sms", path, "--message", "Hello", "--dry-run", "--campaign", "r").out
+    told_apart = run("bulk", "sms", path, "--message", "Hello", "--dry-run", "--campaign", "r", "--reconcilable").out
     assert "in 4 to 12 requests" in plain
     assert "in 3 requests" in durable
     assert "in 4 requests" in told_apart

@@ -1,4 +1,4 @@
-"""``--pacing``: commands that find the limit together with other processes, on real servers; and how ``runs watch`` shows it."""
+"""``--pacing``: commands that find the limit together with other processes, on real servers; and how ``campaigns watch`` shows it."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def test_a_limit_in_postgresql(run: Run, account: Simulator, people: Path, postg
     """A send and a run that is resumed share one row, by the option or by the variable."""
     url = postgres.new_database()
     assert run("bulk", "sms", people, *HELLO, "--pacing", url).code == 0
-    assert run("bulk", "sms", people, *HELLO, "--pacing", url, "--run", "r").code == 0
-    assert run("runs", "resume", "r", "--yes", "--pacing", url).code == 0
+    assert run("bulk", "sms", people, *HELLO, "--pacing", url, "--campaign", "r").code == 0
+    assert run("campaigns", "resume", "r", "--yes", "--pacing", url).code == 0
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT count(*) FROM callsavvy_pacing").fetchone() == (1,)
 
@@ -70,8 +70,8 @@ def test_a_server_that_is_not_there(run: Run, account: Simulator, people: Path) 
         (("bulk", "sms", "people.csv", *HELLO), ("--rate", "10/s"), ("--rate is 10/s", "--pacing")),
         (("bulk", "sms", "people.csv", *HELLO), ("--simulator",), ("--simulator", "--pacing")),
         (("bulk", "sms", "people.csv", *HELLO), ("--simulator", "--dry-run"), ("--simulator", "--pacing")),
-        (("runs", "work", "sqlite:///r.db", "r"), ("--rate", "10/s"), ("--rate is 10/s", "--pacing")),
-        (("runs", "resume", "r", "--yes"), ("--rate", "10/s"), ("--rate is 10/s", "--pacing")),
+        (("campaigns", "work", "sqlite:///r.db", "r"), ("--rate", "10/s"), ("--rate is 10/s", "--pacing")),
+        (("campaigns", "resume", "r", "--yes"), ("--rate", "10/s"), ("--rate is 10/s", "--pacing")),
     ],
 )
 @pytest.mark.parametrize("by_variable", [True, False])
@@ -105,7 +105,7 @@ def test_no_repr_shows_the_url() -> None:
 
 def test_the_help_names_the_variable(run: Run) -> None:
     """And not what it holds."""
-    for command in (("bulk", "sms"), ("runs", "work"), ("runs", "resume")):
+    for command in (("bulk", "sms"), ("campaigns", "work"), ("campaigns", "resume")):
         assert "CALLSAVVY_PACING" in run(*command, "--help").out
 
 
@@ -132,7 +132,7 @@ def test_watch_shows_the_limit_that_workers_share() -> None:
         list(seen.lines())[1] == "  shared limit: 97.2 calls/s, 3 processes, refused: shut for 2.5 s, OUT OF REACH of c"
     )
     assert seen.as_dict()["shared_limit"] == {
-        "calls_per_second": 97.25,
+        "requests_per_second": 97.25,
         "processes": 3,
         "shut_for": 2.5,
         "out_of_reach_of": ("c",),
@@ -163,15 +163,15 @@ def test_two_workers_are_seen_to_share(run: Run, redis: RedisServer, postgres: P
     people = tmp_path / "many.txt"
     people.write_text("".join(f"+234599{n:07}\n" for n in range(2000)))
     journal = postgres.new_database()
-    told = ("--journal", journal, "--run", "r", "--chunk-size", 1, "--load-only")
+    told = ("--journal", journal, "--campaign", "r", "--chunk-size", 1, "--load-only")
     assert run("bulk", "sms", people, *HELLO, *told).code == 0
     with serve(Simulator(sms_balance=100_000, latency=lambda _: 0.1)) as server, ExitStack() as stack:
         variables = environment(server) | {"CALLSAVVY_PACING": redis.url}
-        work = ("runs", "work", journal, "r", "--lease", 3, "--max-in-flight", 2)
+        work = ("campaigns", "work", journal, "r", "--lease", 3, "--max-in-flight", 2)
         workers = [stack.enter_context(start(*work, **variables)) for _ in range(2)]
-        while not run("runs", "show", "r", "--journal", journal, "--json").json["running"]:
+        while not run("campaigns", "show", "r", "--journal", journal, "--json").json["running"]:
             assert all(program.poll() is None for program in workers)
-        watching = stack.enter_context(start("runs", "watch", journal, "r", "--every", "0.2", "--json"))
+        watching = stack.enter_context(start("campaigns", "watch", journal, "r", "--every", "0.2", "--json"))
         assert watching.stdout is not None
         seen = (json.loads(line) for line in watching.stdout)
         assert any(sight["shared_limit"] and sight["shared_limit"]["processes"] == 2 for sight in seen)

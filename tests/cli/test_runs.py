@@ -1,4 +1,4 @@
-"""``callsavvy bulk --run`` and ``callsavvy runs``, against the simulator on a socket."""
+"""``callsavvy bulk --campaign`` and ``callsavvy campaigns``, against the simulator on a socket."""
 
 from __future__ import annotations
 
@@ -34,98 +34,98 @@ def test_a_run_is_sent_once_however_often_it_is_asked_for(run: Run, account: Sim
     """The same command again changes nothing; the journal lists, shows and writes what became of it."""
     name, *options = channel
     for _ in range(2):
-        result = run("bulk", name, people, *options, *HELLO, "--run", "r", "--report", "r.csv")
+        result = run("bulk", name, people, *options, *HELLO, "--campaign", "r", "--report", "r.csv")
         assert result.code == 0, result.err
         assert set(account.ledger.charged.values()) == {1}
         assert "3 accepted" in result.out
     assert len(Path("r.csv").read_text().splitlines()) == 6
-    assert "r: 5 given, 3 accepted" in run("runs", "list").out
-    assert run("runs", "show", "r", "--json").json["accepted"] == 3
-    assert run("runs", "report", "r", "rows.jsonl").code == 0
+    assert "r: 5 given, 3 accepted" in run("campaigns", "list").out
+    assert run("campaigns", "show", "r", "--json").json["accepted"] == 3
+    assert run("campaigns", "report", "r", "rows.jsonl").code == 0
     assert len(Path("rows.jsonl").read_text().splitlines()) == 5
-    verified = run("runs", "verify", "r")
+    verified = run("campaigns", "verify", "r")
     assert (verified.code, verified.out) == (0, "3 calls, 3 recipients, 0 findings\n")
-    assert "3 settled, 0 pending" in run("runs", "watch", "r", "--every", "0.01").out
+    assert "3 settled, 0 pending" in run("campaigns", "watch", "r", "--every", "0.01").out
 
 
 def test_a_journal_may_be_in_postgresql(run: Run, account: Simulator, people: Path, postgres: PostgresServer) -> None:
     """A URL stands wherever the journal's file may; a second command continues what the first began."""
     journal = ("--journal", postgres.new_database())
     for _ in range(2):
-        assert run("bulk", "sms", people, *HELLO, "--run", "r", *journal).code == 0
+        assert run("bulk", "sms", people, *HELLO, "--campaign", "r", *journal).code == 0
     assert set(account.ledger.charged.values()) == {1}
-    assert "r: 5 given, 3 accepted" in run("runs", "list", *journal).out
-    assert run("runs", "resume", "r", "--yes", *journal).code == 0
-    assert run("runs", "verify", "r", *journal).out == "3 calls, 3 recipients, 0 findings\n"
+    assert "r: 5 given, 3 accepted" in run("campaigns", "list", *journal).out
+    assert run("campaigns", "resume", "r", "--yes", *journal).code == 0
+    assert run("campaigns", "verify", "r", *journal).out == "3 calls, 3 recipients, 0 findings\n"
     assert not list(Path().glob("*.db"))
 
 
 def test_unknown_calls_are_settled_by_a_person(run: Run, account: Simulator, people: Path) -> None:
     """What is unknown has exit code 3, is listed, resolved and sent again only when told so."""
     account.faults.next("sendSMS", Fault.DROP_UNPROCESSED, times=3)
-    assert run("bulk", "sms", people, *HELLO, "--run", "r").code == 3
-    listed = run("runs", "unknown", "r", "--numbers")
+    assert run("bulk", "sms", people, *HELLO, "--campaign", "r").code == 3
+    listed = run("campaigns", "unknown", "r", "--numbers")
     assert listed.code == 3
     assert "call 2: 1 recipients, about 1 units" in listed.out
     assert "+2345990000002" in listed.out
-    assert run("runs", "unknown", "r").out.count("\n") == 3
-    assert run("runs", "resolve", "r", 1, "--sent").code == 0
-    assert run("runs", "resolve", "r", 2, "--no-sent").code == 0
-    assert run("runs", "resolve", "r", 2, "--sent").code == 2
-    assert run("runs", "show", "r").code == 3
-    assert run("runs", "resume", "r", "--yes").code == 3
+    assert run("campaigns", "unknown", "r").out.count("\n") == 3
+    assert run("campaigns", "resolve", "r", 1, "--sent").code == 0
+    assert run("campaigns", "resolve", "r", 2, "--no-sent").code == 0
+    assert run("campaigns", "resolve", "r", 2, "--sent").code == 2
+    assert run("campaigns", "show", "r").code == 3
+    assert run("campaigns", "resume", "r", "--yes").code == 3
     assert not account.ledger.charged
-    assert run("runs", "resume", "r", "--yes", "--resend", "not-sent").code == 3
+    assert run("campaigns", "resume", "r", "--yes", "--resend", "not-sent").code == 3
     assert account.ledger.charged == {"+2345990000002": 1}
-    assert run("runs", "resume", "r", "--yes", "--resend", "unknown", "--json").json["accepted"] == 3
-    assert run("runs", "unknown", "r").code == 0
+    assert run("campaigns", "resume", "r", "--yes", "--resend", "unknown", "--json").json["accepted"] == 3
+    assert run("campaigns", "unknown", "r").code == 0
 
 
 def test_the_balance_settles_them(run: Run, account: Simulator, people: Path) -> None:
     """Reconciling shows the evidence, and acts only when the account is said to be exclusive."""
     account.faults.next("sendSMS", Fault.DROP_AFTER_READ, times=2)
-    assert run("bulk", "sms", people, *HELLO, "--run", "r").code == 3
-    shown = run("runs", "reconcile", "r")
+    assert run("bulk", "sms", people, *HELLO, "--campaign", "r").code == 3
+    shown = run("campaigns", "reconcile", "r")
     assert shown.code == 3
     assert "charged: 1, 2; not charged: none" in shown.out
-    assert run("runs", "reconcile", "r", "--exclusive").code == 0
-    assert run("runs", "show", "r").code == 0
-    assert "nothing is unknown" in run("runs", "reconcile", "r").out
+    assert run("campaigns", "reconcile", "r", "--exclusive").code == 0
+    assert run("campaigns", "show", "r").code == 0
+    assert "nothing is unknown" in run("campaigns", "reconcile", "r").out
 
 
 def test_purging_and_resuming_need_a_yes(run: Run, account: Simulator, people: Path) -> None:
     """Without a terminal to ask at, nothing is removed or sent."""
-    run("bulk", "sms", people, *HELLO, "--run", "r")
-    assert run("runs", "purge", "r").code == 2
-    assert run("runs", "resume", "r").code == 2
-    assert run("runs", "purge", "r", "--yes").code == 0
-    assert run("runs", "show", "r").code == 0
-    assert "purged" in run("runs", "report", "r", "rows.csv").err
+    run("bulk", "sms", people, *HELLO, "--campaign", "r")
+    assert run("campaigns", "purge", "r").code == 2
+    assert run("campaigns", "resume", "r").code == 2
+    assert run("campaigns", "purge", "r", "--yes").code == 0
+    assert run("campaigns", "show", "r").code == 0
+    assert "purged" in run("campaigns", "report", "r", "rows.csv").err
 
 
 def test_what_is_wrong_is_said_in_one_line(run: Run, account: Simulator, people: Path) -> None:
     """A journal that is not there, a run that is not in it, another text under its name, a damaged file."""
-    assert "no journal" in run("runs", "purge", "r", "--yes").err
+    assert "no journal" in run("campaigns", "purge", "r", "--yes").err
     assert not Path("callsavvy-campaigns.db").exists()
-    run("bulk", "sms", people, *HELLO, "--run", "r")
-    assert run("runs", "show", "x").code == 2
-    changed = run("bulk", "sms", people, "--message", "Bye", "--yes", "--chunk-size", 1, "--run", "r")
+    run("bulk", "sms", people, *HELLO, "--campaign", "r")
+    assert run("campaigns", "show", "x").code == 2
+    changed = run("bulk", "sms", people, "--message", "Bye", "--yes", "--chunk-size", 1, "--campaign", "r")
     assert changed.code == 2
     assert "another text" in changed.err
     Path("bad.db").write_text("no database " * 100)
-    damaged = run("runs", "verify", "r", "--journal", "bad.db")
+    damaged = run("campaigns", "verify", "r", "--journal", "bad.db")
     assert (damaged.code, damaged.out) == (1, "")
     assert damaged.err.count("\n") == 1
 
 
 def test_a_finding_has_exit_code_1(run: Run, account: Simulator, people: Path) -> None:
-    """A journal that does not fit together is told by `runs verify`, and its run ends badly."""
-    run("bulk", "sms", people, *HELLO, "--run", "r")
+    """A journal that does not fit together is told by `campaigns verify`, and its run ends badly."""
+    run("bulk", "sms", people, *HELLO, "--campaign", "r")
     with sqlite3.connect("callsavvy-campaigns.db") as raw:
         raw.execute("DELETE FROM chunk WHERE number = 2")
     raw.close()
-    assert run("runs", "verify", "r").code == 1
-    resumed = run("runs", "resume", "r", "--yes")
+    assert run("campaigns", "verify", "r").code == 1
+    resumed = run("campaigns", "resume", "r", "--yes")
     assert "did not end well" in resumed.err
     assert resumed.code == 1
 
@@ -146,17 +146,17 @@ def test_stopped_or_killed_it_is_resumed(run: Run, tmp_path: Path, number: signa
     account = Simulator(latency=latency)
     with serve(account) as server:
         arguments = ("bulk", "sms", people, "--message", "Hello", "--yes", "--chunk-size", 1, "--max-in-flight", 4)
-        with start(*arguments, "--run", "r", **environment(server)) as program:
+        with start(*arguments, "--campaign", "r", **environment(server)) as program:
             assert some_calls.wait(60)
-            assert run("runs", "show", "r", "--json").json["running"]
+            assert run("campaigns", "show", "r", "--json").json["running"]
             program.send_signal(number)
             program.communicate(timeout=60)
         for name, value in environment(server).items():
             monkeypatch.setenv(name, value)
-        first = run("runs", "show", "r", "--json").json
+        first = run("campaigns", "show", "r", "--json").json
         assert first["given"] == 60
         account.latency = 0.0
-        resumed = run("runs", "resume", "r", "--yes", "--json").json
+        resumed = run("campaigns", "resume", "r", "--yes", "--json").json
     assert resumed["unknown"] <= (0 if number == signal.SIGTERM else 4)
     assert resumed["accepted"] + resumed["unknown"] == 60
     assert set(account.ledger.charged.values()) == {1}
@@ -175,10 +175,10 @@ def test_watching_ends_with_the_run(run: Run, people: Path, monkeypatch) -> None
     """A second terminal sees how far it is, and for how long, until the run ends; a killed one is given up after a while."""
     first_call, account = threading.Event(), Simulator()
     account.latency = lambda _: sending(account, first_call, 0.2)
-    command = ("bulk", "sms", people, *HELLO, "--run", "r")
+    command = ("bulk", "sms", people, *HELLO, "--campaign", "r")
     with serve(account) as server, start(*command, **environment(server)) as program:
         assert first_call.wait(60)
-        watched = run("runs", "watch", "r", "--every", "0.05")
+        watched = run("campaigns", "watch", "r", "--every", "0.05")
         program.communicate(timeout=60)
     lines = watched.out.splitlines()
     assert "1 in flight" in lines[0]
@@ -187,29 +187,29 @@ def test_watching_ends_with_the_run(run: Run, people: Path, monkeypatch) -> None
     assert watched.code == 0
     monkeypatch.setattr(campaign_watch, "_TAKEN_FOR_DEAD", 0.1)
     with sqlite3.connect("callsavvy-campaigns.db") as raw:
-        raw.execute("UPDATE epoch SET ended = NULL")
+        raw.execute("UPDATE run SET ended = NULL")
     raw.close()
-    assert run("runs", "watch", "r", "--every", "0.01").code == 0
+    assert run("campaigns", "watch", "r", "--every", "0.01").code == 0
 
 
 def test_watching_goes_on_while_a_run_waits(run: Run, account: Simulator, people: Path, monkeypatch) -> None:
     """A run that waits changes nothing for hours, but it writes that it is alive: it is watched until it ends."""
-    assert run("bulk", "sms", people, *HELLO, "--run", "r").code == 0
+    assert run("bulk", "sms", people, *HELLO, "--campaign", "r").code == 0
     now = "(julianday('now') - 2440587.5) * 86400"
     looks: list[float] = []
 
     def sleep(seconds: float) -> None:
         looks.append(seconds)
         with sqlite3.connect("callsavvy-campaigns.db") as raw:
-            raw.execute(f"UPDATE epoch SET {'ended = 1' if len(looks) > 5 else f'heartbeat = {now}'}")
+            raw.execute(f"UPDATE run SET {'ended = 1' if len(looks) > 5 else f'heartbeat = {now}'}")
         raw.close()
 
     with sqlite3.connect("callsavvy-campaigns.db") as raw:
-        raw.execute(f"UPDATE epoch SET ended = NULL, heartbeat = {now}")
+        raw.execute(f"UPDATE run SET ended = NULL, heartbeat = {now}")
     raw.close()
     hours = iter(range(0, 360_000, 3_600))
     monkeypatch.setattr(campaign_watch, "time", SimpleNamespace(monotonic=lambda: float(next(hours)), sleep=sleep))
-    assert run("runs", "watch", "r", "--every", "1").code == 0
+    assert run("campaigns", "watch", "r", "--every", "1").code == 0
     assert len(looks) == 6
 
 
@@ -225,7 +225,7 @@ def test_the_second_signal_abandons(run: Run, people: Path) -> None:
     """After a second SIGTERM what was on the wire is unknown in the journal, and the rest is pending."""
     on_the_wire, account = threading.Event(), Simulator()
     account.latency = lambda _: sending(account, on_the_wire, 20.0)
-    command = ("bulk", "sms", people, *HELLO, "--run", "r")
+    command = ("bulk", "sms", people, *HELLO, "--campaign", "r")
     with serve(account) as server, start(*command, **environment(server)) as program:
         assert on_the_wire.wait(60)
         program.send_signal(signal.SIGTERM)
@@ -234,7 +234,7 @@ def test_the_second_signal_abandons(run: Run, people: Path) -> None:
         program.send_signal(signal.SIGTERM)
         program.communicate(timeout=60)
         assert program.returncode == 130
-    shown = run("runs", "show", "r", "--json").json
+    shown = run("campaigns", "show", "r", "--json").json
     assert (shown["unknown"], shown["pending"], shown["in_flight"], shown["running"]) == (1, 2, 0, False)
 
 
@@ -244,14 +244,14 @@ def test_killed_while_it_waits_after_a_refusal(run: Run, people: Path) -> None:
     """Between a 429 and its repeat nothing is on the wire: kill -9 then leaves nothing unknown."""
     account = Simulator()
     account.faults.next("sendSMS", Fault.with_status(429, retry_after="600"))
-    with serve(account) as server, start("bulk", "sms", people, *HELLO, "--run", "r", **environment(server)) as program:
-        while not account.ledger.posts("sendSMS") or run("runs", "show", "r", "--json").json["in_flight"]:
+    with serve(account) as server, start("bulk", "sms", people, *HELLO, "--campaign", "r", **environment(server)) as program:
+        while not account.ledger.posts("sendSMS") or run("campaigns", "show", "r", "--json").json["in_flight"]:
             assert program.poll() is None
             time.sleep(0.05)
         program.kill()
         program.communicate(timeout=60)
-        assert run("runs", "resolve", "r", 1, "--sent").code == 2  # opens it for writing: what was in flight is unknown
-        shown = run("runs", "show", "r", "--json").json
+        assert run("campaigns", "resolve", "r", 1, "--sent").code == 2  # opens it for writing: what was in flight is unknown
+        shown = run("campaigns", "show", "r", "--json").json
     assert (shown["pending"], shown["unknown"], shown["in_flight"]) == (3, 0, 0)
     assert not account.ledger.charged
 
@@ -276,31 +276,31 @@ def closed_window() -> str:
 def test_nothing_is_sent_out_of_hours(run: Run, account: Simulator, people: Path, schedule, channel) -> None:
     """Outside of the window, and before the first moment, everything stays pending; the deadline ends the waiting."""
     name, *options = channel
-    result = run("bulk", name, people, *options, *HELLO, "--run", "r", *schedule, "--deadline", "0.2", "--json")
+    result = run("bulk", name, people, *options, *HELLO, "--campaign", "r", *schedule, "--deadline", "0.2", "--json")
     assert (result.json["pending"], result.json["stopped"]) == (3, "the run's deadline came")
-    assert run("runs", "resume", "r", "--yes", "--deadline", "0.2", "--json").json["pending"] == 3
+    assert run("campaigns", "resume", "r", "--yes", "--deadline", "0.2", "--json").json["pending"] == 3
     assert not account.ledger.charged
 
 
 def test_within_hours_it_is_sent(run: Run, account: Simulator, people: Path) -> None:
     """A window on the recipients' clocks that is open all day, a first moment that is past."""
     hours = ("--send-window", "00:00-24:00", "--time-zone", "recipient", "--start-at", "2020-01-01T00:00+00:00")
-    assert run("bulk", "sms", people, *HELLO, "--run", "r", *hours).code == 0
+    assert run("bulk", "sms", people, *HELLO, "--campaign", "r", *hours).code == 0
     assert len(account.ledger.charged) == 3
 
 
 @pytest.mark.parametrize(
     ("options", "rule"),
     [
-        (("--send-window", "09:00-18:00", "--time-zone", "UTC"), "--send-window needs --run"),
-        (("--start-at", "2096-11-30T09:00+01:00"), "--start-at needs --run"),
-        (("--reconcilable",), "--reconcilable needs --run"),
-        (("--report", "r.parquet"), ".parquet with --run only"),
-        (("--run", "r", "--start-at", "2096-11-30T09:00"), "no offset"),
-        (("--run", "r", "--start-at", "2096-11-30T09:00", "--time-zone", "Mars/Olympus"), "IANA"),
-        (("--run", "r", "--send-window", "09:00-18:00"), "time_zone"),
-        (("--run", "r", "--send-window", "9-18", "--time-zone", "UTC"), "09:00-18:00"),
-        (("--run", "r", "--reconcilable"), "reconcilable"),
+        (("--send-window", "09:00-18:00", "--time-zone", "UTC"), "--send-window needs --campaign"),
+        (("--start-at", "2096-11-30T09:00+01:00"), "--start-at needs --campaign"),
+        (("--reconcilable",), "--reconcilable needs --campaign"),
+        (("--report", "r.parquet"), ".parquet with --campaign only"),
+        (("--campaign", "r", "--start-at", "2096-11-30T09:00"), "no offset"),
+        (("--campaign", "r", "--start-at", "2096-11-30T09:00", "--time-zone", "Mars/Olympus"), "IANA"),
+        (("--campaign", "r", "--send-window", "09:00-18:00"), "time_zone"),
+        (("--campaign", "r", "--send-window", "9-18", "--time-zone", "UTC"), "09:00-18:00"),
+        (("--campaign", "r", "--reconcilable"), "reconcilable"),
     ],
 )
 def test_wrong_options_are_refused_first(run: Run, account: Simulator, people: Path, options, rule) -> None:
@@ -318,20 +318,20 @@ def test_calls_that_the_balance_tells_apart(run: Run, account: Simulator, tmp_pa
     people.write_text("".join(f"+234599{n:07}\n" for n in range(577)))
     account.faults.next("sendSMS", Fault.DROP_AFTER_READ)
     account.faults.next("sendSMS", Fault.DROP_UNPROCESSED)
-    message = ("--message", "Hello", "--yes", "--reconcilable", "--run", "r", "--report", "r.parquet")
+    message = ("--message", "Hello", "--yes", "--reconcilable", "--campaign", "r", "--report", "r.parquet")
     assert run("bulk", "sms", people, *message, "--max-in-flight", 1).code == 3
     assert Path("r.parquet").stat().st_size
-    assert "charged: 1; not charged: 2" in run("runs", "reconcile", "r", "--exclusive").out
-    assert run("runs", "resume", "r", "--yes", "--resend", "not-sent", "--max-cost", 577).code == 0
+    assert "charged: 1; not charged: 2" in run("campaigns", "reconcile", "r", "--exclusive").out
+    assert run("campaigns", "resume", "r", "--yes", "--resend", "not-sent", "--max-cost", 577).code == 0
     assert account.ledger.charged == dict.fromkeys((f"+234599{n:07}" for n in range(577)), 1)
 
 
 def test_a_durable_run_to_the_simulator(run: Run, people: Path) -> None:
     """With --simulator the report is compared with the ledger; of a continued run, what this process sent."""
-    first = run("bulk", "sms", people, *HELLO, "--run", "r", "--simulator", "--max-cost", 2)
+    first = run("bulk", "sms", people, *HELLO, "--campaign", "r", "--simulator", "--max-cost", 2)
     assert "ledger: 2 recipients charged once, 0 twice; report: 2 accepted\n" in first.out
     assert first.code == 4
-    second = run("bulk", "sms", people, *HELLO, "--run", "r", "--simulator", "--json")
+    second = run("bulk", "sms", people, *HELLO, "--campaign", "r", "--simulator", "--json")
     assert (second.json["accepted"], second.json["ledger"]) == (
         3,
         {"charged_once": 1, "charged_more_than_once": 0, "agrees": True},
@@ -342,7 +342,7 @@ def test_a_durable_run_to_the_simulator(run: Run, people: Path) -> None:
 def test_a_report_that_cannot_be_written_is_no_loss(run: Run, account: Simulator, people: Path, monkeypatch) -> None:
     """When the report's file cannot be written, the sums are shown all the same, and the exit code is not 0."""
     monkeypatch.setattr(Campaign, "export", fail_to_export)
-    result = run("bulk", "sms", people, *HELLO, "--run", "r", "--report", "r.csv")
+    result = run("bulk", "sms", people, *HELLO, "--campaign", "r", "--report", "r.csv")
     assert "3 accepted" in result.out
     assert "did not end well" in result.err
     assert result.code == 1

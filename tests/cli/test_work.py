@@ -1,4 +1,4 @@
-"""``callsavvy runs work`` and ``runs watch``: workers as programs of their own, on real databases, against the simulator."""
+"""``callsavvy campaigns work`` and ``campaigns watch``: workers as programs of their own, on real databases, against the simulator."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from callsavvy_async.cli import campaign_watch
 from callsavvy_async.simulator import Simulator, SimulatorServer, serve
 from testbed.servers.postgres import PostgresServer
 
@@ -70,12 +71,12 @@ def journal(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def load(run: Run, journal: str, people: Path) -> None:
     """Write everybody into the journal, and send nothing."""
-    told = ("--message", "Hello", "--run", "r", "--journal", journal, "--chunk-size", 1, "--load-only")
+    told = ("--message", "Hello", "--campaign", "r", "--journal", journal, "--chunk-size", 1, "--load-only")
     assert run("bulk", "sms", people, *told).code == 0
 
 
 def worker(journal: str, server: SimulatorServer, *options: object) -> subprocess.Popen[str]:
-    return start("runs", "work", journal, "r", "--poll", "0.1", *options, **environment(server))
+    return start("campaigns", "work", journal, "r", "--poll", "0.1", *options, **environment(server))
 
 
 def ask(address: str, path: str) -> tuple[int, str]:
@@ -128,7 +129,7 @@ def test_sigterm_drains(run: Run, journal: str, people: Path, busy) -> None:
         _, err = program.communicate(timeout=60)
     assert "stopping" in stopping
     assert program.returncode == 130, err
-    shown = run("runs", "show", "r", "--journal", journal, "--json").json
+    shown = run("campaigns", "show", "r", "--journal", journal, "--json").json
     assert (shown["unknown"], shown["in_flight"], shown["running"]) == (0, 0, False)
     assert 0 < shown["accepted"] == len(account.simulator.ledger.charged) < PEOPLE
 
@@ -146,7 +147,7 @@ def test_the_second_sigterm_abandons(run: Run, journal: str, people: Path) -> No
         program.send_signal(signal.SIGTERM)
         program.communicate(timeout=60)
     assert program.returncode == 130
-    shown = run("runs", "show", "r", "--journal", journal, "--json").json
+    shown = run("campaigns", "show", "r", "--journal", journal, "--json").json
     assert (shown["unknown"], shown["in_flight"]) == (4, 0)
 
 
@@ -209,10 +210,10 @@ def test_killed_and_finished_by_another(run: Run, postgres: PostgresServer, peop
 
 
 def sight(run: Run, journal: str) -> dict[str, list[dict[str, object]]]:
-    """Look once, as ``runs watch --json`` does."""
+    """Look once, as ``campaigns watch --json`` does."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(campaign_watch, "time", SimpleNamespace(monotonic=time.monotonic, sleep=_no_more))
-        return json.loads(run("runs", "watch", journal, "r", "--json").out.splitlines()[0])
+        return json.loads(run("campaigns", "watch", journal, "r", "--json").out.splitlines()[0])
 
 
 def _no_more(_: float) -> None:
@@ -233,7 +234,7 @@ def test_watch_names_every_worker(run: Run, postgres: PostgresServer, people: Pa
     monkeypatch.setattr(campaign_watch, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
     with worker(journal, server) as program:
         assert account.reached.wait(60)
-        watched = run("runs", "watch", journal, "r", "--every", "0.2")
+        watched = run("campaigns", "watch", journal, "r", "--every", "0.2")
         program.communicate(timeout=60)
     lines = watched.out.splitlines()
     assert "settled" in lines[0]
@@ -245,14 +246,14 @@ def test_watch_names_every_worker(run: Run, postgres: PostgresServer, people: Pa
 @pytest.mark.parametrize("where", [(), ("a", "b", "c")])
 def test_where_to_work_is_told(run: Run, account: Simulator, where) -> None:
     """Without a name, or with too much, nothing is opened."""
-    result = run("runs", "work", *where)
+    result = run("campaigns", "work", *where)
     assert (result.code, result.out) == (2, "")
     assert "URL NAME" in result.err
 
 
 def test_a_run_that_is_not_there(run: Run, account: Simulator, journal: str) -> None:
     """Without --forever a worker of nothing ends at once."""
-    result = run("runs", "work", journal, "nothing")
+    result = run("campaigns", "work", journal, "nothing")
     assert result.code == 2
     assert "there is no campaign" in result.err
 
@@ -262,7 +263,7 @@ def test_the_journal_may_be_named_by_the_environment(
 ) -> None:
     """CALLSAVVY_JOURNAL keeps a password out of the list of processes."""
     monkeypatch.setenv("CALLSAVVY_JOURNAL", journal)
-    assert run("bulk", "sms", people, "--message", "Hello", "--run", "r", "--load-only").code == 0
-    assert run("runs", "work", "r", "--max-in-flight", 32).code == 0
-    assert f"{PEOPLE} accepted" in run("runs", "show", "r").out
+    assert run("bulk", "sms", people, "--message", "Hello", "--campaign", "r", "--load-only").code == 0
+    assert run("campaigns", "work", "r", "--max-in-flight", 32).code == 0
+    assert f"{PEOPLE} accepted" in run("campaigns", "show", "r").out
     assert len(account.ledger.charged) == PEOPLE

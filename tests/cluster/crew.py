@@ -20,7 +20,7 @@ from .place import CAMPAIGN, Place
 from .worker import Worker
 
 CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'callsavvy-async'"
-LEFT_BY = """SELECT count(*) FROM chunk JOIN epoch ON epoch.id = chunk.epoch WHERE split_part(worker, ':', 2) = %s
+LEFT_BY = """SELECT count(*) FROM chunk JOIN run ON run.id = chunk.run WHERE split_part(worker, ':', 2) = %s
     AND (state = 'in_flight' OR state = 'unknown' AND detail = %s)"""
 STUCK = 180.0
 """Seconds without any progress after which a fleet is given up."""

@@ -125,10 +125,10 @@ async def _stop_on_sigterm(run: CampaignRun) -> None:
 
 
 def runs_work(place: Place) -> None:
-    """Become ``callsavvy runs work``."""
+    """Become ``callsavvy campaigns work``."""
     options = ["--lease", str(place.lease), "--poll", "0.2", "--timeout", "10", "--json"]
     speed = ["--rate", "100000/s", "--burst", "64", "--max-in-flight", str(IN_FLIGHT)]
-    command = [sys.executable, "-m", "callsavvy_async", "runs", "work", place.journal, CAMPAIGN, *options, *speed]
+    command = [sys.executable, "-m", "callsavvy_async", "campaigns", "work", place.journal, CAMPAIGN, *options, *speed]
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.__stdout__.fileno())
     os.dup2(nowhere, sys.__stderr__.fileno())

@@ -15,4 +15,4 @@ def test_a_host_that_leaves_or_is_killed_is_followed_by_the_next(host: str) -> N
     verdict = Torment(host=host, chunks=400, lease=1.5, seed=3, faults=0, workers=1, events=[terminate, kill]).run()
     assert verdict.good, str(verdict)
     assert verdict.outcomes["unknown"] == verdict.died, str(verdict)
-    assert verdict.epochs == 3, str(verdict)
+    assert verdict.runs == 3, str(verdict)

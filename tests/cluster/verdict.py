@@ -17,7 +17,7 @@ from tests.crash.killer import CHARGED, NOT_CHARGED
 
 from .place import CAMPAIGN, client
 
-TAKEN_FOR_DEAD = """SELECT split_part(worker, ':', 2), count(*) FROM chunk JOIN epoch ON epoch.id = chunk.epoch
+TAKEN_FOR_DEAD = """SELECT split_part(worker, ':', 2), count(*) FROM chunk JOIN run ON run.id = chunk.run
     WHERE state = 'unknown' AND detail = %s GROUP BY 1"""
 
 
@@ -49,7 +49,7 @@ class Verdict:
     died: int = 0
     left: int = 0
     late: int = 0
-    epochs: int = 0
+    runs: int = 0
     outcomes: Counter[str] = attrs.field(factory=Counter)
     seconds: float = 0.0
 
@@ -64,7 +64,7 @@ class Verdict:
         where = f"lines: {self.where}\n" if self.where else ""
         return where + "\n".join(
             [
-                f"{self.host}: {self.chunks:,} chunks, {self.epochs} runs, {self.seconds:.0f} s",
+                f"{self.host}: {self.chunks:,} chunks, {self.runs} runs, {self.seconds:.0f} s",
                 f"what happened: {happened}",
                 f"outcomes: {outcomes}",
                 f"lost {self.lost}, twice {self.twice}, contradicted by the ledger {self.contradicted}",
@@ -84,7 +84,7 @@ async def judge(url: str, service: Account, people: list[str], verdict: Verdict)
         verdict.late = report.not_sent
         while report.pending or report.not_sent:
             report = await campaign.resend_unknown(callsavvy, only_not_sent=True)
-        verdict.epochs = len(await campaign.workers())
+        verdict.runs = len(await campaign.workers())
         verdict.unsound = len((await campaign.verify()).findings)
         with tempfile.TemporaryDirectory() as folder:
             rows = Path(folder) / "rows.jsonl"

@@ -197,7 +197,7 @@ def test_effects(resource: str) -> None:
         else Effect.READ
     )
     assert ROWS[resource].effect is expected
-    assert ROWS[resource].effect.repeatable is (expected in {Effect.READ, Effect.IDEMPOTENT})
+    assert ROWS[resource].effect.retryable is (expected in {Effect.READ, Effect.IDEMPOTENT})
 
 
 @pytest.mark.parametrize("resource", ENDPOINTS)

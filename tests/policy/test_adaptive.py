@@ -333,7 +333,7 @@ def test_late_retry_after_outlasts_an_admitted_probe() -> None:
     "pacer", [Adaptive(max_in_flight=1), FixedRate(5.0, max_in_flight=1), Unlimited(max_in_flight=1)]
 )
 def test_why_says_what_holds_back(pacer: Pacer) -> None:
-    """A pacer's own law, else the number in flight, else the gate."""
+    """A pacer's own controller, else the number in flight, else the gate."""
     assert pacer.snapshot(0.0).why in {"cold start", "fixed rate", "no limit"}
     permit = pacer.sent(0.0)
     assert pacer.snapshot(0.0).why == "in flight"

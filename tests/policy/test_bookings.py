@@ -10,56 +10,56 @@ import pytest
 from callsavvy_async.policy.fixed_controller import FixedRateController
 from callsavvy_async.policy.gate import Gate
 from callsavvy_async.policy.rate_controller import RateController
-from callsavvy_async.policy.reservation_protocol import Change, View, read_law, write_law
+from callsavvy_async.policy.reservation_protocol import Replace, RowState, read_controller, write_controller
 
 
 def test_a_law_goes_through_the_row_unchanged() -> None:
     """Every field, infinity included, to the last bit."""
     rate = RateController(belief=1 / 3, window=60.0, started=True)
     rate.begin(1.7e9 + 0.123456789)
-    rate.booked(7, idle=0.1)
+    rate.reserved(7, idle=0.1)
     gate = Gate(shut=True, opens_at=1.7e9 + 1 / 3, episode=4)
-    assert read_law(write_law(rate, gate), RateController) == (rate, gate)
+    assert read_controller(write_controller(rate, gate), RateController) == (rate, gate)
 
 
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda law: "",
-        lambda law: "{",
-        lambda law: "[]",
-        lambda law: json.dumps(law | {"rate": None}),
-        lambda law: json.dumps(law | {"gate": {}}),
-        lambda law: json.dumps(law | {"rate": law["rate"] | {"belief": "10"}}),
-        lambda law: json.dumps(law | {"rate": law["rate"] | {"belief": 0}}),
-        lambda law: json.dumps(law | {"rate": law["rate"] | {"belief": None}}),
-        lambda law: json.dumps(law | {"rate": law["rate"] | {"period": float("nan")}}),
-        lambda law: json.dumps(law | {"gate": law["gate"] | {"shut": 1}}),
-        lambda law: json.dumps(law | {"rate": law["rate"] | {"belief": math.inf}}),
-        lambda law: json.dumps(law | {"rate": law["rate"] | {"belief": 10**400}}),
-        lambda law: json.dumps(law | {"rate": law["rate"] | {"rate": 0.0}}),
-        lambda law: json.dumps(law | {"rate": law["rate"] | {"period": 1e-300}}),
-        lambda law: json.dumps(law | {"rate": law["rate"] | {"_dip": 50.0}}),
-        lambda law: json.dumps(law | {"rate": law["rate"] | {"_opened": -math.inf}}),
-        lambda law: json.dumps(law | {"gate": law["gate"] | {"_refused_at": -math.inf}}),
-        lambda law: "[" * 100_000,
+        lambda controller: "",
+        lambda controller: "{",
+        lambda controller: "[]",
+        lambda controller: json.dumps(controller | {"rate": None}),
+        lambda controller: json.dumps(controller | {"gate": {}}),
+        lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"belief": "10"}}),
+        lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"belief": 0}}),
+        lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"belief": None}}),
+        lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"period": float("nan")}}),
+        lambda controller: json.dumps(controller | {"gate": controller["gate"] | {"shut": 1}}),
+        lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"belief": math.inf}}),
+        lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"belief": 10**400}}),
+        lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"rate": 0.0}}),
+        lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"period": 1e-300}}),
+        lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"_dip": 50.0}}),
+        lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"_opened": -math.inf}}),
+        lambda controller: json.dumps(controller | {"gate": controller["gate"] | {"_refused_at": -math.inf}}),
+        lambda controller: "[" * 100_000,
     ],
 )
 def test_what_cannot_be_a_law_is_none(spoil: object) -> None:
     """A row that somebody else has written, or a release with other fields, does no harm."""
     assert callable(spoil)
-    assert read_law(spoil(json.loads(write_law(RateController(), Gate()))), RateController) is None
+    assert read_controller(spoil(json.loads(write_controller(RateController(), Gate()))), RateController) is None
 
 
 def test_a_limit_that_is_known_stays_what_it_is() -> None:
     """Neither what is measured nor what other processes were told moves it."""
-    told = FixedRateController(belief=100.0, rate=100.0, started=True)
-    other = read_law(write_law(RateController(belief=7.0, started=True), Gate()), FixedRateController)
+    configured = FixedRateController(belief=100.0, rate=100.0, started=True)
+    other = read_controller(write_controller(RateController(belief=7.0, started=True), Gate()), FixedRateController)
     assert other is not None
     rate, _ = other
-    rate.limit_as(told)
+    rate.limit_as(configured)
     rate.begin(0.0)
-    rate.booked(10)
+    rate.reserved(10)
     rate.shut(1.0)
     rate.reopened(2.0, at=2.0, proven=True)
     assert rate.belief == 100.0
@@ -68,4 +68,4 @@ def test_a_limit_that_is_known_stays_what_it_is() -> None:
 
 def test_reprs_do_not_spread_the_law() -> None:
     """The text is long, and says nothing to a person."""
-    assert "secret" not in repr(Change("a", "b", "secret", 1.0)) + repr(View(1.0, "a", "secret", 1.0, 0, 0, 0.0, 1))
+    assert "secret" not in repr(Replace("a", "b", "secret", 1.0)) + repr(RowState(1.0, "a", "secret", 1.0, 0, 0, 0.0, 1))

@@ -1,4 +1,4 @@
-"""The in-flight law on its own."""
+"""The in-flight controller on its own."""
 
 from __future__ import annotations
 
@@ -7,140 +7,140 @@ import math
 from callsavvy_async.policy.concurrency_controller import EPOCH, FLOOR, START_LIMIT, ConcurrencyController
 
 
-def _answers(law: ConcurrencyController, *, since: float, seconds: float, latency: float, level: int) -> float:
+def _answers(controller: ConcurrencyController, *, since: float, seconds: float, latency: float, level: int) -> float:
     now = since
     while now < since + seconds:
         now += 0.02
-        law.sent(level)
-        law.admitted(now, level=level, sent_at=now - latency)
+        controller.sent(level)
+        controller.admitted(now, level=level, sent_at=now - latency)
     return now
 
 
 def test_used_and_unhurt_grows() -> None:
     """While latency stays unloaded and the limit is in use, the limit grows."""
-    law = ConcurrencyController()
-    _answers(law, since=0.0, seconds=5.0, latency=0.1, level=8)
-    assert law.limit > START_LIMIT
+    controller = ConcurrencyController()
+    _answers(controller, since=0.0, seconds=5.0, latency=0.1, level=8)
+    assert controller.limit > START_LIMIT
 
 
 def test_answers_in_no_time() -> None:
     """A clock that does not move between a request and its answer, as a coarse or a virtual one, stops no learning."""
-    law = ConcurrencyController()
-    now = _answers(law, since=0.0, seconds=5.0, latency=0.0, level=8)
-    assert law.limit > START_LIMIT
+    controller = ConcurrencyController()
+    now = _answers(controller, since=0.0, seconds=5.0, latency=0.0, level=8)
+    assert controller.limit > START_LIMIT
     for _ in range(int(EPOCH) * 75):  # and neither does one that stood still while the load was taken off
-        now = _answers(law, since=now, seconds=0.02, latency=0.0, level=max(1, int(law.allowed(now))))
-    assert law.unloaded > 0.0
-    _answers(law, since=now, seconds=5.0, latency=0.001, level=int(law.limit))
-    assert law.limit > START_LIMIT
+        now = _answers(controller, since=now, seconds=0.02, latency=0.0, level=max(1, int(controller.allowed(now))))
+    assert controller.unloaded > 0.0
+    _answers(controller, since=now, seconds=5.0, latency=0.001, level=int(controller.limit))
+    assert controller.limit > START_LIMIT
 
 
 def test_idle_learns_nothing() -> None:
     """Below half the limit neither fast nor slow answers move it."""
-    law = ConcurrencyController()
-    _answers(law, since=0.0, seconds=5.0, latency=0.1, level=1)
-    _answers(law, since=5.0, seconds=5.0, latency=9.0, level=1)
-    assert law.limit == START_LIMIT
+    controller = ConcurrencyController()
+    _answers(controller, since=0.0, seconds=5.0, latency=0.1, level=1)
+    _answers(controller, since=5.0, seconds=5.0, latency=9.0, level=1)
+    assert controller.limit == START_LIMIT
 
 
 def test_queueing_shrinks_it() -> None:
     """Latency far above the unloaded one takes requests out of the queue again."""
-    law = ConcurrencyController()
-    end = _answers(law, since=0.0, seconds=5.0, latency=0.1, level=8)
-    before = law.limit
-    _answers(law, since=end, seconds=5.0, latency=1.0, level=int(before))
-    assert FLOOR <= law.limit < before / 3.0
+    controller = ConcurrencyController()
+    end = _answers(controller, since=0.0, seconds=5.0, latency=0.1, level=8)
+    before = controller.limit
+    _answers(controller, since=end, seconds=5.0, latency=1.0, level=int(before))
+    assert FLOOR <= controller.limit < before / 3.0
 
 
 def test_unloaded_latency_is_measured_anew_with_the_load_taken_off() -> None:
     """Where the limit binds, a new epoch drains before it measures; a network that became slower is accepted."""
-    law = ConcurrencyController()
-    now = _answers(law, since=0.0, seconds=5.0, latency=0.1, level=8)
+    controller = ConcurrencyController()
+    now = _answers(controller, since=0.0, seconds=5.0, latency=0.1, level=8)
     drained = False
     for _ in range(int(EPOCH) * 75):
-        level = max(1, int(law.allowed(now)))
-        drained = drained or law.allowed(now) < law.limit
-        now = _answers(law, since=now, seconds=0.02, latency=0.2, level=level)
+        level = max(1, int(controller.allowed(now)))
+        drained = drained or controller.allowed(now) < controller.limit
+        now = _answers(controller, since=now, seconds=0.02, latency=0.2, level=level)
     assert drained
-    assert law.unloaded > 0.19
+    assert controller.unloaded > 0.19
 
 
 def test_the_first_epoch_begins_when_latency_is_first_measured() -> None:
-    """A monotonic clock begins anywhere: a law that was just made takes no load off to measure what it measured just now."""
-    law = ConcurrencyController()
-    now = _answers(law, since=1e6, seconds=0.5, latency=0.1, level=8)
-    assert law.allowed(now) == law.limit > START_LIMIT
+    """A monotonic clock begins anywhere: a controller that was just made takes no load off to measure what it measured just now."""
+    controller = ConcurrencyController()
+    now = _answers(controller, since=1e6, seconds=0.5, latency=0.1, level=8)
+    assert controller.allowed(now) == controller.limit > START_LIMIT
 
 
 def test_stray_failures_change_nothing() -> None:
     """One answer in thirty may fail."""
-    law = ConcurrencyController()
+    controller = ConcurrencyController()
     for i in range(300):
-        law.failed(float(i)) if i % 30 == 0 else law.admitted(float(i), level=1, sent_at=i - 0.1)
-    assert law.limit == START_LIMIT
+        controller.failed(float(i)) if i % 30 == 0 else controller.admitted(float(i), level=1, sent_at=i - 0.1)
+    assert controller.limit == START_LIMIT
 
 
 def test_common_failures_cut_it_slowly() -> None:
     """Failures that have become common cut the limit, once per pause and never to nothing."""
-    law = ConcurrencyController()
-    law.sent(8)
+    controller = ConcurrencyController()
+    controller.sent(8)
     for i in range(10):
-        law.failed(i * 0.1)
-    assert law.limit == 0.7 * START_LIMIT
+        controller.failed(i * 0.1)
+    assert controller.limit == 0.7 * START_LIMIT
     for i in range(100):
-        law.failed(10.0 * i)
-    assert law.limit == FLOOR
+        controller.failed(10.0 * i)
+    assert controller.limit == FLOOR
 
 
 def test_concurrency_limit_is_attributed() -> None:
     """Refusals that all lie above one level are the server's cap on concurrency, not its rate."""
-    law = ConcurrencyController()
+    controller = ConcurrencyController()
     explained = False
     for i in range(20):
         for level in (1, 2, 3, 4, 5):
-            law.admitted(float(i), level=level, sent_at=i - 0.1)
-        explained = law.refused(float(i), level=6)
+            controller.admitted(float(i), level=level, sent_at=i - 0.1)
+        explained = controller.refused(float(i), level=6)
     assert explained
-    assert law.cap == 5.0
-    assert law.allowed(19.0) == 5.0
-    assert law.allowed(39.0) == 6.0
+    assert controller.cap == 5.0
+    assert controller.allowed(19.0) == 5.0
+    assert controller.allowed(39.0) == 6.0
 
 
 def test_rate_limit_is_not_attributed() -> None:
     """Refusals at every level are not blamed on the number in flight."""
-    law = ConcurrencyController()
+    controller = ConcurrencyController()
     for i in range(100):
         for level in (1, 2, 3, 4):
             for _ in range(20):
-                law.admitted(float(i), level=level, sent_at=i - 0.1)
-        assert not law.refused(float(i), level=1 + i % 4)
-    assert law.cap == math.inf
+                controller.admitted(float(i), level=level, sent_at=i - 0.1)
+        assert not controller.refused(float(i), level=1 + i % 4)
+    assert controller.cap == math.inf
 
 
 def test_a_cold_start_is_not_attributed() -> None:
     """Refusals at the top of a first rise say nothing about levels at which hardly anything was sent yet."""
-    law = ConcurrencyController()
+    controller = ConcurrencyController()
     for level in range(1, 9):
-        law.admitted(0.1 * level, level=level, sent_at=0.0)
-    assert not any(law.refused(1.0, level=level) for level in (9, 9, 8, 9, 8, 9))
+        controller.admitted(0.1 * level, level=level, sent_at=0.0)
+    assert not any(controller.refused(1.0, level=level) for level in (9, 9, 8, 9, 8, 9))
 
 
 def test_an_accidental_cap_wears_off() -> None:
     """A cap that is not confirmed rises slowly at first, and then ever faster."""
-    law = ConcurrencyController(limit=64.0, cap=5.0)
-    assert law.allowed(20.0) == 6.0
-    assert law.allowed(60.0) == 8.0
-    assert law.allowed(200.0) == 64.0
+    controller = ConcurrencyController(limit=64.0, cap=5.0)
+    assert controller.allowed(20.0) == 6.0
+    assert controller.allowed(60.0) == 8.0
+    assert controller.allowed(200.0) == 64.0
 
 
 def test_drained_latency_counts_only_drained_requests() -> None:
     """What was sent before the load was taken off still waited in the queue, and is left out."""
-    law = ConcurrencyController()
-    now = _answers(law, since=0.0, seconds=5.0, latency=0.1, level=8)
-    while law.allowed(now) == law.limit:
-        now = _answers(law, since=now, seconds=0.02, latency=0.2, level=int(law.allowed(now)))
+    controller = ConcurrencyController()
+    now = _answers(controller, since=0.0, seconds=5.0, latency=0.1, level=8)
+    while controller.allowed(now) == controller.limit:
+        now = _answers(controller, since=now, seconds=0.02, latency=0.2, level=int(controller.allowed(now)))
     for _ in range(50):
-        law.admitted(now, level=1, sent_at=now - 5.0)
+        controller.admitted(now, level=1, sent_at=now - 5.0)
     for _ in range(20):
-        law.admitted(now + 0.1, level=1, sent_at=now)
-    assert 0.09 < law.unloaded < 0.11
+        controller.admitted(now + 0.1, level=1, sent_at=now)
+    assert 0.09 < controller.unloaded < 0.11

@@ -142,7 +142,7 @@ def test_a_request_that_is_passed_over_again_and_again_is_given_up() -> None:
 
 def test_a_limit_that_admits_nobody_is_waited_for_an_hour() -> None:
     """No window that people choose is longer; what is refused for longer counts for more than the whole limit."""
-    assert ask(limited(), refused_for=3600.0).wait == 0.0
-    given_up = ask(limited(), refused_for=LONGEST_WINDOW + 1.0)
+    assert ask(limited(), rate_limited_for=3600.0).wait == 0.0
+    given_up = ask(limited(), rate_limited_for=LONGEST_WINDOW + 1.0)
     assert given_up.wait is None
     assert "fewer recipients" in given_up.why

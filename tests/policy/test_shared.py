@@ -12,7 +12,7 @@ from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.rate_controller import RateController
 from callsavvy_async.policy.ratelimit_headers import Hints
-from callsavvy_async.policy.reservation_protocol import Booking, Change, View
+from callsavvy_async.policy.reservation_protocol import Replace, Reserve, RowState
 from callsavvy_async.policy.shared import AHEAD, LOOK, LOW, OUT_OF_REACH, RETURN, SAFETY, SharedPacer
 from testbed.limiter.ledger import Ledger
 from testbed.limiter.processes import EPOCH, Fleet, make_fleet
@@ -75,7 +75,7 @@ def test_few_places_in_flight_do_not_cost_a_share(known: tuple[float, int] | Non
 
 
 def test_too_few_places_in_flight_book_what_they_can_use() -> None:
-    """Four places, a quarter of a second each, serve less than 25/s: the others have the rest, and little is booked in vain."""
+    """Four places, a quarter of a second each, serve less than 25/s: the others have the rest, and little is reserved in vain."""
     fleet = make_fleet(TokenBucket(1e6, 1e6), 4, known=KNOWN)
     fleet.processes[0].pacer = SharedPacer(max_in_flight=4, known=KNOWN)
     fleet.run(120.0)
@@ -113,7 +113,7 @@ def test_a_clock_that_jumps_does_no_harm(jump: float) -> None:
     """The clock is the row's: whoever's own jumps is back on it with the next answer."""
     fleet = make_fleet(TokenBucket(1e6, 1e6), 4, known=KNOWN)
 
-    def jumping(_: float) -> bool:  # asked at every question, so that it happens between two of them
+    def jumping(_: float) -> bool:  # asked at every request, so that it happens between two of them
         fleet.processes[0].skew = before + (jump if len(fleet.arrived) > 1500 else 0.0)
         return True
 
@@ -158,23 +158,23 @@ def test_a_row_that_is_out_of_reach(known: tuple[float, int] | None, *, emptied:
 
 @attrs.define
 class Alone:
-    """A pacer and a row, asked by hand."""
+    """A pacer and a row, sent_at by hand."""
 
     pacer: SharedPacer
     ledger: Ledger = attrs.field(factory=Ledger)
     now: float = 0.0
 
-    def ask(self, waiting: int = 1, *, name: str = "me") -> object:
-        """Carry one question to the row; takes a millisecond."""
-        question = self.pacer.ask(self.now, waiting)
-        if question is not None:
-            view = self.ledger.answer(EPOCH + self.now + 0.0005, name, question)
-            self.pacer.told(question, view, asked=self.now, answered=self.now + 0.001)
+    def next_request(self, waiting: int = 1, *, name: str = "me") -> object:
+        """Carry one request to the row; takes a millisecond."""
+        request = self.pacer.next_request(self.now, waiting)
+        if request is not None:
+            view = self.ledger.answer(EPOCH + self.now + 0.0005, name, request)
+            self.pacer.on_response(request, view, sent_at=self.now, received_at=self.now + 0.001)
             self.now += 0.001
-        return question
+        return request
 
     def settle(self, waiting: int = 1, *, name: str = "me") -> None:
-        while self.ask(waiting, name=name) is not None:
+        while self.next_request(waiting, name=name) is not None:
             pass
 
     def send(self) -> Permit:
@@ -199,12 +199,12 @@ def test_nothing_is_asked_while_nobody_wants_to_send() -> None:
     alone = Alone(SharedPacer())
     alone.settle(0)
     assert alone.ledger.version
-    assert alone.pacer.ask(alone.now + 1e6, 0) is None
+    assert alone.pacer.next_request(alone.now + 1e6, 0) is None
     assert alone.pacer.look_in(alone.now, 0) == math.inf
 
 
 def test_one_refusal_cuts_once() -> None:
-    """Two processes are refused at once: the first changes the law, the second learns that it came late."""
+    """Two processes are refused at once: the first changes the controller, the second learns that it came late."""
     one, other = pair()
     permits = [process.send() for process in (one, other)]
     now = max(one.now, other.now)
@@ -212,41 +212,41 @@ def test_one_refusal_cuts_once() -> None:
         process.now = now + 0.05
         process.pacer.done(process.now, permit, REFUSED)
         assert process.pacer.delay(process.now) == math.inf, "it sends before it knows"
-    assert isinstance(one.ask(), Booking), "it looks before it judges"
-    assert isinstance(one.ask(), Change)
+    assert isinstance(one.next_request(), Reserve), "it looks before it judges"
+    assert isinstance(one.next_request(), Replace)
     version, opens_at = one.ledger.version, one.ledger.slot
-    assert isinstance(other.ask(), Booking)
-    assert not isinstance(other.ask(), Change)
+    assert isinstance(other.next_request(), Reserve)
+    assert not isinstance(other.next_request(), Replace)
     assert one.ledger.version == version
     assert one.pacer.snapshot(one.now).shut_for == pytest.approx(opens_at - EPOCH - one.now, abs=0.01)
     assert other.pacer.snapshot(other.now).shut_for > 0.0
 
 
 def test_who_loses_the_race_judges_anew() -> None:
-    """Both have looked and both want to change the law: the second finds another law, and has nothing to add."""
+    """Both have looked and both want to change the controller: the second finds another controller, and has nothing to add."""
     one, other = pair()
     permits = [process.send() for process in (one, other)]
     now = max(one.now, other.now) + 0.05
     for process, permit in zip((one, other), permits, strict=True):
         process.now = now
         process.pacer.done(now, permit, REFUSED)
-        process.ask()
-    assert isinstance(one.ask(), Change)
+        process.next_request()
+    assert isinstance(one.next_request(), Replace)
     version = one.ledger.version
-    assert isinstance(other.ask(), Change)
+    assert isinstance(other.next_request(), Replace)
     assert one.ledger.version == version
-    assert not isinstance(other.ask(), Change)
+    assert not isinstance(other.next_request(), Replace)
 
 
 def test_what_leaves_before_a_process_knows_of_a_refusal_counts() -> None:
-    """The law gives up all slots after the refusal; those that the others had used by then are told to the row."""
+    """The controller gives up all slots after the refusal; those that the others had used by then are told to the row."""
     one, other = pair()
     permit = one.send()
     other.now = one.now
     other.settle(5)
     one.pacer.done(one.now, permit, REFUSED)
     one.settle()
-    held = len(other.pacer._stock)
+    held = len(other.pacer._reservations)
     for _ in range(held):
         other.now += other.pacer.delay(other.now)
         other.pacer.sent(other.now)
@@ -357,22 +357,22 @@ def test_a_refusal_of_an_older_episode_leaves_the_law_alone() -> None:
     one.pacer.done(one.now, old, REFUSED)
     one.settle(0)
     one.now += LOOK
-    assert one.pacer.ask(one.now, 1) is not None
+    assert one.pacer.next_request(one.now, 1) is not None
     one.settle(1)
     assert one.ledger.version == version
     assert one.ledger.taken <= taken + 1
 
 
 def test_what_is_booked_while_a_refusal_is_judged_is_void() -> None:
-    """The answer to a booking that left before the refusal came brings no slots to use."""
+    """The answer to a reservation that left before the refusal came brings no slots to use."""
     one, _ = pair()
     permit = one.send()
-    question = one.pacer.ask(one.now, 5)
-    assert isinstance(question, Booking)
-    assert question.count
-    view = one.ledger.answer(EPOCH + one.now, "me", question)
+    request = one.pacer.next_request(one.now, 5)
+    assert isinstance(request, Reserve)
+    assert request.count
+    view = one.ledger.answer(EPOCH + one.now, "me", request)
     one.pacer.done(one.now + 0.0001, permit, REFUSED)
-    one.pacer.told(question, view, asked=one.now, answered=one.now + 0.001)
+    one.pacer.on_response(request, view, sent_at=one.now, received_at=one.now + 0.001)
     assert one.pacer.delay(one.now + 0.5) == math.inf
 
 
@@ -380,17 +380,17 @@ def test_stale_slots_are_not_used() -> None:
     """Whatever kept their process, the others have gone on meanwhile: they lapse, and are handed back."""
     alone = Alone(SharedPacer(known=(10.0, 1)))
     alone.settle(5)
-    assert alone.ledger.taken + alone.ledger.untimed > 0
+    assert alone.ledger.taken + alone.ledger.after_idle > 0
     alone.now += 60.0
     assert alone.pacer.delay(alone.now) == math.inf
-    alone.pacer.told(Booking("?"), _look(alone), asked=alone.now, answered=alone.now)
-    question = alone.pacer.ask(alone.now, 1)
-    assert isinstance(question, Booking)
-    assert question.handed_back == 5
+    alone.pacer.on_response(Reserve("?"), _look(alone), sent_at=alone.now, received_at=alone.now)
+    request = alone.pacer.next_request(alone.now, 1)
+    assert isinstance(request, Reserve)
+    assert request.released == 5
 
 
 def test_stale_slots_are_handed_back_though_nobody_wants_to_send() -> None:
-    """Those who wait have given up: what was booked for them counts as sent until the row is told."""
+    """Those who wait have given up: what was reserved for them counts as sent until the row is told."""
     alone = Alone(SharedPacer())
     alone.settle(5)
     alone.now += 0.05
@@ -415,39 +415,39 @@ def test_a_probe_that_was_not_sent_is_not_handed_back() -> None:
     assert one.ledger.taken == taken
 
 
-def _look(process: Alone) -> View:
-    return process.ledger.answer(EPOCH + process.now, "me", Booking("?"))
+def _look(process: Alone) -> RowState:
+    return process.ledger.answer(EPOCH + process.now, "me", Reserve("?"))
 
 
 @pytest.mark.parametrize("rate", [0.2, 10.0, 1000.0])
 def test_a_process_that_dies_holds_nobody_up_for_long(rate: float) -> None:
-    """What it had booked nobody uses: two calls, or as many as come in little more than half a second."""
+    """What it had reserved nobody uses: two calls, or as many as come in little more than half a second."""
     dead = Alone(SharedPacer(known=(rate, 1), block=10**6, max_in_flight=10**6))
     dead.settle(10**6)
-    assert len(dead.pacer._stock) >= 1
+    assert len(dead.pacer._reservations) >= 1
     other = Alone(SharedPacer(known=(rate, 1)), dead.ledger, dead.now)
     other.settle(1, name="other")
     assert other.pacer.delay(other.now) <= max(2.0 / rate, AHEAD + LOW) + 0.01
 
 
 def test_calls_after_an_idle_time_count_for_windows_only() -> None:
-    """As in one process: they are not the law's doing, but a window's budget is used up by them all the same."""
-    law, alone = RateController(belief=10.0, started=True, rate=10.0), Alone(SharedPacer())
+    """As in one process: they are not the controller's doing, but a window's budget is used up by them all the same."""
+    controller, alone = RateController(belief=10.0, started=True, rate=10.0), Alone(SharedPacer())
     alone.pacer.restore({"learned_rate": 10.0})
     for _ in range(12):
         alone.now += 5.0
         alone.pacer.done(alone.now, alone.send(), ADMITTED)
-        law.sent(alone.now)
+        controller.sent(alone.now)
     alone.settle(0)
-    assert alone.pacer._rate.admitted <= law.admitted + 1
-    assert alone.pacer._rate._spell_admitted == pytest.approx(law._spell_admitted, abs=1)
+    assert alone.pacer._rate.admitted <= controller.admitted + 1
+    assert alone.pacer._rate._spell_admitted == pytest.approx(controller._spell_admitted, abs=1)
 
 
 def test_never_reached() -> None:
     """Who starts without the row has the share that it was given, and no more."""
     pacer = SharedPacer(share=2.0)
-    pacer.lost(0.0)
-    assert pacer.is_alone
+    pacer.on_disconnect(0.0)
+    assert pacer.is_standalone
     assert pacer.delay(0.0) == 0.0
     pacer.sent(0.0)
     assert pacer.delay(0.0) == pytest.approx(0.5)
@@ -461,40 +461,40 @@ def test_a_row_that_is_lost_again_before_all_are_back() -> None:
     alone = Alone(SharedPacer(known=KNOWN))
     alone.settle()
     for name in ("a", "b", "c"):
-        alone.ledger.answer(EPOCH + alone.now, name, Booking("?"))
+        alone.ledger.answer(EPOCH + alone.now, name, Reserve("?"))
     alone.now += 1.5
     alone.settle()
     assert alone.pacer.processes == 4
     for _ in range(3):
-        alone.pacer.lost(alone.now)
+        alone.pacer.on_disconnect(alone.now)
         assert alone.pacer.snapshot(alone.now).rate == pytest.approx(SAFETY * 25.0)
         alone.ledger, alone.now = Ledger(), alone.now + 1.0
         alone.settle()
         assert alone.pacer.processes == 1
     alone.now += RETURN
     alone.settle()
-    alone.pacer.lost(alone.now)
+    alone.pacer.on_disconnect(alone.now)
     assert alone.pacer.snapshot(alone.now).rate == pytest.approx(SAFETY * 100.0)
 
 
 def test_what_is_restored_while_the_row_is_out_of_reach() -> None:
-    """Its clock begins when the row is back: the time since the last booking is none of its own."""
+    """Its clock begins when the row is back: the time since the last reservation is none of its own."""
     alone = Alone(SharedPacer())
     alone.send()
-    alone.pacer.lost(alone.now)
+    alone.pacer.on_disconnect(alone.now)
     alone.pacer.restore({"learned_rate": 10.0})
     alone.ledger, alone.now = Ledger(), alone.now + 100.0
-    question = None
-    while not (isinstance(question, Booking) and question.count):
-        question = alone.ask(5)
-    assert question.interval == pytest.approx(0.1, rel=0.05)
+    request = None
+    while not (isinstance(request, Reserve) and request.count):
+        request = alone.next_request(5)
+    assert request.interval == pytest.approx(0.1, rel=0.05)
     assert alone.pacer._rate._opened <= alone.now
 
 
 def test_alone_a_refusal_is_obeyed_all_the_same() -> None:
     """With Retry-After exactly, without for a second; also when the row is back before the time is over."""
     pacer = SharedPacer(share=10.0)
-    pacer.lost(0.0)
+    pacer.on_disconnect(0.0)
     first, second = pacer.sent(0.0), pacer.sent(0.1)
     pacer.done(0.2, first, REFUSED)
     assert pacer.delay(0.3) == pytest.approx(0.9)
@@ -502,7 +502,7 @@ def test_alone_a_refusal_is_obeyed_all_the_same() -> None:
     assert pacer.snapshot(0.3).shut_for == pytest.approx(20.0)
     alone = Alone(pacer, now=5.0)
     alone.settle()
-    assert not pacer.is_alone
+    assert not pacer.is_standalone
     assert pacer.delay(alone.now) == pytest.approx(20.3 - alone.now, abs=0.01)
 
 
@@ -511,17 +511,17 @@ def test_a_refusal_that_comes_as_the_row_is_lost() -> None:
     one, _ = pair()
     early, late, later = one.send(), one.send(), one.send()
     one.pacer.done(one.now, early, Feedback(Signal.REFUSED, 3.0))
-    one.pacer.lost(one.now)
+    one.pacer.on_disconnect(one.now)
     assert one.pacer.delay(one.now) == pytest.approx(3.0)
     one.pacer.done(one.now, late, Feedback(Signal.REFUSED, 4.0))
     assert one.pacer.delay(one.now) == pytest.approx(4.0)
     one.pacer.done(one.now, later, FAILED)
-    one.pacer.lost(one.now)
+    one.pacer.on_disconnect(one.now)
     shut, _ = pair()
     permit = shut.send()
     shut.pacer.done(shut.now, permit, Feedback(Signal.REFUSED, 9.0))
     shut.settle()
-    shut.pacer.lost(shut.now)
+    shut.pacer.on_disconnect(shut.now)
     assert shut.pacer.delay(shut.now) == pytest.approx(9.0, abs=0.1)
 
 
@@ -535,14 +535,14 @@ def test_a_probe_under_way_when_the_row_is_lost() -> None:
             if end:
                 one.pacer.done(one.now, probe, ADMITTED)
             else:
-                one.pacer.lost(one.now)
+                one.pacer.on_disconnect(one.now)
         assert one.pacer.snapshot(one.now).in_flight == 0
         assert one.pacer.delay(one.now) < 1.0
 
 
 def test_an_unreadable_row_is_written_anew() -> None:
     """Another program, or another release, has left something there."""
-    alone = Alone(SharedPacer(), Ledger(version="theirs", law="not ours", slot=EPOCH + 1e9))
+    alone = Alone(SharedPacer(), Ledger(version="theirs", controller="not ours", slot=EPOCH + 1e9))
     alone.settle()
     assert alone.ledger.version != "theirs"
     assert alone.pacer.delay(alone.now) < 1.0
@@ -553,11 +553,11 @@ def test_a_row_whose_times_are_none(value: float) -> None:
     """Slots at such times would all be due at once, or never: it is as good as out of reach."""
     alone = Alone(SharedPacer())
     alone.settle()
-    alone.pacer.lost(alone.now)
+    alone.pacer.on_disconnect(alone.now)
     alone.ledger.slot = value
     with pytest.raises(ValueError, match="times that are none"):
-        alone.ask()
-    assert alone.pacer.is_alone
+        alone.next_request()
+    assert alone.pacer.is_standalone
 
 
 def test_what_was_restored_goes_into_an_empty_row() -> None:
@@ -577,7 +577,7 @@ def test_what_was_restored_goes_into_an_empty_row() -> None:
 
 
 def test_what_headers_tell_is_kept_when_the_law_changes() -> None:
-    """Each process hears the headers itself; the laws of others do not overrule them."""
+    """Each process hears the headers itself; the controllers of others do not overrule them."""
     one, other = pair()
     permit = one.send()
     one.pacer.done(one.now, permit, Feedback(Signal.ADMITTED, hints=Hints(1, 100.0)))
@@ -587,17 +587,17 @@ def test_what_headers_tell_is_kept_when_the_law_changes() -> None:
     other.pacer.done(other.now, probe, ADMITTED)
     other.settle()
     one.now = other.now + LOOK
-    question = None
-    while not (isinstance(question, Booking) and question.count):
-        question = one.ask(5)
-    assert question.interval > 10.0
+    request = None
+    while not (isinstance(request, Reserve) and request.count):
+        request = one.next_request(5)
+    assert request.interval > 10.0
 
 
 def test_the_cap_on_what_is_in_flight_is_each_process_s_own() -> None:
-    """What may not start is not booked either."""
+    """What may not start is not reserved either."""
     alone = Alone(SharedPacer(max_in_flight=2, known=(1000.0, 5)))
     alone.settle(50)
-    assert alone.ledger.taken + len(alone.pacer._stock) >= 2
+    assert alone.ledger.taken + len(alone.pacer._reservations) >= 2
     alone.pacer.sent(alone.now)
     alone.pacer.sent(alone.now)
     assert alone.pacer.delay(alone.now) == math.inf

@@ -1,4 +1,4 @@
-"""Slots that were booked, and the clock by which they count."""
+"""Slots that were reserved, and the clock by which they count."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_the_offset_is_never_off_by_more_than_the_fastest_answer_took(
     """Whatever the way there and back takes, the error is bounded by the best answer so far."""
     clock, now, best = RemoteClock(), 0.0, math.inf
     for took, part, pause in trips:
-        clock.heard(now + took * part + offset, asked=now, answered=now + took)
+        clock.read(now + took * part + offset, sent_at=now, received_at=now + took)
         now, best = now + took + pause, min(best, took)
         assert abs(clock.offset - offset) <= best + 1e-6
 
@@ -29,9 +29,9 @@ def test_the_offset_is_never_off_by_more_than_the_fastest_answer_took(
 def test_a_clock_that_jumps_is_corrected_with_the_next_answer() -> None:
     """Whether the local or the remote one jumps, one answer is enough."""
     clock = RemoteClock()
-    assert clock.heard(1000.0, asked=0.0, answered=0.002) == 0.0  # the first: there is nothing to move
+    assert clock.read(1000.0, sent_at=0.0, received_at=0.002) == 0.0  # the first: there is nothing to move
     assert clock.offset == pytest.approx(999.999)
-    moved = clock.heard(1001.0, asked=3601.0, answered=3601.002)
+    moved = clock.read(1001.0, sent_at=3601.0, received_at=3601.002)
     assert moved == pytest.approx(-3600.0, abs=0.003)
     assert clock.offset == pytest.approx(-2600.0, abs=0.003)
 
@@ -55,11 +55,11 @@ def test_what_was_used_is_remembered_once() -> None:
         stock.take(probe=number == 3)
     stock.move(10.0)
     stock.start_over(shut_at=math.inf)
-    assert (stock.lapsed, len(stock)) == (0, 0)
+    assert (stock.expired, len(stock)) == (0, 0)
     stock.start_over(shut_at=10.5)
-    assert stock.lapsed == -2
+    assert stock.expired == -2
     stock.start_over(shut_at=0.0)
-    assert stock.lapsed == -2
+    assert stock.expired == -2
 
 
 def test_probes_are_not_handed_back() -> None:
@@ -67,7 +67,7 @@ def test_probes_are_not_handed_back() -> None:
     stock = Reservations()
     stock.add(0.0, 0.0, interval=1.0, count=2, grace=0.1, counted=False)
     assert stock.delay(0.5) == 0.5
-    assert (stock.lapsed, len(stock), stock.void()) == (0, 1, 0)
+    assert (stock.expired, len(stock), stock.cancel()) == (0, 1, 0)
 
 
 def test_slots_lapse() -> None:
@@ -75,7 +75,7 @@ def test_slots_lapse() -> None:
     stock = Reservations()
     stock.add(0.0, 0.0, interval=0.1, count=5, grace=0.05)
     assert stock.delay(0.26) == pytest.approx(0.04)
-    assert (stock.lapsed, len(stock)) == (3, 2)
-    assert stock.void() == 2
+    assert (stock.expired, len(stock)) == (3, 2)
+    assert stock.cancel() == 2
     assert stock.delay(0.26) == math.inf
     assert stock.last == -math.inf

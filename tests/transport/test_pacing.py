@@ -48,11 +48,11 @@ async def test_one_pacer_under_several_names_is_one_limit() -> None:
 async def test_policies_that_have_nothing_in_common_are_counted_apart() -> None:
     """The server's own word parts endpoints; sharing one policy, or one partition of it, keeps them together."""
     pacing = RateLimiters(Adaptive(max_in_flight=3))
-    pacing.heard("sendSMS", '"sends";q=10;w=1, "daily";q=9000;w=86400')
-    pacing.heard("getSummary", '"reads";q=100;w=1')
-    pacing.heard("sendWhatsapp", '"sends";q=10;w=1')
-    pacing.heard("getCalls", '"reads";q=100;w=1')
-    pacing.heard("getChats", '"reads";q=100;w=1;pk=:Y2hhdHM=:')
+    pacing.observe_headers("sendSMS", '"sends";q=10;w=1, "daily";q=9000;w=86400')
+    pacing.observe_headers("getSummary", '"reads";q=100;w=1')
+    pacing.observe_headers("sendWhatsapp", '"sends";q=10;w=1')
+    pacing.observe_headers("getCalls", '"reads";q=100;w=1')
+    pacing.observe_headers("getChats", '"reads";q=100;w=1;pk=:Y2hhdHM=:')
     shared = pacing.limiter("neverAnswered")
     assert pacing.limiter("sendSMS") is pacing.limiter("sendWhatsapp") is shared
     assert pacing.limiter("getSummary") is pacing.limiter("getCalls") is not shared
@@ -65,8 +65,8 @@ async def test_policies_that_have_nothing_in_common_are_counted_apart() -> None:
 async def test_a_policy_that_says_nothing_changes_nothing(field: str) -> None:
     """A malformed field is ignored."""
     pacing = RateLimiters(Adaptive())
-    pacing.heard("sendSMS", '"a";q=1')
-    pacing.heard("getSummary", field)
+    pacing.observe_headers("sendSMS", '"a";q=1')
+    pacing.observe_headers("getSummary", field)
     assert pacing.limiter("getSummary") is pacing.limiter("other")
     assert not pacing.snapshot().groups
 
@@ -75,12 +75,12 @@ async def test_what_was_told_is_not_parted_by_headers() -> None:
     """An endpoint with a pacer of its own keeps it, and a pacer that was told a limit is not doubled."""
     told = RateLimiters({"sendSMS": FixedRate("1/s"), "*": Adaptive()})
     own = told.limiter("sendSMS")
-    told.heard("getSummary", '"a";q=1')
-    told.heard("sendSMS", '"b";q=1')
+    told.observe_headers("getSummary", '"a";q=1')
+    told.observe_headers("sendSMS", '"b";q=1')
     assert told.limiter("sendSMS") is own
     fixed = RateLimiters(FixedRate("1/s"))
     for number, resource in enumerate(("sendSMS", "getSummary")):
-        fixed.heard(resource, f'"{number}";q=1')
+        fixed.observe_headers(resource, f'"{number}";q=1')
     assert fixed.limiter("sendSMS") is fixed.limiter("getSummary")
 
 
@@ -88,8 +88,8 @@ async def test_a_server_that_names_ever_new_policies_makes_no_ever_new_limits() 
     """What an endpoint was first told counts: names that change with every answer must not fill the memory."""
     pacing = RateLimiters(Adaptive())
     for number in range(100):
-        pacing.heard("sendSMS", f'"{number}";q=1')
-        pacing.heard("getSummary", f'"x{number}";q=1')
+        pacing.observe_headers("sendSMS", f'"{number}";q=1')
+        pacing.observe_headers("getSummary", f'"x{number}";q=1')
     assert len(pacing.snapshot().groups) == 1
 
 
@@ -101,14 +101,14 @@ async def test_the_state_is_kept_for_every_limit() -> None:
 
     before = make()
     before.restore({"learned_rate": 7.5, "groups": {"sendSMS": {"learned_rate": 2.5}}})
-    before.heard("getSummary", '"first";q=1')
-    before.heard("getCalls", '"apart";q=1')
+    before.observe_headers("getSummary", '"first";q=1')
+    before.observe_headers("getCalls", '"apart";q=1')
     kept = json.loads(json.dumps(attrs.asdict(before.snapshot())))
     kept["groups"]["apart"]["learned_rate"] = 4.0
     after = make()
     after.restore(kept)
-    after.heard("getSummary", '"first";q=1')
-    after.heard("getCalls", '"apart";q=1')
+    after.observe_headers("getSummary", '"first";q=1')
+    after.observe_headers("getCalls", '"apart";q=1')
     state = after.snapshot()
     assert (state.learned_rate, state.groups["sendSMS"].learned_rate, state.groups["apart"].learned_rate) == (
         7.5,

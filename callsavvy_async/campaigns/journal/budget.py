@@ -1,8 +1,8 @@
 """What all runs of a campaign together may spend.
 
 Theory: the sums of the journal say what was spent or may have been, but adding them up reads every chunk: that is done
-once, when a run begins. From then on each run counts in its own epoch what it reserves as it claims, and gives back; the
-sum over the epochs, less what it was at the beginning, is what came to it since. Both are read by one statement, which
+once, when a run begins. From then on each run counts in its own run_id what it reserves as it claims, and gives back; the
+sum over the runs, less what it was at the beginning, is what came to it since. Both are read by one statement, which
 sees them as of one moment: what others give back between two would be room that there never was. Who claims under a limit
 holds the campaign's row meanwhile, so no two runs see the same room.
 
@@ -58,7 +58,7 @@ class CampaignBudget:
 
     def left(self, cursor: Cursor, campaign: int) -> Decimal:
         """Return how many units are left at this moment; fewer than none when more was reported than was estimated."""
-        rows = cursor.execute("SELECT reserved FROM epoch WHERE campaign = ?", (campaign,)).fetchall()
+        rows = cursor.execute("SELECT reserved FROM run WHERE campaign = ?", (campaign,)).fetchall()
         since = sum(units for (units,) in rows) - self.reserved  # added here: a sum might pass what SQLite can hold
         return self.limit - self.committed - Decimal(since) / 1_000_000
 

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from callsavvy_async.campaigns.errors import JournalError
 from callsavvy_async.campaigns.journal import schema
 from callsavvy_async.campaigns.journal.database import Cursor
-from callsavvy_async.campaigns.states import Mover, State, sources
+from callsavvy_async.campaigns.states import Actor, State, sources
 
 RESTORED = "the journal is an older copy: it may have been sent since the copy was made"
 """Why nothing is known of such a chunk."""
@@ -65,7 +65,7 @@ def resolve(cursor: Cursor, campaign: int, *, as_sent: bool) -> int:
 
 
 def _doubt(cursor: Cursor, which: str, values: tuple[object, ...]) -> None:
-    for source in sorted(sources(State.UNKNOWN, Mover.RESTORER)):
+    for source in sorted(sources(State.UNKNOWN, Actor.RESTORER)):
         cursor.execute(
             f"UPDATE chunk SET state = ?, detail = ? WHERE {which} AND state = ?",  # noqa: S608 - our own words
             (State.UNKNOWN, RESTORED, *values, source),

@@ -2,7 +2,7 @@
 
 Theory: while the journal is away nothing is sent, since every send is written ahead; outcomes wait in the tasks that bring
 them, and are written when it is back. Each write is tried again until it is done or patience is used up. A try may have
-been committed without our hearing of it, so each of them recognises what it did before; `shift.py` says how.
+been committed without our hearing of it, so each of them recognises what it did before; `context.py` says how.
 """
 
 from __future__ import annotations

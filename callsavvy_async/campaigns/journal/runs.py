@@ -1,9 +1,9 @@
-"""The runs of a journal: each is an epoch, one row with one heartbeat, that says who has what it claimed.
+"""The runs of a journal: each is a run, one row with one heartbeat, that says who has what it claimed.
 
-Theory: a number that a run gets when it begins fences off everybody else: each of its moves says "where the epoch is
+Theory: a number that a run gets when it begins fences off everybody else: each of its moves says "where the run is
 mine". Where several processes write the journal, a run that does not write for longer than its lease is taken for dead by
 any other: what it had claimed is pending again, what it had in flight is unknown. It is told by the database's clock, and
-need not be right: a run that was merely asleep finds its epoch ended and its chunks in other states, so it sends nothing
+need not be right: a run that was merely asleep finds its run ended and its chunks in other states, so it sends nothing
 of what it had claimed; what it knows of those on the wire it still reports.
 """
 
@@ -20,7 +20,7 @@ import attrs
 
 from callsavvy_async.campaigns.journal import sql
 from callsavvy_async.campaigns.journal.database import Cursor
-from callsavvy_async.campaigns.states import Mover, State, sources
+from callsavvy_async.campaigns.states import Actor, State, sources
 
 PROCESS_DIED = "the process died while it was in flight"
 _MILLION = 1_000_000
@@ -33,7 +33,7 @@ class Worker:
     """A run of a campaign, of any process, as the journal knows it.
 
     Attributes:
-        number: of its epoch.
+        number: of its run.
         name: host and process: ``"web-3:4711"``.
         began: seconds since 1970, as all times here, on the journal's clock.
         ended: None while it runs, or when nobody noticed yet that it died.
@@ -64,30 +64,30 @@ class Worker:
 def begin(cursor: Cursor, campaign: int, lease: float | None) -> int:
     """Write down that a run begins, and return its number."""
     cursor.execute(sql.LOCK_NUMBERS).fetchone()
-    (epoch,) = cursor.execute(sql.NEXT_ID["epoch"]).fetchone()
-    cursor.execute(sql.BEGIN_EPOCH, (epoch, campaign, f"{socket.gethostname()}:{os.getpid()}", lease))
-    return int(epoch)
+    (run_id,) = cursor.execute(sql.NEXT_ID["run"]).fetchone()
+    cursor.execute(sql.BEGIN_RUN, (run_id, campaign, f"{socket.gethostname()}:{os.getpid()}", lease))
+    return int(run_id)
 
 
-def beat(cursor: Cursor, epoch: int, status: Mapping[str, object]) -> bool:
+def beat(cursor: Cursor, run_id: int, status: Mapping[str, object]) -> bool:
     """Write down that a run is alive; False when it was taken for dead."""
-    cursor.execute(sql.BEAT, (json.dumps(status), epoch))
+    cursor.execute(sql.BEAT, (json.dumps(status), run_id))
     return cursor.rowcount == 1
 
 
-def end(cursor: Cursor, campaign: int, epoch: int) -> None:
+def end(cursor: Cursor, campaign: int, run_id: int) -> None:
     """Write down that a run ended; what it had claimed is pending again."""
     released = cursor.execute(
-        "UPDATE chunk SET state = ? WHERE campaign = ? AND state = ? AND epoch = ? RETURNING epoch, estimate",
-        (State.PENDING, campaign, State.CLAIMED, epoch),
+        "UPDATE chunk SET state = ? WHERE campaign = ? AND state = ? AND run = ? RETURNING run, estimate",
+        (State.PENDING, campaign, State.CLAIMED, run_id),
     ).fetchall()
     _give_back(cursor, released)
-    cursor.execute("UPDATE epoch SET ended = clock() WHERE id = ?", (epoch,))
+    cursor.execute("UPDATE run SET ended = clock() WHERE id = ?", (run_id,))
 
 
-def end_late(cursor: Cursor, campaign: int, epoch: int) -> None:
+def end_late(cursor: Cursor, campaign: int, run_id: int) -> None:
     """Write down that a run ended some time ago; what it had in flight, and cannot say any more, is unknown."""
-    end(cursor, campaign, epoch)
+    end(cursor, campaign, run_id)
     take_over(cursor, [campaign])
 
 
@@ -106,13 +106,13 @@ def take_over(cursor: Cursor, campaigns: Iterable[int], *, all_are_dead: bool = 
     """Settle what dead runs left: what they had claimed is pending, what was in flight is unknown.
 
     A row that somebody holds at the moment is left to the next time: nobody waits here. Chunks that a run moved while it
-    was being declared dead are found the next time, too: they belong to an epoch that ended.
+    was being declared dead are found the next time, too: they belong to a run that ended.
     """
-    for (epoch,) in cursor.execute(sql.DEAD_EPOCHS, (all_are_dead,)).fetchall():
-        cursor.execute("UPDATE epoch SET ended = clock() WHERE id = ?", (epoch,))
+    for (run_id,) in cursor.execute(sql.DEAD_RUNS, (all_are_dead,)).fetchall():
+        cursor.execute("UPDATE run SET ended = clock() WHERE id = ?", (run_id,))
     for campaign in campaigns:
         for to, detail in ((State.PENDING, ""), (State.UNKNOWN, PROCESS_DIED)):
-            for source in sources(to, Mover.HEIR):
+            for source in sources(to, Actor.RECOVERY):
                 values = (campaign, source, to, detail)
                 settled = cursor.execute(sql.SETTLE_DEAD, values).fetchall()
                 if to is State.PENDING:
@@ -125,23 +125,23 @@ def is_running(cursor: Cursor, campaign: int) -> bool:
 
 
 def nobody_runs(cursor: Cursor, campaign: int) -> bool:
-    """Whether no run is under way, for who holds the campaign's row. Who passed its lease finds its epoch ended when it wakes."""
+    """Whether no run is under way, for who holds the campaign's row. Who passed its lease finds its run ended when it wakes."""
     take_over(cursor, [campaign])
-    query = "SELECT 1 FROM epoch WHERE campaign = ? AND ended IS NULL"  # also who beats at this moment
+    query = "SELECT 1 FROM run WHERE campaign = ? AND ended IS NULL"  # also who beats at this moment
     return cursor.execute(query, (campaign,)).fetchone() is None
 
 
-def others_hold(cursor: Cursor, campaign: int, epoch: int) -> bool:
+def others_hold(cursor: Cursor, campaign: int, run_id: int) -> bool:
     """Whether other runs that did not end have chunks which may yet become pending."""
-    values = (campaign, State.CLAIMED, State.IN_FLIGHT, epoch)
+    values = (campaign, State.CLAIMED, State.IN_FLIGHT, run_id)
     return cursor.execute(sql.HELD_BY_OTHERS, values).fetchone() is not None
 
 
 def workers(cursor: Cursor, campaign: int) -> tuple[Worker, ...]:
     """Return all runs of a campaign, the oldest first."""
-    query = "SELECT epoch, state, count(*) FROM chunk WHERE campaign = ? AND state IN (?, ?) GROUP BY epoch, state"
+    query = "SELECT run, state, count(*) FROM chunk WHERE campaign = ? AND state IN (?, ?) GROUP BY run, state"
     rows = cursor.execute(query, (campaign, State.CLAIMED, State.IN_FLIGHT)).fetchall()
-    held = {(epoch, state): count for epoch, state, count in rows}
+    held = {(run_id, state): count for run_id, state, count in rows}
     return tuple(
         Worker(
             number,
@@ -154,17 +154,17 @@ def workers(cursor: Cursor, campaign: int) -> tuple[Worker, ...]:
             claimed=held.get((number, State.CLAIMED), 0),
             status=json.loads(status),
         )
-        for number, name, began, ended, age, lease, status in cursor.execute(sql.EPOCHS, (campaign,)).fetchall()
+        for number, name, began, ended, age, lease, status in cursor.execute(sql.RUNS, (campaign,)).fetchall()
     )
 
 
 # ------------------------------------------------------------------------------------------------- what runs may spend
 
 
-def reserve(cursor: Cursor, epoch: int, units: Decimal) -> None:
+def reserve(cursor: Cursor, run_id: int, units: Decimal) -> None:
     """Count units that a run spent or may spend; fewer than none are given back."""
     if units:
-        cursor.execute(sql.RESERVE, (millionths(units), epoch))
+        cursor.execute(sql.RESERVE, (millionths(units), run_id))
 
 
 def millionths(units: Decimal) -> int:
@@ -177,8 +177,8 @@ def millionths(units: Decimal) -> int:
 
 def _give_back(cursor: Cursor, released: Iterable[tuple[int | None, Any]]) -> None:
     returned: dict[int, Decimal] = {}
-    for epoch, estimate in released:
-        if epoch is not None:
-            returned[epoch] = returned.get(epoch, Decimal(0)) + Decimal(estimate)
-    for epoch, units in returned.items():
-        reserve(cursor, epoch, -units)
+    for run_id, estimate in released:
+        if run_id is not None:
+            returned[run_id] = returned.get(run_id, Decimal(0)) + Decimal(estimate)
+    for run_id, units in returned.items():
+        reserve(cursor, run_id, -units)

@@ -22,13 +22,13 @@ TABLES = (
     """CREATE TABLE load (
         id BIGINT PRIMARY KEY, campaign BIGINT NOT NULL, given BIGINT NOT NULL, digest TEXT,
         doubtful BIGINT NOT NULL DEFAULT 0, first_doubtful BIGINT)""",
-    """CREATE TABLE epoch (
+    """CREATE TABLE run (
         id BIGINT PRIMARY KEY, campaign BIGINT NOT NULL, began DOUBLE PRECISION NOT NULL,
         heartbeat DOUBLE PRECISION NOT NULL, ended DOUBLE PRECISION, worker TEXT NOT NULL DEFAULT '',
         lease DOUBLE PRECISION, reserved BIGINT NOT NULL DEFAULT 0, status TEXT NOT NULL DEFAULT '{}')""",
-    "CREATE INDEX epoch_by_campaign ON epoch (campaign)",
+    "CREATE INDEX run_by_campaign ON run (campaign)",
     """CREATE TABLE chunk (
-        campaign BIGINT NOT NULL, number BIGINT NOT NULL, load BIGINT NOT NULL, state TEXT NOT NULL, epoch BIGINT,
+        campaign BIGINT NOT NULL, number BIGINT NOT NULL, load BIGINT NOT NULL, state TEXT NOT NULL, run BIGINT,
         zone TEXT NOT NULL, recipients BIGINT NOT NULL, depth BIGINT NOT NULL, estimate TEXT NOT NULL,
         cost TEXT, message_id TEXT, detail TEXT NOT NULL DEFAULT '', PRIMARY KEY (campaign, number))""",
     "CREATE INDEX chunk_by_state ON chunk (campaign, state, zone, number)",
@@ -40,7 +40,7 @@ TABLES = (
         given TEXT NOT NULL, detail TEXT NOT NULL)""",
     "CREATE INDEX skipped_by_campaign ON skipped (campaign, load, row)",
 )
-"""Of `epoch`, ``lease`` is in seconds, NULL where one process has the journal, and ``reserved`` in millionths of a unit."""
+"""Of `run`, ``lease`` is in seconds, NULL where one process has the journal, and ``reserved`` in millionths of a unit."""
 
 
 def create(cursor: Cursor) -> None:

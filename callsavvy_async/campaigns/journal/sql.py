@@ -20,9 +20,9 @@ number is known must be found by its primary key then, so nothing else that it i
 the campaign alone, of which all chunks are, and not a state, of which thousands were that are dead. What is picked first is
 materialised, or it would be picked once for every row."""
 
-NEXT_ID = {table: f"SELECT coalesce(max(id), 0) + 1 FROM {table}" for table in ("campaign", "load", "epoch")}
+NEXT_ID = {table: f"SELECT coalesce(max(id), 0) + 1 FROM {table}" for table in ("campaign", "load", "run")}
 
-INSERT_CHUNK = """INSERT INTO chunk (campaign, number, load, state, epoch, zone, recipients, depth, estimate)
+INSERT_CHUNK = """INSERT INTO chunk (campaign, number, load, state, run, zone, recipients, depth, estimate)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 INSERT_PAYLOAD = "INSERT INTO payload (campaign, number, body, text, checksum) VALUES (?, ?, ?, ?, ?)"
 INSERT_SKIPPED = "INSERT INTO skipped (campaign, load, row, reason, given, detail) VALUES (?, ?, ?, ?, ?, ?)"
@@ -30,42 +30,42 @@ INSERT_SKIPPED = "INSERT INTO skipped (campaign, load, row, reason, given, detai
 SUMS = """SELECT state, estimate, cost, count(*), CAST(sum(recipients) AS BIGINT) FROM chunk WHERE campaign = ?
     GROUP BY state, estimate, cost"""
 
-BEGIN_EPOCH = """INSERT INTO epoch (id, campaign, began, heartbeat, worker, lease)
+BEGIN_RUN = """INSERT INTO run (id, campaign, began, heartbeat, worker, lease)
     VALUES (?, ?, clock(), clock(), ?, ?)"""
-BEAT = "UPDATE epoch SET heartbeat = clock(), status = ? WHERE id = ? AND ended IS NULL"
-RESERVE = """UPDATE epoch SET reserved = CASE WHEN reserved < 4000000000000000000 THEN reserved + ? ELSE reserved END
+BEAT = "UPDATE run SET heartbeat = clock(), status = ? WHERE id = ? AND ended IS NULL"
+RESERVE = """UPDATE run SET reserved = CASE WHEN reserved < 4000000000000000000 THEN reserved + ? ELSE reserved END
     WHERE id = ?"""
 """What is reserved never passes what the column can hold."""
-RESERVE_AND_BEAT = """UPDATE epoch SET heartbeat = clock(), reserved = reserved + ? WHERE id = ?
+RESERVE_AND_BEAT = """UPDATE run SET heartbeat = clock(), reserved = reserved + ? WHERE id = ?
     AND ended IS NULL"""
-DEAD_EPOCHS = """SELECT id FROM epoch WHERE ended IS NULL AND (lease IS NULL AND ? OR heartbeat + lease < clock())
+DEAD_RUNS = """SELECT id FROM run WHERE ended IS NULL AND (lease IS NULL AND ? OR heartbeat + lease < clock())
     /*! FOR UPDATE SKIP LOCKED */"""
-IS_RUNNING = """SELECT 1 FROM epoch WHERE campaign = ? AND ended IS NULL
+IS_RUNNING = """SELECT 1 FROM run WHERE campaign = ? AND ended IS NULL
     AND (lease IS NULL OR heartbeat + lease >= clock())"""
-EPOCHS = """SELECT id, worker, began, ended, clock() - heartbeat, lease, status FROM epoch
+RUNS = """SELECT id, worker, began, ended, clock() - heartbeat, lease, status FROM run
     WHERE campaign = ? ORDER BY id"""
 HELD_BY_OTHERS = """SELECT 1 FROM chunk
-    JOIN epoch ON epoch.id = chunk.epoch AND (ended IS NULL OR lease IS NOT NULL)
-    WHERE chunk.campaign = ? AND state IN (?, ?) AND chunk.epoch <> ? LIMIT 1"""
+    JOIN run ON run.id = chunk.run AND (ended IS NULL OR lease IS NOT NULL)
+    WHERE chunk.campaign = ? AND state IN (?, ?) AND chunk.run <> ? LIMIT 1"""
 SETTLE_DEAD = f"""WITH picked AS MATERIALIZED (
     SELECT campaign, number FROM chunk WHERE campaign = ? AND state = ?
-    AND NOT EXISTS (SELECT 1 FROM epoch WHERE epoch.id = chunk.epoch AND ended IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM run WHERE run.id = chunk.run AND ended IS NULL)
     /*! FOR UPDATE OF chunk SKIP LOCKED */)
-    UPDATE chunk SET state = ?, detail = ? WHERE {_PICKED} RETURNING epoch, estimate"""
+    UPDATE chunk SET state = ?, detail = ? WHERE {_PICKED} RETURNING run, estimate"""
 
 CLAIM = f"""WITH picked AS MATERIALIZED (
     SELECT campaign, number FROM chunk WHERE campaign = ? AND state = ? AND zone = ? AND number >= ?
-    AND (epoch IS NULL OR epoch <> ?) ORDER BY number LIMIT ? /*! FOR UPDATE SKIP LOCKED */)
-    UPDATE chunk SET state = ?, epoch = ? WHERE {_PICKED} RETURNING number, depth, estimate"""
-"""Claims pending chunks of a zone, from a number on, which this epoch did not try yet."""
-RELEASE = f"""UPDATE chunk SET state = ?, epoch = NULL WHERE campaign = ? AND number = ? AND {_STATE} = ? AND epoch = ?
+    AND (run IS NULL OR run <> ?) ORDER BY number LIMIT ? /*! FOR UPDATE SKIP LOCKED */)
+    UPDATE chunk SET state = ?, run = ? WHERE {_PICKED} RETURNING number, depth, estimate"""
+"""Claims pending chunks of a zone, from a number on, which this run did not try yet."""
+RELEASE = f"""UPDATE chunk SET state = ?, run = NULL WHERE campaign = ? AND number = ? AND {_STATE} = ? AND run = ?
     RETURNING estimate"""
 
 ZONES = """WITH RECURSIVE found (zone) AS (
-    SELECT (SELECT zone FROM chunk WHERE campaign = ? AND state = ? AND (epoch IS NULL OR epoch <> ?)
+    SELECT (SELECT zone FROM chunk WHERE campaign = ? AND state = ? AND (run IS NULL OR run <> ?)
         ORDER BY zone LIMIT 1)
     UNION ALL
-    SELECT (SELECT zone FROM chunk WHERE campaign = ? AND state = ? AND (epoch IS NULL OR epoch <> ?)
+    SELECT (SELECT zone FROM chunk WHERE campaign = ? AND state = ? AND (run IS NULL OR run <> ?)
         AND zone > found.zone ORDER BY zone LIMIT 1)
     FROM found WHERE found.zone IS NOT NULL)
     SELECT zone FROM found WHERE zone IS NOT NULL"""
@@ -83,12 +83,12 @@ def standing(states: Iterable[str]) -> str:
     """Return the statement that reads what chunks in these states cost, and what each run has reserved, at one moment."""
     words = ", ".join(f"'{state}'" for state in states)
     return f"""SELECT count(*), estimate, cost, 0 FROM chunk WHERE campaign = ? AND state IN ({words})
-    GROUP BY estimate, cost UNION ALL SELECT 0, '0', NULL, reserved FROM epoch WHERE campaign = ?"""
+    GROUP BY estimate, cost UNION ALL SELECT 0, '0', NULL, reserved FROM run WHERE campaign = ?"""
 
 
 def move(sources: Iterable[str], *, owned: bool) -> str:
     """Return the statement that moves one chunk from any of these states; 0 rows: it was not there, stop."""
     states = ", ".join(f"'{state}'" for state in sorted(sources))
-    epoch = " AND epoch = ?" if owned else ""
+    run = " AND run = ?" if owned else ""
     return f"""UPDATE chunk SET state = ?, cost = ?, message_id = ?, detail = ?
-    WHERE campaign = ? AND number = ? AND {_STATE} IN ({states}){epoch}"""
+    WHERE campaign = ? AND number = ? AND {_STATE} IN ({states}){run}"""

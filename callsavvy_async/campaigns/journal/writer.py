@@ -3,7 +3,7 @@
 Theory: a durable commit costs an fsync, some milliseconds however much it holds. So while one group is being committed,
 the coroutines that want to write queue up, and the next commit takes all of them: the more there are, the larger the
 group (group commit). The units of a group run one after the other in one transaction. When one of them fails they all run
-again, each in a savepoint, so that it is undone alone; failing is rare, and a savepoint costs more than the statement in
+again, each in a savepoint, so that it is unsent alone; failing is rare, and a savepoint costs more than the statement in
 it. A unit's result is given out after the commit, never before. Works with asyncio and trio: a coroutine waits for an
 event that its own loop sets.
 
@@ -166,7 +166,7 @@ def _commit(
     attempt: Callable[[Cursor, _Job[object]], object],
     owed: list[Work[None]],
 ) -> bool:
-    """Run units in one transaction; False when the first attempt at one failed, and all are undone."""
+    """Run units in one transaction; False when the first attempt at one failed, and all are unsent."""
     done = len(owed)  # more may be owed meanwhile
     for job in group:
         job.error = None
@@ -201,7 +201,7 @@ def _try(cursor: Cursor, job: _Job[object]) -> bool:
 def _try_in_savepoint(cursor: Cursor, job: _Job[object]) -> bool:
     cursor.execute("SAVEPOINT unit")
     if not _try(cursor, job):
-        cursor.execute("ROLLBACK TO unit")  # fails when the whole transaction is undone already, as by a full disk
+        cursor.execute("ROLLBACK TO unit")  # fails when the whole transaction is unsent already, as by a full disk
     cursor.execute("RELEASE unit")
     return True
 

@@ -1,1 +1,1 @@
-"""One rate limit for several processes: who keeps the bookings, and who fetches slots from there."""
+"""One rate limit for several processes: who keeps the reservations, and who fetches slots from there."""

@@ -1,4 +1,4 @@
-"""The row in PostgreSQL: one statement for each question, atomic by the lock of its row.
+"""The row in PostgreSQL: one statement for each request, atomic by the lock of its row.
 
 psycopg is used synchronously, in a worker thread, so that it serves asyncio and trio alike. A statement whose answer does
 not come is left alone with its connection: the socket is shut down, which ends it.
@@ -20,7 +20,7 @@ import anyio.to_thread
 import attrs
 import psycopg
 
-from callsavvy_async.policy.reservation_protocol import Booking, Question, View
+from callsavvy_async.policy.reservation_protocol import Reserve, RowRequest, RowState
 from callsavvy_async.transport.shared.reservation_store import (
     LEASE,
     PATIENCE,
@@ -35,16 +35,16 @@ TABLE: LiteralString = """
 CREATE TABLE IF NOT EXISTS callsavvy_pacing (
     name text PRIMARY KEY,
     version text NOT NULL,
-    law text NOT NULL,
+    controller text NOT NULL,
     slot double precision NOT NULL,
     taken bigint NOT NULL,
-    untimed bigint NOT NULL,
+    after_idle bigint NOT NULL,
     idle double precision NOT NULL,
     processes jsonb NOT NULL
 ) WITH (fillfactor = 10)  -- updated often: leaves the page room for the newest versions of a row
 """
 _SESSION: LiteralString = "SET default_transaction_isolation = 'read committed'; SET synchronous_commit = off"
-"""A crash may forget the last bookings: they are a second old."""
+"""A crash may forget the last reservations: they are a second old."""
 _LOCK = 0x63616C6C70616365  # the transaction lock under which the table is made
 
 _BEGIN: LiteralString = """
@@ -52,28 +52,28 @@ WITH clock AS MATERIALIZED (SELECT extract(epoch FROM clock_timestamp())::double
 asked AS MATERIALIZED (
     SELECT now, jsonb_build_object(%(process)s::text, now + %(lease)s) AS process FROM clock
 )
-INSERT INTO callsavvy_pacing AS row (name, version, law, slot, taken, untimed, idle, processes)
+INSERT INTO callsavvy_pacing AS row (name, version, controller, slot, taken, after_idle, idle, processes)
 """
 _PROCESSES: LiteralString = """
     processes = (
         SELECT coalesce(jsonb_object_agg(key, value), '{}') || (SELECT process FROM asked)
         FROM jsonb_each(row.processes) WHERE value::double precision > (SELECT now FROM clock)
     )
-RETURNING (SELECT now FROM clock), version, law, slot, taken, untimed, idle,
+RETURNING (SELECT now FROM clock), version, controller, slot, taken, after_idle, idle,
     (SELECT count(*) FROM jsonb_object_keys(processes))
 """
 _BOOK: LiteralString = (
     _BEGIN
     + """
 SELECT %(name)s, '', '', 0, 0, 0, 0, process FROM asked
-ON CONFLICT (name) DO UPDATE SET (slot, taken, untimed, idle) = (
+ON CONFLICT (name) DO UPDATE SET (slot, taken, after_idle, idle) = (
         SELECT
             CASE WHEN ours AND %(count)s > 0 THEN greatest(row.slot, earliest) + length ELSE row.slot END,
-            row.taken + CASE WHEN ours THEN counted * %(count)s - %(handed_back)s ELSE 0 END,
-            row.untimed + CASE WHEN ours AND NOT on_time THEN counted * %(count)s ELSE 0 END,
+            row.taken + CASE WHEN ours THEN counted * %(count)s - %(released)s ELSE 0 END,
+            row.after_idle + CASE WHEN ours AND NOT on_time THEN counted * %(count)s ELSE 0 END,
             row.idle + CASE
                 WHEN NOT ours OR counted * %(count)s = 0 THEN 0
-                WHEN on_time THEN %(held_up)s
+                WHEN on_time THEN %(throttled_for)s
                 ELSE earliest - row.slot + length
             END
         FROM (SELECT now - %(credit)s::double precision AS earliest FROM clock) AS first,
@@ -83,7 +83,7 @@ ON CONFLICT (name) DO UPDATE SET (slot, taken, untimed, idle) = (
                     %(counted)s::int AS counted,
                     row.slot >= earliest AS on_time,
                     %(count)s * %(interval)s::double precision AS length
-            ) AS booking
+            ) AS reservation
     ),
 """
     + _PROCESSES
@@ -91,11 +91,11 @@ ON CONFLICT (name) DO UPDATE SET (slot, taken, untimed, idle) = (
 _CHANGE: LiteralString = (
     _BEGIN
     + """
-SELECT %(name)s, %(version)s, %(law)s, %(slot)s, 0, 0, 0, process FROM asked
-ON CONFLICT (name) DO UPDATE SET (version, law, slot, taken, untimed, idle) = (
-        SELECT %(version)s, %(law)s, %(slot)s::double precision, 0, 0, 0 WHERE row.version = %(expected)s
+SELECT %(name)s, %(version)s, %(controller)s, %(slot)s, 0, 0, 0, process FROM asked
+ON CONFLICT (name) DO UPDATE SET (version, controller, slot, taken, after_idle, idle) = (
+        SELECT %(version)s, %(controller)s, %(slot)s::double precision, 0, 0, 0 WHERE row.version = %(expected)s
         UNION ALL
-        SELECT row.version, row.law, row.slot, row.taken, row.untimed, row.idle WHERE row.version <> %(expected)s
+        SELECT row.version, row.controller, row.slot, row.taken, row.after_idle, row.idle WHERE row.version <> %(expected)s
     ),
 """
     + _PROCESSES
@@ -122,9 +122,9 @@ class PostgresReservations:
         """
         await self._do(self._open, within=2 * PATIENCE)
 
-    async def answer(self, question: Question) -> View:
+    async def execute(self, request: RowRequest) -> RowState:
         """See `ReservationStore.answer`."""
-        return await self._do(partial(self._answer, question), within=PATIENCE)
+        return await self._do(partial(self._answer, request), within=PATIENCE)
 
     def leave(self) -> None:
         """Close the connection; the thread that still waits for an answer on it, or for it, does so itself."""
@@ -165,13 +165,13 @@ class PostgresReservations:
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
                 connection.execute(TABLE)
 
-    def _answer(self, question: Question) -> View:
+    def _answer(self, request: RowRequest) -> RowState:
         assert self._connection is not None  # noqa: S101 - it was opened first
         found = self._connection.execute(
-            _BOOK if isinstance(question, Booking) else _CHANGE, self._fixed | attrs.asdict(question), prepare=True
+            _BOOK if isinstance(request, Reserve) else _CHANGE, self._fixed | attrs.asdict(request), prepare=True
         ).fetchone()
         assert found is not None  # noqa: S101 - INSERT .. ON CONFLICT DO UPDATE always returns the row
-        return View(*found)
+        return RowState(*found)
 
 
 @asynccontextmanager

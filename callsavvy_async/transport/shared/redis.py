@@ -17,7 +17,7 @@ from coredis import Redis
 from coredis.connection import BaseConnection
 from coredis.exceptions import NoScriptError, RedisError
 
-from callsavvy_async.policy.reservation_protocol import Booking, Question, View
+from callsavvy_async.policy.reservation_protocol import Reserve, RowRequest, RowState
 from callsavvy_async.transport.shared.reservation_store import (
     LEASE,
     PATIENCE,
@@ -31,10 +31,10 @@ DEFAULT_PORT = 6379
 _BEGIN = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6
-local row = redis.call('HMGET', KEYS[1], 'version', 'law', 'slot', 'taken', 'untimed', 'idle')
-local version, law = row[1] or '', row[2] or ''
+local row = redis.call('HMGET', KEYS[1], 'version', 'controller', 'slot', 'taken', 'after_idle', 'idle')
+local version, controller = row[1] or '', row[2] or ''
 local slot, taken = tonumber(row[3] or '0'), tonumber(row[4] or '0')
-local untimed, idle = tonumber(row[5] or '0'), tonumber(row[6] or '0')
+local after_idle, idle = tonumber(row[5] or '0'), tonumber(row[6] or '0')
 local function exact(number) return string.format('%.17g', number) end
 """
 _END = """
@@ -42,7 +42,7 @@ redis.call('ZADD', KEYS[2], exact(now + tonumber(ARGV[2])), ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', exact(now))
 redis.call('EXPIRE', KEYS[1], 604800)
 redis.call('EXPIRE', KEYS[2], 60)
-return {exact(now), version, law, exact(slot), taken, untimed, exact(idle), redis.call('ZCARD', KEYS[2])}
+return {exact(now), version, controller, exact(slot), taken, after_idle, exact(idle), redis.call('ZCARD', KEYS[2])}
 """
 
 
@@ -64,20 +64,20 @@ if version == ARGV[3] and version ~= '' then
             taken = taken + count
         end
         if counted and slot < earliest then
-            untimed, idle = untimed + count, idle + (earliest - slot) + length
+            after_idle, idle = after_idle + count, idle + (earliest - slot) + length
         elseif counted then
             idle = idle + tonumber(ARGV[9])
         end
         slot = math.max(slot, earliest) + length
     end
-    redis.call('HSET', KEYS[1], 'slot', exact(slot), 'taken', taken, 'untimed', untimed, 'idle', exact(idle))
-    law = ''
+    redis.call('HSET', KEYS[1], 'slot', exact(slot), 'taken', taken, 'after_idle', after_idle, 'idle', exact(idle))
+    controller = ''
 end
 """)
 _CHANGE = _Script("""
 if version == ARGV[3] then
-    version, law, slot, taken, untimed, idle = ARGV[4], ARGV[5], tonumber(ARGV[6]), 0, 0, 0
-    redis.call('HSET', KEYS[1], 'version', version, 'law', law, 'slot', exact(slot), 'taken', 0, 'untimed', 0, 'idle', 0)
+    version, controller, slot, taken, after_idle, idle = ARGV[4], ARGV[5], tonumber(ARGV[6]), 0, 0, 0
+    redis.call('HSET', KEYS[1], 'version', version, 'controller', controller, 'slot', exact(slot), 'taken', 0, 'after_idle', 0, 'idle', 0)
 end
 """)
 
@@ -98,10 +98,10 @@ class RedisReservations:
         key = f"callsavvy:pacing:{{{name}}}"
         self._fixed = (2, key, f"{key}:processes", process, LEASE)
 
-    async def answer(self, question: Question) -> View:
+    async def execute(self, request: RowRequest) -> RowState:
         """See `ReservationStore.answer`."""
-        script = _BOOK if isinstance(question, Booking) else _CHANGE
-        arguments = (*self._fixed, *_arguments(question))
+        script = _BOOK if isinstance(request, Reserve) else _CHANGE
+        arguments = (*self._fixed, *_arguments(request))
         try:
             try:
                 reply = await self._connection.create_request(b"EVALSHA", script.digest, *arguments)
@@ -135,20 +135,20 @@ async def _knock(address: str) -> None:
         await (await anyio.connect_tcp(parts.hostname or "", parts.port or DEFAULT_PORT)).aclose()
 
 
-def _arguments(question: Question) -> tuple[str | float, ...]:
-    if isinstance(question, Booking):
+def _arguments(request: RowRequest) -> tuple[str | float, ...]:
+    if isinstance(request, Reserve):
         return (
-            question.version,
-            question.count,
-            question.interval,
-            question.credit,
-            int(question.counted),
-            question.handed_back,
-            question.held_up,
+            request.version,
+            request.count,
+            request.interval,
+            request.credit,
+            int(request.counted),
+            request.released,
+            request.throttled_for,
         )
-    return question.expected, question.version, question.law, question.slot
+    return request.expected, request.version, request.controller, request.slot
 
 
-def _view(reply: list[str]) -> View:
-    now, version, law, slot, taken, untimed, idle, processes = reply
-    return View(float(now), version, law, float(slot), int(taken), int(untimed), float(idle), int(processes))
+def _view(reply: list[str]) -> RowState:
+    now, version, controller, slot, taken, after_idle, idle, processes = reply
+    return RowState(float(now), version, controller, float(slot), int(taken), int(after_idle), float(idle), int(processes))

@@ -40,7 +40,7 @@ class _Running:
 
 
 class ReservationClient:
-    """Carries the questions of a pacer to its row, and tells the limiter when there is an answer.
+    """Carries the requests of a pacer to its row, and tells the limiter when there is an answer.
 
     Args:
         limiter: whose pacer is `pacer`.
@@ -101,7 +101,7 @@ class ReservationClient:
                     except Exception as error:  # noqa: BLE001 - whatever it is, calls go on, and it is told
                         if running.is_over:  # nothing is lost by how a connection ends that nobody needs
                             return
-                        retry = min(2.0 * retry, LONGEST_RETRY) if self._pacer.is_alone else FIRST_RETRY
+                        retry = min(2.0 * retry, LONGEST_RETRY) if self._pacer.is_standalone else FIRST_RETRY
                         self._lose(str(error) if isinstance(error, UnreachableError) else repr(error))
                         await anyio.sleep(retry)
                         if self._is_idle(running, current_time()):
@@ -122,14 +122,14 @@ class ReservationClient:
         while not running.is_over:
             now = current_time()
             with limiter.lock:
-                question = pacer.ask(now, limiter.waiting)
-            if question is not None:
-                view = await row.answer(question)
-                was_alone, answered = pacer.is_alone, current_time()
+                request = pacer.next_request(now, limiter.waiting)
+            if request is not None:
+                view = await row.execute(request)
+                was_alone, received_at = pacer.is_standalone, current_time()
                 with limiter.lock:
-                    pacer.told(question, view, asked=now, answered=answered)
+                    pacer.on_response(request, view, sent_at=now, received_at=received_at)
                 if was_alone:
-                    self._hooks(SharedLimitRestored(self._name, answered - self._lost_at, pacer.processes))
+                    self._hooks(SharedLimitRestored(self._name, received_at - self._lost_at, pacer.processes))
                 limiter.look_again()
                 continue
             if self._is_idle(running, now):
@@ -144,9 +144,9 @@ class ReservationClient:
 
     def _lose(self, reason: str) -> None:
         pacer, now = self._pacer, current_time()
-        first = not pacer.is_alone
+        first = not pacer.is_standalone
         with self._limiter.lock:
-            pacer.lost(now)
+            pacer.on_disconnect(now)
         if first:
             self._lost_at = now
             self._hooks(SharedLimitLost(self._name, pacer.snapshot(now).rate or 0.0, pacer.processes, reason))

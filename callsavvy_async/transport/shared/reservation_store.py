@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeAlias, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from callsavvy_async.policy.reservation_protocol import Question, View
+from callsavvy_async.policy.reservation_protocol import RowRequest, RowState
 from callsavvy_async.redaction import MASK
 
 LEASE = 5.0
@@ -23,8 +23,8 @@ class UnreachableError(Exception):
 class ReservationStore(Protocol):
     """An open connection to the row of one limit, on behalf of one process."""
 
-    async def answer(self, question: Question) -> View:
-        """Carry a question out, atomically, and return the row after it.
+    async def execute(self, request: RowRequest) -> RowState:
+        """Carry a request out, atomically, and return the row after it.
 
         Raises:
             UnreachableError: it is not known whether it was carried out.

@@ -62,7 +62,7 @@ class SharedPacing:
             process.
         name: of the limit; limits that differ in name are apart. By default the name of the endpoint it is given for, of
             several the first in the alphabet.
-        block: most calls that are booked at a time.
+        block: most calls that are reserved at a time.
         share: calls per time that this process may make while it has never reached the URL.
 
     Raises:

@@ -15,7 +15,7 @@ import trio
 
 from callsavvy_async.hooks import HookEvent, SharedLimitLost, SharedLimitRestored
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
-from callsavvy_async.policy.reservation_protocol import Question, View
+from callsavvy_async.policy.reservation_protocol import RowRequest, RowState
 from callsavvy_async.policy.shared import SAFETY, SharedPacer
 from callsavvy_async.transport.clock import current_time
 from callsavvy_async.transport.hooks import Hooks, log_event
@@ -40,16 +40,16 @@ class Row:
 
     ledger: Ledger = attrs.field(factory=Ledger)
     fails: Exception | None = None
-    asked: int = 0
+    sent_at: int = 0
     opened: int = 0
     open: int = 0
 
-    async def answer(self, question: Question) -> View:
-        self.asked += 1
+    async def execute(self, request: RowRequest) -> RowState:
+        self.sent_at += 1
         await anyio.sleep(0.001)
         if self.fails is not None:
             raise self.fails
-        return self.ledger.answer(1e9 + current_time(), "me", question)
+        return self.ledger.execute(1e9 + current_time(), "me", request)
 
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator[ReservationStore, None]:
@@ -98,12 +98,12 @@ class Client:
 
 
 async def test_calls_start_when_their_slots_come() -> None:
-    """At the rate of the limit, in few questions."""
+    """At the rate of the limit, in few requests."""
     client = Client()
     starts = await client.calls(41)
     assert starts[-1] - starts[0] == pytest.approx(4.0, abs=0.01)
     assert max(b - a for a, b in itertools.pairwise(starts)) == pytest.approx(0.1, abs=0.01)
-    assert client.row.asked <= 41
+    assert client.row.sent_at <= 41
     await client.fetcher.aclose()
     assert client.row.open == 0
 
@@ -114,10 +114,10 @@ async def test_nothing_runs_without_demand() -> None:
     await anyio.sleep(100)
     assert client.row.opened == 0
     await client.call()
-    asked = client.row.asked
+    sent_at = client.row.sent_at
     await anyio.sleep(2 * IDLE + 1)
     assert client.row.open == 0
-    assert client.row.asked <= asked + 1
+    assert client.row.sent_at <= sent_at + 1
     await client.call()
     assert (client.row.opened, client.row.open) == (2, 1)
     await client.fetcher.aclose()
@@ -223,7 +223,7 @@ async def test_a_row_that_was_never_reached() -> None:
 
 
 async def test_a_refusal_is_told_at_once() -> None:
-    """The row knows within the time of two questions, though nobody waits for it."""
+    """The row knows within the time of two requests, though nobody waits for it."""
     client = Client()
     await client.call(feedback=Feedback(Signal.REFUSED, 5.0))
     await anyio.sleep(0.003)
@@ -237,23 +237,23 @@ async def test_a_refusal_is_told_at_once() -> None:
 async def test_a_deadline_is_kept_while_the_row_is_awaited() -> None:
     """A call does not wait for an answer past its own end."""
     client = Client()
-    client.row.ledger.answer(1e9 + current_time(), "other", _far_away(client))
+    client.row.ledger.execute(1e9 + current_time(), "other", _far_away(client))
     with pytest.raises(WaitTooLongError):
         await client.call(ends_at=current_time() + 3.0)
     await client.fetcher.aclose()
 
 
-def _far_away(client: Client) -> Question:
+def _far_away(client: Client) -> RowRequest:
     """Book the next hundred seconds for somebody else."""
     other = SharedPacer(known=(10.0, 1))
     for now in (0.0, 0.001):
-        question = other.ask(now, 1)
-        assert question is not None
-        view = client.row.ledger.answer(1e9 + current_time(), "other", question)
-        other.told(question, view, asked=now, answered=now)
-    booking = other.ask(0.002, 1)
-    assert booking is not None
-    return attrs.evolve(booking, count=1000)  # type: ignore[call-arg]
+        request = other.next_request(now, 1)
+        assert request is not None
+        view = client.row.ledger.execute(1e9 + current_time(), "other", request)
+        other.on_response(request, view, sent_at=now, received_at=now)
+    reservation = other.next_request(0.002, 1)
+    assert reservation is not None
+    return attrs.evolve(reservation, count=1000)  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("closed", [True, False])

@@ -14,7 +14,7 @@ import attrs
 import psycopg
 import pytest
 
-from callsavvy_async.policy.reservation_protocol import Booking, Change, Question, View
+from callsavvy_async.policy.reservation_protocol import Replace, Reserve, RowRequest, RowState
 from callsavvy_async.transport.shared import postgres as postgres_rows, redis as redis_rows
 from callsavvy_async.transport.shared.reservation_store import LEASE, ReservationStore, UnreachableError, describe
 from testbed.limiter.ledger import Ledger
@@ -51,18 +51,18 @@ async def row(anyio_backend: object, rows: Rows) -> AsyncIterator[ReservationSto
         yield opened
 
 
-def near(view: View, law: str | None = None) -> object:
-    """Return what an equal view compares to; what a booking under the right version is told of the law is free."""
+def near(view: RowState, controller: str | None = None) -> object:
+    """Return what an equal view compares to; what a reservation under the right version is told of the controller is free."""
     numbers = {name: pytest.approx(getattr(view, name), abs=1e-5) for name in ("slot", "idle")}
-    return attrs.evolve(view, law=view.law if law is None else law, **numbers)  # type: ignore[arg-type]
+    return attrs.evolve(view, controller=view.controller if controller is None else controller, **numbers)  # type: ignore[arg-type]
 
 
-def questions(rng: random.Random, now: float, versions: list[str]) -> Question:
+def requests(rng: random.Random, now: float, versions: list[str]) -> RowRequest:
     """Ask for anything: under right and wrong versions, late and early, counted or not."""
     if rng.random() < 0.2:
         versions.append(f"v{len(versions)}")
-        return Change(rng.choice(versions[-3:-1]), versions[-1], f"law {len(versions)} é", now + rng.uniform(-1, 1))
-    return Booking(
+        return Replace(rng.choice(versions[-3:-1]), versions[-1], f"controller {len(versions)} é", now + rng.uniform(-1, 1))
+    return Reserve(
         rng.choice([*versions[-2:], "?"]),
         rng.randrange(4),
         rng.choice([0.001, 0.25, 1.0]),
@@ -75,37 +75,37 @@ def questions(rng: random.Random, now: float, versions: list[str]) -> Question:
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_the_same_as_in_memory(row: ReservationStore, seed: int) -> None:
-    """Whatever is asked, the row after it is the ledger's, by the clock of the server."""
+    """Whatever is sent_at, the row after it is the ledger's, by the clock of the server."""
     rng, ledger, versions, now = random.Random(seed), Ledger(), ["", "v"], 0.0
     for _ in range(60):
-        question = questions(rng, now, versions)
-        view = await row.answer(question)
+        request = requests(rng, now, versions)
+        view = await row.execute(request)
         now = view.now
-        assert view == near(ledger.answer(now, "me", question), view.law)
-        if isinstance(question, Change) or question.version != view.version:
-            assert view.law == ledger.law
+        assert view == near(ledger.execute(now, "me", request), view.controller)
+        if isinstance(request, Replace) or request.version != view.version:
+            assert view.controller == ledger.controller
 
 
 async def test_late_and_timely_bookings(row: ReservationStore) -> None:
-    """What is booked after an idle time is counted apart; what is on time is not, and probes are no calls of the law's."""
+    """What is reserved after an idle time is counted apart; what is on time is not, and probes are no calls of the controller's."""
     ledger, slot = Ledger(), 1e9
-    for question in (
-        Change("", "v", "law", slot),
-        Booking("v", 3, 0.25, 0.05),
-        Booking("v", 2, 0.25, 0.05, held_up=0.125),
-        Booking("v", 1, 1.0, counted=False),
-        Booking("v", 1, 0.25, handed_back=2),
+    for request in (
+        Replace("", "v", "controller", slot),
+        Reserve("v", 3, 0.25, 0.05),
+        Reserve("v", 2, 0.25, 0.05, throttled_for=0.125),
+        Reserve("v", 1, 1.0, counted=False),
+        Reserve("v", 1, 0.25, released=2),
     ):
-        view = await row.answer(question)
-        assert view == near(ledger.answer(view.now, "me", question), view.law)
-    assert (view.taken, view.untimed) == (3 + 2 + 1 - 2, 3)
+        view = await row.execute(request)
+        assert view == near(ledger.execute(view.now, "me", request), view.controller)
+    assert (view.taken, view.after_idle) == (3 + 2 + 1 - 2, 3)
 
 
 async def test_processes_are_counted(rows: Rows) -> None:
-    """Everybody who has lately asked, once."""
+    """Everybody who has lately sent_at, once."""
     name = uuid.uuid4().hex
     async with rows.connect(name, "a") as first, rows.connect(name, "b") as second:
-        counts = [(await one.answer(Booking("?"))).processes for one in (first, first, second, first)]
+        counts = [(await one.execute(Reserve("?"))).processes for one in (first, first, second, first)]
     assert counts == [1, 1, 2, 2]
     assert LEASE >= 1.0
 
@@ -113,8 +113,8 @@ async def test_processes_are_counted(rows: Rows) -> None:
 async def test_rows_are_apart(rows: Rows) -> None:
     """Limits of other accounts, or of other names, are not touched."""
     async with rows.connect(uuid.uuid4().hex) as one, rows.connect(uuid.uuid4().hex) as other:
-        await one.answer(Change("", "v", "law", 5.0))
-        assert (await other.answer(Booking("?"))).version == ""
+        await one.execute(Replace("", "v", "controller", 5.0))
+        assert (await other.execute(Reserve("?"))).version == ""
 
 
 async def test_all_at_once(rows: Rows) -> None:
@@ -124,11 +124,11 @@ async def test_all_at_once(rows: Rows) -> None:
 
     async def process(number: int) -> None:
         async with rows.connect(name, str(number)) as row:
-            view = await row.answer(Change("", f"v{number}", "law", 2e9))
+            view = await row.execute(Replace("", f"v{number}", "controller", 2e9))
             if view.version == f"v{number}":
                 won.append(view.version)
             for _ in range(10):
-                view = await row.answer(Booking(view.version, 3, 1.0))
+                view = await row.execute(Reserve(view.version, 3, 1.0))
                 taken.append(view.slot)
 
     async with anyio.create_task_group() as group:
@@ -148,7 +148,7 @@ async def test_a_role_that_may_only_use_the_table(urls: dict[str, str]) -> None:
         connection.execute("CREATE ROLE worker LOGIN")
         connection.execute("GRANT SELECT, INSERT, UPDATE ON callsavvy_pacing TO worker")
         async with rows.connect("r", url=rows.url.replace("callsavvy@", "worker@")) as row:
-            assert (await row.answer(Booking("?"))).version == ""
+            assert (await row.execute(Reserve("?"))).version == ""
         connection.execute("REVOKE ALL ON callsavvy_pacing FROM worker")
 
 
@@ -179,10 +179,10 @@ async def test_an_answer_that_does_not_come(urls: dict[str, str], monkeypatch: p
     rows = Rows(urls["postgres"])
     with psycopg.connect(rows.url) as other, psycopg.connect(rows.url, autocommit=True) as observer:
         async with rows.connect("hangs") as row:
-            await row.answer(Booking("?"))
+            await row.execute(Reserve("?"))
             other.execute("SELECT 1 FROM callsavvy_pacing WHERE name = 'hangs' FOR UPDATE")
             with pytest.raises(UnreachableError, match="no answer in time"):
-                await row.answer(Booking("?"))
+                await row.execute(Reserve("?"))
         other.rollback()
         with anyio.fail_after(60):
             while observer.execute(count).fetchone() != (0,):  # noqa: ASYNC110 - another process ends it
@@ -216,7 +216,7 @@ async def test_threads_that_are_all_busy(urls: dict[str, str]) -> None:
     before, limiter.total_tokens = limiter.total_tokens, 1
     try:
         async with limiter, Rows(urls["postgres"]).connect("busy") as row:
-            assert (await row.answer(Booking("?"))).processes == 1
+            assert (await row.execute(Reserve("?"))).processes == 1
     finally:
         limiter.total_tokens = before
 
@@ -244,7 +244,7 @@ async def test_a_password_that_is_wrong(redis) -> None:
 async def test_a_server_that_dies(rows: Rows, urls: dict[str, str], redis, postgres) -> None:
     """The one connection is not made anew behind the back of who holds it."""
     async with rows.connect("dies") as row:
-        await row.answer(Booking("?"))
+        await row.execute(Reserve("?"))
         if rows.url == redis.url:
             redis.kill()
             redis.start()
@@ -253,6 +253,6 @@ async def test_a_server_that_dies(rows: Rows, urls: dict[str, str], redis, postg
             postgres.start()
         for _ in range(2):
             with pytest.raises(UnreachableError):
-                await row.answer(Booking("?"))
+                await row.execute(Reserve("?"))
     async with rows.connect("dies") as row:
-        await row.answer(Booking("?"))
+        await row.execute(Reserve("?"))
