@@ -93,7 +93,7 @@ async def send(url: str, count: int, options: Options) -> Measured:
         report = await callsavvy.bulk.sms(numbers(WARM_UP, count), TEXT, **options._asdict())
         seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
     assert report.accepted == count, report
-    return Measured(count, report.calls, seconds, cpu_seconds, before, memory("VmHWM") - before)
+    return Measured(count, report.requests, seconds, cpu_seconds, before, memory("VmHWM") - before)
 
 
 def numbers(first: int, count: int) -> Iterator[str]:

@@ -118,7 +118,7 @@ async def run_plain(url: str, people: Path, given: argparse.Namespace) -> float:
         report = await callsavvy.bulk.sms(read_rows(people), TEXT, chunk_size=given.chunk_size)
     seconds = time.perf_counter() - began
     assert report.accepted == given.recipients, report
-    print(f"without a journal: {seconds:.1f} s, {time.process_time() - cpu:.1f} s CPU for {report.calls:,} calls")
+    print(f"without a journal: {seconds:.1f} s, {time.process_time() - cpu:.1f} s CPU for {report.requests:,} calls")
     return seconds
 
 
@@ -137,7 +137,7 @@ async def run_campaign(url: str, people: Path, path: Path, given: argparse.Names
     assert report.accepted == given.recipients, report
     run = ran - loaded
     print(f"load: {given.recipients / (loaded - began):,.0f} recipients/s")
-    print(f"run with the journal: {run:.1f} s, {cpu:.1f} s CPU, {report.calls / run:,.0f} calls/s")
+    print(f"run with the journal: {run:.1f} s, {cpu:.1f} s CPU, {report.requests / run:,.0f} calls/s")
     if plain:
         print(f"the journal's share of the run: {(run - plain) / run:.1%}")
     print(f"export: {exported - ran:.1f} s; whole: {exported - began:.1f} s")

@@ -3,7 +3,7 @@
 python -m benchmarks.claims                          # 10,000,000 recipients, three times: a quarter of an hour
 python -m benchmarks.claims --recipients 1000000     # a minute or two
 
-Recipients are loaded as users load them. At each point a real run with 8 calls in flight sends a few hundred calls to a server
+Recipients are loaded as users load them. At each point a real run with 8 requests in flight sends a few hundred calls to a server
 in another process that answers at once; its claims are timed inside of it. What lies between the points is moved there by SQL, in
 blocks, pending to claimed to in flight to accepted, each with its own commit: as many dead rows and index entries are left
 as a run leaves. The database is that of the tests, which does not flush to the disk.

@@ -114,7 +114,7 @@ def draw() -> None:
             runs = [simulate(attrs.evolve(fleet, workers=n, network=network, costs=costs)) for n in sizes]
             label = f"{network * 1e3:g} ms, limiter in {name}"
             left.plot(sizes, [run.rate for run in runs], style, marker=".", label=label)
-    left.set(xscale="log", yscale="log", xlabel="workers, 64 calls in flight each", ylabel="calls a second")
+    left.set(xscale="log", yscale="log", xlabel="workers, 64 requests in flight each", ylabel="calls a second")
     left.set_title("How fast, by round trip to the database", fontsize=10)
     runs = [simulate(attrs.evolve(fleet, workers=n)) for n in sizes]
     for name in ("workers", "database", "log", "limiter"):

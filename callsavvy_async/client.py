@@ -85,7 +85,7 @@ class Callsavvy:
         private_key: the API Private Key.
         base_url: the API, ``/v1`` included; plain http only to loopback, unless `allow_insecure`.
         timeout: seconds for one attempt, connecting included.
-        deadline: seconds for a whole call, waiting and repeats included; None for no end.
+        deadline: seconds for a whole request, waiting and repeats included; None for no end.
         max_retries: repeats after a failure that is proved safe to repeat; a 429 is bounded by the deadline instead.
         timezone: the zone of the API's naive times; None leaves them naive.
         max_response_bytes: largest answer that is read, after decompression.
@@ -94,11 +94,11 @@ class Callsavvy:
             None finds the limit of the account by itself, unless `rate` is given. For endpoints that are limited apart
             give pacers by their names on the wire: ``{"sendSMS": FixedRate("10/s"), "*": Adaptive()}``. Processes that share
             the account share its limit by the URL of a Redis, Valkey or PostgreSQL, or by a `SharedPacing`.
-        rate: short for ``pacing=FixedRate(rate)``: most calls per time, such as ``"10/s"`` or ``"600/min"``.
-        burst: calls that may start at once after a pause, with `rate`.
+        rate: short for ``pacing=FixedRate(rate)``: most requests per time, such as ``"10/s"`` or ``"600/min"``.
+        burst: requests that may start at once after a pause, with `rate`.
         max_in_flight: most requests on their way at a time, 64 unless given; not beside `pacing`, which has its own.
-        hooks: called with every event of a call, after the logging hook.
-        extra: undocumented parameters of the API, sent with every call.
+        hooks: called with every event of a request, after the logging hook.
+        extra: undocumented parameters of the API, sent with every request.
         http_client: an `httpx.AsyncClient`, or httpx2's, to send with; it stays yours to close.
         transport: an `httpx.AsyncBaseTransport`, or httpx2's, to send with; it stays yours to close.
         session: an `aiohttp.ClientSession` to send with; it stays yours to close.
@@ -203,7 +203,7 @@ class Callsavvy:
 
     @cached_property
     def messaging(self) -> Messaging:
-        """Outbound messages, one call each: what costs money."""
+        """Outbound messages, one request each: what costs money."""
         from callsavvy_async.resources.messaging import Messaging  # noqa: PLC0415
 
         return Messaging(self._transport)
@@ -265,7 +265,7 @@ class Callsavvy:
             )
         return raw
 
-    async def call(
+    async def request(
         self,
         resource: str,
         params: Mapping[str, str] | None = None,
@@ -278,7 +278,7 @@ class Callsavvy:
         Args:
             resource: as the API document writes it, such as ``"getSummary"``.
             params: under their names on the wire.
-            effect: what the call does; taken for the worst unless told, so that it is never repeated when in doubt.
+            effect: what the request does; taken for the worst unless told, so that it is never repeated when in doubt.
             **options: see `RequestOptions`.
 
         Returns:

@@ -66,13 +66,13 @@ def _show_names(extra: Mapping[str, object]) -> str:
 
 @attrs.frozen(kw_only=True)
 class RequestSettings:
-    """What every call keeps to, and may be told otherwise.
+    """What every request keeps to, and may be told otherwise.
 
     Attributes:
         timeout: seconds for one attempt, connecting included.
-        deadline: seconds for the whole call, waiting and repeats included; None for no end.
+        deadline: seconds for the whole request, waiting and repeats included; None for no end.
         retry: how often and how long failed attempts are repeated.
-        extra: undocumented parameters, sent with every call.
+        extra: undocumented parameters, sent with every request.
     """
 
     timeout: float = attrs.field(default=30.0, validator=_by_rule)
@@ -107,7 +107,7 @@ class Config:
         timezone: the zone of the API's naive times; None leaves them naive.
         max_response_bytes: largest answer that is read, after decompression.
         allow_insecure: allow plain http to other hosts than loopback: the keys travel readable.
-        call: what single calls keep to.
+        call: what single requests keep to.
     """
 
     credentials: Credentials = attrs.field(validator=_by_rule)

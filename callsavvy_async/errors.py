@@ -5,7 +5,7 @@ CallsavvyError
 ├── ConfigurationError            keys, base URL, options: nothing can be sent with these           (ValueError)
 ├── InvalidRequestError           an argument breaks a rule of the API's document; nothing was sent  (ValueError)
 ├── ClientClosedError             the client was closed                                            (RuntimeError)
-└── RequestError                  one call failed; carries outcome, safe_to_resend, attempts, status_code, ...
+└── RequestError                  one request failed; carries outcome, safe_to_resend, attempts, status_code, ...
     ├── NotSentError              NOT_SENT: no byte of the request's body left this process
     │   ├── ConnectError          no connection: DNS, refused, TLS, proxy
     │   └── DeadlineExceededError the total deadline would pass before the request could start    (TimeoutError)
@@ -85,7 +85,7 @@ class Outcome(enum.Enum):
 
 @attrs.frozen
 class Attempt:
-    """One try of a call: what became of it, why, and how long it took in seconds."""
+    """One try of a request: what became of it, why, and how long it took in seconds."""
 
     outcome: Outcome
     reason: str
@@ -113,7 +113,7 @@ class RequestError(CallsavvyError):
     """One call failed.
 
     Attributes:
-        outcome: what is known of the last attempt, and so of the whole call.
+        outcome: what is known of the last attempt, and so of the whole request.
         endpoint: the API resource, as on the wire (``"sendSMS"``).
         attempts: every try in order.
         status_code: HTTP status of the last answer, if one came.
@@ -192,7 +192,7 @@ class ConnectError(NotSentError):
 
 
 class DeadlineExceededError(NotSentError, TimeoutError):
-    """The call's total deadline would pass before the request could start."""
+    """The request's total deadline would pass before the request could start."""
 
     hint = "Give a later deadline, or send less at a time."
 

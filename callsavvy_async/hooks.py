@@ -6,22 +6,22 @@ from callsavvy_async.transport.hooks import (
     AttemptFailed,
     Hook,
     HookEvent,
-    Limited,
+    RateLimited,
+    RequestSettled,
     RequestStarted,
-    Settled,
+    RequestWaiting,
     SharedLimitLost,
     SharedLimitRestored,
-    Waiting,
 )
 
 __all__ = [
     "AttemptFailed",
     "Hook",
     "HookEvent",
-    "Limited",
+    "RateLimited",
+    "RequestSettled",
     "RequestStarted",
-    "Settled",
+    "RequestWaiting",
     "SharedLimitLost",
     "SharedLimitRestored",
-    "Waiting",
 ]

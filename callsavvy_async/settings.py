@@ -153,7 +153,7 @@ RULES: Mapping[str, Rule] = {
         " postgresql://user@host/database; or these by endpoints",
         private=True,
     ),
-    "rate": Rule(lambda value: value is None or isinstance(value, str), "None or calls per time, such as '10/s'"),
+    "rate": Rule(lambda value: value is None or isinstance(value, str), "None or requests per time, such as '10/s'"),
     "burst": Rule(_is_count(1), _COUNT),
     "max_in_flight": Rule(_or_none(_is_count(1)), _COUNT),
     "hooks": Rule(

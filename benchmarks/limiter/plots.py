@@ -62,6 +62,7 @@ def _panel(axis: Axes, scenario: Scenario, controller: str) -> None:
     )
     axis.set_ylim(0, 1.7 * server.rate * max(1.0, scenario.change))
     axis.set_xlim(0, run.ended)
-    title = f"{controller}, the limit {scenario.name.rsplit(' ', 1)[1]}: {figures.share:.0f} % of it, {figures.refused:.1f} % refused"
+    limit = scenario.name.rsplit(" ", 1)[1]
+    title = f"{controller}, the limit {limit}: {figures.share:.0f} % of it, {figures.refused:.1f} % refused"
     axis.set_title(title, fontsize=9, loc="left")
     axis.grid(visible=True, alpha=0.3)

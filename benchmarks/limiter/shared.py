@@ -1,6 +1,6 @@
 """Let four processes share one limit, on a real Redis and a real PostgreSQL: `python -m benchmarks.limiter.shared`.
 
-Everything runs on loopback: the server with its bucket of 100 calls per second in this process, each client in one of its own.
+Everything runs on loopback: the server with its bucket of 100 requests per second in this process, each client in one of its own.
 What is counted is counted by the server. `--only CASE` and `--on redis` or `postgres` run a part. Nine minutes.
 """
 

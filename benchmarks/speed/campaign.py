@@ -1,4 +1,4 @@
-"""A million recipients through a durable campaign, at 200 calls a second, with the journal and without it."""
+"""A million recipients through a durable campaign, at 200 requests a second, with the journal and without it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Bulk sends: many recipients, few calls, every outcome accounted for."""
+"""Bulk sends: many recipients, few requests, every outcome accounted for."""

@@ -1,4 +1,4 @@
-"""Recipients gathered into calls: who gets the same text shares a call, as far as a call's size allows."""
+"""Recipients gathered into requests: who gets the same text shares a request, as far as a request's size allows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _count_only(recipients: tuple[Recipient, ...]) -> str:
 
 @attrs.frozen
 class Chunk:
-    """The recipients of one call, and its text."""
+    """The recipients of one request, and its text."""
 
     number: int
     """Its place among the chunks, counted from 1."""

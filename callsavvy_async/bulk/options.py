@@ -118,7 +118,9 @@ class RecipientSettings:
     international: bool = False
     validate: NumberCheck = "shape"
 
-    def intake(self, message: Message, number_set: NumberMemory | None = None, *, doubtful: Doubtful | None = None) -> Intake:
+    def intake(
+        self, message: Message, number_set: NumberMemory | None = None, *, doubtful: Doubtful | None = None
+    ) -> Intake:
         """Return what admits the recipients of a message."""
         return Intake(
             column=self.column,

@@ -35,7 +35,7 @@ class Plan:
     """Where the numbers stand, where the rows are mappings."""
     doubtful: Doubtful = attrs.field(factory=Doubtful)
     """Numbers that may not be international."""
-    calls: int
+    requests: int
     """Requests that the send makes at least."""
     most_requests: int
     """Requests that it makes at most, unless the API rejects some: those are cut in halves."""
@@ -145,7 +145,7 @@ def _summary(plan: Plan) -> Iterator[str]:
 
 def _requests(plan: Plan) -> str:
     most = _counted(plan.most_requests, "request")
-    return most if plan.calls == plan.most_requests else f"{plan.calls:,} to {most}"
+    return most if plan.requests == plan.most_requests else f"{plan.requests:,} to {most}"
 
 
 def _segments_summary(plan: Plan, segments_per_message: Mapping[int, int]) -> Iterator[str]:
@@ -224,7 +224,7 @@ class _Tally:
             recipients=self._recipients,
             skipped=self._skipped,
             first_skipped=tuple(self._first_skipped),
-            calls=self._requests[0],
+            requests=self._requests[0],
             most_requests=self._requests[-1],
             segments_per_message=self._segments if has_segments else None,
             encodings=self._encodings,

@@ -20,12 +20,12 @@ from callsavvy_async.resources.sends import SendReceipt
 
 
 class ChunkState(enum.Enum):
-    """What is known of one call of a bulk send (semantics: "One chunk of a bulk send")."""
+    """What is known of one request of a bulk send (semantics: "One chunk of a bulk send")."""
 
     ACCEPTED = "accepted"
-    """The API took the call. Not "delivered": nobody can know that."""
+    """The API took the request. Not "delivered": nobody can know that."""
     FAILED = "failed"
-    """The API took the call and said that the sending failed. It may have been charged."""
+    """The API took the request and said that the sending failed. It may have been charged."""
     REJECTED = "rejected"
     """The API said that it did not do it."""
     UNKNOWN = "unknown"
@@ -40,8 +40,8 @@ class StopReason(enum.Enum):
     AUTHENTICATION = "the keys were refused"
     BALANCE = "the account's balance is used up"
     MAX_COST = "max_cost would be passed"
-    REJECTIONS = "the API rejected one call after the other for the same reason"
-    UNREACHABLE = "the API could not be reached, one call after the other"
+    REJECTIONS = "the API rejected one request after the other for the same reason"
+    UNREACHABLE = "the API could not be reached, one request after the other"
     INTERRUPTED = "the run was stopped"
     DEADLINE = "the run's deadline came"
     ERROR = "an error ended it"
@@ -49,7 +49,7 @@ class StopReason(enum.Enum):
 
 @attrs.frozen
 class ChunkResult:
-    """What became of one call."""
+    """What became of one request."""
 
     chunk: Chunk
     state: ChunkState
@@ -58,7 +58,7 @@ class ChunkResult:
 
     @property
     def recipients(self) -> tuple[Recipient, ...]:
-        """Whom the call was for."""
+        """Whom the request was for."""
         return self.chunk.recipients
 
     @property
@@ -80,15 +80,15 @@ class Sums:
 
     Attributes:
         given: recipients read from the input.
-        accepted: recipients in calls that the API took. Not "delivered".
-        failed: recipients in calls that the API took and said that the sending failed.
-        rejected: recipients in calls that the API refused; not charged.
-        unknown: recipients in calls of which nothing is known; perhaps charged, never repeated.
+        accepted: recipients in requests that the API took. Not "delivered".
+        failed: recipients in requests that the API took and said that the sending failed.
+        rejected: recipients in requests that the API refused; not charged.
+        unknown: recipients in requests of which nothing is known; perhaps charged, never repeated.
         pending: recipients to whom nothing was sent, because the run stopped before.
         skipped: recipients left out before sending, by reason.
-        calls: calls settled.
+        requests: requests settled.
         cost: sum of the costs that the API reported, in its units.
-        requests_without_cost: accepted or failed calls for which it reported none.
+        requests_without_cost: accepted or failed requests for which it reported none.
         refusals: answers 429.
         elapsed: seconds.
         stopped: why the run ended early; None when it did not.
@@ -103,7 +103,7 @@ class Sums:
     unknown: int = 0
     pending: int = 0
     skipped: Counter[SkipReason] = attrs.field(factory=Counter[SkipReason])
-    calls: int = 0
+    requests: int = 0
     cost: Decimal = Decimal(0)
     requests_without_cost: int = 0
     refusals: int = 0
@@ -113,11 +113,11 @@ class Sums:
     doubtful: Doubtful = attrs.field(factory=Doubtful)
 
     def settle(self, result: ChunkResult) -> None:
-        """Count a call's outcome."""
+        """Count a request's outcome."""
         word = result.state.value
         setattr(self, word, getattr(self, word) + len(result.recipients))
         if result.state is not ChunkState.PENDING:
-            self.calls += 1
+            self.requests += 1
         if result.receipt is not None:
             if result.receipt.cost is None:
                 self.requests_without_cost += 1
@@ -162,7 +162,7 @@ class Sums:
             "unknown": self.unknown,
             "pending": self.pending,
             "skipped": {reason.value: count for reason, count in self.skipped.items()},
-            "calls": self.calls,
+            "requests": self.requests,
             "cost": str(self.cost),
             "requests_without_cost": self.requests_without_cost,
             "refusals": self.refusals,
@@ -180,7 +180,7 @@ class Sums:
         lines = [
             f"{self.given} recipients given"
             + (": the list was empty" if self.input_complete and not self.given else ""),
-            f"  {self.accepted} accepted in {self.calls} calls",
+            f"  {self.accepted} accepted in {self.requests} requests",
             f"  {self.failed} failed, {self.rejected} rejected, {self.unknown} unknown, {self.pending} pending",
             f"  {self.skipped.total()} skipped" + (f" ({skipped})" if skipped else ""),
             f"{self._cost_line()}; {self.elapsed:.1f} s; {self.refusals} answers 429",
@@ -210,7 +210,7 @@ class BulkReport(Sums):
         )
 
     def settle(self, result: ChunkResult) -> None:
-        """Take down a call's outcome."""
+        """Take down a request's outcome."""
         super().settle(result)
         chunk, receipt = result.chunk, result.receipt
         rows = [(recipient.row, recipient.number) for recipient in chunk.recipients]
@@ -226,7 +226,7 @@ class BulkReport(Sums):
                 yield ReportRow(row, number, outcome, call, message_id, detail)
 
     def message_ids(self) -> Iterator[str]:
-        """Yield the ids that the API gave to calls."""
+        """Yield the ids that the API gave to requests."""
         return (message_id for _, _, message_id, _, _ in self._spool if message_id)
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:

@@ -1,6 +1,6 @@
 """Rows of a report, kept out of memory: an anonymous temporary file that disappears by itself.
 
-One JSON line per call or skipped recipient. Small reports never touch the disk, and what a full disk does not take stays
+One JSON line per request or skipped recipient. Small reports never touch the disk, and what a full disk does not take stays
 in memory: who got a paid message is not forgotten because there was no room to write it down.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import IO, TypeAlias
 
 Line: TypeAlias = tuple[str, int | None, str | None, str, list[tuple[int, str]]]
-"""Outcome, number of the call, message id, detail, and (row, number) of every recipient."""
+"""Outcome, number of the request, message id, detail, and (row, number) of every recipient."""
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 

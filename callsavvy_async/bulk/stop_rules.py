@@ -22,9 +22,9 @@ _DIGITS = re.compile(r"\d+")
 
 
 def counted(estimate: Decimal, reported: Decimal | None) -> Decimal:
-    """Return what a call that may have been charged counts against a limit: what it is said to cost, or the estimate if more.
+    """Return what a request that may have been charged counts against a limit: what it is said to cost, or the estimate if more.
 
-    The document does not say whether a cost is that of the call or of each recipient (quirk Q41). So one below the estimate
+    The document does not say whether a cost is that of the request or of each recipient (quirk Q41). So one below the estimate
     proves nothing, and one below zero would raise the limit.
     """
     return estimate if reported is None else max(estimate, reported)

@@ -47,7 +47,7 @@ _NOT_SENT = "a person said that it was not sent"
 
 @attrs.frozen
 class UnknownChunk:
-    """A call of which nothing is known: perhaps done, perhaps charged."""
+    """A request of which nothing is known: perhaps done, perhaps charged."""
 
     number: int
     """What `Campaign.resolve` takes."""
@@ -185,7 +185,7 @@ class Campaign:
         return report
 
     async def unknown(self) -> tuple[UnknownChunk, ...]:
-        """Return the calls of which nothing is known."""
+        """Return the requests of which nothing is known."""
 
         def read(cursor: Cursor) -> tuple[UnknownChunk, ...]:
             purged = is_purged(cursor, self._id)
@@ -209,7 +209,7 @@ class Campaign:
         """Say what became of an unknown call: it was sent, or it was not (then `resend_unknown` sends it).
 
         Raises:
-            InvalidRequestError: this call is not unknown.
+            InvalidRequestError: this request is not unknown.
         """
         outcome = Outcome(State.ACCEPTED, detail=_SENT) if as_sent else Outcome(State.NOT_SENT, detail=_NOT_SENT)
         try:
@@ -227,7 +227,7 @@ class Campaign:
         return await self._writer.run(lambda cursor: copies.resolve(cursor, self._id, as_sent=as_sent))
 
     async def reconcile(self, callsavvy: Callsavvy, *, exclusive: bool = False) -> Reconciliation:
-        """Find out by the account's balance which of the unknown calls were charged.
+        """Find out by the account's balance which of the unknown requests were charged.
 
         Args:
             callsavvy: to read the balance with.

@@ -84,7 +84,11 @@ def _check_chunk(number: int, state: str, size: int) -> Iterator[str]:
 
 
 def _check_payload(
-    campaign: int, number: int, size: int, payload: tuple[bytes | None, str | None, str], number_set: SqliteNumberSet | None
+    campaign: int,
+    number: int,
+    size: int,
+    payload: tuple[bytes | None, str | None, str],
+    number_set: SqliteNumberSet | None,
 ) -> Iterator[str]:
     body, text, check = payload
     if body is None:

@@ -31,7 +31,7 @@ class JournalSink:
     """The text of chunks that have none of their own."""
     report: CampaignReport
     is_open: Callable[[str], bool]
-    """Whether calls of these time zones may leave now."""
+    """Whether requests of these time zones may leave now."""
     allowance: CampaignBudget | None
     """What may be spent; None for no limit."""
     _unwritten: Decimal = Decimal(0)

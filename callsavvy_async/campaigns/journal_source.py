@@ -30,7 +30,7 @@ _BETWEEN_LOOKS = 1.0
 
 
 def wall_clock() -> datetime:
-    """Return the time of day. It may jump: nothing rests on it but when calls may start."""
+    """Return the time of day. It may jump: nothing rests on it but when requests may start."""
     return datetime.now(UTC)
 
 
@@ -88,14 +88,16 @@ class JournalSource:
             yield self._ready.popleft()
 
     def is_open(self, zone: str) -> bool:
-        """Whether calls of these time zones may leave now."""
+        """Whether requests of these time zones may leave now."""
         return self._seconds_until_open(zone) == 0
 
     async def _claim_or_wait(self) -> bool:
         """Claim some chunks, or sleep until there may be some; False when there never will be."""
         context = self.context
         if not any(map(self.is_open, self._marks)):
-            zones = await context.write(lambda cursor: repository.pending_zones(cursor, context.campaign, context.run_id))
+            zones = await context.write(
+                lambda cursor: repository.pending_zones(cursor, context.campaign, context.run_id)
+            )
             self._marks = dict.fromkeys(zones, 0)
         waits = {zone: seconds for zone in self._marks if (seconds := self._seconds_until_open(zone)) is not None}
         for zone, seconds in waits.items():

@@ -76,13 +76,13 @@ def _why_not(spec: Spec, known: _Known) -> str:
     if not spec.message.is_reconcilable:
         return f"the balance does not prove what {spec.message.channel} cost."
     if known.before is None:
-        return "the balance before the first call is not known, or what was unknown was sent again since."
+        return "the balance before the first request is not known, or what was unknown was sent again since."
     if known.report.in_flight:
-        return "calls are still in flight."
+        return "requests are still in flight."
     if known.report.requests_without_cost or known.surprises:
         return (
-            f"{known.report.requests_without_cost} calls reported no cost, and {known.surprises} another than estimated:"
-            " what the unknown calls cost is not known either."
+            f"{known.report.requests_without_cost} requests reported no cost, and {known.surprises} another than estimated:"
+            " what the unknown requests cost is not known either."
         )
     begun, now = datetime.fromtimestamp(known.before_at, UTC), datetime.now(UTC)
     if (begun.year, begun.month) != (now.year, now.month):
@@ -94,9 +94,9 @@ def _decided(found: Reconciliation, known: _Known, missing: Decimal) -> Reconcil
     solutions, verdicts = decide(known.unknown, missing)
     why = ""
     if not solutions:
-        why = "no selection of the unknown calls costs what is missing: something else changed the balance."
+        why = "no selection of the unknown requests costs what is missing: something else changed the balance."
     elif not verdicts:
-        why = f"{solutions:,} selections of the unknown calls cost what is missing, and agree on none."
+        why = f"{solutions:,} selections of the unknown requests cost what is missing, and agree on none."
     return attrs.evolve(
         found,
         missing=missing,

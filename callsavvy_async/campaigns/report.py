@@ -22,13 +22,13 @@ class CampaignReport(Sums):
 
     Attributes:
         name: of the campaign.
-        in_flight: recipients in calls that are on their way, or were when the journal was last written.
-        not_sent: recipients in calls that were unknown, and are proved or declared not to have been sent.
+        in_flight: recipients in requests that are on their way, or were when the journal was last written.
+        not_sent: recipients in requests that were unknown, and are proved or declared not to have been sent.
         cancelled: recipients to whom nothing will be sent.
         running: whether a run began and did not end: it is under way, or its process died.
         simulated: whether it is a rehearsal with a simulator, in which nobody got anything.
         server: the API's base URL that it is sent to; blank before it is first run, and for a rehearsal.
-        committed: units that were spent or may have been, for `max_cost`: the reported cost of each call or its estimate,
+        committed: units that were spent or may have been, for `max_cost`: the reported cost of each request or its estimate,
             whichever is more.
     """
 
@@ -57,23 +57,23 @@ class CampaignReport(Sums):
         return super().unsent + self.not_sent + self.cancelled
 
     def settle(self, result: ChunkResult) -> None:
-        """Count a call's outcome; its recipients were pending until now."""
+        """Count a request's outcome; its recipients were pending until now."""
         self.pending -= len(result.recipients)
         super().settle(result)
 
-    def add(self, state: State, recipients: int, calls: int, cost: Decimal | None, estimate: Decimal) -> None:
+    def add(self, state: State, recipients: int, requests: int, cost: Decimal | None, estimate: Decimal) -> None:
         """Count chunks as the journal has them."""
         if state is State.SPLIT:
             return
         field = State.PENDING if state is State.CLAIMED else state
         setattr(self, field, getattr(self, field) + recipients)
         if state in _CALLED:
-            self.calls += calls
+            self.requests += requests
         if state in _TAKEN:
-            self.requests_without_cost += calls if cost is None else 0
-            self.cost += (cost or Decimal(0)) * calls
+            self.requests_without_cost += requests if cost is None else 0
+            self.cost += (cost or Decimal(0)) * requests
         if state in SPENT:
-            self.committed += counted(estimate, cost) * calls
+            self.committed += counted(estimate, cost) * requests
 
     def as_dict(self) -> Mapping[str, object]:
         """Return the sums as JSON-able values."""

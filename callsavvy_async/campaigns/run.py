@@ -108,7 +108,7 @@ class CampaignRun(Run[CampaignReport]):
             self._fan_out.abandon()
 
     def pause(self) -> None:
-        """Start no further calls until `go_on`; those under way go on."""
+        """Start no further requests until `go_on`; those under way go on."""
         self._paused = True
         if self._source is not None:
             self._source.pause()
@@ -189,7 +189,7 @@ class CampaignRun(Run[CampaignReport]):
     async def _note_balance(self) -> None:
         """Note the balance before anything was sent. It is evidence for later, so failing to read it stops nothing."""
         message = self._spec.message
-        if not message.is_reconcilable or self.report.calls or self.report.in_flight or self.report.stopped:
+        if not message.is_reconcilable or self.report.requests or self.report.in_flight or self.report.stopped:
             return
         balance: Decimal | None = None
         with anyio.CancelScope() as self._reading_balance, suppress(RequestError):

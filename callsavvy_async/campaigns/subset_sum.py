@@ -26,9 +26,9 @@ class Reconciliation:
     """What the balance proves about the unknown chunks.
 
     Attributes:
-        balance_before: SMS units before the first call of the campaign; None when it is not known.
+        balance_before: SMS units before the first request of the campaign; None when it is not known.
         balance_now: SMS units now.
-        known_cost: units that the API reported for the campaign's calls.
+        known_cost: units that the API reported for the campaign's requests.
         missing: units that left the account beside the known costs.
         solutions: selections of unknown chunks that cost exactly what is missing.
         charged: chunks that are in every solution.

@@ -36,7 +36,7 @@ class WorkerStatus:
         joined: whether its journal is open and the campaign is there.
         sending: whether a run is under way.
         stopping: whether it was told to stop.
-        calls: calls that it settled, by outcome.
+        requests: requests that it settled, by outcome.
         recipients: the same, of recipients.
         since: when it began, on the clock of `time.monotonic`.
     """
@@ -44,13 +44,13 @@ class WorkerStatus:
     joined: bool = False
     sending: bool = False
     stopping: bool = False
-    calls: Counter[str] = attrs.field(factory=Counter[str])
+    requests: Counter[str] = attrs.field(factory=Counter[str])
     recipients: Counter[str] = attrs.field(factory=Counter[str])
     since: float = attrs.field(factory=time.monotonic)
 
     def settle(self, result: ChunkResult) -> None:
-        """Count what became of a call."""
-        self.calls[result.state.value] += 1
+        """Count what became of a request."""
+        self.requests[result.state.value] += 1
         self.recipients[result.state.value] += len(result.recipients)
 
 
@@ -205,4 +205,6 @@ class Runner:
 def _may_go_on(before: CampaignReport, report: CampaignReport) -> bool:
     """Whether another run may send what this one left: as long as runs change something, this one or others."""
     left = report.pending + report.in_flight
-    return left > 0 and (report.running or (report.calls, left) != (before.calls, before.pending + before.in_flight))
+    return left > 0 and (
+        report.running or (report.requests, left) != (before.requests, before.pending + before.in_flight)
+    )

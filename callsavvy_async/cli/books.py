@@ -20,7 +20,7 @@ from callsavvy_async.cli.ledger import Comparison
 from callsavvy_async.cli.output import Format, as_text
 from callsavvy_async.errors import Outcome
 from callsavvy_async.resources import account, calls, chats, contacts, meetings, messaging, sends, tickets
-from callsavvy_async.transport.hooks import HookEvent, RequestStarted, Settled
+from callsavvy_async.transport.hooks import HookEvent, RequestSettled, RequestStarted
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Model
 
@@ -59,7 +59,7 @@ class Books:
 
     def note(self, event: HookEvent) -> None:
         """Count a request; a client's hook."""
-        if not isinstance(event, RequestStarted | Settled) or EFFECTS.get(event.endpoint) is Effect.READ:
+        if not isinstance(event, RequestStarted | RequestSettled) or EFFECTS.get(event.endpoint) is Effect.READ:
             return
         if isinstance(event, RequestStarted):
             self.under_way += 1

@@ -51,7 +51,7 @@ class Order:
     @property
     def loading(self) -> Loading | None:
         """The campaign that the recipients are loaded into; None where nothing is written down."""
-        name = self.durability.run
+        name = self.durability.campaign
         return None if self.campaign is None or name is None else Loading(name, self.job, self.campaign, self.rows)
 
     def plan(self, balance: Decimal | None = None) -> Plan:
@@ -70,7 +70,7 @@ def run_job(job: Job, pace: Pace, mode: Mode, durability: Durability) -> ExitCod
     """
     durability.check()
     pace.check(simulator=mode.simulator)
-    campaign = None if durability.run is None else durability.campaign
+    campaign = None if durability.campaign is None else durability.options
     if campaign is None and mode.report is not None and mode.report.suffix == ".parquet":
         raise InvalidRequestError("--report writes .parquet with --campaign only; write .csv or .jsonl.")
     journal = None if campaign is None else durability.journal

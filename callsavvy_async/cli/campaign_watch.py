@@ -32,12 +32,14 @@ class SharedLimit:
     processes: int
     """How many share it, those of other programs included."""
     shut_for: float
-    """Seconds until a call may follow a refusal."""
+    """Seconds until a request may follow a refusal."""
     out_of_reach_of: tuple[str, ...]
     """Workers that go on alone, at a share of it."""
 
     def __str__(self) -> str:
-        rate = "not known yet" if self.requests_per_second is None else f"{number_of(self.requests_per_second)} calls/s"
+        rate = (
+            "not known yet" if self.requests_per_second is None else f"{number_of(self.requests_per_second)} requests/s"
+        )
         shut = f", refused: shut for {self.shut_for:.1f} s" if self.shut_for else ""
         cut_off = f", OUT OF REACH of {', '.join(self.out_of_reach_of)}" if self.out_of_reach_of else ""
         return f"{rate}, {self.processes} processes{shut}{cut_off}"
@@ -105,7 +107,7 @@ class Sight:
     def lines(self) -> Iterator[str]:
         """Say it in a line, one for a limit that is shared, and one for each worker."""
         report, limit, seconds, shared = self.report, self.limit, self.seconds_left, self.shared_limit
-        known = "" if limit is None else f", limit {number_of(limit)} calls/s"
+        known = "" if limit is None else f", limit {number_of(limit)} requests/s"
         speed = "" if self.rate is None else f", {self.rate:,.0f}/s"
         eta = "" if seconds is None else f", about {seconds:,.0f} s left"
         yield (
@@ -117,10 +119,10 @@ class Sight:
         for worker in self.workers:
             state = "alive" if worker.alive else "DEAD "
             rate = worker.status.get("rate")
-            speed = f", {number_of(rate)} calls/s" if isinstance(rate, int | float) else ""
+            speed = f", {number_of(rate)} requests/s" if isinstance(rate, int | float) else ""
             yield (
                 f"  {worker.name} {state} wrote {worker.heartbeat_age:,.1f} s ago:"
-                f" {worker.in_flight:,} calls in flight, {worker.claimed:,} claimed{speed}"
+                f" {worker.in_flight:,} requests in flight, {worker.claimed:,} claimed{speed}"
             )
 
 
@@ -130,14 +132,14 @@ def watch(
     every: Annotated[float, Parameter(validator=Number(gt=0))] = 2.0,
     json: bool = False,
 ) -> ExitCode:
-    """Look on while other processes send, until the run ends: callsavvy campaigns watch [URL] NAME.
+    """Look on while other processes send, until the campaign ends: callsavvy campaigns watch [URL] NAME.
 
     From time to time a line of sums, one for the limit that workers share (with --pacing), and one for each worker; what a
     worker tells is as old as its line says. A killed process never says that it ended: it is shown as dead
     when its lease is over, and after a minute without any change or heartbeat the watching ends.
 
     Args:
-        where: The journal's URL, unless --journal or CALLSAVVY_JOURNAL names it, and the run.
+        where: The journal's URL, unless --journal or CALLSAVVY_JOURNAL names it, and the campaign.
         journal: The journal.
         every: Seconds between two looks.
         json: Print each look as a JSON object on one line.

@@ -74,7 +74,7 @@ def resume(
     """Send what is pending.
 
     Args:
-        name: The run.
+        name: The campaign.
         journal: The journal: a file, or postgresql://user@host/database.
         resend: Send again what is proved or declared not sent; or also what is unknown, at the risk that somebody gets
             it twice.
@@ -107,10 +107,10 @@ def resume(
 
 @_commands.command
 def unknown(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, numbers: bool = False) -> ExitCode:
-    """List the calls of which nothing is known: perhaps done, perhaps charged.
+    """List the requests of which nothing is known: perhaps done, perhaps charged.
 
     Args:
-        name: The run.
+        name: The campaign.
         journal: The journal: a file, or postgresql://user@host/database.
         numbers: Show the phone numbers too.
     """
@@ -127,31 +127,31 @@ def unknown(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, numbers: bo
 @_commands.command
 def resolve(
     name: str,
-    calls: tuple[int, ...] = (),
+    requests: tuple[int, ...] = (),
     /,
     *,
     sent: bool,
     restored: Annotated[bool, Parameter(negative="")] = False,
     journal: JournalName = DEFAULT_JOURNAL,
 ) -> None:
-    """Say what became of unknown calls, by the numbers that `campaigns unknown` shows.
+    """Say what became of unknown requests, by the numbers that `campaigns unknown` shows.
 
     Args:
-        name: The run.
-        calls: The calls.
+        name: The campaign.
+        requests: The requests.
         restored: All that are unknown because the journal is an older copy, instead of numbers.
         sent: --sent: they were; --no-sent: they were not, and `campaigns resume --resend not-sent` sends them.
         journal: The journal: a file, or postgresql://user@host/database.
     """
-    if restored == bool(calls):
+    if restored == bool(requests):
         raise InvalidRequestError(
-            "give the numbers of the calls, or --restored for all that a copy of the journal left."
+            "give the numbers of the requests, or --restored for all that a copy of the journal left."
         )
 
     async def settle(campaign: Campaign) -> None:
         if restored:
-            print(f"{await campaign.resolve_restored(as_sent=sent):,} calls resolved")
-        for call in calls:
+            print(f"{await campaign.resolve_restored(as_sent=sent):,} requests resolved")
+        for call in requests:
             await campaign.resolve(call, as_sent=sent)
 
     _act(journal, name, settle)
@@ -159,12 +159,12 @@ def resolve(
 
 @_commands.command
 def reconcile(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, exclusive: bool = False) -> ExitCode:
-    """Find out by the account's balance which of the unknown calls were charged.
+    """Find out by the account's balance which of the unknown requests were charged.
 
     Args:
-        name: The run.
+        name: The campaign.
         journal: The journal: a file, or postgresql://user@host/database.
-        exclusive: Nothing else spent on this account since the run began: act on what is found.
+        exclusive: Nothing else spent on this account since the campaign began: act on what is found.
     """
 
     async def settle(campaign: Campaign) -> ExitCode:
@@ -194,7 +194,7 @@ def verify(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL) -> ExitCode:
     for finding in verification.findings:
         print(finding)
     print(
-        f"{verification.chunks:,} calls, {verification.recipients:,} recipients, {len(verification.findings)} findings"
+        f"{verification.chunks:,} requests, {verification.recipients:,} recipients, {len(verification.findings)} findings"
     )
     return ExitCode.DONE if verification.sound else ExitCode.FAILED
 
@@ -244,5 +244,5 @@ def _with_campaign(journal: str, name: str, do: Callable[[Campaign], Awaitable[T
     return anyio.run(opened)
 
 
-def _listed(calls: tuple[int, ...]) -> str:
-    return ", ".join(map(str, calls)) or "none"
+def _listed(requests: tuple[int, ...]) -> str:
+    return ", ".join(map(str, requests)) or "none"

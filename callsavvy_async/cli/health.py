@@ -49,7 +49,7 @@ class Health:
         turns = 0
         while True:
             self._turned = time.monotonic()
-            self._settled.append((self._turned, self.runner.vitals.calls.total()))
+            self._settled.append((self._turned, self.runner.vitals.requests.total()))
             if turns % _LOOKS == 0:
                 await self._look()
             turns += 1
@@ -103,7 +103,7 @@ class Health:
         """Write everything in Prometheus' text format, version 0.0.4."""
         vitals, limit, name = self.runner.vitals, self.limit(), self.runner.name
         outcomes = ("accepted", "failed", "rejected", "unknown", "pending")
-        for what, counts in (("calls", vitals.calls), ("recipients", vitals.recipients)):
+        for what, counts in (("requests", vitals.requests), ("recipients", vitals.recipients)):
             values = {outcome: counts[outcome] for outcome in outcomes}
             yield from _family(f"{what}_total", "counter", f"What became of {what}, by this worker.", name, values)
         yield from _family("refusals_total", "counter", "Answers 429.", name, limit.refused)

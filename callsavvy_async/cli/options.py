@@ -83,7 +83,7 @@ Units: TypeAlias = Annotated[Decimal, Parameter(converter=_read_decimal)]
 """A decimal number."""
 
 ChunkSize: TypeAlias = Annotated[int | None, _AT_LEAST_ONE]
-"""Recipients per call."""
+"""Recipients per request."""
 
 
 @Parameter(name="*", negative="", group="Recipients")
@@ -113,7 +113,7 @@ class Pace:
     """How fast, and how much."""
 
     rate: Annotated[str | None, Parameter(validator=_check_rate)] = None
-    """The most calls per time, as 10/s or 600/min; found by itself unless given."""
+    """The most requests per time, as 10/s or 600/min; found by itself unless given."""
     pacing: Annotated[str | None, Parameter(env_var="CALLSAVVY_PACING")] = attrs.field(default=None, repr=False)
     """Find the limit together with all processes that give the same redis://host or postgresql://user@host/database."""
     burst: Annotated[int, _AT_LEAST_ONE] = 1
@@ -123,7 +123,7 @@ class Pace:
     max_cost: Annotated[Decimal | None, Parameter(converter=_read_decimal)] = None
     """Units that may be spent; the run stops before it would pass them."""
     timeout: Annotated[float, Parameter(validator=Number(gt=0))] = 30.0
-    """Seconds to wait for the answer to a call."""
+    """Seconds to wait for the answer to a request."""
 
     def check(self, *, simulator: bool = False) -> None:
         """Refuse what contradicts a limit that is shared, and a URL that is none: not as it is parsed, that would show it.
@@ -166,18 +166,18 @@ class Mode:
     """Send to the embedded simulator instead of the API, and compare the report with its ledger. Needs no keys."""
 
 
-@Parameter(name="*", negative="", group="Run that survives the process")
+@Parameter(name="*", negative="", group="Campaign that survives the process")
 @attrs.frozen(kw_only=True)
 class Durability:
     """How it is written down, and when it may send."""
 
-    run: str | None = None
-    """Write the run into a journal under this name: it survives the process, and the same command continues it."""
+    campaign: str | None = None
+    """Write the campaign into a journal under this name: it survives the process, and the same command continues it."""
     journal: JournalName = DEFAULT_JOURNAL
     load_only: Annotated[bool, Parameter(negative="")] = False
     """Write everybody into the journal and send nothing; `callsavvy campaigns work` sends."""
     send_window: str | None = None
-    """When calls may start, every day: 09:00-18:00. Needs --time-zone."""
+    """When requests may start, every day: 09:00-18:00. Needs --time-zone."""
     time_zone: str | None = None
     """Of the window: a name such as Africa/Lagos, or "recipient" for the zones of each number (extra: phone)."""
     reconcilable: bool = False
@@ -188,7 +188,7 @@ class Durability:
     """Seconds after which nothing more is sent; with --campaign, campaigns resume sends the rest."""
 
     @property
-    def campaign(self) -> CampaignOptions:
+    def options(self) -> CampaignOptions:
         """How requests are cut and when they may start, as a campaign takes it.
 
         Raises:
@@ -214,7 +214,7 @@ class Durability:
             InvalidRequestError: naming the option.
         """
         options = ("load_only", "send_window", "time_zone", "reconcilable", "start_at")
-        for name in () if self.run is not None else options:
+        for name in () if self.campaign is not None else options:
             if getattr(self, name) not in {None, False}:
                 raise InvalidRequestError(
                     f"--{name.replace('_', '-')} needs --campaign, which writes the send into a journal."
@@ -222,7 +222,7 @@ class Durability:
 
 
 def journal_and_name(where: Sequence[str], journal: str) -> tuple[str, str]:
-    """Tell a journal and the name of a run from ``[URL] NAME``; `journal` is the one that an option names.
+    """Tell a journal and the name of a campaign from ``[URL] NAME``; `journal` is the one that an option names.
 
     Raises:
         InvalidRequestError: there is no name, or too much.
@@ -233,7 +233,9 @@ def journal_and_name(where: Sequence[str], journal: str) -> tuple[str, str]:
         case [place, name]:
             return place, name
         case _:
-            raise InvalidRequestError("give the name of the run, and before it the journal's URL if need be: URL NAME.")
+            raise InvalidRequestError(
+                "give the name of the campaign, and before it the journal's URL if need be: URL NAME."
+            )
 
 
 EVERYBODY, STEADY, DEFAULT_MODE, FLEETING = Audience(), Pace(), Mode(), Durability()

@@ -37,7 +37,7 @@ def _as_dict(plan: Plan) -> Mapping[str, object]:
         "skipped": {reason.value: count for reason, count in plan.skipped.items()},
         "columns": plan.columns,
         "doubtful": plan.doubtful.count,
-        "calls": plan.calls,
+        "requests": plan.requests,
         "most_requests": plan.most_requests,
         "segments": plan.total_segments,
         "recipients_by_segments": dict(plan.segments_per_message or {}),

@@ -83,7 +83,7 @@ def _settled(report: Sums) -> int:
 
 def _facts(report: Sums, total: int, rate: float | None, limit: Snapshot) -> str:
     speed = "" if rate is None else f"{rate:,.0f}/s, "
-    known = "" if limit.learned_rate is None else f", limit {number_of(limit.learned_rate)} calls/s"
+    known = "" if limit.learned_rate is None else f", limit {number_of(limit.learned_rate)} requests/s"
     paused = f", paused for {limit.shut_for:.0f} s" if limit.shut_for >= _WORTH_TELLING else ""
     left = _seconds_left(report, total, rate, limit.learned_rate)
     eta = "" if left is None else f", about {left:,.0f} s left"
@@ -94,9 +94,9 @@ def _facts(report: Sums, total: int, rate: float | None, limit: Snapshot) -> str
 
 
 def _seconds_left(report: Sums, total: int, rate: float | None, learned_rate: float | None) -> float | None:
-    """Go on as so far, but no faster than the limit lets calls through."""
+    """Go on as so far, but no faster than the limit lets requests through."""
     settled = _settled(report)
     if not rate:
         return None
-    requests_left = report.calls * (total - settled) / settled
+    requests_left = report.requests * (total - settled) / settled
     return max((total - settled) / rate, requests_left / learned_rate if learned_rate else 0.0)

@@ -35,7 +35,7 @@ def api(
     """
     params = dict(map(_split, data))
     effect = EFFECTS.get(resource, Effect.SPEND)
-    answer = carry_out(lambda callsavvy: callsavvy.call(resource, params, effect=effect))
+    answer = carry_out(lambda callsavvy: callsavvy.request(resource, params, effect=effect))
     text = _as_text(answer.raw)
     if effect is Effect.READ:
         print(text)

@@ -43,9 +43,9 @@ def work(
     4 budget or balance, 5 keys or configuration, 130 it was told to leave.
 
     Args:
-        where: The journal's URL, unless --journal or CALLSAVVY_JOURNAL names it, and the run.
+        where: The journal's URL, unless --journal or CALLSAVVY_JOURNAL names it, and the campaign.
         journal: The journal.
-        forever: Stay when nothing is left, and wait for a run that is not there or not loaded yet.
+        forever: Stay when nothing is left, and wait for a campaign that is not there or not loaded yet.
         poll: Seconds between two looks at whether there is something to send.
         patience: Seconds to wait for a journal that is away; outcomes wait in memory.
         lease: Seconds without a sign of life after which others take this worker for dead (PostgreSQL).

@@ -116,7 +116,7 @@ class Robocall(Message):
         text: read out to all; or
         template: a text with ``{field}`` or ``{field|default}`` for the fields of each recipient; or
         audio_url: of an MP3 file.
-        duration: length of the call, in minutes or as a timedelta; what is shorter is played in a loop until then, and costs
+        duration: length of the request, in minutes or as a timedelta; what is shorter is played in a loop until then, and costs
             (quirk Q47).
         literal: read out placeholders as they are written.
 
@@ -137,13 +137,13 @@ class Robocall(Message):
             require_web_url(self.audio_url, "audio_url")
 
     def units(self, text: str) -> Decimal:  # noqa: ARG002 - whatever it says
-        """Return the minutes of a call."""
+        """Return the minutes of a request."""
         return self.duration
 
     def balance(self, summary: Summary) -> Decimal | None:
         """Return the local or the international minutes, whichever are fewer: the API charges by destination.
 
-        Which numbers are local is not documented, so only the smaller balance is sure to cover a call.
+        Which numbers are local is not documented, so only the smaller balance is sure to cover a request.
         """
         minutes = (summary.outbound_local_call_balance, summary.outbound_international_call_balance)
         return min((part for part in minutes if part is not None), default=None)

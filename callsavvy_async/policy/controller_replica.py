@@ -69,7 +69,9 @@ class ControllerReplica:
 
     def count(self, view: RowState) -> None:
         """Follow what was reserved, here and elsewhere."""
-        self.rate.reserved(view.taken - self._taken, after_idle=view.after_idle - self._after_idle, idle=view.idle - self._idle)
+        self.rate.reserved(
+            view.taken - self._taken, after_idle=view.after_idle - self._after_idle, idle=view.idle - self._idle
+        )
         self._taken, self._after_idle, self._idle = view.taken, view.after_idle, view.idle
         self.slot = view.slot - self._clock.offset
 

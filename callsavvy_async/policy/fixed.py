@@ -26,14 +26,16 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
 def parse_rate(text: str) -> float:
-    """Read ``"10/s"``, ``"600/min"``, ``"1000/h"`` or ``"5/10s"`` as calls per second.
+    """Read ``"10/s"``, ``"600/min"``, ``"1000/h"`` or ``"5/10s"`` as requests per second.
 
     Raises:
         ConfigurationError: for anything else.
     """
     found = _RATE.fullmatch(text)
     if not found or not float(found[1]) or (found[2] and not float(found[2].replace(".", "0", 1) or 0)):
-        raise ConfigurationError(f"rate is {text!r}; it must be calls per time, such as '10/s', '600/min' or '5/10s'.")
+        raise ConfigurationError(
+            f"rate is {text!r}; it must be requests per time, such as '10/s', '600/min' or '5/10s'."
+        )
     return float(found[1]) / (float(found[2] or 1) * _SECONDS[found[3][0]])
 
 
@@ -58,7 +60,7 @@ class _Pause:
             self._refusals_in_a_row = 0
 
 
-@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)  # else every count is validated, ten calls a request
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)  # else every count is validated, ten requests a request
 class _Told:
     """What both share: the count of what is in flight, and the pause."""
 
@@ -115,7 +117,7 @@ class Unlimited(_Told):
 
 
 def per_second(rate: str | float) -> float:
-    """Return a rate, if need be read from ``"10/s"``, as calls per second (an attrs converter)."""
+    """Return a rate, if need be read from ``"10/s"``, as requests per second (an attrs converter)."""
     return parse_rate(rate) if isinstance(rate, str) else rate
 
 
@@ -127,7 +129,7 @@ def positive_rate(_: object, field: attrs.Attribute[float], value: float) -> Non
     """
     if not 0.0 < value < math.inf:
         raise ConfigurationError(
-            f"{field.name} is {value}; it must be a positive number of calls per second, or '10/s'."
+            f"{field.name} is {value}; it must be a positive number of requests per second, or '10/s'."
         )
 
 
@@ -136,8 +138,8 @@ class FixedRate(_Told):
     """Keep to a rate that is known.
 
     Args:
-        rate: calls per time, such as ``"10/s"`` or ``"600/min"``, or a number of calls per second.
-        burst: calls that may start at once after a pause.
+        rate: requests per time, such as ``"10/s"`` or ``"600/min"``, or a number of requests per second.
+        burst: requests that may start at once after a pause.
         max_in_flight: most requests on their way at a time.
 
     Raises:

@@ -1,6 +1,6 @@
 """What decides when one more request may start: pure, in virtual time; `transport.pacing` does the waiting.
 
-The shell asks `delay` before each request, calls `sent` when it starts one and `done` exactly once when it has ended,
+The shell asks `delay` before each request, requests `sent` when it starts one and `done` exactly once when it has ended,
 however it ended. Three pacers share that protocol:
 
     Adaptive     finds the hidden limit: a gate, a rate law, an in-flight law and the API's own headers

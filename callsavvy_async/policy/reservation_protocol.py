@@ -36,12 +36,13 @@ class Reserve:
     """Ask for slots.
 
     Attributes:
-        version: what the one who asks knows of the controller. Under any other nothing is reserved, and the controller is answered.
+        version: of the controller that this process has. Under any other version nothing is reserved, and the row's
+            controller is returned.
         count: slots wanted; 0 only looks.
         interval: seconds between them.
         credit: seconds by which the first may lie in the past, after an idle time.
         counted: whether they count as `taken`; probes do not.
-        released: slots of earlier reservations that came to nothing; below zero, of those used that the controller gave up as void.
+        released: unused slots to return. Negative when slots were used after their controller was replaced.
         throttled_for: seconds to count as idle: the controller would have gone faster, but was not allowed to.
     """
 

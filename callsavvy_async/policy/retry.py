@@ -69,7 +69,7 @@ def decide(
         failures: attempts that failed so far, this one included, 429s not counted.
         passed_over: refusals since which other requests were admitted.
         rate_limited_for: seconds since it was first refused and nobody was admitted.
-        seconds_left: until the call's total deadline.
+        seconds_left: until the request's total deadline.
         policy: how often and how long.
         take_budget: takes one repeat from the retry budget, or says that there is none.
         jitter: uniform in [0, 1).

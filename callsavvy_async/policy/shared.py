@@ -3,7 +3,7 @@
 Theory. What `Adaptive` has learned of the rate, its rate controller and its gate, is not kept here but in a row (`reservations`)
 that all processes read; each holds a copy and follows the row's counts, so all hold the same controller. Slots are reserved in
 blocks, ahead of time, at the rate of the controller, and requests start when the slots of their own process come: nothing on
-the way of a call asks anybody.
+the way of a request asks anybody.
 
 A process that is refused, or whose probe has ended, gives up its slots, reads the row, and judges by *that*: if another
 has shut the gate already, the refusal is a late one and says nothing new. If it changes the gate, the changed controller goes

@@ -1,4 +1,4 @@
-"""Sends to one number each, which share calls."""
+"""Sends to one number each, which share requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from callsavvy_async.wire.endpoint import Endpoint
 
 
 class SendsToMany(Protocol):
-    """What a batching makes its calls with; `Messaging` is one."""
+    """What a batching makes its requests with; `Messaging` is one."""
 
     async def send_sms(
         self, recipients: Sequence[str], message: str, *, sender_id: str | None, **options: Unpack[RequestOptions]
@@ -39,11 +39,11 @@ class SendsToMany(Protocol):
 
 @private_arguments
 class Batcher:
-    """Send to one number at a time, from many coroutines, in as few calls as the limit demands.
+    """Send to one number at a time, from many coroutines, in as few requests as the limit demands.
 
-    Made by `Messaging.batching`. What has the same text, sender, channel and options shares calls; the same number twice
-    is two sends and goes with two calls. Each send gets the receipt of its call (whose id, cost and status are those of
-    all its recipients) or its error. Cancelling one withdraws its recipient, unless the call has left. A call that is
+    Made by `Messaging.batching`. What has the same text, sender, channel and options shares requests; the same number twice
+    is two sends and goes with two requests. Each send gets the receipt of its request (whose id, cost and status are those of
+    all its recipients) or its error. Cancelling one withdraws its recipient, unless the request has left. A request that is
     rejected for a recipient is cut in halves until the bad number stands alone.
     """
 
@@ -63,14 +63,14 @@ class Batcher:
     async def send_sms(
         self, recipient: str, message: str, *, sender_id: str | None = None, **options: Unpack[RequestOptions]
     ) -> SendReceipt:
-        """Send one SMS text to one number, at most 100 numbers in a call. See `Messaging.send_sms`."""
+        """Send one SMS text to one number, at most 100 numbers in a request. See `Messaging.send_sms`."""
         send = partial(self._messaging.send_sms, message=message, sender_id=sender_id, **options)
         return await self._send(SEND_SMS, recipient, send, (message, sender_id, repr(options)))
 
     async def send_whatsapp(
         self, recipient: str, message: str, *, channel_uid: str, **options: Unpack[RequestOptions]
     ) -> SendReceipt:
-        """Send one WhatsApp text to one number, at most 30 numbers in a call. See `Messaging.send_whatsapp`."""
+        """Send one WhatsApp text to one number, at most 30 numbers in a request. See `Messaging.send_whatsapp`."""
         send = partial(self._messaging.send_whatsapp, message=message, channel_uid=channel_uid, **options)
         return await self._send(SEND_WHATSAPP, recipient, send, (message, channel_uid, repr(options)))
 

@@ -1,9 +1,9 @@
-"""Single sends of one text, by many coroutines, in as few calls as the limit demands.
+"""Single sends of one text, by many coroutines, in as few requests as the limit demands.
 
 Theory. Nagle's algorithm (RFC 896) with recipients for bytes: the first goes at once; while it is on its way those that
-come gather, and leave together when it is answered, when a call takes no more of them, or after `max_delay`. The
-recipients of a call are settled only when its turn has come at the limiter, so whoever comes while it waits there joins
-too: the scarcer calls are, the more go into one.
+come gather, and leave together when it is answered, when a request takes no more of them, or after `max_delay`. The
+recipients of a request are settled only when its turn has come at the limiter, so whoever comes while it waits there joins
+too: the scarcer requests are, the more go into one.
 
 Each batch has a task of its own in the task group of the context, so cancelling one sender harms no other.
 """
@@ -36,13 +36,13 @@ R = TypeVar("R")
 
 @attrs.frozen
 class Line(Generic[R]):
-    """What can share calls: everything is alike but the recipient.
+    """What can share requests: everything is alike but the recipient.
 
     Attributes:
         key: equal for what is alike, whatever it is.
         resource: the endpoint, for errors.
-        most: recipients that one call takes.
-        send: sends one call.
+        most: recipients that one request takes.
+        send: sends one request.
     """
 
     key: Hashable = attrs.field(repr=False)
@@ -63,7 +63,7 @@ class _Member(Generic[R]):
 
 @attrs.define(eq=False)
 class _Batch(Generic[R]):
-    """The sends that will share a call."""
+    """The sends that will share a request."""
 
     line: Line[R]
     members: dict[str, _Member[R]] = attrs.field(factory=dict[str, _Member[R]], repr=False)
@@ -78,7 +78,7 @@ class _Batch(Generic[R]):
         self.context = RequestContext(shield=True, before_sending=self._settle_recipients)
 
     def takes(self, number: str) -> bool:
-        """Whether one more may join. A number that is in it already is another send, and goes with another call."""
+        """Whether one more may join. A number that is in it already is another send, and goes with another request."""
         return not self.leaving and len(self.members) < self.line.most and number not in self.members
 
     def join(self, number: str) -> _Member[R]:
@@ -109,13 +109,13 @@ class _Batch(Generic[R]):
             member.settled.set()
 
     def break_off(self) -> None:
-        """Tell everybody that nobody waits for the call any more, and what is known of it."""
+        """Tell everybody that nobody waits for the request any more, and what is known of it."""
         resource = self.line.resource
         if self.context.in_doubt:
-            why = "the batching was broken off while the call was under way"
+            why = "the batching was broken off while the request was under way"
             self.settle(None, OutcomeUnknownError(why, endpoint=resource, outcome=Outcome.UNKNOWN))
         else:
-            why = "the batching was left before the call could start"
+            why = "the batching was left before the request could start"
             self.settle(None, NotSentError(why, endpoint=resource, outcome=Outcome.NOT_SENT))
 
     def halves(self) -> tuple[_Batch[R], _Batch[R]]:
@@ -141,7 +141,7 @@ def _copy(error: Exception) -> Exception:
 
 
 class Coalescer:
-    """Gathers sends into calls, inside ``async with``; leaving waits for everything that is gathered.
+    """Gathers sends into requests, inside ``async with``; leaving waits for everything that is gathered.
 
     Args:
         max_delay: seconds for which a send may be held back, beside waiting for the limit, to gather company.
@@ -174,13 +174,13 @@ class Coalescer:
         Raises:
             ClientClosedError: the context was left.
             ConfigurationError: it was entered in another event loop.
-            RequestError: what became of the call.
+            RequestError: what became of the request.
         """
         if self._group is None:
             raise ClientClosedError(f"{line.resource}: the batching was left. Send inside its 'async with' block.")
         if running_loop()[0] is not self._loop:
             raise ConfigurationError(
-                f"{line.resource}: the batching was entered in another event loop, and its calls run there."
+                f"{line.resource}: the batching was entered in another event loop, and its requests run there."
                 " Enter one in each loop; they may be of one client."
             )
         batch: _Batch[R] | None = self._newest.get(line.key)  # type: ignore[assignment] # one key, one type of answer

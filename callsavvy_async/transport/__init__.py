@@ -1,1 +1,1 @@
-"""The way of a call to the API and back: paced, tried, judged, repeated where that is proved safe."""
+"""The way of a request to the API and back: paced, tried, judged, repeated where that is proved safe."""

@@ -1,11 +1,11 @@
-"""The time by which calls wait: a system clock in real time, that of the event loop where time is virtual.
+"""The time by which requests wait: a system clock in real time, that of the event loop where time is virtual.
 
 Theory. Latencies are differences of two readings, so the clock must be finer than any of them. An event loop's own need not
 be: uvloop's counts whole milliseconds and stands still while callbacks run, and `time.monotonic` moves in steps of 16 ms on
 Windows before Python 3.13. So every loop that runs in real time is timed by `time.perf_counter`, which all loops share: what
 a pacer learned in one loop holds in the next. A loop in virtual time runs at a pace of its own, and its clock is moved onto
-the shared one. A call reads the time several times, and to find out which loop is running costs CPython 3.11 a system call;
-so a call finds its clock once, and keeps it.
+the shared one. A request reads the time several times, and to find out which loop is running costs CPython 3.11 a system call;
+so a request finds its clock once, and keeps it.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A request that was refused keeps its waiter: it started before all who wait, so 
 were refused with it but came later. One that is refused again and again may be heavier than the limit allows at once, and would
 keep everybody waiting: from its `PATIENCE`-th refusal on it queues up at the end.
 
-A single call must not wait behind a bulk of a million, and a stream of single calls must not stop a bulk. So interactive
+A single request must not wait behind a bulk of a million, and a stream of single requests must not stop a bulk. So interactive
 requests go first, but after `MOST_IN_A_ROW` of them one of a waiting bulk does: bulk keeps a fifth at least.
 """
 

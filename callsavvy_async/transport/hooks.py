@@ -15,21 +15,21 @@ _log = logging.getLogger("callsavvy_async")
 
 @attrs.frozen
 class RequestStarted:
-    """A call begins."""
+    """A request begins."""
 
     endpoint: str
 
 
 @attrs.frozen
-class Waiting:
-    """A call waits for its turn.
+class RequestWaiting:
+    """A request waits for its turn.
 
     Attributes:
-        endpoint: of the call.
+        endpoint: of the request.
         seconds: how long, as far as can be told: those ahead leave as fast as the limit is believed to be; None when
             there is no telling.
         why: what holds it back: "learned rate", "fixed rate", "cold start", "in flight", or "refused, gate shut".
-        ahead: how many calls that wait already go first.
+        ahead: how many requests that wait already go first.
     """
 
     endpoint: str
@@ -39,7 +39,7 @@ class Waiting:
 
 
 @attrs.frozen
-class Limited:
+class RateLimited:
     """The API refused for now; every request of the client pauses for `seconds`: 0 where other processes are asked first."""
 
     endpoint: str
@@ -58,8 +58,8 @@ class AttemptFailed:
 
 
 @attrs.frozen
-class Settled:
-    """A call ended. A call that was cancelled after its request left is UNKNOWN."""
+class RequestSettled:
+    """A request ended. A request that was cancelled after its request left is UNKNOWN."""
 
     endpoint: str
     outcome: Outcome
@@ -104,7 +104,13 @@ class SharedLimitRestored:
 
 
 HookEvent: TypeAlias = (
-    RequestStarted | Waiting | Limited | AttemptFailed | Settled | SharedLimitLost | SharedLimitRestored
+    RequestStarted
+    | RequestWaiting
+    | RateLimited
+    | AttemptFailed
+    | RequestSettled
+    | SharedLimitLost
+    | SharedLimitRestored
 )
 
 
@@ -122,7 +128,7 @@ def log_event(event: HookEvent, /) -> None:
     What slows the client down is a WARNING; a final failure is INFO, since it is raised as well; the rest is DEBUG.
     """
     match event:
-        case Limited(endpoint, seconds, retry_after):
+        case RateLimited(endpoint, seconds, retry_after):
             asked = "no Retry-After" if retry_after is None else f"Retry-After {retry_after:g} s"
             pause = f"all requests pause for {seconds:.3g} s" if seconds else "all requests pause"
             _log.warning("%s: refused for now (%s); %s", endpoint, asked, pause)
@@ -132,10 +138,10 @@ def log_event(event: HookEvent, /) -> None:
             then = "giving up" if retry_in is None else f"trying again {later}"
             outcome = attempt.outcome.name
             _log.log(level, "%s: attempt %d failed: %s (%s); %s", endpoint, number, attempt.reason, outcome, then)
-        case Settled(endpoint, outcome, attempts, seconds, cancelled):
+        case RequestSettled(endpoint, outcome, attempts, seconds, cancelled):
             how = ", cancelled" if cancelled else ""
             _log.debug("%s: %s after %d attempt(s), %.3f s%s", endpoint, outcome.name, len(attempts), seconds, how)
-        case Waiting(endpoint, seconds, why, ahead):
+        case RequestWaiting(endpoint, seconds, why, ahead):
             told = "" if seconds is None else f" {seconds:.3g} s"
             _log.debug("%s: waits%s: %s, %d ahead", endpoint, told, why, ahead)
         case RequestStarted(endpoint):
@@ -153,7 +159,7 @@ class Hooks:
 
     @property
     def listening(self) -> bool:
-        """Whether anybody wants to be told how calls begin and end; if not, the events need not be made."""
+        """Whether anybody wants to be told how requests begin and end; if not, the events need not be made."""
         return self._beside_log or _log.isEnabledFor(logging.DEBUG)
 
     def __call__(self, event: HookEvent) -> None:

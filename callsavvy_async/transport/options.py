@@ -1,4 +1,4 @@
-"""What every call may be told beside its own parameters."""
+"""What every request may be told beside its own parameters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class RequestOptions(TypedDict, total=False):
 
     Attributes:
         timeout: seconds for one attempt, connecting included.
-        deadline: seconds for the whole call, waiting and repeats included; None for no end.
+        deadline: seconds for the whole request, waiting and repeats included; None for no end.
         max_retries: repeats after a failure that is proved safe to repeat.
         extra: undocumented parameters of the API, sent as they are.
     """
@@ -29,7 +29,7 @@ class RequestOptions(TypedDict, total=False):
 
 
 def apply_options(settings: RequestSettings, options: RequestOptions) -> RequestSettings:
-    """Lay a call's options over the client's settings; extras add up, the call's win.
+    """Lay a request's options over the client's settings; extras add up, the request's win.
 
     Raises:
         ConfigurationError: for an option that does not exist or a value out of range.

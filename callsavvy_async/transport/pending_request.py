@@ -24,13 +24,13 @@ class PendingRequest:
 
     Attributes:
         endpoint: what is called.
-        params: under their wire names, as the call began.
+        params: under their wire names, as the request began.
         request: the same for every attempt, unless `context` settles parts of it late.
-        settings: the client's, with the call's options over them.
+        settings: the client's, with the request's options over them.
         clock: of the event loop that it runs in.
         began: by its clock.
         ends_at: its deadline, by its clock; inf for none.
-        context: of whoever follows the calls of this task.
+        context: of whoever follows the requests of this task.
         is_observed: whether anybody wants to hear how it begins and ends.
         attempts: every try so far.
         failures: how many of them count against `max_retries`.
@@ -75,7 +75,7 @@ class PendingRequest:
 
     @property
     def outcome_if_cancelled(self) -> Outcome:
-        """What is known of a call that nobody waits for any more."""
+        """What is known of a request that nobody waits for any more."""
         if self.on_wire:
             return Outcome.UNKNOWN
         return self.attempts[-1].outcome if self.attempts else Outcome.NOT_SENT

@@ -6,7 +6,7 @@ an entry in a queue and nothing else: no task, no timer. One of those who wait k
 until the next permit is due or the next deadline passes. It is the last in the queue, since that one stays the longest.
 
 A waiter that is cancelled in the moment in which it is given a permit gives it back. Deadlines lie in a heap, in which
-those of waiters long gone are left until they come up or are the majority: O(1) for calls of like deadlines.
+those of waiters long gone are left until they come up or are the majority: O(1) for requests of like deadlines.
 
 Several event loops may use a limiter at once, in threads of their own: it is one limit. The queue and the pacer are theirs
 together, under a lock that nobody holds while waiting; each loop has its own keeper of the time, so that none depends on
@@ -109,7 +109,7 @@ class RateLimiter:
         """Wait until one more request may start.
 
         Args:
-            ends_at: the call's deadline on the shared clock; inf for none.
+            ends_at: the request's deadline on the shared clock; inf for none.
             on_wait: called once, before it comes to waiting.
             bulk: whether interactive requests go first.
             since: when the request first asked for a turn, if it had one and was refused: it goes before those that wait.

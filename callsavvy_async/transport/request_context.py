@@ -1,4 +1,4 @@
-"""Follow the calls of one task from above the transport: what went over the wire, and whether something is under way.
+"""Follow the requests of one task from above the transport: what went over the wire, and whether something is under way.
 
 `Callsavvy.with_raw_response` reads the exchanges; bulk sends also shield what is on the wire, so that stopping them
 waits for the answers to paid requests instead of making them unknown.
@@ -24,7 +24,7 @@ R_co = TypeVar("R_co", covariant=True)
 
 @attrs.frozen
 class Exchange:
-    """What went over the wire in one call: the last answer, if any, and every attempt."""
+    """What went over the wire in one request: the last answer, if any, and every attempt."""
 
     response: HttpResponse | None
     attempts: tuple[Attempt, ...]
@@ -44,16 +44,16 @@ class RawResponse(Generic[R_co]):
 
 @attrs.define(eq=False)
 class RequestContext:
-    """A view of the running task's calls.
+    """A view of the running task's requests.
 
     Attributes:
         shield: whether a request on the wire is kept from cancellation until its answer comes or `abandon` is called.
         bulk: whether its requests belong to a bulk send, which lets interactive ones go first.
-        exchanges: one for each call that settled.
+        exchanges: one for each request that settled.
         on_wire: whether a request was on the wire when it was last seen.
         on_wait: called when the limit lets a request wait for its turn; not for one that waits for others to come back.
         before_sending: awaited before the first byte of each request leaves; what it raises keeps the request from being
-            sent. A journal writes ahead here. The parameters that it returns take the place of those of the call.
+            sent. A journal writes ahead here. The parameters that it returns take the place of those of the request.
         before_waiting: awaited before each wait for a repeat: nothing is on the wire, and what was is proved not done,
             or may be done twice. A journal takes its mark back here.
     """

@@ -1,6 +1,6 @@
-"""Repeat a call whose first attempt failed: tenacity waits and counts, our own policy decides.
+"""Repeat a request whose first attempt failed: tenacity waits and counts, our own policy decides.
 
-Tenacity costs more than a whole call that succeeds at once, so the first attempt is made plainly, and this module, with
+Tenacity costs more than a whole request that succeeds at once, so the first attempt is made plainly, and this module, with
 tenacity, is imported when an attempt has failed for the first time.
 """
 

@@ -31,7 +31,14 @@ from callsavvy_async.transport.backends.backend import Backend
 from callsavvy_async.transport.backends.environment import unread_variables
 from callsavvy_async.transport.clock import running_clock
 from callsavvy_async.transport.fair_queue import PATIENCE
-from callsavvy_async.transport.hooks import AttemptFailed, Hooks, Limited, RequestStarted, Settled, Waiting
+from callsavvy_async.transport.hooks import (
+    AttemptFailed,
+    Hooks,
+    RateLimited,
+    RequestSettled,
+    RequestStarted,
+    RequestWaiting,
+)
 from callsavvy_async.transport.options import RequestOptions, apply_options
 from callsavvy_async.transport.pending_request import PendingRequest
 from callsavvy_async.transport.rate_limiter import RateLimiter, WaitTooLongError
@@ -69,7 +76,7 @@ class Shared:
 
 
 class Transport:
-    """Carries calls to the API under one set of settings."""
+    """Carries requests to the API under one set of settings."""
 
     def __init__(self, config: Config, shared: Shared) -> None:
         self.config = config
@@ -102,7 +109,7 @@ class Transport:
         if observed:
             shared.hooks(RequestStarted(endpoint.resource))
         try:
-            verdict = await self._attempt(pending)  # plainly: tenacity would cost more than the call
+            verdict = await self._attempt(pending)  # plainly: tenacity would cost more than the request
             if verdict.outcome is not Outcome.ACCEPTED:
                 verdict = await self._retry(pending, verdict)
             value = self._decode(endpoint, pending, verdict)
@@ -154,12 +161,16 @@ class Transport:
         pending.record_attempt(verdict, ended - began)
         return verdict
 
-    async def _exchange_tracked(self, pending: PendingRequest, context: RequestContext, *, timeout: float) -> HttpResponse:
-        """Send the request once, under the eyes of whoever follows the calls of this task."""
+    async def _exchange_tracked(
+        self, pending: PendingRequest, context: RequestContext, *, timeout: float
+    ) -> HttpResponse:
+        """Send the request once, under the eyes of whoever follows the requests of this task."""
         late = await context.about_to_send()
         if late is not None:  # parameters that were settled only when the turn had come
             params = {**pending.params, **late}
-            pending.request = build_request(pending.endpoint, params, pending.settings.extra, target=pending.request.target)
+            pending.request = build_request(
+                pending.endpoint, params, pending.settings.extra, target=pending.request.target
+            )
         pending.on_wire = True
         with context.exchanging():
             return await self.shared.backend.exchange(
@@ -185,7 +196,9 @@ class Transport:
             raise self._error(pending, verdict, decision.why) from pending.cause
         return verdict
 
-    def _learn(self, pending: PendingRequest, limiter: RateLimiter, permit: Permit, verdict: Verdict, moment: float) -> None:
+    def _learn(
+        self, pending: PendingRequest, limiter: RateLimiter, permit: Permit, verdict: Verdict, moment: float
+    ) -> None:
         """Give the permit back, with what the attempt taught about the limit."""
         answer = pending.response if verdict.status_code is not None else None
         signal = Signal.ADMITTED if verdict.outcome is Outcome.ACCEPTED else _signal(verdict)
@@ -198,7 +211,7 @@ class Transport:
         if signal is Signal.REFUSED:
             pending.on_rate_limited(moment, admitted=limiter.admitted)
             pause = limiter.snapshot().shut_for
-            self.shared.hooks(Limited(pending.endpoint.resource, pause, verdict.retry_after))
+            self.shared.hooks(RateLimited(pending.endpoint.resource, pause, verdict.retry_after))
 
     async def _wait_for_turn(self, pending: PendingRequest, limiter: RateLimiter) -> Permit:
         resource, context = pending.endpoint.resource, pending.context
@@ -206,11 +219,13 @@ class Transport:
         def on_wait(seconds: float | None, why: str, ahead: int) -> None:
             if context is not None and context.on_wait is not None and not why.startswith(FULL):
                 context.on_wait()
-            self.shared.hooks(Waiting(resource, seconds, why, ahead))
+            self.shared.hooks(RequestWaiting(resource, seconds, why, ahead))
 
         try:
             since = pending.began if 0 < pending.rate_limit_count < PATIENCE else None
-            return await limiter.acquire(pending.ends_at, on_wait, bulk=context is not None and context.bulk, since=since)
+            return await limiter.acquire(
+                pending.ends_at, on_wait, bulk=context is not None and context.bulk, since=since
+            )
         except WaitTooLongError as late:
             wait = "an unknown time" if late.seconds is None else f"{late.seconds:.3g} s"
             left = max(pending.ends_at - pending.clock(), 0.0)
@@ -240,7 +255,9 @@ class Transport:
         self.shared.hooks(AttemptFailed(pending.endpoint.resource, pending.attempts[-1], number, decision.wait))
         return decision
 
-    def _error(self, pending: PendingRequest, verdict: Verdict, why: str, *, expected_wait: float | None = None) -> RequestError:
+    def _error(
+        self, pending: PendingRequest, verdict: Verdict, why: str, *, expected_wait: float | None = None
+    ) -> RequestError:
         if expected_wait is None and verdict.limited:
             shut_for = self.shared.pacing.limiter(pending.endpoint.resource).snapshot().shut_for
             expected_wait = max(shut_for, verdict.retry_after or 0.0) or None
@@ -274,10 +291,12 @@ class Transport:
             ) from error
 
     def _settle(self, pending: PendingRequest, outcome: Outcome, *, cancelled: bool = False) -> None:
-        """Tell who follows how a call ended, also when it was cancelled."""
+        """Tell who follows how a request ended, also when it was cancelled."""
         if pending.is_observed:
             seconds = pending.clock() - pending.began
-            ended = Settled(pending.endpoint.resource, outcome, tuple(pending.attempts), seconds, cancelled=cancelled)
+            ended = RequestSettled(
+                pending.endpoint.resource, outcome, tuple(pending.attempts), seconds, cancelled=cancelled
+            )
             self.shared.hooks(ended)
         if pending.context is not None:
             pending.context.exchanges.append(Exchange(pending.response, tuple(pending.attempts)))

@@ -20,7 +20,7 @@ class Ledger:
     idle: float = 0.0
     seen: dict[str, float] = attrs.field(factory=dict)
 
-    def answer(self, now: float, process: str, request: RowRequest) -> RowState:
+    def execute(self, now: float, process: str, request: RowRequest) -> RowState:
         """Carry a request out, as the scripts do."""
         self.seen[process] = now + LEASE
         self.seen = {known: until for known, until in self.seen.items() if until > now}
@@ -28,7 +28,9 @@ class Ledger:
             self._change(request)
         elif request.version == self.version != NO_ROW:
             self._book(now, request)
-        return RowState(now, self.version, self.controller, self.slot, self.taken, self.after_idle, self.idle, len(self.seen))
+        return RowState(
+            now, self.version, self.controller, self.slot, self.taken, self.after_idle, self.idle, len(self.seen)
+        )
 
     def _change(self, change: Replace) -> None:
         if change.expected == self.version:

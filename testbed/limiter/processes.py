@@ -125,7 +125,14 @@ class Fleet:
         self._at(back, lambda at: self._tell(at, process, pacer, request, view, sent_at=sent_at))
 
     def _tell(
-        self, now: float, process: Process, pacer: SharedPacer, request: RowRequest, view: RowState | None, *, sent_at: float
+        self,
+        now: float,
+        process: Process,
+        pacer: SharedPacer,
+        request: RowRequest,
+        view: RowState | None,
+        *,
+        sent_at: float,
     ) -> None:
         process.asking = False
         if view is None:

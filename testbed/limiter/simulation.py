@@ -123,7 +123,7 @@ class _Simulation:
                 continue
             if event is _Event.ANSWER:
                 assert isinstance(what, _Request)
-                self.execute(now, what)
+                self.answer(now, what)
             elif event is _Event.RETRY:
                 assert isinstance(what, int)
                 self.busy -= 1

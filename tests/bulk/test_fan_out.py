@@ -56,7 +56,7 @@ async def test_everybody_is_reached_once_and_the_report_says_so():
     fake = FakeMessaging()
     report = await bulk_over(fake).sms([*numbers(250), numbers(1)[0], "abc"], "Hello")
     assert fake.reached == Counter(dict.fromkeys(numbers(250), 1))
-    assert (report.given, report.accepted, report.calls) == (252, 250, 10)
+    assert (report.given, report.accepted, report.requests) == (252, 250, 10)
     assert report.skipped == {SkipReason.DUPLICATE: 1, SkipReason.INVALID: 1}
     assert report.cost == 10
     assert report.complete
@@ -778,7 +778,7 @@ def test_plan_counts_without_sending():
     """plan() reads the recipients once and says what a send would do."""
     fake = FakeMessaging()
     plan = bulk_over(fake).plan([*numbers(61), "abc"], WhatsApp("Hello", channel_uid="c"), balance=Decimal(5))
-    assert (plan.recipients, plan.calls, plan.most_requests) == (61, 3, 3)
+    assert (plan.recipients, plan.requests, plan.most_requests) == (61, 3, 3)
     assert bulk_over(fake).plan(numbers(2), Robocall("x", duration=3)).estimated_units == 6
     assert not fake.calls
 
@@ -798,8 +798,8 @@ async def test_a_send_makes_as_many_requests_as_its_plan_says(count, rate):
     ) as client:
         plan = client.bulk.plan(numbers(count), SMS("Hello"))
         report = await client.bulk.send(numbers(count), SMS("Hello"))
-    assert plan.calls <= report.calls <= plan.most_requests
-    assert report.calls == len(sim.ledger.calls)
+    assert plan.requests <= report.requests <= plan.most_requests
+    assert report.requests == len(sim.ledger.calls)
 
 
 # ------------------------------------------------------------------------------------------------------------- property

@@ -52,7 +52,7 @@ def test_sms_plan_adds_up() -> None:
         {"phone": "+777777777", "x": " "},
     ]
     made = plan([*good, *bad], SMS(template="{x}"), balance=Decimal(47))
-    assert (made.recipients, made.given, made.calls) == (25, 29, 4)
+    assert (made.recipients, made.given, made.requests) == (25, 29, 4)
     assert made.skipped == {SkipReason.INVALID: 2, SkipReason.SUPPRESSED: 1, SkipReason.DUPLICATE: 1}
     assert [skipped.row for skipped in made.first_skipped] == [26, 27, 28, 29]
     assert made.segments_per_message == {1: 3, 2: 22}
@@ -68,7 +68,7 @@ def test_first_skipped_are_examples_only() -> None:
     made = plan(["bad"] * 50)
     assert len(made.first_skipped) == 20
     assert made.skipped == {SkipReason.INVALID: 50}
-    assert (made.recipients, made.calls, made.estimated_units) == (0, 0, 0)
+    assert (made.recipients, made.requests, made.estimated_units) == (0, 0, 0)
 
 
 def test_robocall_costs_minutes() -> None:
@@ -83,7 +83,7 @@ def test_robocall_costs_minutes() -> None:
 def test_q50_whatsapp_cost_is_not_predicted() -> None:
     """The document gives no cost of a WhatsApp message, so none is guessed."""
     made = plan([*numbers(31)], WhatsApp("Hello", channel_uid="c"), size=30, balance=Decimal(1))
-    assert (made.calls, made.estimated_units, made.affordable, made.total_segments) == (2, None, None, None)
+    assert (made.requests, made.estimated_units, made.affordable, made.total_segments) == (2, None, None, None)
 
 
 def test_summary_for_people() -> None:
@@ -113,14 +113,14 @@ def test_summary_for_people() -> None:
             ],
         ),
         (
-            Plan(channel="whatsapp", recipients=1, calls=1, most_requests=1),
+            Plan(channel="whatsapp", recipients=1, requests=1, most_requests=1),
             ["Recipients: 1 message by whatsapp in 1 request", "Units: the API documents no cost for whatsapp"],
         ),
         (
             Plan(
                 channel="robocall",
                 recipients=1,
-                calls=1,
+                requests=1,
                 most_requests=2,
                 estimated_units=Decimal(9),
                 balance=Decimal(8),
@@ -150,7 +150,7 @@ def test_plan_reads_its_input_once() -> None:
         yield from numbers(3)
 
     made = plan(rows(), size=2)
-    assert (made.recipients, made.calls) == (3, 2)
+    assert (made.recipients, made.requests) == (3, 2)
 
 
 @given(st.lists(st.sampled_from(["+123456789", "+123456780", "bad", "+999999999", "+5551234567", ""])))
@@ -183,7 +183,7 @@ def test_a_plan_tells_the_fewest_and_the_most_requests(
 ) -> None:
     """A send takes few recipients a request while requests are free, and nobody knows beforehand for how long they are."""
     made = Bulk.plan(numbers(count), HELLO, **options)
-    assert (made.calls, made.most_requests) == requests
+    assert (made.requests, made.most_requests) == requests
 
 
 def test_a_plan_refuses_what_the_send_would_refuse() -> None:

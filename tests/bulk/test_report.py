@@ -80,7 +80,7 @@ def test_text_and_sums_name_no_number():
     shown = f"{report} {report!r} {json.dumps(report.as_dict())} {list(report.rows())!r}"
     assert "+234800" not in shown.replace("+234*", "")
     assert "Hello" not in shown
-    assert "1 accepted in 2 calls" in str(report)
+    assert "1 accepted in 2 requests" in str(report)
     assert "1 skipped (1 invalid)" in str(report)
     assert report.as_dict()["cost"] == "2.5"
     assert report.as_dict()["skipped"] == {"invalid": 1}

@@ -84,7 +84,7 @@ async def test_a_list_is_sent_in_full_chunks_whatever_its_order(asynchronous):
     report = await bulk_over(fake).sms(
         stream() if asynchronous else rows, template="Hi {name}", chunk_size=20, max_in_flight=1
     )
-    assert report.calls == 90
+    assert report.requests == 90
     assert {len(call) for call in fake.calls} == {20}
 
 

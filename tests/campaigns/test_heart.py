@@ -56,7 +56,9 @@ class FakeWriter:
 
 def heart(writer: FakeWriter, lost: list[float]) -> Heartbeat:
     context = RunContext(1, 7, Patience(writer, 1.0))
-    return Heartbeat(writer, context, lambda: lost.append(anyio.current_time()), lambda: FixedRate("10/s").snapshot(0.0))
+    return Heartbeat(
+        writer, context, lambda: lost.append(anyio.current_time()), lambda: FixedRate("10/s").snapshot(0.0)
+    )
 
 
 async def run_for(beating: Heartbeat, seconds: float) -> None:

@@ -226,7 +226,7 @@ async def test_mail_merge_in_any_order_makes_full_chunks(journal):
     campaign = await journal.campaign("c", SMS(template="Hi {name}"), chunk_size=5)
     await campaign.load({"phone": number, "name": str(n % 400)} for n, number in enumerate(numbers(4000)))
     report = await campaign.run(FakeClient())
-    assert (report.accepted, report.calls) == (4000, 800)
+    assert (report.accepted, report.requests) == (4000, 800)
 
 
 async def test_nothing_is_loaded_while_it_is_sent(journal):

@@ -60,7 +60,7 @@ async def test_everybody_is_reached_once(journal):
     run = campaign.run(client := FakeClient(), on_progress=lambda report: progress.append(report.accepted))
     report = await run
     assert client.reached == dict.fromkeys(numbers(100), 1)
-    assert (report.accepted, report.calls, report.cost, report.committed) == (100, 10, 100, 100)
+    assert (report.accepted, report.requests, report.cost, report.committed) == (100, 10, 100, 100)
     assert report.complete
     assert report is run.report
     assert progress == list(range(10, 101, 10))

@@ -77,7 +77,7 @@ async def test_sends_everything_and_counts_it(url):
     report = await runner.work(client := FakeClient())
     assert report.complete
     assert client.reached == dict.fromkeys(numbers(100), 1)
-    assert runner.vitals.calls == {"accepted": len(told)} == {"accepted": 10}
+    assert runner.vitals.requests == {"accepted": len(told)} == {"accepted": 10}
     assert runner.vitals.recipients == {"accepted": 100}
     assert (runner.vitals.joined, runner.vitals.sending, runner.vitals.stopping) == (False, False, False)
 

@@ -95,8 +95,8 @@ async def test_who_has_nothing_left_waits_for_what_others_hold(journal, raw, mon
     campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(30))
     raw(
-        "INSERT INTO run_id (id, campaign, began, heartbeat, lease) VALUES (99, 1, 0, 0, 1e12)",
-        "UPDATE chunk SET state = 'claimed', run_id = 99 WHERE number > 1",
+        "INSERT INTO run (id, campaign, began, heartbeat, lease) VALUES (99, 1, 0, 0, 1e12)",
+        "UPDATE chunk SET state = 'claimed', run = 99 WHERE number > 1",
     )
     client = FakeClient()
 

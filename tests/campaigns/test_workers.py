@@ -218,7 +218,7 @@ async def test_a_dead_run_keeps_what_it_may_have_spent(journal, raw, url):
     await campaign.load(numbers(300))
     run_id = await journal._writer.run(lambda cursor: runs.begin(cursor, 1, 30.0))
     raw(
-        f"UPDATE chunk SET run_id = {run_id}, state = CASE WHEN number < 3 THEN 'in_flight' ELSE 'claimed' END"
+        f"UPDATE chunk SET run = {run_id}, state = CASE WHEN number < 3 THEN 'in_flight' ELSE 'claimed' END"
         " WHERE number < 9",
         f"UPDATE run SET reserved = 80000000 WHERE id = {run_id}",
     )

@@ -18,7 +18,7 @@ import anyio
 import attrs
 
 from callsavvy_async import Callsavvy, Outcome, RequestError, Unlimited
-from callsavvy_async.hooks import Settled
+from callsavvy_async.hooks import RequestSettled
 from callsavvy_async.simulator import (
     FAULTS,
     PRIVATE_KEY,
@@ -200,7 +200,7 @@ class Run:
                 self.receipts[number] = receipt.message_id
 
     def _note(self, event: object) -> None:
-        if not isinstance(event, Settled):
+        if not isinstance(event, RequestSettled):
             return
         outcomes = [attempt.outcome for attempt in event.attempts]
         self.attempts.update(outcomes)

@@ -169,7 +169,9 @@ def test_a_list_that_is_none_is_refused_everywhere(
 
 
 @pytest.mark.parametrize(
-    "options", [("--yes",), ("--simulator",), ("--campaign", "a", "--load-only"), ("--yes", "--campaign", "a")], ids=" ".join
+    "options",
+    [("--yes",), ("--simulator",), ("--campaign", "a", "--load-only"), ("--yes", "--campaign", "a")],
+    ids=" ".join,
 )
 def test_numbers_without_plus_need_a_word(
     run: Run, account: Simulator, tmp_path: Path, options: tuple[str, ...]
@@ -242,7 +244,9 @@ def test_the_journal_is_no_list(run: Run, account: Simulator, tmp_path: Path) ->
     """A journal is written to as well: an empty list would become one."""
     people = tmp_path / "people.csv"
     people.write_text("phone\n+2345990000001\n")
-    result = run("bulk", "sms", people, "--message", "x", "--yes", "--campaign", "a", "--journal", f"sqlite:///{people}")
+    result = run(
+        "bulk", "sms", people, "--message", "x", "--yes", "--campaign", "a", "--journal", f"sqlite:///{people}"
+    )
     assert result.code == 2
     assert "the journal and the list are the same file" in result.err
 

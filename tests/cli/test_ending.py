@@ -302,11 +302,11 @@ def test_both_errors_are_told(run: Run, account: Simulator, here: Path, monkeypa
 
 def test_requests_that_never_settled_are_unknown() -> None:
     """What began and was not heard of again counts as unknown; a read counts as nothing."""
-    from callsavvy_async.transport.hooks import RequestStarted, Waiting  # noqa: PLC0415
+    from callsavvy_async.transport.hooks import RequestStarted, RequestWaiting  # noqa: PLC0415
 
     books = Books()
     books.note(RequestStarted("getSummary"))
-    books.note(Waiting("sendSMS", 1.0, "cold start"))
+    books.note(RequestWaiting("sendSMS", 1.0, "cold start"))
     assert books.nothing_left
     books.note(RequestStarted("someNewResource"))
     assert (books.unknown, books.nothing_left) == (1, False)

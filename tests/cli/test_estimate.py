@@ -33,7 +33,7 @@ def test_whatsapp_chunks(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "many.txt"
     path.write_text("".join(f"+234599{n:07}\n" for n in range(31)))
     result = run("estimate", "whatsapp", path, "--message", "Hello", "--json")
-    assert (result.json["calls"], result.json["most_requests"], result.json["estimated_units"]) == (2, 2, None)
+    assert (result.json["requests"], result.json["most_requests"], result.json["estimated_units"]) == (2, 2, None)
     assert run("estimate", "whatsapp", path, "--message", "Hello", "--chunk-size", 31).code == 2
 
 

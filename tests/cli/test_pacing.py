@@ -1,4 +1,4 @@
-"""``--pacing``: commands that find the limit together with other processes, on real servers; and how ``campaigns watch`` shows it."""
+"""``--pacing``: commands find the limit together with other processes, on real servers; how ``campaigns watch`` shows it."""
 
 from __future__ import annotations
 
@@ -129,7 +129,8 @@ def test_watch_shows_the_limit_that_workers_share() -> None:
         worker("d", alive=False, limit=1.0, processes=9, shut_for=0.0, why="learned rate, shared"),
     )
     assert (
-        list(seen.lines())[1] == "  shared limit: 97.2 calls/s, 3 processes, refused: shut for 2.5 s, OUT OF REACH of c"
+        list(seen.lines())[1]
+        == "  shared limit: 97.2 requests/s, 3 processes, refused: shut for 2.5 s, OUT OF REACH of c"
     )
     assert seen.as_dict()["shared_limit"] == {
         "requests_per_second": 97.25,

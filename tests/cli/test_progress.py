@@ -25,7 +25,7 @@ def test_no_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     """Without a terminal there is a line from time to time, and nothing for a short run."""
     now = 100.0
     monkeypatch.setattr(module.time, "monotonic", lambda: now)
-    report = BulkReport(accepted=50, unknown=10, rejected=5, cost=Decimal(50), refusals=2, calls=5)
+    report = BulkReport(accepted=50, unknown=10, rejected=5, cost=Decimal(50), refusals=2, requests=5)
     nothing = Unlimited().snapshot(0)
     with progress(130) as meter:
         meter.show(report, nothing)
@@ -47,9 +47,9 @@ def test_what_was_settled_before_is_no_speed(
     monkeypatch.setattr(module.time, "monotonic", lambda: now)
     with progress(1000) as meter:
         now += 11
-        meter.show(BulkReport(accepted=900, calls=9), Unlimited().snapshot(0))
+        meter.show(BulkReport(accepted=900, requests=9), Unlimited().snapshot(0))
         now += 11
-        meter.show(BulkReport(accepted=911, calls=10), Unlimited().snapshot(0))
+        meter.show(BulkReport(accepted=911, requests=10), Unlimited().snapshot(0))
     first, second = capsys.readouterr().err.splitlines()
     assert first == "900/1,000, cost 0, 0 not accepted, 0 unknown, 0 times 429"
     assert second == "911/1,000, 1/s, cost 0, 0 not accepted, 0 unknown, 0 times 429, about 89 s left"
@@ -71,7 +71,7 @@ def test_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
         meter.show(BulkReport(accepted=2, unknown=1), FixedRate(12.34).snapshot(0))
     assert "3/3" in terminal.getvalue()
     assert "1 unknown" in terminal.getvalue()
-    assert "limit 12.3 calls/s" in terminal.getvalue()
+    assert "limit 12.3 requests/s" in terminal.getvalue()
     assert capsys.readouterr().out == ""
 
 
@@ -79,9 +79,9 @@ def test_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
     ("rate", "shut_for", "told"),
     [
         (None, 0.0, "0 times 429, about 100 s left"),
-        (50.0, 0.0, "0 times 429, limit 50 calls/s, about 100 s left"),
-        (0.5, 0.4, "0 times 429, limit 0.5 calls/s, about 180 s left"),
-        (0.5, 42.0, "0 times 429, limit 0.5 calls/s, paused for 42 s, about 180 s left"),
+        (50.0, 0.0, "0 times 429, limit 50 requests/s, about 100 s left"),
+        (0.5, 0.4, "0 times 429, limit 0.5 requests/s, about 180 s left"),
+        (0.5, 42.0, "0 times 429, limit 0.5 requests/s, paused for 42 s, about 180 s left"),
     ],
 )
 def test_what_is_known_of_the_limit(
@@ -98,5 +98,5 @@ def test_what_is_known_of_the_limit(
     with progress(1000) as meter:
         meter.show(BulkReport(), limit)
         now += 11.1
-        meter.show(BulkReport(accepted=100, calls=10), limit)
+        meter.show(BulkReport(accepted=100, requests=10), limit)
     assert capsys.readouterr().err.strip().endswith(told)

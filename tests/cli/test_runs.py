@@ -44,7 +44,7 @@ def test_a_run_is_sent_once_however_often_it_is_asked_for(run: Run, account: Sim
     assert run("campaigns", "report", "r", "rows.jsonl").code == 0
     assert len(Path("rows.jsonl").read_text().splitlines()) == 5
     verified = run("campaigns", "verify", "r")
-    assert (verified.code, verified.out) == (0, "3 calls, 3 recipients, 0 findings\n")
+    assert (verified.code, verified.out) == (0, "3 requests, 3 recipients, 0 findings\n")
     assert "3 settled, 0 pending" in run("campaigns", "watch", "r", "--every", "0.01").out
 
 
@@ -56,7 +56,7 @@ def test_a_journal_may_be_in_postgresql(run: Run, account: Simulator, people: Pa
     assert set(account.ledger.charged.values()) == {1}
     assert "r: 5 given, 3 accepted" in run("campaigns", "list", *journal).out
     assert run("campaigns", "resume", "r", "--yes", *journal).code == 0
-    assert run("campaigns", "verify", "r", *journal).out == "3 calls, 3 recipients, 0 findings\n"
+    assert run("campaigns", "verify", "r", *journal).out == "3 requests, 3 recipients, 0 findings\n"
     assert not list(Path().glob("*.db"))
 
 
@@ -244,13 +244,18 @@ def test_killed_while_it_waits_after_a_refusal(run: Run, people: Path) -> None:
     """Between a 429 and its repeat nothing is on the wire: kill -9 then leaves nothing unknown."""
     account = Simulator()
     account.faults.next("sendSMS", Fault.with_status(429, retry_after="600"))
-    with serve(account) as server, start("bulk", "sms", people, *HELLO, "--campaign", "r", **environment(server)) as program:
+    with (
+        serve(account) as server,
+        start("bulk", "sms", people, *HELLO, "--campaign", "r", **environment(server)) as program,
+    ):
         while not account.ledger.posts("sendSMS") or run("campaigns", "show", "r", "--json").json["in_flight"]:
             assert program.poll() is None
             time.sleep(0.05)
         program.kill()
         program.communicate(timeout=60)
-        assert run("campaigns", "resolve", "r", 1, "--sent").code == 2  # opens it for writing: what was in flight is unknown
+        assert (
+            run("campaigns", "resolve", "r", 1, "--sent").code == 2
+        )  # opens it for writing: what was in flight is unknown
         shown = run("campaigns", "show", "r", "--json").json
     assert (shown["pending"], shown["unknown"], shown["in_flight"]) == (3, 0, 0)
     assert not account.ledger.charged

@@ -1,4 +1,4 @@
-"""``callsavvy campaigns work`` and ``campaigns watch``: workers as programs of their own, on real databases, against the simulator."""
+"""``callsavvy campaigns work`` and ``campaigns watch``: workers as programs, on real databases, against the simulator."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ async def bulk(client: Callsavvy, _: Simulator) -> None:
 
 ENTRIES: dict[str, Callable[[Callsavvy, Simulator], Awaitable[Any]]] = {
     **{name: case.call for name, case in CASES.items()},
-    "call": lambda client, _: client.call("getSummary"),
+    "call": lambda client, _: client.request("getSummary"),
     "with_raw_response": lambda client, _: client.with_raw_response(client.account.summary),
     "with_options": lambda client, _: client.with_options(max_retries=0).account.summary(),
     "batching": batch,

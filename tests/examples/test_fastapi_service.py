@@ -118,12 +118,12 @@ def test_campaign_from_text(http: httpx.Client, account: SimulatorServer) -> Non
     text = "name,phone\n" + "".join(f"Somebody,{number}\n" for number in [*numbers, "no number", numbers[0]])
     assert http.post("/operator/campaign", json={"message": "Hello", "recipients": text}).status_code == 202
     campaign = figures(http, lambda shown: (shown["campaign"] or {}).get("state") == "ended")["campaign"]
-    assert {name: campaign[name] for name in ("total", "accepted", "skipped", "pending", "calls")} == {
+    assert {name: campaign[name] for name in ("total", "accepted", "skipped", "pending", "requests")} == {
         "total": 47,
         "accepted": 45,
         "skipped": 2,
         "pending": 0,
-        "calls": 3,
+        "requests": 3,
     }
     assert account.simulator.ledger.totals.charged_recipients == before + 45
     assert len(http.get("/operator/campaign/report.csv").text.splitlines()) == 48

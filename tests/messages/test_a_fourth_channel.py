@@ -65,7 +65,7 @@ async def test_it_is_sent_in_bulk_as_it_was_planned() -> None:
     people = [{"phone": number, "name": ""} for number in numbers(19)] + [{"phone": numbers(1, 19)[0], "name": "Ada"}]
     client = FaxClient(lambda _: ACCEPT)
     plan = Bulk.plan(people, message, max_in_flight=1)
-    assert (plan.channel, plan.recipients, plan.calls, plan.estimated_units, plan.total_segments) == (
+    assert (plan.channel, plan.recipients, plan.requests, plan.estimated_units, plan.total_segments) == (
         "fax",
         20,
         4,
@@ -73,7 +73,7 @@ async def test_it_is_sent_in_bulk_as_it_was_planned() -> None:
         None,
     )
     report = await Bulk(client).send(people, message, max_in_flight=1)  # type: ignore[arg-type]
-    assert (report.accepted, report.calls) == (20, 4)
+    assert (report.accepted, report.requests) == (20, 4)
     assert sorted(set(client.texts)) == ["2: Hi Ada", "2: Hi you"]
     stopped = await Bulk(FaxClient()).send(numbers(20), fax()("Hi"), chunk_size=5, max_cost=10, max_in_flight=1)  # type: ignore[arg-type]
     assert (stopped.accepted, stopped.pending) == (10, 10)
@@ -91,7 +91,7 @@ async def test_it_is_kept_in_a_journal(tmp_path: Path) -> None:
         campaign = await journal.campaign("f")
         assert campaign.message == message
         report = await campaign.run(client)  # type: ignore[arg-type]
-        assert (report.accepted, report.calls, report.committed) == (20, 3, 60)
+        assert (report.accepted, report.requests, report.committed) == (20, 3, 60)
         assert set(client.texts) == {"3: Hello"}
         await campaign.purge()
         assert campaign.message == message.without_texts()

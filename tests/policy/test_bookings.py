@@ -68,4 +68,6 @@ def test_a_limit_that_is_known_stays_what_it_is() -> None:
 
 def test_reprs_do_not_spread_the_law() -> None:
     """The text is long, and says nothing to a person."""
-    assert "secret" not in repr(Replace("a", "b", "secret", 1.0)) + repr(RowState(1.0, "a", "secret", 1.0, 0, 0, 0.0, 1))
+    assert "secret" not in repr(Replace("a", "b", "secret", 1.0)) + repr(
+        RowState(1.0, "a", "secret", 1.0, 0, 0, 0.0, 1)
+    )

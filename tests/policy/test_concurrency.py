@@ -66,7 +66,7 @@ def test_unloaded_latency_is_measured_anew_with_the_load_taken_off() -> None:
 
 
 def test_the_first_epoch_begins_when_latency_is_first_measured() -> None:
-    """A monotonic clock begins anywhere: a controller that was just made takes no load off to measure what it measured just now."""
+    """A monotonic clock begins anywhere: a new controller takes no load off to measure again."""
     controller = ConcurrencyController()
     now = _answers(controller, since=1e6, seconds=0.5, latency=0.1, level=8)
     assert controller.allowed(now) == controller.limit > START_LIMIT

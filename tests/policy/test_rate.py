@@ -129,7 +129,9 @@ def test_each_early_refusal_doubles_the_dip() -> None:
     end = _send(controller, since=now, seconds=20.0)
     _refused(controller, end, pause=0.2, proven=False)
     controller.sent(end + 0.2)
-    assert controller.rate == pytest.approx(controller.belief * (1.0 - COUNT_ERROR / (controller.belief * controller.period)))
+    assert controller.rate == pytest.approx(
+        controller.belief * (1.0 - COUNT_ERROR / (controller.belief * controller.period))
+    )
 
 
 def test_a_dip_saves_up_what_a_count_may_be_wrong_by() -> None:
@@ -138,7 +140,9 @@ def test_a_dip_saves_up_what_a_count_may_be_wrong_by() -> None:
         controller = RateController(belief=belief, started=True, rate=belief)
         controller.shut(0.0)
         controller.reopened(0.0, at=0.0, proven=False)
-        spared = controller.belief * controller.period - (controller._sent_until(controller.period) - controller._sent_until(0.0))
+        spared = controller.belief * controller.period - (
+            controller._sent_until(controller.period) - controller._sent_until(0.0)
+        )
         assert spared == pytest.approx(COUNT_ERROR / 4.0, rel=0.3)
 
 
@@ -210,7 +214,10 @@ def test_last_window_is_counted_on_its_own() -> None:
 
 def test_the_first_pause_proves_nothing() -> None:
     """A client that is refused at once may have met a budget that others had used up: it keeps its guess."""
-    for controller, guess in ((RateController(), START_RATE), (RateController(belief=25.0, started=True, rate=25.0), 25.0)):
+    for controller, guess in (
+        (RateController(), START_RATE),
+        (RateController(belief=25.0, started=True, rate=25.0), 25.0),
+    ):
         controller.sent(0.0)
         controller.shut(0.1)
         controller.reopened(45.0, at=45.0, proven=True)

@@ -168,7 +168,7 @@ class Alone:
         """Carry one request to the row; takes a millisecond."""
         request = self.pacer.next_request(self.now, waiting)
         if request is not None:
-            view = self.ledger.answer(EPOCH + self.now + 0.0005, name, request)
+            view = self.ledger.execute(EPOCH + self.now + 0.0005, name, request)
             self.pacer.on_response(request, view, sent_at=self.now, received_at=self.now + 0.001)
             self.now += 0.001
         return request
@@ -370,7 +370,7 @@ def test_what_is_booked_while_a_refusal_is_judged_is_void() -> None:
     request = one.pacer.next_request(one.now, 5)
     assert isinstance(request, Reserve)
     assert request.count
-    view = one.ledger.answer(EPOCH + one.now, "me", request)
+    view = one.ledger.execute(EPOCH + one.now, "me", request)
     one.pacer.done(one.now + 0.0001, permit, REFUSED)
     one.pacer.on_response(request, view, sent_at=one.now, received_at=one.now + 0.001)
     assert one.pacer.delay(one.now + 0.5) == math.inf
@@ -416,7 +416,7 @@ def test_a_probe_that_was_not_sent_is_not_handed_back() -> None:
 
 
 def _look(process: Alone) -> RowState:
-    return process.ledger.answer(EPOCH + process.now, "me", Reserve("?"))
+    return process.ledger.execute(EPOCH + process.now, "me", Reserve("?"))
 
 
 @pytest.mark.parametrize("rate", [0.2, 10.0, 1000.0])
@@ -461,7 +461,7 @@ def test_a_row_that_is_lost_again_before_all_are_back() -> None:
     alone = Alone(SharedPacer(known=KNOWN))
     alone.settle()
     for name in ("a", "b", "c"):
-        alone.ledger.answer(EPOCH + alone.now, name, Reserve("?"))
+        alone.ledger.execute(EPOCH + alone.now, name, Reserve("?"))
     alone.now += 1.5
     alone.settle()
     assert alone.pacer.processes == 4

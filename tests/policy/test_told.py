@@ -31,7 +31,7 @@ from tests.profiles import examples
     ],
 )
 def test_rates_are_read(text: str, per_second: float) -> None:
-    """A rate is calls per time, in the words that people use."""
+    """A rate is requests per time, in the words that people use."""
     assert parse_rate(text) == pytest.approx(per_second)
 
 
@@ -40,7 +40,7 @@ def test_rates_are_read(text: str, per_second: float) -> None:
 )
 def test_rates_that_make_no_sense(text: str) -> None:
     """Anything else is refused by name, with an example."""
-    with pytest.raises(ConfigurationError, match="calls per time"):
+    with pytest.raises(ConfigurationError, match="requests per time"):
         parse_rate(text)
 
 

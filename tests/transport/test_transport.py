@@ -31,7 +31,7 @@ from callsavvy_async import (
     ServerError,
     Unlimited,
 )
-from callsavvy_async.hooks import AttemptFailed, HookEvent, Limited, RequestStarted, Settled, Waiting
+from callsavvy_async.hooks import AttemptFailed, HookEvent, RateLimited, RequestSettled, RequestStarted, RequestWaiting
 from callsavvy_async.policy.feedback import Feedback, Permit
 from callsavvy_async.transport.request_context import RequestContext, current_context
 
@@ -266,7 +266,7 @@ async def test_a_429_without_retry_after_is_probed(scripted: Any, ok: Response, 
     async with anyio.create_task_group() as group:
         for _ in range(5):
             group.start_soon(client.account.summary)
-    pauses = [event.seconds for event in events if isinstance(event, Limited)]
+    pauses = [event.seconds for event in events if isinstance(event, RateLimited)]
     assert len(pauses) == 5
     assert pauses[0] == pytest.approx(0.15, rel=0.1)
     assert [later / sooner for sooner, later in itertools.pairwise(pauses)] == pytest.approx([1.3] * 4)
@@ -293,7 +293,7 @@ async def test_why_it_waits_is_told(scripted: Any, ok: Response, refusal: Respon
     paced = scripted(ok(), rate="1/s", hooks=[events.append])
     for _ in range(2):
         await paced.account.summary()
-    waits = [(event.seconds, event.why) for event in events if isinstance(event, Waiting)]
+    waits = [(event.seconds, event.why) for event in events if isinstance(event, RequestWaiting)]
     assert waits == [(pytest.approx(3), "refused, gate shut"), (pytest.approx(1), "fixed rate")]
 
 
@@ -398,22 +398,22 @@ async def test_hooks_are_told_everything(scripted: Any, ok: Response, refusal: R
     await scripted(refusal(429, retry_after="5"), refusal(500), ok(), hooks=[events.append]).account.summary()
     assert [type(event) for event in events] == [
         RequestStarted,
-        Limited,
+        RateLimited,
         AttemptFailed,
-        Waiting,
+        RequestWaiting,
         AttemptFailed,
-        Settled,
+        RequestSettled,
     ]
     limited, failed, waiting, failed_again, settled = events[1:]
-    assert isinstance(limited, Limited)
+    assert isinstance(limited, RateLimited)
     assert (limited.seconds, limited.retry_after) == (pytest.approx(5), 5)
     assert isinstance(failed, AttemptFailed)
     assert (failed.number, failed.attempt.outcome) == (1, Outcome.REJECTED)
-    assert isinstance(waiting, Waiting)
+    assert isinstance(waiting, RequestWaiting)
     assert waiting.seconds == pytest.approx(5)
     assert isinstance(failed_again, AttemptFailed)
     assert (failed_again.number, failed_again.retry_in) == (2, 0.5)
-    assert isinstance(settled, Settled)
+    assert isinstance(settled, RequestSettled)
     assert (settled.outcome, len(settled.attempts), settled.cancelled) == (Outcome.ACCEPTED, 3, False)
     assert settled.seconds == pytest.approx(5.5)
 
@@ -428,7 +428,7 @@ async def test_a_hook_that_raises_changes_nothing(
         raise RuntimeError("observer")
 
     await scripted(ok(), hooks=[broken, events.append]).messaging.send_sms(NUMBER, "Hi")
-    assert [type(event) for event in events] == [RequestStarted, Settled]
+    assert [type(event) for event in events] == [RequestStarted, RequestSettled]
     assert caplog.text.count("failed on") == 2
 
 
@@ -437,7 +437,7 @@ async def test_a_failure_settles_with_its_outcome(scripted: Any, refusal: Respon
     events: list[HookEvent] = []
     with pytest.raises(OutcomeUnknownError):
         await scripted(refusal(500), hooks=[events.append]).messaging.send_sms(NUMBER, "Hi")
-    assert isinstance(events[-1], Settled)
+    assert isinstance(events[-1], RequestSettled)
     assert events[-1].outcome is Outcome.UNKNOWN
     assert not events[-1].cancelled
     assert isinstance(events[-2], AttemptFailed)
@@ -462,7 +462,7 @@ async def test_cancelled(moment: float, outcome: Outcome) -> None:
     with anyio.move_on_after(moment):
         await client.messaging.send_sms(NUMBER, "Hi")
     settled = events[-1]
-    assert isinstance(settled, Settled)
+    assert isinstance(settled, RequestSettled)
     assert settled.cancelled
     assert settled.outcome is outcome
     network.script = (succeed,)
@@ -478,7 +478,7 @@ async def test_cancelled_before_it_started() -> None:
     await client.account.summary()
     with anyio.move_on_after(5):
         await client.messaging.send_sms(NUMBER, "Hi")
-    assert isinstance(events[-1], Settled)
+    assert isinstance(events[-1], RequestSettled)
     assert (events[-1].outcome, events[-1].cancelled) == (Outcome.NOT_SENT, True)
     assert network.posts == 1
 
@@ -608,11 +608,13 @@ async def test_endpoints_whose_answers_name_other_policies_get_limits_of_their_o
 
 async def test_waiting_tells_how_many_go_first() -> None:
     """The event says why a call waits, how long as far as that can be told, and how many go before it."""
-    waits: list[Waiting] = []
+    waits: list[RequestWaiting] = []
     network = Network(succeed)
     async with (
         over(
-            network, pacing=FixedRate("1/s"), hooks=[lambda event: isinstance(event, Waiting) and waits.append(event)]
+            network,
+            pacing=FixedRate("1/s"),
+            hooks=[lambda event: isinstance(event, RequestWaiting) and waits.append(event)],
         ) as client,
         anyio.create_task_group() as group,
     ):

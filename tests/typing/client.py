@@ -25,12 +25,12 @@ from callsavvy_async.hooks import (
     AttemptFailed,
     Hook,
     HookEvent,
-    Limited,
+    RateLimited,
+    RequestSettled,
     RequestStarted,
-    Settled,
+    RequestWaiting,
     SharedLimitLost,
     SharedLimitRestored,
-    Waiting,
 )
 from callsavvy_async.pacing import Feedback, Pacer, Permit, Signal, Snapshot
 from callsavvy_async.wire.request import HttpRequest
@@ -91,13 +91,13 @@ class Counter:
         match event:
             case RequestStarted(endpoint):
                 assert_type(endpoint, str)
-            case Waiting(_, seconds, _):
+            case RequestWaiting(_, seconds, _):
                 assert_type(seconds, float | None)
-            case Limited():
+            case RateLimited():
                 assert_type(event.retry_after, float | None)
             case AttemptFailed():
                 assert_type(event.attempt, Attempt)
-            case Settled():
+            case RequestSettled():
                 assert_type(event.outcome, Outcome)
             case SharedLimitLost() | SharedLimitRestored():
                 assert_type(event.processes, int)
@@ -109,7 +109,7 @@ def ignore(event: HookEvent) -> None:
     """Be a hook that is a function."""
 
 
-def only_settled(event: Settled) -> None:
+def only_settled(event: RequestSettled) -> None:
     """Be no hook: the other events would not fit."""
 
 

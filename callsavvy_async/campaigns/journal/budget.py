@@ -46,8 +46,8 @@ class CampaignBudget:
         """Return a limit, beginning now."""
         committed, reserved = Decimal(0), 0
         states = (*sorted(SPENT), State.CLAIMED)
-        for calls, estimate, cost, units in cursor.execute(sql.standing(states), (campaign, campaign)).fetchall():
-            committed += counted(Decimal(estimate), None if cost is None else Decimal(cost)) * calls
+        for requests, estimate, cost, units in cursor.execute(sql.standing(states), (campaign, campaign)).fetchall():
+            committed += counted(Decimal(estimate), None if cost is None else Decimal(cost)) * requests
             reserved += units
         return cls(limit, committed, reserved)
 

@@ -39,10 +39,10 @@ class Worker:
         ended: None while it runs, or when nobody noticed yet that it died.
         heartbeat_age: seconds since it last wrote.
         alive: whether it runs and wrote within its lease.
-        in_flight: calls on the wire.
-        claimed: calls that it took and did not send yet.
-        status: what it last said of itself: ``settled`` calls, and ``rate`` in calls a second; of the account's limit
-            ``limit`` in calls a second (None until known), ``shut_for`` seconds, ``why`` it is kept to, and by how many
+        in_flight: requests on the wire.
+        claimed: requests that it took and did not send yet.
+        status: what it last said of itself: ``settled`` requests, and ``rate`` in requests a second; of the account's limit
+            ``limit`` in requests a second (None until known), ``shut_for`` seconds, ``why`` it is kept to, and by how many
             ``processes`` (None where the limit is not shared, or they are out of reach).
     """
 

@@ -18,8 +18,8 @@ from callsavvy_async.campaigns.states import State
 def fill(cursor: Cursor, campaign: int, report: CampaignReport) -> None:
     """Put the sums of the journal into a report. What is its run's own is left alone: it may change meanwhile."""
     fresh = CampaignReport()
-    for state, estimate, cost, calls, recipients in cursor.execute(sql.SUMS, (campaign,)):
-        fresh.add(State(state), recipients, calls, None if cost is None else Decimal(cost), Decimal(estimate))
+    for state, estimate, cost, requests, recipients in cursor.execute(sql.SUMS, (campaign,)):
+        fresh.add(State(state), recipients, requests, None if cost is None else Decimal(cost), Decimal(estimate))
     loads = """SELECT CAST(coalesce(sum(given), 0) AS BIGINT), count(*), count(digest),
         CAST(coalesce(sum(doubtful), 0) AS BIGINT), min(first_doubtful) FROM load WHERE campaign = ?"""
     fresh.given, begun, finished, doubtful, first = cursor.execute(loads, (campaign,)).fetchone()
@@ -37,7 +37,7 @@ def fill(cursor: Cursor, campaign: int, report: CampaignReport) -> None:
 
 
 def has_baseline(cursor: Cursor, campaign: int) -> bool:
-    """Whether the balance was noted before the first call."""
+    """Whether the balance was noted before the first request."""
     return balance_before(cursor, campaign)[0] is not None
 
 
@@ -49,10 +49,10 @@ def balance_before(cursor: Cursor, campaign: int) -> tuple[Decimal | None, float
 
 
 def note_balance(cursor: Cursor, campaign: int, balance: Decimal) -> None:
-    """Note the balance before the first call, unless another run did, or called in the meantime."""
+    """Note the balance before the first request, unless another run did, or called in the meantime."""
     report = CampaignReport()
     fill(cursor, campaign, report)
-    if not (report.calls or report.in_flight):
+    if not (report.requests or report.in_flight):
         query = "UPDATE campaign SET balance = ?, balance_at = clock() WHERE id = ? AND balance IS NULL"
         cursor.execute(query, (str(balance), campaign))
 
@@ -65,7 +65,7 @@ def unknown_chunks(cursor: Cursor, campaign: int) -> list[tuple[int, Decimal, st
 
 
 def surprising_costs(cursor: Cursor, campaign: int) -> int:
-    """Count the accepted calls whose reported cost was not the estimate."""
+    """Count the accepted requests whose reported cost was not the estimate."""
     query = "SELECT estimate, cost, count(*) FROM chunk WHERE campaign = ? AND state = ? GROUP BY estimate, cost"
     rows = cursor.execute(query, (campaign, State.ACCEPTED))
-    return sum(calls for estimate, cost, calls in rows if cost is not None and Decimal(cost) != Decimal(estimate))
+    return sum(requests for estimate, cost, requests in rows if cost is not None and Decimal(cost) != Decimal(estimate))

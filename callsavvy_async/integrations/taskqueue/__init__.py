@@ -1,6 +1,6 @@
-"""Campaigns hosted by a task queue: one job is one runner, never one call.
+"""Campaigns hosted by a task queue: one job is one runner, never one request.
 
-A row in a queue for every call would double the journal, and a queue that repeats a job whose worker died would send twice.
+A row in a queue for every request would double the journal, and a queue that repeats a job whose worker died would send twice.
 So a job only hosts a runner (`run_campaign`); what was sent and what may be sent is in the journal, and a job that is
 repeated, or delivered twice, is one more runner beside the others.
 

@@ -66,7 +66,7 @@ def find_entry(client: object, names: Sequence[str], library: str) -> str:
 
     Args:
         client: that of a library, or of a class that took its place.
-        names: of methods, each of which calls the next.
+        names: of methods, each of which requests the next.
         library: whose client it is.
     """
     own = next((kind for kind in type(client).__mro__ if kind.__module__.partition(".")[0] == library), None)

@@ -46,7 +46,7 @@ class ConnectionState(enum.Enum):
     """Not connected yet, or closed."""
 
 
-_NEW, _ACTIVE, _IDLE, _CLOSED = ConnectionState  # bound once: looking a member up costs as much as a call
+_NEW, _ACTIVE, _IDLE, _CLOSED = ConnectionState  # bound once: looking a member up costs as much as a request
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -189,7 +189,7 @@ class Connection(asyncio.BufferedProtocol):
         except OSError:
             pass
 
-    # ------------------------------------------------------------------------------------------------ asyncio calls
+    # ------------------------------------------------------------------------------------------------ asyncio requests
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.BaseProtocol`."""

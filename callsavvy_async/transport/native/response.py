@@ -105,7 +105,7 @@ class ResponseReader:
         if self.response is None:
             self._refuse(FailureKind.CONNECTION_LOST, "cut short" if self._unread else "closed before a response")
 
-    # -------------------------------------------------------------------------------------------- httptools calls
+    # -------------------------------------------------------------------------------------------- httptools requests
 
     def on_message_begin(self) -> None:
         """Notice a second response, which no request asked for."""

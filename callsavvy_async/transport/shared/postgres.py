@@ -110,7 +110,7 @@ class PostgresReservations:
         self._url = url
         self._fixed = {"name": name, "process": process, "lease": LEASE}
         self._thread = anyio.CapacityLimiter(1)
-        """Not one of those that the program's own blocking calls may have taken up."""
+        """Not one of those that the program's own blocking requests may have taken up."""
         self._busy = False
         self._left = False
 

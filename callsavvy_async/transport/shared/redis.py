@@ -77,7 +77,8 @@ end
 _CHANGE = _Script("""
 if version == ARGV[3] then
     version, controller, slot, taken, after_idle, idle = ARGV[4], ARGV[5], tonumber(ARGV[6]), 0, 0, 0
-    redis.call('HSET', KEYS[1], 'version', version, 'controller', controller, 'slot', exact(slot), 'taken', 0, 'after_idle', 0, 'idle', 0)
+    redis.call('HSET', KEYS[1], 'version', version, 'controller', controller, 'slot', exact(slot),
+        'taken', 0, 'after_idle', 0, 'idle', 0)
 end
 """)
 
@@ -151,4 +152,6 @@ def _arguments(request: RowRequest) -> tuple[str | float, ...]:
 
 def _view(reply: list[str]) -> RowState:
     now, version, controller, slot, taken, after_idle, idle, processes = reply
-    return RowState(float(now), version, controller, float(slot), int(taken), int(after_idle), float(idle), int(processes))
+    return RowState(
+        float(now), version, controller, float(slot), int(taken), int(after_idle), float(idle), int(processes)
+    )

@@ -1,7 +1,7 @@
 """The one task of a client that asks the row, so that no call has to.
 
 It runs while there is demand, in no task group of anybody's, and ends with the client or after `IDLE` seconds without
-demand; the next call that needs a slot starts it again, in whatever event loop that call runs. Event loops that run at
+demand; the next call that needs a slot starts it again, in whatever event loop that request runs. Event loops that run at
 once, in threads of their own, have one of it together; when its loop ends, another takes it over. When the row is out of
 reach it says so once, lets the pacer go on alone, and tries again until the row is back.
 """
@@ -76,7 +76,7 @@ class ReservationClient:
             running.scope.cancel()
             with anyio.CancelScope(shield=True):
                 await running.ended.wait()
-            self._limiter.look_again()  # calls that still wait would never hear of a slot: they begin it anew
+            self._limiter.look_again()  # requests that still wait would never hear of a slot: they begin it anew
 
     @staticmethod
     def _wake(running: _Running, loop: object) -> bool:
@@ -98,7 +98,7 @@ class ReservationClient:
                             except anyio.get_cancelled_exc_class():
                                 running.is_over = True  # also if an error of the connection takes this one's place
                                 raise
-                    except Exception as error:  # noqa: BLE001 - whatever it is, calls go on, and it is told
+                    except Exception as error:  # noqa: BLE001 - whatever it is, requests go on, and it is told
                         if running.is_over:  # nothing is lost by how a connection ends that nobody needs
                             return
                         retry = min(2.0 * retry, LONGEST_RETRY) if self._pacer.is_standalone else FIRST_RETRY
@@ -114,7 +114,7 @@ class ReservationClient:
         finally:
             running.is_over = True
             running.ended.set()
-            self._limiter.look_again_everywhere()  # where calls wait in other event loops, they begin it anew
+            self._limiter.look_again_everywhere()  # where requests wait in other event loops, they begin it anew
 
     async def _serve(self, row: ReservationStore, running: _Running) -> None:
         """Ask whatever there is to ask, until nobody has wanted anything for long."""

@@ -62,8 +62,8 @@ class SharedPacing:
             process.
         name: of the limit; limits that differ in name are apart. By default the name of the endpoint it is given for, of
             several the first in the alphabet.
-        block: most calls that are reserved at a time.
-        share: calls per time that this process may make while it has never reached the URL.
+        block: most requests that are reserved at a time.
+        share: requests per time that this process may make while it has never reached the URL.
 
     Raises:
         ConfigurationError: naming the value that cannot work.

@@ -41,7 +41,7 @@ function showCampaign(campaign) {
   element("settled").textContent = whole.format(campaign.total - campaign.pending);
   element("total").textContent = whole.format(campaign.total);
   element("rate").textContent = `${tenths.format(campaign.rate)} / s`;
-  element("calls").textContent = whole.format(campaign.calls);
+  element("requests").textContent = whole.format(campaign.requests);
   element("cost").textContent = `${whole.format(campaign.cost)} of about ${whole.format(campaign.estimated_cost)}`;
   element("elapsed").textContent = `${tenths.format(campaign.elapsed)} s`;
 

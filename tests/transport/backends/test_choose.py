@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from callsavvy_async import Callsavvy, ConfigurationError, Effect, Outcome
-from callsavvy_async.hooks import Settled
+from callsavvy_async.hooks import RequestSettled
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, SimulatorServer
 from callsavvy_async.transport.backends.aiohttp import AiohttpBackend, BorrowedSession
 from callsavvy_async.transport.backends.auto import AutoBackend
@@ -129,12 +129,12 @@ async def test_asyncio_only(backend: Any, server: SimulatorServer, sim: Simulato
         public_key=PUBLIC_KEY, private_key=PRIVATE_KEY, base_url=server.url, backend=backend, hooks=[events.append]
     ) as made:
         with pytest.raises(ConfigurationError, match=f"backend='{backend}' runs on asyncio only"):
-            await made.call("sendSMS", effect=Effect.SPEND)
+            await made.request("sendSMS", effect=Effect.SPEND)
         with pytest.raises(ConfigurationError):
             await made.bulk.sms([NUMBER], "Hi")
     assert not sim.requests
     assert not server.connections
-    settled = [event for event in events if isinstance(event, Settled)]
+    settled = [event for event in events if isinstance(event, RequestSettled)]
     assert {event.outcome for event in settled} == {Outcome.NOT_SENT}
 
 

@@ -78,18 +78,18 @@ class Client:
         self.limiter = RateLimiter(self.pacer)
         self.fetcher = ReservationClient(self.limiter, self.pacer, self.row.connect, "*", Hooks([self.events.append]))
 
-    async def call(self, *, ends_at: float = math.inf, feedback: Feedback | None = None) -> float:
+    async def request(self, *, ends_at: float = math.inf, feedback: Feedback | None = None) -> float:
         """Make one call that takes no time, and return when it started."""
         permit: Permit = await self.limiter.acquire(ends_at, lambda *_: None)
         started = current_time()
         self.limiter.done(permit, feedback or Feedback(Signal.ADMITTED), started)
         return started
 
-    async def calls(self, count: int) -> list[float]:
+    async def requests(self, count: int) -> list[float]:
         starts = list[float]()
 
         async def one() -> None:
-            starts.append(await self.call())
+            starts.append(await self.request())
 
         async with anyio.create_task_group() as group:
             for _ in range(count):
@@ -100,7 +100,7 @@ class Client:
 async def test_calls_start_when_their_slots_come() -> None:
     """At the rate of the limit, in few requests."""
     client = Client()
-    starts = await client.calls(41)
+    starts = await client.requests(41)
     assert starts[-1] - starts[0] == pytest.approx(4.0, abs=0.01)
     assert max(b - a for a, b in itertools.pairwise(starts)) == pytest.approx(0.1, abs=0.01)
     assert client.row.sent_at <= 41
@@ -113,12 +113,12 @@ async def test_nothing_runs_without_demand() -> None:
     client = Client()
     await anyio.sleep(100)
     assert client.row.opened == 0
-    await client.call()
+    await client.request()
     sent_at = client.row.sent_at
     await anyio.sleep(2 * IDLE + 1)
     assert client.row.open == 0
     assert client.row.sent_at <= sent_at + 1
-    await client.call()
+    await client.request()
     assert (client.row.opened, client.row.open) == (2, 1)
     await client.fetcher.aclose()
 
@@ -127,10 +127,10 @@ async def test_closing_twice_or_before_anything_was_asked() -> None:
     """Nothing happens, and a closed one serves again."""
     client = Client()
     await client.fetcher.aclose()
-    await client.call()
+    await client.request()
     await client.fetcher.aclose()
     await client.fetcher.aclose()
-    await client.call()
+    await client.request()
     assert client.row.opened == 2
     await client.fetcher.aclose()
 
@@ -141,7 +141,7 @@ async def test_calls_that_wait_outlive_a_closing() -> None:
     with anyio.fail_after(60):
         async with anyio.create_task_group() as group:
             for _ in range(3):
-                group.start_soon(client.call)
+                group.start_soon(client.request)
             await anyio.sleep(0.005)
             await client.fetcher.aclose()
     await client.fetcher.aclose()
@@ -171,9 +171,9 @@ def test_a_connection_that_fails_as_it_is_closed(runner: str) -> None:
     client = Client(BrokenRow())
 
     async def main() -> None:
-        await client.call()
+        await client.request()
         await client.fetcher.aclose()
-        await client.call()
+        await client.request()
 
     RUNNERS[runner](main)
     assert not client.events
@@ -183,17 +183,17 @@ def test_a_connection_that_fails_as_it_is_closed(runner: str) -> None:
 async def test_a_row_that_is_lost_and_found(error: Exception) -> None:
     """It is said once, the calls go on at their share, and when the row is back they are one with the others again."""
     client = Client()
-    await client.calls(5)
+    await client.requests(5)
     client.row.fails = error
     began = current_time()
-    starts = await client.calls(40)
+    starts = await client.requests(40)
     assert len([at for at in starts if began + 1.0 < at <= began + 3.0]) == pytest.approx(20.0 * SAFETY, abs=1)
     lost = [event for event in client.events if isinstance(event, SharedLimitLost)]
     assert [(event.limit, event.processes, event.rate) for event in lost] == [("*", 1, 10.0 * SAFETY)]
     assert lost[0].reason in {"gone", "KeyError('a bug')"}
     assert "out of reach" in client.limiter.snapshot().why
     client.row.fails = None
-    await client.calls(40)
+    await client.requests(40)
     found = [event for event in client.events if isinstance(event, SharedLimitRestored)]
     assert [event.limit for event in found] == ["*"]
     assert found[0].seconds >= 3.0
@@ -214,7 +214,7 @@ def test_it_is_loud(caplog: pytest.LogCaptureFixture) -> None:
 async def test_a_row_that_was_never_reached() -> None:
     """Calls start all the same, at the share that was given for that; when nobody calls, nobody tries."""
     client = Client(Row(fails=UnreachableError("gone")))
-    starts = await client.calls(5)
+    starts = await client.requests(5)
     assert starts[-1] - starts[0] == pytest.approx(2.0, abs=0.1)
     await anyio.sleep(2 * IDLE)
     opened = client.row.opened
@@ -225,12 +225,12 @@ async def test_a_row_that_was_never_reached() -> None:
 async def test_a_refusal_is_told_at_once() -> None:
     """The row knows within the time of two requests, though nobody waits for it."""
     client = Client()
-    await client.call(feedback=Feedback(Signal.REFUSED, 5.0))
+    await client.request(feedback=Feedback(Signal.REFUSED, 5.0))
     await anyio.sleep(0.003)
     assert client.row.ledger.slot == pytest.approx(1e9 + current_time() + 5.0, abs=0.01)
     assert client.limiter.snapshot().shut_for == pytest.approx(5.0, abs=0.01)
     began = current_time()
-    assert await client.call() - began == pytest.approx(5.0, abs=0.02)
+    assert await client.request() - began == pytest.approx(5.0, abs=0.02)
     await client.fetcher.aclose()
 
 
@@ -239,7 +239,7 @@ async def test_a_deadline_is_kept_while_the_row_is_awaited() -> None:
     client = Client()
     client.row.ledger.execute(1e9 + current_time(), "other", _far_away(client))
     with pytest.raises(WaitTooLongError):
-        await client.call(ends_at=current_time() + 3.0)
+        await client.request(ends_at=current_time() + 3.0)
     await client.fetcher.aclose()
 
 
@@ -264,7 +264,7 @@ def test_one_event_loop_after_the_other(first: str, second: str, *, closed: bool
     client = Client(pacer=SharedPacer(known=(1000.0, 1)))
 
     async def main() -> None:
-        await client.call()
+        await client.request()
         if closed:
             await client.fetcher.aclose()
         else:

@@ -61,7 +61,9 @@ def requests(rng: random.Random, now: float, versions: list[str]) -> RowRequest:
     """Ask for anything: under right and wrong versions, late and early, counted or not."""
     if rng.random() < 0.2:
         versions.append(f"v{len(versions)}")
-        return Replace(rng.choice(versions[-3:-1]), versions[-1], f"controller {len(versions)} é", now + rng.uniform(-1, 1))
+        return Replace(
+            rng.choice(versions[-3:-1]), versions[-1], f"controller {len(versions)} é", now + rng.uniform(-1, 1)
+        )
     return Reserve(
         rng.choice([*versions[-2:], "?"]),
         rng.randrange(4),
@@ -87,7 +89,7 @@ async def test_the_same_as_in_memory(row: ReservationStore, seed: int) -> None:
 
 
 async def test_late_and_timely_bookings(row: ReservationStore) -> None:
-    """What is reserved after an idle time is counted apart; what is on time is not, and probes are no calls of the controller's."""
+    """What is reserved after an idle time is counted apart; what is on time is not, and probes are not counted."""
     ledger, slot = Ledger(), 1e9
     for request in (
         Replace("", "v", "controller", slot),

@@ -77,7 +77,7 @@ def test_endpoints_apart() -> None:
     assert pacing.snapshot().groups["sendRobocall"].rate == 1.0
     whole = RateLimiters(URL, "account")
     for number, resource in enumerate(("sendSMS", "getSummary")):
-        whole.read(resource, f'"{number}";q=1')
+        whole.observe_headers(resource, f'"{number}";q=1')
     assert whole.limiter("sendSMS") is whole.limiter("getSummary")
 
 
