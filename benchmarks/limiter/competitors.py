@@ -15,7 +15,7 @@ import attrs
 
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
-from callsavvy_async.policy.pacer import Pacer, Snapshot
+from callsavvy_async.policy.pacer import Pacer, PacerSnapshot
 from testbed.limiter.servers import FixedWindow, Server, SlidingWindow
 
 
@@ -35,8 +35,8 @@ class _Competitor:
     def done(self, now: float, permit: Permit, feedback: Feedback) -> None:
         self.in_flight -= 1
 
-    def snapshot(self, now: float) -> Snapshot:
-        return Snapshot(None, self.in_flight, 0, 0.0, 0, 0, type(self).__name__)
+    def snapshot(self, now: float) -> PacerSnapshot:
+        return PacerSnapshot(None, self.in_flight, 0, 0.0, 0, 0, type(self).__name__)
 
     def restore(self, learned: Mapping[str, object]) -> None:
         """Learn nothing from earlier runs."""
@@ -62,7 +62,7 @@ class Aimd(_Competitor):
 
     def done(self, now: float, permit: Permit, feedback: Feedback) -> None:
         super().done(now, permit, feedback)
-        if feedback.signal is Signal.REFUSED and permit.sent_at > self.cut:
+        if feedback.signal is Signal.RATE_LIMITED and permit.sent_at > self.cut:
             self.rate, self.cut = max(0.5, self.rate / 2.0), now
 
 
@@ -97,7 +97,7 @@ class Cubic(_Competitor):
     def done(self, now: float, permit: Permit, feedback: Feedback) -> None:
         super().done(now, permit, feedback)
         self._measure(now)
-        if feedback.signal is Signal.REFUSED:
+        if feedback.signal is Signal.RATE_LIMITED:
             used = min(self.measured, self.rate) if self.enabled else self.measured
             self.w_max, self.last_fail = used, now
             self.k = (self.w_max * 0.3 / 0.4) ** (1.0 / 3.0)
@@ -170,7 +170,7 @@ class Told(_Competitor):
 
     def done(self, now: float, permit: Permit, feedback: Feedback) -> None:
         super().done(now, permit, feedback)
-        if feedback.signal is Signal.REFUSED:
+        if feedback.signal is Signal.RATE_LIMITED:
             self.not_before = max(self.not_before, now + (feedback.retry_after or 0.0))
 
 

@@ -34,7 +34,7 @@ async def _send(url: str, count: int) -> tuple[int, float]:
     async with Callsavvy(public_key=PUBLIC_KEY, private_key=PRIVATE_KEY, base_url=url) as callsavvy:
         numbers = (f"+23480{number:08}" for number in range(count))
         await asyncio.gather(*(callsavvy.messaging.send_sms(number, "Hello") for number in numbers))
-        return callsavvy.pacing.snapshot().refused, time.perf_counter() - began
+        return callsavvy.pacing.snapshot().rate_limited, time.perf_counter() - began
 
 
 if __name__ == "__main__":

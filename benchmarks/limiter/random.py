@@ -29,7 +29,7 @@ from callsavvy_async.policy.pacer import Pacer
 
 FACTORS = (1.0, 0.99, 0.98, 0.965, 0.95, 0.93, 0.9, 0.87, 0.83, 0.78, 0.7, 0.6)
 COLD = 40.0
-_ADMITTED, _FAILED, _REFUSED = Feedback(Signal.ADMITTED), Feedback(Signal.FAILED), Feedback(Signal.REFUSED)
+_ADMITTED, _FAILED, _REFUSED = Feedback(Signal.ADMITTED), Feedback(Signal.FAILED), Feedback(Signal.RATE_LIMITED)
 _WAKE, _ARRIVE, _END = 0, 1, 2
 
 
@@ -149,7 +149,9 @@ class _Run:
         wait = self.next_request(now, weight)
         if wait > 0.0:
             told = self.on_response(wait)
-            self.push(now + self.way(0.5), _END, (request, Feedback(Signal.REFUSED, told) if told else _REFUSED, False))
+            self.push(
+                now + self.way(0.5), _END, (request, Feedback(Signal.RATE_LIMITED, told) if told else _REFUSED, False)
+            )
             return
         self.busy += 1
         done = _FAILED if one.stray and rng.random() < one.stray / 2.0 else _ADMITTED
@@ -188,7 +190,7 @@ class _Run:
                 self.slots.busy -= 1
         if feedback is _ADMITTED:
             self.tally.accepted += 1
-        elif feedback.signal is Signal.REFUSED:
+        elif feedback.signal is Signal.RATE_LIMITED:
             self.tally.refused += 1
             self.tally.cold += now <= COLD
             self.weights.append(request[1])

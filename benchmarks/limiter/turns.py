@@ -100,7 +100,7 @@ async def _bulk_and_single_calls(limit: Limit, workers: int) -> tuple[list[float
             report = await client.bulk.sms(numbers, "We open at nine.", chunk_size=30, max_in_flight=workers)
             group.cancel_scope.cancel()
         assert report.accepted == RECIPIENTS
-        return waits, current_time() - began, client.pacing.snapshot().refused
+        return waits, current_time() - began, client.pacing.snapshot().rate_limited
 
 
 def fairness() -> None:

@@ -17,7 +17,7 @@ from callsavvy_async.campaigns.errors import JournalError
 from callsavvy_async.campaigns.journal import runs
 from callsavvy_async.campaigns.journal.writer import Work, Writer
 from callsavvy_async.campaigns.run_context import RunContext
-from callsavvy_async.policy.pacer import Snapshot
+from callsavvy_async.policy.pacer import PacerSnapshot
 
 _BEATS_IN_A_LEASE = 3
 _WITHOUT_LEASE = 30.0
@@ -32,7 +32,7 @@ class Heartbeat:
     context: RunContext
     on_lost: Callable[[], object]
     """Called when the run was taken for dead."""
-    limit: Callable[[], Snapshot]
+    limit: Callable[[], PacerSnapshot]
     """What is known of the account's limit."""
     _scope: anyio.CancelScope = attrs.field(factory=lambda: anyio.CancelScope(shield=True))
     _settled: int = 0

@@ -20,7 +20,7 @@ import attrs
 from callsavvy_async._version import __version__
 from callsavvy_async.campaigns import JournalError, Runner
 from callsavvy_async.cli.http_thread import serving
-from callsavvy_async.policy.pacer import Snapshot
+from callsavvy_async.policy.pacer import PacerSnapshot
 
 _TURN = 1.0
 """Seconds between two signs of life of the event loop."""
@@ -38,7 +38,7 @@ class Health:
     """The signs of life of one worker."""
 
     runner: Runner
-    limit: Callable[[], Snapshot]
+    limit: Callable[[], PacerSnapshot]
     _turned: float = attrs.field(factory=time.monotonic)
     _wrote: float | None = None
     _reachable: bool = True
@@ -106,7 +106,7 @@ class Health:
         for what, counts in (("requests", vitals.requests), ("recipients", vitals.recipients)):
             values = {outcome: counts[outcome] for outcome in outcomes}
             yield from _family(f"{what}_total", "counter", f"What became of {what}, by this worker.", name, values)
-        yield from _family("refusals_total", "counter", "Answers 429.", name, limit.refused)
+        yield from _family("refusals_total", "counter", "Answers 429.", name, limit.rate_limited)
         yield from _family("requests_per_second", "gauge", "Calls that ended, over ten seconds.", name, self.rate)
         yield from _family("calls_waiting", "gauge", "Calls that wait for the limit.", name, limit.waiting)
         yield from _family("calls_in_flight", "gauge", "Calls on the wire.", name, limit.in_flight)

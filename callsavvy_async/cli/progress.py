@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from callsavvy_async.bulk.report import Sums
 from callsavvy_async.cli.rate_meter import Speed, number_of
 from callsavvy_async.cli.stderr import tell
-from callsavvy_async.policy.pacer import Snapshot
+from callsavvy_async.policy.pacer import PacerSnapshot
 
 _SECONDS_BETWEEN_LINES = 10.0
 _WORTH_TELLING = 1.0
@@ -23,7 +23,7 @@ _WORTH_TELLING = 1.0
 class Meter(Protocol):
     """Shows the state of a run."""
 
-    def show(self, report: Sums, limit: Snapshot) -> None:
+    def show(self, report: Sums, limit: PacerSnapshot) -> None:
         """Show how far it is now, and what is known of the limit."""
         ...
 
@@ -51,7 +51,7 @@ class _Bar:
         self._task = bar.add_task("", total=total, facts="")
         self._speed = Speed()
 
-    def show(self, report: Sums, limit: Snapshot) -> None:
+    def show(self, report: Sums, limit: PacerSnapshot) -> None:
         total = _total(self._total, report)
         facts = _facts(report, total, self._speed.look(time.monotonic(), _settled(report)), limit)
         self._bar.update(self._task, completed=_settled(report), total=total, facts=facts)
@@ -63,7 +63,7 @@ class _Lines:
         self._observed = time.monotonic()
         self._speed = Speed()
 
-    def show(self, report: Sums, limit: Snapshot) -> None:
+    def show(self, report: Sums, limit: PacerSnapshot) -> None:
         now = time.monotonic()
         rate = self._speed.look(now, _settled(report))
         if now - self._observed < _SECONDS_BETWEEN_LINES:
@@ -81,7 +81,7 @@ def _settled(report: Sums) -> int:
     return report.accepted + report.failed + report.rejected + report.unknown
 
 
-def _facts(report: Sums, total: int, rate: float | None, limit: Snapshot) -> str:
+def _facts(report: Sums, total: int, rate: float | None, limit: PacerSnapshot) -> str:
     speed = "" if rate is None else f"{rate:,.0f}/s, "
     known = "" if limit.learned_rate is None else f", limit {number_of(limit.learned_rate)} requests/s"
     paused = f", paused for {limit.shut_for:.0f} s" if limit.shut_for >= _WORTH_TELLING else ""

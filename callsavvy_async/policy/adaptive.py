@@ -16,9 +16,9 @@ import attrs
 from callsavvy_async.policy.concurrency_controller import START_LIMIT, ConcurrencyController
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.gate import Gate
-from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, Snapshot, at_least_one
+from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, PacerSnapshot, at_least_one
 from callsavvy_async.policy.rate_controller import RateController
-from callsavvy_async.policy.ratelimit_headers import Hints
+from callsavvy_async.policy.ratelimit_headers import RateLimitHints
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)  # checked once, when made: counters are on the hot path
@@ -38,7 +38,7 @@ class Adaptive:
     _concurrency: ConcurrencyController = attrs.field(factory=ConcurrencyController, init=False, repr=False)
     _in_flight: int = attrs.field(default=0, init=False, repr=False)
     _sent: int = attrs.field(default=0, init=False, repr=False)
-    _refused: int = attrs.field(default=0, init=False, repr=False)
+    _rate_limited: int = attrs.field(default=0, init=False, repr=False)
 
     def delay(self, now: float) -> float:
         """See `Pacer.delay`."""
@@ -64,8 +64,8 @@ class Adaptive:
         self._in_flight -= 1
         if feedback.hints is not None:
             self._heed(now, feedback.hints)
-        if feedback.signal is Signal.REFUSED:
-            self._refused += 1
+        if feedback.signal is Signal.RATE_LIMITED:
+            self._rate_limited += 1
             self._judge(now, permit, feedback)
             return
         if permit.probe:
@@ -75,18 +75,18 @@ class Adaptive:
         elif feedback.signal is Signal.FAILED:
             self._concurrency.failed(now)
 
-    def snapshot(self, now: float) -> Snapshot:
+    def snapshot(self, now: float) -> PacerSnapshot:
         """See `Pacer.snapshot`."""
         allowed = self._allowed(now)
-        return Snapshot(
+        return PacerSnapshot(
             rate=self._rate.rate,
             in_flight=self._in_flight,
             allowed_in_flight=allowed,
             shut_for=max(0.0, self._gate.opens_at - now) if self._gate.shut else 0.0,
             sent=self._sent,
-            refused=self._refused,
+            rate_limited=self._rate_limited,
             why=self._why(allowed),
-            learned_rate=self._rate.belief if self._rate.started else None,
+            learned_rate=self._rate.estimated_limit if self._rate.started else None,
             learned_in_flight=self._concurrency.limit,
             learned_window=self._rate.window,
         )
@@ -96,7 +96,7 @@ class Adaptive:
         rate = _positive(learned.get("learned_rate"))
         if rate is not None:
             self._rate = RateController(
-                belief=rate, started=True, rate=rate, window=_positive(learned.get("learned_window")) or 0.0
+                estimated_limit=rate, started=True, rate=rate, window=_positive(learned.get("learned_window")) or 0.0
             )
         self._concurrency = ConcurrencyController(limit=_positive(learned.get("learned_in_flight")) or START_LIMIT)
 
@@ -105,7 +105,7 @@ class Adaptive:
 
     def _judge(self, now: float, permit: Permit, feedback: Feedback) -> None:
         """Learn from what moves the gate: a refusal, or the end of a probe."""
-        if feedback.signal is Signal.REFUSED:
+        if feedback.signal is Signal.RATE_LIMITED:
             self._on_refusal(now, permit, feedback.retry_after)
         elif feedback.signal is Signal.ADMITTED:
             self._on_admitted_probe(now, permit)
@@ -117,14 +117,14 @@ class Adaptive:
         if permit.episode == gate.episode:
             rate.withdraw()
         if permit.probe:
-            _ = self._concurrency.refused(now, level=permit.level)
-            gate.probe_refused(now, sent_at=permit.sent_at, forecast=rate.forecast(now), retry_after=retry_after)
+            _ = self._concurrency.rate_limited(now, level=permit.level)
+            gate.probe_rate_limited(now, sent_at=permit.sent_at, forecast=rate.forecast(now), retry_after=retry_after)
         elif gate.shut:
             if retry_after is not None:
                 gate.extend(now + retry_after)
         elif permit.episode == gate.episode or retry_after is not None:  # late, but a Retry-After is never undercut
             timely = permit.episode == gate.episode
-            explained = timely and self._concurrency.refused(now, level=permit.level)
+            explained = timely and self._concurrency.rate_limited(now, level=permit.level)
             if not explained or retry_after is not None:
                 interval, took = 1.0 / rate.rate, now - permit.sent_at
                 gate.close(now, interval=interval, took=took, forecast=rate.forecast(now), retry_after=retry_after)
@@ -135,7 +135,7 @@ class Adaptive:
         if not self._gate.shut:
             self._rate.reopened(now, at=self._gate.reopened_at, proven=self._gate.proven)
 
-    def _heed(self, now: float, hints: Hints) -> None:
+    def _heed(self, now: float, hints: RateLimitHints) -> None:
         """Spread what the server says is left, less what is under way already, over the time until its reset."""
         left = max(hints.remaining - self._in_flight, 0) + 1
         self._rate.limit_to(left / hints.reset, until=now + hints.reset)

@@ -116,7 +116,7 @@ class ConcurrencyController:
             self.limit = max(FLOOR, 0.7 * min(self.limit, self._peak))
             self._cut_at = now
 
-    def refused(self, now: float, *, level: int) -> bool:
+    def rate_limited(self, now: float, *, level: int) -> bool:
         """Tally a refusal; return whether the number in flight explains it, so that the rate need not."""
         for tally in (self._admitted, self._refused):
             for key in tally:

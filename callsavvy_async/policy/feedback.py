@@ -6,7 +6,7 @@ from enum import Enum
 
 import attrs
 
-from callsavvy_async.policy.ratelimit_headers import Hints
+from callsavvy_async.policy.ratelimit_headers import RateLimitHints
 
 
 class Signal(Enum):
@@ -14,7 +14,7 @@ class Signal(Enum):
 
     ADMITTED = "admitted"
     """The API let it through, whatever it answered."""
-    REFUSED = "refused"
+    RATE_LIMITED = "rate limited"
     """429, or the API's own "come back later"."""
     FAILED = "failed"
     """No answer of the API's own: time-outs, resets, 5xx."""
@@ -39,7 +39,7 @@ class Feedback:
 
     signal: Signal
     retry_after: float | None = attrs.field(default=None, converter=_unless_zero)
-    hints: Hints | None = None
+    hints: RateLimitHints | None = None
 
 
 @attrs.frozen

@@ -15,7 +15,7 @@ import attrs
 
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
-from callsavvy_async.policy.pacer import FULL, MAX_IN_FLIGHT, Snapshot, at_least_one
+from callsavvy_async.policy.pacer import FULL, MAX_IN_FLIGHT, PacerSnapshot, at_least_one
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
@@ -47,7 +47,7 @@ class _Pause:
     _began: float = -math.inf
     _refusals_in_a_row: int = 0
 
-    def refused(self, now: float, *, sent_at: float, retry_after: float | None) -> None:
+    def rate_limited(self, now: float, *, sent_at: float, retry_after: float | None) -> None:
         # What was sent before the pause began tells nothing new, unless the API asks for longer.
         if sent_at >= self._began:
             self._refusals_in_a_row += 1
@@ -61,14 +61,14 @@ class _Pause:
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)  # else every count is validated, ten requests a request
-class _Told:
+class _ConfiguredPacer:
     """What both share: the count of what is in flight, and the pause."""
 
     max_in_flight: int = attrs.field(default=MAX_IN_FLIGHT, validator=at_least_one)
     _pause: _Pause = attrs.field(factory=_Pause, init=False, repr=False)
     _in_flight: int = attrs.field(default=0, init=False, repr=False)
     _sent: int = attrs.field(default=0, init=False, repr=False)
-    _refused: int = attrs.field(default=0, init=False, repr=False)
+    _rate_limited: int = attrs.field(default=0, init=False, repr=False)
 
     def delay(self, now: float) -> float:
         """See `Pacer.delay`."""
@@ -85,33 +85,33 @@ class _Told:
         self._in_flight -= 1
         if feedback.signal is Signal.ADMITTED:
             self._pause.admitted(sent_at=permit.sent_at)
-        elif feedback.signal is Signal.REFUSED:
-            self._refused += 1
-            self._pause.refused(now, sent_at=permit.sent_at, retry_after=feedback.retry_after)
+        elif feedback.signal is Signal.RATE_LIMITED:
+            self._rate_limited += 1
+            self._pause.rate_limited(now, sent_at=permit.sent_at, retry_after=feedback.retry_after)
 
     def restore(self, learned: Mapping[str, object]) -> None:
         """Do nothing: this pacer learns nothing that lasts."""
 
-    def _snapshot(self, now: float, *, rate: float | None, why: str) -> Snapshot:
+    def _snapshot(self, now: float, *, rate: float | None, why: str) -> PacerSnapshot:
         shut_for = max(0.0, self._pause.ends_at - now)
         if shut_for:
             why = "refused, gate shut"
         elif self._in_flight >= self.max_in_flight:
             why = FULL
-        return Snapshot(
-            rate, self._in_flight, self.max_in_flight, shut_for, self._sent, self._refused, why, learned_rate=rate
+        return PacerSnapshot(
+            rate, self._in_flight, self.max_in_flight, shut_for, self._sent, self._rate_limited, why, learned_rate=rate
         )
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
-class Unlimited(_Told):
+class Unlimited(_ConfiguredPacer):
     """Start whatever fits into `max_in_flight`, and pause only when the API refuses.
 
     Raises:
         ConfigurationError: when `max_in_flight` lets no call start.
     """
 
-    def snapshot(self, now: float) -> Snapshot:
+    def snapshot(self, now: float) -> PacerSnapshot:
         """See `Pacer.snapshot`."""
         return self._snapshot(now, rate=None, why="no limit")
 
@@ -134,7 +134,7 @@ def positive_rate(_: object, field: attrs.Attribute[float], value: float) -> Non
 
 
 @attrs.define(on_setattr=attrs.setters.NO_OP)
-class FixedRate(_Told):
+class FixedRate(_ConfiguredPacer):
     """Keep to a rate that is known.
 
     Args:
@@ -159,6 +159,6 @@ class FixedRate(_Told):
         self._arrival = max(self._arrival, now) + 1.0 / self.rate
         return super().sent(now)
 
-    def snapshot(self, now: float) -> Snapshot:
+    def snapshot(self, now: float) -> PacerSnapshot:
         """See `Pacer.snapshot`."""
         return self._snapshot(now, rate=self.rate, why="fixed rate")

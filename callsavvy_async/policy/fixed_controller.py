@@ -12,7 +12,7 @@ class FixedRateController(RateController):
     """Send at the belief, whatever comes. Windows are noted all the same: they foretell when a gate reopens."""
 
     def _curve(self, since: float) -> float:  # noqa: ARG002 - it is no curve
-        return self.belief
+        return self.estimated_limit
 
     def _believe(self, measured: float, elapsed: float) -> None:
         """Learn nothing."""
@@ -20,4 +20,4 @@ class FixedRateController(RateController):
     def limit_as(self, other: RateController) -> None:
         """Keep to what this process was told, whatever others were."""
         super().limit_as(other)
-        self.belief = self.rate = other.belief
+        self.estimated_limit = self.rate = other.estimated_limit

@@ -91,7 +91,7 @@ class Gate:
         """Let nobody through until this probe has come back."""
         self._probing = True
 
-    def probe_refused(self, now: float, *, sent_at: float, forecast: Forecast, retry_after: float | None) -> None:
+    def probe_rate_limited(self, now: float, *, sent_at: float, forecast: Forecast, retry_after: float | None) -> None:
         """Stay shut for longer."""
         self._probing, self.proven = False, True
         self._refused_at = sent_at if retry_after is None else math.inf  # a Retry-After says when it reopens

@@ -112,7 +112,7 @@ _HINTS: tuple[tuple[re.Pattern[str], type[RequestError]], ...] = (
 
 _LOST_READ: dict[FailureKind, tuple[type[RequestError], bool]] = {
     FailureKind.TIMEOUT: (RequestTimeoutError, True),
-    FailureKind.ABANDONED: (ConnectionLostError, False),
+    FailureKind.CANCELLED: (ConnectionLostError, False),
     FailureKind.TOO_LARGE: (ResponseTooLargeError, False),
     FailureKind.ENCODING: (DecodeError, False),
 }

@@ -27,7 +27,7 @@ FULL = "in flight"
 
 
 @attrs.frozen
-class Snapshot:
+class PacerSnapshot:
     """A pacer's state at one moment. `attrs.asdict` makes it JSON-able, and `restore` takes that back.
 
     Attributes:
@@ -36,7 +36,7 @@ class Snapshot:
         allowed_in_flight: how many there may be now.
         shut_for: seconds until a request may follow a refusal; 0 while nothing is shut.
         sent: requests started so far.
-        refused: how many of them were refused, 429 as a rule.
+        rate_limited: how many of them were refused, 429 as a rule.
         why: what holds requests back, in a word or two.
         learned_rate: requests per second that the limit is believed to be, told or learned; None until known.
         learned_in_flight: requests in flight that the API is believed to use; None where that is not learned.
@@ -52,14 +52,14 @@ class Snapshot:
     allowed_in_flight: int
     shut_for: float
     sent: int
-    refused: int
+    rate_limited: int
     why: str
     learned_rate: float | None = None
     learned_in_flight: float | None = None
     learned_window: float = 0.0
     processes: int | None = None
     waiting: int = 0
-    groups: Mapping[str, Snapshot] = attrs.field(factory=dict[str, "Snapshot"])
+    groups: Mapping[str, PacerSnapshot] = attrs.field(factory=dict[str, "PacerSnapshot"])
 
 
 class Pacer(Protocol):
@@ -77,7 +77,7 @@ class Pacer(Protocol):
         """Count a request as ended. Called exactly once for each permit, also when it was cancelled."""
         ...
 
-    def snapshot(self, now: float) -> Snapshot:
+    def snapshot(self, now: float) -> PacerSnapshot:
         """Return what is known and what holds requests back."""
         ...
 

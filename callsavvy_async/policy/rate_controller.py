@@ -105,7 +105,7 @@ class Forecast:
 class RateController:
     """Learn one hidden limit from admissions and refusals, and say when the next request may start."""
 
-    belief: float = START_RATE
+    estimated_limit: float = START_RATE
     """Requests per second."""
     window: float = 0.0
     """Seconds; 0 where none is known."""
@@ -229,7 +229,7 @@ class RateController:
         than the window, and a client that is more than a quarter ahead of its belief has disproved it.
         """
         elapsed = now - self._opened
-        ahead = self._admitted / self.belief - elapsed
+        ahead = self._admitted / self.estimated_limit - elapsed
         debt = ahead if 0.0 < ahead < min(self.window, 0.25 * elapsed) else 0.0
         rest = max(0.0, self._spell_began + self._known_window - now)
         return Forecast(debt, rest, self._spell_began, window_known=self.window > 0.0)
@@ -248,15 +248,15 @@ class RateController:
         if spent_window and at - self._spell_began < 0.5 * self.window:
             spent_window, self.window = False, 0.5 * self.window
         soon = self.started and not spent_window and open_for < self.period / 2.0
-        memory = max(COUNT / self.belief, self._known_window, self.period if self.started else 0.0)
+        memory = max(COUNT / self.estimated_limit, self._known_window, self.period if self.started else 0.0)
         if spent_window:
             elapsed, admitted = at - self._spell_began, self._spell_admitted
             self.window = min(self.window, elapsed) if elapsed < 1.25 * self.window else elapsed
-        mean = (admitted + max(0.0, memory - elapsed) * self.belief) / max(elapsed, memory)
+        mean = (admitted + max(0.0, memory - elapsed) * self.estimated_limit) / max(elapsed, memory)
         late = self._late(open_for, at - self._opened if proven else open_for) if self.started else 0.0
         self._believe(max(mean, late, 1e-3), elapsed)
         self._soon = self._soon + 1 if soon else 0
-        self._dip = max(min(RISE * 2.0**self._soon, DEEPEST_DIP), COUNT_ERROR / (self.belief * self.period))
+        self._dip = max(min(RISE * 2.0**self._soon, DEEPEST_DIP), COUNT_ERROR / (self.estimated_limit * self.period))
         if spent_window or not self._bounded or elapsed > PERIOD:
             self._spell_began, self._spell_admitted = at, 0
         self._bounded, self._admitted = True, 0
@@ -265,7 +265,7 @@ class RateController:
     @property
     def is_sound(self) -> bool:
         """Whether every pace of it is one: what was read from elsewhere may be anything."""
-        return min(self.belief, self.rate) > 0.0 and self.period >= SHORTEST_PERIOD and 0.0 <= self._dip < 1.0
+        return min(self.estimated_limit, self.rate) > 0.0 and self.period >= SHORTEST_PERIOD and 0.0 <= self._dip < 1.0
 
     @property
     def _known_window(self) -> float:
@@ -278,23 +278,23 @@ class RateController:
         """Return requests per second sent in the last window of the interval or else in its later half; 0 if unknown."""
         if not self.window:
             return self._sent_since(end / 2.0, open_for) / (end / 2.0) if end >= LATE * self.period else 0.0
-        last = max(1.1 * self.window, PERIOD / 2.0, COUNT / self.belief)
+        last = max(1.1 * self.window, PERIOD / 2.0, COUNT / self.estimated_limit)
         return (self._sent_since(end - last, open_for) - 1.0) / last if end >= last else 0.0  # good to one request
 
     def _believe(self, measured: float, elapsed: float) -> None:
         window = WINDOW_PERIOD * self._known_window
         longest = max(PERIOD, PERIOD_REQUESTS / measured, window)
         shortest = max(SHORTEST_PERIOD, SHORTEST_PERIOD_REQUESTS / measured, window)
-        surging = not self.started or measured > SURGE * self.belief
+        surging = not self.started or measured > SURGE * self.estimated_limit
         self.period = min(max(0.0 if surging else max(elapsed, 0.7 * self.period), shortest), longest)
-        self.belief, self.started = measured, True
+        self.estimated_limit, self.started = measured, True
 
     def _curve(self, since: float) -> float:
         since = max(since, 0.0)  # before an interval there is nothing to go by, and a cubic falls below zero
         if not self.started:
-            return self.belief * math.exp2(min(since / START_DOUBLING, 30.0))
+            return self.estimated_limit * math.exp2(min(since / START_DOUBLING, 30.0))
         u = since / self.period - 1.0
-        return self.belief * (1.0 + (RISE * u**5 if u > 0.0 else self._dip * u**3))
+        return self.estimated_limit * (1.0 + (RISE * u**5 if u > 0.0 else self._dip * u**3))
 
     def _sent_since(self, start: float, end: float) -> float:
         """Return how many requests the curve sends between two times of the interval."""
@@ -303,4 +303,4 @@ class RateController:
     def _sent_until(self, since: float) -> float:
         """Return the curve's integral, but for a constant."""
         u = since / self.period - 1.0
-        return self.belief * (since + self.period * (RISE * u**6 / 6.0 if u > 0.0 else self._dip * u**4 / 4.0))
+        return self.estimated_limit * (since + self.period * (RISE * u**6 / 6.0 if u > 0.0 else self._dip * u**4 / 4.0))

@@ -30,14 +30,14 @@ _NUMBER = re.compile(r"\s*(\d{1,16}(?:\.\d{1,9})?)\s*(?:[,;].*)?")
 
 
 @attrs.frozen
-class Hints:
+class RateLimitHints:
     """What is left of a limit: `remaining` requests until `reset` seconds from now."""
 
     remaining: int
     reset: float
 
 
-def parse_hints(headers: Mapping[str, str], *, epoch_now: float) -> Hints | None:
+def parse_hints(headers: Mapping[str, str], *, epoch_now: float) -> RateLimitHints | None:
     """Return the tightest plausible hint in `headers` (names in lower case), or None.
 
     Args:
@@ -49,7 +49,7 @@ def parse_hints(headers: Mapping[str, str], *, epoch_now: float) -> Hints | None
         remaining = _number(headers.get(prefix + "remaining"))
         reset = _seconds(_number(headers.get(prefix + "reset")), epoch_now=epoch_now)
         if remaining is not None and reset is not None:
-            hints.append(Hints(int(remaining), reset))
+            hints.append(RateLimitHints(int(remaining), reset))
     return min(hints, key=lambda hint: (hint.remaining / hint.reset, -hint.reset), default=None)
 
 
@@ -58,15 +58,15 @@ def parse_policies(field: str) -> frozenset[str]:
     return frozenset(f"{name} {parameters.get('pk', '')}".strip() for name, parameters in _members(field))
 
 
-def _from_draft(field: str, policy: str) -> list[Hints]:
+def _from_draft(field: str, policy: str) -> list[RateLimitHints]:
     """Read `RateLimit: "name";r=50;t=30`; a missing `t` is the `w` of the policy of that name."""
     windows = {name: parameters.get("w") for name, parameters in _members(policy)}
-    hints: list[Hints] = []
+    hints: list[RateLimitHints] = []
     for name, parameters in _members(field):
         remaining = _number(parameters.get("r"))
         reset = _number(parameters.get("t") or windows.get(name))
         if remaining is not None and reset is not None and 0.0 < reset <= LONGEST_RESET:
-            hints.append(Hints(int(remaining), reset))
+            hints.append(RateLimitHints(int(remaining), reset))
     return hints
 
 

@@ -40,7 +40,7 @@ from callsavvy_async.policy.controller_replica import UNKNOWN, ControllerReplica
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.fixed import FIRST_PAUSE, FixedRate
 from callsavvy_async.policy.fixed_controller import FixedRateController
-from callsavvy_async.policy.pacer import Snapshot
+from callsavvy_async.policy.pacer import PacerSnapshot
 from callsavvy_async.policy.rate_controller import CATCH_UP
 from callsavvy_async.policy.reservation_protocol import Replace, Reserve, RowRequest, RowState
 from callsavvy_async.policy.reservations import Reservations
@@ -102,7 +102,7 @@ class SharedPacer(Adaptive):
     def __attrs_post_init__(self) -> None:
         if self.known is not None:
             rate, _ = self.known
-            self._replica.rate = FixedRateController(belief=rate, rate=rate, started=True)
+            self._replica.rate = FixedRateController(estimated_limit=rate, rate=rate, started=True)
             self._concurrency = ConcurrencyController(limit=math.inf)
         self._rate, self._gate = self._replica.rate, self._replica.gate
 
@@ -136,7 +136,7 @@ class SharedPacer(Adaptive):
         if permit.episode == STANDALONE and self._standalone is not None:
             self._standalone.done(now, permit, feedback)
 
-    def snapshot(self, now: float) -> Snapshot:
+    def snapshot(self, now: float) -> PacerSnapshot:
         """See `Pacer.snapshot`. The rates are those of all processes together, but for those of one that is alone."""
         seen = super().snapshot(now)
         alone = None if self._standalone is None else self._standalone.snapshot(now)
@@ -224,7 +224,7 @@ class SharedPacer(Adaptive):
 
     def on_disconnect(self, now: float) -> None:
         """Go on alone: the row is out of reach."""
-        if any(feedback.signal is Signal.REFUSED for _, feedback in self._pending):
+        if any(feedback.signal is Signal.RATE_LIMITED for _, feedback in self._pending):
             self._pause(now, FIRST_PAUSE)
         self._pending.clear()
         self._suspended = self._proposed = False
@@ -232,7 +232,7 @@ class SharedPacer(Adaptive):
             return
         if self._gate.shut:
             self._pause(now, self._gate.opens_at - now)
-        known = self._rate.belief if self._rate.started else self._rate.rate
+        known = self._rate.estimated_limit if self._rate.started else self._rate.rate
         self._missed = max(self._processes, self._missed if now < self._all_back_at else 0)  # not all may be back
         share = SAFETY * known / self._missed if self._missed else self.share
         self._standalone = FixedRate(share, max_in_flight=self.max_in_flight)
@@ -241,10 +241,10 @@ class SharedPacer(Adaptive):
 
     def _judge(self, now: float, permit: Permit, feedback: Feedback) -> None:
         """Put it off until the row has been read."""
-        if feedback.signal is Signal.REFUSED and feedback.retry_after is not None:
+        if feedback.signal is Signal.RATE_LIMITED and feedback.retry_after is not None:
             self._pause(now, feedback.retry_after)
         if permit.episode == STANDALONE or self._standalone is not None:
-            if feedback.signal is Signal.REFUSED:
+            if feedback.signal is Signal.RATE_LIMITED:
                 self._pause(now, FIRST_PAUSE)
             return
         self._pending.append((permit, feedback))
@@ -264,7 +264,7 @@ class SharedPacer(Adaptive):
         rate.reserved(-ahead)  # what will not be sent if the gate shuts
         for permit, feedback in self._pending:
             probe = permit.probe and gate.shut and permit.episode == gate.episode
-            if probe or feedback.signal is Signal.REFUSED:
+            if probe or feedback.signal is Signal.RATE_LIMITED:
                 super()._judge(now, attrs.evolve(permit, probe=probe), feedback)
         self._judged = len(self._pending)
         if before != (gate.shut, gate.opens_at, gate.episode):

@@ -27,7 +27,7 @@ import anyio
 import attrs
 
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
-from callsavvy_async.policy.pacer import Pacer, Snapshot
+from callsavvy_async.policy.pacer import Pacer, PacerSnapshot
 from callsavvy_async.transport.clock import current_time, timer_seconds
 from callsavvy_async.transport.fair_queue import FairQueue, Waiter
 from callsavvy_async.transport.loops import CallSoon, reach, running_loop, runs_here
@@ -87,7 +87,7 @@ class RateLimiter:
         """How many requests wait for their turn."""
         return self._queue.waiting
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> PacerSnapshot:
         """Return what is known of the limit, and what holds requests back now."""
         with self.lock:
             return attrs.evolve(self.pacer.snapshot(current_time()), waiting=self.waiting)

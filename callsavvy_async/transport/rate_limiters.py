@@ -18,7 +18,7 @@ import attrs
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.fixed import FixedRate
-from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, Pacer, Snapshot
+from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, Pacer, PacerSnapshot
 from callsavvy_async.policy.ratelimit_headers import parse_policies
 from callsavvy_async.settings import check_settings
 from callsavvy_async.transport.hooks import Hooks
@@ -90,7 +90,7 @@ class RateLimiters:
             alike = (limiter for known, limiter in self._policies if known & names)
             self._limiters[resource] = next(alike, None) or self._limiter_for(names, like)
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> PacerSnapshot:
         """Return what is known of the limit, and what holds requests back now; other limits stand in its `groups`."""
         groups = {name: limiter.snapshot() for name, limiter in self._apart().items()}
         return attrs.evolve(self._shared.snapshot(), groups=groups)

@@ -99,7 +99,7 @@ class RequestContext:
         with anyio.CancelScope(shield=True) as self._scope:
             yield
         if self._scope.cancelled_caught:
-            raise ExchangeFailedError(FailureKind.ABANDONED, sent=True)
+            raise ExchangeFailedError(FailureKind.CANCELLED, sent=True)
 
     def completed(self) -> None:
         """Note that the exchange ended with a verdict."""

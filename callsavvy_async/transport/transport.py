@@ -208,7 +208,7 @@ class Transport:
             self.shared.pacing.observe_headers(pending.endpoint.resource, answer.headers.get("ratelimit-policy", ""))
         plain = signal is Signal.ADMITTED and hints is None
         limiter.done(permit, _ADMITTED if plain else Feedback(signal, verdict.retry_after, hints), moment)
-        if signal is Signal.REFUSED:
+        if signal is Signal.RATE_LIMITED:
             pending.on_rate_limited(moment, admitted=limiter.admitted)
             pause = limiter.snapshot().shut_for
             self.shared.hooks(RateLimited(pending.endpoint.resource, pause, verdict.retry_after))
@@ -308,7 +308,7 @@ _ADMITTED = Feedback(Signal.ADMITTED)
 def _signal(verdict: Verdict) -> Signal:
     """Say what an attempt that was not accepted taught."""
     if verdict.limited or (verdict.outcome is Outcome.REJECTED and verdict.transient):
-        return Signal.REFUSED
+        return Signal.RATE_LIMITED
     if verdict.outcome is Outcome.NOT_SENT:
         return Signal.NOTHING
     return Signal.FAILED if verdict.outcome is Outcome.UNKNOWN else Signal.ADMITTED

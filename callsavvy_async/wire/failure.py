@@ -15,9 +15,9 @@ class FailureKind(enum.Enum):
     BAD_URL = "the URL cannot be used"
     TIMEOUT = "no whole answer in time"
     CONNECTION_LOST = "the connection broke"
-    GARBLED = "the answer is not HTTP"
+    PROTOCOL_ERROR = "the answer is not HTTP"
     TOO_LARGE = "the answer is too large"
-    ABANDONED = "nobody waited for the answer"
+    CANCELLED = "nobody waited for the answer"
     ENCODING = "the answer's content encoding is broken"
 
 

@@ -18,7 +18,7 @@ import attrs
 
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.pacer import Pacer
-from callsavvy_async.policy.ratelimit_headers import Hints
+from callsavvy_async.policy.ratelimit_headers import RateLimitHints
 from testbed.limiter.servers import Answer, Server
 
 MOST_REFUSALS = 50_000
@@ -191,8 +191,8 @@ def simulate(pacer: Pacer, world: World, *, seed: int) -> Run:
 
 def feedback_on(answer: Answer) -> Feedback:
     """Return what a pacer is told of an answer."""
-    signal = {200: Signal.ADMITTED, 429: Signal.REFUSED}.get(answer.status, Signal.FAILED)
+    signal = {200: Signal.ADMITTED, 429: Signal.RATE_LIMITED}.get(answer.status, Signal.FAILED)
     hints = None
     if answer.remaining is not None and answer.reset:
-        hints = Hints(answer.remaining, answer.reset)
+        hints = RateLimitHints(answer.remaining, answer.reset)
     return Feedback(signal, retry_after=answer.retry_after, hints=hints)

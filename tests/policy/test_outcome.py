@@ -213,7 +213,7 @@ def test_a_body_that_left_is_unknown(kind: FailureKind) -> None:
     verdict = classify_failure(ExchangeFailedError(kind, sent=True, detail="why"))
     assert verdict.outcome is Outcome.UNKNOWN
     assert verdict.error is READ_ERRORS.get(kind, errors.ConnectionLostError)
-    assert verdict.transient is (kind not in {FailureKind.ABANDONED, FailureKind.TOO_LARGE, FailureKind.ENCODING})
+    assert verdict.transient is (kind not in {FailureKind.CANCELLED, FailureKind.TOO_LARGE, FailureKind.ENCODING})
     assert verdict.reason == f"{kind.value} (why)"
 
 

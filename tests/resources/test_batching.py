@@ -118,7 +118,7 @@ async def test_as_few_calls_as_the_limit_demands(most: int, channel: str) -> Non
     assert sim.ledger.charged == Counter({number(n): 1 for n in range(300)})
     assert max(sizes(sim)) <= most
     assert len(sizes(sim)) <= 300 / most + 2
-    assert client.pacing.snapshot().refused == 0
+    assert client.pacing.snapshot().rate_limited == 0
 
 
 async def _whatsapp(messaging: Batcher, to: str) -> None:

@@ -32,7 +32,7 @@ from callsavvy_async.hooks import (
     SharedLimitLost,
     SharedLimitRestored,
 )
-from callsavvy_async.pacing import Feedback, Pacer, Permit, Signal, Snapshot
+from callsavvy_async.pacing import Feedback, Pacer, PacerSnapshot, Permit, Signal
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
 from callsavvy_async.wire.response_headers import Fields
@@ -50,7 +50,7 @@ class PacerOfMyOwn:
     def done(self, now: float, permit: Permit, feedback: Feedback) -> None:
         assert_type(feedback.signal, Signal)
 
-    def snapshot(self, now: float) -> Snapshot:
+    def snapshot(self, now: float) -> PacerSnapshot:
         return Adaptive().snapshot(now)
 
     def restore(self, learned: Mapping[str, object]) -> None:

@@ -98,5 +98,5 @@ def _kind(error: Exception) -> FailureKind:
     if isinstance(error, _BEFORE_SENDING):
         return FailureKind.CONNECT
     if isinstance(error, aiohttp.ClientResponseError):
-        return FailureKind.GARBLED
+        return FailureKind.PROTOCOL_ERROR
     return FailureKind.CONNECTION_LOST

@@ -88,7 +88,7 @@ class ResponseReader:
         except httptools.HttpParserUpgrade:  # after a 101, which on_message_complete has refused
             self.reusable = False
         except httptools.HttpParserError as error:
-            self._refuse(FailureKind.GARBLED, str(error))
+            self._refuse(FailureKind.PROTOCOL_ERROR, str(error))
         if self._unread > MAX_HEAD and self.response is None:
             self._refuse(FailureKind.TOO_LARGE, f"more than {MAX_HEAD} bytes beside the body")
         return self.response is not None or self.broken is not None
@@ -152,7 +152,7 @@ class ResponseReader:
         parser = self._parser
         status = parser.get_status_code()
         if status == _SWITCHING_PROTOCOLS:
-            self._refuse(FailureKind.GARBLED, "101, but no other protocol was offered")
+            self._refuse(FailureKind.PROTOCOL_ERROR, "101, but no other protocol was offered")
         elif status < _FIRST_FINAL:
             self._fields = []
         else:
@@ -166,7 +166,7 @@ class ResponseReader:
     def _check_transfer_encoding(self, value: bytes) -> None:
         if value.rstrip(b" ").lower() != b"chunked":
             # llhttp would read other words to the end of the stream, and "chunked" with a tab behind it, too
-            self._refuse(FailureKind.GARBLED, "a transfer encoding that is not chunked")
+            self._refuse(FailureKind.PROTOCOL_ERROR, "a transfer encoding that is not chunked")
         elif self._parser.get_http_version() == "1.0":
             self.reusable = False  # RFC 9112, 6.1: the framing may be a mistake of something in between
 

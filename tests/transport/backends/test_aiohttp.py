@@ -101,7 +101,7 @@ AT_ANY_TIME = [
     (aiohttp.ClientConnectionResetError("closing"), FailureKind.CONNECTION_LOST),
     (aiohttp.ClientPayloadError("cut"), FailureKind.CONNECTION_LOST),
     (aiohttp.ClientConnectionError("odd"), FailureKind.CONNECTION_LOST),
-    (aiohttp.ClientResponseError(INFO, (), status=400), FailureKind.GARBLED),
+    (aiohttp.ClientResponseError(INFO, (), status=400), FailureKind.PROTOCOL_ERROR),
     (aiohttp.SocketTimeoutError("late"), FailureKind.TIMEOUT),
     (aiohttp.ServerTimeoutError("late"), FailureKind.TIMEOUT),
     (TimeoutError(), FailureKind.TIMEOUT),

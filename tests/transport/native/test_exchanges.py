@@ -135,7 +135,7 @@ async def test_garbage(backend: NativeBackend, data: bytes) -> None:
 
     async with hostile(script) as server:
         failure = await server.fails(backend)
-        assert (failure.kind, failure.bytes_sent) == (FailureKind.GARBLED, len(server.wire()))
+        assert (failure.kind, failure.bytes_sent) == (FailureKind.PROTOCOL_ERROR, len(server.wire()))
         assert "secret" not in str(failure)
         await seen(lambda: len(server.requests) == 2)
         assert (await server.post(backend)).body == b"{}"

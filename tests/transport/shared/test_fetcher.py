@@ -225,7 +225,7 @@ async def test_a_row_that_was_never_reached() -> None:
 async def test_a_refusal_is_told_at_once() -> None:
     """The row knows within the time of two requests, though nobody waits for it."""
     client = Client()
-    await client.request(feedback=Feedback(Signal.REFUSED, 5.0))
+    await client.request(feedback=Feedback(Signal.RATE_LIMITED, 5.0))
     await anyio.sleep(0.003)
     assert client.row.ledger.slot == pytest.approx(1e9 + current_time() + 5.0, abs=0.01)
     assert client.limiter.snapshot().shut_for == pytest.approx(5.0, abs=0.01)
