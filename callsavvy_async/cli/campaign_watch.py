@@ -17,7 +17,7 @@ from callsavvy_async.cli.campaign_run import url_of
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.options import DEFAULT_JOURNAL, JournalName, journal_and_name
 from callsavvy_async.cli.rate_meter import Speed, number_of
-from callsavvy_async.policy.shared import OUT_OF_REACH
+from callsavvy_async.policy.standalone import OUT_OF_REACH
 
 _TAKEN_FOR_DEAD = 60.0
 """Seconds."""

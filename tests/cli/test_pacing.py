@@ -14,7 +14,7 @@ from callsavvy_async.campaigns import CampaignReport, Worker
 from callsavvy_async.cli.campaign_watch import Sight
 from callsavvy_async.cli.client import client_options
 from callsavvy_async.cli.options import Pace
-from callsavvy_async.policy.shared import OUT_OF_REACH
+from callsavvy_async.policy.standalone import OUT_OF_REACH
 from callsavvy_async.simulator import Simulator, serve
 from testbed.servers.postgres import PostgresServer
 from testbed.servers.redis import RedisServer

@@ -197,7 +197,7 @@ def test_told_pacers_obey_retry_after(make: Callable[[], Pacer]) -> None:
     pacer = make()
     pacer.done(1.0, pacer.sent(0.0), Feedback(Signal.RATE_LIMITED, retry_after=7.0))
     assert pacer.delay(1.0) == pytest.approx(7.0)
-    assert pacer.snapshot(1.0).why == "refused, gate shut"
+    assert pacer.snapshot(1.0).why == "rate-limited"
 
 
 @pytest.mark.parametrize("scenario", played(row for row in STEADY if row.held), ids=lambda row: row.name)
@@ -338,7 +338,7 @@ def test_why_says_what_holds_back(pacer: Pacer) -> None:
     permit = pacer.sent(0.0)
     assert pacer.snapshot(0.0).why == "in flight"
     pacer.done(0.1, permit, Feedback(Signal.RATE_LIMITED, retry_after=2.0))
-    assert pacer.snapshot(0.1).why == "refused, gate shut"
+    assert pacer.snapshot(0.1).why == "rate-limited"
 
 
 def test_late_refusal_is_not_taken_from_the_next_interval() -> None:

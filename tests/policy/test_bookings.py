@@ -41,7 +41,7 @@ def test_a_law_goes_through_the_row_unchanged() -> None:
         lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"period": 1e-300}}),
         lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"_dip": 50.0}}),
         lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"_opened": -math.inf}}),
-        lambda controller: json.dumps(controller | {"gate": controller["gate"] | {"_refused_at": -math.inf}}),
+        lambda controller: json.dumps(controller | {"gate": controller["gate"] | {"_rate_limited_at": -math.inf}}),
         lambda controller: "[" * 100_000,
     ],
 )

@@ -6,8 +6,7 @@ import math
 
 import pytest
 
-from callsavvy_async.policy.gate import EARLY_IN_WINDOW, GROWTH, LANDING, LONGEST_PAUSE, UNPROVEN, Gate
-from callsavvy_async.policy.rate_controller import Forecast
+from callsavvy_async.policy.gate import EARLY_IN_WINDOW, GROWTH, LANDING, LONGEST_PAUSE, UNPROVEN, Forecast, Gate
 
 NOTHING = Forecast()
 

@@ -13,7 +13,8 @@ from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.rate_controller import RateController
 from callsavvy_async.policy.ratelimit_headers import RateLimitHints
 from callsavvy_async.policy.reservation_protocol import Replace, Reserve, RowState
-from callsavvy_async.policy.shared import AHEAD, LOOK, LOW, OUT_OF_REACH, RETURN, SAFETY, SharedPacer
+from callsavvy_async.policy.shared import AHEAD, LOOK, LOW, SharedPacer
+from callsavvy_async.policy.standalone import OUT_OF_REACH, RETURN, SAFETY
 from testbed.limiter.ledger import Ledger
 from testbed.limiter.processes import EPOCH, Fleet, make_fleet
 from testbed.limiter.servers import FixedWindow, Server, Tell, TokenBucket
@@ -253,7 +254,7 @@ def test_what_leaves_before_a_process_knows_of_a_refusal_counts() -> None:
     assert held >= 2
     assert one.ledger.taken == 0
     other.settle()
-    assert "gate shut" in other.pacer.snapshot(other.now).why
+    assert "rate-limited" in other.pacer.snapshot(other.now).why
     assert one.ledger.taken == held
 
 

@@ -244,7 +244,7 @@ async def test_no_deadline(scripted: Any, ok: Response, refusal: Response) -> No
 
 async def test_a_429_that_stays_ends_with_the_deadline(scripted: Any, refusal: Response) -> None:
     """Refusals do not use up the retries: they last until the deadline, and the last refusal is told."""
-    with pytest.raises(RateLimitError, match="gave up: to wait 10 s would pass the deadline") as caught:
+    with pytest.raises(RateLimitError, match="gave up: a wait of 10 s would pass the deadline") as caught:
         await scripted(refusal(429, retry_after="10"), max_retries=0, deadline=55).messaging.send_sms(NUMBER, "Hi")
     assert len(caught.value.attempts) == 6
     assert caught.value.safe_to_resend
@@ -294,7 +294,7 @@ async def test_why_it_waits_is_told(scripted: Any, ok: Response, refusal: Respon
     for _ in range(2):
         await paced.account.summary()
     waits = [(event.seconds, event.why) for event in events if isinstance(event, RequestWaiting)]
-    assert waits == [(pytest.approx(3), "refused, gate shut"), (pytest.approx(1), "fixed rate")]
+    assert waits == [(pytest.approx(3), "rate-limited"), (pytest.approx(1), "fixed rate")]
 
 
 async def test_one_429_pauses_all(scripted: Any, ok: Response, refusal: Response) -> None:
@@ -703,7 +703,9 @@ async def test_a_call_that_is_too_heavy_ends_with_an_error(refusal: Response) ->
 
     async with anyio.create_task_group() as group:
         group.start_soon(light)
-        with pytest.raises(RateLimitError, match="while others were admitted; the request may count for more than"):
+        with pytest.raises(
+            RateLimitError, match="while other requests were admitted; the request may count for more than"
+        ):
             await client.messaging.send_sms(NUMBER, "heavy")
     assert served == 200
 

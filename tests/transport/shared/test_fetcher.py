@@ -16,7 +16,8 @@ import trio
 from callsavvy_async.hooks import HookEvent, SharedLimitLost, SharedLimitRestored
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.reservation_protocol import RowRequest, RowState
-from callsavvy_async.policy.shared import SAFETY, SharedPacer
+from callsavvy_async.policy.shared import SharedPacer
+from callsavvy_async.policy.standalone import SAFETY
 from callsavvy_async.transport.clock import current_time
 from callsavvy_async.transport.hooks import Hooks, log_event
 from callsavvy_async.transport.rate_limiter import RateLimiter, WaitTooLongError
@@ -191,7 +192,7 @@ async def test_a_row_that_is_lost_and_found(error: Exception) -> None:
     lost = [event for event in client.events if isinstance(event, SharedLimitLost)]
     assert [(event.limit, event.processes, event.rate) for event in lost] == [("*", 1, 10.0 * SAFETY)]
     assert lost[0].reason in {"gone", "KeyError('a bug')"}
-    assert "out of reach" in client.limiter.snapshot().why
+    assert "unavailable" in client.limiter.snapshot().why
     client.row.fails = None
     await client.requests(40)
     found = [event for event in client.events if isinstance(event, SharedLimitRestored)]
