@@ -36,6 +36,7 @@ from callsavvy_async.errors import (
     ServerError,
     ServiceUnavailableError,
 )
+from callsavvy_async.policy.feedback import Signal
 from callsavvy_async.redaction import redact
 from callsavvy_async.wire.endpoint import Effect
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
@@ -191,6 +192,15 @@ def _host(location: str) -> str:
 def _by_words(envelope: Envelope | None, default: type[RequestError]) -> type[RequestError]:
     words = (envelope.message if envelope else None) or ""
     return next((error for pattern, error in _ERROR_BY_WORDS if pattern.search(words)), default)
+
+
+def signal_of(verdict: Verdict) -> Signal:
+    """Return the signal for the pacer of an attempt that was not ACCEPTED."""
+    if verdict.limited or (verdict.outcome is Outcome.REJECTED and verdict.transient):
+        return Signal.RATE_LIMITED
+    if verdict.outcome is Outcome.NOT_SENT:
+        return Signal.NOTHING
+    return Signal.FAILED if verdict.outcome is Outcome.UNKNOWN else Signal.ADMITTED
 
 
 def error_type(verdict: Verdict, effect: Effect) -> type[RequestError]:

@@ -7,9 +7,9 @@ Theory.
 2.  Reservations. Each process reserves slots in blocks, ahead of time, at the controller's rate, and starts a request at
     each of its slots. A request itself never waits for the row.
 3.  One verdict. After a 429 or the end of a probe, a process cancels its slots, reads the row, and judges by *its* state.
-    If another process has already shut the gate, the 429 is a late one and teaches nothing. If the verdict changes the
-    gate, the process writes the new controller to the row, or judges again if another process was faster. So the first
-    429 lowers the rate once for all. The others see the change in their next response, and look every `LOOK` seconds.
+    If another process has already shut the gate, the 429 is late and teaches nothing. Otherwise the process writes the
+    changed controller to the row, or judges again if another process was faster. So the first 429 lowers the rate once
+    for all. The others see the change in their next response, and look every `LOOK` seconds.
 4.  Probes. While the gate is shut, each process reserves one slot, `PATIENCE` apart, the first when the gate opens. These
     are the probes. The verdict on the first probe changes the controller and so cancels the rest; without a verdict,
     the next process probes.
@@ -169,8 +169,7 @@ class SharedPacer(Adaptive):
             return Reserve(version)
         if count := self._needed(now, waiting):
             return self._reserve(now, count)
-        is_due = self.look_in(now, waiting) <= 0.0
-        return Reserve(version, released=self._reservations.release()) if is_due else None
+        return None if self.look_in(now, waiting) > 0.0 else Reserve(version, released=self._reservations.release())
 
     def look_in(self, now: float, waiting: int) -> float:
         """Return the seconds until the next look at the row, if no event comes first; infinity for never."""

@@ -1,4 +1,4 @@
-"""Where the requests of a client go, and the header fields that they have in common."""
+"""The URLs of a client's requests, and their common header fields."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from callsavvy_async.wire.request_template import Target
 
 
 class Targets(dict[str, Target]):
-    """Where requests go, by the names of their resources; worked out when a resource is first called."""
+    """Targets by resource, each built at the first request to it."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()

@@ -253,7 +253,7 @@ async def test_a_429_that_stays_ends_with_the_deadline(scripted: Any, refusal: R
 
 async def test_a_429_without_retry_after_pauses_longer_and_longer(scripted: Any, refusal: Response) -> None:
     """Told what to keep to, 1, 2, 4, ... s; if the pause would pass the deadline the refusal is told, with the limit's words."""
-    with pytest.raises(RateLimitError, match="the limit of the client would keep it waiting for 16 s") as caught:
+    with pytest.raises(RateLimitError, match="the rate limiter expects a wait of 16 s") as caught:
         await scripted(refusal(429), deadline=20, pacing=Unlimited()).account.summary()
     assert len(caught.value.attempts) == 5
     assert anyio.current_time() == pytest.approx(1 + 2 + 4 + 8)
@@ -621,7 +621,7 @@ async def test_waiting_tells_how_many_go_first() -> None:
         for _ in range(4):
             group.start_soon(client.account.summary)
             await anyio.wait_all_tasks_blocked()
-        with pytest.raises(DeadlineExceededError, match=r"waiting for 4 s, past its deadline in 3.5 s"):
+        with pytest.raises(DeadlineExceededError, match=r"a wait of 4 s, past the deadline in 3.5 s"):
             await client.account.summary(deadline=3.5)
     assert [(wait.seconds, wait.why, wait.ahead) for wait in waits] == [
         (pytest.approx(n + 1), "fixed rate", n) for n in range(3)

@@ -207,8 +207,8 @@ def test_it_is_loud(caplog: pytest.LogCaptureFixture) -> None:
     log_event(SharedLimitLost("*", 23.75, 4, "gone"))
     log_event(SharedLimitRestored("*", 8.5, 2))
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("WARNING", "the shared limit '*' is out of reach (gone); going on alone at 23.8/s, one of 4"),
-        ("WARNING", "the shared limit '*' is back after 8.5 s; 2 share it so far"),
+        ("WARNING", "the shared limit '*' is unavailable (gone); continuing at 23.8/s, the share of one of 4"),
+        ("WARNING", "the shared limit '*' is available again after 8.5 s; processes so far: 2"),
     ]
 
 
