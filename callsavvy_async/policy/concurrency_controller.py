@@ -10,8 +10,8 @@ after each block of responses
 holds TOLERANCE times the useful number in flight. Example: at limit 20, unloaded 50 ms and latency 100 ms, the new limit
 is 20 * 1.5 * 0.5 + 1 = 16. The limit moves only while at least half of it is in use: an idle client learns nothing.
 
-The unloaded latency is the smallest median of the last `EPOCH` seconds. Where the limit binds, it is measured again with
-most of the load removed (BBR's ProbeRTT). Otherwise the controller's own queue would become part of it.
+The unloaded latency is the smallest median of the last one or two epochs of `EPOCH` seconds. If the limit binds, it is
+measured again with most of the load removed (BBR's ProbeRTT), because it would otherwise include the controller's queue.
 
 The cap from 429s. A server that caps *concurrency* answers 429 by the number in flight, not by the rate. The controller
 tallies 429s by the number in flight at the time of sending. If most of them lie above some level, and 429s are common

@@ -2,7 +2,7 @@
 
 Theory. The server either processed a request or did not, and the client sees only the response. Three kinds of evidence
 are proof: the body never left (NOT_SENT), the API's own error (REJECTED), the API's own success (ACCEPTED). A 429 is
-REJECTED whoever sends it, a gateway too, because it says that the request was not processed (RFC 6585, 4). Everything
+REJECTED even from a gateway, because it says that the request was not processed (RFC 6585, 4). Everything
 else is UNKNOWN: a time-out, a reset, a gateway's page, an unreadable body. The name of an exception proves nothing.
 """
 

@@ -190,7 +190,7 @@ class RateController:
 
     @property
     def shut_at(self) -> float:
-        """Time of the last first 429."""
+        """Time of the first 429 of the latest pause."""
         return self._shut_at
 
     @property

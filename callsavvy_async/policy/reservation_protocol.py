@@ -43,7 +43,7 @@ class Reserve:
         credit: Maximum seconds by which the first slot may lie in the past, after an idle time.
         counted: True if the slots count as `taken`; False for probes.
         released: Number of unused slots to return. Negative if slots were used after their controller was replaced.
-        throttled_for: Seconds to count as idle, because the server's headers held the controller's rate down.
+        throttled_for: Seconds to count as idle, because headers or missing processes held the controller's rate down.
     """
 
     version: str

@@ -6,10 +6,9 @@ Theory.
     Each process holds a replica and follows the row's counts, so all replicas are the same.
 2.  Reservations. Each process reserves slots in blocks, ahead of time, at the controller's rate, and starts a request at
     each of its slots. A request itself never waits for the row.
-3.  One verdict. After a 429 or the end of a probe, a process cancels its slots, reads the row, and judges by *its* state.
-    If another process has already shut the gate, the 429 is late and teaches nothing. Otherwise the process writes the
-    changed controller to the row, or judges again if another process was faster. So the first 429 lowers the rate once
-    for all. The others see the change in their next response, and look every `LOOK` seconds.
+3.  One verdict. After a 429 or a probe, a process cancels its slots and reads the row. If another process has already
+    shut the gate, the 429 is late and teaches nothing. Otherwise it writes the changed controller to the row, or starts
+    over if another process was faster. So the first 429 counts once for all. The others look every `LOOK` seconds.
 4.  Probes. While the gate is shut, each process reserves one slot, `PATIENCE` apart, the first when the gate opens. These
     are the probes. The verdict on the first probe changes the controller and so cancels the rest; without a verdict,
     the next process probes.

@@ -1,6 +1,6 @@
-"""One exchange of a request for a response over httpx or httpx2, with the proof of `proof.py`.
+"""One exchange over httpx or httpx2, with the proof of `proof.py`.
 
-httpx2 is httpx under another name. So the library is an argument here, a module; types are written as those of httpx.
+httpx2 is httpx under another name, so the library's module is an argument here. The type hints name httpx.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 
 class Sender(Protocol):
-    """What sends one httpx request; it is held for one exchange at a time."""
+    """Sends one httpx request."""
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Send it, without following redirects and without reading the body of the response."""
+        """Send a request, without following redirects and without reading the body of the response."""
         ...
 
 
 class StreamedBody(proof.OnceBody):
-    """A request body as httpx asks for it, but for its class, which each library wants to be its own."""
+    """A request body as an async iterable. `body_of` derives it from the stream class of each library."""
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return _OnePiece(self.give)
@@ -45,7 +45,7 @@ def body_of(library: ModuleType) -> type[StreamedBody]:
 
 
 class _OnePiece:
-    """One piece. No async generator: trio warns of those that a broken connection leaves half-way."""
+    """An iterator with one item. It is not an async generator, because trio warns about unfinished ones."""
 
     def __init__(self, give: Callable[[], bytes]) -> None:
         self._give = give
@@ -70,15 +70,15 @@ async def exchange(
     max_bytes: int,
     carrying: httpx.AsyncClient | None = None,
 ) -> HttpResponse:
-    """Run one exchange over a library; see `Backend.exchange`. Cancelling it closes the connection.
+    """Run one exchange over a library; see `Backend.exchange`. A cancellation closes the connection.
 
     Args:
         library: httpx or httpx2.
-        send: sends the request.
-        request: what to send.
-        timeout: seconds for everything.
-        max_bytes: largest body that is read, after decompression.
-        carrying: a client whose headers, cookies and query parameters are sent too; those of the request win.
+        send: Sends the request.
+        request: Request to send.
+        timeout: Seconds for the whole exchange.
+        max_bytes: Maximum size of the decompressed body.
+        carrying: Client with headers, cookies and query parameters to add; those of the request win.
     """
     body = body_of(library)(request.body)
 
@@ -99,7 +99,7 @@ async def exchange(
         )
         response = await send(outgoing)
         try:
-            decoded = response.is_stream_consumed  # the response of a mock, made whole already
+            decoded = response.is_stream_consumed  # a mock's response, already complete
             chunks = (
                 _OnePiece(lambda: response.content)
                 if decoded
@@ -110,10 +110,10 @@ async def exchange(
             retire_unless_clean(response, whole=status not in proof.NOT_READ_WHOLE)
             return received
         finally:
-            with anyio.CancelScope(shield=True):  # it does not wait for the peer
+            with anyio.CancelScope(shield=True):  # aclose() does not wait for the peer
                 await response.aclose()
 
-    return await proof.prove(post, functools.partial(_kind, library), lambda _: body.asked, timeout)
+    return await proof.prove(post, functools.partial(_kind, library), lambda _: body.was_read, timeout)
 
 
 @functools.lru_cache(maxsize=256)

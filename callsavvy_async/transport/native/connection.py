@@ -2,7 +2,7 @@
 
 Theory. A request's bytes go to the kernel in order, and asyncio's transport buffers the bytes that the kernel has not
 taken. So exactly ``written - buffered`` bytes have left. If that is 0, the server has not seen the request: NOT_SENT is
-proved, not guessed from the name of an exception. If the kernel refuses a write, the transport is closing right after it
+proved, not guessed from the name of an exception. If the kernel rejects a write, the transport is closing right after it
 and took none of its bytes. Only if a connection breaks while the transport holds bytes, the count is lost with the
 buffer. Then `bytes_sent` is None, and bytes may have left.
 
@@ -146,7 +146,9 @@ class Connection(asyncio.BufferedProtocol):
             if waiter is not None and not waiter.done():
                 waiter.set_result(reader.response)
             reader.response = None  # an idle connection keeps no body alive
-            if not reader.reusable or self._rest or self._paused:  # or the response came before the whole request had left
+            if (
+                not reader.reusable or self._rest or self._paused
+            ):  # or the response came before the whole request had left
                 self.close()
             else:
                 self.state = _IDLE

@@ -88,9 +88,9 @@ class ResponseReader:
         except httptools.HttpParserUpgrade:  # after a 101, which on_message_complete has rejected
             self.reusable = False
         except httptools.HttpParserError as error:
-            self._refuse(FailureKind.PROTOCOL_ERROR, str(error))
+            self._reject(FailureKind.PROTOCOL_ERROR, str(error))
         if self._unread > MAX_HEAD and self.response is None:
-            self._refuse(FailureKind.TOO_LARGE, f"more than {MAX_HEAD} bytes outside the body")
+            self._reject(FailureKind.TOO_LARGE, f"more than {MAX_HEAD} bytes outside the body")
         return self.response is not None or self.broken is not None
 
     def end(self, *, clean: bool) -> None:
@@ -103,7 +103,7 @@ class ResponseReader:
             self._finish(self._parser.get_status_code())
         self.reusable = False
         if self.response is None:
-            self._refuse(FailureKind.CONNECTION_LOST, "cut short" if self._unread else "closed before a response")
+            self._reject(FailureKind.CONNECTION_LOST, "cut short" if self._unread else "closed before a response")
 
     # ------------------------------------------------------------------------------------------- httptools callbacks
 
@@ -124,7 +124,7 @@ class ResponseReader:
             return
         self._has_head = True
         if len(self._fields) > MAX_FIELDS:
-            self._refuse(FailureKind.TOO_LARGE, f"more than {MAX_FIELDS} header fields")
+            self._reject(FailureKind.TOO_LARGE, f"more than {MAX_FIELDS} header fields")
         self._to_eof = status not in _BODILESS
         encoding = b""
         for name, value in self._fields:
@@ -152,7 +152,7 @@ class ResponseReader:
         parser = self._parser
         status = parser.get_status_code()
         if status == _SWITCHING_PROTOCOLS:
-            self._refuse(FailureKind.PROTOCOL_ERROR, "101, although the request offered no other protocol")
+            self._reject(FailureKind.PROTOCOL_ERROR, "101, although the request offered no other protocol")
         elif status < _FIRST_FINAL:
             self._fields = []
         else:
@@ -166,7 +166,7 @@ class ResponseReader:
     def _check_transfer_encoding(self, value: bytes) -> None:
         if value.rstrip(b" ").lower() != b"chunked":
             # llhttp would read other values, and "chunked" before a tab, to the end of the stream
-            self._refuse(FailureKind.PROTOCOL_ERROR, "a transfer encoding that is not chunked")
+            self._reject(FailureKind.PROTOCOL_ERROR, "a transfer encoding that is not chunked")
         elif self._parser.get_http_version() == "1.0":
             self.reusable = False  # RFC 9112, 6.1: an intermediary may have framed it wrongly
 
@@ -174,7 +174,7 @@ class ResponseReader:
         try:
             return BoundedBody(decoder_for(encoding.decode("latin-1")), self._max_bytes)
         except ValueError as error:
-            self._refuse(FailureKind.ENCODING, f"{status}, {describe(error)}")
+            self._reject(FailureKind.ENCODING, f"{status}, {describe(error)}")
             return None
 
     def _finish(self, status: int) -> None:
@@ -184,15 +184,15 @@ class ResponseReader:
         try:
             content = body.finish()
         except ValueError as error:
-            self._refuse(FailureKind.ENCODING, f"{status}, {describe(error)}")
+            self._reject(FailureKind.ENCODING, f"{status}, {describe(error)}")
             return
         if body.full:
-            self._refuse(FailureKind.TOO_LARGE, f"{status}, more than {self._max_bytes} bytes")
+            self._reject(FailureKind.TOO_LARGE, f"{status}, more than {self._max_bytes} bytes")
             return
         self._body = None
         self.response = HttpResponse(status, Fields(self._fields), content)
 
-    def _refuse(self, kind: FailureKind, detail: str) -> None:
+    def _reject(self, kind: FailureKind, detail: str) -> None:
         self.reusable = False
         if self.response is None and self.broken is None:
             self.broken = Broken(kind, detail)

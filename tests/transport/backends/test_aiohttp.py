@@ -62,7 +62,7 @@ class Writer:
 async def test_a_body_is_given_out_once_and_notes_it(way: str) -> None:
     """However the bytes are taken, by the connection or by a middleware, it is noted, and there is no second time."""
     body, writer = PayloadBody(b"abc"), Writer()
-    assert (body.size, body.asked, body.consumed) == (3, False, False)
+    assert (body.size, body.was_read, body.consumed) == (3, False, False)
 
     async def take() -> object:
         if way == "write":
@@ -71,7 +71,7 @@ async def test_a_body_is_given_out_once_and_notes_it(way: str) -> None:
         return body.decode() if way == "decode" else (await body.as_bytes()).decode()
 
     assert await take() == "abc"
-    assert body.asked
+    assert body.was_read
     assert body.consumed
     with pytest.raises(BodyGivenTwiceError):
         await take()

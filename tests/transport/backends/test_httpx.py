@@ -42,9 +42,9 @@ async def test_a_body_notes_that_it_was_asked_for() -> None:
     body = StreamedBody(b"abc")
     iterator = aiter(body)
     assert aiter(iterator) is iterator
-    assert not body.asked
+    assert not body.was_read
     assert [piece async for piece in iterator] == [b"abc"]
-    assert body.asked
+    assert body.was_read
 
 
 async def test_a_body_is_given_out_once() -> None:
