@@ -42,7 +42,9 @@ class ControllerReplica:
         if not math.isfinite(row.now + row.slot + row.idle):
             raise ValueError("the row of the shared limit contains a timestamp that is not finite")
         seconds = -self._clock.read(row.now, sent_at=sent_at, received_at=received_at)
-        self._move(seconds)
+        self.rate.move(seconds)
+        self.gate.move(seconds)
+        self.slot += seconds
         return seconds
 
     def begin_with(self, rate: RateController) -> None:
@@ -91,8 +93,3 @@ class ControllerReplica:
         """Continue without the row: take back the requests reserved ahead and the `expired` slots."""
         self.rate.reserved(-self.reserved_ahead(now) - expired)
         self.slot, self.version = min(self.slot, now), UNKNOWN
-
-    def _move(self, seconds: float) -> None:
-        self.rate.move(seconds)
-        self.gate.move(seconds)
-        self.slot += seconds

@@ -125,13 +125,9 @@ def classify_failure(failure: ExchangeFailedError) -> Verdict:
     """Classify an exchange without a complete response."""
     reason = f"{failure.kind.value} ({failure.detail})" if failure.detail else failure.kind.value
     if not failure.sent:
-        connect = failure.kind in _TRANSIENT_CONNECT or failure.kind is FailureKind.CERTIFICATE
-        return Verdict(
-            Outcome.NOT_SENT,
-            reason,
-            ConnectError if connect else NotSentError,
-            transient=failure.kind in _TRANSIENT_CONNECT,
-        )
+        transient = failure.kind in _TRANSIENT_CONNECT
+        is_connect = transient or failure.kind is FailureKind.CERTIFICATE
+        return Verdict(Outcome.NOT_SENT, reason, ConnectError if is_connect else NotSentError, transient)
     error, transient = _LOST_READ.get(failure.kind, (ConnectionLostError, True))
     return Verdict(Outcome.UNKNOWN, reason, error, transient=transient)
 

@@ -111,9 +111,10 @@ class RateController:
     _sent_at: float = 0.0
     _opened: float = 0.0
     """Start of the current interval, on the controller's clock: skipped time moves it."""
-    _admitted: int = 0
+    admitted: int = 0
     """Number of requests in the current interval that this controller timed, without 429s."""
-    _shut_at: float = 0.0
+    shut_at: float = 0.0
+    """Time of the first 429 of the latest pause."""
     _bounded: bool = False
     """True if the current interval began with a reopening."""
     _spell_began: float = 0.0
@@ -133,7 +134,7 @@ class RateController:
         if now - self._slot > CATCH_UP:  # something else held the request back: skip that time
             self._opened += now - self._sent_at
         else:
-            self._admitted += 1
+            self.admitted += 1
         self._spell_admitted += 1
         self._sent_at = now
         wanted = self._curve(now - self._opened)
@@ -145,14 +146,14 @@ class RateController:
         """Count a probe that started `late` seconds after its time. It counts as admitted until its 429 arrives."""
         idle = max(0.0, late - CATCH_UP)
         self._opened += idle
-        self._shut_at += idle
+        self.shut_at += idle
         self._spell_began += idle
-        self._admitted += 1
+        self.admitted += 1
         self._spell_admitted += 1
 
     def withdraw(self) -> None:
         """Take back one admission: the request received a 429."""
-        self._admitted -= 1
+        self.admitted -= 1
         self._spell_admitted -= 1
 
     def begin(self, now: float) -> float:
@@ -176,7 +177,7 @@ class RateController:
             idle: Idle seconds of all processes, which the controller's clock skips.
         """
         self._opened += idle
-        self._admitted += count - after_idle
+        self.admitted += count - after_idle
         self._spell_admitted += count
 
     def move(self, seconds: float) -> None:
@@ -184,19 +185,9 @@ class RateController:
         self._slot = None if self._slot is None else self._slot + seconds
         self._sent_at += seconds
         self._opened += seconds
-        self._shut_at += seconds
+        self.shut_at += seconds
         self._spell_began += seconds
         self._ceiling_until += seconds
-
-    @property
-    def shut_at(self) -> float:
-        """Time of the first 429 of the latest pause."""
-        return self._shut_at
-
-    @property
-    def admitted(self) -> int:
-        """Number of requests in the current interval, without 429s."""
-        return self._admitted
 
     def limit_as(self, other: RateController) -> None:
         """Copy the ceiling of another controller, from the server's headers."""
@@ -208,7 +199,7 @@ class RateController:
 
     def shut(self, now: float) -> None:
         """Record the first 429 of a pause."""
-        self._shut_at = now
+        self.shut_at = now
 
     def forecast(self, now: float) -> Forecast:
         """Predict when the server reopens.
@@ -217,7 +208,7 @@ class RateController:
         longer than the window, and an estimate that admissions exceed by more than a quarter predicts nothing.
         """
         elapsed = now - self._opened
-        ahead = self._admitted / self.estimated_limit - elapsed
+        ahead = self.admitted / self.estimated_limit - elapsed
         debt = ahead if 0.0 < ahead < min(self.window, 0.25 * elapsed) else 0.0
         rest = max(0.0, self._spell_began + self._known_window - now)
         return Forecast(debt, rest, self._spell_began, window_known=self.window > 0.0)
@@ -230,8 +221,8 @@ class RateController:
             at: Reopening of the server, as exactly as the probes show.
             proven: True if the server confirmed the pause, so that it was not only the client's gate.
         """
-        open_for = max(self._shut_at - self._opened, 1e-3)
-        elapsed, admitted = now - self._opened if self._bounded else open_for, self._admitted
+        open_for = max(self.shut_at - self._opened, 1e-3)
+        elapsed, admitted = now - self._opened if self._bounded else open_for, self.admitted
         spent_window = self._bounded and proven and self._is_window(at)
         if spent_window and at - self._spell_began < 0.5 * self.window:
             spent_window, self.window = False, 0.5 * self.window
@@ -247,7 +238,7 @@ class RateController:
         self._dip = max(min(RISE * 2.0**self._soon, DEEPEST_DIP), COUNT_ERROR / (self.estimated_limit * self.period))
         if spent_window or not self._bounded or elapsed > PERIOD:
             self._spell_began, self._spell_admitted = at, 0
-        self._bounded, self._admitted = True, 0
+        self._bounded, self.admitted = True, 0
         self._slot = self._opened = self._sent_at = now
 
     @property
@@ -260,7 +251,7 @@ class RateController:
         return min(self.window, LONGEST_WINDOW)
 
     def _is_window(self, at: float) -> bool:
-        return at - self._shut_at > 0.4 * (at - self._spell_began) and self._spell_admitted >= COUNT
+        return at - self.shut_at > 0.4 * (at - self._spell_began) and self._spell_admitted >= COUNT
 
     def _late(self, open_for: float, end: float) -> float:
         """Return the rate in the last window of the interval, or in its later half if no window is known; 0 if unknown."""

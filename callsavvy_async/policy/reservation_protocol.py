@@ -102,7 +102,7 @@ class RowState:
 
 def write_controller(rate: RateController, gate: Gate) -> str:
     """Serialise a controller."""
-    return json.dumps({"rate": _state(rate), "gate": _state(gate)})
+    return json.dumps({"rate": attrs.asdict(rate), "gate": attrs.asdict(gate)})
 
 
 def read_controller(text: str, like: type[RateController]) -> tuple[RateController, Gate] | None:
@@ -115,13 +115,9 @@ def read_controller(text: str, like: type[RateController]) -> tuple[RateControll
     return (rate, gate) if rate.is_sound else None
 
 
-def _state(controller: RateController | Gate) -> dict[str, object]:
-    return attrs.asdict(controller)
-
-
 def _remake(kind: type[Any], state: object) -> Any:
     """Rebuild a controller from serialised state; reject fields of the wrong type."""
-    known, like = cast("dict[str, object]", state), _state(kind())
+    known, like = cast("dict[str, object]", state), attrs.asdict(kind())
     values = {field.alias: known[field.name] for field in attrs.fields(kind)}
     for field in attrs.fields(kind):
         value, right = values[field.alias], like[field.name]

@@ -4,8 +4,7 @@ Theory. A process that cannot reach the row cannot see the others either. It sen
 rate by the last known number of processes. Example: of 100/s and 4 processes, each sends 23.75/s. A process that has never
 reached the row sends at a configured rate.
 
-Processes return to the row one by one, and the row counts only those that are back. So for `RETURN` seconds they use
-only their part of the rate: 1 of 4 processes takes a quarter, although the row names it alone.
+Processes return to the row one by one, and the row counts only those. So for `RETURN` seconds 1 of 4 takes only a quarter.
 """
 
 from __future__ import annotations
@@ -39,14 +38,7 @@ class Standalone:
     _all_back_at: float = -math.inf
 
     def enter(self, now: float, *, rate: float, first_share: float, max_in_flight: int) -> None:
-        """Start standalone mode.
-
-        Args:
-            now: Monotonic seconds.
-            rate: Last known requests per second of all processes.
-            first_share: Requests per second if the row has never been reached.
-            max_in_flight: Maximum number of requests in flight.
-        """
+        """Start standalone mode with a share of `rate`, or with `first_share` if the row has never been reached."""
         self._missed = max(self.processes, self._missed if now < self._all_back_at else 0)  # some may not be back yet
         share = SAFETY * rate / self._missed if self._missed else first_share
         self.pacer = FixedRate(share, max_in_flight=max_in_flight)

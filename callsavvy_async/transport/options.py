@@ -37,15 +37,14 @@ def apply_options(settings: RequestSettings, options: RequestOptions) -> Request
     if not options:
         return settings
     refuse_unknown(options, _NAMES, kind="option", where="a request")
-    retries = options.get("max_retries", settings.retry.max_retries)
-    extra = options.get("extra")
+    extra, retry = options.get("extra"), settings.retry
+    if "max_retries" in options:
+        retry = attrs.evolve(retry, max_retries=options["max_retries"])
     check_setting("extra", extra)
     return RequestSettings(
         timeout=options.get("timeout", settings.timeout),
         deadline=options.get("deadline", settings.deadline),
-        retry=settings.retry
-        if retries == settings.retry.max_retries
-        else attrs.evolve(settings.retry, max_retries=retries),
+        retry=retry,
         extra={**settings.extra, **extra} if extra else settings.extra,
     )
 

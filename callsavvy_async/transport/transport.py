@@ -123,8 +123,6 @@ class Transport:
             self._settle(pending, Outcome.ACCEPTED)
         return value
 
-    # ------------------------------------------------------------------------------------------------- attempts
-
     async def _attempt(self, pending: PendingRequest) -> Verdict:
         """Wait for the turn, send the request once, classify the outcome and give feedback to the rate limiter."""
         limiter, began = self.shared.pacing.limiter(pending.endpoint.resource), pending.clock()
@@ -235,8 +233,6 @@ class Transport:
             raise DeadlineExceededError(
                 why, endpoint=resource, outcome=Outcome.NOT_SENT, expected_wait=late.seconds
             ) from None
-
-    # ------------------------------------------------------------------------------------------------ decisions
 
     def _decide(self, pending: PendingRequest, verdict: Verdict) -> Decision:
         pending.failures += not verdict.limited

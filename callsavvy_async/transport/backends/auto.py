@@ -64,9 +64,7 @@ class AutoBackend:
         return self._usual, ""
 
     def _other(self, library: str) -> Backend:
-        if library not in self._others:
-            self._others[library] = self._over(library)
-        return self._others[library]
+        return self._others.get(library) or self._others.setdefault(library, self._over(library))
 
 
 _ON_TRIO = ("httpx", "httpx2")

@@ -77,8 +77,6 @@ class Connection(asyncio.BufferedProtocol):
         self.is_readable: Callable[[], object]
         """Polls for bytes that the event loop has not read yet; on an idle connection they are EOF or unexpected."""
 
-    # --------------------------------------------------------------------------------------------------- an exchange
-
     def send(self, request_bytes: bytes, deadline: float, max_bytes: int) -> asyncio.Future[HttpResponse]:
         """Send a request; return a future of its response. The future may raise `ExchangeFailedError`.
 
@@ -190,8 +188,6 @@ class Connection(asyncio.BufferedProtocol):
                     self.buffer_updated(size)
         except OSError:
             pass
-
-    # ----------------------------------------------------------------------------------------------- asyncio callbacks
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.BaseProtocol`."""

@@ -105,8 +105,6 @@ class ResponseReader:
         if self.response is None:
             self._reject(FailureKind.CONNECTION_LOST, "cut short" if self._unread else "closed before a response")
 
-    # ------------------------------------------------------------------------------------------- httptools callbacks
-
     def on_message_begin(self) -> None:
         """Give the connection up if this is a second, unexpected response."""
         if self.response is not None:
@@ -160,8 +158,6 @@ class ResponseReader:
                 self.reusable = False
             if self.response is None:
                 self._finish(status)
-
-    # ---------------------------------------------------------------------------------------------------- decisions
 
     def _check_transfer_encoding(self, value: bytes) -> None:
         if value.rstrip(b" ").lower() != b"chunked":

@@ -13,6 +13,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 import anyio
+import attrs
 from coredis import Redis
 from coredis.connection import BaseConnection
 from coredis.exceptions import NoScriptError, RedisError
@@ -137,17 +138,8 @@ async def _check_reachable(address: str) -> None:
 
 
 def _arguments(request: RowRequest) -> tuple[str | float, ...]:
-    if isinstance(request, Reserve):
-        return (
-            request.version,
-            request.count,
-            request.interval,
-            request.credit,
-            int(request.counted),
-            request.released,
-            request.throttled_for,
-        )
-    return request.expected, request.version, request.controller, request.slot
+    """Return the fields in their order, which is that of the script's arguments; Redis takes no booleans."""
+    return tuple(int(value) if isinstance(value, bool) else value for value in attrs.astuple(request))
 
 
 def _parse(reply: list[str]) -> RowState:
