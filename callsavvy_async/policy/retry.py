@@ -78,9 +78,7 @@ def decide(
         return Decision(None)
     if verdict.limited:
         if passed_over >= MOST_PASSED_OVER:
-            return Decision(
-                None, f"gave up: rate-limited {passed_over} times while other requests were admitted; {_TOO_HEAVY}"
-            )
+            return Decision(None, f"gave up: rate-limited {passed_over} times while others were admitted; {_TOO_HEAVY}")
         if rate_limited_for > LONGEST_WINDOW:
             return Decision(None, f"gave up: the API admitted no request for {rate_limited_for:.0f} s; {_TOO_HEAVY}")
         # The rate limiter pauses all requests of the client, so only the deadline matters here.
@@ -96,7 +94,6 @@ def decide(
 
 def _within(seconds_left: float, wait: float, *, waits_here: bool) -> Decision:
     if wait >= seconds_left:
-        return Decision(
-            None, f"gave up: a wait of {wait:.3g} s would pass the deadline in {max(seconds_left, 0.0):.3g} s"
-        )
+        left = max(seconds_left, 0.0)
+        return Decision(None, f"gave up: a wait of {wait:.3g} s would pass the deadline in {left:.3g} s")
     return Decision(wait if waits_here else 0.0)

@@ -4,9 +4,7 @@ Theory. A latency is the difference of two readings, so the clock must be finer 
 be too coarse: uvloop's counts whole milliseconds and stops while callbacks run, and `time.monotonic` moves in steps of
 16 ms on Windows before Python 3.13. So `time.perf_counter` times all loops that run in real time. All loops share it, and
 a pacer's learned state from one loop is valid in the next. The clock of a loop in virtual time gets an offset to it.
-
-A request reads the time several times, and finding the running loop costs a system call on CPython 3.11. So each request
-looks up its clock once.
+Finding the running loop costs a system call on CPython 3.11, so each request looks up its clock only once.
 """
 
 from __future__ import annotations

@@ -99,10 +99,7 @@ class SharedLimitRestored:
     processes: int
 
     def __str__(self) -> str:
-        return (
-            f"the shared limit {self.limit!r} is available again after {self.seconds:.3g} s;"
-            f" processes so far: {self.processes}"
-        )
+        return f"the shared limit {self.limit!r} is back after {self.seconds:.3g} s; processes so far: {self.processes}"
 
 
 HookEvent: TypeAlias = (
@@ -127,8 +124,7 @@ class Hook(Protocol):
 def log_event(event: HookEvent, /) -> None:
     """Log an event to the logger ``callsavvy_async``, without personal data.
 
-    Rate limits, retries and shared limits are WARNING. A final failure is INFO, because it is raised too. The rest is
-    DEBUG.
+    Rate limits, retries and shared limits are WARNING; a final failure is INFO, because it is raised too; the rest DEBUG.
     """
     match event:
         case RateLimited(endpoint, seconds, retry_after):

@@ -2,9 +2,8 @@
 
 -   Configured: ``pacing={"sendSMS": FixedRate("10/s"), "*": Adaptive()}``. One pacer under several names is one limit.
 -   Learned: only from `RateLimit-Policy`. The client separates endpoints whose responses name disjoint sets of policies.
-    429s cannot show separate limits. After a 429 the gate is shut for all endpoints, so the API admits no request at that
-    moment which would prove it; and a bucket that is nearly empty rejects one request and admits the next. A test would
-    cost 429s on every account with a single limit.
+    429s cannot show separate limits: after a 429 the gate is shut for all endpoints, and a bucket that is nearly empty
+    rejects one request and admits the next. A test would cost 429s on every account with a single limit.
 """
 
 from __future__ import annotations

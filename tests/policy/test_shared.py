@@ -159,7 +159,7 @@ def test_a_row_that_is_out_of_reach(known: tuple[float, int] | None, *, emptied:
 
 @attrs.define
 class Alone:
-    """A pacer and a row, sent_at by hand."""
+    """A pacer and a row, driven by hand."""
 
     pacer: SharedPacer
     ledger: Ledger = attrs.field(factory=Ledger)

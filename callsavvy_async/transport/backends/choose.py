@@ -57,8 +57,7 @@ def choose_backend(
         given.insert(0, "backend=")
     if len(given) > 1 or (given and (verify is not True or proxy is not None)):
         raise ConfigurationError(
-            f"{' and '.join(given)} cannot be combined with other transport settings, because each contains its TLS and"
-            " proxy settings; pass one of them alone."
+            f"{' and '.join(given)} cannot be combined with TLS, proxy or other transport settings; pass one of them alone."
         )
     if not isinstance(backend, str):
         return backend

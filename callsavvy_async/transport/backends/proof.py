@@ -23,7 +23,7 @@ NOT_READ_WHOLE = frozenset({408, 413})
 """Statuses of a server that has not read the whole request, so that its connection is not reused (RFC 9110, 15.5)."""
 
 
-class BodyGivenTwiceError(Exception):
+class BodyReadTwiceError(Exception):
     """The HTTP library or a middleware tried to send a request again."""
 
 
@@ -39,9 +39,9 @@ class OnceBody:
         self.was_read = False
 
     def give(self) -> bytes:
-        """Return the bytes. Raises `BodyGivenTwiceError` the second time."""
+        """Return the bytes. Raises `BodyReadTwiceError` the second time."""
         if self.was_read:
-            raise BodyGivenTwiceError
+            raise BodyReadTwiceError
         self.was_read = True
         return self._bytes
 

@@ -18,7 +18,7 @@ from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Fault, Simulator,
 from callsavvy_async.transport.backends.aiohttp import AiohttpBackend
 from callsavvy_async.transport.backends.aiohttp_body import PayloadBody
 from callsavvy_async.transport.backends.aiohttp_exchange import exchange
-from callsavvy_async.transport.backends.proof import BodyGivenTwiceError
+from callsavvy_async.transport.backends.proof import BodyReadTwiceError
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.request_template import Target
@@ -73,7 +73,7 @@ async def test_a_body_is_given_out_once_and_notes_it(way: str) -> None:
     assert await take() == "abc"
     assert body.was_read
     assert body.consumed
-    with pytest.raises(BodyGivenTwiceError):
+    with pytest.raises(BodyReadTwiceError):
         await take()
 
 

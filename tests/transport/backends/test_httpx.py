@@ -21,7 +21,7 @@ import pytest
 from callsavvy_async import AuthenticationError, Callsavvy, RedirectError
 from callsavvy_async.transport.backends.httpx import BorrowedTransport, HttpxBackend
 from callsavvy_async.transport.backends.httpx_exchange import StreamedBody, exchange
-from callsavvy_async.transport.backends.proof import BodyGivenTwiceError
+from callsavvy_async.transport.backends.proof import BodyReadTwiceError
 from callsavvy_async.transport.native import trust
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.request import HttpRequest
@@ -53,7 +53,7 @@ async def test_a_body_is_given_out_once() -> None:
     first, second = aiter(body), aiter(body)
     assert await anext(first) == b"abc"
     for again in (second, aiter(body)):
-        with pytest.raises(BodyGivenTwiceError):
+        with pytest.raises(BodyReadTwiceError):
             await anext(again)
     with pytest.raises(StopAsyncIteration):
         await anext(first)

@@ -77,7 +77,7 @@ def requests(rng: random.Random, now: float, versions: list[str]) -> RowRequest:
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_the_same_as_in_memory(row: ReservationStore, seed: int) -> None:
-    """Whatever is sent_at, the row after it is the ledger's, by the clock of the server."""
+    """Whatever the request, the row after it is the ledger's, by the clock of the server."""
     rng, ledger, versions, now = random.Random(seed), Ledger(), ["", "v"], 0.0
     for _ in range(60):
         request = requests(rng, now, versions)
@@ -104,7 +104,7 @@ async def test_late_and_timely_bookings(row: ReservationStore) -> None:
 
 
 async def test_processes_are_counted(rows: Rows) -> None:
-    """Everybody who has lately sent_at, once."""
+    """Every process that has lately sent a request counts once."""
     name = uuid.uuid4().hex
     async with rows.connect(name, "a") as first, rows.connect(name, "b") as second:
         counts = [(await one.execute(Reserve("?"))).processes for one in (first, first, second, first)]

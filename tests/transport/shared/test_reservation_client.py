@@ -208,7 +208,7 @@ def test_it_is_loud(caplog: pytest.LogCaptureFixture) -> None:
     log_event(SharedLimitRestored("*", 8.5, 2))
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("WARNING", "the shared limit '*' is unavailable (gone); continuing at 23.8/s, the share of one of 4"),
-        ("WARNING", "the shared limit '*' is available again after 8.5 s; processes so far: 2"),
+        ("WARNING", "the shared limit '*' is back after 8.5 s; processes so far: 2"),
     ]
 
 
