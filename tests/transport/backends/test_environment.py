@@ -66,7 +66,7 @@ def test_a_variable_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None
     ("options", "words"),
     [
         ({"proxy": "socks5://proxy.example:1080"}, r"pip install 'httpx\[socks\]'"),
-        ({"proxy": "socks5://proxy.example:1080", "backend": "aiohttp"}, "no SOCKS proxy"),
+        ({"proxy": "socks5://proxy.example:1080", "backend": "aiohttp"}, "SOCKS proxies"),
     ],
 )
 def test_socks(options: dict[str, str], words: str) -> None:
