@@ -14,8 +14,8 @@ from callsavvy_async.campaigns.campaign import Campaign
 from callsavvy_async.campaigns.errors import JournalError
 from callsavvy_async.campaigns.journal import runs, sql, sums
 from callsavvy_async.campaigns.journal.database import Cursor, Database
-from callsavvy_async.campaigns.journal.patience import Patience
 from callsavvy_async.campaigns.journal.postgres import SCHEMES, PostgreSQL
+from callsavvy_async.campaigns.journal.retrying_writer import RetryingWriter
 from callsavvy_async.campaigns.journal.sqlite import SCHEME, SQLite
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.report import CampaignReport
@@ -73,11 +73,11 @@ class Journal:
 
     async def __aenter__(self) -> Self:
         try:
-            patience = Patience(self._writer, self._patience)
-            await patience.open()
+            retrying = RetryingWriter(self._writer, self._patience)
+            await retrying.open()
             if not self._read_only:
                 alone = self._database.lease is None
-                await patience.write(partial(runs.take_over_all, all_are_dead=alone))
+                await retrying.write(partial(runs.take_over_all, all_are_dead=alone))
         except BaseException:
             await self._close()
             raise

@@ -20,7 +20,7 @@ from callsavvy_async.campaigns.journal import repository, runs, sql, sums
 from callsavvy_async.campaigns.journal.budget import CampaignBudget
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.owner import Owner, bind
-from callsavvy_async.campaigns.journal.patience import Patience
+from callsavvy_async.campaigns.journal.retrying_writer import RetryingWriter
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.journal_sink import JournalSink
 from callsavvy_async.campaigns.journal_source import JournalSource
@@ -93,7 +93,7 @@ class CampaignRun(Run[CampaignReport]):
         self._callsavvy = callsavvy
         self._owner = owner
         self._resends = resends
-        self._patience = Patience(writer, patience)
+        self._retrying = RetryingWriter(writer, patience)
         self._reading_balance: anyio.CancelScope | None = None
         self._fan_out: FanOut | None = None
         self._source: JournalSource | None = None
@@ -103,7 +103,7 @@ class CampaignRun(Run[CampaignReport]):
     def abandon(self) -> None:
         """Stop without waiting: what is on the wire becomes unknown."""
         self.stop()
-        self._patience.seconds = 0
+        self._retrying.seconds = 0
         if self._fan_out is not None:
             self._fan_out.abandon()
 
@@ -124,10 +124,10 @@ class CampaignRun(Run[CampaignReport]):
         await self._prepare()
         if self._resends:  # not tried again: what was unknown before is no more what a person looked at
             await self._writer.run(self._make_pending)
-        context, fund = await self._patience.write(self._begin)
+        context, fund = await self._retrying.write(self._begin)
         while await self._was_lost(context, fund):
             self.report.stopped = None
-            context, fund = await self._patience.write(self._begin)
+            context, fund = await self._retrying.write(self._begin)
 
     async def _was_lost(self, context: RunContext, fund: CampaignBudget | None) -> bool:
         """Send under a run until there is nothing more to send; True when it was taken for dead before that."""
@@ -158,10 +158,10 @@ class CampaignRun(Run[CampaignReport]):
 
     async def _prepare(self) -> None:
         """Read the sums, refuse what cannot be run, and note the balance."""
-        await self._patience.write(lambda cursor: bind(cursor, self._campaign, self._owner))
-        await self._patience.write(lambda cursor: sums.fill(cursor, self._campaign, self.report))
+        await self._retrying.write(lambda cursor: bind(cursor, self._campaign, self._owner))
+        await self._retrying.write(lambda cursor: sums.fill(cursor, self._campaign, self.report))
         self._refuse_if_incomplete()
-        if not await self._patience.write(lambda cursor: sums.has_baseline(cursor, self._campaign)):
+        if not await self._retrying.write(lambda cursor: sums.has_baseline(cursor, self._campaign)):
             await self._note_balance()
 
     def _make_pending(self, cursor: Cursor) -> None:
@@ -178,7 +178,7 @@ class CampaignRun(Run[CampaignReport]):
         run_id = runs.begin(cursor, self._campaign, self._writer.database.lease)
         limit = self._settings.max_cost
         fund = None if limit is None else CampaignBudget.of(cursor, self._campaign, limit)
-        return RunContext(self._campaign, run_id, self._patience), fund
+        return RunContext(self._campaign, run_id, self._retrying), fund
 
     def _refuse_if_incomplete(self) -> None:
         if not self.report.input_complete:
@@ -196,7 +196,7 @@ class CampaignRun(Run[CampaignReport]):
             balance = message.balance(await self._callsavvy.account.summary())
         if balance is not None:
             known = balance
-            await self._patience.write(lambda cursor: sums.note_balance(cursor, self._campaign, known))
+            await self._retrying.write(lambda cursor: sums.note_balance(cursor, self._campaign, known))
 
     def _make_fan_out(self, context: RunContext, fund: CampaignBudget | None) -> FanOut:
         settings, message, messaging = self._settings, self._spec.message, self._callsavvy.messaging

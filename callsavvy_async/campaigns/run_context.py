@@ -23,7 +23,7 @@ import attrs
 from callsavvy_async.campaigns.errors import JournalUnavailableError
 from callsavvy_async.campaigns.journal import repository, runs
 from callsavvy_async.campaigns.journal.database import Cursor
-from callsavvy_async.campaigns.journal.patience import Patience
+from callsavvy_async.campaigns.journal.retrying_writer import RetryingWriter
 from callsavvy_async.campaigns.journal.writer import Work
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ class RunContext:
 
     campaign: int
     run_id: int
-    patience: Patience
+    retrying: RetryingWriter
     held: set[int] = attrs.field(factory=set[int])
     """The numbers of the chunks that it claimed and did not settle."""
     settled: int = 0
@@ -47,30 +47,30 @@ class RunContext:
 
     async def write(self, work: Work[T]) -> T:
         """Do a unit of work that recognises what it did before."""
-        return await self.patience.write(work)
+        return await self.retrying.write(work)
 
     async def end(self) -> None:
         """End the run. Where that cannot be written it is owed, or the next run would wait for what this one holds."""
         try:
             await self.write(lambda cursor: runs.end(cursor, self.campaign, self.run_id))
         except JournalUnavailableError:
-            self.patience.writer.owe(lambda cursor: runs.end_late(cursor, self.campaign, self.run_id))
+            self.retrying.writer.owe(lambda cursor: runs.end_late(cursor, self.campaign, self.run_id))
             raise
 
     async def write_addition(self, work: Work[T]) -> T:
         """Do a unit of work that claims chunks; the caller holds `adding`. A try that failed leaves a doubt."""
-        outages = self.patience.outages
+        outages = self.retrying.outages
         try:
             return await self.write(work)
         finally:
-            self.doubtful = self.doubtful or self.patience.outages != outages
+            self.doubtful = self.doubtful or self.retrying.outages != outages
 
     async def claim(self, work: Work[T]) -> T:
         """Do a unit of work that claims chunks, after giving back what was claimed unheard of, also by a try of its own."""
-        outages, held = self.patience.outages, frozenset(self.held)
+        outages, held = self.retrying.outages, frozenset(self.held)
 
         def claim_anew(cursor: Cursor) -> T:
-            if self.doubtful or self.patience.outages != outages:
+            if self.doubtful or self.retrying.outages != outages:
                 repository.give_back_all_but(cursor, self.campaign, self.run_id, held)
             return work(cursor)
 

@@ -80,7 +80,7 @@ class Runner:
     ) -> None:
         run_settings(**options)  # raises what a run would raise
         self.name = name
-        self.vitals = WorkerStatus()
+        self.status = WorkerStatus()
         """What it tells of itself, at any time."""
         self._journal = Journal.open(url, patience=patience, lease=lease)
         self._forever = forever
@@ -97,7 +97,7 @@ class Runner:
 
     def stop(self) -> None:
         """Send nothing more, wait for what is on the wire, and leave. From inside the event loop."""
-        self.vitals.stopping = True
+        self.status.stopping = True
         self._stopped.set()
         if self._run is not None:
             self._run.stop()
@@ -124,7 +124,7 @@ class Runner:
             try:
                 return await self._work(journal, callsavvy)
             finally:
-                self.vitals.joined = False
+                self.status.joined = False
 
     async def heartbeat_age(self) -> float | None:
         """Return for how many seconds this process has not written to the journal; None while it has no run.
@@ -132,7 +132,7 @@ class Runner:
         Raises:
             JournalError: the journal cannot be read.
         """
-        if self._campaign is None or not self.vitals.sending:
+        if self._campaign is None or not self.status.sending:
             return None
         own = f"{socket.gethostname()}:{os.getpid()}"
         ages = [
@@ -144,7 +144,7 @@ class Runner:
         report = CampaignReport(name=self.name)
         while not self._stopped.is_set():
             before = await self._look(journal)
-            self.vitals.joined = before is not None
+            self.status.joined = before is not None
             if self._campaign is not None and before is not None and (before.input_complete or not self._forever):
                 report = before
                 if before.pending + before.in_flight or not before.input_complete:  # the run says what is wrong with it
@@ -167,7 +167,7 @@ class Runner:
                 self._campaign = await self._find(journal)
                 return None if self._campaign is None else await self._campaign.status()
             except JournalUnavailableError:
-                self.vitals.joined = False
+                self.status.joined = False
                 if anyio.current_time() - began >= self._patience:
                     raise
                 await self._pause()
@@ -184,7 +184,7 @@ class Runner:
     async def _send(self, campaign: Campaign, callsavvy: Callsavvy, before: CampaignReport) -> CampaignReport:
         options: RunOptions = {**self._options, "on_result": self._settle}
         self._run = campaign.run(callsavvy, **options)
-        self.vitals.sending = True
+        self.status.sending = True
         if self._stopped.is_set():
             self._run.stop()
         try:
@@ -194,10 +194,10 @@ class Runner:
                 raise
             return before
         finally:
-            self._run, self.vitals.sending = None, False
+            self._run, self.status.sending = None, False
 
     def _settle(self, result: ChunkResult) -> None:
-        self.vitals.settle(result)
+        self.status.settle(result)
         if self._observed is not None:
             self._observed(result)
 

@@ -25,7 +25,7 @@ from callsavvy_async.campaigns import (
     purge,
 )
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalInUseError, JournalUnavailableError
-from callsavvy_async.campaigns.journal import patience, repository, runs, sums
+from callsavvy_async.campaigns.journal import repository, retrying_writer, runs, sums
 from callsavvy_async.campaigns.journal.budget import CampaignBudget
 from callsavvy_async.campaigns.journal.postgres import _Cursor
 from callsavvy_async.campaigns.journal_sink import JournalSink
@@ -188,7 +188,7 @@ async def test_what_is_not_in_the_journal_yet_counts_too(journal, raw):
         return runs.begin(cursor, 1, None), CampaignBudget.of(cursor, 1, Decimal(50))
 
     run_id, allowance = await writer.run(begin)
-    run = RunContext(1, run_id, patience.Patience(writer, 0))
+    run = RunContext(1, run_id, retrying_writer.RetryingWriter(writer, 0))
     source = JournalSource(run, Spec(HELLO), report, 2, allowance)
     sink = JournalSink(run, HELLO.common, report, source.is_open, allowance)
     chunk = await source.next_chunk()
@@ -274,12 +274,12 @@ async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done
 
     def settle(cursor):
         repository.settle(
-            cursor, 1, run_id, 1, repository.Outcome(State.ACCEPTED, cost=Decimal(13)), estimate=chunk.estimate
+            cursor, 1, run_id, 1, repository.ChunkUpdate(State.ACCEPTED, cost=Decimal(13)), estimate=chunk.estimate
         )
 
     def send(cursor):
         return repository.move(
-            cursor, 1, 1, repository.Outcome(State.IN_FLIGHT), by=repository.Actor.OWNER, run_id=run_id
+            cursor, 1, 1, repository.ChunkUpdate(State.IN_FLIGHT), by=repository.Actor.OWNER, run_id=run_id
         )
 
     assert [await journal._writer.run(send) for _ in range(2)] == [True, False]
@@ -292,7 +292,7 @@ async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done
         return repository.split(cursor, 1, run_id, chunk, common="Hello")
 
     assert [len(await journal._writer.run(split)) for _ in range(2)] == [2, 0]
-    put_back = repository.Outcome(State.PENDING)
+    put_back = repository.ChunkUpdate(State.PENDING)
     raw("UPDATE chunk SET state = 'pending', run = NULL WHERE number = 2")
     await journal._writer.run(lambda cursor: repository.settle(cursor, 1, run_id, 2, put_back, estimate=chunk.estimate))
     assert raw("SELECT state FROM chunk WHERE number = 2") == [("pending",)]
@@ -300,7 +300,7 @@ async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done
 
 async def test_a_claim_that_was_done_unheard_of_is_given_back_and_claimed_again(journal, raw, monkeypatch):
     """The answer to its COMMIT was lost: nobody holds the chunk, and the run finds that out when nothing else is left."""
-    monkeypatch.setattr(patience, "_BETWEEN_TRIES", 0)
+    monkeypatch.setattr(retrying_writer, "_BETWEEN_TRIES", 0)
     campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(10))
     campaign._patience, run_unit, lost = 30.0, journal._writer.run, []

@@ -22,7 +22,7 @@ _BETWEEN_TRIES = 0.5
 
 
 @attrs.define
-class Patience:
+class RetryingWriter:
     """Waits an outage of the journal out."""
 
     writer: Writer
