@@ -354,7 +354,7 @@ async def test_a_run_under_way_keeps_its_recipients(journal):
     campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(10))
     await journal._writer.run(lambda cursor: runs.begin(cursor, 1, 30.0))
-    with pytest.raises(InvalidRequestError, match="under way"):
+    with pytest.raises(InvalidRequestError, match="active run"):
         await campaign.purge()
 
 
@@ -399,7 +399,7 @@ async def test_who_wakes_after_its_lease_sends_nothing_that_was_purged_or_is_bei
         if disturb == "purge":
             purge.purge(cursor, 1, campaign._spec.without_texts().to_json())
         else:
-            load.begin(cursor, 1)
+            load._begin(cursor, 1)
         cursor.execute("COMMIT")
         other.close()
 
@@ -435,14 +435,14 @@ async def test_one_process_loads_a_campaign_at_a_time(journal, url):
     await journal.campaign("c", HELLO, chunk_size=10)
     async with Journal.open(url) as other:
         await other.campaign("c")
-        await journal._writer.run(lambda cursor: load.lock(cursor, 1))
+        await journal._writer.run(lambda cursor: load._lock(cursor, 1))
         with pytest.raises(JournalInUseError, match="another process loads"):
-            await other._writer.run(lambda cursor: load.lock(cursor, 1))
+            await other._writer.run(lambda cursor: load._lock(cursor, 1))
         with pytest.raises(JournalInUseError, match="another process loads"):  # or what it adds would stay
             await (await other.campaign("c")).purge()
-        await journal._writer.run(lambda cursor: load.unlock(cursor, 1))
-        with pytest.raises(JournalInUseError, match="leave it to that one"):
-            await other._writer.run(lambda cursor: load.hold(cursor, 99, 1, Doubtful()))
+        await journal._writer.run(lambda cursor: load._unlock(cursor, 1))
+        with pytest.raises(JournalInUseError, match="deleted this load"):
+            await other._writer.run(lambda cursor: load._update(cursor, 99, 1, Doubtful()))
 
 
 async def test_who_missed_its_lease_reports_late_and_sends_nothing_it_had_claimed(journal, raw, url):
