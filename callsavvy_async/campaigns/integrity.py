@@ -105,8 +105,7 @@ def _check_payload(
 
 
 def _check_sums(cursor: Cursor, campaign: int) -> Iterator[str]:
-    known = ", ".join(f"'{state}'" for state in State)
-    query = f"SELECT count(*) FROM chunk WHERE campaign = ? AND state NOT IN ({known})"  # noqa: S608 - constants
+    query = f"SELECT count(*) FROM chunk WHERE campaign = ? AND state NOT IN ({sql.listed(State)})"  # noqa: S608 - constants
     if cursor.execute(query, (campaign,)).fetchone()[0]:
         return  # reported by `_check_chunk`; a sum needs valid states
     report = sums.read(cursor, campaign)

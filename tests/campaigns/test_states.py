@@ -195,7 +195,8 @@ class JournalModel(RuleBasedStateMachine):
         allowed = row.state in sources(to, by) and (by is Actor.PERSON or row.run_id == self.run_id)
         done_before = by is Actor.OWNER and (row.state, row.run_id) == (to, self.run_id)
         try:
-            moved = repository.move(self.cursor, OURS, number, ChunkUpdate(to, cost=cost), by=by, run_id=self.run_id)
+            update = ChunkUpdate(to, cost=cost)
+            moved = repository.move(self.cursor, OURS, number, update, by=by, run_id=self.run_id) is not None
         except ChunkLostError:
             assert not allowed
             assert not done_before
@@ -231,7 +232,7 @@ class JournalModel(RuleBasedStateMachine):
         """What its owner knows is honoured, also late; that it was not sent makes nothing unknown pending."""
         number = data.draw(st.sampled_from(self._of(State.IN_FLIGHT, State.UNKNOWN, owned=True)))
         row = self.chunks[number]
-        repository.settle(self.cursor, OURS, self.run_id, number, ChunkUpdate(to), estimate=Decimal(row.size))
+        repository.settle(self.cursor, OURS, self.run_id, number, ChunkUpdate(to))
         late = row.state is State.UNKNOWN and to is State.PENDING
         self.chunks[number] = attrs.evolve(row, state=State.NOT_SENT if late else to, cost=None)
 
@@ -295,7 +296,7 @@ class JournalModel(RuleBasedStateMachine):
     @rule()
     def release(self) -> None:
         claimed = self._of(State.CLAIMED, owned=True)
-        repository.release(self.cursor, OURS, self.run_id, claimed)
+        repository._unclaim(self.cursor, OURS, self.run_id, claimed)
         for number in claimed:
             self.chunks[number] = attrs.evolve(self.chunks[number], state=State.PENDING, run_id=None)
 

@@ -50,7 +50,7 @@ class Deaf:
 )
 async def test_a_commit_whose_answer_is_lost_is_not_misjudged(url, raw, monkeypatch, every, max_in_flight):
     """Every unit that is tried again recognises what it did: nobody is reached twice, none is left behind, the sums fit."""
-    monkeypatch.setattr(retrying_writer, "_BETWEEN_TRIES", 0.001)
+    monkeypatch.setattr(retrying_writer, "_BETWEEN_ATTEMPTS", 0.001)
     bad = numbers(200)[13]
 
     def script(called):

@@ -118,7 +118,7 @@ async def test_what_is_given_back_while_a_run_begins_is_not_room(url, monkeypatc
             result = execute(cursor, statement, values)
             if not given_back and "FROM run" in statement and "reserved" in statement:
                 given_back.extend(chunk.number for chunk in chunks)
-                repository.give_back(other.cursor(), 1, run_id, given_back)
+                repository.release(other.cursor(), 1, run_id, given_back)
             return result
 
         monkeypatch.setattr(_Cursor, "execute", give_back_after_a_look)
@@ -267,22 +267,19 @@ async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done
     run_id = await journal._writer.run(lambda cursor: runs.begin(cursor, 1, 30.0))
 
     def claim(cursor):
-        return repository.claim(cursor, 1, run_id, zone="", since=0, limit=1, text="Hello", allowance=None)
+        return repository.claim(cursor, 1, run_id, zone="", since=0, limit=1, text="Hello", budget=None)
 
     (chunk,) = await journal._writer.run(claim)
     assert chunk.estimate == 10
 
     def settle(cursor):
-        repository.settle(
-            cursor, 1, run_id, 1, repository.ChunkUpdate(State.ACCEPTED, cost=Decimal(13)), estimate=chunk.estimate
-        )
+        repository.settle(cursor, 1, run_id, 1, repository.ChunkUpdate(State.ACCEPTED, cost=Decimal(13)))
 
     def send(cursor):
-        return repository.move(
-            cursor, 1, 1, repository.ChunkUpdate(State.IN_FLIGHT), by=repository.Actor.OWNER, run_id=run_id
-        )
+        update = repository.ChunkUpdate(State.IN_FLIGHT)
+        return repository.move(cursor, 1, 1, update, by=repository.Actor.OWNER, run_id=run_id)
 
-    assert [await journal._writer.run(send) for _ in range(2)] == [True, False]
+    assert [await journal._writer.run(send) for _ in range(2)] == [Decimal(10), None]
     for _ in range(2):
         await journal._writer.run(settle)
     assert raw(f"SELECT reserved FROM run WHERE id = {run_id}") == [(13_000_000,)]
@@ -294,13 +291,13 @@ async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done
     assert [len(await journal._writer.run(split)) for _ in range(2)] == [2, 0]
     put_back = repository.ChunkUpdate(State.PENDING)
     raw("UPDATE chunk SET state = 'pending', run = NULL WHERE number = 2")
-    await journal._writer.run(lambda cursor: repository.settle(cursor, 1, run_id, 2, put_back, estimate=chunk.estimate))
+    await journal._writer.run(lambda cursor: repository.settle(cursor, 1, run_id, 2, put_back))
     assert raw("SELECT state FROM chunk WHERE number = 2") == [("pending",)]
 
 
 async def test_a_claim_that_was_done_unheard_of_is_given_back_and_claimed_again(journal, raw, monkeypatch):
     """The answer to its COMMIT was lost: nobody holds the chunk, and the run finds that out when nothing else is left."""
-    monkeypatch.setattr(retrying_writer, "_BETWEEN_TRIES", 0)
+    monkeypatch.setattr(retrying_writer, "_BETWEEN_ATTEMPTS", 0)
     campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(10))
     campaign._patience, run_unit, lost = 30.0, journal._writer.run, []

@@ -1,8 +1,8 @@
-"""Waiting out an outage of the journal.
+"""Retries writes while the journal is unavailable.
 
-Theory: while the journal is away nothing is sent, since every send is written ahead; outcomes wait in the tasks that bring
-them, and are written when it is back. Each write is tried again until it is done or patience is used up. A try may have
-been committed without our hearing of it, so each of them recognises what it did before; `context.py` says how.
+Theory: during an outage nothing is sent, because the journal records each request first. Outcomes wait in their tasks.
+Each write is retried until it succeeds or the time limit passes. A failed attempt may have been committed, so each write
+must detect its own repetition; `run_context.py` explains how.
 """
 
 from __future__ import annotations
@@ -18,37 +18,38 @@ from callsavvy_async.campaigns.journal.writer import Work, Writer
 
 T = TypeVar("T")
 
-_BETWEEN_TRIES = 0.5
+_BETWEEN_ATTEMPTS = 0.5
+"""Seconds."""
 
 
 @attrs.define
 class RetryingWriter:
-    """Waits an outage of the journal out."""
+    """A writer that retries during an outage of the journal."""
 
     writer: Writer
     seconds: float
-    """For which something is tried again; 0 once it was used up, or when nobody wants to wait."""
+    """Seconds for which a write is retried; 0 after the first write that failed."""
     outages: int = 0
-    """Tries that failed, and may have been done all the same."""
+    """Number of failed attempts, each of which may have been committed."""
 
     async def open(self) -> None:
         """Open the journal.
 
         Raises:
-            JournalUnavailableError: it stayed away for too long.
-            JournalError: it cannot be opened at all.
+            JournalUnavailableError: the journal stayed unavailable for too long.
+            JournalError: the journal cannot be opened.
         """
-        await self._until_done(self.writer.open)
+        await self._retry(self.writer.open)
 
     async def write(self, work: Work[T]) -> T:
-        """Do a unit of work that recognises what it did before.
+        """Run a transaction that detects its own repetition.
 
         Raises:
-            JournalUnavailableError: the journal stayed away for too long.
+            JournalUnavailableError: the journal stayed unavailable for too long.
         """
-        return await self._until_done(lambda: self.writer.run(work))
+        return await self._retry(lambda: self.writer.run(work))
 
-    async def _until_done(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
         began = anyio.current_time()
         while True:
             try:
@@ -58,4 +59,4 @@ class RetryingWriter:
                 if anyio.current_time() - began >= self.seconds:
                     self.seconds = 0
                     raise
-                await anyio.sleep(_BETWEEN_TRIES)
+                await anyio.sleep(_BETWEEN_ATTEMPTS)

@@ -17,9 +17,9 @@ UNLOCK_LOADING = """SELECT id /*!, pg_advisory_unlock(hashtext(current_schema())
 _PICKED = "(campaign, number) IN (SELECT campaign, number FROM picked)"
 _STATE = "coalesce(state, '')"
 """Both force PostgreSQL to find a chunk by its primary key. During a campaign the planner's statistics may be missing or
-outdated, and many dead rows and index entries may await a vacuum, which a running backup delays. An index on the campaign
-or the state would then lead through thousands of entries, so the expressions hide these columns. `picked` is materialised;
-otherwise PostgreSQL may evaluate it once per row."""
+outdated, and many dead rows and index entries may await a vacuum, which a running backup delays. An index on the state
+would then lead through thousands of entries, so `_PICKED` names only the primary key and `_STATE` hides the column from
+the planner. `picked` is materialised; otherwise PostgreSQL may evaluate it once per row."""
 
 INSERT_CHUNK = """INSERT INTO chunk (campaign, number, load, state, run, zone, recipients, depth, estimate)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
@@ -92,7 +92,7 @@ def last_number(cursor: Cursor, campaign: int) -> int:
 
 def spending(states: Iterable[str]) -> str:
     """Return a query for the costs of chunks in these states and the reservations of all runs, from one snapshot."""
-    return f"""SELECT count(*), estimate, cost, 0 FROM chunk WHERE campaign = ? AND state IN ({_listed(states)})
+    return f"""SELECT count(*), estimate, cost, 0 FROM chunk WHERE campaign = ? AND state IN ({listed(states)})
     GROUP BY estimate, cost UNION ALL SELECT 0, '0', NULL, reserved FROM run WHERE campaign = ?"""
 
 
@@ -100,8 +100,9 @@ def move(sources: Iterable[str], *, owned: bool) -> str:
     """Return a statement that moves one chunk from any of these states and returns its estimate."""
     run = " AND run = ?" if owned else ""
     return f"""UPDATE chunk SET state = ?, cost = ?, message_id = ?, detail = ?
-    WHERE campaign = ? AND number = ? AND {_STATE} IN ({_listed(sources)}){run} RETURNING estimate"""
+    WHERE campaign = ? AND number = ? AND {_STATE} IN ({listed(sources)}){run} RETURNING estimate"""
 
 
-def _listed(states: Iterable[str]) -> str:
+def listed(states: Iterable[str]) -> str:
+    """Return states as a list of SQL literals."""
     return ", ".join(f"'{state}'" for state in sorted(states))
