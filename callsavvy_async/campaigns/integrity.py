@@ -13,7 +13,6 @@ from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.payload import checksum, unpack_numbers
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.purge import is_purged
-
 from callsavvy_async.campaigns.sqlite_number_set import SqliteNumberSet
 from callsavvy_async.campaigns.states import State
 

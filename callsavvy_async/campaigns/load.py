@@ -33,7 +33,6 @@ from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.writer import Work, Writer
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.sqlite_number_set import SqliteNumberSet
-from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.resources.contacts import Contact
 
 BATCH = 64
@@ -152,14 +151,14 @@ class _Loading:
         return await self.writer.run(lambda cursor: _complete(cursor, self.campaign, loading, digest))
 
     async def _write(self) -> int:
-        self._id = loading = self._id or await self.writer.run(lambda cursor: _begin(cursor, self.campaign))
+        loading = self._id or await self.writer.run(lambda cursor: _begin(cursor, self.campaign))
+        self._id = loading
         with anyio.CancelScope(shield=True):
             skipped = self.tally.take_skipped()
             while page := tuple(islice(skipped, _MOST_SKIPPED)):
                 await self.writer.run(self._write_skipped(loading, page))
             await self.writer.run(self._write_chunks(loading))
         return loading
-
 
     def _write_skipped(self, loading: int, page: tuple[Skipped, ...]) -> Work[None]:
         def write(cursor: Cursor) -> None:

@@ -60,7 +60,9 @@ class CampaignSettings:
 
     def __attrs_post_init__(self) -> None:
         if self.time_zone is not None and self.send_window is None:
-            raise ConfigurationError(f"time_zone is {self.time_zone!r} without a send_window=; add one, or leave it out.")
+            raise ConfigurationError(
+                f"time_zone is {self.time_zone!r} without a send_window=; add one, or leave it out."
+            )
         self.window  # noqa: B018 - validates
 
     @property

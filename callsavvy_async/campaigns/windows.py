@@ -126,9 +126,7 @@ def _zones_of_number(number: str) -> str:
         from phonenumbers import NumberParseException, parse  # noqa: PLC0415 - an extra
         from phonenumbers.timezone import time_zones_for_number  # noqa: PLC0415 - an extra
     except ImportError:
-        raise ConfigurationError(
-            "time_zone='recipient' needs an extra: pip install 'callsavvy-async[phone]'"
-        ) from None
+        raise ConfigurationError("time_zone='recipient' needs an extra: pip install 'callsavvy-async[phone]'") from None
     try:
         zones = set(time_zones_for_number(parse(number))) - {_UNKNOWN_ZONE}
     except NumberParseException:

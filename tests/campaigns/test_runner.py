@@ -170,7 +170,7 @@ async def test_a_campaign_that_is_not_ready_is_refused(url, is_there):
         async with Journal.open(url) as journal:
             await journal.campaign("c", HELLO, chunk_size=10)
     runner = Runner(url, "c", poll=POLL)
-    with pytest.raises(InvalidRequestError, match="not loaded to their end" if is_there else "no campaign"):
+    with pytest.raises(InvalidRequestError, match="not completely loaded" if is_there else "no campaign"):
         await runner.work(client := FakeClient())
     assert not client.calls
     assert not runner.status.joined

@@ -401,7 +401,7 @@ async def test_who_wakes_after_its_lease_sends_nothing_that_was_purged_or_is_bei
         other.close()
 
     client.on_wire = sleep
-    with pytest.raises(InvalidRequestError, match="was purged" if disturb == "purge" else "not loaded to their end"):
+    with pytest.raises(InvalidRequestError, match="was purged" if disturb == "purge" else "not completely loaded"):
         await campaign.run(client, max_in_flight=1)
     left = "cancelled" if disturb == "purge" else "pending"
     assert states(raw) == {"accepted": 1, left: 2}

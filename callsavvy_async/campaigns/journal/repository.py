@@ -63,7 +63,9 @@ def claim(
     _unclaim(cursor, campaign, run_id, [number for number, *_ in claimed[taken:]])
     cursor.execute(sql.RESERVE_AND_BEAT, (runs.millionths(units), run_id))
     if cursor.rowcount != 1:
-        raise LeaseLostError(f"run {run_id} lost its lease: it sent no heartbeat in time, and another process ended it.")
+        raise LeaseLostError(
+            f"run {run_id} lost its lease: it sent no heartbeat in time, and another process ended it."
+        )
     return [
         attrs.evolve(read_chunk(cursor, campaign, number, text), depth=depth, zone=zone, estimate=Decimal(estimate))
         for number, depth, estimate in claimed[:taken]
