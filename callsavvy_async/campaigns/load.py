@@ -151,8 +151,9 @@ class _Loading:
         return await self.writer.run(lambda cursor: _complete(cursor, self.campaign, loading, digest))
 
     async def _write(self) -> int:
-        loading = self._id or await self.writer.run(lambda cursor: _begin(cursor, self.campaign))
-        self._id = loading
+        if self._id is None:
+            self._id = await self.writer.run(lambda cursor: _begin(cursor, self.campaign))
+        loading = self._id
         with anyio.CancelScope(shield=True):
             skipped = self.tally.take_skipped()
             while page := tuple(islice(skipped, _MOST_SKIPPED)):

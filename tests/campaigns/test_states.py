@@ -51,7 +51,7 @@ def test_nothing_comes_to_be_in_flight_but_what_the_run_claimed() -> None:
 
 
 ALLOWED = """
-the run that claimed it:
+the run that claimed the chunk:
     pending -> claimed
     in_flight -> claimed
     claimed -> in_flight
@@ -66,17 +66,17 @@ the run that claimed it:
     unknown -> failed
     unknown -> rejected
     unknown -> not_sent
-whoever notices that its process died:
+the takeover of a dead run:
     claimed -> pending
     in_flight -> unknown
-a person, or what the balance proves:
+a person, or proof by the balance:
     unknown -> accepted
     unknown -> not_sent
     unknown -> pending
     not_sent -> pending
     pending -> cancelled
     not_sent -> cancelled
-whoever notices that the journal is an older copy:
+the recovery of an older copy of the journal:
     pending -> unknown
     claimed -> unknown
     in_flight -> unknown
