@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import anyio
 import attrs
 
+from callsavvy_async.bulk.recipients import SkipReason
 from callsavvy_async.bulk.report_files import ReportRow, write_csv, write_jsonl
 from callsavvy_async.campaigns.journal import repository
 from callsavvy_async.campaigns.journal.writer import Writer
-from callsavvy_async.campaigns.report import chunk_rows, skipped_row
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 
 T = TypeVar("T")
@@ -49,14 +49,14 @@ def _rows(writer: Writer, campaign: int) -> Iterator[ReportRow]:
     ):
         for number, state, message_id, detail, recipients in page:
             after = number
-            people = ((person.row, person.number) for person in recipients)
-            yield from chunk_rows(number, state, message_id, detail, people)
+            for recipient in recipients:
+                yield ReportRow(recipient.row, recipient.number, state.value, number, message_id, detail)
     load, row = 0, 0
     while left := anyio.from_thread.run(
         writer.run, partial(repository.page_of_skipped, campaign=campaign, after=(load, row), limit=_PAGE)
     ):
         for load, row, reason, given, detail in left:  # noqa: B007 - the last values start the next page
-            yield skipped_row(row, reason, given, detail)
+            yield ReportRow(row, given, f"skipped: {SkipReason(reason).value}", None, None, detail)
 
 
 def _write_parquet(path: Path, rows: Iterator[ReportRow]) -> None:

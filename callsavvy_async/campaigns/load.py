@@ -110,8 +110,8 @@ async def fill_number_set(writer: Writer, campaign: int, number_set: SqliteNumbe
             number_set.add_all((number,) for number in numbers)
 
 
-async def load(writer: Writer, campaign: int, spec: Spec, recipients: Recipients, intake: Intake) -> bool:
-    """Load recipients. Return False if this list was loaded before.
+async def load(writer: Writer, campaign: int, spec: Spec, recipients: Recipients, intake: Intake) -> None:
+    """Load recipients, unless the same list was loaded before.
 
     Raises:
         InvalidRequestError: the input is unusable, or the campaign has an active run.
@@ -122,7 +122,7 @@ async def load(writer: Writer, campaign: int, spec: Spec, recipients: Recipients
     loading = _Loading(writer, campaign, spec, tally)
     while (chunks := await source.next_chunks()) is not None:
         await loading.add(chunks)
-    return await loading.finish(hashed.digest())
+    await loading.finish(hashed.digest())
 
 
 @attrs.define
@@ -143,12 +143,12 @@ class _Loading:
         if len(self._batch) >= BATCH or many_skipped:
             await self._write()
 
-    async def finish(self, digest: str) -> bool:
-        """Write the rest and complete the load. Return False, without a write, if the list was loaded before."""
+    async def finish(self, digest: str) -> None:
+        """Write the rest and complete the load, unless the same list was loaded before."""
         if self._id is None and await self.writer.run(lambda cursor: _is_loaded(cursor, self.campaign, digest)):
-            return False
+            return
         loading = await self._write()
-        return await self.writer.run(lambda cursor: _complete(cursor, self.campaign, loading, digest))
+        await self.writer.run(lambda cursor: _complete(cursor, self.campaign, loading, digest))
 
     async def _write(self) -> int:
         if self._id is None:
@@ -210,7 +210,9 @@ def _update(cursor: Cursor, loading: int, given: int, doubtful: Doubtful) -> Non
 
 def _refuse_if_deleted(cursor: Cursor) -> None:
     if cursor.rowcount != 1:
-        raise JournalInUseError("another process began to load the recipients of this campaign and deleted this load.")
+        raise JournalInUseError(
+            "another process began to load recipients of this campaign and deleted this load; repeat it after the other one."
+        )
 
 
 def _delete_incomplete(cursor: Cursor, campaign: int) -> None:
@@ -233,14 +235,13 @@ def _begin(cursor: Cursor, campaign: int) -> int:
     return loading
 
 
-def _complete(cursor: Cursor, campaign: int, loading: int, digest: str) -> bool:
+def _complete(cursor: Cursor, campaign: int, loading: int, digest: str) -> None:
     """Complete a load, or delete it if the same list was loaded before."""
     if _is_loaded(cursor, campaign, digest):
         _delete(cursor, campaign, loading)
-        return False
-    cursor.execute("UPDATE load SET digest = ? WHERE id = ?", (digest, loading))
-    _refuse_if_deleted(cursor)
-    return True
+    else:
+        cursor.execute("UPDATE load SET digest = ? WHERE id = ?", (digest, loading))
+        _refuse_if_deleted(cursor)
 
 
 def _is_loaded(cursor: Cursor, campaign: int, digest: str) -> bool:

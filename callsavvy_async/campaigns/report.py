@@ -1,15 +1,13 @@
-"""Summarises a campaign: sums over its journal, and one row per recipient."""
+"""The report of a campaign: sums over its journal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 
 import attrs
 
-from callsavvy_async.bulk.recipients import SkipReason
 from callsavvy_async.bulk.report import ChunkResult, ChunkState, Sums
-from callsavvy_async.bulk.report_files import ReportRow
 from callsavvy_async.bulk.stop_rules import counted
 from callsavvy_async.campaigns.states import State
 
@@ -100,19 +98,6 @@ SPENT = _TAKEN | {State.UNKNOWN, State.IN_FLIGHT}
 """States of chunks that cost something, or may have."""
 OF_THE_RUN = frozenset({"name", "refusals", "elapsed", "stopped"})
 """Fields that belong to the run and not to the journal."""
-
-
-def chunk_rows(
-    number: int, state: State, message_id: str | None, detail: str, recipients: Iterable[tuple[int, str]]
-) -> Iterator[ReportRow]:
-    """Yield the rows of a chunk."""
-    for row, recipient in recipients:
-        yield ReportRow(row, recipient, state.value, number, message_id, detail)
-
-
-def skipped_row(row: int, reason: str, given: str, detail: str) -> ReportRow:
-    """Return the row of a skipped recipient."""
-    return ReportRow(row, given, f"skipped: {SkipReason(reason).value}", None, None, detail)
 
 
 STATE_OF: dict[ChunkState, State] = {state: State(state.value) for state in ChunkState}

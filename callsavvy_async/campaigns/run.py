@@ -159,7 +159,8 @@ class CampaignRun(Run[CampaignReport]):
         await self._retrying.write(lambda cursor: bind(cursor, self._campaign, self._owner))
         await self._retrying.write(lambda cursor: sums.fill(cursor, self._campaign, self.report))
         self._refuse_if_incomplete()
-        if not await self._retrying.write(lambda cursor: sums.has_baseline(cursor, self._campaign)):
+        before, _ = await self._retrying.write(lambda cursor: sums.balance_before(cursor, self._campaign))
+        if before is None:
             await self._note_balance()
 
     def _make_pending(self, cursor: Cursor) -> None:

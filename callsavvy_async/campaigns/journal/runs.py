@@ -135,13 +135,8 @@ def is_running(cursor: Cursor, campaign: int) -> bool:
 def lock_without_run(cursor: Cursor, campaign: int, fix: str) -> None:
     """Check that a campaign has no active run, and block new runs until the transaction ends.
 
-    Args:
-        cursor: cursor of the journal, in a transaction.
-        campaign: id of the campaign.
-        fix: advice for the error's text.
-
     Raises:
-        InvalidRequestError: a run is active.
+        InvalidRequestError: a run is active; the text ends with `fix`.
     """
     cursor.execute(sql.LOCK_CAMPAIGN, (campaign,)).fetchone()  # a run begins under the same lock
     take_over(cursor, [campaign])

@@ -42,11 +42,6 @@ def fill(cursor: Cursor, campaign: int, report: CampaignReport) -> None:
             setattr(report, field.name, getattr(fresh, field.name))
 
 
-def has_baseline(cursor: Cursor, campaign: int) -> bool:
-    """Return True if the journal contains the balance before the first request."""
-    return balance_before(cursor, campaign)[0] is not None
-
-
 def balance_before(cursor: Cursor, campaign: int) -> tuple[Decimal | None, float]:
     """Return the balance before the first request in units, and its time in seconds since 1970."""
     query = "SELECT balance, coalesce(balance_at, 0) FROM campaign WHERE id = ?"
