@@ -49,7 +49,7 @@ class Health:
         turns = 0
         while True:
             self._turned = time.monotonic()
-            self._settled.append((self._turned, self.runner.vitals.requests.total()))
+            self._settled.append((self._turned, self.runner.status.requests.total()))
             if turns % _LOOKS == 0:
                 await self._look()
             turns += 1
@@ -74,8 +74,8 @@ class Health:
     @property
     def ready(self) -> bool:
         """Whether it works on its campaign, or would if there were anything to send."""
-        vitals = self.runner.vitals
-        return self.alive and vitals.joined and self._reachable and not vitals.stopping
+        status = self.runner.status
+        return self.alive and status.joined and self._reachable and not status.stopping
 
     @property
     def rate(self) -> float:
@@ -101,9 +101,9 @@ class Health:
 
     def _metrics(self) -> Iterator[str]:
         """Write everything in Prometheus' text format, version 0.0.4."""
-        vitals, limit, name = self.runner.vitals, self.limit(), self.runner.name
+        status, limit, name = self.runner.status, self.limit(), self.runner.name
         outcomes = ("accepted", "failed", "rejected", "unknown", "pending")
-        for what, counts in (("requests", vitals.requests), ("recipients", vitals.recipients)):
+        for what, counts in (("requests", status.requests), ("recipients", status.recipients)):
             values = {outcome: counts[outcome] for outcome in outcomes}
             yield from _family(f"{what}_total", "counter", f"What became of {what}, by this worker.", name, values)
         yield from _family("refusals_total", "counter", "Answers 429.", name, limit.rate_limited)
@@ -117,7 +117,7 @@ class Health:
             age = time.monotonic() - self._wrote
             yield from _family("heartbeat_age_seconds", "gauge", "Since it last wrote to the journal.", name, age)
         yield from _family("ready", "gauge", "Whether it works, or would.", name, int(self.ready))
-        yield from _family("uptime_seconds", "gauge", "Since it began.", name, time.monotonic() - vitals.since)
+        yield from _family("uptime_seconds", "gauge", "Since it began.", name, time.monotonic() - status.since)
         yield f'# TYPE callsavvy_build_info gauge\ncallsavvy_build_info{{version="{__version__}"}} 1\n'
 
 

@@ -90,7 +90,7 @@ def test_the_balance_settles_them(run: Run, account: Simulator, people: Path) ->
     assert "charged: 1, 2; not charged: none" in shown.out
     assert run("campaigns", "reconcile", "r", "--exclusive").code == 0
     assert run("campaigns", "show", "r").code == 0
-    assert "nothing is unknown" in run("campaigns", "reconcile", "r").out
+    assert "0 unknown requests" in run("campaigns", "reconcile", "r").out
 
 
 def test_purging_and_resuming_need_a_yes(run: Run, account: Simulator, people: Path) -> None:
