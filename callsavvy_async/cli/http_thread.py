@@ -1,4 +1,4 @@
-"""The standard library's HTTP server in a thread of its own: it answers whatever the event loop does."""
+"""The standard library's HTTP server in a thread. It responds even if the event loop is blocked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @contextlib.contextmanager
 def serving(handler: Callable[..., BaseHTTPRequestHandler], *, host: str, port: int) -> Generator[str]:
-    """Serve while the block runs, on any free port if it is 0; yields ``host:port``."""
+    """Serve while the block runs and yield ``host:port``. Port 0 picks a free port."""
     with ThreadingHTTPServer((host, port), handler) as server:
         thread = threading.Thread(target=server.serve_forever, name="callsavvy-http", daemon=True)
         thread.start()

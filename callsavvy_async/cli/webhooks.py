@@ -1,4 +1,4 @@
-"""``callsavvy webhooks``: make a secret, watch events come in, post events to a server under development."""
+"""``callsavvy webhooks``: create a secret, print incoming events, post sample events to a server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from callsavvy_async.webhooks import (
 )
 from callsavvy_async.webhooks.events import EVENT_TYPES
 
-_commands = App(name="webhooks", help="Receive Callsavvy's events, and try out a server that does.")
+_commands = App(name="webhooks", help="Receive Callsavvy's events, and test a server that receives them.")
 
 
 def register(app: App) -> None:
@@ -39,7 +39,7 @@ def register(app: App) -> None:
 
 @_commands.command
 def secret() -> None:
-    """Draw a secret for a callback URL."""
+    """Print a new random secret for a callback URL."""
     print(new_secret())
 
 
@@ -50,23 +50,23 @@ def serve_events(
     secret: Annotated[str | None, Parameter(name="--secret")] = None,
     bot_text: str = "",
 ) -> None:
-    """Listen on loopback and print each event as a line of JSON until Ctrl-C. They hold personal data.
+    """Listen on loopback and print each event as a line of JSON until Ctrl-C. Events contain personal data.
 
     Args:
-        port: The port; any free one when 0.
-        secret: The secret of the callback URL; a new one unless given.
-        bot_text: What chatbots are answered.
+        port: Port (0: any free port).
+        secret: Secret of the callback URL (default: a new one).
+        bot_text: Text that replies to chatbotCallback events.
     """
     valid = secret or new_secret()
     with listening(_printing(valid, bot_text), port=port) as address, until_interrupted() as wait:
         tell(f"callback URL: http://{address}/{valid}")
-        tell("Ctrl-C ends it.")
+        tell("Press Ctrl-C to stop.")
         wait()
 
 
 def _check_event(_type: object, event: str) -> None:
     if event not in EVENT_TYPES:
-        raise ValueError(f"there is no event {event!r}; it is one of {', '.join(EVENT_TYPES)}.")
+        raise ValueError(f"unknown event {event!r}; use one of {', '.join(EVENT_TYPES)}.")
 
 
 @_commands.command
@@ -78,30 +78,30 @@ def trigger(
     field: tuple[str, ...] = (),
     timeout: Annotated[float, Parameter(validator=Number(gt=0))] = 10.0,
 ) -> ExitCode:
-    """Post an event as Callsavvy does, chatbotCallback as a form and the others as JSON, and print the answer.
+    """Post a sample event as Callsavvy does (chatbotCallback as a form, others as JSON), and print the response.
 
     Args:
-        event: Its name, such as callSummary.
-        url: The callback URL, with its secret.
-        field: A field that is to differ from the built-in sample, as caller_number=+2348012345678; may be repeated.
-        timeout: Seconds to wait for the answer.
+        event: Name of the event, e.g. callSummary.
+        url: Callback URL with its secret.
+        field: Field to replace in the sample, e.g. caller_number=+2348012345678; may be repeated.
+        timeout: Seconds to wait for the response.
     """
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
-        raise InvalidRequestError("--url is no http or https URL; write it as http://127.0.0.1:8000/hooks/SECRET.")
+        raise InvalidRequestError("--url is not an http or https URL; write it as http://127.0.0.1:8000/hooks/SECRET.")
     try:
-        answer = post_event(url, event, dict(map(_split, field)), timeout=timeout).result()
+        response = post_event(url, event, dict(map(_split, field)), timeout=timeout).result()
     except http.client.HTTPException as error:
-        tell(f"callsavvy: what answered there is no web server ({type(error).__name__}).")
+        tell(f"callsavvy: the server at --url does not speak HTTP ({type(error).__name__}).")
         return ExitCode.FAILED
-    tell(f"{answer.status} {answer.content_type or '(no content)'}")
-    sys.stdout.write(answer.body.decode(errors="replace") + ("\n" if answer.body else ""))
-    return ExitCode.DONE if answer.status == http.client.OK else ExitCode.FAILED
+    tell(f"{response.status} {response.content_type or '(no content)'}")
+    sys.stdout.write(response.body.decode(errors="replace") + ("\n" if response.body else ""))
+    return ExitCode.DONE if response.status == http.client.OK else ExitCode.FAILED
 
 
 def _split(field: str) -> tuple[str, str]:
     name, equals, value = field.partition("=")
     if not (name and equals):
-        raise InvalidRequestError("a --field has no '='; write it as name=value.")
+        raise InvalidRequestError("a --field lacks its name or '='; write it as name=value.")
     return name, value
 
 
