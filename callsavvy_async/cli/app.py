@@ -32,6 +32,7 @@ app = App(
     version=__version__,
     help_format="plaintext",
     suppress_keyboard_interrupt=False,
+    default_parameter=Parameter(show_default=lambda value: value or None),  # no "[default: False]" on every flag
 )
 app.meta.suppress_keyboard_interrupt = False
 for module in (bulk, campaigns, sending, reading, writing, raw, simulator, webhooks):

@@ -30,7 +30,7 @@ _bulk = App(
         "The whole file is checked before the first message leaves. Ctrl-C stops sending and waits for requests in flight;"
         " a second Ctrl-C stops waiting. The command always prints a report.\n\n"
         "Exit codes: 0 all accepted (skipped rows are not failures), 1 some failed or the result could not be written,"
-        " 2 refused, nothing sent, 3 some outcomes unknown, 4 stopped at --max-cost or the balance, 5 invalid keys or"
+        " 2 refused and nothing sent, 3 some outcomes unknown, 4 stopped at --max-cost or the balance, 5 invalid keys or"
         " configuration, 130 interrupted. If several apply: 130, then 5, 4, 3, 1."
     ),
 )
@@ -66,7 +66,7 @@ def _bulk_command() -> Callable[..., ExitCode | None]:
                 one request unknown.
             audience: Who gets the message, and how numbers are read.
             pace: Rate and cost limits.
-            mode: Output and confirmation.
+            mode: Mode and output.
             durability: Campaign and schedule.
         """
         message = content.build(nothing_is_sent=mode.dry_run or mode.simulator)

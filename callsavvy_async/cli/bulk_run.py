@@ -64,7 +64,7 @@ def run_job(job: Job, pace: Pace, mode: Mode, durability: Durability) -> ExitCod
     Args:
         job: List and message.
         pace: Rate and cost limits.
-        mode: Output and confirmation.
+        mode: Mode and output.
         durability: Campaign and schedule.
     """
     durability.check()

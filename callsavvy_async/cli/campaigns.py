@@ -24,7 +24,7 @@ from callsavvy_async.errors import InvalidRequestError
 
 T = TypeVar("T")
 
-_commands = App(name="campaigns", help="Inspect, continue and settle campaigns, which bulk --campaign creates.")
+_commands = App(name="campaigns", help="Inspect, continue and settle campaigns (created with bulk --campaign).")
 
 
 def register(app: App) -> None:
@@ -145,8 +145,8 @@ def resolve(
     Args:
         name: The campaign.
         requests: Numbers of the requests, as `campaigns unknown` shows them.
-        restored: Instead of numbers, all requests that are unknown because the journal was restored from a copy.
-        sent: Use --no-sent if they were not sent; `campaigns resume --resend not-sent` then sends them.
+        restored: All requests that are unknown because the journal was restored from a copy. Replaces the numbers.
+        sent: Whether they were sent. After --no-sent, `campaigns resume --resend not-sent` sends them again.
         journal: Journal file or URL.
     """
     if restored == bool(requests):
@@ -219,7 +219,7 @@ def verify(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL) -> ExitCode:
 
 @_commands.command
 def backup(file: Path, /, *, journal: JournalName = DEFAULT_JOURNAL) -> None:
-    """Copy a journal file to a new file. Campaigns may be running.
+    """Copy a journal file to a new file, even while its campaigns run.
 
     Args:
         file: The copy; must not exist yet.
@@ -259,9 +259,8 @@ def _change(journal: str, name: str, do: Callable[[Campaign], Awaitable[T]]) -> 
 
 
 def _with_campaign(journal: str, name: str, do: Callable[[Campaign], Awaitable[T]], *, read_only: bool) -> T:
-    read_only = read_only or not (
-        is_url(journal) or Path(journal).exists()
-    )  # so that a misspelt name does not create a file
+    # opening a misspelt file for writing would create it
+    read_only = read_only or not (is_url(journal) or Path(journal).exists())
 
     async def opened() -> T:
         async with Journal.open(url_of(journal), read_only=read_only, patience=0) as file:

@@ -70,7 +70,7 @@ def most_pressing(codes: Iterable[ExitCode]) -> ExitCode:
 
 
 def code_of_worker(report: Sums) -> ExitCode:
-    """Return the exit code of a worker, which leaves outcomes to `campaigns show`."""
+    """Return the exit code of a worker: `DONE` if nothing is left to send, whatever the outcomes."""
     if report.stopped is not None:
         return _BY_STOP_REASON.get(report.stopped, ExitCode.FAILED)
     return ExitCode.FAILED if report.pending else ExitCode.DONE

@@ -96,7 +96,7 @@ def stopping_on_signals(send: Stoppable) -> Generator[None]:
             tell("callsavvy: not waiting: requests in flight become unknown.")
             send.abandon()
         else:
-            tell("callsavvy: stopping: waiting for requests in flight. Repeat to stop waiting.")
+            tell("callsavvy: stopping: waiting for requests in flight. Interrupt again to stop waiting.")
             send.stop()
         stopping = True
 

@@ -94,7 +94,7 @@ class Audience:
     """Recipients of the message, and how their numbers are read."""
 
     column: tuple[str, ...] = ()
-    """Column with the phone number; of several, the first that is not blank (default: a column with a usual name)."""
+    """Column with the phone number; of several, the first that is not blank (default: detected by name, e.g. phone or mobile)."""
     region: str | None = None
     """Country of national numbers, e.g. NG (extra: phone)."""
     international: bool = False
@@ -109,7 +109,7 @@ class Audience:
     """Accept a list without rows."""
 
 
-@Parameter(name="*", negative="", group="Pace and cost")
+@Parameter(name="*", negative="", group="Rate and cost limits")
 @attrs.frozen(kw_only=True)
 class Pace:
     """Rate and cost limits."""
@@ -149,10 +149,10 @@ class Pace:
             )
 
 
-@Parameter(name="*", negative="", group="Output and confirmation")
+@Parameter(name="*", negative="", group="Mode and output")
 @attrs.frozen(kw_only=True)
 class Mode:
-    """Output and confirmation."""
+    """Mode and output."""
 
     dry_run: bool = False
     """Show the plan and send nothing."""
@@ -174,7 +174,7 @@ class Durability:
     """Campaign and schedule."""
 
     campaign: str | None = None
-    """Record the send in a journal under this name. The same command continues it after a crash."""
+    """Name of a campaign that records the send in a journal. The same command continues an interrupted campaign."""
     journal: JournalName = DEFAULT_JOURNAL
     load_only: Annotated[bool, Parameter(negative="")] = False
     """Load the recipients into the journal and send nothing; `callsavvy campaigns work` sends."""
@@ -240,6 +240,18 @@ def journal_and_name(where: Sequence[str], journal: str) -> tuple[str, str]:
             raise InvalidRequestError(
                 f"{len(where)} arguments; give the campaign's name, or the journal and the name: URL NAME."
             )
+
+
+def name_and_value(option: str, pair: str) -> tuple[str, str]:
+    """Split ``name=value``, given as `option`.
+
+    Raises:
+        InvalidRequestError: The name or the equals sign is missing.
+    """
+    name, equals, value = pair.partition("=")
+    if not (name and equals):
+        raise InvalidRequestError(f"{option} without a name or '='; write it as name=value.")
+    return name, value
 
 
 DEFAULT_AUDIENCE, DEFAULT_PACE, DEFAULT_MODE, DEFAULT_DURABILITY = Audience(), Pace(), Mode(), Durability()

@@ -9,8 +9,8 @@ from cyclopts import App, Parameter
 
 from callsavvy_async.cli.activity import EFFECTS, current_activity
 from callsavvy_async.cli.client import carry_out
+from callsavvy_async.cli.options import name_and_value
 from callsavvy_async.cli.output import as_json
-from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.wire.endpoint import Effect
 
 
@@ -33,7 +33,7 @@ def api(
         resource: Name in the API document, e.g. getSummary.
         data: Parameter as name=value; may be repeated.
     """
-    params = dict(map(_split, data))
+    params = dict(name_and_value("--data", pair) for pair in data)
     effect = EFFECTS.get(resource, Effect.SPEND)
     response = carry_out(lambda callsavvy: callsavvy.request(resource, params, effect=effect))
     text = _as_text(response.raw)
@@ -41,13 +41,6 @@ def api(
         print(text)
     else:
         current_activity().receipt = text
-
-
-def _split(pair: str) -> tuple[str, str]:
-    name, equals, value = pair.partition("=")
-    if not (name and equals):
-        raise InvalidRequestError("a --data lacks its name or '='; write it as name=value.")
-    return name, value
 
 
 def _as_text(body: bytes) -> str:

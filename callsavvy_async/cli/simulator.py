@@ -37,10 +37,10 @@ def simulator(
     """Serve a simulated account on a loopback port until Ctrl-C. Never sends real messages.
 
     Args:
-        port: Port (0: any free port).
+        port: Port (default: any free port).
         rate: Respond with 429 above this request rate, e.g. 20/s.
         burst: Maximum requests at once, with --rate.
-        latency: Seconds before each response.
+        latency: Seconds before each response (default: none).
         sms_balance: Initial SMS units.
         local_balance: Initial call minutes within the country, also charged for WhatsApp messages.
         international_balance: Initial call minutes abroad, also charged for WhatsApp messages.

@@ -14,6 +14,7 @@ from cyclopts.validators import Number
 
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.interrupts import until_interrupted
+from callsavvy_async.cli.options import name_and_value
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.cli.webhooks_server import listening
 from callsavvy_async.errors import InvalidRequestError
@@ -53,7 +54,7 @@ def serve_events(
     """Listen on loopback and print each event as a line of JSON until Ctrl-C. Events contain personal data.
 
     Args:
-        port: Port (0: any free port).
+        port: Port (default: any free port).
         secret: Secret of the callback URL (default: a new one).
         bot_text: Text that replies to chatbotCallback events.
     """
@@ -89,20 +90,15 @@ def trigger(
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
         raise InvalidRequestError("--url is not an http or https URL; write it as http://127.0.0.1:8000/hooks/SECRET.")
     try:
-        response = post_event(url, event, dict(map(_split, field)), timeout=timeout).result()
+        response = post_event(
+            url, event, dict(name_and_value("--field", pair) for pair in field), timeout=timeout
+        ).result()
     except http.client.HTTPException as error:
         tell(f"callsavvy: the server at --url does not speak HTTP ({type(error).__name__}).")
         return ExitCode.FAILED
     tell(f"{response.status} {response.content_type or '(no content)'}")
     sys.stdout.write(response.body.decode(errors="replace") + ("\n" if response.body else ""))
     return ExitCode.DONE if response.status == http.client.OK else ExitCode.FAILED
-
-
-def _split(field: str) -> tuple[str, str]:
-    name, equals, value = field.partition("=")
-    if not (name and equals):
-        raise InvalidRequestError("a --field lacks its name or '='; write it as name=value.")
-    return name, value
 
 
 def _printing(secret: str, bot_text: str) -> Webhooks:
