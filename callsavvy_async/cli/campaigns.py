@@ -15,7 +15,16 @@ from callsavvy_async.cli.campaign_watch import watch
 from callsavvy_async.cli.client import client_options, open_client
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.ledger import lines_of_sums
-from callsavvy_async.cli.options import DEFAULT_JOURNAL, DEFAULT_PACE, Deadline, JournalName, Pace, ReportFile
+from callsavvy_async.cli.options import (
+    DEFAULT_JOURNAL,
+    DEFAULT_PACE,
+    AsJson,
+    CampaignName,
+    Deadline,
+    JournalName,
+    Pace,
+    ReportFile,
+)
 from callsavvy_async.cli.overwriting import refuse_overwriting
 from callsavvy_async.cli.stderr import ask, can_ask, tell
 from callsavvy_async.cli.worker import work
@@ -37,28 +46,17 @@ def register(app: App) -> None:
 @_commands.command(name="list")
 def list_campaigns(*, journal: JournalName = DEFAULT_JOURNAL) -> None:
     """List the campaigns of a journal."""
-
-    async def read() -> None:
-        async with Journal.open(url_of(journal), read_only=True, patience=0) as opened:
-            for report in await opened.campaigns():
-                simulated = " (simulated)" if report.simulated else ""
-                print(
-                    f"{report.name}{simulated}: {report.given:,} given, {report.accepted:,} accepted, {report.unknown:,} unknown,"
-                    f" {report.pending + report.in_flight:,} pending, cost {report.reported_cost}"
-                )
-
-    anyio.run(read)
+    for report in _with_journal(journal, lambda opened: opened.campaigns()):
+        simulated = " (simulated)" if report.simulated else ""
+        print(
+            f"{report.name}{simulated}: {report.given:,} given, {report.accepted:,} accepted, {report.unknown:,} unknown,"
+            f" {report.pending + report.in_flight:,} pending, cost {report.reported_cost}"
+        )
 
 
 @_commands.command
-def show(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, json: bool = False) -> ExitCode:
-    """Show the sums of a campaign. The exit code reflects its current state.
-
-    Args:
-        name: The campaign.
-        journal: Journal file or URL.
-        json: Print the sums as one JSON object.
-    """
+def show(name: CampaignName, /, *, journal: JournalName = DEFAULT_JOURNAL, json: AsJson = False) -> ExitCode:
+    """Show the sums of a campaign. The exit code reflects its current state."""
     report = _read(journal, name, lambda campaign: campaign.status())
     print(lines_of_sums(report, json=json))
     return code_of_report(report)
@@ -66,14 +64,14 @@ def show(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, json: bool = F
 
 @_commands.command
 def resume(
-    name: str,
+    name: CampaignName,
     /,
     *,
     journal: JournalName = DEFAULT_JOURNAL,
     resend: Literal["nothing", "not-sent", "unknown"] = "nothing",
     yes: bool = False,
     report: ReportFile | None = None,
-    json: bool = False,
+    json: AsJson = False,
     deadline: Deadline = None,
     pace: Pace = DEFAULT_PACE,
 ) -> ExitCode | None:
@@ -112,14 +110,14 @@ def resume(
 
 
 @_commands.command
-def unknown(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, numbers: bool = False) -> ExitCode:
-    """List the unknown requests of a campaign: perhaps done, perhaps charged.
-
-    Args:
-        name: The campaign.
-        journal: Journal file or URL.
-        numbers: Show the phone numbers too.
-    """
+def unknown(
+    name: CampaignName,
+    /,
+    *,
+    journal: JournalName = DEFAULT_JOURNAL,
+    numbers: Annotated[bool, Parameter(help="Show the phone numbers too.")] = False,
+) -> ExitCode:
+    """List the unknown requests of a campaign: perhaps done, perhaps charged."""
     chunks = _read(journal, name, lambda campaign: campaign.unknown())
     for chunk in chunks:
         print(
@@ -132,7 +130,7 @@ def unknown(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, numbers: bo
 
 @_commands.command
 def resolve(
-    name: str,
+    name: CampaignName,
     requests: tuple[int, ...] = (),
     /,
     *,
@@ -164,7 +162,7 @@ def resolve(
 
 
 @_commands.command
-def reconcile(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, exclusive: bool = False) -> ExitCode:
+def reconcile(name: CampaignName, /, *, journal: JournalName = DEFAULT_JOURNAL, exclusive: bool = False) -> ExitCode:
     """Determine from the account's balance which unknown requests were charged.
 
     Args:
@@ -188,26 +186,15 @@ def reconcile(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, exclusive
 
 
 @_commands.command
-def report(name: str, file: ReportFile, /, *, journal: JournalName = DEFAULT_JOURNAL) -> None:
-    """Write one row per recipient to a file. The file contains phone numbers.
-
-    Args:
-        name: The campaign.
-        file: A .csv, .jsonl or .parquet file.
-        journal: Journal file or URL.
-    """
+def report(name: CampaignName, file: ReportFile, /, *, journal: JournalName = DEFAULT_JOURNAL) -> None:
+    """Write one row per recipient to a .csv, .jsonl or .parquet file. The file contains phone numbers."""
     refuse_overwriting({}, report=file, journal=journal)
     _read(journal, name, lambda campaign: campaign.export(file))
 
 
 @_commands.command
-def verify(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL) -> ExitCode:
-    """Check the journal of a campaign: file, states, checksums, duplicates and sums.
-
-    Args:
-        name: The campaign.
-        journal: Journal file or URL.
-    """
+def verify(name: CampaignName, /, *, journal: JournalName = DEFAULT_JOURNAL) -> ExitCode:
+    """Check the journal of a campaign: file, states, checksums, duplicates and sums."""
     verification = _read(journal, name, lambda campaign: campaign.verify())
     for finding in verification.findings:
         print(finding)
@@ -225,23 +212,18 @@ def backup(file: Path, /, *, journal: JournalName = DEFAULT_JOURNAL) -> None:
         file: The copy; must not exist yet.
         journal: Journal file.
     """
-
-    async def copy() -> None:
-        async with Journal.open(url_of(journal), read_only=True, patience=0) as opened:
-            await opened.backup(file)
-
-    anyio.run(copy)
+    _with_journal(journal, lambda opened: opened.backup(file))
 
 
 @_commands.command
-def purge(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, yes: bool = False) -> ExitCode:
-    """Remove the numbers and texts of a campaign from the journal. Its sums stay; pending requests are never sent.
-
-    Args:
-        name: The campaign.
-        journal: Journal file or URL.
-        yes: Remove without asking.
-    """
+def purge(
+    name: CampaignName,
+    /,
+    *,
+    journal: JournalName = DEFAULT_JOURNAL,
+    yes: Annotated[bool, Parameter(help="Remove without asking.")] = False,
+) -> ExitCode:
+    """Remove the numbers and texts of a campaign from the journal. Its sums stay; pending requests are never sent."""
     if not yes and not (can_ask() and ask(f"Permanently remove the numbers and texts of campaign {name!r}?")):
         tell("callsavvy: nothing was removed. Without a terminal, purge needs --yes.")
         return ExitCode.REFUSED
@@ -255,18 +237,23 @@ def _read(journal: str, name: str, do: Callable[[Campaign], Awaitable[T]]) -> T:
 
 
 def _change(journal: str, name: str, do: Callable[[Campaign], Awaitable[T]]) -> T:
-    return _with_campaign(journal, name, do, read_only=False)
+    missing = not (is_url(journal) or Path(journal).exists())  # opening it for writing would create it
+    return _with_campaign(journal, name, do, read_only=missing)
 
 
 def _with_campaign(journal: str, name: str, do: Callable[[Campaign], Awaitable[T]], *, read_only: bool) -> T:
-    # opening a misspelt file for writing would create it
-    read_only = read_only or not (is_url(journal) or Path(journal).exists())
+    async def with_campaign(opened: Journal) -> T:
+        return await do(await opened.campaign(name))
 
-    async def opened() -> T:
-        async with Journal.open(url_of(journal), read_only=read_only, patience=0) as file:
-            return await do(await file.campaign(name))
+    return _with_journal(journal, with_campaign, read_only=read_only)
 
-    return anyio.run(opened)
+
+def _with_journal(journal: str, do: Callable[[Journal], Awaitable[T]], *, read_only: bool = True) -> T:
+    async def with_journal() -> T:
+        async with Journal.open(url_of(journal), read_only=read_only, patience=0) as opened:
+            return await do(opened)
+
+    return anyio.run(with_journal)
 
 
 def _listed(requests: tuple[int, ...]) -> str:

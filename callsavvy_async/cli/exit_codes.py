@@ -61,7 +61,14 @@ _BY_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (
 
 def code_of_report(report: Sums) -> ExitCode:
     """Return the exit code of a bulk send that has started."""
-    return most_pressing(_findings(report))
+    codes = {ExitCode.DONE}
+    if report.stopped is not None:
+        codes.add(_BY_STOP_REASON.get(report.stopped, ExitCode.FAILED))
+    if report.unknown:
+        codes.add(ExitCode.UNKNOWN)
+    if report.unsent:
+        codes.add(ExitCode.FAILED)
+    return most_pressing(codes)
 
 
 def most_pressing(codes: Iterable[ExitCode]) -> ExitCode:
@@ -90,14 +97,3 @@ _PRECEDENCE = (
     ExitCode.CONFIGURATION,
     ExitCode.INTERRUPTED,
 )
-
-
-def _findings(report: Sums) -> set[ExitCode]:
-    findings = {ExitCode.DONE}
-    if report.stopped is not None:
-        findings.add(_BY_STOP_REASON.get(report.stopped, ExitCode.FAILED))
-    if report.unknown:
-        findings.add(ExitCode.UNKNOWN)
-    if report.unsent:
-        findings.add(ExitCode.FAILED)
-    return findings

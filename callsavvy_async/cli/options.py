@@ -70,6 +70,15 @@ JournalName: TypeAlias = Annotated[
 ]
 """File or URL of a journal."""
 
+CampaignName: TypeAlias = Annotated[str, Parameter(help="Name of the campaign.")]
+"""Name of an existing campaign."""
+
+AsJson: TypeAlias = Annotated[bool, Parameter(help="Print the result as one JSON object.")]
+"""The option ``--json``."""
+
+Port: TypeAlias = Annotated[int, Parameter(validator=Number(gte=0, lte=65_535))]
+"""TCP port; 0 is any free one."""
+
 _AT_LEAST_ONE = Parameter(validator=Number(gte=1))
 
 RecipientsFile: TypeAlias = Annotated[str, Parameter(allow_leading_hyphen=True)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cyclopts import App
+from typing import Annotated, TypeAlias
+
+from cyclopts import App, Parameter
 
 from callsavvy_async.cli.client import read
 from callsavvy_async.cli.output import Format, show_one, show_rows
@@ -25,6 +27,11 @@ CALLS = App(name="calls", help="Read phone calls.")
 CHATS = App(name="chats", help="Read live chats and messenger requests.")
 MEETINGS = App(name="meetings", help="Read and create virtual meetings.")
 CONTACTS = App(name="contacts", help="Read, create and delete contacts.")
+
+DepartmentFilter: TypeAlias = Annotated[str | None, Parameter(help="Only this department.")]
+"""The option ``--department-id`` of lists."""
+Period: TypeAlias = Annotated[str | None, Parameter(help="Only this month (2026-11), day (2026-11-22) or second.")]
+"""The option ``--period`` of lists."""
 
 
 def register(app: App) -> None:
@@ -58,10 +65,10 @@ def agents(*, output: Format = "table") -> None:
 @TICKETS.command(name="list")
 def list_tickets(
     *,
-    department_id: str | None = None,
+    department_id: DepartmentFilter = None,
     status: str | None = None,
     sender_email: str | None = None,
-    period: str | None = None,
+    period: Period = None,
     output: Format = "table",
 ) -> None:
     """List support tickets.
@@ -82,23 +89,20 @@ def list_tickets(
 
 
 @TICKETS.command
-def conversation(ticket_id: str, /, *, output: Format = "table") -> None:
-    """Show the messages of a ticket.
-
-    Args:
-        ticket_id: ID of the ticket.
-        output: Output format.
-    """
+def conversation(
+    ticket_id: Annotated[str, Parameter(help="ID of the ticket.")], /, *, output: Format = "table"
+) -> None:
+    """Show the messages of a ticket."""
     show_rows(read(lambda callsavvy: callsavvy.tickets.conversation(ticket_id)), ConversationItem, output)
 
 
 @CALLS.command(name="list")
 def list_calls(
     *,
-    department_id: str | None = None,
+    department_id: DepartmentFilter = None,
     category_id: str | None = None,
     direction: str | None = None,
-    period: str | None = None,
+    period: Period = None,
     output: Format = "table",
 ) -> None:
     """List phone calls.
@@ -119,61 +123,38 @@ def list_calls(
 
 
 @CHATS.command(name="list")
-def list_chats(*, department_id: str | None = None, period: str | None = None, output: Format = "table") -> None:
-    """List live chats.
-
-    Args:
-        department_id: Only this department.
-        period: Only this month (2026-11), day (2026-11-22) or second.
-        output: Output format.
-    """
+def list_chats(*, department_id: DepartmentFilter = None, period: Period = None, output: Format = "table") -> None:
+    """List live chats."""
     rows = read(lambda callsavvy: callsavvy.chats.list(department_id=department_id, period=period))
     show_rows(rows, Chat, output)
 
 
 @CHATS.command
-def messengers(*, department_id: str | None = None, period: str | None = None, output: Format = "table") -> None:
-    """List customer requests from messengers.
-
-    Args:
-        department_id: Only this department.
-        period: Only this month (2026-11), day (2026-11-22) or second.
-        output: Output format.
-    """
+def messengers(*, department_id: DepartmentFilter = None, period: Period = None, output: Format = "table") -> None:
+    """List customer requests from messengers."""
     rows = read(lambda callsavvy: callsavvy.chats.messengers(department_id=department_id, period=period))
     show_rows(rows, Messenger, output)
 
 
 @MEETINGS.command(name="list")
-def list_meetings(*, period: str | None = None, output: Format = "table") -> None:
-    """List virtual meetings.
-
-    Args:
-        period: Only this month (2026-11) or day (2026-11-22).
-        output: Output format.
-    """
+def list_meetings(*, period: Period = None, output: Format = "table") -> None:
+    """List virtual meetings."""
     show_rows(read(lambda callsavvy: callsavvy.meetings.list(period=period)), Meeting, output)
 
 
 @MEETINGS.command(name="get")
-def get_meeting(meeting_id: str, /, *, output: Format = "table") -> None:
-    """Show a meeting with its links. Anyone with the start link can host the meeting.
-
-    Args:
-        meeting_id: ID of the meeting.
-        output: Output format.
-    """
+def get_meeting(
+    meeting_id: Annotated[str, Parameter(help="ID of the meeting.")], /, *, output: Format = "table"
+) -> None:
+    """Show a meeting with its links. Anyone with the start link can host the meeting."""
     show_one(read(lambda callsavvy: callsavvy.meetings.get(meeting_id)), output)
 
 
 @CONTACTS.command(name="list")
-def list_contacts(*, group_id: str | None = None, output: Format = "table") -> None:
-    """List contacts.
-
-    Args:
-        group_id: Only this group.
-        output: Output format.
-    """
+def list_contacts(
+    *, group_id: Annotated[str | None, Parameter(help="Only this group.")] = None, output: Format = "table"
+) -> None:
+    """List contacts."""
     show_rows(read(lambda callsavvy: callsavvy.contacts.list(group_id=group_id)), Contact, output)
 
 

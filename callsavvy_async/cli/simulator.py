@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from callsavvy_async.cli.interrupts import until_interrupted
-from callsavvy_async.cli.options import Units
+from callsavvy_async.cli.options import Port, Units
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.policy.fixed import parse_rate
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, WHATSAPP_UID, Simulator, TokenBucket, serve
@@ -25,7 +25,7 @@ def register(app: App) -> None:
 
 def simulator(
     *,
-    port: Annotated[int, Parameter(validator=Number(gte=0, lte=65_535))] = 0,
+    port: Port = 0,
     rate: str | None = None,
     burst: Annotated[int, Parameter(validator=Number(gte=1))] = 1,
     latency: Annotated[float, Parameter(validator=Number(gte=0))] = 0.0,

@@ -14,7 +14,7 @@ from cyclopts.validators import Number
 
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.interrupts import until_interrupted
-from callsavvy_async.cli.options import name_and_value
+from callsavvy_async.cli.options import Port, name_and_value
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.cli.webhooks_server import listening
 from callsavvy_async.errors import InvalidRequestError
@@ -47,7 +47,7 @@ def secret() -> None:
 @_commands.command(name="serve")
 def serve_events(
     *,
-    port: Annotated[int, Parameter(validator=Number(gte=0, lte=65_535))] = 0,
+    port: Port = 0,
     secret: Annotated[str | None, Parameter(name="--secret")] = None,
     bot_text: str = "",
 ) -> None:

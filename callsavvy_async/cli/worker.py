@@ -16,7 +16,7 @@ from callsavvy_async.cli.client import client_options, open_client
 from callsavvy_async.cli.exit_codes import code_of_worker
 from callsavvy_async.cli.health import Health
 from callsavvy_async.cli.interrupts import stopping_on_signals
-from callsavvy_async.cli.options import DEFAULT_JOURNAL, DEFAULT_PACE, JournalName, Pace, journal_and_name
+from callsavvy_async.cli.options import DEFAULT_JOURNAL, DEFAULT_PACE, JournalName, Pace, Port, journal_and_name
 from callsavvy_async.cli.progress import progress
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.client import Callsavvy
@@ -31,7 +31,7 @@ def work(
     poll: Annotated[float, _SECONDS] = 2.0,
     patience: Annotated[float, _SECONDS] = 120.0,
     lease: Annotated[float, _SECONDS] = 30.0,
-    port: Annotated[int | None, Parameter(validator=Number(gte=0, lte=65_535))] = None,
+    port: Port | None = None,
     host: str = "127.0.0.1",
     json: bool = False,
     pace: Pace = DEFAULT_PACE,
