@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
 
 import anyio
 import attrs
 
 from callsavvy_async._version import __version__
 from callsavvy_async.campaigns import JournalError, Runner
-from callsavvy_async.cli.http_thread import serving
+from callsavvy_async.cli.http_thread import Handler, serving
 from callsavvy_async.policy.pacer import Snapshot
 
 _INTERVAL = 1.0
@@ -30,7 +29,6 @@ _RATE_SAMPLES = 10
 """Number of intervals that the rate is averaged over."""
 _JOURNAL_EVERY = 5
 """Number of samples between two reads of this worker's heartbeat from the journal."""
-_SECONDS_PER_REQUEST = 10
 
 
 @attrs.define
@@ -145,22 +143,14 @@ def _escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
-class _Handler(BaseHTTPRequestHandler):
-    timeout = _SECONDS_PER_REQUEST
-
+class _Handler(Handler):
     def __init__(self, respond: Callable[[str], tuple[HTTPStatus, str]], *arguments: object) -> None:
         self._respond = respond
         super().__init__(*arguments)  # type: ignore[arg-type] # socketserver's arguments
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - the base class looks it up
         """Respond to a GET."""
         status, text = self._respond(self.path)
         body = text.encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Write no access log: probes come every few seconds."""
+        content_type = "text/plain; version=0.0.4; charset=utf-8"
+        self.reply(status, (("Content-Type", content_type), ("Content-Length", str(len(body)))), body)

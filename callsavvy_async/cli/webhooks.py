@@ -5,18 +5,20 @@ from __future__ import annotations
 import http.client
 import json
 import sys
+from functools import partial
 from typing import Annotated
 from urllib.parse import urlsplit
 
+import anyio
 import attrs
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from callsavvy_async.cli.exit_codes import ExitCode
+from callsavvy_async.cli.http_thread import Handler, serving
 from callsavvy_async.cli.interrupts import until_interrupted
 from callsavvy_async.cli.options import Port, name_and_value
 from callsavvy_async.cli.stderr import tell
-from callsavvy_async.cli.webhooks_server import listening
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.simulator.webhooks import post_event
 from callsavvy_async.webhooks import (
@@ -24,11 +26,13 @@ from callsavvy_async.webhooks import (
     ChatbotCallback,
     Event,
     Notification,
+    Reply,
     UnknownEvent,
     Webhooks,
     new_secret,
 )
 from callsavvy_async.webhooks.events import EVENT_TYPES
+from callsavvy_async.webhooks.parsing import MAX_BODY_BYTES
 
 _commands = App(name="webhooks", help="Receive Callsavvy's events, and test a server that receives them.")
 
@@ -59,7 +63,8 @@ def serve_events(
         bot_text: Text that replies to chatbotCallback events.
     """
     valid = secret or new_secret()
-    with listening(_printing(valid, bot_text), port=port) as address, until_interrupted() as wait:
+    handler = partial(_Handler, _printing(valid, bot_text))
+    with serving(handler, host="127.0.0.1", port=port) as address, until_interrupted() as wait:
         tell(f"callback URL: http://{address}/{valid}")
         tell("Press Ctrl-C to stop.")
         wait()
@@ -99,6 +104,30 @@ def trigger(
     tell(f"{response.status} {response.content_type or '(no content)'}")
     sys.stdout.write(response.body.decode(errors="replace") + ("\n" if response.body else ""))
     return ExitCode.DONE if response.status == http.client.OK else ExitCode.FAILED
+
+
+class _Handler(Handler):
+    def __init__(self, hooks: Webhooks, *arguments: object) -> None:
+        self._hooks = hooks
+        super().__init__(*arguments)  # type: ignore[arg-type] # socketserver's arguments
+
+    def do_GET(self) -> None:  # noqa: N802 - the base class looks it up
+        """Respond to a GET without reading its body."""
+        self._respond(b"")
+
+    def do_POST(self) -> None:  # noqa: N802 - the base class looks it up
+        """Respond to a POST."""
+        length = self.headers.get("content-length", "0")
+        self._respond(self.rfile.read(min(int(length), MAX_BODY_BYTES + 1)) if length.isdecimal() else b"")
+
+    def _respond(self, body: bytes) -> None:
+        reply = anyio.run(self._handle_event, body)
+        self.reply(reply.status, reply.headers, reply.body)
+
+    async def _handle_event(self, body: bytes) -> Reply:
+        return await self._hooks.handle(
+            token=self.path.removeprefix("/"), body=body, method=self.command, headers=dict(self.headers.items())
+        )
 
 
 def _printing(secret: str, bot_text: str) -> Webhooks:
