@@ -1,4 +1,4 @@
-"""Commands of one call: read, send, write, and any resource by its name."""
+"""Commands that make one request: read, send, write, and any resource by its name."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_contact(run: Run, account: Simulator) -> None:
 
 
 def test_send(run: Run, account: Simulator) -> None:
-    """One call for all numbers, and its receipt on stdout."""
+    """One request for all numbers, and its receipt on stdout."""
     sms = run("send", "sms", "+2345990000001", "+2345990000002", "--message", "Hi", "--sender-id", "ACME", "-o", "json")
     chat = run("send", "whatsapp", "+2345990000001", "--message", "Hi", "--channel-uid", "TEST-whatsapp")
     call = run("send", "robocall", "+2345990000001", "--message", "Hi", "--duration-minutes", 2, "-o", "csv")
