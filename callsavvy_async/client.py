@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import tzinfo
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, ParamSpec, Self, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar, Unpack
 
 import attrs
 
+from callsavvy_async.client_options import ClientOptions
 from callsavvy_async.config import BASE_URL, Config, Credentials, RequestSettings, choose_credentials, read_environment
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.keywords import refuse_unknown
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     import httpx
     import httpx2
 
+    from callsavvy_async.batching.batcher import Batcher
     from callsavvy_async.bulk.bulk import Bulk
     from callsavvy_async.config import Destination
     from callsavvy_async.resources.account import Account
@@ -46,30 +48,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class ClientOptions(TypedDict, total=False):
-    """Settings of a client beside its keys; see `Callsavvy`."""
-
-    base_url: str
-    timeout: float
-    deadline: float | None
-    max_retries: int
-    timezone: tzinfo | None
-    max_response_bytes: int
-    allow_insecure: bool
-    pacing: OnePacing | Mapping[str, OnePacing] | None
-    rate: str | None
-    burst: int
-    max_in_flight: int | None
-    hooks: Sequence[Hook]
-    extra: Mapping[str, object]
-    http_client: httpx.AsyncClient | httpx2.AsyncClient | None
-    transport: httpx.AsyncBaseTransport | httpx2.AsyncBaseTransport | None
-    session: aiohttp.ClientSession | None
-    backend: BackendName | Backend
-    verify: Verify
-    proxy: str | None
 
 
 @private_arguments
@@ -228,6 +206,17 @@ class Callsavvy:
         from callsavvy_async.bulk.bulk import Bulk  # noqa: PLC0415
 
         return Bulk(self.messaging)
+
+    def batcher(self, *, max_delay: float = 0.05) -> Batcher:
+        """Let single sends share requests: ``async with callsavvy.batcher() as batcher:``.
+
+        Args:
+            max_delay: most seconds that a send waits for others, besides its wait for the limit. The first send of a text
+                never waits for others.
+        """
+        from callsavvy_async.batching.batcher import Batcher  # noqa: PLC0415
+
+        return Batcher(self.messaging, max_delay)
 
     # -----------------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.phone_numbers import normalise_number
@@ -26,9 +26,6 @@ from callsavvy_async.transport.options import RequestOptions
 from callsavvy_async.transport.transport import Transport
 from callsavvy_async.values import CallType
 
-if TYPE_CHECKING:
-    from callsavvy_async.resources.batching import Batcher
-
 
 @private_arguments
 class Messaging:
@@ -36,17 +33,6 @@ class Messaging:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-
-    def batching(self, *, max_delay: float = 0.05) -> Batcher:
-        """Let sends to one number each share calls: ``async with callsavvy.messaging.batching() as messaging:``.
-
-        Args:
-            max_delay: seconds for which a send may be held back, beside waiting for the limit, to gather company; the
-                first of a text is never held back.
-        """
-        from callsavvy_async.resources.batching import Batcher  # noqa: PLC0415 - few programs use it
-
-        return Batcher(self, max_delay)
 
     async def send_sms(
         self,
