@@ -7,7 +7,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self, Unpack
 
-from callsavvy_async.batching.coalescing import Coalescer, Line
+from callsavvy_async.batching.coalescing import BatchKey, Coalescer
 from callsavvy_async.phone_numbers import normalise_number
 from callsavvy_async.resources.messaging import Messaging
 from callsavvy_async.resources.sends import (
@@ -67,5 +67,5 @@ class Batcher:
         alike: tuple[object, ...],
     ) -> SendReceipt:
         most = MAX_WHATSAPP_RECIPIENTS if endpoint is SEND_WHATSAPP else USUAL_RECIPIENTS
-        line = Line((endpoint.resource, *alike), endpoint.resource, most, send)
-        return await self._coalescer.send(line, normalise_number(recipient))
+        key = BatchKey((endpoint.resource, *alike), endpoint.resource, most, send)
+        return await self._coalescer.send(key, normalise_number(recipient))

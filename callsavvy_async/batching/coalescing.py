@@ -35,7 +35,7 @@ R = TypeVar("R")
 
 
 @attrs.frozen
-class Line(Generic[R]):
+class BatchKey(Generic[R]):
     """What can share requests: everything is alike but the recipient.
 
     Attributes:
@@ -65,7 +65,7 @@ class _Member(Generic[R]):
 class _Batch(Generic[R]):
     """The sends that will share a request."""
 
-    line: Line[R]
+    key: BatchKey[R]
     members: dict[str, _Member[R]] = attrs.field(factory=dict[str, _Member[R]], repr=False)
     go: anyio.Event = attrs.field(factory=anyio.Event)
     next: _Batch[R] | None = None
@@ -79,15 +79,15 @@ class _Batch(Generic[R]):
 
     def takes(self, number: str) -> bool:
         """Whether one more may join. A number that is in it already is another send, and goes with another request."""
-        return not self.leaving and len(self.members) < self.line.most and number not in self.members
+        return not self.leaving and len(self.members) < self.key.most and number not in self.members
 
     def join(self, number: str) -> _Member[R]:
         member = self.members[number] = _Member(self)
-        if len(self.members) >= self.line.most:
+        if len(self.members) >= self.key.most:
             self.go.set()
         return member
 
-    def withdraw(self, number: str) -> None:
+    def cancel(self, number: str) -> None:
         """Leave a recipient out of every request that has not left; one that has is shielded, and answered for the rest."""
         self.members.pop(number, None)
         if not self.members:
@@ -108,9 +108,9 @@ class _Batch(Generic[R]):
                 member.error = _copy(error)
             member.settled.set()
 
-    def break_off(self) -> None:
+    def abort(self) -> None:
         """Tell everybody that nobody waits for the request any more, and what is known of it."""
-        resource = self.line.resource
+        resource = self.key.resource
         if self.context.in_doubt:
             why = "the batching was broken off while the request was under way"
             self.settle(None, OutcomeUnknownError(why, endpoint=resource, outcome=Outcome.UNKNOWN))
@@ -122,7 +122,7 @@ class _Batch(Generic[R]):
         """Move the recipients into two batches that nobody joins."""
         numbers = list(self.members)
         middle = len(numbers) // 2
-        first, second = _Batch(self.line, leaving=True), _Batch(self.line, leaving=True)
+        first, second = _Batch(self.key, leaving=True), _Batch(self.key, leaving=True)
         for half, part in ((first, numbers[:middle]), (second, numbers[middle:])):
             for number in part:
                 half.members[number] = self.members[number]
@@ -168,7 +168,7 @@ class Coalescer:
                 group.cancel_scope.cancel()  # what is on the wire is shielded, and waited for
             await group.__aexit__(None, None, None)  # no ExceptionGroup around what the block raised
 
-    async def send(self, line: Line[R], number: str) -> R:
+    async def send(self, key: BatchKey[R], number: str) -> R:
         """Send to one number, with whoever sends the same at the same time.
 
         Raises:
@@ -177,26 +177,26 @@ class Coalescer:
             RequestError: what became of the request.
         """
         if self._group is None:
-            raise ClientClosedError(f"{line.resource}: the batching was left. Send inside its 'async with' block.")
+            raise ClientClosedError(f"{key.resource}: the batching was left. Send inside its 'async with' block.")
         if running_loop()[0] is not self._loop:
             raise ConfigurationError(
-                f"{line.resource}: the batching was entered in another event loop, and its requests run there."
+                f"{key.resource}: the batching was entered in another event loop, and its requests run there."
                 " Enter one in each loop; they may be of one client."
             )
-        batch: _Batch[R] | None = self._newest.get(line.key)  # type: ignore[assignment] # one key, one type of answer
+        batch: _Batch[R] | None = self._newest.get(key.key)  # type: ignore[assignment] # one key, one type of answer
         if batch is None or not batch.takes(number):
-            fresh = _Batch(line)
+            fresh = _Batch(key)
             if batch is None:
                 fresh.go.set()
             else:
                 batch.next = fresh
-            batch = self._newest[line.key] = fresh  # type: ignore[assignment]
+            batch = self._newest[key.key] = fresh  # type: ignore[assignment]
             self._group.start_soon(self._run, fresh, self._group)
         member = batch.join(number)
         try:
             await member.settled.wait()
         except BaseException:
-            member.batch.withdraw(number)
+            member.batch.cancel(number)
             raise
         if member.error is not None:
             raise member.error
@@ -208,7 +208,7 @@ class Coalescer:
                 with anyio.move_on_after(self._max_delay):
                     await batch.go.wait()
                 current_context.set(batch.context)
-                batch.settle(await batch.line.send(tuple(batch.members)), None)
+                batch.settle(await batch.key.send(tuple(batch.members)), None)
         except RequestError as error:
             if len(batch.members) > 1 and (names_recipient(error, batch.members) or too_large(error)):
                 for half in batch.halves():  # nothing was charged: only the bad number is to fail
@@ -218,11 +218,11 @@ class Coalescer:
         except Exception as error:  # noqa: BLE001 - raised by those who wait
             batch.settle(None, error)
         except BaseException:
-            batch.break_off()
+            batch.abort()
             raise
         finally:
             batch.leaving = True
             if batch.next is not None:
                 batch.next.go.set()
-            if self._newest.get(batch.line.key) is batch:
-                del self._newest[batch.line.key]
+            if self._newest.get(batch.key.key) is batch:
+                del self._newest[batch.key.key]

@@ -72,7 +72,7 @@ class Bulk:
         return make_plan(
             recipients,
             message,
-            intake=settings.intake(message),
+            recipient_filter=settings.recipient_filter(message),
             chunkers=[Chunker(size=size, message=message) for size in (fewest, most)],
             balance=balance,
             max_cost=settings.max_cost,

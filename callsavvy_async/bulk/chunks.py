@@ -133,7 +133,7 @@ class Chunker:
         """Take a recipient in; return what is ready to leave.
 
         Raises:
-            InvalidRequestError: the recipient lacks a field of the template; `Intake` admits nobody who does.
+            InvalidRequestError: the recipient lacks a field of the template; `RecipientFilter` admits nobody who does.
         """
         self._taken_in += 1
         if self._alike is None:

@@ -190,7 +190,7 @@ class FanOut:
             current_context.reset(token)
             self._under_way.discard(context)
             attempts = (attempt for exchange in context.exchanges for attempt in exchange.attempts)
-            self._report.refusals += sum(attempt.status_code == 429 for attempt in attempts)  # noqa: PLR2004
+            self._report.rate_limited += sum(attempt.status_code == 429 for attempt in attempts)  # noqa: PLR2004
 
     async def _outcome(self, chunk: Chunk) -> ChunkResult:
         try:

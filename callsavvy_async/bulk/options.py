@@ -15,7 +15,7 @@ import attrs
 
 from callsavvy_async.bulk.number_set import NumberSet
 from callsavvy_async.bulk.phone_parsing import NumberCheck
-from callsavvy_async.bulk.recipients import Doubtful, Intake, NumberMemory
+from callsavvy_async.bulk.recipients import Doubtful, NumberMemory, RecipientFilter
 from callsavvy_async.bulk.report import BulkReport, ChunkResult
 from callsavvy_async.config import RequestSettings
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
@@ -118,11 +118,11 @@ class RecipientSettings:
     international: bool = False
     validate: NumberCheck = "shape"
 
-    def intake(
+    def recipient_filter(
         self, message: Message, number_set: NumberMemory | None = None, *, doubtful: Doubtful | None = None
-    ) -> Intake:
+    ) -> RecipientFilter:
         """Return what admits the recipients of a message."""
-        return Intake(
+        return RecipientFilter(
             column=self.column,
             suppress=self.suppress,
             region=self.region,

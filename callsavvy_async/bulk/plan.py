@@ -10,7 +10,7 @@ import attrs
 
 from callsavvy_async.bulk.chunks import Chunk, Chunker
 from callsavvy_async.bulk.misuse import refuse_misuse
-from callsavvy_async.bulk.recipients import Doubtful, Intake, RecipientInput, Skipped, SkipReason
+from callsavvy_async.bulk.recipients import Doubtful, RecipientFilter, RecipientInput, Skipped, SkipReason
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.messages import Encoding, Message, Segments
 
@@ -90,7 +90,7 @@ def make_plan(
     rows: Iterable[RecipientInput],
     message: Message,
     *,
-    intake: Intake,
+    recipient_filter: RecipientFilter,
     chunkers: Sequence[Chunker],
     balance: Decimal | None = None,
     max_cost: Decimal | None = None,
@@ -100,7 +100,7 @@ def make_plan(
     Args:
         rows: the recipients.
         message: what they get.
-        intake: a fresh one, set up as for the send.
+        recipient_filter: a fresh one, set up as for the send.
         chunkers: fresh ones, set up as for the send: the first makes the fewest requests, the last the most.
         balance: units at hand, to compare with.
         max_cost: units that may be spent.
@@ -115,15 +115,15 @@ def make_plan(
             "a plan reads a list or a generator; give the rows of the asynchronous one as a list."
         )
     for row, item in enumerate(rows, 1):
-        admitted = intake.admit(item, row)
+        admitted = recipient_filter.admit(item, row)
         if isinstance(admitted, Skipped):
             tally.skip(admitted)
         else:
             tally.count([chunker.add(admitted) for chunker in chunkers])
-    intake.close()
+    recipient_filter.close()
     tally.count([tuple(chunker.close()) for chunker in chunkers])
-    columns = "" if intake.columns is None else str(intake.columns)
-    return attrs.evolve(tally.plan(balance, max_cost), columns=columns, doubtful=intake.doubtful)
+    columns = "" if recipient_filter.columns is None else str(recipient_filter.columns)
+    return attrs.evolve(tally.plan(balance, max_cost), columns=columns, doubtful=recipient_filter.doubtful)
 
 
 def _summary(plan: Plan) -> Iterator[str]:

@@ -38,7 +38,7 @@ class Recipient:
     number: str = attrs.field(repr=_masked)
     fields: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=_names_only, hash=False)
     row: int = 0
-    """Where it stood in the input, counted from 1; set by `Intake`."""
+    """Where it stood in the input, counted from 1; set by `RecipientFilter`."""
 
 
 class SkipReason(enum.Enum):
@@ -97,7 +97,7 @@ class NumberMemory(Protocol):
         ...
 
 
-class Intake:
+class RecipientFilter:
     """Admits recipients one by one: reads the number, checks it, leaves out doubles and who is suppressed.
 
     It remembers every number that it admitted, in 12 to 24 bytes each unless `number_set` keeps them; nothing else grows.

@@ -89,7 +89,7 @@ class Sums:
         requests: requests settled.
         cost: sum of the costs that the API reported, in its units.
         requests_without_cost: accepted or failed requests for which it reported none.
-        refusals: answers 429.
+        rate_limited: answers 429.
         elapsed: seconds.
         stopped: why the run ended early; None when it did not.
         input_complete: whether the input was read to its end.
@@ -106,7 +106,7 @@ class Sums:
     requests: int = 0
     cost: Decimal = Decimal(0)
     requests_without_cost: int = 0
-    refusals: int = 0
+    rate_limited: int = 0
     elapsed: float = 0.0
     stopped: StopReason | None = None
     input_complete: bool = False
@@ -165,7 +165,7 @@ class Sums:
             "requests": self.requests,
             "cost": str(self.cost),
             "requests_without_cost": self.requests_without_cost,
-            "refusals": self.refusals,
+            "rate_limited": self.rate_limited,
             "elapsed": round(self.elapsed, 3),
             "stopped": self.stopped.value if self.stopped else None,
             "input_complete": self.input_complete,
@@ -183,7 +183,7 @@ class Sums:
             f"  {self.accepted} accepted in {self.requests} requests",
             f"  {self.failed} failed, {self.rejected} rejected, {self.unknown} unknown, {self.pending} pending",
             f"  {self.skipped.total()} skipped" + (f" ({skipped})" if skipped else ""),
-            f"{self._cost_line()}; {self.elapsed:.1f} s; {self.refusals} answers 429",
+            f"{self._cost_line()}; {self.elapsed:.1f} s; {self.rate_limited} answers 429",
         ]
         if self.doubtful.count:
             lines.append(f"doubtful: {self.doubtful}")

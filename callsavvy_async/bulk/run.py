@@ -121,7 +121,7 @@ class BulkRun(Run[BulkReport]):
             lambda chunk: message.send(messaging, chunk.numbers, chunk.text, **settings.request),
             InputSource(
                 recipients,
-                intake=settings.intake(message, doubtful=self.report.doubtful),
+                recipient_filter=settings.recipient_filter(message, doubtful=self.report.doubtful),
                 chunker=Chunker(size=size, message=message),
                 report=self.report,
             ),
@@ -175,23 +175,23 @@ class Results:
     def __init__(self, run: Callable[[_Stream], Awaitable[None]], stop: Callable[[], object]) -> None:
         self._run = run
         self._stop = stop
-        self._aside: _BackgroundRun | None = None
+        self._background: _BackgroundRun | None = None
         self._receiver: MemoryObjectReceiveStream[ChunkResult] | None = None
 
     def __aiter__(self) -> AsyncIterator[ChunkResult]:
         return self
 
     async def __anext__(self) -> ChunkResult:
-        if self._receiver is None or self._aside is None:
+        if self._receiver is None or self._background is None:
             sender, self._receiver = anyio.create_memory_object_stream[ChunkResult]()
-            self._aside = _BackgroundRun(sender)
-            spawn(self._aside.go(self._run))
+            self._background = _BackgroundRun(sender)
+            spawn(self._background.go(self._run))
         try:
             return await self._receiver.receive()
         except anyio.EndOfStream:
             await self.aclose()
-            if self._aside.failure is not None:
-                raise self._aside.failure from None
+            if self._background.failure is not None:
+                raise self._background.failure from None
             raise StopAsyncIteration from None
         except BaseException:  # cancelled: wait for what is on the wire, as an awaited run does
             await self.aclose()
@@ -200,14 +200,14 @@ class Results:
     async def aclose(self) -> None:
         """Stop the run if it has not ended, and wait until what is on the wire has settled."""
         self._drop()
-        if self._aside is not None:
+        if self._background is not None:
             with anyio.CancelScope(shield=True):
-                await self._aside.ended.wait()
+                await self._background.ended.wait()
 
     def _drop(self) -> None:
         if self._receiver is not None:
             self._receiver.close()
-        if self._aside is None or not self._aside.ended.is_set():
+        if self._background is None or not self._background.ended.is_set():
             self._stop()
 
     def __del__(self) -> None:

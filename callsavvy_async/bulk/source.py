@@ -28,8 +28,8 @@ ROWS_BETWEEN_CHECKPOINTS = 500
 """Rows that are read in one go before the event loop gets a turn."""
 
 
-class Door(Protocol):
-    """Admits recipients one by one; `Intake` is one."""
+class SupportsAdmit(Protocol):
+    """Admits recipients one by one; `RecipientFilter` is one."""
 
     @property
     def is_looking(self) -> bool:
@@ -63,7 +63,9 @@ class InputSource:
         InvalidRequestError: it is no iterable of recipients.
     """
 
-    def __init__(self, recipients: Recipients, *, intake: Door, chunker: Chunker, report: InputTally) -> None:
+    def __init__(
+        self, recipients: Recipients, *, recipient_filter: SupportsAdmit, chunker: Chunker, report: InputTally
+    ) -> None:
         refuse_misuse(recipients)
         self._async_rows: AsyncIterator[RecipientInput] | None = None
         self._rows: Iterator[RecipientInput] = iter(())
@@ -71,7 +73,7 @@ class InputSource:
             self._async_rows = aiter(recipients)
         else:
             self._rows = iter(recipients)
-        self._intake = intake
+        self._filter = recipient_filter
         self._chunker = chunker
         self._report = report
         self._ready: deque[Chunk] = deque()
@@ -104,7 +106,7 @@ class InputSource:
         return self._ready.popleft() if self._ready else None
 
     def _may_send(self) -> bool:
-        return self._ended or (bool(self._ready) and not self._intake.is_looking)
+        return self._ended or (bool(self._ready) and not self._filter.is_looking)
 
     async def next_chunks(self) -> list[Chunk] | None:
         """Read on a little; return the chunks that became ready, perhaps none; None at the end."""
@@ -156,7 +158,7 @@ class InputSource:
                 await self._read_some()
             else:
                 await self._wait_for_row(deadline)
-        if not self._ready and not self._intake.is_looking:
+        if not self._ready and not self._filter.is_looking:
             self._ready.extend(self._chunker.spare(unfed_since=taken_in))
 
     async def _wait_for_row(self, deadline: float) -> None:
@@ -190,7 +192,7 @@ class InputSource:
 
     def _take(self, row: RecipientInput) -> None:
         number = self._report.given + 1
-        admitted = self._intake.admit(row, number)
+        admitted = self._filter.admit(row, number)
         self._report.given = number
         if isinstance(admitted, Skipped):
             self._report.skip(admitted)
@@ -204,4 +206,4 @@ class InputSource:
         self._report.input_complete = complete
         self._ready.extend(self._chunker.close())
         if complete:
-            self._intake.close()
+            self._filter.close()

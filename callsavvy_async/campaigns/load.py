@@ -24,7 +24,7 @@ import anyio
 import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
-from callsavvy_async.bulk.recipients import Doubtful, Intake, Recipient, RecipientInput, Skipped, SkipReason
+from callsavvy_async.bulk.recipients import Doubtful, Recipient, RecipientFilter, RecipientInput, Skipped, SkipReason
 from callsavvy_async.bulk.source import InputSource, Recipients
 from callsavvy_async.bulk.spool import Spool
 from callsavvy_async.campaigns.errors import JournalInUseError, JournalUnavailableError
@@ -57,25 +57,27 @@ class Digest(Protocol):
 
 @attrs.define
 class Digested:
-    """An intake that keeps a digest of how rows are read, and of everything that came in."""
+    """A recipient filter that keeps a digest of how rows are read, and of everything that came in."""
 
-    intake: Intake
+    recipient_filter: RecipientFilter
     digest: Digest = attrs.field(
-        default=attrs.Factory(lambda self: hashlib.sha256(f"{self.intake.rules!a}\n".encode()), takes_self=True)
+        default=attrs.Factory(
+            lambda self: hashlib.sha256(f"{self.recipient_filter.rules!a}\n".encode()), takes_self=True
+        )
     )
 
     @property
     def is_looking(self) -> bool:
-        """Whether the intake needs more recipients before anything may be sent."""
-        return self.intake.is_looking
+        """Whether the filter needs more recipients before anything may be sent."""
+        return self.recipient_filter.is_looking
 
     def close(self) -> None:
         """Note that there are no more."""
-        self.intake.close()
+        self.recipient_filter.close()
 
     def admit(self, item: RecipientInput, row: int) -> Recipient | Skipped:
         """Admit a recipient, and take it into the digest."""
-        admitted = self.intake.admit(item, row)
+        admitted = self.recipient_filter.admit(item, row)
         self.digest.update(_canonical(item))
         return admitted
 
@@ -127,16 +129,18 @@ async def fill_number_set(writer: Writer, campaign: int, number_set: SqliteNumbe
             number_set.add_all((number,) for number in numbers)
 
 
-async def load(writer: Writer, campaign: int, spec: Spec, recipients: Recipients, intake: Intake) -> bool:
+async def load(
+    writer: Writer, campaign: int, spec: Spec, recipients: Recipients, recipient_filter: RecipientFilter
+) -> bool:
     """Load recipients; False when this list was loaded before, and nothing changed.
 
     Raises:
         InvalidRequestError: the input as a whole is misused, or a run of the campaign is under way.
         Exception: whatever reading the recipients raised; the load is unfinished then.
     """
-    tally, digested = Tally(intake.doubtful), Digested(intake)
+    tally, digested = Tally(recipient_filter.doubtful), Digested(recipient_filter)
     chunker = spec.chunker()
-    source = InputSource(recipients, intake=digested, chunker=chunker, report=tally)
+    source = InputSource(recipients, recipient_filter=digested, chunker=chunker, report=tally)
     loading = _Loading(writer, campaign, spec, tally)
     while (chunks := await source.next_chunks()) is not None:
         await loading.add(chunks)

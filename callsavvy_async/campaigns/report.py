@@ -100,7 +100,7 @@ _TAKEN = frozenset({State.ACCEPTED, State.FAILED})
 _CALLED = _TAKEN | {State.REJECTED, State.UNKNOWN}
 SPENT = _TAKEN | {State.UNKNOWN, State.IN_FLIGHT}
 """What cost something, or may have."""
-OF_THE_RUN = frozenset({"name", "refusals", "elapsed", "stopped"})
+OF_THE_RUN = frozenset({"name", "rate_limited", "elapsed", "stopped"})
 """The fields that no sum of the journal tells."""
 
 

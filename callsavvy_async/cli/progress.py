@@ -89,7 +89,7 @@ def _facts(report: Sums, total: int, rate: float | None, limit: Snapshot) -> str
     eta = "" if left is None else f", about {left:,.0f} s left"
     return (
         f"{speed}cost {report.reported_cost}, {report.failed + report.rejected:,} not accepted, {report.unknown:,} unknown,"
-        f" {report.refusals:,} times 429{known}{paused}{eta}"
+        f" {report.rate_limited:,} times 429{known}{paused}{eta}"
     )
 
 

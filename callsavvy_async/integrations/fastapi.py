@@ -20,11 +20,11 @@ def fastapi_router(hooks: Webhooks, *, prefix: str = "/hooks") -> APIRouter:
         hooks: the webhooks.
         prefix: their path; the callback URL is it, a slash, and a secret.
     """
-    route = Route(f"{prefix}/{{token:path}}", _Door(hooks), include_in_schema=False)
+    route = Route(f"{prefix}/{{token:path}}", _WebhookEndpoint(hooks), include_in_schema=False)
     return APIRouter(routes=[route], lifespan=hooks.lifespan)
 
 
-class _Door:
+class _WebhookEndpoint:
     """An ASGI endpoint and no function: FastAPI would read the body, whatever its size, before it called one."""
 
     def __init__(self, hooks: Webhooks) -> None:

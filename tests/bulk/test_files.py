@@ -132,7 +132,7 @@ def test_json_lines(write: Write) -> None:
 
 
 def test_spoilt_numbers_in_json_are_not_made_good(write: Write) -> None:
-    """A number that a program spoilt is handed on as it stands, so that the intake can refuse it."""
+    """A number that a program spoilt is handed on as it stands, so that the filter can refuse it."""
     assert list(read_rows(write("a.ndjson", '{"phone": 2348012345678.0}\n{"phone": 2.3e12}'))) == [
         {"phone": "2348012345678.0"},
         {"phone": "2.3e12"},
@@ -316,7 +316,7 @@ def test_parquet(tmp_path: Path) -> None:
 
 
 def test_parquet_bytes(tmp_path: Path) -> None:
-    """Bytes are text where they are UTF-8; what is not becomes no other text, but one that the intake refuses."""
+    """Bytes are text where they are UTF-8; what is not becomes no other text, but one that the filter refuses."""
     path = tmp_path / "a.parquet"
     parquet.write_table(pa.table({"phone": [b"+2348012345678", b"+2\xff"], "tags": [["a"], None]}), path)
     assert list(read_rows(path)) == [{"phone": "+2348012345678", "tags": '["a"]'}, {"phone": "+2\udcff", "tags": ""}]

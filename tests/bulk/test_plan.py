@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 from callsavvy_async.bulk.bulk import Bulk
 from callsavvy_async.bulk.chunks import Chunker
 from callsavvy_async.bulk.plan import Plan, make_plan
-from callsavvy_async.bulk.recipients import Intake, RecipientInput, SkipReason
+from callsavvy_async.bulk.recipients import RecipientFilter, RecipientInput, SkipReason
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.messages import SMS, Encoding, Message, Robocall, WhatsApp
 
@@ -33,7 +33,7 @@ def plan(
     return make_plan(
         rows,
         message,
-        intake=Intake(suppress=["+999999999"], template=message.merge),
+        recipient_filter=RecipientFilter(suppress=["+999999999"], template=message.merge),
         chunkers=[Chunker(size=size, message=message)],
         balance=balance,
         max_cost=max_cost,
