@@ -1,4 +1,4 @@
-"""Sends to one number each, which share requests."""
+"""Combines single sends into shared requests."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from callsavvy_async.wire.endpoint import Endpoint
 
 @private_arguments
 class Batcher:
-    """Send to one number at a time, from many coroutines, in as few requests as the limit demands.
+    """Sends to one number at a time, from many coroutines, in few requests. Made by `Callsavvy.batcher`.
 
-    Made by `Callsavvy.batcher`. What has the same text, sender, channel and options shares requests; the same number twice
-    is two sends and goes with two requests. Each send gets the receipt of its request (whose id, cost and status are those of
-    all its recipients) or its error. Cancelling one withdraws its recipient, unless the request has left. A request that is
-    rejected for a recipient is cut in halves until the bad number stands alone.
+    Sends with the same text, sender, channel and options share a request. Two sends to the same number go in two requests.
+    Each send returns the receipt of its request or raises its error; the id, cost and status are those of the whole request.
+    Cancelling a send removes its recipient, unless the request has left. When the API rejects a request because of one
+    recipient, the request is split in half until the bad number is alone.
     """
 
     def __init__(self, messaging: Messaging, max_delay: float) -> None:

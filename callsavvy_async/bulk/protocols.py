@@ -11,22 +11,22 @@ from callsavvy_async.bulk.report import ChunkResult
 
 
 class ChunkDeferredError(Exception):
-    """A chunk must not be sent now: its sink has put it back where its source takes it from, when its time comes."""
+    """The sink has deferred a chunk. It goes back to the source, which returns it when it is due."""
 
 
 class Source(Protocol):
-    """Where the chunks come from."""
+    """The source of the chunks."""
 
     def feeding(self) -> AbstractAsyncContextManager[None]:
-        """Return what is entered around the workers."""
+        """Return a context manager that stays open while workers run."""
         ...
 
     async def next_chunk(self) -> Chunk | None:
-        """Return the next chunk, None at the end. Whatever it raises ends the run."""
+        """Return the next chunk, or None at the end. An error ends the run."""
         ...
 
     def rest(self, *, only_at_hand: bool) -> AsyncIterator[Chunk]:
-        """Yield the chunks that nobody asked for; they are settled as pending.
+        """Yield the remaining chunks, which are recorded as pending.
 
         Args:
             only_at_hand: do not wait for more.
@@ -38,27 +38,27 @@ class Sink(Protocol):
     """Records the outcome of each chunk. Methods run shielded, except `before_sending` and `before_waiting`."""
 
     def reserve(self, chunk: Chunk) -> bool:
-        """Reserve what a chunk may cost; False when it would pass the budget."""
+        """Reserve the estimated cost of a chunk. Return False if it would exceed the budget."""
         ...
 
     def release(self, result: ChunkResult) -> None:
-        """Count what a chunk cost, or may have cost, instead of its reservation."""
+        """Replace the reservation of a chunk by its cost."""
         ...
 
     def on_wait(self) -> None:
-        """Note that a request has to wait for its turn."""
+        """Note that a request has to wait for the rate limiter."""
         ...
 
     async def before_sending(self, chunk: Chunk) -> None:
-        """Take down that a chunk's request is about to leave. Whatever it raises keeps the request from leaving.
+        """Record that a chunk's request is about to leave. An error keeps the request from leaving.
 
         Raises:
-            ChunkDeferredError: the chunk was put back, and is not settled.
+            ChunkDeferredError: the chunk is deferred, and is not settled.
         """
         ...
 
     async def before_waiting(self, chunk: Chunk) -> None:
-        """Take down that a chunk's request was refused, provably without effect, and waits to be repeated."""
+        """Record that a chunk's request provably had no effect and waits for a retry."""
         ...
 
     async def split(self, result: ChunkResult) -> tuple[Chunk, ...]:
