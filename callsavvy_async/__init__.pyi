@@ -1,4 +1,4 @@
-# The public names. Each is written here once: `__init__.py` reads this file.
+# The public names. `__init__.py` reads this file.
 
 from callsavvy_async._version import __version__ as __version__
 from callsavvy_async.batching.batcher import Batcher as Batcher
