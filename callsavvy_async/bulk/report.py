@@ -185,7 +185,7 @@ class Sums:
             f"  {self.accepted} accepted in {self.requests} requests",
             f"  {self.failed} failed, {self.rejected} rejected, {self.unknown} unknown, {self.pending} pending",
             f"  {self.skipped.total()} skipped" + (f" ({skipped})" if skipped else ""),
-            f"{self._cost_line()}; {self.elapsed:.1f} s; {self.rate_limited} times 429",
+            f"{self._cost_line()}; {self.elapsed:.1f} s; {self.rate_limited} rate-limited responses",
         ]
         if self.doubtful.count:
             lines.append(f"doubtful: {self.doubtful}")

@@ -131,7 +131,7 @@ def _robocall_content(audio_url: str | None, text: str | None) -> tuple[CallType
 
 
 def _join(recipients: str | Iterable[str], *, most: int | None = None) -> str:
-    """Normalise and deduplicate the recipients, and join them with ",", the only separator that the API accepts."""
+    """Normalise and deduplicate the recipients, and join them with ",", as the API document asks."""
     if isinstance(recipients, str):
         return normalise_number(recipients)
     numbers = list(dict.fromkeys(normalise_number(number) for number in recipients))

@@ -129,7 +129,7 @@ def test_named_column_wins_over_usual_names() -> None:
 @pytest.mark.parametrize(
     ("column", "row", "text"),
     [
-        ("cell", {"phone": NUMBER, "name": "x"}, "no column 'cell'; the columns are 'phone', 'name'"),
+        ("cell", {"phone": NUMBER, "name": "x"}, "column 'cell' does not exist; the columns are 'phone', 'name'"),
         (None, {"a": NUMBER, "b": "x"}, r"the columns are 'a', 'b'\. Name it: column="),
         (None, {}, "the row is empty"),
         (None, {"+2348012345678": "1", "x": "2"}, r"'\+234\*+78', 'x'"),
@@ -207,21 +207,21 @@ HALF = "\ud83d"
         (b"+2348012345678", "is of type bytes"),
         ((NUMBER,), "is of type tuple"),
         (Unspeakable(), "is of type Unspeakable"),
-        (NUMBER + HALF, "no part of a number"),
-        ("+" * 100_000, "no phone number"),
+        (NUMBER + HALF, "not part of a number"),
+        ("+" * 100_000, "not a phone number"),
         ({"phone": None, "name": "x"}, "blank"),
         ({"phone": NAType(), "name": "x"}, "blank"),
         ({"phone": b"+2348012345678", "name": "x"}, "the field 'phone' holds bytes"),
         ({"phone": Unspeakable(), "name": "x"}, "the field 'phone' is of type Unspeakable"),
-        ({"phone": NUMBER, "name": object()}, "the field 'name' is of type object, which is no text"),
-        ({"phone": NUMBER, "name": ["Ada"]}, "the field 'name' is of type list, which is no text"),
-        ({"phone": NUMBER, "name": HALF}, "the field 'name' holds half a character"),
-        ({"phone": NUMBER, "name": "a\0b"}, "the field 'name' holds half a character"),
+        ({"phone": NUMBER, "name": object()}, "the field 'name' is of type object, which is not text"),
+        ({"phone": NUMBER, "name": ["Ada"]}, "the field 'name' is of type list, which is not text"),
+        ({"phone": NUMBER, "name": HALF}, "the field 'name' holds a lone surrogate"),
+        ({"phone": NUMBER, "name": "a\0b"}, "the field 'name' holds a lone surrogate"),
         ({"phone": NUMBER, "name": "x" * 70_000}, "the field 'name' has 70,000 characters"),
         ({"phone": NUMBER, "name": NAType()}, "'name' is blank"),
-        ({"phone": NUMBER, HALF: "x"}, "needs a field 'name'"),
+        ({"phone": NUMBER, HALF: "x"}, "needs the field 'name'"),
         (BrokenRow(phone=NUMBER, name="x"), "cannot be read"),
-        (Recipient(NUMBER, {"name": HALF}), "the field 'name' holds half a character"),
+        (Recipient(NUMBER, {"name": HALF}), "the field 'name' holds a lone surrogate"),
         (Recipient(None, {"name": "x"}), "blank"),  # type: ignore[arg-type]
         (Contact(contact_id="c", name="Ada"), "blank"),
     ],
@@ -280,7 +280,7 @@ def test_numbers_that_may_not_be_international_are_counted(options: dict[str, An
     assert recipient_filter.doubtful.count == doubtful
     if doubtful:
         assert str(recipient_filter.doubtful) == (
-            "2 without '+', taken to begin with a country code, the first '2348*******67' in row 3"
+            "2 without '+', assumed to begin with a country code, the first '2348*******67' in row 3"
         )
 
 
