@@ -2,7 +2,8 @@
 
 from callsavvy_async._version import __version__ as __version__
 from callsavvy_async.batching.batcher import Batcher as Batcher
-from callsavvy_async.bulk.bulk import Bulk as Bulk, BulkOptions as BulkOptions
+from callsavvy_async.bulk.bulk import Bulk as Bulk
+from callsavvy_async.bulk.options import BulkOptions as BulkOptions
 from callsavvy_async.bulk.plan import Plan as Plan
 from callsavvy_async.bulk.recipient_files import read_rows as read_rows, read_suppressed as read_suppressed
 from callsavvy_async.bulk.recipients import Recipient as Recipient, SkipReason as SkipReason

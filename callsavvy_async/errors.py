@@ -34,40 +34,10 @@ All errors can be pickled and copied. Their texts mask phone numbers and e-mail 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
 
 import attrs
 
 from callsavvy_async.redaction import redact
-
-__all__ = [
-    "Attempt",
-    "AuthenticationError",
-    "BadRequestError",
-    "CallsavvyError",
-    "ClientClosedError",
-    "ConfigurationError",
-    "ConnectError",
-    "ConnectionLostError",
-    "DeadlineExceededError",
-    "DecodeError",
-    "InsufficientBalanceError",
-    "InvalidRequestError",
-    "NoResponseError",
-    "NotFoundError",
-    "NotSentError",
-    "Outcome",
-    "OutcomeUnknownError",
-    "PermissionDeniedError",
-    "RateLimitError",
-    "RedirectError",
-    "RejectedError",
-    "RequestError",
-    "RequestTimeoutError",
-    "ResponseTooLargeError",
-    "ServerError",
-    "ServiceUnavailableError",
-]
 
 
 class Outcome(enum.Enum):
@@ -162,25 +132,12 @@ class RequestError(CallsavvyError):
         hint = f" {self.hint}" if self.hint else ""
         return f"{self.endpoint}: {self.reason}{message} [{self.outcome.name}{attempts}].{hint}"
 
-    def __reduce__(
-        self,
-    ) -> tuple[Callable[[type[RequestError], Mapping[str, object]], RequestError], tuple[object, ...]]:
-        fields = {
-            "reason": self.reason,
-            "endpoint": self.endpoint,
-            "outcome": self.outcome,
-            "attempts": self.attempts,
-            "status_code": self.status_code,
-            "message": self.message,
-            "retry_after": self.retry_after,
-            "expected_wait": self.expected_wait,
-            "body": self.body,
-        }
-        return _rebuild, (type(self), fields)
+    def __reduce__(self) -> tuple[object, ...]:
+        return _new, (type(self),), {**vars(self), "args": self.args}
 
 
-def _rebuild(cls: type[RequestError], fields: Mapping[str, object]) -> RequestError:
-    return cls(**fields)  # type: ignore[arg-type] # the constructor's fields
+def _new(cls: type[RequestError]) -> RequestError:
+    return cls.__new__(cls)
 
 
 class NotSentError(RequestError):

@@ -8,21 +8,6 @@ from typing import Self, TypeAlias, TypeVar
 
 from callsavvy_async.errors import InvalidRequestError
 
-__all__ = [
-    "CallDirection",
-    "CallType",
-    "ChatStatus",
-    "MeetingStatus",
-    "OpenEnum",
-    "Period",
-    "SendStatus",
-    "TicketStatus",
-    "format_period",
-    "format_timestamp",
-    "format_word",
-    "in_zone",
-]
-
 
 class OpenEnum(enum.StrEnum):
     """An enumeration that the API may extend.

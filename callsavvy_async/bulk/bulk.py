@@ -20,8 +20,6 @@ from callsavvy_async.messages import SMS, Message, Robocall, WhatsApp, require_m
 from callsavvy_async.resources.messaging import Messaging
 from callsavvy_async.tracebacks import private_arguments
 
-__all__ = ["Bulk", "BulkOptions"]
-
 
 @private_arguments
 class Bulk:

@@ -704,7 +704,7 @@ async def test_what_is_no_message_is_refused():
     for take in (bulk.send, bulk.plan):
         with pytest.raises(InvalidRequestError, match="of type str"):
             take([], "Hello")
-        with pytest.raises(InvalidRequestError, match="max_cost is .* the cost of whatsapp"):
+        with pytest.raises(InvalidRequestError, match=r"max_cost is .* the cost of whatsapp"):
             take([], WhatsApp("x", channel_uid="c"), max_cost=1)
 
 

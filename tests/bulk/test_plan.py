@@ -191,7 +191,7 @@ def test_a_plan_tells_the_fewest_and_the_most_requests(
 
 def test_a_plan_refuses_what_the_send_would_refuse() -> None:
     """A budget without documented costs, and a template that does not fit its recipients, are found beforehand."""
-    with pytest.raises(InvalidRequestError, match="max_cost is .* the cost of whatsapp"):
+    with pytest.raises(InvalidRequestError, match=r"max_cost is .* the cost of whatsapp"):
         Bulk.plan(numbers(1), WhatsApp("x", channel_uid="c"), max_cost=1)
     with pytest.raises(InvalidRequestError, match=r"names \{name\}, but the recipients have numbers only"):
         Bulk.plan(numbers(1), SMS(template="Hi {name}"))

@@ -277,7 +277,7 @@ async def test_the_budget_is_of_the_whole_campaign(journal):
     assert (report.unknown, report.committed, report.stopped) == (20, 20, StopReason.MAX_COST)
     report = await campaign.run(FakeClient(), max_cost=Decimal(55))
     assert (report.accepted, report.cost, report.committed) == (30, 30, 50)
-    with pytest.raises(InvalidRequestError, match="max_cost is .* the cost of whatsapp"):
+    with pytest.raises(InvalidRequestError, match=r"max_cost is .* the cost of whatsapp"):
         await (await loaded(journal, 1, WhatsApp("Hi", channel_uid="u"), "w")).run(FakeClient(), max_cost=1)
 
 
