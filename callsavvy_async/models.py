@@ -1,4 +1,4 @@
-"""Every type that a call may answer with."""
+"""The models of all responses."""
 
 from __future__ import annotations
 

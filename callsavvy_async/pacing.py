@@ -1,4 +1,4 @@
-"""What a pacer of your own needs, and what `Callsavvy.pacing` shows."""
+"""Types for custom pacers, and of `Callsavvy.pacing`."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ async def callsavvy_batching(url: str, numbers: list[str]) -> list[object]:
 
     async with (
         Callsavvy(public_key="p", private_key="k", base_url=f"{url}/v1") as client,
-        client.messaging.batching() as messaging,
+        client.batcher() as messaging,
     ):
         return await gather(*(messaging.send_sms(to, TEXT) for to in numbers))
 

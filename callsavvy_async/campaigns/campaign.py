@@ -123,7 +123,9 @@ class Campaign:
             await self._writer.run(lambda cursor: refuse_if_purged(cursor, self._id))
             with SqliteNumberSet() as number_set:
                 await fill_number_set(self._writer, self._id, number_set)
-                await load(self._writer, self._id, self._spec, recipients, settings.intake(self.message, number_set))
+                await load(
+                    self._writer, self._id, self._spec, recipients, settings.recipient_filter(self.message, number_set)
+                )
         return await self.status()
 
     # ------------------------------------------------------------------------------------------------------ sending

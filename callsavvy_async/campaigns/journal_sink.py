@@ -8,7 +8,7 @@ from decimal import Decimal
 import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
-from callsavvy_async.bulk.fan_out import ChunkDeferredError
+from callsavvy_async.bulk.protocols import ChunkDeferredError
 from callsavvy_async.bulk.report import ChunkResult
 from callsavvy_async.campaigns.errors import ChunkLostError
 from callsavvy_async.campaigns.journal import repository

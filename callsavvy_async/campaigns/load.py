@@ -24,7 +24,7 @@ import anyio
 import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
-from callsavvy_async.bulk.recipients import Doubtful, Intake, Recipient, RecipientInput, Skipped, SkipReason
+from callsavvy_async.bulk.recipients import Doubtful, Recipient, RecipientFilter, RecipientInput, Skipped, SkipReason
 from callsavvy_async.bulk.source import InputSource, Recipients
 from callsavvy_async.bulk.spool import Spool
 from callsavvy_async.campaigns.errors import JournalInUseError, JournalUnavailableError
@@ -42,20 +42,20 @@ _MOST_SKIPPED = 5_000
 """Skipped rows per transaction."""
 
 
-class _HashedIntake:
+class _HashedFilter:
     """An intake that also hashes its options and every row."""
 
-    def __init__(self, intake: Intake) -> None:
-        self._intake = intake
-        self.close = intake.close
-        self._hash = hashlib.sha256(f"{intake.rules!a}\n".encode())
+    def __init__(self, recipient_filter: RecipientFilter) -> None:
+        self._filter = recipient_filter
+        self.close = recipient_filter.close
+        self._hash = hashlib.sha256(f"{recipient_filter.rules!a}\n".encode())
 
     @property
     def is_looking(self) -> bool:
-        return self._intake.is_looking
+        return self._filter.is_looking
 
     def admit(self, item: RecipientInput, row: int) -> Recipient | Skipped:
-        admitted = self._intake.admit(item, row)
+        admitted = self._filter.admit(item, row)
         self._hash.update(_canonical(item))
         return admitted
 
@@ -110,15 +110,15 @@ async def fill_number_set(writer: Writer, campaign: int, number_set: SqliteNumbe
             number_set.add_all((number,) for number in numbers)
 
 
-async def load(writer: Writer, campaign: int, spec: Spec, recipients: Recipients, intake: Intake) -> None:
+async def load(writer: Writer, campaign: int, spec: Spec, recipients: Recipients, recipient_filter: RecipientFilter) -> None:
     """Load recipients, unless the same list was loaded before.
 
     Raises:
         InvalidRequestError: the input is unusable, or the campaign has an active run.
         Exception: an error of the iterable; the load is then incomplete.
     """
-    tally, hashed = _Tally(intake.doubtful), _HashedIntake(intake)
-    source = InputSource(recipients, intake=hashed, chunker=spec.chunker(), report=tally)
+    tally, hashed = _Tally(recipient_filter.doubtful), _HashedFilter(recipient_filter)
+    source = InputSource(recipients, recipient_filter=hashed, chunker=spec.chunker(), report=tally)
     loading = _Loading(writer, campaign, spec, tally)
     while (chunks := await source.next_chunks()) is not None:
         await loading.add(chunks)

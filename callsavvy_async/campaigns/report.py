@@ -96,7 +96,7 @@ _TAKEN = frozenset({State.ACCEPTED, State.FAILED})
 _REQUESTED = _TAKEN | {State.REJECTED, State.UNKNOWN}
 SPENT = _TAKEN | {State.UNKNOWN, State.IN_FLIGHT}
 """States of chunks that cost something, or may have."""
-OF_THE_RUN = frozenset({"name", "refusals", "elapsed", "stopped"})
+OF_THE_RUN = frozenset({"name", "rate_limited", "elapsed", "stopped"})
 """Fields that belong to the run and not to the journal."""
 
 

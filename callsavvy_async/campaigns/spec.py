@@ -172,7 +172,7 @@ def plan_campaign(
     return make_plan(
         rows,
         message,
-        intake=recipient_settings(**recipients).intake(message),
+        recipient_filter=recipient_settings(**recipients).recipient_filter(message),
         chunkers=[Spec(message, campaign_settings(**options)).chunker()],
         balance=balance,
         max_cost=max_cost,

@@ -27,7 +27,8 @@ from callsavvy_async.cli.plan_output import plan_lines, show_plan, why_unclear
 from callsavvy_async.cli.progress import progress
 from callsavvy_async.cli.recipients_file import Rows, readable_again
 from callsavvy_async.cli.stderr import ask, can_ask, tell
-from callsavvy_async.client import Callsavvy, ClientOptions
+from callsavvy_async.client import Callsavvy
+from callsavvy_async.client_options import ClientOptions
 from callsavvy_async.config import Credentials
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Ledger, Simulator, serve

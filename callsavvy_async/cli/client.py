@@ -14,7 +14,8 @@ from callsavvy_async.cli.activity import current_activity
 from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.options import Pace
 from callsavvy_async.cli.stderr import tell
-from callsavvy_async.client import Callsavvy, ClientOptions
+from callsavvy_async.client import Callsavvy
+from callsavvy_async.client_options import ClientOptions
 from callsavvy_async.config import Credentials
 from callsavvy_async.messages import Message
 from callsavvy_async.policy.adaptive import Adaptive

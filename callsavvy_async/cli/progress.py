@@ -115,7 +115,7 @@ def _facts(report: Sums, total: int, rate: float | None, limit: PacerSnapshot) -
     eta = "" if left is None else f", about {left:,.0f} s left"
     return (
         f"{speed}cost {report.reported_cost}, {report.failed + report.rejected:,} not accepted, {report.unknown:,} unknown,"
-        f" {report.refusals:,} rate-limited{known}{paused}{eta}"
+        f" {report.rate_limited:,} rate-limited{known}{paused}{eta}"
     )
 
 

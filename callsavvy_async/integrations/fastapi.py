@@ -20,11 +20,11 @@ def fastapi_router(hooks: Webhooks, *, prefix: str = "/hooks") -> APIRouter:
         hooks: the webhooks.
         prefix: path of the webhooks; the callback URL is the prefix, a slash and a secret.
     """
-    route = Route(f"{prefix}/{{token:path}}", _Endpoint(hooks), include_in_schema=False)
+    route = Route(f"{prefix}/{{token:path}}", _WebhookEndpoint(hooks), include_in_schema=False)
     return APIRouter(routes=[route], lifespan=hooks.lifespan)
 
 
-class _Endpoint:
+class _WebhookEndpoint:
     """An ASGI endpoint. For a plain function, FastAPI would read the whole body first, regardless of its size."""
 
     def __init__(self, hooks: Webhooks) -> None:

@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from callsavvy_async import SMS
-from callsavvy_async.bulk.fan_out import ChunkDeferredError
+from callsavvy_async.bulk.protocols import ChunkDeferredError
 from callsavvy_async.bulk.recipients import Doubtful
 from callsavvy_async.bulk.report import StopReason
 from callsavvy_async.campaigns import (

@@ -360,7 +360,7 @@ def test_wrong_keys(run: Run, account: Simulator, people: Path, monkeypatch: pyt
     monkeypatch.setenv("CALLSAVVY_PRIVATE_KEY", "my-secret-key")
     result = run("bulk", "sms", people, "--message", "Hello", "--yes")
     assert result.code == 5
-    assert "the keys were refused" in result.out
+    assert "the API refused the keys" in result.out
     assert "my-secret-key" not in result.out + result.err
 
 

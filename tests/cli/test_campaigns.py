@@ -282,7 +282,7 @@ def test_nothing_is_sent_out_of_hours(run: Run, account: Simulator, people: Path
     """Outside of the window, and before the first moment, everything stays pending; the deadline ends the waiting."""
     name, *options = channel
     result = run("bulk", name, people, *options, *HELLO, "--campaign", "r", *schedule, "--deadline", "0.2", "--json")
-    assert (result.json["pending"], result.json["stopped"]) == (3, "the run's deadline came")
+    assert (result.json["pending"], result.json["stopped"]) == (3, "the run reached its deadline")
     assert run("campaigns", "resume", "r", "--yes", "--deadline", "0.2", "--json").json["pending"] == 3
     assert not account.ledger.charged
 

@@ -24,7 +24,7 @@ def test_no_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     """Without a terminal there is a line from time to time, and nothing for a short run."""
     now = 100.0
     monkeypatch.setattr(module.time, "monotonic", lambda: now)
-    report = BulkReport(accepted=50, unknown=10, rejected=5, cost=Decimal(50), refusals=2, requests=5)
+    report = BulkReport(accepted=50, unknown=10, rejected=5, cost=Decimal(50), rate_limited=2, requests=5)
     nothing = Unlimited().snapshot(0)
     with progress(130) as meter:
         meter.show(report, nothing)

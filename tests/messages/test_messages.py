@@ -60,7 +60,7 @@ def test_a_message_can_be_kept_without_its_texts(message: Message) -> None:
 def test_every_channel_is_in_the_registry() -> None:
     """The channels are the classes that were defined, and no list beside them."""
     assert dict(CHANNELS) == {"sms": SMS, "whatsapp": WhatsApp, "robocall": Robocall}
-    with pytest.raises(InvalidRequestError, match="no channel 'fax'; there are robocall, sms, whatsapp"):
+    with pytest.raises(InvalidRequestError, match="channel is 'fax'; it must be one of robocall, sms, whatsapp"):
         Message.from_json({"channel": "fax", "text": "x"})
 
 
@@ -89,11 +89,11 @@ def test_a_class_without_a_channel_of_its_own_takes_none() -> None:
         (lambda: SMS(template="\n"), "template is blank"),
         (lambda: SMS(5), "text is of type int; it must be a str"),  # type: ignore[arg-type]
         (lambda: SMS(template=b"{x}"), "template is of type bytes"),  # type: ignore[arg-type]
-        (lambda: SMS("Hi \ud83d"), "text holds half a character"),
-        (lambda: SMS(template="Hi {x} \ud83d"), "template holds half a character"),
+        (lambda: SMS("Hi \ud83d"), "text holds a lone surrogate"),
+        (lambda: SMS(template="Hi {x} \ud83d"), "template holds a lone surrogate"),
         (lambda: SMS("x", sender_id=" "), "sender_id is blank"),
         (lambda: WhatsApp("x", channel_uid=""), "channel_uid is blank"),
-        (lambda: Robocall(audio_url="a.mp3", duration=1), "audio_url is no URL"),
+        (lambda: Robocall(audio_url="a.mp3", duration=1), "audio_url is not a URL"),
         (lambda: Robocall("x", duration=0), "duration is 0; it must be a number of minutes above 0"),
         (lambda: Robocall("x", duration="soon"), "duration is 'soon'"),  # type: ignore[arg-type]
         (
@@ -179,7 +179,7 @@ def test_sizes_of_requests() -> None:
         30,
         7,
     )
-    with pytest.raises(InvalidRequestError, match="30 at the most"):
+    with pytest.raises(InvalidRequestError, match="at most 30"):
         whatsapp.chunk_size(31)
     with pytest.raises(InvalidRequestError, match="at least 1"):
         sms.chunk_size(0)

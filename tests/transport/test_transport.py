@@ -562,7 +562,7 @@ async def test_with_raw_response(scripted: Any, ok: Response, refusal: Response)
     async def nothing() -> None:
         """Call nothing."""
 
-    with pytest.raises(ConfigurationError, match="made no call"):
+    with pytest.raises(ConfigurationError, match="did not send a request"):
         await client.with_raw_response(nothing)
 
 
