@@ -33,7 +33,7 @@ from callsavvy_async.resources.tickets import LIST_TICKETS
 from callsavvy_async.wire import json_bytes
 from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.response import HttpResponse, read_envelope
-from callsavvy_async.wire.response_headers import Fields
+from callsavvy_async.wire.response_headers import Headers
 
 ROWS = 10_000
 WORDS = ["New", "Closed", "Awaiting Agent Reply", "Awaiting Customer Reply"]
@@ -130,7 +130,7 @@ def clock() -> datetime:
 
 
 def sdk_receipt(body: bytes) -> Work:
-    codec, response = Codec(), HttpResponse(200, Fields([]), body)
+    codec, response = Codec(), HttpResponse(200, Headers([]), body)
 
     def read() -> object:
         envelope = read_envelope(response.body)

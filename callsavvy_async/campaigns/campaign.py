@@ -22,7 +22,7 @@ from callsavvy_async.campaigns.integrity import Verification, verify
 from callsavvy_async.campaigns.journal import copies, repository, runs, sums
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.owner import Owner, bind
-from callsavvy_async.campaigns.journal.repository import Outcome
+from callsavvy_async.campaigns.journal.repository import Transition
 from callsavvy_async.campaigns.journal.runs import Worker
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.load import fill_number_set, load, loading_alone
@@ -211,7 +211,7 @@ class Campaign:
         Raises:
             InvalidRequestError: this request is not unknown.
         """
-        outcome = Outcome(State.ACCEPTED, detail=_SENT) if as_sent else Outcome(State.NOT_SENT, detail=_NOT_SENT)
+        outcome = Transition(State.ACCEPTED, detail=_SENT) if as_sent else Transition(State.NOT_SENT, detail=_NOT_SENT)
         try:
             await self._writer.run(lambda cursor: repository.move(cursor, self._id, chunk, outcome, by=Actor.PERSON))
         except ChunkLostError:

@@ -14,7 +14,7 @@ from callsavvy_async.campaigns.errors import ChunkLostError
 from callsavvy_async.campaigns.journal import repository
 from callsavvy_async.campaigns.journal.budget import CampaignBudget
 from callsavvy_async.campaigns.journal.database import Cursor
-from callsavvy_async.campaigns.journal.repository import Outcome
+from callsavvy_async.campaigns.journal.repository import Transition
 from callsavvy_async.campaigns.report import STATE_OF, CampaignReport
 from callsavvy_async.campaigns.run_context import RunContext
 from callsavvy_async.campaigns.states import Actor, State
@@ -75,7 +75,7 @@ class JournalSink:
                     lambda cursor: repository.split(cursor, context.campaign, context.run_id, chunk, common=self.common)
                 )
             except ChunkLostError:  # it was declared unknown in the meantime; that it was rejected, we know
-                await self._settle(chunk, Outcome(State.REJECTED, detail=_REJECTED_LATE))
+                await self._settle(chunk, Transition(State.REJECTED, detail=_REJECTED_LATE))
                 return ()
             context.held.discard(chunk.number)
             context.held.update(half.number for half in halves)
@@ -84,7 +84,7 @@ class JournalSink:
     async def settle(self, result: ChunkResult) -> None:
         """Make an outcome durable, and count it."""
         receipt = result.receipt
-        outcome = Outcome(
+        outcome = Transition(
             STATE_OF[result.state],
             cost=None if receipt is None else receipt.cost,
             message_id=None if receipt is None else receipt.message_id,
@@ -93,7 +93,7 @@ class JournalSink:
         await self._settle(result.chunk, outcome)
         self.report.settle(result)
 
-    async def _settle(self, chunk: Chunk, outcome: Outcome) -> None:
+    async def _settle(self, chunk: Chunk, outcome: Transition) -> None:
         context, estimate = self.context, chunk.estimate
         beyond = max(repository.spent(outcome, estimate) - estimate, Decimal(0))
         self._unwritten += beyond
@@ -115,7 +115,7 @@ class JournalSink:
         return left
 
     async def _move(self, chunk: Chunk, to: State) -> None:
-        context, outcome = self.context, Outcome(to)
+        context, outcome = self.context, Transition(to)
         await context.write(
             lambda cursor: repository.move(
                 cursor, context.campaign, chunk.number, outcome, by=Actor.OWNER, run_id=context.run_id

@@ -9,7 +9,7 @@ import attrs
 
 from callsavvy_async.campaigns.journal import repository, sums
 from callsavvy_async.campaigns.journal.database import Cursor
-from callsavvy_async.campaigns.journal.repository import Outcome
+from callsavvy_async.campaigns.journal.repository import Transition
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.spec import Spec
@@ -17,8 +17,8 @@ from callsavvy_async.campaigns.states import Actor, State
 from callsavvy_async.campaigns.subset_sum import Reconciliation, decide
 from callsavvy_async.resources.account import Account
 
-_CHARGED = Outcome(State.ACCEPTED, detail="the balance proves that it was charged")
-_NOT_CHARGED = Outcome(State.NOT_SENT, detail="the balance proves that it was not charged")
+_CHARGED = Transition(State.ACCEPTED, detail="the balance proves that it was charged")
+_NOT_CHARGED = Transition(State.NOT_SENT, detail="the balance proves that it was not charged")
 
 
 @attrs.frozen

@@ -97,7 +97,7 @@ class Health:
 
     def serve(self, host: str, port: int) -> AbstractContextManager[str]:
         """Answer while the block runs; yields ``host:port``."""
-        return serving(partial(_Handler, self.answer), host=host, port=port)
+        return serving(partial(_HealthHandler, self.answer), host=host, port=port)
 
     def _metrics(self) -> Iterator[str]:
         """Write everything in Prometheus' text format, version 0.0.4."""
@@ -139,7 +139,7 @@ def _escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _HealthHandler(BaseHTTPRequestHandler):
     timeout = _SECONDS_PER_REQUEST
 
     def __init__(self, answer: Callable[[str], tuple[HTTPStatus, str]], *arguments: object) -> None:

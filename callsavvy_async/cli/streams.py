@@ -75,7 +75,7 @@ class Stream:
         """Leave out what cannot be written."""
 
 
-class Results(Stream):
+class Stdout(Stream):
     """Standard output: what cannot be written is an `OutputError`."""
 
     @property
@@ -89,13 +89,13 @@ class Results(Stream):
 
 
 @contextmanager
-def safe_streams() -> Generator[tuple[Results, Stream]]:
+def safe_streams() -> Generator[tuple[Stdout, Stream]]:
     """Put streams that cannot end a command unawares in the place of the standard ones; yields stdout and stderr."""
     _occupy_descriptors()
     before = sys.stdin, sys.stdout, sys.stderr
     if isinstance(before[1], io.TextIOWrapper):  # a character that its encoding lacks is escaped
         cast("io.TextIOWrapper[io.BytesIO]", before[1]).reconfigure(errors="backslashreplace")
-    stdout, stderr = Results(cast("TextIO | None", before[1])), Stream(before[2])
+    stdout, stderr = Stdout(cast("TextIO | None", before[1])), Stream(before[2])
     with open(os.devnull, encoding="utf-8") as nothing:  # noqa: PTH123 - no path of anybody's
         sys.stdin = sys.stdin or nothing
         sys.stdout, sys.stderr = cast("TextIO", stdout), cast("TextIO", stderr)
@@ -107,7 +107,7 @@ def safe_streams() -> Generator[tuple[Results, Stream]]:
             sys.stdin, sys.stdout, sys.stderr = before
 
 
-def _silence(stdout: Results) -> None:
+def _silence(stdout: Stdout) -> None:
     """Let what is left in the buffer of a stdout that failed go nowhere, or the interpreter fails as it ends."""
     with suppress(OSError, ValueError):
         descriptor = os.open(os.devnull, os.O_WRONLY)

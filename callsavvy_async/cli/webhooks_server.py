@@ -17,10 +17,10 @@ _SECONDS_PER_REQUEST = 10
 
 def listening(hooks: Webhooks, *, port: int) -> contextlib.AbstractContextManager[str]:
     """Serve on loopback from a background thread while the block runs; yields ``host:port``."""
-    return serving(functools.partial(_Handler, hooks), host="127.0.0.1", port=port)
+    return serving(functools.partial(_WebhookHandler, hooks), host="127.0.0.1", port=port)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _WebhookHandler(BaseHTTPRequestHandler):
     timeout = _SECONDS_PER_REQUEST
 
     def __init__(self, hooks: Webhooks, *arguments: object) -> None:

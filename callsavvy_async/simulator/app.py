@@ -17,7 +17,6 @@ from datetime import datetime
 from decimal import Decimal
 from random import Random
 
-from callsavvy_async.simulator.answers import Reply, RequestRefused, error
 from callsavvy_async.simulator.channel import Channel, Event, Receive, Send
 from callsavvy_async.simulator.delivery import deliver
 from callsavvy_async.simulator.fault_plan import FaultPlan
@@ -25,6 +24,7 @@ from callsavvy_async.simulator.faults import Fault
 from callsavvy_async.simulator.ledger import Ledger
 from callsavvy_async.simulator.limits import Admission, Limit
 from callsavvy_async.simulator.requests import Request
+from callsavvy_async.simulator.responses import Reply, RequestRefused, error
 from callsavvy_async.simulator.seeding import seed_world
 from callsavvy_async.simulator.service import BASE_PATH, Service
 from callsavvy_async.simulator.state import Balances, World

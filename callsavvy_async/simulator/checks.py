@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from callsavvy_async.simulator.answers import RequestRefused
+from callsavvy_async.simulator.responses import RequestRefused
 
 Check: TypeAlias = Callable[[str, str], None]
 """Takes the parameter's name and its value; returns only when the value is good."""

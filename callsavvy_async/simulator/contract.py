@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from callsavvy_async.simulator import checks
-from callsavvy_async.simulator.answers import Json, RequestRefused
 from callsavvy_async.simulator.handlers import contacts, directory, meetings, messaging, tickets, traffic
 from callsavvy_async.simulator.handlers.messaging import Charge
+from callsavvy_async.simulator.responses import Json, RequestRefused
 from callsavvy_async.simulator.state import World
 
 Params: TypeAlias = Mapping[str, str]

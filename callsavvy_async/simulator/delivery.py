@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from callsavvy_async.simulator.answers import Reply, RequestRefused, error
 from callsavvy_async.simulator.channel import Channel
 from callsavvy_async.simulator.faults import Fault, FaultKind
 from callsavvy_async.simulator.mangling import CONTENT_TYPES, HTML_PAGE, MANGLERS
+from callsavvy_async.simulator.responses import Reply, RequestRefused, error
 
 _JSON = "application/json"
 _GARBAGE = b"\x15\x03\x01\x00\x02\x02\x28 this is not HTTP\r\n\r\n"

@@ -83,7 +83,7 @@ class Ledger:
                 self._charged.update(entry.recipients)
 
     @property
-    def calls(self) -> tuple[LedgerEntry, ...]:
+    def requests(self) -> tuple[LedgerEntry, ...]:
         """All sends so far, in the order in which they were decided."""
         with self._lock:
             return tuple(self._entries)

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from callsavvy_async.simulator.answers import Json, Reply, encode
 from callsavvy_async.simulator.faults import FaultKind
+from callsavvy_async.simulator.responses import Json, Reply, encode
 
 HTML_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
 """What a proxy before the API would answer with."""

@@ -11,12 +11,12 @@ import threading
 from dataclasses import dataclass
 from decimal import Decimal
 
-from callsavvy_async.simulator.answers import Json, Reply, RequestRefused, error, success
 from callsavvy_async.simulator.contract import ENDPOINTS, Endpoint
 from callsavvy_async.simulator.faults import Fault
 from callsavvy_async.simulator.handlers.messaging import Charge
 from callsavvy_async.simulator.ledger import Ledger, LedgerEntry
 from callsavvy_async.simulator.requests import Request
+from callsavvy_async.simulator.responses import Json, Reply, RequestRefused, error, success
 from callsavvy_async.simulator.state import World
 
 BASE_PATH = "/v1"

@@ -14,7 +14,7 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import TypeAlias
 
-from callsavvy_async.simulator.answers import RequestRefused
+from callsavvy_async.simulator.responses import RequestRefused
 
 Row: TypeAlias = Mapping[str, str]
 """One record in the API's own words."""

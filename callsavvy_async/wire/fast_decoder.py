@@ -85,7 +85,7 @@ def _from_text(rule: Rule) -> Callable[[str], object]:
     if rule is read_decimal:
         return _read_plain_decimal
     words = as_words(rule)
-    return rule if words is None else _Words(words).__getitem__
+    return rule if words is None else _EnumWords(words).__getitem__
 
 
 def _read_plain_decimal(value: Json) -> Decimal:
@@ -96,7 +96,7 @@ def _read_plain_decimal(value: Json) -> Decimal:
     raise ValueError
 
 
-class _Words(dict[str, OpenEnum]):
+class _EnumWords(dict[str, OpenEnum]):
     """The words of an open enumeration as they are documented; of others the enumeration decides."""
 
     def __init__(self, kind: type[OpenEnum]) -> None:

@@ -9,14 +9,14 @@ import attrs
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.wire.endpoint import Endpoint
 from callsavvy_async.wire.json_bytes import dumps
-from callsavvy_async.wire.request_template import Target
+from callsavvy_async.wire.request_template import RequestTemplate
 
 
 @attrs.frozen
 class HttpRequest:
     """A request ready to be sent. Always POST with a JSON body, also for reads (quirks Q02, Q03)."""
 
-    target: Target
+    template: RequestTemplate
     body: bytes = attrs.field(repr=False)
 
 
@@ -25,7 +25,7 @@ def build_request(
     params: Mapping[str, str | None],
     extra: Mapping[str, object],
     *,
-    target: Target,
+    template: RequestTemplate,
 ) -> HttpRequest:
     """Write a call as a POST of a JSON object.
 
@@ -33,7 +33,7 @@ def build_request(
         endpoint: what is called.
         params: the documented parameters under their wire names; those that are None are left out.
         extra: undocumented parameters, sent as they are. They may not override documented ones.
-        target: of the endpoint.
+        template: of the endpoint.
 
     Raises:
         InvalidRequestError: when `extra` overrides a parameter, a parameter is no text (quirk Q13), or something is not JSON
@@ -58,4 +58,4 @@ def build_request(
     except (TypeError, ValueError) as error:  # UnicodeEncodeError (a lone surrogate) is a ValueError
         why = "holds a lone surrogate, which is not text" if isinstance(error, UnicodeEncodeError) else str(error)
         raise InvalidRequestError(f"{endpoint.resource}: a parameter cannot be written as JSON: {why}.") from None
-    return HttpRequest(target, body)
+    return HttpRequest(template, body)

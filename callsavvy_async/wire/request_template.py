@@ -16,7 +16,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]")
 
 
 @attrs.frozen(eq=False)  # compared by identity: the transport makes one for each endpoint
-class Target:
+class RequestTemplate:
     """The fixed part of a request.
 
     Attributes:
@@ -36,7 +36,7 @@ class Target:
     path: str = attrs.field(repr=False)
 
     @classmethod
-    def of(cls, url: str, headers: tuple[tuple[str, str], ...]) -> Target:
+    def of(cls, url: str, headers: tuple[tuple[str, str], ...]) -> RequestTemplate:
         """Work it out.
 
         Args:

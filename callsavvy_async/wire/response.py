@@ -7,7 +7,7 @@ import enum
 import attrs
 
 from callsavvy_async.wire.json_bytes import Json, loads
-from callsavvy_async.wire.response_headers import Fields
+from callsavvy_async.wire.response_headers import Headers
 
 
 @attrs.frozen
@@ -15,7 +15,7 @@ class HttpResponse:
     """A whole answer: status, headers under lower-case names, decoded body."""
 
     status_code: int
-    headers: Fields = attrs.field(repr=False)
+    headers: Headers = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set as Abstra
 from typing import Self
 
 
-class Fields(Mapping[str, str]):
+class Headers(Mapping[str, str]):
     """Header fields under lower-case names; those of one name are joined by commas (RFC 9110, 5.3).
 
     Args:

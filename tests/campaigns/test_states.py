@@ -22,7 +22,7 @@ from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.campaigns import ChunkLostError, LeaseLostError, State
 from callsavvy_async.campaigns.journal import repository, runs, sums
-from callsavvy_async.campaigns.journal.repository import Outcome
+from callsavvy_async.campaigns.journal.repository import Transition
 from callsavvy_async.campaigns.open_journal import _database
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.states import MOVES, Actor, sources
@@ -195,7 +195,7 @@ class JournalModel(RuleBasedStateMachine):
         allowed = row.state in sources(to, by) and (by is Actor.PERSON or row.run_id == self.run_id)
         done_before = by is Actor.OWNER and (row.state, row.run_id) == (to, self.run_id)
         try:
-            moved = repository.move(self.cursor, OURS, number, Outcome(to, cost=cost), by=by, run_id=self.run_id)
+            moved = repository.move(self.cursor, OURS, number, Transition(to, cost=cost), by=by, run_id=self.run_id)
         except ChunkLostError:
             assert not allowed
             assert not done_before
@@ -231,7 +231,7 @@ class JournalModel(RuleBasedStateMachine):
         """What its owner knows is honoured, also late; that it was not sent makes nothing unknown pending."""
         number = data.draw(st.sampled_from(self._of(State.IN_FLIGHT, State.UNKNOWN, owned=True)))
         row = self.chunks[number]
-        repository.settle(self.cursor, OURS, self.run_id, number, Outcome(to), estimate=Decimal(row.size))
+        repository.settle(self.cursor, OURS, self.run_id, number, Transition(to), estimate=Decimal(row.size))
         late = row.state is State.UNKNOWN and to is State.PENDING
         self.chunks[number] = attrs.evolve(row, state=State.NOT_SENT if late else to, cost=None)
 

@@ -274,12 +274,12 @@ async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done
 
     def settle(cursor):
         repository.settle(
-            cursor, 1, run_id, 1, repository.Outcome(State.ACCEPTED, cost=Decimal(13)), estimate=chunk.estimate
+            cursor, 1, run_id, 1, repository.Transition(State.ACCEPTED, cost=Decimal(13)), estimate=chunk.estimate
         )
 
     def send(cursor):
         return repository.move(
-            cursor, 1, 1, repository.Outcome(State.IN_FLIGHT), by=repository.Actor.OWNER, run_id=run_id
+            cursor, 1, 1, repository.Transition(State.IN_FLIGHT), by=repository.Actor.OWNER, run_id=run_id
         )
 
     assert [await journal._writer.run(send) for _ in range(2)] == [True, False]
@@ -292,7 +292,7 @@ async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done
         return repository.split(cursor, 1, run_id, chunk, common="Hello")
 
     assert [len(await journal._writer.run(split)) for _ in range(2)] == [2, 0]
-    put_back = repository.Outcome(State.PENDING)
+    put_back = repository.Transition(State.PENDING)
     raw("UPDATE chunk SET state = 'pending', run = NULL WHERE number = 2")
     await journal._writer.run(lambda cursor: repository.settle(cursor, 1, run_id, 2, put_back, estimate=chunk.estimate))
     assert raw("SELECT state FROM chunk WHERE number = 2") == [("pending",)]

@@ -74,7 +74,7 @@ def test_the_ledger_knows_whether_a_fault_charged(wire: httpx.Client, sim: Simul
     assert sim.ledger.posts("sendSMS") == fault.reads
     assert sim.ledger.charged_count(NUMBER) == fault.processed
     assert balance - sim.world.balances.sms == fault.processed
-    assert [entry.fault for entry in sim.ledger.calls] == [str(fault)] * fault.reads
+    assert [entry.fault for entry in sim.ledger.requests] == [str(fault)] * fault.reads
     assert sim.faults.waiting == 0
     assert wire.post("sendSMS", json=SEND).status_code == 200, "a fault strikes once"
 
@@ -334,5 +334,5 @@ def test_a_fault_does_not_lift_a_refusal(wire: httpx.Client, sim: Simulator) -> 
     sim.faults.next("sendSMS", Fault.DROP_AFTER_READ)
     with pytest.raises(httpx.RemoteProtocolError):
         wire.post("sendSMS", json={**SEND, "recipient": "+12"})
-    (entry,) = sim.ledger.calls
+    (entry,) = sim.ledger.requests
     assert (entry.charged, entry.reason) == (False, "Invalid recipient: +12")

@@ -12,7 +12,7 @@ from callsavvy_async.resources.tickets import LIST_TICKETS
 from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.json_bytes import dumps
 from callsavvy_async.wire.response import HttpResponse, read_envelope
-from callsavvy_async.wire.response_headers import Fields
+from callsavvy_async.wire.response_headers import Headers
 from tests.wire.conftest import speed
 
 RECEIPT = b'{"resource":"sendSMS","status":"success","data":{"message_id":"m-1234","cost":"4","status":"sent"}}'
@@ -47,7 +47,7 @@ def no_clock() -> None:
 
 
 def read(codec: Codec, body: bytes) -> object:
-    response = HttpResponse(200, Fields([(b"content-type", b"application/json")]), body)
+    response = HttpResponse(200, Headers([(b"content-type", b"application/json")]), body)
     envelope = read_envelope(response.body)
     classify_response(response, envelope, now=no_clock)
     return codec.decode(SEND_SMS, envelope, response.body)

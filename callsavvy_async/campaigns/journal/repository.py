@@ -20,7 +20,7 @@ from callsavvy_async.campaigns.states import Actor, State, sources
 
 
 @attrs.frozen
-class Outcome:
+class Transition:
     """What a chunk is moved to."""
 
     state: State
@@ -89,7 +89,9 @@ def pending_zones(cursor: Cursor, campaign: int, run_id: int) -> list[str]:
     return [zone for (zone,) in cursor.execute(sql.ZONES, values * 2)]
 
 
-def move(cursor: Cursor, campaign: int, number: int, outcome: Outcome, *, by: Actor, run_id: int | None = None) -> bool:
+def move(
+    cursor: Cursor, campaign: int, number: int, outcome: Transition, *, by: Actor, run_id: int | None = None
+) -> bool:
     """Move one chunk; False when its owner did so before, in a transaction whose end it never heard of.
 
     Raises:
@@ -116,17 +118,17 @@ def move(cursor: Cursor, campaign: int, number: int, outcome: Outcome, *, by: Ac
 
 def depart(cursor: Cursor, campaign: int, run_id: int, number: int) -> None:
     """Write down that a claimed chunk goes in flight."""
-    move(cursor, campaign, number, Outcome(State.IN_FLIGHT), by=Actor.OWNER, run_id=run_id)
+    move(cursor, campaign, number, Transition(State.IN_FLIGHT), by=Actor.OWNER, run_id=run_id)
 
 
 def retreat(cursor: Cursor, campaign: int, run_id: int, number: int) -> None:
     """Give back a chunk that is claimed, or in flight and did not leave."""
     if whereabouts(cursor, campaign, number) == (State.IN_FLIGHT, run_id):
-        move(cursor, campaign, number, Outcome(State.CLAIMED), by=Actor.OWNER, run_id=run_id)
+        move(cursor, campaign, number, Transition(State.CLAIMED), by=Actor.OWNER, run_id=run_id)
     give_back(cursor, campaign, run_id, (number,))
 
 
-def settle(cursor: Cursor, campaign: int, run_id: int, number: int, outcome: Outcome, *, estimate: Decimal) -> None:
+def settle(cursor: Cursor, campaign: int, run_id: int, number: int, outcome: Transition, *, estimate: Decimal) -> None:
     """Write down what its owner knows of a chunk, also when it was taken for dead in the meantime.
 
     Args:
@@ -147,7 +149,7 @@ def settle(cursor: Cursor, campaign: int, run_id: int, number: int, outcome: Out
             raise
         if whereabouts(cursor, campaign, number) != (State.UNKNOWN, run_id):
             return  # it is pending already, or somebody else's
-        moved = move(cursor, campaign, number, Outcome(State.NOT_SENT), by=Actor.OWNER, run_id=run_id)
+        moved = move(cursor, campaign, number, Transition(State.NOT_SENT), by=Actor.OWNER, run_id=run_id)
     if moved:
         runs.reserve(cursor, run_id, spent(outcome, estimate) - estimate)
 
@@ -159,7 +161,7 @@ def whereabouts(cursor: Cursor, campaign: int, number: int) -> tuple[str, int | 
     return found
 
 
-def spent(outcome: Outcome, estimate: Decimal) -> Decimal:
+def spent(outcome: Transition, estimate: Decimal) -> Decimal:
     """Return what a chunk cost, or may have cost, as far as a limit is concerned."""
     if outcome.state in {State.PENDING, State.REJECTED}:
         return Decimal(0)
@@ -197,7 +199,7 @@ def insert_skipped(cursor: Cursor, *, campaign: int, load: int, skipped: Iterabl
 
 def split(cursor: Cursor, campaign: int, run_id: int, chunk: Chunk, *, common: str | None) -> tuple[Chunk, ...]:
     """Put two halves, claimed already, in the place of a rejected chunk; none when they were put there before."""
-    if not move(cursor, campaign, chunk.number, Outcome(State.SPLIT), by=Actor.OWNER, run_id=run_id):
+    if not move(cursor, campaign, chunk.number, Transition(State.SPLIT), by=Actor.OWNER, run_id=run_id):
         return ()
     first = next_number(cursor, campaign)
     halves = tuple(attrs.evolve(half, number=first + index) for index, half in enumerate(chunk.halves()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from callsavvy_async.simulator.answers import Json
+from callsavvy_async.simulator.responses import Json
 from callsavvy_async.simulator.state import World
 
 

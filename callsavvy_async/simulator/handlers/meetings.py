@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from callsavvy_async.simulator.answers import Json
 from callsavvy_async.simulator.handlers.rows import check_reference, columns, find, select
+from callsavvy_async.simulator.responses import Json
 from callsavvy_async.simulator.state import World
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from callsavvy_async.simulator import checks
-from callsavvy_async.simulator.answers import Json
 from callsavvy_async.simulator.handlers.directory import plain
+from callsavvy_async.simulator.responses import Json
 from callsavvy_async.simulator.segments import segments
 from callsavvy_async.simulator.state import World
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from callsavvy_async.simulator.answers import RequestRefused
+from callsavvy_async.simulator.responses import RequestRefused
 from callsavvy_async.simulator.state import Row, Table
 
 

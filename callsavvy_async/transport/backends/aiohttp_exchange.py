@@ -16,7 +16,7 @@ from callsavvy_async.transport.backends.proof import NOT_READ_WHOLE, prove, read
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
-from callsavvy_async.wire.response_headers import Fields
+from callsavvy_async.wire.response_headers import Headers
 
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 """The exchange has one clock, and it is ours."""
@@ -69,9 +69,9 @@ async def _post(
     entry = find_entry(session, ("post", "request"), "aiohttp")  # who patched one of them expects the request there
     send = session.post if entry == "post" else functools.partial(session.request, "POST")
     response = await send(
-        request.target.url,
+        request.template.url,
         data=body,
-        headers=request.target.headers,
+        headers=request.template.headers,
         allow_redirects=False,  # the keys would travel
         raise_for_status=False,
         auto_decompress=False,  # ours is bounded
@@ -80,7 +80,7 @@ async def _post(
     try:
         if body.is_built and not body.asked:
             return None
-        fields, chunks = Fields.of(response.raw_headers), response.content.iter_any()
+        fields, chunks = Headers.of(response.raw_headers), response.content.iter_any()
         received = await read_response(response.status, fields, chunks, max_bytes)
     finally:
         response.close()  # gives the connection up, unless the whole response came
