@@ -1,7 +1,7 @@
-"""What the API does with one request that was read: pure decision, no I/O.
+"""Process one request that was read, without I/O.
 
-In this order, as a gateway before an application would: is there such a resource, is the method POST, is the body
-said to be JSON, may the caller come in now, who is it, is the body what the document asks for, is it possible.
+The checks have the order of a gateway in front of an application: resource, method, content type, rate limit,
+credentials, body, and last the state of the account.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from callsavvy_async.simulator.responses import Json, Reply, RequestRefused, err
 from callsavvy_async.simulator.state import World
 
 BASE_PATH = "/v1"
-"""Where the resources live."""
+"""Path of the resources."""
 
 
 @dataclass(slots=True)
 class _Case:
-    """What came to light about a request; a refusal leaves the rest as it is."""
+    """Findings about a request. An error leaves the later ones at their defaults."""
 
     endpoint: Endpoint | None = None
     recipient: str = ""
@@ -34,7 +34,7 @@ class _Case:
 
 
 class Service:
-    """One business's API."""
+    """The API of one business."""
 
     def __init__(self, *, world: World, ledger: Ledger, public_key: str, private_key: str) -> None:
         self._world = world
@@ -43,13 +43,13 @@ class Service:
         self._lock = threading.Lock()
 
     def answer(self, request: Request, *, refusal: RequestRefused | None, fault: Fault | None) -> Reply:
-        """Do what a request asks and write it down.
+        """Process a request and record it in the ledger.
 
         Args:
-            request: A request that was read to its end.
-            refusal: The rate limiter's, if it has one.
-            fault: What will go wrong with the answer. Where it says that nothing is processed, the request is only
-                rehearsed on a copy of the world, so that there is an answer to spoil.
+            request: Request that was read to its end.
+            refusal: 429 of the rate limit, or None.
+            fault: Fault of the response. With ``processed=False`` the request runs on a copy of the world, which gives
+                a response to break.
         """
         case = _Case()
         with self._lock:
@@ -76,7 +76,7 @@ class Service:
         if isinstance(result, Charge):
             case.charge = result
             result = result.data
-        return success(endpoint.answers_as or endpoint.resource, result)
+        return success(endpoint.response_name or endpoint.resource, result)
 
     def _entry(self, case: _Case, resource: str, reply: Reply, fault: Fault | None) -> LedgerEntry:
         charge = case.charge if fault is None or fault.processed else None
@@ -110,7 +110,7 @@ def _route(request: Request) -> Endpoint:
 def _parse(body: bytes) -> Json:
     try:
         value: Json = json.loads(body.decode())
-        json.dumps(value, ensure_ascii=False).encode()  # fails on half a surrogate pair, which no text can hold
+        json.dumps(value, ensure_ascii=False).encode()  # fails on a lone surrogate
     except (ValueError, RecursionError):
         raise RequestRefused(400, "Request body is not valid JSON") from None
     return value

@@ -51,7 +51,7 @@ def test_every_name_is_a_constant() -> None:
     assert set(FaultKind) - {fault.kind for fault in FAULTS.values()} == set()
     assert Fault.named("status-503") == Fault.with_status(503)
     assert Fault.named("redirect-308") == Fault.redirect(308)
-    with pytest.raises(ValueError, match=r"no fault is named 'nonsense'; there are .*drop-after-read, "):
+    with pytest.raises(ValueError, match=r"'nonsense' is not the name of a fault; pass one of .*drop-after-read, "):
         Fault.named("nonsense")
 
 
