@@ -58,7 +58,7 @@ def describe(name: str, case: Case, backend: Backend, outcome: Outcome) -> None:
     if case.outage:
         for event in ("SharedLimitLost", "SharedLimitRestored"):
             print(f"  {event}: {', '.join(f'{at:.2f}' for at in outcome.times(event))} s", file=sys.stderr)
-    errors = [line for lines in outcome.told for line in lines if line["event"] == "error"]
+    errors = [line for lines in outcome.events for line in lines if line["event"] == "error"]
     if errors:
         print(f"  errors: {len(errors)}, such as {errors[0]}", file=sys.stderr)
 
