@@ -1,9 +1,10 @@
-"""Webhooks under load and under attack, through each door.
+"""Webhooks under load and under attack, with each server integration.
 
-    python benchmarks/bench_webhooks.py                # short: seconds a door
+    python benchmarks/bench_webhooks.py                # short: seconds for each integration
     python benchmarks/bench_webhooks.py --long         # 100,000 bad tokens, 2,000 slow and half-closed clients
 
-The server has a process, and so a core, of its own; the load comes from this one over keep-alive loopback sockets.
+The server runs in a separate process, and so on another core. This process sends the load over keep-alive loopback
+sockets.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ HOST = "127.0.0.1"
 
 
 class Receiver:
-    """Webhooks that count what reaches a handler."""
+    """Webhooks that count the events that reach a handler."""
 
     def __init__(self) -> None:
         self.handled = 0
@@ -87,7 +88,7 @@ class Receiver:
 
 
 def serve(door: str, listener: socket.socket, control: Connection) -> None:
-    """Run a door in this process until told to stop; answers each word on `control` with its state."""
+    """Run an integration in this process until the parent stops it. Each word on `control` gets the server's state back."""
     asyncio.run(_serve(door, listener, control))
 
 
@@ -130,7 +131,7 @@ async def _aiohttp(_door: str, hooks: Webhooks, listener: socket.socket) -> Call
 
 
 class Server:
-    """A door in a process of its own."""
+    """A server integration in a separate process."""
 
     def __init__(self, door: str) -> None:
         context = multiprocessing.get_context("spawn")
@@ -138,7 +139,7 @@ class Server:
         listener = socket.create_server((HOST, 0), backlog=1024)
         listener.setsockopt(
             socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
-        )  # asyncio sets it only where it knows the protocol
+        )  # asyncio sets it only for a protocol that it knows
         self.port = listener.getsockname()[1]
         self._process = context.Process(target=serve, args=(door, listener, theirs))
         self._process.start()
@@ -150,14 +151,14 @@ class Server:
         return self._control.recv()
 
     def measure(self, seconds: float, *, connections: int) -> dict[str, float]:
-        """Load it; events by CPU second say more than by second where other programs run too."""
+        """Load the server. Events per CPU second are more reliable than events per second beside other programs."""
         before = self.state()["cpu_ms"]
         figures = asyncio.run(load(self.port, seconds, connections=connections))
         figures["events_per_cpu_second"] = round(figures["events"] * 1000 / (self.state()["cpu_ms"] - before))
         return figures
 
     def settle(self, idle: dict[str, int]) -> dict[str, int]:
-        """Wait until no connection and no task is left; aiohttp lingers for 10 s on a body that it refused."""
+        """Wait until all connections and tasks have ended. aiohttp waits 10 s for the rest of a rejected body."""
         until = time.monotonic() + 30
         while True:
             state = self.state()
@@ -203,7 +204,7 @@ class Client:
 
 
 async def load(port: int, seconds: float, *, connections: int) -> dict[str, float]:
-    """Post all six events in turn as fast as answers come."""
+    """Post all six events in turn, each after the response to the previous one."""
     requests = {name: request_bytes(SECRET, name) for name in EVENTS}
     until, statuses, answered = time.perf_counter() + seconds, list[int](), list[float]()
 
@@ -231,7 +232,7 @@ async def load(port: int, seconds: float, *, connections: int) -> dict[str, floa
 
 
 class Attack:
-    """Guesses secrets, drips bodies, closes amid them and overstates lengths, all at once; counts who got in."""
+    """Guesses secrets, sends slow bodies, closes early and overstates lengths, all at once, and counts successes."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -288,7 +289,7 @@ class Attack:
 
 
 async def sans_io(seconds: float) -> dict[str, object]:
-    """Measure `handle` alone, without any server."""
+    """Measure `handle` alone, without a server."""
     receiver = Receiver()
     bodies = [encode_event(name) for name in EVENTS]
     until, count, cpu = time.perf_counter() + seconds, 0, time.process_time()
@@ -307,7 +308,7 @@ async def sans_io(seconds: float) -> dict[str, object]:
 
 
 def run_door(door: str, *, seconds: float, guesses: int, clients: int) -> dict[str, object]:
-    """Measure one door, then attack it, and hold it to having let nothing in and kept nothing."""
+    """Measure one integration, then attack it, and check that no attack succeeded and no resource leaked."""
     server = Server(door)
     try:
         idle = server.state()

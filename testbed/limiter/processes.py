@@ -50,7 +50,7 @@ class Fleet:
     reachable: Callable[[float], bool] = lambda _: True
     epoch: float = EPOCH
     arrived: list[float] = attrs.field(factory=list)
-    sent_at: int = 0
+    row_requests: int = 0
     _events: list[tuple[float, int, Callable[[float], None]]] = attrs.field(factory=list)
     _order: int = 0
 
@@ -114,7 +114,7 @@ class Fleet:
             self._wake(process, now + max(wait, 0.001), now)
             return
         process.asking = True
-        self.sent_at += 1
+        self.row_requests += 1
         self._at(now + self.rng.uniform(0.0, TRIP), lambda at: self._execute(at, process, pacer, request, now))
 
     def _execute(self, now: float, process: Process, pacer: SharedPacer, request: RowRequest, sent_at: float) -> None:

@@ -40,7 +40,7 @@ class RaceServer:
     burst: float
     retry_after: bool
     delivered: Counter[str] = attrs.field(factory=Counter)
-    calls: int = 0
+    accepted: int = 0
     refused: int = 0
     connections: int = 0
     url: str = ""
@@ -78,7 +78,7 @@ class RaceServer:
     async def _answer(self, path: str, body: str, writer: asyncio.StreamWriter) -> None:
         admitted = self._take()
         if admitted:
-            self.calls += 1
+            self.accepted += 1
             self.delivered.update(_numbers(body))
             await asyncio.sleep(self._rng.uniform(0.05, 0.2))
             answer = next(answer for known, answer in _ANSWERS.items() if known.lower() == path)

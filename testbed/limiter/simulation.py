@@ -44,7 +44,7 @@ class World:
 
     server: Server
     seconds: float = math.inf
-    calls: float = math.inf
+    requests: float = math.inf
     share: Callable[[float], float] = lambda now: 1.0
     latency: Latency = mild
     workers: int = 64
@@ -106,7 +106,7 @@ class _Simulation:
 
     def finished(self) -> bool:
         ended = len(self.run.accepted) + len(self.run.unknown)
-        return ended >= self.world.calls or len(self.run.refused) >= MOST_REFUSALS
+        return ended >= self.world.requests or len(self.run.refused) >= MOST_REFUSALS
 
     def go(self) -> Run:
         self.dispatch(0.0)
@@ -137,7 +137,7 @@ class _Simulation:
         return self.run
 
     def dispatch(self, now: float) -> None:
-        while self.busy < self.world.workers and (self.to_retry or self.started < self.world.calls):
+        while self.busy < self.world.workers and (self.to_retry or self.started < self.world.requests):
             wait = self.pacer.delay(now)
             if wait > 0.0:
                 if now + wait < self.wake_at:
