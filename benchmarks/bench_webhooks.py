@@ -87,23 +87,23 @@ class Receiver:
 # ------------------------------------------------------------------------------------------------------------ the server
 
 
-def serve(door: str, listener: socket.socket, control: Connection) -> None:
+def serve(integration: str, listener: socket.socket, control: Connection) -> None:
     """Run an integration in this process until the parent stops it. Each word on `control` gets the server's state back."""
-    asyncio.run(_serve(door, listener, control))
+    asyncio.run(_serve(integration, listener, control))
 
 
-async def _serve(door: str, listener: socket.socket, control: Connection) -> None:
+async def _serve(integration: str, listener: socket.socket, control: Connection) -> None:
     receiver = Receiver()
-    stop = await (_aiohttp if door == "aiohttp" else _uvicorn)(door, receiver.hooks, listener)
+    stop = await (_aiohttp if integration == "aiohttp" else _uvicorn)(integration, receiver.hooks, listener)
     control.send("ready")
     while await asyncio.to_thread(control.recv) != "stop":
         control.send(receiver.state())
     await stop()
 
 
-async def _uvicorn(door: str, hooks: Webhooks, listener: socket.socket) -> Callable[[], Awaitable[None]]:
+async def _uvicorn(integration: str, hooks: Webhooks, listener: socket.socket) -> Callable[[], Awaitable[None]]:
     app: Starlette
-    if door == "fastapi":
+    if integration == "fastapi":
         app = FastAPI()
         app.include_router(fastapi_router(hooks))
     else:
@@ -120,7 +120,7 @@ async def _uvicorn(door: str, hooks: Webhooks, listener: socket.socket) -> Calla
     return stop
 
 
-async def _aiohttp(_door: str, hooks: Webhooks, listener: socket.socket) -> Callable[[], Awaitable[None]]:
+async def _aiohttp(_integration: str, hooks: Webhooks, listener: socket.socket) -> Callable[[], Awaitable[None]]:
     app = web.Application()
     app.add_routes(aiohttp_routes(hooks))
     app.cleanup_ctx.append(aiohttp_lifespan(hooks))
@@ -133,7 +133,7 @@ async def _aiohttp(_door: str, hooks: Webhooks, listener: socket.socket) -> Call
 class Server:
     """A server integration in a separate process."""
 
-    def __init__(self, door: str) -> None:
+    def __init__(self, integration: str) -> None:
         context = multiprocessing.get_context("spawn")
         self._control, theirs = context.Pipe()
         listener = socket.create_server((HOST, 0), backlog=1024)
@@ -141,7 +141,7 @@ class Server:
             socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
         )  # asyncio sets it only for a protocol that it knows
         self.port = listener.getsockname()[1]
-        self._process = context.Process(target=serve, args=(door, listener, theirs))
+        self._process = context.Process(target=serve, args=(integration, listener, theirs))
         self._process.start()
         listener.close()
         assert self._control.recv() == "ready"
@@ -307,9 +307,9 @@ async def sans_io(seconds: float) -> dict[str, object]:
     }
 
 
-def run_door(door: str, *, seconds: float, guesses: int, clients: int) -> dict[str, object]:
+def run_integration(integration: str, *, seconds: float, guesses: int, clients: int) -> dict[str, object]:
     """Measure one integration, then attack it, and check that no attack succeeded and no resource leaked."""
-    server = Server(door)
+    server = Server(integration)
     try:
         idle = server.state()
         asyncio.run(load(server.port, 0.5, connections=8))  # warm
@@ -337,16 +337,16 @@ def run_door(door: str, *, seconds: float, guesses: int, clients: int) -> dict[s
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--long", action="store_true")
-    parser.add_argument("--doors", nargs="+", choices=SERVED, default=SERVED)
+    parser.add_argument("--integrations", nargs="+", choices=SERVED, default=SERVED)
     chosen = parser.parse_args()
     seconds, guesses, clients = (10.0, 100_000, 2_000) if chosen.long else (2.0, 2_000, 80)
     print(
         f"Python {platform.python_version()}, {os.cpu_count()} cores; {guesses:,} bad tokens, {clients:,} bad clients"
     )
-    print(json.dumps({"door": "sans-io", **asyncio.run(sans_io(seconds))}), flush=True)
-    for door in chosen.doors:
-        figures = run_door(door, seconds=seconds, guesses=guesses, clients=clients)
-        print(json.dumps({"door": door, **figures}), flush=True)
+    print(json.dumps({"integration": "sans-io", **asyncio.run(sans_io(seconds))}), flush=True)
+    for integration in chosen.integrations:
+        figures = run_integration(integration, seconds=seconds, guesses=guesses, clients=clients)
+        print(json.dumps({"integration": integration, **figures}), flush=True)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def read(codec: Codec, body: bytes) -> object:
 
 
 def test_a_receipt() -> None:
-    """Parsing, judging and decoding a success answer of sendSMS is at most 25 requests, and asks no clock."""
+    """Parsing, judging and decoding a success answer of sendSMS takes at most 25 function calls, and reads no clock."""
     codec = Codec()
     with speed(installed=True):
         names = calls(lambda: read(codec, RECEIPT))
@@ -62,7 +62,7 @@ def test_a_receipt() -> None:
 
 
 def test_a_row() -> None:
-    """Another ticket in a list costs at most 12 requests, though a field of it is empty."""
+    """Another ticket in a list costs at most 12 function calls, even if one of its fields is empty."""
     codec = Codec()
     counts = [
         len(calls(lambda body=body: codec.decode(LIST_TICKETS, read_envelope(body), body)))
@@ -72,7 +72,7 @@ def test_a_row() -> None:
 
 
 def test_a_body() -> None:
-    """Writing a request's body is at most 4 requests."""
+    """Writing a request's body takes at most 4 function calls."""
     with speed(installed=True):
         names = calls(lambda: dumps({"recipient": "+2348012345678", "message": "Hello"}))
     assert len(names) <= 4, names
