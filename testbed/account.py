@@ -18,7 +18,7 @@ FAULTS = (
     Fault.DROP_UNPROCESSED,
     Fault.RESET_AFTER_READ,
     Fault.DROP_BEFORE_READ,
-    Fault.HTML_ANSWER,
+    Fault.HTML_RESPONSE,
     Fault.with_status(429, retry_after="0"),
     Fault.with_status(503),
 )

@@ -24,7 +24,7 @@ from callsavvy_async.simulator.faults import Fault
 from callsavvy_async.simulator.ledger import Ledger
 from callsavvy_async.simulator.limits import Admission, Limit
 from callsavvy_async.simulator.requests import Request
-from callsavvy_async.simulator.responses import Reply, RequestRefused, error
+from callsavvy_async.simulator.responses import Reply, RequestRejected, error
 from callsavvy_async.simulator.seeding import seed_world
 from callsavvy_async.simulator.service import BASE_PATH, Service
 from callsavvy_async.simulator.state import Balances, World
@@ -133,7 +133,7 @@ class Simulator:
         await self._respond(channel, request, self.faults.take(request))
 
     async def _respond_unread(self, channel: Channel, request: Request, fault: Fault) -> None:
-        nothing = error(request.resource, RequestRefused(400, "The request was not read"))
+        nothing = error(request.resource, RequestRejected(400, "The request was not read"))
         await deliver(channel, nothing, fault, sleep=self._sleep)
 
     async def _respond(self, channel: Channel, request: Request, fault: Fault | None) -> None:
@@ -142,7 +142,7 @@ class Simulator:
         admission = limit.admit(self._clock()) if limit else None
         try:
             shown = limit.headers_for(admission, wall=self.world.now()) if limit and admission else {}
-            reply = self._process(request, _refusal(admission), fault)
+            reply = self._process(request, _rejection(admission), fault)
             delay = self.latency(self._random) if callable(self.latency) else self.latency
             if delay > 0:
                 await self._sleep(delay)
@@ -153,16 +153,16 @@ class Simulator:
             if limit and admission and admission.admitted:
                 limit.release()
 
-    def _process(self, request: Request, refusal: RequestRefused | None, fault: Fault | None) -> Reply:
+    def _process(self, request: Request, rejection: RequestRejected | None, fault: Fault | None) -> Reply:
         """Process the request, and post an event for a ticket that it opened."""
         if self.callback_url is None:
-            return self._service.answer(request, refusal=refusal, fault=fault)
+            return self._service.respond(request, rejection=rejection, fault=fault)
         before = set(self.world.tickets)
-        reply = self._service.answer(request, refusal=refusal, fault=fault)
+        reply = self._service.respond(request, rejection=rejection, fault=fault)
         for ticket_id in self.world.tickets.keys() - before:
             self.emit("newTicketOpened", **new_ticket_fields(self.world.tickets[ticket_id]))
         return reply
 
 
-def _refusal(admission: Admission | None) -> RequestRefused | None:
-    return None if admission is None or admission.admitted else RequestRefused(429, "Too many requests")
+def _rejection(admission: Admission | None) -> RequestRejected | None:
+    return None if admission is None or admission.admitted else RequestRejected(429, "Too many requests")

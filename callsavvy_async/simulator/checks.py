@@ -1,4 +1,4 @@
-"""Checks of parameter values. A failed check raises `RequestRefused` with 422 and names the parameter."""
+"""Checks of parameter values. A failed check raises `RequestRejected` with 422 and names the parameter."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from callsavvy_async.simulator.responses import RequestRefused
+from callsavvy_async.simulator.responses import RequestRejected
 
 Check: TypeAlias = Callable[[str, str], None]
 """Takes the parameter's name and its value, and raises if the value is invalid."""
@@ -27,15 +27,15 @@ MOST_WHATSAPP_RECIPIENTS = 30
 _WIDTHS = {_SECOND: 19, _DAY: 10, _MONTH: 7}
 
 
-def invalid(name: str, value: str) -> RequestRefused:
+def invalid(name: str, value: str) -> RequestRejected:
     """Return the error of an invalid value."""
-    return RequestRefused(422, f"Invalid {name}: {value}")
+    return RequestRejected(422, f"Invalid {name}: {value}")
 
 
 def text(name: str, value: str) -> None:
     """Check that the value is not blank."""
     if not value.strip():
-        raise RequestRefused(422, f"Invalid {name}: must not be empty")
+        raise RequestRejected(422, f"Invalid {name}: must not be empty")
 
 
 def text_or_empty(_name: str, _value: str) -> None:
@@ -66,7 +66,9 @@ def up_to_30_recipients(name: str, value: str) -> None:
     """Check the recipients of sendWhatsapp and their number."""
     recipients(name, value)
     if value.count(",") >= MOST_WHATSAPP_RECIPIENTS:
-        raise RequestRefused(422, f"Invalid {name}: at most {MOST_WHATSAPP_RECIPIENTS} recipients are allowed per call")
+        raise RequestRejected(
+            422, f"Invalid {name}: at most {MOST_WHATSAPP_RECIPIENTS} recipients are allowed per call"
+        )
 
 
 def minutes(name: str, value: str) -> None:
@@ -82,7 +84,7 @@ def audio_url(name: str, value: str) -> None:
     except ValueError:
         parts = urlsplit("")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise RequestRefused(422, f"Invalid {name}: must be the URL of an MP3 file")
+        raise RequestRejected(422, f"Invalid {name}: must be the URL of an MP3 file")
 
 
 def one_of(*words: str) -> Check:

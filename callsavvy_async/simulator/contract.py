@@ -13,7 +13,7 @@ from typing import TypeAlias
 from callsavvy_async.simulator import checks
 from callsavvy_async.simulator.handlers import contacts, directory, meetings, messaging, tickets, traffic
 from callsavvy_async.simulator.handlers.messaging import Charge
-from callsavvy_async.simulator.responses import Json, RequestRefused
+from callsavvy_async.simulator.responses import Json, RequestRejected
 from callsavvy_async.simulator.state import World
 
 Params: TypeAlias = Mapping[str, str]
@@ -53,22 +53,22 @@ class Endpoint:
     """Name of the resource in the response, if the document shows another one there."""
 
     def validate(self, body: Json) -> Params:
-        """Return the body as parameters, or raise `RequestRefused` for the first violated rule."""
+        """Return the body as parameters, or raise `RequestRejected` for the first violated rule."""
         if not isinstance(body, dict):
-            raise RequestRefused(400, "Request body must be a JSON object")
+            raise RequestRejected(400, "Request body must be a JSON object")
         known = {parameter.name for parameter in self.parameters}
         params: dict[str, str] = {}
         for name, value in body.items():
             if name not in known:
-                raise RequestRefused(422, f"Unknown parameter: {name}")
+                raise RequestRejected(422, f"Unknown parameter: {name}")
             if not isinstance(value, str):
-                raise RequestRefused(422, f"Invalid {name}: must be a string")
+                raise RequestRejected(422, f"Invalid {name}: must be a string")
             params[name] = value
         for parameter in self.parameters:
             if parameter.name in params:
                 parameter.check(parameter.name, params[parameter.name])
             elif parameter.required:
-                raise RequestRefused(422, f"Missing required parameter: {parameter.name}")
+                raise RequestRejected(422, f"Missing required parameter: {parameter.name}")
         return params
 
 

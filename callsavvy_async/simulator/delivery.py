@@ -10,7 +10,7 @@ from http import HTTPStatus
 from callsavvy_async.simulator.channel import Channel
 from callsavvy_async.simulator.faults import Fault, FaultKind
 from callsavvy_async.simulator.mangling import CONTENT_TYPES, HTML_PAGE, MANGLERS
-from callsavvy_async.simulator.responses import Reply, RequestRefused, error
+from callsavvy_async.simulator.responses import Reply, RequestRejected, error
 
 _JSON = "application/json"
 _GARBAGE = b"\x15\x03\x01\x00\x02\x02\x28 this is not HTTP\r\n\r\n"
@@ -64,7 +64,7 @@ async def _respond_and_close(delivery: _Delivery) -> None:
 async def _respond_with_status(delivery: _Delivery) -> None:
     """Send the fault's status, body and headers."""
     fault = delivery.fault
-    envelope = error(str(delivery.reply.envelope["resource"]), RequestRefused(fault.status, _phrase(fault.status)))
+    envelope = error(str(delivery.reply.envelope["resource"]), RequestRejected(fault.status, _phrase(fault.status)))
     content_type, body = {
         "envelope": (_JSON, envelope.body),
         "html": ("text/html; charset=utf-8", HTML_PAGE),
@@ -147,7 +147,7 @@ _METHODS: Mapping[FaultKind, Callable[[_Delivery], Awaitable[None]]] = {
     FaultKind.RESET: _reset,
     FaultKind.HANG: _hang,
     FaultKind.GARBAGE: _write_garbage,
-    FaultKind.CLOSE_AFTER_ANSWER: _respond_and_close,
+    FaultKind.CLOSE_AFTER_RESPONSE: _respond_and_close,
     FaultKind.STATUS: _respond_with_status,
     FaultKind.SLOW_DRIP: _drip,
     FaultKind.TRUNCATED_BODY: _truncate,

@@ -5,7 +5,7 @@ charged)? The client can observe neither of them, the ledger records both.
 
     sim.faults.next("sendSMS", Fault.DROP_AFTER_READ, times=3)
     sim.faults.next("sendSMS", Fault.with_status(503, retry_after="2"))
-    sim.faults.next("sendSMS", Fault.HTML_ANSWER.but(processed=False))
+    sim.faults.next("sendSMS", Fault.HTML_RESPONSE.but(processed=False))
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class FaultKind(Enum):
     """The server sends nothing until the client closes the connection."""
     GARBAGE = "garbage"
     """The server sends a status line that is not HTTP, and closes the connection."""
-    CLOSE_AFTER_ANSWER = "close-after-answer"
+    CLOSE_AFTER_RESPONSE = "close-after-response"
     """The server closes the kept-alive connection without notice after a whole response."""
     # Another response
     STATUS = "status"
@@ -46,8 +46,8 @@ class FaultKind(Enum):
     MALFORMED_JSON = "malformed-json"
     TRUNCATED_JSON = "truncated-json"
     """Half of the JSON, with a matching content-length."""
-    EMPTY_ANSWER = "empty-answer"
-    HTML_ANSWER = "html-answer"
+    EMPTY_RESPONSE = "empty-response"
+    HTML_RESPONSE = "html-response"
     WRONG_CONTENT_TYPE = "wrong-content-type"
     DOUBLE_ENCODED = "double-encoded"
     """The JSON as a JSON string."""
@@ -108,15 +108,15 @@ class Fault:
     RESET_UNPROCESSED: ClassVar[Fault]
     HANG: ClassVar[Fault]
     GARBAGE: ClassVar[Fault]
-    CLOSE_AFTER_ANSWER: ClassVar[Fault]
+    CLOSE_AFTER_RESPONSE: ClassVar[Fault]
     SLOW_DRIP: ClassVar[Fault]
     TRUNCATED_BODY: ClassVar[Fault]
     HUGE_BODY: ClassVar[Fault]
     GZIP_BOMB: ClassVar[Fault]
     MALFORMED_JSON: ClassVar[Fault]
     TRUNCATED_JSON: ClassVar[Fault]
-    EMPTY_ANSWER: ClassVar[Fault]
-    HTML_ANSWER: ClassVar[Fault]
+    EMPTY_RESPONSE: ClassVar[Fault]
+    HTML_RESPONSE: ClassVar[Fault]
     WRONG_CONTENT_TYPE: ClassVar[Fault]
     DOUBLE_ENCODED: ClassVar[Fault]
     NAN: ClassVar[Fault]

@@ -76,8 +76,8 @@ _SEND_FAILED, _UNKNOWN_WORD = _with_status("failed"), _with_status("moon-phase")
 MANGLERS: Mapping[FaultKind, Mangler] = {
     FaultKind.MALFORMED_JSON: lambda reply: reply.body.replace(b'"', b"'"),
     FaultKind.TRUNCATED_JSON: lambda reply: reply.body[: len(reply.body) // 2],
-    FaultKind.EMPTY_ANSWER: lambda _reply: b"",
-    FaultKind.HTML_ANSWER: lambda _reply: HTML_PAGE,
+    FaultKind.EMPTY_RESPONSE: lambda _reply: b"",
+    FaultKind.HTML_RESPONSE: lambda _reply: HTML_PAGE,
     FaultKind.WRONG_CONTENT_TYPE: lambda reply: reply.body,
     FaultKind.DOUBLE_ENCODED: lambda reply: encode(reply.body.decode()),
     FaultKind.NAN: lambda reply: encode(
@@ -98,7 +98,7 @@ MANGLERS: Mapping[FaultKind, Mangler] = {
 """Function that writes the body, for each kind of fault that changes only the body."""
 
 CONTENT_TYPES: Mapping[FaultKind, str] = {
-    FaultKind.HTML_ANSWER: "text/html; charset=utf-8",
+    FaultKind.HTML_RESPONSE: "text/html; charset=utf-8",
     FaultKind.WRONG_CONTENT_TYPE: "text/plain",
 }
 """Content types other than JSON's."""

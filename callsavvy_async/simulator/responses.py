@@ -13,7 +13,7 @@ Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | boo
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
-class RequestRefused(Exception):
+class RequestRejected(Exception):
     """The API rejects a request, without any change or charge."""
 
     def __init__(self, status: int, message: str, *, headers: Mapping[str, str] | None = None) -> None:
@@ -47,10 +47,10 @@ def success(resource: str, data: Json) -> Reply:
     return Reply(200, {"resource": resource, "status": "success", "data": data})
 
 
-def error(resource: str, refusal: RequestRefused) -> Reply:
+def error(resource: str, rejection: RequestRejected) -> Reply:
     """Build the error envelope of a rejected request."""
     return Reply(
-        refusal.status,
-        {"resource": resource, "status": "error", "message": refusal.message},
-        refusal.headers,
+        rejection.status,
+        {"resource": resource, "status": "error", "message": rejection.message},
+        rejection.headers,
     )

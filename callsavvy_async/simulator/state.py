@@ -14,7 +14,7 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import TypeAlias
 
-from callsavvy_async.simulator.responses import RequestRefused
+from callsavvy_async.simulator.responses import RequestRejected
 
 Row: TypeAlias = Mapping[str, str]
 """One record under the API's names."""
@@ -37,11 +37,11 @@ class Balances:
     ) -> Balances:
         """Subtract all costs, or raise 402 if a balance is too low."""
         if sms > self.sms:
-            raise RequestRefused(402, "Insufficient SMS balance")
+            raise RequestRejected(402, "Insufficient SMS balance")
         if local > self.local:
-            raise RequestRefused(402, "Insufficient local call balance")
+            raise RequestRejected(402, "Insufficient local call balance")
         if international > self.international:
-            raise RequestRefused(402, "Insufficient international call balance")
+            raise RequestRejected(402, "Insufficient international call balance")
         return replace(
             self, sms=self.sms - sms, local=self.local - local, international=self.international - international
         )

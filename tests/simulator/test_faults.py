@@ -165,7 +165,7 @@ async def test_hanging_in_process_can_be_cancelled(sim: Simulator) -> None:
 
 def test_closing_behind_an_answer(wire: httpx.Client, sim: Simulator) -> None:
     """The answer is whole and promises nothing about closing; then the connection is gone."""
-    sim.faults.next("getSummary", Fault.CLOSE_AFTER_ANSWER)
+    sim.faults.next("getSummary", Fault.CLOSE_AFTER_RESPONSE)
     response = wire.post("getSummary", json={})
     assert response.json()["status"] == "success"
     assert "connection" not in response.headers
@@ -207,8 +207,8 @@ def data(response: httpx.Response) -> object:
 MANGLED: dict[str, Callable[[httpx.Response], object]] = {
     "malformed-json": lambda r: r.text.startswith("{'resource':'sendSMS'"),
     "truncated-json": lambda r: r.text.startswith('{"resource":"sendSMS","status":"') and not r.text.endswith("}"),
-    "empty-answer": lambda r: r.content == b"",
-    "html-answer": lambda r: r.text.startswith("<html>") and r.headers["content-type"].startswith("text/html"),
+    "empty-response": lambda r: r.content == b"",
+    "html-response": lambda r: r.text.startswith("<html>") and r.headers["content-type"].startswith("text/html"),
     "wrong-content-type": lambda r: r.headers["content-type"] == "text/plain" and r.json()["status"] == "success",
     "double-encoded": lambda r: json.loads(r.json())["status"] == "success",
     "nan": lambda r: math.isnan(r.json()["data"]["cost"]) and math.isnan(r.json()["took"]),
@@ -226,7 +226,7 @@ MANGLED: dict[str, Callable[[httpx.Response], object]] = {
     "huge-body": lambda r: len(r.content) > 3_000_000 and r.json()["status"] == "success",
     "gzip-bomb": lambda r: len(r.content) > 3_000_000 and r.json()["status"] == "success",
     "slow-drip": lambda r: r.json()["status"] == "success",
-    "close-after-answer": lambda r: r.json()["status"] == "success",
+    "close-after-response": lambda r: r.json()["status"] == "success",
     "early-413": lambda r: r.status_code == 413,
 }
 
@@ -321,7 +321,7 @@ async def test_probabilities_follow_the_seed() -> None:
     assert 40 <= first.count(500) <= 80
 
 
-@pytest.mark.parametrize("name", ["early-413", "html-answer", "status-503"])
+@pytest.mark.parametrize("name", ["early-413", "html-response", "status-503"])
 def test_a_request_can_name_its_fault(wire: httpx.Client, name: str) -> None:
     """The header strikes that one request, before its body is read or after."""
     response = wire.post("getSummary", json={}, headers={FAULT_HEADER: name})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from callsavvy_async.simulator.handlers.rows import check_reference, columns, find, select
-from callsavvy_async.simulator.responses import Json, RequestRefused
+from callsavvy_async.simulator.responses import Json, RequestRejected
 from callsavvy_async.simulator.state import World
 
 
@@ -23,7 +23,7 @@ def get_contact_groups(world: World, _params: Mapping[str, str]) -> Json:
 def create_contact(world: World, params: Mapping[str, str]) -> Json:
     """Store a contact. It needs an e-mail address or a phone number. Equal contacts may exist."""
     if "email" not in params and "phone" not in params:
-        raise RequestRefused(422, "Missing required parameter: email or phone")
+        raise RequestRejected(422, "Missing required parameter: email or phone")
     check_reference(world.groups, params, "group_id")
     contact_id = world.record_id()
     world.contacts[contact_id] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from callsavvy_async.simulator.responses import RequestRefused
+from callsavvy_async.simulator.responses import RequestRejected
 from callsavvy_async.simulator.state import Row, Table
 
 
@@ -18,14 +18,14 @@ def find(table: Table, key: str, *, kind: str) -> Row:
     try:
         return table[key]
     except KeyError:
-        raise RequestRefused(404, f"{kind} not found") from None
+        raise RequestRejected(404, f"{kind} not found") from None
 
 
 def check_reference(table: Table, params: Mapping[str, str], name: str) -> None:
     """Raise 422 if a parameter is present and is not the id of a record ("Pass a valid ... ID")."""
     value = params.get(name)
     if value and value not in table:
-        raise RequestRefused(422, f"Invalid {name}: {value}")
+        raise RequestRejected(422, f"Invalid {name}: {value}")
 
 
 def select(table: Table, params: Mapping[str, str], **fields_by_parameter: str) -> list[Row]:
