@@ -35,7 +35,7 @@ def read(row, raw):
 _TEXT = "value = row[{wire!r}]; made.{name} = value if value and not value.isspace() else blank(value, {blank!r})"
 _OTHER = "value = row[{wire!r}]; made.{name} = read_{name}(value) if value else blank(value, {blank!r})"
 
-_UNUSUAL = (KeyError, ValueError, ArithmeticError, AttributeError, TypeError)  # of a field, of a value, of its type
+_UNUSUAL = (KeyError, ValueError, ArithmeticError, AttributeError, TypeError)
 
 
 def quick_reader(
@@ -65,10 +65,7 @@ def quick_reader(
     return cast("Callable[[Json, bytes], M]", names["read"])
 
 
-_UNGUARDED = {
-    "__setattr__": object.__setattr__,
-    "__delattr__": object.__delattr__,
-}  # CPython needs both for the fast path
+_UNGUARDED = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}  # CPython needs both
 
 
 def _own_fields(model: type[Model]) -> list[str]:
