@@ -20,8 +20,8 @@ SENDS = (
 
 
 def main() -> None:
-    """Print one row per shape."""
-    print("| shape | delivered | answers 429 | seconds |\n|---|---:|---:|---:|")
+    """Print one row for each server."""
+    print("| server | delivered | 429s | seconds |\n|---|---:|---:|---:|")
     for name, limit, count in SENDS:
         simulator = Simulator(sms_balance=10**6, limit=limit, latency=lambda rng: rng.uniform(0.05, 0.4))
         with serve(simulator) as server:

@@ -110,7 +110,9 @@ async def fill_number_set(writer: Writer, campaign: int, number_set: SqliteNumbe
             number_set.add_all((number,) for number in numbers)
 
 
-async def load(writer: Writer, campaign: int, spec: Spec, recipients: Recipients, recipient_filter: RecipientFilter) -> None:
+async def load(
+    writer: Writer, campaign: int, spec: Spec, recipients: Recipients, recipient_filter: RecipientFilter
+) -> None:
     """Load recipients, unless the same list was loaded before.
 
     Raises:

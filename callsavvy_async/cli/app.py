@@ -20,7 +20,7 @@ from callsavvy_async.cli.ending import end
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.interrupts import as_ctrl_c
 from callsavvy_async.cli.stderr import tell
-from callsavvy_async.cli.streams import Results, safe_streams
+from callsavvy_async.cli.streams import safe_streams
 from callsavvy_async.redaction import redact
 
 _log = logging.getLogger("callsavvy_async")
@@ -71,7 +71,7 @@ def run(arguments: Sequence[str]) -> int:
         return end(activity, code, error, stderr)
 
 
-def _attempt(arguments: Sequence[str], stdout: Results) -> tuple[ExitCode | None, BaseException | None]:
+def _attempt(arguments: Sequence[str], stdout: Stdout) -> tuple[ExitCode | None, BaseException | None]:
     """Run one command; return its exit code, or the error that ended it."""
     try:
         code = _dispatch(app.meta, arguments)

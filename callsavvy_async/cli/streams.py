@@ -74,7 +74,7 @@ class Stream:
         """Drop the text."""
 
 
-class Results(Stream):
+class Stdout(Stream):
     """Standard output. A failed write raises `OutputError`."""
 
     @property
@@ -88,13 +88,13 @@ class Results(Stream):
 
 
 @contextmanager
-def safe_streams() -> Generator[tuple[Results, Stream]]:
+def safe_streams() -> Generator[tuple[Stdout, Stream]]:
     """Replace the standard streams while the block runs; yield stdout and stderr."""
     _occupy_descriptors()
     before = sys.stdin, sys.stdout, sys.stderr
     if isinstance(before[1], io.TextIOWrapper):  # escape characters that the encoding lacks
         cast("io.TextIOWrapper[io.BytesIO]", before[1]).reconfigure(errors="backslashreplace")
-    stdout, stderr = Results(cast("TextIO | None", before[1])), Stream(before[2])
+    stdout, stderr = Stdout(cast("TextIO | None", before[1])), Stream(before[2])
     with open(os.devnull, encoding="utf-8") as nothing:  # noqa: PTH123 - the null device
         sys.stdin = sys.stdin or nothing
         sys.stdout, sys.stderr = cast("TextIO", stdout), cast("TextIO", stderr)
@@ -106,7 +106,7 @@ def safe_streams() -> Generator[tuple[Results, Stream]]:
             sys.stdin, sys.stdout, sys.stderr = before
 
 
-def _silence(stdout: Results) -> None:
+def _silence(stdout: Stdout) -> None:
     """Send the rest of a failed stdout's buffer to the null device, so that the interpreter can flush it at exit."""
     with suppress(OSError, ValueError):
         descriptor = os.open(os.devnull, os.O_WRONLY)

@@ -44,7 +44,7 @@ from callsavvy_async.transport.pending_request import PendingRequest
 from callsavvy_async.transport.rate_limiter import RateLimiter, WaitTooLongError
 from callsavvy_async.transport.rate_limiters import RateLimiters
 from callsavvy_async.transport.request_context import Exchange, RequestContext, current_context
-from callsavvy_async.transport.targets import Targets
+from callsavvy_async.transport.request_templates import RequestTemplates
 from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.endpoint import Endpoint
 from callsavvy_async.wire.failure import ExchangeFailedError
@@ -82,7 +82,7 @@ class Transport:
         self.config = config
         self.shared = shared
         self._codec = Codec(config.timezone)
-        self._targets = Targets(config)
+        self._templates = RequestTemplates(config)
 
     async def send(self, endpoint: Endpoint[R], options: RequestOptions, /, **params: str | None) -> R:
         """Send a request and return its decoded response.
@@ -98,7 +98,7 @@ class Transport:
         """
         shared = self.shared
         settings = apply_options(self.config.call, options) if options else self.config.call
-        request = build_request(endpoint, params, settings.extra, target=self._targets[endpoint.resource])
+        request = build_request(endpoint, params, settings.extra, template=self._templates[endpoint.resource])
         if shared.closed:
             raise ClientClosedError(f"{endpoint.resource}: the client is closed. Enter it again with 'async with'.")
         clock = running_clock()
@@ -167,7 +167,7 @@ class Transport:
         if late is not None:
             params = {**pending.params, **late}
             pending.request = build_request(
-                pending.endpoint, params, pending.settings.extra, target=pending.request.target
+                pending.endpoint, params, pending.settings.extra, template=pending.request.template
             )
         pending.on_wire = True
         with context.exchanging():

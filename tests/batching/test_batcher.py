@@ -69,7 +69,7 @@ def number(n: int) -> str:
 
 
 def sizes(sim: Simulator) -> list[int]:
-    return [len(entry.recipients) for entry in sim.ledger.calls if entry.charged]
+    return [len(entry.recipients) for entry in sim.ledger.requests if entry.charged]
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ async def test_nothing_is_shared_across_texts_senders_channels_and_options() -> 
             group.start_soon(_from, messaging, number(n), "Shop")
             group.start_soon(_whatsapp, messaging, number(n))
             group.start_soon(_patient, messaging, number(n))
-    told = Counter((entry.resource, len(entry.recipients)) for entry in sim.ledger.calls)
+    told = Counter((entry.resource, len(entry.recipients)) for entry in sim.ledger.requests)
     assert told == {("sendSMS", 3): 4, ("sendWhatsapp", 3): 1}
 
 
@@ -182,7 +182,7 @@ async def test_texts_are_told_apart_by_what_they_say() -> None:
     ):
         for n in range(4):
             group.start_soon(messaging.send_sms, number(n), Hidden(f"your code is {n}"))
-    assert len(sim.ledger.calls) == 4
+    assert len(sim.ledger.requests) == 4
 
 
 async def test_the_same_number_twice_is_two_sends() -> None:
@@ -196,7 +196,7 @@ async def test_the_same_number_twice_is_two_sends() -> None:
         for n in (1, 2, 1, 1):
             group.start_soon(messaging.send_sms, number(n), TEXT)
     assert sim.ledger.charged == Counter({number(1): 3, number(2): 1})
-    assert all(len(set(entry.recipients)) == len(entry.recipients) for entry in sim.ledger.calls)
+    assert all(len(set(entry.recipients)) == len(entry.recipients) for entry in sim.ledger.requests)
 
 
 async def test_the_same_number_in_another_spelling_is_the_same_number() -> None:
@@ -262,7 +262,7 @@ async def test_the_last_may_withdraw_at_any_step_while_its_turn_comes() -> None:
             scope.cancel()
             await anyio.sleep(1)
             assert client.pacing.snapshot().in_flight == client.pacing.waiting == 0
-            assert all(entry.recipients == (number(1),) for entry in sim.ledger.calls)
+            assert all(entry.recipients == (number(1),) for entry in sim.ledger.requests)
             await messaging.send_sms(number(2), TEXT)
         assert sim.ledger.charged[number(2)] == 1
 
@@ -377,7 +377,7 @@ async def test_an_error_in_the_block_sends_nothing_more_and_comes_out_bare() -> 
         await anyio.wait_all_tasks_blocked()
         assert client.pacing.snapshot().in_flight == client.pacing.waiting == 0
     assert sorted(type(result).__name__ for result in told.values()) == ["NotSentError", "SendReceipt"]
-    assert len(sim.ledger.calls) == 1
+    assert len(sim.ledger.requests) == 1
 
 
 async def test_cancelling_the_block_leaves_nothing_behind() -> None:
@@ -416,7 +416,7 @@ async def test_one_bad_number_fails_alone() -> None:
         for n in range(40):
             group.start_soon(one, messaging, n)
     assert failed == [17]
-    assert not sim.ledger.calls
+    assert not sim.ledger.requests
 
 
 async def test_everybody_gets_an_error_of_their_own() -> None:
@@ -469,7 +469,7 @@ async def test_a_deadline_and_a_bad_argument_are_told_to_everybody() -> None:
         await messaging.send_sms(number(1), TEXT)
         with pytest.raises(DeadlineExceededError):
             await messaging.send_sms(number(2), TEXT)
-    assert len(sim.ledger.calls) == 1
+    assert len(sim.ledger.requests) == 1
 
 
 @attrs.frozen
@@ -536,5 +536,5 @@ def test_nobody_is_lost_or_reached_twice(
     charged = sim.ledger.charged
     for to in {number(send.to) for send in sends}:
         assert sure[to] <= charged[to] <= sure[to] + perhaps[to]
-    for entry in sim.ledger.calls:
+    for entry in sim.ledger.requests:
         assert len(set(entry.recipients)) == len(entry.recipients)

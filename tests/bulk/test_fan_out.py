@@ -255,7 +255,7 @@ async def test_calls_are_filled_as_soon_as_one_waits_for_the_limit():
     ) as client:
         report = await client.bulk.sms(numbers(225), "Hello", max_in_flight=8)
     assert report.accepted == 225
-    assert [len(entry.recipients) for entry in sim.ledger.calls] == [NARROW, NARROW, 100, 75]
+    assert [len(entry.recipients) for entry in sim.ledger.requests] == [NARROW, NARROW, 100, 75]
 
 
 @pytest.mark.parametrize(
@@ -799,7 +799,7 @@ async def test_a_send_makes_as_many_requests_as_its_plan_says(count, rate):
         plan = client.bulk.plan(numbers(count), SMS("Hello"))
         report = await client.bulk.send(numbers(count), SMS("Hello"))
     assert plan.requests <= report.requests <= plan.most_requests
-    assert report.requests == len(sim.ledger.calls)
+    assert report.requests == len(sim.ledger.requests)
 
 
 # ------------------------------------------------------------------------------------------------------------- property

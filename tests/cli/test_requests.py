@@ -186,7 +186,7 @@ def test_api_unknown_resource(run: Run, account: Simulator) -> None:
 
 def test_api_without_json(run: Run, account: Simulator) -> None:
     """A send whose answer is no JSON is unknown; a deletion that a gateway's page proves is printed as it came."""
-    account.faults.next("sendSMS", Fault.HTML_ANSWER)
+    account.faults.next("sendSMS", Fault.HTML_RESPONSE)
     assert run("api", "sendSMS", "-d", "recipient=+2345990000001", "-d", "message=Hi").code == 3
     account.faults.next("deleteContact", Fault.DROP_AFTER_READ)
     account.faults.next("deleteContact", Fault.with_status(404, body="html"))

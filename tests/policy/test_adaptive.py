@@ -259,7 +259,7 @@ def test_one_request_costs_few_calls() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_three_hundred_sends(tell: Tell, seed: int) -> None:
     """300 concurrent sends at a hidden 20/s: 300 delivered with at most 15 refusals."""
-    world = World(TokenBucket(20, 20, tell), calls=300, workers=300)
+    world = World(TokenBucket(20, 20, tell), requests=300, workers=300)
     run = simulate(Adaptive(), world, seed=seed)
     assert len(run.accepted) == 300
     assert len(run.refused) <= 15

@@ -350,7 +350,7 @@ async def test_max_in_flight() -> None:
 
 async def test_an_answer_of_another_shape(scripted: Any, ok: Response) -> None:
     """A success whose data is no list is a DecodeError for a read, with the body and the try that brought it."""
-    with pytest.raises(DecodeError, match="shows a list here, the answer holds text") as caught:
+    with pytest.raises(DecodeError, match="shows a list here, the response holds text") as caught:
         await scripted(ok("surprise")).tickets.list()
     assert b"surprise" in (caught.value.body or b"")
     assert caught.value.status_code == 200
@@ -543,7 +543,7 @@ async def test_a_shielded_send_can_be_abandoned() -> None:
         await anyio.sleep(1)
         watch.abandon()
     assert anyio.current_time() == pytest.approx(1)
-    assert [error.reason for error in caught] == ["nobody waited for the answer"]
+    assert [error.reason for error in caught] == ["the request was cancelled before its response"]
     watch.abandon()
 
 

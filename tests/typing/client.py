@@ -35,7 +35,7 @@ from callsavvy_async.hooks import (
 from callsavvy_async.pacing import Feedback, Pacer, PacerSnapshot, Permit, Signal
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
-from callsavvy_async.wire.response_headers import Fields
+from callsavvy_async.wire.response_headers import Headers
 
 
 class PacerOfMyOwn:
@@ -138,7 +138,7 @@ class BackendOfMyOwn:
         return False
 
     async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
-        return HttpResponse(200, Fields.of([(b"Content-Type", b"application/json")]), b"{}")
+        return HttpResponse(200, Headers.of([(b"Content-Type", b"application/json")]), b"{}")
 
     async def aclose(self) -> None: ...
 

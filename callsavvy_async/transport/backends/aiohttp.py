@@ -35,7 +35,7 @@ class AiohttpBackend:
     async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
         """See `Backend.exchange`."""
         loop = _running_asyncio()
-        if request.target.secure and self._trust.ssl_context is None:  # a client has one base URL
+        if request.template.secure and self._trust.ssl_context is None:  # a client has one base URL
             await loop.run_in_executor(None, self._trust.load)
         patch = find_patch(("aiohttp",))
         is_replaced = patch is not None and patch.where == "aiohttp.ClientSession"

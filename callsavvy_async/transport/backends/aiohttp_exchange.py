@@ -16,7 +16,7 @@ from callsavvy_async.transport.backends.proof import NOT_READ_WHOLE, prove, read
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
-from callsavvy_async.wire.response_headers import Fields
+from callsavvy_async.wire.response_headers import Headers
 
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 """`prove` applies the timeout."""
@@ -69,9 +69,9 @@ async def _post(
     entry = find_entry(session, ("post", "request"), "aiohttp")  # a patched method must see the request
     send = session.post if entry == "post" else functools.partial(session.request, "POST")
     response = await send(
-        request.target.url,
+        request.template.url,
         data=body,
-        headers=request.target.headers,
+        headers=request.template.headers,
         allow_redirects=False,  # a redirect would disclose the keys
         raise_for_status=False,
         auto_decompress=False,  # `read_response` limits the size
@@ -80,7 +80,7 @@ async def _post(
     try:
         if body.is_built and not body.was_read:
             return None
-        fields, chunks = Fields.of(response.raw_headers), response.content.iter_any()
+        fields, chunks = Headers.of(response.raw_headers), response.content.iter_any()
         received = await read_response(response.status, fields, chunks, max_bytes)
     finally:
         response.close()  # closes the connection unless the response is complete

@@ -59,7 +59,7 @@ class HttpxBackend:
         if idle and type(idle[-1][0]) is self._library.AsyncHTTPTransport:  # no mock has replaced it since
             transport = idle.pop()[0]
         else:
-            transport = await self._open_transport(secure=request.target.secure)
+            transport = await self._open_transport(secure=request.template.secure)
         send: Sender = transport.handle_async_request
         if find_patch((self._library.__name__,)) is not None:
             send = functools.partial(self._send_by_client, transport)

@@ -17,7 +17,7 @@ from callsavvy_async.transport.backends.httpx_reuse import HandshakeGuard, retir
 from callsavvy_async.wire.failure import FailureKind
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
-from callsavvy_async.wire.response_headers import Fields
+from callsavvy_async.wire.response_headers import Headers
 
 if TYPE_CHECKING:
     import httpx
@@ -84,10 +84,10 @@ async def exchange(
 
     async def post() -> HttpResponse:
         headers = library.Headers(None if carrying is None else carrying.headers)
-        headers.update([*request.target.headers, ("content-length", str(len(request.body)))])
+        headers.update([*request.template.headers, ("content-length", str(len(request.body)))])
         outgoing: httpx.Request = library.Request(
             "POST",
-            _parse_url(library, request.target.url),
+            _parse_url(library, request.template.url),
             params=(carrying and carrying.params) or None,
             headers=headers,
             cookies=carrying and carrying.cookies,
@@ -105,7 +105,7 @@ async def exchange(
                 if decoded
                 else aiter(cast("httpx.AsyncByteStream", response.stream))
             )
-            status, fields = response.status_code, Fields.of(response.headers.raw)
+            status, fields = response.status_code, Headers.of(response.headers.raw)
             received = await proof.read_response(status, fields, chunks, max_bytes, decoded=decoded)
             retire_unless_clean(response, whole=status not in proof.NOT_READ_WHOLE)
             return received

@@ -15,7 +15,7 @@ import anyio
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind, describe
 from callsavvy_async.wire.inflate import BoundedBody, decoder_for
 from callsavvy_async.wire.response import HttpResponse
-from callsavvy_async.wire.response_headers import Fields
+from callsavvy_async.wire.response_headers import Headers
 
 KEEPALIVE_EXPIRY = 4.0
 """Seconds before an idle connection is closed; short, so that the server rarely closes it first."""
@@ -77,7 +77,7 @@ async def prove(
 
 
 async def read_response(
-    status: int, fields: Fields, chunks: AsyncIterator[bytes], max_bytes: int, *, decoded: bool = False
+    status: int, fields: Headers, chunks: AsyncIterator[bytes], max_bytes: int, *, decoded: bool = False
 ) -> HttpResponse:
     """Read a complete response.
 

@@ -20,7 +20,7 @@ from callsavvy_async.transport.native.pool import ConnectionPool
 from callsavvy_async.transport.native.trust import Trust, Verify
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.request import HttpRequest
-from callsavvy_async.wire.request_template import Target
+from callsavvy_async.wire.request_template import RequestTemplate
 from callsavvy_async.wire.response import HttpResponse
 
 MAX_CONNECTIONS = 256
@@ -31,10 +31,10 @@ _MAX_HEADS = 64
 """Maximum number of cached request heads; more than the API has endpoints."""
 
 
-def write_head(target: Target) -> bytes:
+def write_head(template: RequestTemplate) -> bytes:
     """Return the request line and header fields (RFC 9112, 2.1), up to the value of ``content-length``, the last one."""
-    fields = (f"{name}: {value}" for name, value in target.headers)
-    return "\r\n".join((f"POST {target.path} HTTP/1.1", *fields, "content-length: ")).encode("latin-1")
+    fields = (f"{name}: {value}" for name, value in template.headers)
+    return "\r\n".join((f"POST {template.path} HTTP/1.1", *fields, "content-length: ")).encode("latin-1")
 
 
 @attrs.define(eq=False)
@@ -83,8 +83,8 @@ class NativeBackend:
         here = self._last
         if here is None or here.loop is not loop:
             here = await self._enter(loop)
-        target = request.target
-        origin = (target.secure, target.host, target.port)
+        template = request.template
+        origin = (template.secure, template.host, template.port)
         pool = here.pools.get(origin) or self._make_pool(here, origin)
         deadline = loop.time() + timeout
         if timeout <= 0:
@@ -92,7 +92,7 @@ class NativeBackend:
         connection = pool.take() or await pool.acquire(deadline)
         try:
             response = connection.send(  # without a local variable for the bytes, which a traceback might show
-                b"%b%d\r\n\r\n%b" % (self._head(target), len(request.body), request.body), deadline, max_bytes
+                b"%b%d\r\n\r\n%b" % (self._head(template), len(request.body), request.body), deadline, max_bytes
             )
             if deadline < pool.alarm_at:
                 pool.set_alarm(deadline)

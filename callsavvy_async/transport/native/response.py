@@ -14,7 +14,7 @@ import httptools
 from callsavvy_async.wire.failure import FailureKind, describe
 from callsavvy_async.wire.inflate import BoundedBody, decoder_for
 from callsavvy_async.wire.response import HttpResponse
-from callsavvy_async.wire.response_headers import Fields
+from callsavvy_async.wire.response_headers import Headers
 
 MAX_HEAD = 65_536
 """Maximum bytes outside the body: head, interim responses, chunk extensions, trailers."""
@@ -186,7 +186,7 @@ class ResponseReader:
             self._reject(FailureKind.TOO_LARGE, f"{status}, more than {self._max_bytes} bytes")
             return
         self._body = None
-        self.response = HttpResponse(status, Fields(self._fields), content)
+        self.response = HttpResponse(status, Headers(self._fields), content)
 
     def _reject(self, kind: FailureKind, detail: str) -> None:
         self.reusable = False

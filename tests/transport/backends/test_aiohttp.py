@@ -21,12 +21,12 @@ from callsavvy_async.transport.backends.aiohttp_exchange import exchange
 from callsavvy_async.transport.backends.proof import BodyReadTwiceError
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.request import HttpRequest
-from callsavvy_async.wire.request_template import Target
+from callsavvy_async.wire.request_template import RequestTemplate
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
 
 NUMBER = "+2348012345678"
-REQUEST = HttpRequest(Target.of("http://127.0.0.1:9/v1/sendSMS", (("host", "127.0.0.1:9"),)), b'{"to":"x"}')
+REQUEST = HttpRequest(RequestTemplate.of("http://127.0.0.1:9/v1/sendSMS", (("host", "127.0.0.1:9"),)), b'{"to":"x"}')
 SUCCESS = b'{"status":"success"}'
 
 
@@ -265,7 +265,9 @@ async def test_our_own_session_keeps_no_cookies() -> None:
 
     server = await asyncio.start_server(answer, "localhost", 0)
     port = server.sockets[0].getsockname()[1]
-    request = HttpRequest(Target.of(f"http://localhost:{port}/v1/x", (("host", f"localhost:{port}"),)), REQUEST.body)
+    request = HttpRequest(
+        RequestTemplate.of(f"http://localhost:{port}/v1/x", (("host", f"localhost:{port}"),)), REQUEST.body
+    )
     backend = AiohttpBackend()
     for _ in range(2):
         await backend.exchange(request, timeout=5, max_bytes=100)
@@ -301,7 +303,7 @@ async def test_encodings(encoding: str, body: bytes, kind: FailureKind | None, s
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    request = HttpRequest(Target.of(f"http://127.0.0.1:{port}/v1/x", ()), REQUEST.body)
+    request = HttpRequest(RequestTemplate.of(f"http://127.0.0.1:{port}/v1/x", ()), REQUEST.body)
     if kind is None:
         assert (await exchange(session, request, timeout=5, max_bytes=1000)).body == SUCCESS
     else:

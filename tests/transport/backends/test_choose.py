@@ -21,7 +21,7 @@ from callsavvy_async.transport.backends.httpx import BorrowedClient, BorrowedTra
 from callsavvy_async.transport.native.backend import NativeBackend
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
-from callsavvy_async.wire.response_headers import Fields
+from callsavvy_async.wire.response_headers import Headers
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +37,7 @@ class Own:
     is_open = False
 
     async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
-        return HttpResponse(200, Fields([]), b'{"status": "success", "data": {"status": "sent"}}')
+        return HttpResponse(200, Headers([]), b'{"status": "success", "data": {"status": "sent"}}')
 
     async def aclose(self) -> None:
         """Nothing is open."""
