@@ -79,7 +79,7 @@ class Steady:
         if share > SATURATED:
             return name
         network = self.waits["write ahead"] + self.waits["settle"] + self.waits["claim"] + self.waits["limit"]
-        return "network" if network > self.waits["API"] else "calls in flight"
+        return "network" if network > self.waits["API"] else "requests in flight"
 
 
 class Clock:

@@ -4,7 +4,7 @@ python -m benchmarks.simulate_fleet            # docs/explanation/scale.md and i
 python -m benchmarks.simulate_fleet --check    # prints the tables only
 
 Rates are of a discrete-event simulation (benchmarks/fleet_model.py) once it has got going. How long a campaign of N
-recipients takes is arithmetic on top of them, N / (recipients a call x rate): a billion recipients are ten million calls,
+recipients takes is arithmetic on top of them, N / (recipients a request x rate): a billion recipients are ten million requests,
 which differ in nothing that the model knows.
 """
 
@@ -80,7 +80,7 @@ def durations() -> str:
         for people in RECIPIENTS
     ]
     return table(
-        ("recipients", "calls", "database", "load, one process", *(f"at {limit:,.0f}/s" for limit in LIMITS)), rows
+        ("recipients", "requests", "database", "load, one process", *(f"at {limit:,.0f}/s" for limit in LIMITS)), rows
     )
 
 
@@ -114,7 +114,7 @@ def draw() -> None:
             runs = [simulate(attrs.evolve(fleet, workers=n, network=network, costs=costs)) for n in sizes]
             label = f"{network * 1e3:g} ms, limiter in {name}"
             left.plot(sizes, [run.rate for run in runs], style, marker=".", label=label)
-    left.set(xscale="log", yscale="log", xlabel="workers, 64 requests in flight each", ylabel="calls a second")
+    left.set(xscale="log", yscale="log", xlabel="workers, 64 requests in flight each", ylabel="requests per second")
     left.set_title("How fast, by round trip to the database", fontsize=10)
     runs = [simulate(attrs.evolve(fleet, workers=n)) for n in sizes]
     for name in ("workers", "database", "log", "limiter"):
