@@ -15,6 +15,8 @@ from callsavvy_async.values import SendStatus
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Receipt
 
+__all__ = ["SendReceipt"]
+
 MAX_WHATSAPP_RECIPIENTS = 30
 """Recipients that one sendWhatsapp call takes (API document: "Send WhatsApp Message"; quirk Q49)."""
 USUAL_RECIPIENTS = 100
