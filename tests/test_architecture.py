@@ -43,6 +43,30 @@ def test_every_module_has_its_layer() -> None:
     assert there == set(linted_layers())
 
 
+NAMED_FILE = re.compile(r"`([\w/.*-]+\.(?:py|pyi|md|toml))(?:: (?:\w+\.)?(\w+))?`")
+"""A file in a document, and perhaps a name that it defines: `policy/retry.py: may_retry`."""
+
+
+@pytest.mark.parametrize("document", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_every_named_file_exists(document: str) -> None:
+    """Each file that the document names is there, below the package or the root, and defines the name behind the colon."""
+    named = NAMED_FILE.findall((ROOT / document).read_text("utf-8"))
+    assert named
+    lost = [
+        f"{file}: {name}"
+        for file, name in named
+        if not any(defines(path, name) for top in (PACKAGE, ROOT) for path in top.glob(file))
+    ]
+    assert not lost
+
+
+def defines(module: Path, name: str) -> bool:
+    """Tell whether a module defines a name, as a function, a class, an attribute or a constant; every one does without a name."""
+    return not name or bool(
+        re.search(rf"(?m)^\s*(?:(?:async )?def |class )?{name}\b\s*[(:=]", module.read_text("utf-8"))
+    )
+
+
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_module_is_short(module: Path) -> None:
     """A module has one purpose, and so few lines."""

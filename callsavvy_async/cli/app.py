@@ -20,7 +20,7 @@ from callsavvy_async.cli.ending import end
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.interrupts import as_ctrl_c
 from callsavvy_async.cli.stderr import tell
-from callsavvy_async.cli.streams import safe_streams
+from callsavvy_async.cli.streams import Stdout, safe_streams
 from callsavvy_async.redaction import redact
 
 _log = logging.getLogger("callsavvy_async")

@@ -16,6 +16,8 @@ from callsavvy_async.transport.transport import Transport
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Model, private
 
+__all__ = ["Agent", "Category", "Department", "Summary"]
+
 
 @attrs.frozen(kw_only=True)
 class Summary(Model):

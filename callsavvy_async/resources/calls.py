@@ -16,6 +16,8 @@ from callsavvy_async.values import CallDirection, Period, format_period, format_
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Model, Wire, private
 
+__all__ = ["Call"]
+
 
 @attrs.frozen(kw_only=True)
 class Call(Model):

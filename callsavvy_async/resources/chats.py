@@ -16,6 +16,8 @@ from callsavvy_async.values import ChatStatus, Period, format_period
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Model, Wire, private
 
+__all__ = ["Chat", "Messenger"]
+
 
 @attrs.frozen(kw_only=True)
 class Chat(Model):

@@ -14,6 +14,8 @@ from callsavvy_async.transport.transport import Transport
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Model, Receipt, private
 
+__all__ = ["Contact", "ContactGroup", "CreatedContact", "DeletedContact"]
+
 
 @attrs.frozen(kw_only=True)
 class Contact(Model):

@@ -17,6 +17,8 @@ from callsavvy_async.values import MeetingStatus, Period, format_period
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Model, Receipt, Wire, private
 
+__all__ = ["CreatedMeeting", "Meeting", "MeetingDetails"]
+
 
 @attrs.frozen(kw_only=True)
 class Meeting(Model):

@@ -15,6 +15,8 @@ from callsavvy_async.values import SendStatus
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Receipt
 
+__all__ = ["SendReceipt"]
+
 MAX_WHATSAPP_RECIPIENTS = 30
 """Most recipients of a sendWhatsapp request (API document: "Send WhatsApp Message")."""
 USUAL_RECIPIENTS = 100

@@ -20,6 +20,8 @@ from callsavvy_async.values import Period, TicketStatus, format_period, format_t
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Model, Receipt, Wire, private
 
+__all__ = ["ConversationItem", "CreatedReply", "CreatedTicket", "Ticket"]
+
 
 @attrs.frozen(kw_only=True)
 class Ticket(Model):

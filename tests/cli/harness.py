@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
+from cyclopts import App
 
-from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, SimulatorServer
+from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, WHATSAPP_UID, SimulatorServer
+from callsavvy_async.simulator.state import World
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -70,3 +73,42 @@ def run_program(*arguments: object, stdin: bytes = b"", **variables: str) -> Res
 
 def _without_settings() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("CALLSAVVY_")}
+
+
+SAMPLES: Mapping[str, Callable[[World], str]] = {
+    "ticket_id": lambda world: next(iter(world.tickets)),
+    "meeting_id": lambda world: next(iter(world.meetings)),
+    "contact_id": lambda world: next(iter(world.contacts)),
+    "department_id": lambda world: next(iter(world.departments)),
+    "numbers": lambda _: "+2345990000001",
+    "file": lambda _: "people.csv",
+    "sender_email": lambda _: "ada@a.example",
+    "email": lambda _: "ada@a.example",
+    "channel_uid": lambda _: WHATSAPP_UID,
+    "duration_minutes": lambda _: "1",
+}
+"""A good value of each parameter of a command that a text does not suit, by its name."""
+
+
+def commands_of(app: App, before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Callable[..., object]]]:
+    """Yield the words of every command of an application, and its function."""
+    for name in (name for name in app if not name.startswith("-")):
+        inner = app[name]
+        if inner.default_command is not None:
+            yield (*before, name), inner.default_command
+        yield from commands_of(inner, (*before, name))
+
+
+def sample_arguments(command: Callable[..., object], world: World) -> list[str]:
+    """Make the arguments that a command cannot do without, by its signature."""
+    given: list[str] = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        if name == "content":  # the options of a message are a class
+            fields = [field.name for field in attrs.fields(command.__annotations__["content"])]
+            for option in ("message", *(field for field in fields if field in SAMPLES)):
+                given += (f"--{option.replace('_', '-')}", SAMPLES.get(option, lambda _: "text")(world))
+        elif parameter.default is parameter.empty or name in {"email", "message"}:
+            by_place = parameter.kind in {parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL}
+            option = () if by_place else (f"--{name.replace('_', '-')}",)
+            given += (*option, SAMPLES.get(name, lambda _: "text")(world))
+    return given

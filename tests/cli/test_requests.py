@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import csv
-import inspect
 import io
 import json
-from collections.abc import Iterator
 
-import attrs
 import pytest
-from cyclopts import App
 
 from callsavvy_async.cli import reading, sending, writing
 from callsavvy_async.cli.app import app
-from callsavvy_async.simulator import ENDPOINTS, WHATSAPP_UID, Fault, Simulator
+from callsavvy_async.simulator import ENDPOINTS, Fault, Simulator
 
-from .harness import Run
+from .harness import Run, commands_of, sample_arguments
 
 _LISTS = [
     ("departments",),
@@ -194,42 +190,9 @@ def test_api_without_json(run: Run, account: Simulator) -> None:
     assert (result.code, result.out[:1]) == (0, "<")
 
 
-_SAMPLES = {
-    "ticket_id": lambda world: next(iter(world.tickets)),
-    "meeting_id": lambda world: next(iter(world.meetings)),
-    "contact_id": lambda world: next(iter(world.contacts)),
-    "department_id": lambda world: next(iter(world.departments)),
-    "numbers": lambda _: "+2348012345678",
-    "sender_email": lambda _: "ada@a.example",
-    "email": lambda _: "ada@a.example",
-    "channel_uid": lambda _: WHATSAPP_UID,
-    "duration_minutes": lambda _: "1",
-}
-"""A good value of each parameter of a command that a text does not suit, by its name."""
-
-
-def _commands(words: tuple[str, ...], app: App) -> Iterator[tuple[tuple[str, ...], App]]:
-    for name in (name for name in app if not name.startswith("-")):
-        inner = app[name]
-        yield ((*words, name), inner)
-        yield from _commands((*words, name), inner)
-
-
 def test_every_endpoint_has_a_command(run: Run, account: Simulator) -> None:
     """The commands that ask the API one thing reach all its endpoints; a new endpoint fails here until it has one."""
-    for words, command in _commands((), app):
-        function = command.default_command
-        if function is None or function.__module__ not in {reading.__name__, writing.__name__, sending.__name__}:
-            continue
-        given: list[str] = []
-        for name, parameter in inspect.signature(function).parameters.items():
-            if name == "content":  # the options of a message are a class
-                fields = [field.name for field in attrs.fields(function.__annotations__["content"])]
-                for option in ("message", *(field for field in fields if field in _SAMPLES)):
-                    given += (f"--{option.replace('_', '-')}", _SAMPLES.get(option, lambda _: "text")(account.world))
-            elif parameter.default is parameter.empty or name in {"email", "message"}:
-                by_place = parameter.kind in {parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL}
-                option = () if by_place else (f"--{name.replace('_', '-')}",)
-                given += (*option, _SAMPLES.get(name, lambda _: "text")(account.world))
-        run(*words, *given)
+    for words, command in commands_of(app):
+        if command.__module__ in {reading.__name__, writing.__name__, sending.__name__}:
+            run(*words, *sample_arguments(command, account.world))
     assert {request.resource for request in account.requests} == {*ENDPOINTS}
