@@ -163,7 +163,8 @@ async def test_the_queue_is_bounded() -> None:
         await peer.hang()
 
     async with hostile(script) as server:
-        tasks = [asyncio.create_task(server.fails(backend, timeout=0.2)) for _ in range(3)]
+        # The first one ends last: its connection would otherwise be the second one's for an instant.
+        tasks = [asyncio.create_task(server.fails(backend, timeout=seconds)) for seconds in (0.6, 0.2, 0.2)]
         failures = await asyncio.gather(*tasks)
         assert [failure.bytes_sent for failure in failures] == [len(server.wire()), 0, 0]
         assert [isinstance(failure, PoolTimeoutError) for failure in failures] == [False, True, True]
