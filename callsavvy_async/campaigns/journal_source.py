@@ -146,7 +146,7 @@ class JournalSource:
         return True
 
     async def _released_unconfirmed(self) -> bool:
-        """After an outage, release claims whose COMMIT was not confirmed; see `run_context.py`. Return False otherwise."""
+        """After an outage, release unconfirmed claims (see `run_context.py`) and return True; otherwise return False."""
         context = self.context
         if not context.doubtful:
             return False

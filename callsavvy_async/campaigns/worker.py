@@ -76,7 +76,7 @@ class Runner:
         lease: float = 30.0,
         **options: Unpack[RunOptions],
     ) -> None:
-        run_settings(**options)  # raises what a run would raise
+        run_settings(**options)  # validates early
         self.name = name
         self.status = WorkerStatus()
         """Current status."""
