@@ -40,22 +40,6 @@ async def deliver(
         await method(_Delivery(channel, reply, fault, headers, sleep))
 
 
-async def _drop(delivery: _Delivery) -> None:
-    await delivery.channel.drop()
-
-
-async def _reset(delivery: _Delivery) -> None:
-    await delivery.channel.drop(reset=True)
-
-
-async def _hang(delivery: _Delivery) -> None:
-    await delivery.channel.hang()
-
-
-async def _write_garbage(delivery: _Delivery) -> None:
-    await delivery.channel.drop(_GARBAGE)
-
-
 async def _respond_and_close(delivery: _Delivery) -> None:
     await delivery.channel.respond(delivery.reply.status, delivery.headers, delivery.reply.body)
     await delivery.channel.close()
@@ -143,10 +127,10 @@ def _phrase(status: int) -> str:
 
 
 _METHODS: Mapping[FaultKind, Callable[[_Delivery], Awaitable[None]]] = {
-    FaultKind.DROP: _drop,
-    FaultKind.RESET: _reset,
-    FaultKind.HANG: _hang,
-    FaultKind.GARBAGE: _write_garbage,
+    FaultKind.DROP: lambda delivery: delivery.channel.drop(),
+    FaultKind.RESET: lambda delivery: delivery.channel.drop(reset=True),
+    FaultKind.HANG: lambda delivery: delivery.channel.hang(),
+    FaultKind.GARBAGE: lambda delivery: delivery.channel.drop(_GARBAGE),
     FaultKind.CLOSE_AFTER_RESPONSE: _respond_and_close,
     FaultKind.STATUS: _respond_with_status,
     FaultKind.SLOW_DRIP: _drip,

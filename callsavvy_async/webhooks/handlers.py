@@ -49,12 +49,10 @@ class Handlers:
             raise ConfigurationError(f"{event_type.__name__} is a base class; register an event, such as CallSummary.")
         if confirm is not None:
             raise ConfigurationError(
-                f"{event_type.__name__} is answered at once; confirm= is for notifications, remove it."
+                f"{event_type.__name__} is answered at once; remove confirm=, it is for notifications."
             )
         if event_type in self._answerers:
-            raise ConfigurationError(
-                f"{event_type.__name__} already has a handler; an answered event has exactly one, remove the other."
-            )
+            raise ConfigurationError(f"{event_type.__name__} already has its one handler; remove one of the two.")
         self._answerers[event_type] = handler
 
     def wants(self, event: Notification) -> bool:

@@ -33,10 +33,7 @@ class WebhookRequest:
         return self._header("content-type")
 
     async def read(self, *, limit: int) -> bytes:
-        """Read the whole body.
-
-        Args:
-            limit: Maximum size in bytes.
+        """Read the whole body, of at most `limit` bytes.
 
         Raises:
             EventTooLargeError: The body, or its Content-Length, exceeds the limit.

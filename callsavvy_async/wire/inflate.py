@@ -4,31 +4,13 @@ from __future__ import annotations
 
 import zlib
 from io import BytesIO
-from typing import Protocol
 
 ACCEPTED_ENCODINGS = "gzip, deflate"
 """Accept-Encoding of requests (RFC 9110, 12.5.3)."""
 
 
-class Decoder(Protocol):
-    """Decodes a body chunk by chunk."""
-
-    def feed(self, chunk: bytes, room: int) -> bytes:
-        """Decode a chunk into at most `room` bytes. Raises ValueError if the chunk is broken."""
-        ...
-
-    @property
-    def rest(self) -> bytes:
-        """Input that is not decoded yet, for lack of room."""
-        ...
-
-    def finish(self) -> None:
-        """Raise ValueError if the stream ended too early."""
-        ...
-
-
 class Inflate:
-    """Decodes gzip and deflate, deflate with or without the zlib header, because servers send both."""
+    """Decodes a body chunk by chunk: gzip, or deflate with or without the zlib header, because servers send both."""
 
     def __init__(self, encoding: str) -> None:
         self._head: bytes | None = b"" if encoding == "deflate" else None
@@ -36,7 +18,7 @@ class Inflate:
         self._decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32)
 
     def feed(self, chunk: bytes, room: int) -> bytes:
-        """See `Decoder.feed`."""
+        """Decode a chunk into at most `room` bytes. Raises ValueError if the chunk is broken."""
         if self._head is not None:
             chunk = self._head + chunk
             if len(chunk) < _ZLIB_HEADER:
@@ -54,11 +36,11 @@ class Inflate:
 
     @property
     def rest(self) -> bytes:
-        """See `Decoder.rest`."""
+        """Input that is not decoded yet, for lack of room."""
         return self._decompressor.unconsumed_tail
 
     def finish(self) -> None:
-        """See `Decoder.finish`."""
+        """Raise ValueError if the stream ended too early."""
         if not self._decompressor.eof:
             raise ValueError("the compressed stream is cut short")
 
@@ -72,7 +54,7 @@ def _is_zlib_header(data: bytes) -> bool:
     return data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0  # noqa: PLR2004 - the method, and the check
 
 
-def decoder_for(encoding: str) -> Decoder | None:
+def decoder_for(encoding: str) -> Inflate | None:
     """Return the decoder of a Content-Encoding.
 
     Raises:
@@ -105,7 +87,7 @@ class BoundedBody:
 
     __slots__ = ("_broken", "_buffer", "_decoder", "_fed", "_only", "_room", "full")
 
-    def __init__(self, decoder: Decoder | None, max_bytes: int) -> None:
+    def __init__(self, decoder: Inflate | None, max_bytes: int) -> None:
         self.full = False
         self._decoder = decoder
         self._room = max_bytes + 1
@@ -131,7 +113,7 @@ class BoundedBody:
             self._decoder.finish()
         return self._only if self._buffer is None else self._buffer.getvalue()
 
-    def _decode(self, decoder: Decoder, chunk: bytes) -> bool:
+    def _decode(self, decoder: Inflate, chunk: bytes) -> bool:
         self._fed = True
         try:
             while True:

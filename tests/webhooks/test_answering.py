@@ -129,7 +129,7 @@ async def test_only_one_answers() -> None:
     """An answered event has exactly one handler: a second one is an error when it is registered."""
     hooks = Webhooks(insecure=True)
     hooks.on(CallerInformation)(raises)
-    with pytest.raises(ConfigurationError, match="exactly one"):
+    with pytest.raises(ConfigurationError, match="already has its one handler"):
         hooks.on(CallerInformation)(raises)
 
 
