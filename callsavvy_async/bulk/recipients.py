@@ -148,7 +148,7 @@ class RecipientFilter:
         self._template = template
         self._needed = frozenset(() if template is None else (field.name for field in template.placeholders))
         self._field_check = None if template is None else FieldCheck(template)
-        self._seen: NumberMemory = NumberSet() if number_set is None else number_set
+        self._admitted: NumberMemory = NumberSet() if number_set is None else number_set
         self._began = False
 
     @property
@@ -207,7 +207,7 @@ class RecipientFilter:
                 self._template.check(fields)
         except InvalidRequestError as error:
             return _skipped(row, given, SkipReason.INVALID, str(error))
-        if not self._seen.add(number):
+        if not self._admitted.add(number):
             return _skipped(row, given, SkipReason.DUPLICATE, "an earlier row has the same number.")
         if number is not given and not self._trusted and lacks_country_code(given):
             self.doubtful.note(row, given)

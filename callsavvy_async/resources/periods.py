@@ -87,12 +87,12 @@ async def iterate(
         ResponseTooLargeError: the response for a single day is too large.
         Exception: `fetch` failed.
     """
-    seen: set[str] = set()
+    yielded: set[str] = set()
     async for row in _rows(list(days.periods()), fetch):
         name, at = key(row), moment(row)
-        if (name and name in seen) or (at is not None and at.date() > days.last):
+        if (name and name in yielded) or (at is not None and at.date() > days.last):
             continue
-        seen.add(name)
+        yielded.add(name)
         yield row
 
 

@@ -262,7 +262,7 @@ def test_report_leads_to_no_device(run: Run, account: Simulator, people: Path, t
     assert result.code == 2
     assert "leads to a device" in result.err
     assert not account.requests
-    with pytest.raises(InvalidRequestError, match="leads to a device"):
+    with pytest.raises(InvalidRequestError, match="is a device"):
         BulkReport().to_csv(report)
 
 

@@ -17,7 +17,7 @@ def test_offline(run: Run, people: Path) -> None:
     """The plan is worked out without keys, and tells what makes a message expensive."""
     result = run("estimate", "sms", people, "--message", "“Hello”")
     assert result.code == 0
-    assert "UCS-2 is forced by" in result.out
+    assert "UCS-2 needed for" in result.out
     assert "row 5: invalid" in result.out
 
 
