@@ -1,1 +1,1 @@
-"""Measurements; each script prints its own table."""
+"""Benchmarks. Each script prints its table."""

@@ -1,6 +1,6 @@
-"""A server that answers every call alike and at once, in a process of its own: it costs next to nothing.
+"""A server in a separate process that responds to every request at once with the same body.
 
-Beside it a client is measured that is not held up by the simulator's bookkeeping. It counts the calls, no more.
+It measures a client without the cost of the simulator's bookkeeping.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class _Answering(asyncio.Protocol):
 
 @contextmanager
 def answering() -> Iterator[str]:
-    """Serve while the block runs; yields the URL."""
+    """Serve while the block runs, and yield the URL."""
     processes = multiprocessing.get_context("spawn")
     here, there = processes.Pipe()
     server = processes.Process(target=_serve, args=(there,), daemon=True)

@@ -1,8 +1,8 @@
 """Memory and time of a bulk SMS, by the number of recipients: python benchmarks/bench_bulk_memory.py 50000 200000.
 
-For every number a fresh client process sends to a simulator in another fresh process over loopback sockets; the
-recipients come from a generator. Growth is the client's peak resident memory less what it held after a first small
-send had warmed everything up, so it is what the recipients themselves cost. Linux only: it reads /proc/self/status.
+For every number, a new client process sends to a simulator in another new process over loopback sockets. A generator
+yields the recipients. Growth is the client's peak resident memory minus its memory after a small warm-up send, and so the
+cost of the recipients. Linux only: it reads /proc/self/status.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ KIB_PER_MIB = 1024
 
 
 class Options(NamedTuple):
-    """How the send is cut up."""
+    """Settings of the bulk send."""
 
     chunk_size: int
     max_in_flight: int
@@ -35,7 +35,7 @@ class Measured(NamedTuple):
     """One run."""
 
     recipients: int
-    calls: int
+    requests: int
     seconds: float
     cpu_seconds: float
     before_mib: float
@@ -43,7 +43,7 @@ class Measured(NamedTuple):
 
 
 def main() -> None:
-    """Measure every number asked for, and print a table."""
+    """Measure each number of recipients and print a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("recipients", nargs="*", type=int, default=[50_000, 200_000], help="numbers of recipients")
     parser.add_argument("--chunk-size", type=int, default=100)
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def measure(count: int, options: Options) -> Measured:
-    """Run one client against one simulator, each in its own process."""
+    """Run one client against one simulator, each in a separate process."""
     processes = multiprocessing.get_context("spawn")
     here, there = processes.Pipe()
     server = processes.Process(target=run_server, args=(there,))
@@ -69,7 +69,7 @@ def measure(count: int, options: Options) -> Measured:
 
 
 def run_server(pipe: Connection) -> None:
-    """Serve until told to stop; then tell how many recipients were charged."""
+    """Serve until the parent stops it, then send the number of charged recipients."""
     simulator = Simulator(sms_balance=10**9)
     with serve(simulator) as server:
         pipe.send(server.url)
@@ -97,32 +97,32 @@ async def send(url: str, count: int, options: Options) -> Measured:
 
 
 def numbers(first: int, count: int) -> Iterator[str]:
-    """Yield numbers, none of them twice."""
+    """Yield distinct numbers."""
     return (f"+23480{number:08}" for number in range(first, first + count))
 
 
 def forget_peak() -> None:
-    """Make the peak of resident memory start from here; see clear_refs in proc(5)."""
+    """Reset the peak of resident memory (clear_refs in proc(5))."""
     Path("/proc/self/clear_refs").write_text("5", "ascii")
 
 
 def memory(name: str) -> float:
-    """Read a figure of this process from the system, in MiB."""
+    """Return a figure of /proc/self/status in MiB."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text("ascii").splitlines())
     return int(status[name].split()[0]) / KIB_PER_MIB
 
 
 def show(runs: list[Measured]) -> None:
-    """Print the runs as a Markdown table, and how much more memory the last took than the first."""
-    print("| recipients | calls | seconds | recipients/s | CPU ms per call | RSS before, MiB | RSS growth, MiB |")
+    """Print the runs as a Markdown table, and the memory per additional recipient."""
+    print("| recipients | requests | seconds | recipients/s | CPU ms per request | RSS before, MiB | RSS growth, MiB |")
     print("|---:|---:|---:|---:|---:|---:|---:|")
     for run in runs:
         cells = (
             f"{run.recipients:,}",
-            f"{run.calls:,}",
+            f"{run.requests:,}",
             f"{run.seconds:.1f}",
             f"{run.recipients / run.seconds:,.0f}",
-            f"{run.cpu_seconds / run.calls * 1000:.2f}",
+            f"{run.cpu_seconds / run.requests * 1000:.2f}",
             f"{run.before_mib:.1f}",
             f"{run.growth_mib:.1f}",
         )

@@ -1,13 +1,13 @@
-"""What the journal costs: python benchmarks/bench_campaign.py --recipients 100000.
+"""Measure the cost of the journal: python benchmarks/bench_campaign.py --recipients 100000.
 
-Three kinds, one line for each figure; Linux only, it reads /proc/self/status:
+Three modes, which print one line for each figure. Linux only: it reads /proc/self/status.
 
-- unless told otherwise: durable transitions per second by coroutines that write at once; then a campaign from a CSV file to
-  its report against a simulator in another process: load rate, size of the journal, growth of resident memory, and the
-  seconds of the run beside those of the same run without a journal (``callsavvy.bulk``);
-- ``--load-only``: the load alone, of numbers in random order, as little of it in memory as there is;
-- ``--paced 200/s``: processor time and seconds of the client at a limit, with and without a journal, in turn, beside a server
-  in another process that answers at once.
+- Default: durable transitions per second by concurrent coroutines. Then a campaign from a CSV file to its report against
+  a simulator in another process: load rate, size of the journal, growth of resident memory, and the seconds of the run
+  with the journal and without it (``callsavvy.bulk``).
+- ``--load-only``: only the load, of numbers in random order, streamed.
+- ``--paced 200/s``: CPU time and seconds of the client at a limit, with and without a journal in turn, against a server in
+  another process that responds at once.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ TRANSITIONS = 5_000
 COROUTINES = 64
 KIB_PER_MIB = 1024
 ROUNDS = 3
-SCATTER = 7_919_777_777  # coprime to SPACE: a walk through all of it that looks like chance
+SCATTER = 7_919_777_777  # coprime to SPACE: a pseudo-random walk through all numbers
 SPACE = 10**10
 
 
 def main() -> None:
-    """Measure, and print one line for each figure."""
+    """Measure and print one line for each figure."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--recipients", type=int, default=100_000)
     parser.add_argument("--chunk-size", type=int, default=100)
@@ -72,7 +72,7 @@ async def campaign_in(
 
 
 async def measure(url: str, given: argparse.Namespace) -> None:
-    """Take the figures of a whole campaign."""
+    """Measure a whole campaign."""
     with tempfile.TemporaryDirectory() as folder:
         await transitions(Path(folder))
         people = Path(folder) / "people.csv"
@@ -85,7 +85,7 @@ async def measure(url: str, given: argparse.Namespace) -> None:
 
 
 async def transitions(folder: Path) -> None:
-    """Count durable moves per second, each awaited by its own coroutine."""
+    """Measure durable transitions per second, each awaited by a separate coroutine."""
     async with Journal.open(f"sqlite:///{folder}/transitions.db") as journal:
         campaign = await journal.campaign("c", SMS(TEXT), chunk_size=1)
         await campaign.load(numbers(TRANSITIONS))
@@ -104,7 +104,7 @@ async def transitions(folder: Path) -> None:
 
 
 async def warm_up(url: str, folder: Path) -> None:
-    """Load every module and fill every pool, so that they are not counted as memory of the recipients."""
+    """Load all modules and fill all pools, so that the measured memory excludes them."""
     async with campaign_in(folder / "warm.db", url, None, 10) as (campaign, callsavvy):
         await campaign.load(numbers(1000, 10**8))
         await campaign.run(callsavvy)
@@ -118,7 +118,7 @@ async def run_plain(url: str, people: Path, given: argparse.Namespace) -> float:
         report = await callsavvy.bulk.sms(read_rows(people), TEXT, chunk_size=given.chunk_size)
     seconds = time.perf_counter() - began
     assert report.accepted == given.recipients, report
-    print(f"without a journal: {seconds:.1f} s, {time.process_time() - cpu:.1f} s CPU for {report.requests:,} calls")
+    print(f"without a journal: {seconds:.1f} s, {time.process_time() - cpu:.1f} s CPU for {report.requests:,} requests")
     return seconds
 
 
@@ -137,7 +137,7 @@ async def run_campaign(url: str, people: Path, path: Path, given: argparse.Names
     assert report.accepted == given.recipients, report
     run = ran - loaded
     print(f"load: {given.recipients / (loaded - began):,.0f} recipients/s")
-    print(f"run with the journal: {run:.1f} s, {cpu:.1f} s CPU, {report.requests / run:,.0f} calls/s")
+    print(f"run with the journal: {run:.1f} s, {cpu:.1f} s CPU, {report.requests / run:,.0f} requests/s")
     if plain:
         print(f"the journal's share of the run: {(run - plain) / run:.1%}")
     print(f"export: {exported - ran:.1f} s; whole: {exported - began:.1f} s")
@@ -149,7 +149,7 @@ async def run_campaign(url: str, people: Path, path: Path, given: argparse.Names
 
 
 async def measure_load(given: argparse.Namespace) -> None:
-    """Load numbers in random order, the worst for a set on disk, and load them again."""
+    """Load numbers in random order, the worst case for a set on disk, and load them again."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "journal.db"
         async with Journal.open(f"sqlite:///{path}") as journal:
@@ -172,15 +172,15 @@ async def measure_load(given: argparse.Namespace) -> None:
 
 @attrs.frozen
 class Cost:
-    """What a run took of this process."""
+    """The cost of a run in this process."""
 
     seconds: float
     cpu: float
 
 
 async def measure_paced(url: str, given: argparse.Namespace) -> None:
-    """Run the same calls with and without a journal, in turn; nothing but the run itself is counted."""
-    calls = given.recipients // given.chunk_size
+    """Send the same requests with and without a journal, in turn, and measure only the runs."""
+    requests = given.recipients // given.chunk_size
     plain: list[Cost] = []
     journaled: list[Cost] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -197,11 +197,13 @@ async def measure_paced(url: str, given: argparse.Namespace) -> None:
                 journaled.append(await cost_of(campaign.run(callsavvy), given.recipients))
     for name, costs in (("without a journal", plain), ("with the journal", journaled)):
         best = min(costs, key=lambda cost: cost.cpu)
-        print(f"{name}: {best.seconds:.2f} s, {best.cpu:.2f} s CPU, {1000 * best.cpu / calls:.2f} ms CPU per call")
+        print(
+            f"{name}: {best.seconds:.2f} s, {best.cpu:.2f} s CPU, {1000 * best.cpu / requests:.2f} ms CPU per request"
+        )
     more = min(cost.cpu for cost in journaled) - min(cost.cpu for cost in plain)
     seconds = min(cost.seconds for cost in journaled), min(cost.seconds for cost in plain)
     print(
-        f"the journal: {seconds[0] / seconds[1] - 1:+.1%} seconds, {more / seconds[0]:.1%} of one core, for {calls:,} calls"
+        f"the journal: {seconds[0] / seconds[1] - 1:+.1%} seconds, {more / seconds[0]:.1%} of one core, for {requests:,} requests"
     )
 
 
@@ -219,7 +221,7 @@ async def cost_of(run, recipients: int) -> Cost:  # noqa: ANN001 - either kind o
 
 @contextmanager
 def simulating() -> Iterator[str]:
-    """Serve a simulated account in a process of its own while the block runs; yields the URL."""
+    """Serve a simulated account in a separate process while the block runs, and yield the URL."""
     processes = multiprocessing.get_context("spawn")
     here, there = processes.Pipe()
     server = processes.Process(target=_simulate, args=(there,))
@@ -243,34 +245,34 @@ def client(url: str, rate: str | None) -> Callsavvy:
 
 
 def numbers(count: int, first: int = 0) -> Iterator[str]:
-    """Yield numbers, none of them twice."""
+    """Yield distinct numbers."""
     return (f"+2348{number:09}" for number in range(first, first + count))
 
 
 def scattered(count: int) -> Iterator[str]:
-    """Yield numbers, none of them twice, that lie far apart from one to the next."""
+    """Yield distinct numbers, with a large distance between two consecutive ones."""
     return (f"+234{number * SCATTER % SPACE:010}" for number in range(count))
 
 
 def size_of(path: Path) -> int:
-    """Return the bytes of a journal, its log included."""
+    """Return the size of a journal in bytes, including its log."""
     return sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
 
 
 def tell_size(size: int, recipients: int) -> None:
-    """Print how large a journal is."""
+    """Print the size of a journal."""
     per_million = size * Decimal(10**6) / recipients
     print(f"journal: {size / 2**20:.1f} MiB, {per_million / 2**20:.1f} MiB per million recipients", flush=True)
 
 
 def reset_peak() -> float:
-    """Let the peak of memory count from here; return the memory now, in MiB."""
+    """Reset the peak of memory, and return the current memory in MiB."""
     Path("/proc/self/clear_refs").write_text("5", "ascii")
     return memory("VmRSS")
 
 
 def memory(name: str) -> float:
-    """Read a figure of this process from the system, in MiB."""
+    """Return a figure of /proc/self/status in MiB."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text("ascii").splitlines())
     return int(status[name].split()[0]) / KIB_PER_MIB
 

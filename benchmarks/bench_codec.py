@@ -2,9 +2,9 @@
 
     python benchmarks/bench_codec.py [--rounds 15] [--json FILE]
 
-All rows are measured in one process, in turns; the least of all rounds counts. Needs the extra ``speed`` and cattrs;
-pydantic is measured if it is installed. Only the SDK's rows hold the API's quirks ("" for nothing, unknown fields kept,
-times without a zone); the others are given data that has none of them.
+All rows are measured in one process, in turn. The minimum of all rounds counts. The script needs the extra ``speed`` and
+cattrs, and measures pydantic if it is installed. Only the SDK's rows handle the API's quirks ("" for an absent value,
+unknown fields kept, times without a zone). The others get data without quirks.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from callsavvy_async.resources.tickets import LIST_TICKETS
 from callsavvy_async.wire import json_bytes
 from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.response import HttpResponse, read_envelope
-from callsavvy_async.wire.response_headers import Fields
+from callsavvy_async.wire.response_headers import Headers
 
 ROWS = 10_000
 WORDS = ["New", "Closed", "Awaiting Agent Reply", "Awaiting Customer Reply"]
@@ -99,11 +99,11 @@ def with_pydantic(fields: dict[str, object], body: bytes, *, many: bool) -> Work
 
 
 def plainly(work: Work) -> Work:
-    """Do some work as if the extra ``speed`` were not installed."""
+    """Run a function without the extra ``speed``."""
 
     def run() -> object:
         hidden = {name: sys.modules[name] for name in ("orjson", "msgspec")}
-        choices = (json_bytes._texts_writer, json_bytes._reader)  # noqa: SLF001 - no setting of ours chooses
+        choices = (json_bytes._texts_writer, json_bytes._reader)  # noqa: SLF001 - there is no setting for it
         sys.modules.update(dict.fromkeys(hidden))
         for choice in choices:
             choice.cache_clear()
@@ -126,11 +126,11 @@ def repeated(work: Work, times: int) -> Work:
 
 
 def clock() -> datetime:
-    raise AssertionError("no answer here has a date to read")
+    raise AssertionError("the responses of this benchmark have no date")
 
 
 def sdk_receipt(body: bytes) -> Work:
-    codec, response = Codec(), HttpResponse(200, Fields([]), body)
+    codec, response = Codec(), HttpResponse(200, Headers([]), body)
 
     def read() -> object:
         envelope = read_envelope(response.body)
@@ -152,7 +152,7 @@ def groups() -> dict[str, tuple[int, dict[str, Work]]]:
 
     times = 500
     ten_thousand = {
-        "cattrs, as it comes": with_cattrs(list[Ticket], plain, detailed=True),
+        "cattrs, default settings": with_cattrs(list[Ticket], plain, detailed=True),
         "cattrs, orjson, detailed_validation=False": with_cattrs(list[Ticket], plain, detailed=False),
         "msgspec into attrs classes (no renames, no quirks)": with_msgspec(list[Ticket], plain),
         "SDK": tickets(plain),
@@ -160,7 +160,7 @@ def groups() -> dict[str, tuple[int, dict[str, Work]]]:
         "SDK without the extra `speed`": plainly(tickets(plain)),
     }
     receipt = {
-        "cattrs, as it comes": with_cattrs(Receipt, one, detailed=True),
+        "cattrs, default settings": with_cattrs(Receipt, one, detailed=True),
         "cattrs, orjson, detailed_validation=False": with_cattrs(Receipt, one, detailed=False),
         "msgspec into attrs classes (no renames, no quirks)": with_msgspec(Receipt, one),
         "SDK: read, judge, decode": sdk_receipt(one),
@@ -187,7 +187,7 @@ def groups() -> dict[str, tuple[int, dict[str, Work]]]:
 
 
 def measure(works: dict[str, Work], rounds: int) -> dict[str, float]:
-    """Seconds of CPU, the least of the rounds; what a round leaves behind is thrown away before the next."""
+    """Return the minimum CPU seconds of all rounds. The garbage of a round is collected before the next one."""
     taken: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(rounds):
         for name, work in works.items():

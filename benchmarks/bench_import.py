@@ -1,10 +1,10 @@
-"""Measure what an import costs in CPU, each in fresh processes, and what it takes until a client is ready to send.
+"""Measure the CPU time of imports in fresh processes, and the time until a client is ready to send.
 
     python benchmarks/bench_import.py [--rounds 9] [--json FILE]
 
-The processes of a round run one after the other, so that a busy moment hits all rows; the least of all rounds counts.
-httpx is measured as an installation without its command line has it: it takes in click and rich where they are there.
-Peers are measured if they are installed.
+The processes of a round run one after the other, so that other load affects all rows. The minimum of all rounds counts.
+httpx is measured without its command line, because it imports click and rich if they are installed. Peers are measured
+if they are installed.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ ROWS = {
     "asyncio + callsavvy_async": "import asyncio, callsavvy_async",
     "httpx": "import httpx",
     "first client ready": MADE,
-    "first client ready, one body written, one answer read": MADE + ANSWER,
+    "first client ready, one body written, one response read": MADE + ANSWER,
 }
 PEERS = ("aiohttp", "telnyx", "twilio.rest", "vonage", "plivo", "sinch", "pydantic", "cattrs")
 
 
 def cpu(code: str) -> float:
-    """Milliseconds of CPU that some code takes in a fresh process, its start not counted."""
+    """Return the CPU milliseconds of some code in a fresh process, without the interpreter's start."""
     program = (
         "import sys, time\nsys.modules['click'] = sys.modules['rich'] = None\n"
         f"began = time.process_time()\n{code}\nprint((time.process_time() - began) * 1000)"

@@ -1,9 +1,10 @@
-"""Webhooks under load and under attack, through each door.
+"""Webhooks under load and under attack, with each server integration.
 
-    python benchmarks/bench_webhooks.py                # short: seconds a door
+    python benchmarks/bench_webhooks.py                # short: seconds for each integration
     python benchmarks/bench_webhooks.py --long         # 100,000 bad tokens, 2,000 slow and half-closed clients
 
-The server has a process, and so a core, of its own; the load comes from this one over keep-alive loopback sockets.
+The server runs in a separate process, and so on another core. This process sends the load over keep-alive loopback
+sockets.
 """
 
 from __future__ import annotations
@@ -16,18 +17,17 @@ import multiprocessing
 import os
 import platform
 import socket
-import statistics
 import time
 from collections.abc import Awaitable, Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Self
 
 import uvicorn
 from aiohttp import web
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.routing import Mount
+from webhook_clients import HOST, SECRET, Attack, load
 
 from callsavvy_async.integrations.aiohttp import aiohttp_lifespan, aiohttp_routes
 from callsavvy_async.integrations.fastapi import fastapi_router
@@ -44,13 +44,11 @@ from callsavvy_async.webhooks import (
     Webhooks,
 )
 
-SECRET = "a-secret-for-the-benchmark-only"
 SERVED = ("asgi", "fastapi", "aiohttp")
-HOST = "127.0.0.1"
 
 
 class Receiver:
-    """Webhooks that count what reaches a handler."""
+    """Webhooks that count the events that reach a handler."""
 
     def __init__(self) -> None:
         self.handled = 0
@@ -83,26 +81,23 @@ class Receiver:
         }
 
 
-# ------------------------------------------------------------------------------------------------------------ the server
+def serve(integration: str, listener: socket.socket, control: Connection) -> None:
+    """Run an integration in this process until the parent stops it. Each word on `control` gets the server's state back."""
+    asyncio.run(_serve(integration, listener, control))
 
 
-def serve(door: str, listener: socket.socket, control: Connection) -> None:
-    """Run a door in this process until told to stop; answers each word on `control` with its state."""
-    asyncio.run(_serve(door, listener, control))
-
-
-async def _serve(door: str, listener: socket.socket, control: Connection) -> None:
+async def _serve(integration: str, listener: socket.socket, control: Connection) -> None:
     receiver = Receiver()
-    stop = await (_aiohttp if door == "aiohttp" else _uvicorn)(door, receiver.hooks, listener)
+    stop = await (_aiohttp if integration == "aiohttp" else _uvicorn)(integration, receiver.hooks, listener)
     control.send("ready")
     while await asyncio.to_thread(control.recv) != "stop":
         control.send(receiver.state())
     await stop()
 
 
-async def _uvicorn(door: str, hooks: Webhooks, listener: socket.socket) -> Callable[[], Awaitable[None]]:
+async def _uvicorn(integration: str, hooks: Webhooks, listener: socket.socket) -> Callable[[], Awaitable[None]]:
     app: Starlette
-    if door == "fastapi":
+    if integration == "fastapi":
         app = FastAPI()
         app.include_router(fastapi_router(hooks))
     else:
@@ -119,7 +114,7 @@ async def _uvicorn(door: str, hooks: Webhooks, listener: socket.socket) -> Calla
     return stop
 
 
-async def _aiohttp(_door: str, hooks: Webhooks, listener: socket.socket) -> Callable[[], Awaitable[None]]:
+async def _aiohttp(_integration: str, hooks: Webhooks, listener: socket.socket) -> Callable[[], Awaitable[None]]:
     app = web.Application()
     app.add_routes(aiohttp_routes(hooks))
     app.cleanup_ctx.append(aiohttp_lifespan(hooks))
@@ -130,17 +125,17 @@ async def _aiohttp(_door: str, hooks: Webhooks, listener: socket.socket) -> Call
 
 
 class Server:
-    """A door in a process of its own."""
+    """A server integration in a separate process."""
 
-    def __init__(self, door: str) -> None:
+    def __init__(self, integration: str) -> None:
         context = multiprocessing.get_context("spawn")
         self._control, theirs = context.Pipe()
         listener = socket.create_server((HOST, 0), backlog=1024)
         listener.setsockopt(
             socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
-        )  # asyncio sets it only where it knows the protocol
+        )  # asyncio sets it only for a protocol that it knows
         self.port = listener.getsockname()[1]
-        self._process = context.Process(target=serve, args=(door, listener, theirs))
+        self._process = context.Process(target=serve, args=(integration, listener, theirs))
         self._process.start()
         listener.close()
         assert self._control.recv() == "ready"
@@ -150,14 +145,14 @@ class Server:
         return self._control.recv()
 
     def measure(self, seconds: float, *, connections: int) -> dict[str, float]:
-        """Load it; events by CPU second say more than by second where other programs run too."""
+        """Load the server. Events per CPU second are more reliable than events per second beside other programs."""
         before = self.state()["cpu_ms"]
         figures = asyncio.run(load(self.port, seconds, connections=connections))
         figures["events_per_cpu_second"] = round(figures["events"] * 1000 / (self.state()["cpu_ms"] - before))
         return figures
 
     def settle(self, idle: dict[str, int]) -> dict[str, int]:
-        """Wait until no connection and no task is left; aiohttp lingers for 10 s on a body that it refused."""
+        """Wait until all connections and tasks have ended. aiohttp waits 10 s for the rest of a rejected body."""
         until = time.monotonic() + 30
         while True:
             state = self.state()
@@ -172,123 +167,8 @@ class Server:
         assert self._process.exitcode == 0, "the server did not shut down in order"
 
 
-# ------------------------------------------------------------------------------------------------------------ the clients
-
-
-def request_bytes(token: str, event: str, *, length: int | None = None) -> bytes:
-    kind, body = encode_event(event)
-    head = f"POST /hooks/{token} HTTP/1.1\r\nhost: x\r\ncontent-type: {kind}\r\ncontent-length: {length or len(body)}\r\n\r\n"
-    return head.encode() + body
-
-
-class Client:
-    """One keep-alive connection."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-
-    async def __aenter__(self) -> Self:
-        self._reader, self._writer = await asyncio.open_connection(HOST, self._port)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._writer.close()
-
-    async def ask(self, request: bytes) -> int:
-        self._writer.write(request)
-        head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
-        length = int(head.split(b"content-length:")[1].split(b"\r\n")[0]) if b"content-length:" in head else 0
-        await self._reader.readexactly(length)
-        return int(head[9:12])
-
-
-async def load(port: int, seconds: float, *, connections: int) -> dict[str, float]:
-    """Post all six events in turn as fast as answers come."""
-    requests = {name: request_bytes(SECRET, name) for name in EVENTS}
-    until, statuses, answered = time.perf_counter() + seconds, list[int](), list[float]()
-
-    async def post_events() -> None:
-        async with Client(port) as client:
-            while True:
-                for name, request in requests.items():
-                    began = time.perf_counter()
-                    if began >= until:
-                        return
-                    statuses.append(await client.ask(request))
-                    if name in {"callerInformation", "chatbotCallback"}:
-                        answered.append(time.perf_counter() - began)
-
-    await asyncio.gather(*(post_events() for _ in range(connections)))
-    centiles = statistics.quantiles(answered, n=100)
-    return {
-        "connections": connections,
-        "events_per_second": round(len(statuses) / seconds),
-        "answer_ms_p50": round(centiles[49] * 1000, 2),
-        "answer_ms_p99": round(centiles[98] * 1000, 2),
-        "events": len(statuses),
-        "refused": len(statuses) - statuses.count(200),
-    }
-
-
-class Attack:
-    """Guesses secrets, drips bodies, closes amid them and overstates lengths, all at once; counts who got in."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self.tally = {"in": 0, "404": 0, "408": 0, "413": 0, "dropped": 0}
-
-    async def run(self, *, guesses: int, clients: int) -> dict[str, int]:
-        crowd = asyncio.Semaphore(200)
-
-        async def one_of_the_crowd(number: int) -> None:
-            async with crowd:
-                await self._misbehave((self._half_closed, self._dripping, self._giant, self._gone)[number % 4])
-
-        await asyncio.gather(
-            *(self._guess(guesses // 20) for _ in range(20)), *(one_of_the_crowd(number) for number in range(clients))
-        )
-        return self.tally
-
-    async def _guess(self, share: int) -> None:
-        async with Client(self._port) as client:
-            for number in range(share):
-                self._count(await client.ask(request_bytes(f"{SECRET[:-1]}{number:x}", "newTicketOpened")))
-
-    async def _misbehave(self, how: Callable[[asyncio.StreamWriter], Awaitable[None]]) -> None:
-        reader, writer = await asyncio.open_connection(HOST, self._port)
-        try:
-            await how(writer)
-            answer = await asyncio.wait_for(reader.read(4_096), 10)
-            self._count(int(answer[9:12] or 0))
-        except (ConnectionError, TimeoutError):
-            self._count(0)
-        finally:
-            writer.close()
-
-    def _count(self, status: int) -> None:
-        name = {0: "dropped", 400: "dropped", 404: "404", 408: "408", 413: "413"}.get(status, "in")
-        self.tally[name] += 1
-
-    async def _half_closed(self, writer: asyncio.StreamWriter) -> None:
-        writer.write(request_bytes(SECRET, "newChat", length=5_000))
-        writer.write_eof()
-
-    async def _dripping(self, writer: asyncio.StreamWriter) -> None:
-        writer.write(request_bytes(SECRET, "newChat", length=5_000))
-        for _ in range(4):
-            await asyncio.sleep(0.7)
-            writer.write(b" ")
-
-    async def _giant(self, writer: asyncio.StreamWriter) -> None:
-        writer.write(request_bytes(SECRET, "newChat", length=10**9))
-
-    async def _gone(self, writer: asyncio.StreamWriter) -> None:
-        writer.write(request_bytes(SECRET, "newChat", length=5_000))
-        writer.transport.abort()
-
-
 async def sans_io(seconds: float) -> dict[str, object]:
-    """Measure `handle` alone, without any server."""
+    """Measure `handle` alone, without a server."""
     receiver = Receiver()
     bodies = [encode_event(name) for name in EVENTS]
     until, count, cpu = time.perf_counter() + seconds, 0, time.process_time()
@@ -306,9 +186,9 @@ async def sans_io(seconds: float) -> dict[str, object]:
     }
 
 
-def run_door(door: str, *, seconds: float, guesses: int, clients: int) -> dict[str, object]:
-    """Measure one door, then attack it, and hold it to having let nothing in and kept nothing."""
-    server = Server(door)
+def run_integration(integration: str, *, seconds: float, guesses: int, clients: int) -> dict[str, object]:
+    """Measure one integration, then attack it, and check that no attack succeeded and no resource leaked."""
+    server = Server(integration)
     try:
         idle = server.state()
         asyncio.run(load(server.port, 0.5, connections=8))  # warm
@@ -336,16 +216,16 @@ def run_door(door: str, *, seconds: float, guesses: int, clients: int) -> dict[s
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--long", action="store_true")
-    parser.add_argument("--doors", nargs="+", choices=SERVED, default=SERVED)
+    parser.add_argument("--integrations", nargs="+", choices=SERVED, default=SERVED)
     chosen = parser.parse_args()
     seconds, guesses, clients = (10.0, 100_000, 2_000) if chosen.long else (2.0, 2_000, 80)
     print(
         f"Python {platform.python_version()}, {os.cpu_count()} cores; {guesses:,} bad tokens, {clients:,} bad clients"
     )
-    print(json.dumps({"door": "sans-io", **asyncio.run(sans_io(seconds))}), flush=True)
-    for door in chosen.doors:
-        figures = run_door(door, seconds=seconds, guesses=guesses, clients=clients)
-        print(json.dumps({"door": door, **figures}), flush=True)
+    print(json.dumps({"integration": "sans-io", **asyncio.run(sans_io(seconds))}), flush=True)
+    for integration in chosen.integrations:
+        figures = run_integration(integration, seconds=seconds, guesses=guesses, clients=clients)
+        print(json.dumps({"integration": integration, **figures}), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""What claims cost at the beginning, in the middle and at the end of a large campaign in PostgreSQL, and what loading it takes.
+"""Measure the cost of claims at the beginning, in the middle and at the end of a large campaign in PostgreSQL, and of its load.
 
 python -m benchmarks.claims                          # 10,000,000 recipients, three times: a quarter of an hour
 python -m benchmarks.claims --recipients 1000000     # a minute or two
 
-Recipients are loaded as users load them. At each point a real run with 8 requests in flight sends a few hundred calls to a server
-in another process that answers at once; its claims are timed inside of it. What lies between the points is moved there by SQL, in
-blocks, pending to claimed to in flight to accepted, each with its own commit: as many dead rows and index entries are left
-as a run leaves. The database is that of the tests, which does not flush to the disk.
+Recipients are loaded as users load them. At each point, a real run with 8 requests in flight sends a few hundred requests
+to a server in another process that responds at once, and times its claims. Between the points, SQL moves the chunks in
+blocks from pending to claimed, in flight and accepted, with a commit for each step. This leaves as many dead rows and
+index entries as a run does. The database is that of the tests, which does not flush to the disk.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from .answers import answering
 from .cluster import database_cpu
 
 TEXT = "We open again on Monday at nine."
-CALLS = 480
-"""At each point; fewer where the campaign is so small that there would not be enough at the end."""
+REQUESTS = 480
+"""Requests at each point. Fewer in a campaign that is too small for them."""
 IN_FLIGHT = 8
 BLOCK = 160
 ENDING = 1.0
-"""Seconds in which the server's process of a connection ends; what it took of the processor is told then."""
-SCATTER, SPACE = 7_919_777_777, 10**10  # coprime: a walk through all numbers that looks like chance
+"""Seconds until the server's process of a closed connection ends and its CPU time is known."""
+SCATTER, SPACE = 7_919_777_777, 10**10  # coprime: a pseudo-random walk through all numbers
 LONGEST_WAIT = 180
-"""Seconds for which autovacuum, which looks once a minute, is waited for."""
+"""Maximum seconds to wait for autovacuum, which runs once a minute."""
 PASSES = (("pending", "claimed"), ("claimed", "in_flight"), ("in_flight", "accepted"))
 PASS = """UPDATE chunk SET state = %(to)s, run = 1, cost = %(cost)s, message_id = %(cost)s || number
     WHERE campaign = 1 AND number BETWEEN %(first)s AND %(last)s AND coalesce(state, '') = %(state)s"""
@@ -70,7 +70,7 @@ class RequestContext:
 
 @attrs.define
 class Lab:
-    """A server, a campaign in it, and somebody who answers calls."""
+    """A database, a campaign in it, and a server that responds to requests."""
 
     server: PostgresServer
     url: str
@@ -81,28 +81,28 @@ class Lab:
     connection: psycopg.Connection
 
     def show(self, done: int, statistics_of: str) -> None:
-        """Run a part of what is pending, and print a row."""
+        """Send some of the pending chunks, and print a row."""
         self.watch.claims.clear()
         database, own = database_cpu(self.server), time.process_time()
-        calls = anyio.run(self._run)
+        requests = anyio.run(self._run)
         time.sleep(ENDING)
         own, database = time.process_time() - own, database_cpu(self.server) - database
         first, *others = self.watch.claims
         table, indexes = self._sizes("chunk")
         print(
             f"| {self.condition} | {statistics_of} | {done} % | {first:.1f} | {statistics.median(others):.2f} "
-            f"| {statistics.quantiles(others, n=100)[98]:.2f} | {own * 1e3 / calls:.2f} | {database * 1e3 / calls:.2f} "
+            f"| {statistics.quantiles(others, n=100)[98]:.2f} | {own * 1e3 / requests:.2f} | {database * 1e3 / requests:.2f} "
             f"| {table:.0f} + {indexes:.0f} |",
             flush=True,
         )
 
     async def _run(self) -> int:
-        calls = 0
+        requests = 0
 
         def count(_: ChunkResult) -> None:
-            nonlocal calls
-            calls += 1
-            if calls == min(CALLS, self.chunks // 125):
+            nonlocal requests
+            requests += 1
+            if requests == min(REQUESTS, self.chunks // 125):
                 run.stop()
 
         async with (
@@ -111,10 +111,10 @@ class Lab:
         ):
             run = (await journal.campaign("c")).run(client, max_in_flight=IN_FLIGHT, on_result=count)
             await run
-        return calls
+        return requests
 
     def advance(self, percent: int) -> None:
-        """Do what is pending up to a point, as a run does it."""
+        """Move the pending chunks up to a point through all states, as a run does."""
         query = "SELECT min(number) FROM chunk WHERE campaign = 1 AND state = 'pending'"
         (first,) = self.connection.execute(query).fetchone() or (1,)
         for block in range(first, self.chunks * percent // 100 + 1, BLOCK):
@@ -128,7 +128,7 @@ class Lab:
         self.connection.execute("ANALYZE chunk")
 
     def wait_for_autovacuum(self) -> None:
-        """Wait until it has vacuumed and analysed all that was done."""
+        """Wait until autovacuum has vacuumed and analysed the table."""
         query = """SELECT last_autovacuum > %(began)s AND last_autoanalyze > %(began)s FROM pg_stat_user_tables
             WHERE relname = 'chunk'"""
         (began,) = self.connection.execute("SELECT now()").fetchone() or (None,)
@@ -139,7 +139,7 @@ class Lab:
         print(f"(autovacuum did not come within {LONGEST_WAIT} s)")
 
     def load(self) -> None:
-        """Load recipients in random order, and print what it takes."""
+        """Load recipients in random order, and print the cost."""
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         database, own, began = database_cpu(self.server), time.process_time(), time.perf_counter()
         recipients = anyio.run(self._load)
@@ -194,7 +194,7 @@ def main() -> None:
 
 
 def without(lab: Lab, backup: psycopg.Connection | None) -> None:
-    """Go through a campaign of which statistics are taken once, after the load; before that there are none."""
+    """Measure a campaign without autovacuum: before the statistics of its load are collected, and after."""
     lab.show(0, "nothing")
     lab.analyse()
     if backup is not None:
@@ -208,7 +208,7 @@ def without(lab: Lab, backup: psycopg.Connection | None) -> None:
 
 
 def with_autovacuum(lab: Lab) -> None:
-    """Go through a campaign, before and after autovacuum comes by at each point."""
+    """Measure a campaign at each point, before and after an autovacuum."""
     lab.show(0, "nothing")
     for done in (50, 98):
         lab.advance(done)

@@ -1,9 +1,10 @@
-"""Fleets of 1, 2 and 4 real workers on a real PostgreSQL, beside what the model of benchmarks/fleet_model.py says of them.
+"""Compare fleets of 1, 2 and 4 real workers on a real PostgreSQL with the model of benchmarks/fleet_model.py.
 
-python -m benchmarks.cluster      # a minute; what claims cost in a large campaign: python -m benchmarks.claims
+python -m benchmarks.cluster      # a minute; the cost of claims in a large campaign: python -m benchmarks.claims
 
-Workers are ``callsavvy campaigns work``; the API is a simulator in another process that takes 0.1 s for an answer. A worker has 8
-calls in flight, so that the machine's cores do not decide. The database is that of the tests, which does not flush to the disk.
+Workers are ``callsavvy campaigns work``. The API is a simulator in another process that takes 0.1 s for a response. A
+worker has 8 requests in flight, so that the machine's cores are not the bottleneck. The database is that of the tests,
+which does not flush to the disk.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from testbed.servers.postgres import PostgresServer
 from .fleet_model import Fleet, simulate
 
 SIZES = (1, 2, 4)
-CALLS_PER_WORKER = 800
+REQUESTS_PER_WORKER = 800
 IN_FLIGHT = 8
 LATENCY = 0.1
 TICK = os.sysconf("SC_CLK_TCK")
@@ -34,7 +35,7 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 def main() -> None:
     with PostgresServer() as server, account(1, LATENCY) as service:
-        print("| workers | calls/s | ratio | the model says | CPU ms per call, workers | … database |")
+        print("| workers | requests/s | ratio | the model says | CPU ms per request, workers | … database |")
         print("| ---: | ---: | ---: | ---: | ---: | ---: |")
         first = 0.0
         for workers in SIZES:
@@ -48,10 +49,10 @@ def main() -> None:
 
 
 def measure(workers: int, server: PostgresServer, url: str) -> tuple[float, float, float]:
-    """Return calls a second while all work, and processor time a call, of workers once started and of the database."""
+    """Return the requests per second of a working fleet, and the CPU time per request of workers and database."""
     journal = server.new_database()
-    calls = CALLS_PER_WORKER * workers
-    anyio.run(load, journal, calls)
+    requests = REQUESTS_PER_WORKER * workers
+    anyio.run(load, journal, requests)
     settings = {
         **os.environ,
         "CALLSAVVY_BASE_URL": url,
@@ -65,46 +66,46 @@ def measure(workers: int, server: PostgresServer, url: str) -> tuple[float, floa
         subprocess.Popen([*command, *options], env=settings, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         for _ in range(workers)
     ]
-    settled = anyio.run(watch, journal, calls)
+    settled = anyio.run(watch, journal, requests)
     reports = [json.loads(one.communicate(timeout=120)[0]) for one in fleet]
-    assert all(report["accepted"] == calls for report in reports), reports
+    assert all(report["accepted"] == requests for report in reports), reports
     database, spent = database_cpu(server) - database, children_cpu() - children
     children = children_cpu()
     subprocess.run(command, env=settings, check=True, stdout=subprocess.DEVNULL)  # finds everything done
     start = children_cpu() - children
-    return settled, (spent - workers * start) * 1e3 / calls, database * 1e3 / calls
+    return settled, (spent - workers * start) * 1e3 / requests, database * 1e3 / requests
 
 
 def children_cpu() -> float:
-    """Return the processor time of the processes that were started here and have ended, in seconds."""
+    """Return the CPU seconds of ended child processes."""
     times = os.times()
     return times.children_user + times.children_system
 
 
-async def load(journal: str, calls: int) -> None:
+async def load(journal: str, requests: int) -> None:
     async with Journal.open(journal) as opened:
         campaign = await opened.campaign("c", SMS("Hello"), chunk_size=1)
-        await campaign.load([f"+234{n:010}" for n in range(calls)])
+        await campaign.load([f"+234{n:010}" for n in range(requests)])
 
 
-async def watch(journal: str, calls: int) -> float:
-    """Return the rate between a fifth and four fifths of the calls, when everybody works."""
-    seen: list[tuple[float, int]] = []
+async def watch(journal: str, requests: int) -> float:
+    """Return the rate between a fifth and four fifths of the requests, when all workers are busy."""
+    samples: list[tuple[float, int]] = []
     async with Journal.open(journal, read_only=True) as opened:
         campaign = await opened.campaign("c")
         while True:
             accepted = (await campaign.status()).accepted
-            seen.append((time.monotonic(), accepted))
-            if accepted >= calls:
+            samples.append((time.monotonic(), accepted))
+            if accepted >= requests:
                 break
             await anyio.sleep(0.1)
-    middle = [(at, done) for at, done in seen if calls * 0.2 <= done <= calls * 0.8]
+    middle = [(at, done) for at, done in samples if requests * 0.2 <= done <= requests * 0.8]
     (began, before), (ended, after) = middle[0], middle[-1]
     return (after - before) / (ended - began)
 
 
 def database_cpu(server: PostgresServer) -> float:
-    """Return the processor time of a server and all its processes, those that ended included, in seconds."""
+    """Return the CPU seconds of a server and of all its processes, including ended ones."""
     master = int((server._data / "postmaster.pid").read_text().split()[0])  # noqa: SLF001 - it is a fixture of ours
     total = 0.0
     for folder in Path("/proc").glob("[0-9]*"):

@@ -1,59 +1,57 @@
-"""A model of a fleet: workers, their database, the limiter they share, the network between them, and one account's limit.
+"""A model of a fleet: workers, their database, their shared rate limiter, the network, and the account's limit.
 
-Every call goes the way that a campaign's call goes:
+Every request takes the path of a campaign's request:
 
     claim (a block of 2 x in flight)  ->  a slot of the shared limit (a block of 10)  ->  written ahead (group commit)
-    ->  the client's processor time  ->  the API's latency  ->  settled (group commit)
+    ->  the client's CPU time  ->  the API's latency  ->  settled (group commit)
 
-What may saturate is a queue: one processor per worker, the database's processors, its log (one flush at a time, which
-takes along everybody who waits: group commit between connections), and the row of the limiter (one reservation at a
-time). Time is virtual: a heap of events, no clock and no sleep.
+Each resource that can saturate is a queue: one core per worker, the database's cores, its log (one flush at a time, which
+serves all waiting connections: group commit), and the row of the limiter (one reservation at a time). Time is virtual: a
+heap of events without clock and sleep.
 """
 
 from __future__ import annotations
 
-import heapq
 import random
 from collections import deque
-from collections.abc import Callable, Generator
-from itertools import count
+from collections.abc import Generator
 
 import attrs
 
-Then = Callable[[], object]
+from .virtual_queues import Clock, Log, Station, Then
 
 SATURATED = 0.9
-"""Of the time."""
+"""Utilisation above which a resource counts as saturated."""
 
 
 @attrs.frozen(kw_only=True)
 class Costs:
-    """What things cost, in seconds. Measured by ``python -m benchmarks.cluster`` and ``.claims`` where not said otherwise."""
+    """Costs in seconds, measured by ``python -m benchmarks.cluster`` and ``.claims`` unless stated otherwise."""
 
     client_cpu: float = 1.0e-3
-    """Processor time of a worker for each call, its journal included."""
+    """CPU time of a worker for each request, including its journal."""
     database_cpu: float = 0.7e-3
-    """Processor time of the database for each call: its share of a claim, two transitions, and their commits."""
+    """CPU time of the database for each request: its share of a claim, two transitions, and their commits."""
     flush: float = 1.5e-3
-    """To bring the log to the disk. Assumed."""
+    """Flush of the log to the disk. Assumed."""
     database_cores: int = 4
     round_trips: int = 2
-    """Of a group commit: statements in a pipeline, then COMMIT."""
+    """Round trips of a group commit: statements in a pipeline, then COMMIT."""
     limiter_reservation: float = 1.5e-3
-    """For which a reservation holds the limiter's row: the database's flush is in it. Assumed; Redis: 0.05 ms."""
+    """Time for which a reservation locks the limiter's row, including the flush. Assumed. Redis: 0.05 ms."""
     slots: int = 10
-    """In a reservation."""
+    """Slots in a reservation."""
 
 
 @attrs.frozen(kw_only=True)
 class Fleet:
-    """What is simulated."""
+    """The simulated fleet."""
 
     workers: int
     limit: float
-    """Calls a second that the account allows."""
+    """Limit of the account in requests per second."""
     in_flight: int = 64
-    """Of each worker, at most."""
+    """Maximum number of requests in flight of each worker."""
     api_latency: float = 0.15
     network: float = 0.5e-3
     """Round trip between a worker and the database."""
@@ -62,19 +60,21 @@ class Fleet:
 
 @attrs.frozen
 class Steady:
-    """What a fleet does once it has got going."""
+    """The steady state of a fleet."""
 
     rate: float
-    """Calls a second."""
+    """Requests per second."""
     busy: dict[str, float]
-    """Share of the time for which each resource worked; of the workers', the mean."""
+    """Utilisation of each resource. For the workers, the mean."""
     waits: dict[str, float]
-    """Where a call spends its time, in seconds, the mean."""
+    """Mean seconds of a request in each step."""
 
     @property
     def bottleneck(self) -> str:
-        """Name what a faster fleet needs more of."""
-        queues = {name: share for name, share in self.busy.items() if name != "log"}  # a flush takes everybody along
+        """Name of the resource that limits the rate."""
+        queues = {
+            name: share for name, share in self.busy.items() if name != "log"
+        }  # a flush serves all waiting connections
         name, share = max(queues.items(), key=lambda item: item[1])
         if share > SATURATED:
             return name
@@ -82,81 +82,8 @@ class Steady:
         return "network" if network > self.waits["API"] else "requests in flight"
 
 
-class Clock:
-    """Events in virtual time."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self._events: list[tuple[float, int, Then]] = []
-        self._order = count()
-
-    def after(self, seconds: float, then: Then) -> None:
-        heapq.heappush(self._events, (self.now + seconds, next(self._order), then))
-
-    def run(self, until: Callable[[], bool]) -> None:
-        while self._events and not until():
-            self.now, _, then = heapq.heappop(self._events)
-            then()
-
-
-class Station:
-    """A queue before some servers."""
-
-    def __init__(self, clock: Clock, servers: int = 1) -> None:
-        self._clock, self._free, self._servers = clock, servers, servers
-        self._queue: deque[tuple[float, Then]] = deque()
-        self._busy = 0.0
-
-    def serve(self, seconds: float, then: Then) -> None:
-        self._queue.append((seconds, then))
-        self._start()
-
-    def _start(self) -> None:
-        while self._free and self._queue:
-            seconds, then = self._queue.popleft()
-            self._free -= 1
-            self._busy += seconds
-            self._clock.after(seconds, lambda then=then: self._end(then))
-
-    def _end(self, then: Then) -> None:
-        self._free += 1
-        then()
-        self._start()
-
-    @property
-    def busy(self) -> float:
-        return self._busy / self._servers
-
-
-class Log:
-    """The database's log: whoever comes while a flush is under way is taken along by the next."""
-
-    def __init__(self, clock: Clock, seconds: float) -> None:
-        self._clock, self._seconds = clock, seconds
-        self._waiting: list[Then] = []
-        self._flushing = False
-        self.busy = 0.0
-
-    def flush(self, then: Then) -> None:
-        self._waiting.append(then)
-        if not self._flushing:
-            self._start()
-
-    def _start(self) -> None:
-        taken, self._waiting = self._waiting, []
-        self._flushing = bool(taken)
-        if taken:
-            self.busy += self._seconds
-            self._clock.after(self._seconds, lambda: self._end(taken))
-
-    def _end(self, taken: list[Then]) -> None:
-        for then in taken:
-            then()
-        self._start()
-
-
 class Simulation:
-    """One fleet, from a standing start."""
+    """One fleet, from its start."""
 
     def __init__(self, fleet: Fleet, seed: int) -> None:
         self.fleet, self.costs = fleet, fleet.costs
@@ -171,18 +98,18 @@ class Simulation:
         self.workers = [Worker(self) for _ in range(fleet.workers)]
 
     def reserve(self, slots: int) -> tuple[float, float]:
-        """Reserve slots of the limit; the first one, and one more than the last."""
+        """Reserve slots of the limit. Returns the first one, and one more than the last."""
         first = max(self.clock.now, self.next_slot)
         self.next_slot = first + slots / self.fleet.limit
         return first, self.next_slot
 
-    def run(self, calls: int) -> Steady:
-        """Measure so many calls, once a quarter as many again have been made."""
+    def run(self, requests: int) -> Steady:
+        """Measure this number of requests, after a warm-up with a quarter of it."""
         for worker in self.workers:
             worker.start()
-        self.clock.run(lambda: self.settled >= calls // 4)
+        self.clock.run(lambda: self.settled >= requests // 4)
         before = self._reading()
-        self.clock.run(lambda: self.settled >= calls + calls // 4)
+        self.clock.run(lambda: self.settled >= requests + requests // 4)
         after = self._reading()
         seconds = after.pop("clock") - before.pop("clock")
         done = after.pop("settled") - before.pop("settled")
@@ -204,7 +131,7 @@ class Simulation:
 
 
 class Worker:
-    """One process: a loop for each call in flight, one processor, one connection with a group to every commit."""
+    """One process: a loop for each request in flight, one core, one connection with group commits."""
 
     def __init__(self, simulation: Simulation) -> None:
         self.world = simulation
@@ -230,7 +157,7 @@ class Worker:
         steps.send(go_on)
 
     def _steps(self) -> Generator[None, Then, None]:
-        """Go round once for every call; whoever lets it wait calls what it was sent."""
+        """Run once for each request. A queue that makes it wait resumes it through the callback."""
         go_on = yield
         world, spent = self.world, self.world.spent
         transition = world.costs.database_cpu / 3
@@ -331,5 +258,5 @@ class Worker:
 
 
 def simulate(fleet: Fleet, *, seed: int = 1) -> Steady:
-    """Run a fleet until what it does no longer changes."""
+    """Run a fleet until its steady state."""
     return Simulation(fleet, seed).run(max(2_000, 4 * fleet.workers * fleet.in_flight))

@@ -1,11 +1,10 @@
-"""Where a fleet of workers saturates: a simulation, its table and its chart.
+"""Simulate the saturation of a fleet of workers, and write its tables and chart.
 
-python -m benchmarks.simulate_fleet            # docs/explanation/scale.md and its chart are written anew
-python -m benchmarks.simulate_fleet --check    # prints the tables only
+python -m benchmarks.simulate_fleet            # rewrites docs/explanation/scale.md and its chart
+python -m benchmarks.simulate_fleet --check    # only prints the tables
 
-Rates are of a discrete-event simulation (benchmarks/fleet_model.py) once it has got going. How long a campaign of N
-recipients takes is arithmetic on top of them, N / (recipients a request x rate): a billion recipients are ten million requests,
-which differ in nothing that the model knows.
+Rates are those of a discrete-event simulation (benchmarks/fleet_model.py) in its steady state. The duration of a campaign
+of N recipients is N / (recipients per request x rate), because all its requests are equal in the model.
 """
 
 from __future__ import annotations
@@ -27,11 +26,12 @@ WORKERS = (1, 2, 4, 16, 100)
 LIMITS = (10.0, 100.0, 1_000.0, 10_000.0)
 NETWORKS = (0.2e-3, 5e-3, 50e-3)
 RECIPIENTS = (10**6, 10**7, 10**8, 10**9)
-PER_CALL = 100
+PER_REQUEST = 100
 LOADED_PER_SECOND = 70_000
-"""Recipients, by one process: benchmarks/README.md, "Campaigns" into a file, "Claims" into PostgreSQL."""
+"""Recipients loaded by one process: benchmarks/README.md, "Campaigns" into a file, "Claims" into PostgreSQL."""
 BYTES_PER_RECIPIENT = 16
-"""In PostgreSQL, with indexes, 100 recipients a call, all done; 11 after the load: ``python -m benchmarks.claims``."""
+"""In PostgreSQL after a campaign, with indexes and 100 recipients per request. 11 after the load
+(``python -m benchmarks.claims``)."""
 REDIS = Costs(limiter_reservation=0.05e-3)
 SECONDS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def rates() -> str:
-    """Return what fleets of all sizes come to at all limits, over all networks."""
+    """Return the rates of fleets of all sizes, at all limits, over all networks."""
     rows: list[Sequence[str]] = []
     for network in NETWORKS:
         for workers in WORKERS:
@@ -68,14 +68,14 @@ def _cell(steady: Steady) -> str:
 
 
 def durations() -> str:
-    """Return what a campaign of a size takes: arithmetic."""
+    """Return the duration and the size of campaigns."""
     rows = [
         (
             f"{people:,}",
-            f"{people // PER_CALL:,}",
+            f"{people // PER_REQUEST:,}",
             _size(people * BYTES_PER_RECIPIENT),
             _time(people / LOADED_PER_SECOND),
-            *(_time(people / PER_CALL / limit) for limit in LIMITS),
+            *(_time(people / PER_REQUEST / limit) for limit in LIMITS),
         )
         for people in RECIPIENTS
     ]
@@ -85,7 +85,7 @@ def durations() -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Write a table in Markdown, figures to the right."""
+    """Return a Markdown table with right-aligned columns."""
     lines = [head, ["---:"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
@@ -100,8 +100,8 @@ def _size(count: float) -> str:
 
 
 def draw() -> None:
-    """Draw the rate and the queues of fleets without a limit worth the name."""
-    import matplotlib as mpl  # noqa: PLC0415 - the tables do without it
+    """Draw the rate and the queues of fleets at a very high limit."""
+    import matplotlib as mpl  # noqa: PLC0415 - only the chart needs it
 
     mpl.use("agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415
@@ -115,12 +115,12 @@ def draw() -> None:
             label = f"{network * 1e3:g} ms, limiter in {name}"
             left.plot(sizes, [run.rate for run in runs], style, marker=".", label=label)
     left.set(xscale="log", yscale="log", xlabel="workers, 64 requests in flight each", ylabel="requests per second")
-    left.set_title("How fast, by round trip to the database", fontsize=10)
+    left.set_title("Rate by round trip to the database", fontsize=10)
     runs = [simulate(attrs.evolve(fleet, workers=n)) for n in sizes]
     for name in ("workers", "database", "log", "limiter"):
         right.plot(sizes, [run.busy[name] for run in runs], marker=".", label=name)
     right.set(xscale="log", xlabel="workers", ylabel="busy, share of the time")
-    right.set_title("What is busy, round trip 0.5 ms, limiter in PostgreSQL", fontsize=10)
+    right.set_title("Utilisation, round trip 0.5 ms, limiter in PostgreSQL", fontsize=10)
     for axes in (left, right):
         axes.grid(visible=True, alpha=0.3)
         axes.legend(fontsize=7)

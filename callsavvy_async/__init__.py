@@ -1,7 +1,7 @@
 """Async Python SDK for the Callsavvy API. Start with `Callsavvy`.
 
-The public names are written once, in ``__init__.pyi``. Each is imported from its module when it is first used (PEP 562),
-so that a program pays for what it uses. A tool that freezes a program has to collect the package's data files.
+The stub ``__init__.pyi`` lists the public names. Each name is imported on first use (PEP 562). Tools that freeze programs must
+collect the package's data files.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import pkgutil
 
 
 def _read_names(stub: str) -> dict[str, str]:
-    """Return the module of each name that a stub re-exports as ``from module import name as name``."""
+    """Return the module of each name that the stub re-exports as ``from module import name as name``."""
     names: dict[str, str] = {}
     for statement in stub.replace(",", " ").replace("(", " ").replace(")", " ").split("\nfrom ")[1:]:
         module, _, *imported = statement.split()
@@ -19,9 +19,9 @@ def _read_names(stub: str) -> dict[str, str]:
     return names
 
 
-_STUB = pkgutil.get_data(__name__, "__init__.pyi") or b""  # also from a zip file
+_STUB = pkgutil.get_data(__name__, "__init__.pyi") or b""  # works in zip files too
 _MODULES = _read_names(_STUB.decode())
-__all__ = [*_MODULES]  # noqa: PLE0604  # pyright: ignore[reportUnsupportedDunderAll] - checkers read the stub
+__all__ = [*_MODULES]  # noqa: PLE0604  # pyright: ignore[reportUnsupportedDunderAll] - type checkers read the stub
 
 
 def __getattr__(name: str) -> object:

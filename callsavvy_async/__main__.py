@@ -1,4 +1,4 @@
-"""``python -m callsavvy_async``: the command line without its script."""
+"""Run the command line with ``python -m callsavvy_async``."""
 
 from __future__ import annotations
 

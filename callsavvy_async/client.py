@@ -1,4 +1,4 @@
-"""The client: opens the transport and exposes the groups of the API."""
+"""`Callsavvy`, the client of the API."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import tzinfo
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, ParamSpec, Self, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar, Unpack
 
 import attrs
 
+from callsavvy_async.client_options import ClientOptions
 from callsavvy_async.config import BASE_URL, Config, Credentials, RequestSettings, choose_credentials, read_environment
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.keywords import refuse_unknown
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     import httpx
     import httpx2
 
+    from callsavvy_async.batching.batcher import Batcher
     from callsavvy_async.bulk.bulk import Bulk
     from callsavvy_async.config import Destination
     from callsavvy_async.resources.account import Account
@@ -48,68 +50,44 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class ClientOptions(TypedDict, total=False):
-    """Settings of a client beside its keys; see `Callsavvy`."""
-
-    base_url: str
-    timeout: float
-    deadline: float | None
-    max_retries: int
-    timezone: tzinfo | None
-    max_response_bytes: int
-    allow_insecure: bool
-    pacing: OnePacing | Mapping[str, OnePacing] | None
-    rate: str | None
-    burst: int
-    max_in_flight: int | None
-    hooks: Sequence[Hook]
-    extra: Mapping[str, object]
-    http_client: httpx.AsyncClient | httpx2.AsyncClient | None
-    transport: httpx.AsyncBaseTransport | httpx2.AsyncBaseTransport | None
-    session: aiohttp.ClientSession | None
-    backend: BackendName | Backend
-    verify: Verify
-    proxy: str | None
-
-
 @private_arguments
 class Callsavvy:
     """Client of the Callsavvy API, for asyncio and trio.
 
-    Use it as ``async with Callsavvy(...) as callsavvy``. It may be entered again after it was closed, and serves
-    several event loops, one after the other or at once in threads of their own: its limit is one for all of them.
+    Use it as ``async with Callsavvy(...) as callsavvy``. A closed client may be entered again. It may serve several event
+    loops, also concurrently in several threads; its rate limit is shared by all of them.
 
     Args:
-        credentials: the account's keys; or give the two by name:
+        credentials: the account's keys; alternatively, give `public_key` and `private_key`.
         public_key: the API Public Key.
         private_key: the API Private Key.
-        base_url: the API, ``/v1`` included; plain http only to loopback, unless `allow_insecure`.
+        base_url: URL of the API, including ``/v1``. Plain http is allowed only to loopback, unless `allow_insecure`.
         timeout: seconds for one attempt, connecting included.
-        deadline: seconds for a whole request, waiting and repeats included; None for no end.
-        max_retries: repeats after a failure that is proved safe to repeat; a 429 is bounded by the deadline instead.
-        timezone: the zone of the API's naive times; None leaves them naive.
-        max_response_bytes: largest answer that is read, after decompression.
-        allow_insecure: allow plain http to any host: the keys travel readable.
-        pacing: when requests may start: ``Adaptive()``, ``FixedRate("10/s")``, ``Unlimited()`` or a `Pacer` of your own.
-            None finds the limit of the account by itself, unless `rate` is given. For endpoints that are limited apart
-            give pacers by their names on the wire: ``{"sendSMS": FixedRate("10/s"), "*": Adaptive()}``. Processes that share
-            the account share its limit by the URL of a Redis, Valkey or PostgreSQL, or by a `SharedPacing`.
-        rate: short for ``pacing=FixedRate(rate)``: most requests per time, such as ``"10/s"`` or ``"600/min"``.
-        burst: requests that may start at once after a pause, with `rate`.
-        max_in_flight: most requests on their way at a time, 64 unless given; not beside `pacing`, which has its own.
-        hooks: called with every event of a request, after the logging hook.
+        deadline: seconds for a request, with its waits and retries; None for no limit.
+        max_retries: retries after failures that are safe to retry. After a 429 only the deadline limits retries.
+        timezone: time zone of the API's naive times; None leaves them naive.
+        max_response_bytes: largest response in bytes, after decompression.
+        allow_insecure: allow plain http to any host, which sends the keys unencrypted.
+        pacing: the pacer, which decides when requests may start: ``Adaptive()``, ``FixedRate("10/s")``, ``Unlimited()`` or
+            a custom `Pacer`. By default the client measures the limit, unless `rate` is given. If endpoints have separate
+            limits, give a pacer for each: ``{"sendSMS": FixedRate("10/s"), "*": Adaptive()}``. To share a limit between
+            processes, give the URL of a Redis, Valkey or PostgreSQL server, or a `SharedPacing`.
+        rate: short for ``pacing=FixedRate(rate)``: the request rate, such as ``"10/s"`` or ``"600/min"``.
+        burst: with `rate`, number of requests that may start at once after a pause.
+        max_in_flight: most requests in flight, 64 by default; not together with `pacing`.
+        hooks: functions to call with each event of a request, after the logging hook.
         extra: undocumented parameters of the API, sent with every request.
-        http_client: an `httpx.AsyncClient`, or httpx2's, to send with; it stays yours to close.
-        transport: an `httpx.AsyncBaseTransport`, or httpx2's, to send with; it stays yours to close.
-        session: an `aiohttp.ClientSession` to send with; it stays yours to close.
-        backend: what carries the requests: ``"native"``, connections of our own, fastest, on asyncio only; ``"httpx"``,
-            for trio and proxies; ``"aiohttp"``; or a `Backend` of your own. ``"auto"`` takes native connections where they
-            can run, and httpx where a mock or instrumentation has patched it.
-        verify: True, the path of a file or directory of certificates, an SSL context, or False to verify nothing.
-        proxy: URL of a proxy, or ``"env"`` for the one that HTTPS_PROXY, ALL_PROXY and NO_PROXY of the environment name.
+        http_client: an `httpx.AsyncClient`, of httpx or httpx2, to send with. The client does not close it.
+        transport: an `httpx.AsyncBaseTransport`, of httpx or httpx2, to send with. The client does not close it.
+        session: an `aiohttp.ClientSession` to send with. The client does not close it.
+        backend: the HTTP backend: ``"native"``, the fastest, for asyncio only; ``"httpx"``, for trio and proxies;
+            ``"aiohttp"``; or a custom `Backend`. ``"auto"`` is the native backend where it can run, and httpx if a mock or
+            instrumentation has patched httpx.
+        verify: True; the path of a file or directory of certificates; an SSL context; or False to skip verification.
+        proxy: URL of a proxy, or ``"env"`` for the variables HTTPS_PROXY, ALL_PROXY and NO_PROXY.
 
     Raises:
-        ConfigurationError: naming the setting that cannot work.
+        ConfigurationError: a setting breaks a rule, or settings exclude each other.
     """
 
     def __init__(
@@ -151,31 +129,32 @@ class Callsavvy:
             allow_insecure=allow_insecure,
             call=call,
         )
-        told = Hooks((log_event, *hooks))
-        limits = RateLimiters(choose_pacing(pacing, rate, burst, max_in_flight), config.credentials.public_key, told)
+        all_hooks = Hooks((log_event, *hooks))
+        limiters = RateLimiters(
+            choose_pacing(pacing, rate, burst, max_in_flight), config.credentials.public_key, all_hooks
+        )
         brought = Brought(http_client, transport, session)
-        carrier = choose_backend(backend, brought, verify=verify, proxy=proxy, base_url=config.base_url)
-        shared = Shared(carrier, limits, told, RetryBudget(), goes_directly(carrier, backend, proxy))
+        chosen = choose_backend(backend, brought, verify=verify, proxy=proxy, base_url=config.base_url)
+        shared = Shared(chosen, limiters, all_hooks, RetryBudget(), goes_directly(chosen, backend, proxy))
         self._transport = Transport(config, shared)
 
     @classmethod
     def from_env(cls, **options: Unpack[ClientOptions]) -> Self:
-        """Make a client from CALLSAVVY_PUBLIC_KEY, CALLSAVVY_PRIVATE_KEY and, if set, CALLSAVVY_BASE_URL.
+        """Create a client from CALLSAVVY_PUBLIC_KEY, CALLSAVVY_PRIVATE_KEY and, if set, CALLSAVVY_BASE_URL.
 
         Raises:
-            ConfigurationError: naming the variable that is missing, or the option that does not exist.
+            ConfigurationError: a variable is missing, or an option does not exist.
         """
         refuse_unknown(options, ClientOptions.__annotations__, kind="option", where="a client")
         credentials, base_url = read_environment()
         settings: ClientOptions = {"base_url": base_url, **options}
         return cls(credentials, **settings)
 
-    # --------------------------------------------------------------------------------------------------------- groups
-    # Imported when they are first used: few programs use many.
+    # The groups of the API are imported on first use, because most programs use few.
 
     @cached_property
     def account(self) -> Account:
-        """The account itself: balances, departments, categories, agents."""
+        """The account: balances, departments, categories, agents."""
         from callsavvy_async.resources.account import Account  # noqa: PLC0415
 
         return Account(self._transport)
@@ -189,7 +168,7 @@ class Callsavvy:
 
     @cached_property
     def calls(self) -> Calls:
-        """Calls that were made and taken."""
+        """Phone calls, outgoing and incoming."""
         from callsavvy_async.resources.calls import Calls  # noqa: PLC0415
 
         return Calls(self._transport)
@@ -203,7 +182,7 @@ class Callsavvy:
 
     @cached_property
     def messaging(self) -> Messaging:
-        """Outbound messages, one request each: what costs money."""
+        """SMS, robocalls and WhatsApp messages, one request each."""
         from callsavvy_async.resources.messaging import Messaging  # noqa: PLC0415
 
         return Messaging(self._transport)
@@ -224,15 +203,24 @@ class Callsavvy:
 
     @cached_property
     def bulk(self) -> Bulk:
-        """Messages to many people."""
+        """Messages to many recipients."""
         from callsavvy_async.bulk.bulk import Bulk  # noqa: PLC0415
 
         return Bulk(self.messaging)
 
-    # -----------------------------------------------------------------------------------------------------------------
+    def batcher(self, *, max_delay: float = 0.05) -> Batcher:
+        """Let single sends share requests: ``async with callsavvy.batcher() as batcher:``.
+
+        Args:
+            max_delay: most seconds that a send waits for others, besides its wait for the limit. The first send of a text
+                never waits for others.
+        """
+        from callsavvy_async.batching.batcher import Batcher  # noqa: PLC0415
+
+        return Batcher(self.messaging, max_delay)
 
     def with_options(self, **options: Unpack[RequestOptions]) -> Self:
-        """Make a client with other options that shares this one's connections, limit and hooks."""
+        """Return a client with other options that shares the connections, rate limiters and hooks of this one."""
         client = object.__new__(type(self))
         config = self._transport.config
         config = attrs.evolve(config, call=apply_options(config.call, options))
@@ -241,18 +229,18 @@ class Callsavvy:
 
     @property
     def destination(self) -> Destination:
-        """Where its requests go: the API, and the account, named without its keys."""
+        """The server and an identifier of the account, without its keys."""
         return self._transport.config.destination
 
     @property
     def pacing(self) -> RateLimiters:
-        """What decides when requests may start: its state can be read and restored."""
+        """The rate limiters. Their state can be read and restored."""
         return self._transport.shared.pacing
 
     async def with_raw_response(
         self, method: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs
     ) -> RawResponse[R]:
-        """Call a method and get its result together with status, headers, raw body and attempts.
+        """Run a method of the client, and return its result with the status, headers, raw body and attempts.
 
         Example: ``raw = await callsavvy.with_raw_response(callsavvy.tickets.list, period="2026-11")``
         """
@@ -261,7 +249,7 @@ class Callsavvy:
         raw = context.raw_response(value)
         if raw is None:
             raise ConfigurationError(
-                f"{method!r} made no call; pass a method of the client, such as client.tickets.list."
+                f"{method!r} did not send a request; pass a method of the client, such as client.tickets.list."
             )
         return raw
 
@@ -273,21 +261,21 @@ class Callsavvy:
         effect: Effect = Effect.SPEND,
         **options: Unpack[RequestOptions],
     ) -> Receipt:
-        """Call any resource of the API by its name on the wire, also one that this release does not know.
+        """Send a request to any resource of the API, also one that this release does not know.
 
         Args:
-            resource: as the API document writes it, such as ``"getSummary"``.
-            params: under their names on the wire.
-            effect: what the request does; taken for the worst unless told, so that it is never repeated when in doubt.
+            resource: name of the resource in the API document, such as ``"getSummary"``.
+            params: parameters, by their names in the API document.
+            effect: effect of the request. The default, SPEND, is the safest: an ambiguous failure is never retried.
             **options: see `RequestOptions`.
 
         Returns:
-            The answer as it came in ``raw``, and the fields of its data, if it is one object, in ``extra``.
+            A receipt with the response in ``raw``, and the fields of its data, if it is one object, in ``extra``.
         """
         return await self._transport.send(Endpoint(resource, Receipt, effect), options, **(params or {}))
 
     async def aclose(self) -> None:
-        """Close the connections of this event loop. May be called again."""
+        """Close the connections of this event loop. Closing twice is harmless."""
         self._transport.shared.closed = True
         try:
             await self._transport.shared.pacing.aclose()

@@ -1,4 +1,4 @@
-"""Settings of a client, checked before anything is opened."""
+"""Settings of a client, checked when the client is created."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from callsavvy_async.settings import check_setting
 from callsavvy_async.tracebacks import private_arguments
 
 BASE_URL = "https://api.getcallsavvy.com/v1"
-"""Where the API lives (API document: "URL Format"); there is no staging host."""
+"""Base URL of the API (API document: "URL Format"). The API has no staging host."""
 
 
 _SHORTEST_SECRET = 8
-"""A shorter key is a test's, and might be part of any word."""
+"""Fewest characters of a key that is masked. Shorter keys occur in tests only, and might be part of a word."""
 
 
 def _by_rule(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -34,20 +34,20 @@ def _by_rule(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
 @private_arguments
 @attrs.frozen
 class Credentials:
-    """The pair of keys of an account (API document: "Authentication"). The repr shows neither."""
+    """The two keys of an account (API document: "Authentication"). The repr masks them."""
 
     public_key: str = attrs.field(validator=_by_rule, repr=lambda _: MASK)
     private_key: str = attrs.field(validator=_by_rule, repr=lambda _: MASK)
 
     def mask(self, text: str) -> str:
-        """Replace both keys in what an API says: some echo what they were sent."""
+        """Mask both keys in a text. Some servers echo the request."""
         for key in (self.private_key, self.public_key):
             if len(key) >= _SHORTEST_SECRET:
                 text = text.replace(key, MASK)
         return text
 
     SANDBOX: ClassVar[Credentials]
-    """The document's published test keys. Whether sandbox sends reach phones or cost is not documented (quirk Q19)."""
+    """The API document's test keys. It does not say whether sandbox sends reach phones or cost money."""
 
 
 Credentials.SANDBOX = Credentials(
@@ -66,12 +66,12 @@ def _show_names(extra: Mapping[str, object]) -> str:
 
 @attrs.frozen(kw_only=True)
 class RequestSettings:
-    """What every request keeps to, and may be told otherwise.
+    """Settings of a request. Each request may override them.
 
     Attributes:
         timeout: seconds for one attempt, connecting included.
-        deadline: seconds for the whole request, waiting and repeats included; None for no end.
-        retry: how often and how long failed attempts are repeated.
+        deadline: seconds for a request, with its waits and retries; None for no limit.
+        retry: number and back-off of retries.
         extra: undocumented parameters, sent with every request.
     """
 
@@ -86,11 +86,11 @@ class RequestSettings:
 
 @attrs.frozen
 class Destination:
-    """Where requests go.
+    """The account and server of a client.
 
     Attributes:
-        account: tells accounts apart without naming them: the beginning of the SHA-256 of the public key, in hexadecimal.
-        server: the API's base URL.
+        account: identifier of the account: the first 16 hexadecimal digits of the SHA-256 of the public key.
+        server: base URL of the API.
     """
 
     account: str
@@ -99,15 +99,15 @@ class Destination:
 
 @attrs.frozen(kw_only=True)
 class Config:
-    """Everything that a client is told.
+    """The settings of a client.
 
     Attributes:
         credentials: the account's keys.
-        base_url: the API, ``/v1`` included. Plain http is refused to anything but loopback.
-        timezone: the zone of the API's naive times; None leaves them naive.
-        max_response_bytes: largest answer that is read, after decompression.
-        allow_insecure: allow plain http to other hosts than loopback: the keys travel readable.
-        call: what single requests keep to.
+        base_url: URL of the API, including ``/v1``. Plain http is allowed only to loopback, unless `allow_insecure`.
+        timezone: time zone of the API's naive times; None leaves them naive.
+        max_response_bytes: largest response in bytes, after decompression.
+        allow_insecure: allow plain http to any host, which sends the keys unencrypted.
+        call: default settings of each request.
     """
 
     credentials: Credentials = attrs.field(validator=_by_rule)
@@ -120,8 +120,8 @@ class Config:
     def __attrs_post_init__(self) -> None:
         try:
             url = urlsplit(self.base_url)
-            url.port  # noqa: B018 - reading it is what checks it
-        except ValueError:  # brackets or a port that make no sense
+            url.port  # noqa: B018 - raises for an invalid port
+        except ValueError:  # invalid brackets or port
             url = urlsplit("")
         if url.scheme not in {"http", "https"} or not url.hostname or url.username or url.query or url.fragment:
             raise ConfigurationError(
@@ -130,18 +130,18 @@ class Config:
             )
         if not re.fullmatch(r"[\x21-\x7e]+", self.base_url):
             raise ConfigurationError(
-                f"base_url holds {re.sub(r'[!-~]', '', self.base_url)!r}, which no request line can carry; write an"
-                " international host in its ASCII form (xn--...), anything else percent-encoded."
+                f"base_url holds {re.sub(r'[!-~]', '', self.base_url)!r}, which is not allowed in a URL; write an"
+                " international host in its ASCII form (xn--...), and percent-encode other characters."
             )
         if url.scheme == "http" and not self.allow_insecure and not _is_loopback(url.hostname):
             raise ConfigurationError(
-                f"base_url is plain http to {url.hostname}: the keys would travel readable. Use https, or pass"
-                " allow_insecure=True if you mean it."
+                f"base_url is plain http to {url.hostname}, which would send the keys unencrypted. Use https, or pass"
+                " allow_insecure=True."
             )
 
     @property
     def destination(self) -> Destination:
-        """Where requests go."""
+        """The account and server of the client."""
         account = hashlib.sha256(self.credentials.public_key.encode()).hexdigest()[:16]
         return Destination(account, self.base_url)
 
@@ -157,7 +157,7 @@ def read_environment(environ: Mapping[str, str] = os.environ) -> tuple[Credentia
     """Read the keys and the base URL from CALLSAVVY_PUBLIC_KEY, CALLSAVVY_PRIVATE_KEY and CALLSAVVY_BASE_URL.
 
     Raises:
-        ConfigurationError: naming the variable that is missing.
+        ConfigurationError: a variable is missing.
     """
     names = ("CALLSAVVY_PUBLIC_KEY", "CALLSAVVY_PRIVATE_KEY")
     missing = [name for name in names if not environ.get(name)]
@@ -170,10 +170,10 @@ def read_environment(environ: Mapping[str, str] = os.environ) -> tuple[Credentia
 
 
 def choose_credentials(credentials: Credentials | None, public_key: str | None, private_key: str | None) -> Credentials:
-    """Take both keys in either of the two ways.
+    """Return the credentials, given as one object or as two keys.
 
     Raises:
-        ConfigurationError: they are given in none, in both, or by half.
+        ConfigurationError: neither form is complete, or both are given.
     """
     if credentials is not None and public_key is None and private_key is None:
         return credentials

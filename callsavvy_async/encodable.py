@@ -1,8 +1,8 @@
-"""Text from outside that every file, database and wire takes.
+"""Make texts encodable.
 
-Half a surrogate pair, as programs leave it that cut a text in the middle of an emoji, is no character: it cannot be encoded
-(Unicode 15, 3.9, D76). PostgreSQL stores no NUL. Both are replaced where a text comes in, as the web platform does it
-(WebIDL, USVString), or the text is refused; so nothing fails later, when a message is paid for and cannot be written down.
+A lone surrogate cannot be encoded (Unicode 15, 3.9, D76); programs create one when they cut a text within an emoji.
+PostgreSQL cannot store NUL. The SDK replaces both in input (as WebIDL's USVString does) or refuses the text, so that recording
+a paid message never fails.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ _REPLACEMENT = "\ufffd"
 
 
 def is_encodable(text: str) -> bool:
-    """Whether a text can be written everywhere."""
+    """Return whether a text holds neither lone surrogates nor NUL."""
     return ("\0" not in text) if text.isascii() else _ODD.search(text) is None
 
 
 def encodable(text: str) -> str:
-    """Replace what cannot be written."""
+    """Replace lone surrogates and NUL in a text."""
     return text if is_encodable(text) else _ODD.sub(_REPLACEMENT, text)
 
 
 def encodable_json(value: T) -> T:
-    """Replace what cannot be written in a value that was read from JSON; its lists and objects are changed in place."""
+    """Replace lone surrogates and NUL in a JSON value. Lists and objects are modified in place."""
     if isinstance(value, str):
         return cast("T", encodable(value))
     pending: list[object] = [value]
-    while pending:  # no recursion: what was parsed may be nested as deep as that allows
+    while pending:  # iterative, because the value may be nested up to the recursion limit
         node = pending.pop()
         if isinstance(node, dict):
             fields = cast("dict[str, object]", node)

@@ -1,4 +1,4 @@
-"""The events of a request, and the protocol of a hook."""
+"""Hooks and the events that they get."""
 
 from __future__ import annotations
 

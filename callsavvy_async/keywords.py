@@ -1,4 +1,4 @@
-"""Names that users give: one that is not known is refused, and the closest known one is suggested."""
+"""Refuse unknown names, and suggest the closest known one."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from callsavvy_async.errors import ConfigurationError
 
 
 def refuse_unknown(given: Iterable[str], known: Collection[str], *, kind: str, where: str) -> None:
-    """Refuse names that are not known.
+    """Refuse unknown names.
 
     Args:
-        given: the names.
-        known: those that there are.
-        kind: what they name: ``"option"``.
-        where: who takes them: ``"a bulk send"``.
+        given: the given names.
+        known: the known names.
+        kind: kind of the names, such as ``"option"``.
+        where: owner of the names, such as ``"a bulk send"``.
 
     Raises:
-        ConfigurationError: naming the first unknown one, the closest known one and all that there are.
+        ConfigurationError: a name is unknown. The error lists the known names.
     """
     for name in given:
         if name not in known:
@@ -27,8 +27,8 @@ def refuse_unknown(given: Iterable[str], known: Collection[str], *, kind: str, w
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return " Did you mean ...?" with the known name that is most alike; nothing when none is."""
-    import difflib  # noqa: PLC0415 - only after a mistake
+    """Return " Did you mean ...?" with the closest known name, or "" if none is close."""
+    import difflib  # noqa: PLC0415 - rarely needed
 
     by_lower = {word.lower(): word for word in known}
     alike = difflib.get_close_matches(name.lower(), by_lower, n=1)

@@ -1,12 +1,14 @@
-"""One form of a phone number for everything: ``+``, the country code, and the national number (ITU-T E.164).
+"""Normalise phone numbers to ``+``, country code and national number (ITU-T E.164).
 
-A person must not have two numbers: who is known by one would be sent to by the other. Most numbers are in their form
-already. Some may not be: ``+234 0801...`` holds the 0 that is dialled within Nigeria, while that of ``+225 07...`` belongs to
-the number. Each country has its own rule. The numbering plans of the extra ``phone`` know them all, and their form is used
-where it is installed; without it, a zero in brackets is dropped where the country dials one, and a bare one is refused.
+A number must have exactly one form, or duplicates and suppressed numbers would slip through. Some written forms are ambiguous:
+the 0 of ``+234 0801...`` is dialled only within Nigeria, but the 0 of ``+225 07...`` belongs to the number. Each country has
+its own rule:
 
-Beyond that only the shape is checked: 6 to 15 digits (quirk Q43). The API document's own samples are not valid numbers, so
-validity is asked by those who want it.
+- With the extra ``phone``, its numbering plans decide.
+- Without it, a bracketed 0 is dropped in countries that dial one, and a bare 0 is refused there.
+
+Otherwise only the shape is checked: 6 to 15 digits. The numbers in the API document's samples are not valid, so stricter
+checks are optional (`validate=`).
 """
 
 from __future__ import annotations
@@ -19,23 +21,23 @@ _DIALS_ZERO = (
     "2(?:[07]|1[1-38]|3[1-4]|4[39]|5[0-24-6]|6[0-5]|91)|3(?:[1-36]|5[3589]|7[03-57]|8[0-35-79])|4(?:[013469]|2[13])"
     "|5(?:[13-578]|08|9[013-68])|6(?:[0-46]|86)|8(?:[1246]|5[056]|8[06])|9(?:[0-58]|6[1-467]|7[0-267]|9[4-6])"
 )
-"""The country codes of those who dial a 0 before national numbers, a prefix that E.164 leaves out."""
+"""Codes of the countries that dial a 0 before national numbers, which E.164 omits."""
 _OTHER_PREFIXES = (
     "11|2(?:410|61[24-9]|9810)|3(?:5215|708|758|78[89])|4(?:4180|231001)|5(?:4|590|0619)|6(?:1183|72|921)|78"
     "|861(?:[12]|79)|9938"
 )
-"""Code and first digits of what the numbering plans may write otherwise for another reason, as the 8 of Russia."""
+"""First digits of numbers that the numbering plans may rewrite for other reasons, such as the 8 of Russia."""
 _SHAPE = re.compile(r"\+[1-9][0-9]{5,14}")
 _TRUNK_ZERO = re.compile(rf"\+(?:{_DIALS_ZERO})0")
 _CERTAIN = re.compile(rf"\+(?!(?:{_DIALS_ZERO})0|{_OTHER_PREFIXES})[1-9][0-9]{{5,14}}")
-"""Numbers of which no numbering plan makes others."""
+"""Numbers that the numbering plans never rewrite."""
 
 
 def normalise_number(text: str) -> str:
-    """Read what people write as the one form of a number.
+    """Return the normalised form of a written number.
 
     Raises:
-        InvalidRequestError: naming the number (masked), the rule and the fix.
+        InvalidRequestError: the text is not an international phone number. The error masks it.
     """
     if _CERTAIN.fullmatch(text):
         return text
@@ -48,19 +50,19 @@ def normalise_number(text: str) -> str:
 
 
 def lacks_country_code(text: str) -> bool:
-    """Whether a number that can be read has neither ``+`` nor ``00``, so that nothing says that it is international."""
+    """Return whether a valid number has neither ``+`` nor ``00``, so that it may not be international."""
     return text[:1] != "+" and read_digits(text)[0] not in "+0"
 
 
 def canonical(number: str, text: str) -> str:
-    """Return the one form of a number that is written with ``+`` and digits.
+    """Return the normalised form of ``+`` and digits.
 
     Args:
-        number: it may hold a bracketed zero behind the country code.
-        text: what it was read from, for the error.
+        number: ``+`` and digits, perhaps with a bracketed 0 after the country code.
+        text: the original text, for the error.
 
     Raises:
-        InvalidRequestError: it has no such form, or its country's rule is not known.
+        InvalidRequestError: the number is not valid, or needs the extra ``phone``.
     """
     code, bracketed, rest = number.partition("(0)")
     if bracketed:
@@ -73,7 +75,7 @@ def canonical(number: str, text: str) -> str:
             text,
             "write it with '+' and the country code, as in +2348012345678."
             if number[1:2] == "0"
-            else f"it has {digits} digits; 6 to 15 are possible.",
+            else f"it has {digits} digits; it must have 6 to 15.",
         )
     return _by_numbering_plan(number, text)
 
@@ -86,17 +88,17 @@ def _by_numbering_plan(number: str, text: str) -> str:
     else:
         try:
             parsed = phonenumbers.parse(number)
-        except phonenumbers.NumberParseException:  # no such country code: nobody has another form of it
+        except phonenumbers.NumberParseException:  # unknown country code, so there is no other form
             return number
         found = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
         if phonenumbers.is_valid_number(parsed):
             return found
         if not _SHAPE.fullmatch(found) or phonenumbers.parse(found) != parsed:
-            raise no_number(text, "the digits behind its country code are not those of a number.")
+            raise no_number(text, "the digits after its country code are not a number of that country; correct them.")
     if _TRUNK_ZERO.match(found):
         raise no_number(
             text,
-            "behind its country code stands a 0, which is dialled within the country only; leave it out"
-            " (the extra phone knows each country's rule).",
+            "the 0 after its country code is dialled only within the country; leave it out, or install the phone extra,"
+            " which has the rule of each country.",
         )
     return found

@@ -1,8 +1,7 @@
-"""Phone numbers as people and programs write them, read down to a plus sign and digits.
+"""Read written phone numbers down to a plus sign and digits.
 
-Blanks, dashes, dots and the brackets of an area code are ways of writing; so are invisible marks, the digits of other
-scripts, and the marks with which spreadsheets keep a text a text. Nothing is glued onto a number: an extension, a second
-number, or the last digits of one ("5678/9") is refused.
+Blanks, dashes, dots, brackets of an area code, invisible marks, digits of other scripts and the text marks of spreadsheets are
+accepted. Anything that might join two numbers is refused: an extension, a second number, or a short ending ("5678/9").
 """
 
 from __future__ import annotations
@@ -33,13 +32,13 @@ _LONGEST_SHOWN = 40
 
 
 def read_digits(text: str) -> str:
-    """Read a number down to its digits, with a leading plus sign if it has one.
+    """Return the digits of a number, with its leading plus sign.
 
-    A bracketed zero behind a country code, as in ``+234(0)801...``, stays as it is: the country's rule decides whether
-    it belongs to the number.
+    A bracketed 0 after a country code, as in ``+234(0)801...``, stays, because the country's rule decides whether it belongs to
+    the number.
 
     Raises:
-        InvalidRequestError: naming the number (masked), the rule and the fix.
+        InvalidRequestError: the text is not a phone number. The error masks it.
     """
     bare = text.translate(_NO_FILLERS)
     if _DIGITS.fullmatch(bare):
@@ -55,14 +54,14 @@ def read_digits(text: str) -> str:
 
 
 def no_number(text: str, why: str) -> InvalidRequestError:
-    """Make the error for a text that is no phone number in international format."""
+    """Return the error for a text that is not a phone number in international format."""
     shown = text.strip()
     masked = mask_number(shown) if len(shown) <= _LONGEST_SHOWN and shown.isprintable() else MASK
-    return InvalidRequestError(f"{masked!r} is no phone number in international format: {why}")
+    return InvalidRequestError(f"{masked!r} is not a phone number in international format: {why}")
 
 
 def _without_marks(text: str) -> str:
-    """Drop what only guards or decorates a number, and write its characters in ASCII."""
+    """Remove spreadsheet marks and ``tel:``, and convert the characters to ASCII."""
     text = text if text.isascii() else "".join(map(_in_ascii, text))
     text = text.strip().strip(_SPREADSHEET_MARKS)
     return text[4:] if _TEL.match(text) else text
@@ -74,7 +73,7 @@ def _in_ascii(char: str) -> str:
     if char.isdecimal():
         return str(unicodedata.decimal(char))
     match unicodedata.category(char):
-        case "Cf":  # bidirectional and zero-width marks, which come along when a number is copied
+        case "Cf":  # bidirectional and zero-width marks of copied numbers
             return ""
         case "Zs":
             return " "
@@ -83,7 +82,7 @@ def _in_ascii(char: str) -> str:
 
 
 def _digits_of_groups(unmarked: str, text: str) -> str:
-    """Read a number whose groups stand in brackets or behind a slash."""
+    """Return the digits of a number with brackets, dots or a slash."""
     compact = unmarked.translate(_NEITHER_DOTS)
     if compact[:1] == "(" and compact[-1:] == ")" and compact.count("(") == 1:
         compact = compact[1:-1]
@@ -91,15 +90,15 @@ def _digits_of_groups(unmarked: str, text: str) -> str:
         compact = f"+({compact[2:]}"
     plus, body = ("+", compact[1:]) if compact[:1] == "+" else ("", compact)
     if "+" in body:
-        raise no_number(text, "a '+' stands within it, which would make two recipients of it; give each by itself.")
+        raise no_number(text, "it holds a '+' in the middle, so it may be two numbers; give each number separately.")
     area, slash, rest = body.partition("/")
     if slash:
         national = _COUNTRY.sub("", plus + area, count=1) if plus else area
         if not (_AREA.fullmatch(_bare(national)) and _BEHIND_SLASH.fullmatch(rest)):
-            raise no_number(text, "it holds a slash, which may part two numbers; give each number by itself.")
+            raise no_number(text, "it holds a slash, so it may be two numbers; give each number separately.")
         body = area + rest
     if not _BODY.fullmatch(body):
-        raise no_number(text, "what stands in its brackets may not belong to it; write digits only.")
+        raise no_number(text, "its brackets may hold digits that do not belong to it; write digits only.")
     trunk = _CODE_AND_TRUNK.match(plus + body)
     if trunk is None:
         return plus + _bare(body)
@@ -111,21 +110,19 @@ def _bare(grouped: str) -> str:
 
 
 def _fault(text: str) -> str | None:
-    """Say why a text cannot be read; None when its characters are those of a number."""
+    """Return the fault of a text, or None if its characters may form a number."""
     if not text:
-        return "it is blank."
+        return "it is blank; give a number."
     if _SCIENTIFIC.fullmatch(text):
-        return (
-            "a spreadsheet rounded it to scientific notation and its last digits are lost; format the column as text."
-        )
+        return "a spreadsheet rounded it to scientific notation, which lost digits; format the column as text."
     if _DECIMAL.fullmatch(text.translate(_NO_FILLERS)):
-        return "a program made a decimal number of it, as one that ends in '.0'; write the column as text."
+        return "a program stored it as a decimal number, as in '.0'; store the column as text."
     if any(separator in text for separator in ",;\n\r"):
         return (
-            "it holds a comma, a semicolon or a line end, which would make two recipients of it or an extension;"
-            " give each number by itself."
+            "it holds a comma, a semicolon or a line end, so it may be two numbers or an extension; give each number"
+            " separately."
         )
     if any(char.isalpha() for char in text):
         return "it holds letters; write digits only, as in +2348012345678, without an extension."
     strange = next((char for char in text if char not in "+0123456789 \t()[]./-"), None)
-    return None if strange is None else f"it holds {strange!a}, which is no part of a number."
+    return None if strange is None else f"it holds {strange!a}, which is not part of a number; remove it."

@@ -1,4 +1,4 @@
-"""Masks for what must never be read in a repr, a log line or an error: keys, phone numbers, personal text."""
+"""Mask keys, phone numbers and personal text in reprs, logs and errors."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ MASK = "***"
 
 
 def mask_number(number: str) -> str:
-    """Show the first four and the last two characters of a phone number: ``+234********78``; of other text nothing."""
+    """Return the first four and last two characters of a phone number (``+234********78``); other text is masked fully."""
     hidden = len(number) - 6
-    if hidden <= 2 or any(c.isalpha() for c in number):  # noqa: PLR2004 - two stars would hide next to nothing
+    if hidden <= 2 or any(c.isalpha() for c in number):  # noqa: PLR2004 - two stars hide too little
         return MASK
     return f"{number[:4]}{'*' * hidden}{number[-2:]}"
 
 
 def mask_text(value: object) -> str:
-    """Say whether there is a value without saying which; the ``repr`` of every private field."""
+    """Return the masked repr of a private field, which shows only whether it is empty."""
     return repr(value) if value is None or value in ("", ()) else MASK
 
 
 def redact(text: str) -> str:
-    """Mask what looks like a phone number or an e-mail address in a text that others wrote (an API message, a URL)."""
+    """Mask phone numbers and e-mail addresses in a foreign text, such as an API message or a URL."""
     return _LONG_NUMBER.sub(lambda found: mask_number(found.group()), _EMAIL.sub(MASK, text))

@@ -1,7 +1,7 @@
-"""What each setting of a client must be: one table of rules, and one error for all.
+"""Rules for the settings of a client.
 
-A setting is checked when a client is made, by its kind and never by its truth: an unset variable reads as None or as "",
-and neither may switch anything off.
+Settings are checked by type, never by truth: an unset environment variable reads as None or "", and must not switch anything
+off.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from callsavvy_async.errors import ConfigurationError
 
 
 def check_settings(**settings: object) -> None:
-    """Check settings of a client by their names; see `check_setting`."""
+    """Check settings of a client; see `check_setting`."""
     for name, value in settings.items():
         check_setting(name, value)
 
@@ -29,7 +29,7 @@ def check_setting(name: str, value: object) -> None:
     """Check one setting of a client.
 
     Raises:
-        ConfigurationError: naming the setting, the value unless it may hold a secret, the rule, and what to do.
+        ConfigurationError: the setting breaks its rule. The error does not show values that may hold a secret.
     """
     rule = RULES[name]
     if rule.holds(value):
@@ -37,13 +37,13 @@ def check_setting(name: str, value: object) -> None:
     others = (other for other in _BROUGHT if name in _BROUGHT and RULES[other].holds(value))
     fix = next((f" Give it as {other}=." for other in others), "")
     if value is None or value == "":
-        fix = " Was it read from a variable that is not set?"
+        fix = " Perhaps it comes from an environment variable that is not set."
     raise ConfigurationError(f"{name} is {_show(value, private=rule.private)}; it must be {rule.words}.{fix}")
 
 
 @attrs.frozen
 class Rule:
-    """What a setting must be: a test, the words for it, and whether its value may hold a secret."""
+    """Rule of a setting: a test, its description, and whether the value may hold a secret."""
 
     holds: Callable[[Any], bool]
     words: str
@@ -54,7 +54,7 @@ def _show(value: object, *, private: bool) -> str:
     if value is None or isinstance(value, int | float):
         return repr(value)
     if isinstance(value, str):
-        return "empty" if not value else "text that cannot be used" if private else repr(value[:80])
+        return "empty" if not value else "a text that breaks the rule" if private else repr(value[:80])
     if isinstance(value, type):
         return f"the class {value.__name__}"
     if any(getattr(value, name, None) is True for name in _CLOSED):
@@ -65,7 +65,7 @@ def _show(value: object, *, private: bool) -> str:
 
 
 _CLOSED = ("is_closed", "closed")
-"""Whether an httpx.AsyncClient and an aiohttp.ClientSession are closed."""
+"""Attributes that tell whether an httpx.AsyncClient or an aiohttp.ClientSession is closed."""
 
 
 def _is_seconds(value: object) -> bool:
@@ -88,10 +88,10 @@ def _is_key(value: object) -> bool:
 
 
 def _is_open(name: str, *packages: str) -> Callable[[object], bool]:
-    """Tell an open object of a class, by name: the package that brings it need not be imported."""
+    """Return a test for an open instance of a class. It compares names, so that the package need not be imported."""
 
     def holds(value: object) -> bool:
-        classes = value.__class__.__mro__  # that of the class that a mock stands for
+        classes = value.__class__.__mro__  # a mock's __class__ is the class that it replaces
         is_one = any(one.__name__ == name and one.__module__.partition(".")[0] in packages for one in classes)
         return is_one and not any(getattr(value, closed, None) is True for closed in _CLOSED)
 
@@ -119,12 +119,12 @@ def _is_proxy(value: object) -> bool:
     try:
         url = urlsplit(value)
         return url.scheme in PROXY_SCHEMES and bool(url.hostname) and url.port != 0
-    except ValueError:  # brackets or a port that make no sense
+    except ValueError:  # invalid brackets or port
         return False
 
 
 FROM_ENVIRONMENT = "env"
-"""The proxy that the variables of the environment name."""
+"""Setting for the proxy of the environment variables."""
 PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 _BROUGHT = ("http_client", "transport", "session")
@@ -139,7 +139,7 @@ RULES: Mapping[str, Rule] = {
     "private_key": _KEY,
     "base_url": Rule(lambda value: isinstance(value, str), "a URL such as https://api.example/v1", private=True),
     "timeout": Rule(_is_seconds, "a number of seconds above 0"),
-    "deadline": Rule(_or_none(_is_seconds), "a number of seconds above 0, or None for no end"),
+    "deadline": Rule(_or_none(_is_seconds), "a number of seconds above 0, or None for no limit"),
     "max_retries": Rule(_is_count(0), "a whole number, 0 or more"),
     "timezone": Rule(
         lambda value: value is None or isinstance(value, tzinfo),
@@ -150,7 +150,7 @@ RULES: Mapping[str, Rule] = {
     "pacing": Rule(
         _or_none(_is_pacing),
         "a pacer such as Adaptive(), a SharedPacing, or its URL, which must look like redis://host:6379/0 or"
-        " postgresql://user@host/database; or these by endpoints",
+        " postgresql://user@host/database; or a mapping from endpoints to these",
         private=True,
     ),
     "rate": Rule(lambda value: value is None or isinstance(value, str), "None or requests per time, such as '10/s'"),
@@ -172,7 +172,7 @@ RULES: Mapping[str, Rule] = {
                 and all(isinstance(name, str) for name in cast("Mapping[object, object]", value))
             )
         ),
-        "a mapping of parameters by their names",
+        "a mapping from names to parameters",
         private=True,
     ),
     "http_client": Rule(_or_none(_is_open("AsyncClient", "httpx", "httpx2")), "an open httpx.AsyncClient, or httpx2's"),
@@ -196,4 +196,4 @@ RULES: Mapping[str, Rule] = {
         private=True,
     ),
 }
-"""By the names of the settings of `Callsavvy`."""
+"""Rule of each setting of `Callsavvy`."""

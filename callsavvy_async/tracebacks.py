@@ -1,8 +1,8 @@
-"""Keep keys, phone numbers and texts out of the local variables that tracebacks hold.
+"""Keep keys, phone numbers and texts out of the local variables of tracebacks.
 
-Error trackers, ``pytest -l`` and rich record the local variables of every frame that an error passed through. The SDK's
-frames hold what the caller passed: the arguments themselves, and requests built from them. So each public method clears
-these frames before an error reaches its caller. The frames stay, with their lines.
+Error trackers, ``pytest -l`` and rich record the local variables of each frame in a traceback. The SDK's frames hold the
+caller's arguments and the requests built from them, so each public method clears its frames before an error leaves it. The
+frames and their line numbers stay.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ T = TypeVar("T")
 
 
 def private_arguments(owner: type[T]) -> type[T]:
-    """Clear local variables when a public method of a class, or its ``__init__``, fails.
+    """Decorate a class so that its public methods and ``__init__`` clear local variables when they fail.
 
-    Signatures, docstrings and annotations stay as they are.
+    Signatures, docstrings and annotations stay unchanged.
     """
     for name, member in list(vars(owner).items()):
         if name.startswith("_") and name != "__init__":
@@ -66,20 +66,20 @@ def _clearing(method: Callable[P, R]) -> Callable[P, R]:
 def clear_locals(error: BaseException) -> None:
     """Clear the local variables of the SDK's frames, and of all frames below them, in an error and its causes.
 
-    The frames of callers stay as they are.
+    The frames of callers stay unchanged.
     """
     for linked in _chain(error):
         trace = linked.__traceback__
         while trace is not None and not _is_ours(trace.tb_frame):
             trace = trace.tb_next
         while trace is not None:
-            with contextlib.suppress(RuntimeError):  # the frame still runs: its own method clears it
+            with contextlib.suppress(RuntimeError):  # a running frame is cleared by its own method
                 trace.tb_frame.clear()
             trace = trace.tb_next
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error, its causes and contexts, and the members of groups, each once."""
+    """Yield an error, its causes, contexts and group members, each once."""
     known: set[int] = set()
     pending: list[BaseException | None] = [error]
     while pending:

@@ -1,4 +1,4 @@
-"""Words that several resources share: open enumerations, and the periods by which lists are filtered."""
+"""Enumerations, times and periods that several resources share."""
 
 from __future__ import annotations
 
@@ -8,27 +8,12 @@ from typing import Self, TypeAlias, TypeVar
 
 from callsavvy_async.errors import InvalidRequestError
 
-__all__ = [
-    "CallDirection",
-    "CallType",
-    "ChatStatus",
-    "MeetingStatus",
-    "OpenEnum",
-    "Period",
-    "SendStatus",
-    "TicketStatus",
-    "format_period",
-    "format_timestamp",
-    "format_word",
-    "in_zone",
-]
-
 
 class OpenEnum(enum.StrEnum):
-    """A set of words that the API may extend.
+    """An enumeration that the API may extend.
 
-    Looking a word up ignores case and outer blanks; a word that this release does not know becomes a member of its
-    own, equal to its text, with ``known`` False. (Quirks Q22, Q32, Q40.)
+    Looking up a word ignores case and surrounding blanks. A word that this release does not list becomes a new member, equal
+    to its text, with ``known`` False.
     """
 
     @classmethod
@@ -60,14 +45,14 @@ class TicketStatus(OpenEnum):
 
 
 class CallDirection(OpenEnum):
-    """Direction of a call, seen from the business ("List Calls")."""
+    """Direction of a call, from the view of the business ("List Calls")."""
 
     INCOMING = "Incoming"
     OUTGOING = "Outgoing"
 
 
 class CallType(OpenEnum):
-    """What a robocall plays ("Send Voice Message")."""
+    """Content of a robocall ("Send Voice Message")."""
 
     PRE_RECORDED_AUDIO = "Pre-recorded-Audio"
     TEXT_2_SPEECH = "Text-2-Speech"
@@ -89,7 +74,7 @@ class MeetingStatus(OpenEnum):
 
 
 class SendStatus(OpenEnum):
-    """What the API says of one send call as a whole, whatever its number of recipients ("Send SMS Message")."""
+    """Status of a send request as a whole, for all its recipients ("Send SMS Message")."""
 
     SENT = "sent"
     QUEUED = "queued"
@@ -100,10 +85,10 @@ W = TypeVar("W", bound=OpenEnum)
 
 
 def format_word(kind: type[W], word: str, name: str) -> str:
-    """Write a word of an enumeration as the API does; one that this release does not know is written as it is.
+    """Format a word of an enumeration. A word that this release does not list stays unchanged.
 
     Raises:
-        InvalidRequestError: it is blank, or no text.
+        InvalidRequestError: the word is blank or not a str.
     """
     try:
         return str(kind(word))
@@ -117,15 +102,15 @@ Period: TypeAlias = str | date | datetime
 
 
 def in_zone(moment: datetime, zone: tzinfo | None, name: str) -> datetime:
-    """Express a time in the zone of the API's times, which have none themselves (quirk Q16).
+    """Convert a time to the account's zone. The API's times are naive.
 
     Args:
-        moment: an aware time is converted; a naive one is taken to be in that zone.
-        zone: of the account; None when it is not known.
-        name: the parameter's name, for the error.
+        moment: an aware time, which is converted, or a naive time, which is assumed to be in the account's zone.
+        zone: time zone of the account; None if unknown.
+        name: name of the parameter, for the error.
 
     Raises:
-        InvalidRequestError: the time is aware, and the zone is not known or the result has no date.
+        InvalidRequestError: the time is aware and the zone is unknown, or the result is out of range.
     """
     if moment.tzinfo is None:
         return moment
@@ -137,26 +122,29 @@ def in_zone(moment: datetime, zone: tzinfo | None, name: str) -> datetime:
     try:
         return moment.astimezone(zone)
     except OverflowError:
-        raise InvalidRequestError(f"{name} is {moment.isoformat()}, which has no date in the account's zone.") from None
+        raise InvalidRequestError(
+            f"{name} is {moment.isoformat()}, which is out of range in the account's zone; give a time between the years"
+            " 1 and 9999."
+        ) from None
 
 
 def format_timestamp(moment: datetime) -> str:
-    """Write a time as the API does, ``YYYY-MM-DD HH:MM:SS``; microseconds are cut off (quirk Q30)."""
+    """Format a time as ``YYYY-MM-DD HH:MM:SS``, without microseconds."""
     return moment.replace(tzinfo=None).isoformat(" ", "seconds")
 
 
 def format_period(period: Period, *, zone: tzinfo | None = None, name: str = "period", time_of_day: bool = True) -> str:
-    """Validate a period and write it as the API's ``datetime`` filter.
+    """Validate a period and format it as the API's ``datetime`` filter.
 
     Args:
-        period: what to filter by; an aware time is turned into the zone of the account.
-        zone: of the account; None when it is not known.
-        name: the parameter's name, for the error.
-        time_of_day: False for listMeetings, which takes months and days only (quirk Q33).
+        period: the period; an aware time is converted to the account's zone.
+        zone: time zone of the account; None if unknown.
+        name: name of the parameter, for the error.
+        time_of_day: False for listMeetings, which accepts months and days only.
 
     Raises:
-        InvalidRequestError: for anything else than the document's forms, a day that does not exist, or an aware time without
-            a zone to turn it into.
+        InvalidRequestError: the form is not one of the API document's, the day does not exist, or the time is aware and the
+            zone unknown.
     """
     forms = "'YYYY-MM', 'YYYY-MM-DD', a date" + (", 'YYYY-MM-DD HH:MM:SS' or a datetime" if time_of_day else "")
     if isinstance(period, datetime) and time_of_day:

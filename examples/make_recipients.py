@@ -1,7 +1,7 @@
-"""Write recipients.csv: a list as people keep them, with duplicates, bad rows and numbers in three spellings.
+"""Write recipients.csv: a realistic list with duplicates, bad rows and numbers in three spellings.
 
-Every number is fictitious: no operator has +234 599 (Nigeria's numbering plan leaves it free), and Ofcom keeps
-+44 7700 900000 to 900999 for drama. The file is the same at every run.
+Every number is fictitious: +234 599 is unassigned in Nigeria's numbering plan, and Ofcom reserves +44 7700 900000 to
+900999 for drama. Every run writes the same file.
 
     python examples/make_recipients.py            # beside this script
     python examples/make_recipients.py other.csv
@@ -46,7 +46,7 @@ def make_rows(seed: int = 2_026) -> Iterator[tuple[str, ...]]:
 
 
 def write(path: Path) -> None:
-    """Write the file as a spreadsheet does: UTF-8, with a header."""
+    """Write the file as UTF-8 with a header."""
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(make_rows())
 

@@ -1,1 +1,1 @@
-"""Servers and simulated limits that tests and benchmarks share; it imports neither of them."""
+"""Servers and simulated limits that tests and benchmarks share. This package imports neither of them."""

@@ -1,4 +1,4 @@
-"""A simulated account in a program of its own, which no kill reaches. It answers one JSON line to every line."""
+"""A simulated account in a separate process, which survives the kills of a test. Each input line gets a JSON line back."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ FAULTS = (
     Fault.DROP_UNPROCESSED,
     Fault.RESET_AFTER_READ,
     Fault.DROP_BEFORE_READ,
-    Fault.HTML_ANSWER,
+    Fault.HTML_RESPONSE,
     Fault.with_status(429, retry_after="0"),
     Fault.with_status(503),
 )
 
 
 class Account:
-    """Asks the program that serves it."""
+    """A client of the process that serves the account."""
 
     def __init__(self, program: subprocess.Popen[str]) -> None:
         self._program = program
         self.url: str = self._ask("url")
 
     def charged(self) -> Counter[str]:
-        """Return how often every number was charged."""
+        """Return the number of charges for each recipient."""
         return Counter(self._ask("charged"))
 
     def fail(self, probability: float) -> None:
-        """Let every kind of fault meet this share of the requests."""
+        """Set the probability of each fault."""
         self._ask(str(probability))
 
     def _ask(self, request: str) -> Any:
@@ -59,7 +59,7 @@ def account(seed: int, latency: float, host: str = "127.0.0.1") -> Iterator[Acco
 
 
 def main(seed: int, latency: float, host: str) -> None:
-    """Serve until nobody asks any more."""
+    """Serve until stdin ends."""
     simulator = Simulator(sms_balance=10**9, seed=seed, latency=lambda random: random.uniform(0, 2 * latency))
     with serve(simulator, host=host) as server:
         for line in sys.stdin:

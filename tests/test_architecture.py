@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "callsavvy_async"
 MODULES = sorted(PACKAGE.rglob("*.py"))
+PACKAGES = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
 LONGEST_MODULE = 320
 """Lines. Past this a module has more than one purpose."""
 
@@ -96,6 +97,45 @@ def public_definitions(scope: ast.Module | ast.ClassDef, prefix: str = "") -> It
 def is_another_form(node: Definition) -> bool:
     """Tell whether a definition only adds to one that stands beside it."""
     return any(re.fullmatch(r"(typing\.)?overload|\w+\.setter", ast.unparse(name)) for name in node.decorator_list)
+
+
+def test_class_names_are_unique() -> None:
+    """A class name is unique in the package; the simulator, an independent witness, is compared on its own."""
+    simulator = PACKAGE / "simulator"
+    places: dict[tuple[bool, str], list[str]] = {}
+    for module in MODULES:
+        for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                key = simulator in module.parents, node.name
+                places.setdefault(key, []).append(f"{module.relative_to(PACKAGE)}:{node.lineno}")
+    assert {name: found for (_, name), found in places.items() if len(found) > 1} == {}
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: str(path.relative_to(PACKAGE.parent)))
+def test_no_module_is_shadowed(package: Path) -> None:
+    """A name in a package's namespace never hides a module of that package, as `from .parse import parse` would."""
+    modules = {path.stem for path in package.glob("*.py")} | {
+        path.parent.name for path in package.glob("*/__init__.py")
+    }
+    bound = {name for path in package.glob("__init__.py*") for name in bound_names(path)}
+    assert not bound & modules
+
+
+def bound_names(module: Path) -> Iterator[str]:
+    """Yield the names that a module binds; submodules that it imports as modules are left out."""
+    for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            package = PACKAGE.parent.joinpath(*(node.module or "").split("."))
+            yield from (alias.asname or alias.name for alias in node.names if not is_module(package / alias.name))
+        elif isinstance(node, Definition):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+def is_module(path: Path) -> bool:
+    """Tell whether a path without its suffix is a module or a package."""
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
 
 
 def test_package_needs_no_extra_to_import() -> None:

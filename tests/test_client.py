@@ -102,7 +102,7 @@ def test_the_repr_shows_the_state_and_no_key() -> None:
     ("call", "names"),
     [
         (lambda c: c.messaging.send_sms("+2348012345678", " "), "message is blank"),
-        (lambda c: c.tickets.conversation(5), "ticket_id is of the type int"),
+        (lambda c: c.tickets.conversation(5), "ticket_id is of type int"),
         (lambda c: c.meetings.create("x", host_agent_id=5), "host_agent_id is of the type int"),
         (lambda c: c.tickets.list(status=""), "status is ''"),
         (lambda c: c.calls.list(direction=" "), "direction is ' '"),

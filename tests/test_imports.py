@@ -13,7 +13,7 @@ import asyncio, json, sys
 
 import callsavvy_async
 from callsavvy_async.transport.backends.backend import Backend
-from callsavvy_async.wire.response_headers import Fields
+from callsavvy_async.wire.response_headers import Headers
 from callsavvy_async.wire.response import HttpResponse
 
 BODY = b'{"status":"success","data":{"message_id":"m","cost":"4","status":"sent"}}'
@@ -22,7 +22,7 @@ class Fake(Backend):
     is_open = False
 
     async def exchange(self, request, *, timeout, max_bytes):
-        return HttpResponse(200, Fields([(b"content-type", b"application/json")]), BODY)
+        return HttpResponse(200, Headers([(b"content-type", b"application/json")]), BODY)
 
     async def aclose(self):
         pass

@@ -119,7 +119,7 @@ class Owners:
             return OPEN[name]
         client = self.client
         if owner == "Batcher":
-            return getattr(await client.messaging.batching().__aenter__(), method)
+            return getattr(await client.batcher().__aenter__(), method)
         if owner == "Campaign":
             return getattr(await self.journal.campaign("c", SMS("Hello")), method)
         owners = {"Callsavvy": client, "Bulk": client.bulk, "Journal": self.journal}

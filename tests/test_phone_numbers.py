@@ -86,13 +86,13 @@ def test_q43_accepted_forms(written: str, number: str) -> None:
         (" \u200b", "it is blank"),
         ("2.34801E+12", "scientific notation"),
         ("2,34E12", "scientific notation"),
-        ("2348012345678.0", r"ends in '\.0'"),
-        ("+2348012345678.00", r"ends in '\.0'"),
-        ("234 801 2345678.0", r"ends in '\.0'"),
+        ("2348012345678.0", "decimal number"),
+        ("+2348012345678.00", "decimal number"),
+        ("234 801 2345678.0", "decimal number"),
         ("2348012345678.5", "decimal number"),
-        ("+2348012345678,+2348012345679", "two recipients"),
-        ("+2348012345678;1", "two recipients"),
-        ("+23480\n12345678", "two recipients"),
+        ("+2348012345678,+2348012345679", "may be two numbers"),
+        ("+2348012345678;1", "may be two numbers"),
+        ("+23480\n12345678", "may be two numbers"),
         ("tel:+2348012345678;ext=12", "extension"),
         ("+2348012345678 ext. 12", "letters"),
         ("+2348012345678x12", "letters"),
@@ -104,7 +104,7 @@ def test_q43_accepted_forms(written: str, number: str) -> None:
         ("+234 801 234 5678/79", "slash"),
         ("5551234/5555678", "slash"),
         ("+49/30/1234567", "slash"),
-        ("+234 801 234 5678 +234 802 345 6789", "two recipients"),
+        ("+234 801 234 5678 +234 802 345 6789", "may be two numbers"),
         ("+23480CALLME", "letters"),
         ("jane@example.com", "letters"),
         ("+234\u00b28012345", r"holds '\\xb2'"),
@@ -155,7 +155,7 @@ def test_bare_trunk_zero_takes_the_form_of_the_plan() -> None:
 @pytest.mark.parametrize("written", ["+234 0801 234 5678", "+23408012345678", "23408012345678", "00234 0801 2345678"])
 def test_bare_trunk_zero_is_refused_without_the_plans(written: str) -> None:
     """Without the plans it would be a second number of the same person, so it is refused."""
-    with pytest.raises(InvalidRequestError, match="behind its country code stands a 0"):
+    with pytest.raises(InvalidRequestError, match="the 0 after its country code"):
         normalise_number(written)
 
 
@@ -166,13 +166,13 @@ def test_bare_trunk_zero_is_refused_without_the_plans(written: str) -> None:
 )
 def test_zero_that_the_plan_does_not_explain_is_refused(written: str) -> None:
     """With the plans too: what they leave behind the code of a country that dials a zero is no number of another person."""
-    with pytest.raises(InvalidRequestError, match="behind its country code stands a 0"):
+    with pytest.raises(InvalidRequestError, match="the 0 after its country code"):
         normalise_number(written)
 
 
 def test_number_that_the_plan_would_change_again_is_refused() -> None:
     """What has no form that is its own form would be a second number of somebody."""
-    with pytest.raises(InvalidRequestError, match="not those of a number"):
+    with pytest.raises(InvalidRequestError, match="not a number of that country"):
         normalise_number("+3708897313435")
 
 

@@ -10,9 +10,9 @@ import attrs
 import pytest
 
 from callsavvy_async import Callsavvy, Credentials, errors
+from callsavvy_async.batching.batcher import Batcher
 from callsavvy_async.bulk.bulk import Bulk
 from callsavvy_async.campaigns import Campaign, Journal
-from callsavvy_async.resources.batching import Batcher
 from callsavvy_async.tracebacks import clear_locals, private_arguments
 from callsavvy_async.transport.backends.choose import BackendName
 

@@ -1,7 +1,7 @@
-"""Play every scenario: `python -m benchmarks.limiter [--seeds 5] [--group steady] [--out DIR]`.
+"""Run every scenario: `python -m benchmarks.limiter [--seeds 5] [--group steady] [--out DIR]`.
 
-Prints the tables and writes them to `tables.md`, the figures to `limiter.json`, and, where matplotlib is installed, one PNG
-per main shape. Without `--group` the other controllers face some of the scenarios too, with one seed each.
+The command prints the tables and writes them to `tables.md`, the figures to `limiter.json`, and with matplotlib one PNG
+for each main server. Without `--group`, the other controllers run some of the scenarios too, with one seed each.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from testbed.limiter.simulation import World, simulate
 
 GROUPS = {"steady": STEADY, "changes": CHANGES, "overload": OVERLOAD, "holdout": HOLDOUT}
 TITLES = {
-    "steady": "Limits that stay",
-    "changes": "Limits that change, and come back",
-    "overload": "Servers that are overloaded instead",
-    "holdout": "Hold-out: figures that the controller was not tuned with",
+    "steady": "Constant limits",
+    "changes": "Limits that change and are restored",
+    "overload": "Overloaded servers",
+    "holdout": "Hold-out: limits that the controller was not tuned with",
 }
 BESIDE = (
     "bucket 10/s, burst 20",
@@ -75,7 +75,7 @@ def _tables(seeds: int, group: str | None, results: Results) -> Iterator[str]:
         cold = f"first {COLD_START:.0f} s: share, % (lowest) | 429s (most)"
         yield f"\n### {TITLES[name]}\n"
         last = {"steady": cold, "changes": third, "overload": "sends of unknown outcome (most)"}.get(name, third)
-        yield f"| server | share of the limit, % (worst) | answers 429, % (worst) | {last} |"
+        yield f"| server | share of the limit, % (worst) | 429s, % (worst) | {last} |"
         yield "|---|---:|---:|" + "---:|" * (1 + last.count(" | "))
         for scenario in GROUPS[name]:
             results[scenario.name] = runs = [scenario.run(COMPETITORS["adaptive"], seed=s)[1] for s in range(seeds)]
@@ -102,9 +102,9 @@ def _row(group: str, runs: list[Figures]) -> str:
 
 
 def _jitter(results: Results) -> Iterator[str]:
-    """Compare with even pacing that is told the best rate: what the network's jitter leaves possible at all."""
-    yield "\n### Where the network's jitter is refused\n"
-    yield "| server | adaptive, % | the best even pace with at most 1 % refused, % | adaptive of that, % |"
+    """Compare with even pacing at the best rate, which is the maximum under the network's jitter."""
+    yield "\n### 429s caused by the network's jitter\n"
+    yield "| server | adaptive, % | best even pace with at most 1 % of 429s, % | adaptive relative to it, % |"
     yield "|---|---:|---:|---:|"
     for scenario in STEADY:
         if scenario.name in JITTERY:
@@ -119,7 +119,7 @@ def _evenly(scenario: Scenario, part: float) -> float:
 
 
 def _warm(seeds: int) -> Iterator[str]:
-    """Restore what five minutes have taught, and measure the first forty seconds of the next process."""
+    """Restore the state after five minutes, and measure the first forty seconds of the next process."""
     yield "\n### Warm start\n"
     yield f"| server | first {COLD_START:.0f} s: share, % (lowest) | 429s (most) |\n|---|---:|---:|"
     for scenario in STEADY:
@@ -138,19 +138,19 @@ def _restarted(scenario: Scenario, seed: int) -> tuple[float, int]:
 
 
 def _race(seeds: int) -> Iterator[str]:
-    yield "\n### 300 sends at once, at a hidden bucket of 20/s\n"
-    yield "| burst 20 | answers 429, one figure per seed | seconds |\n|---|---|---|"
+    yield "\n### 300 sends at once at a hidden bucket of 20/s\n"
+    yield "| burst 20 | 429s, one figure per seed | seconds |\n|---|---|---|"
     for tell in (Tell.NOTHING, Tell.RETRY_AFTER):
         runs = []
         for seed in range(seeds):
-            world = World(TokenBucket(20, 20, tell), seconds=600.0, calls=300, workers=300)
+            world = World(TokenBucket(20, 20, tell), seconds=600.0, requests=300, workers=300)
             runs.append(simulate(Adaptive(), world, seed=seed))
         refused = ", ".join(str(len(run.refused)) for run in runs)
         yield f"| {tell.value} | {refused} | {', '.join(f'{run.ended:.1f}' for run in runs)} |"
 
 
 def _beside(results: Results) -> Iterator[str]:
-    yield "\n### Beside other controllers\n"
+    yield "\n### Comparison with other controllers\n"
     yield f"| server | {' | '.join(COMPETITORS)} |\n|---|" + "---:|" * len(COMPETITORS)
     for scenario in (*STEADY, *CHANGES, *OVERLOAD):
         if scenario.name in BESIDE:

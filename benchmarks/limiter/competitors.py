@@ -1,7 +1,7 @@
-# ruff: noqa: ARG002, ARG005  # one signature for all shapes; none needs every argument
-"""The controllers that the adaptive pacer is measured against, each behind the same protocol.
+# ruff: noqa: ARG002, ARG005  # one signature for all servers
+"""Other controllers for comparison with the adaptive pacer, behind the same protocol.
 
-`exact` and `aiolimiter` are told the truth about the server; everybody else must find it out. The ports follow their
+`exact` and `aiolimiter` know the server's limit, the others must find it. The ports follow their
 originals: botocore `retries/{adaptive,bucket,throttling}.py`, Netflix concurrency-limits `Gradient2Limit.java`.
 """
 
@@ -15,13 +15,13 @@ import attrs
 
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
-from callsavvy_async.policy.pacer import Pacer, Snapshot
+from callsavvy_async.policy.pacer import Pacer, PacerSnapshot
 from testbed.limiter.servers import FixedWindow, Server, SlidingWindow
 
 
 @attrs.define
 class _Competitor:
-    """Counts what is in flight; a subclass says when the next request may start and learns from answers."""
+    """Counts requests in flight. A subclass decides when the next request may start, and learns from responses."""
 
     in_flight: int = 0
 
@@ -35,16 +35,16 @@ class _Competitor:
     def done(self, now: float, permit: Permit, feedback: Feedback) -> None:
         self.in_flight -= 1
 
-    def snapshot(self, now: float) -> Snapshot:
-        return Snapshot(None, self.in_flight, 0, 0.0, 0, 0, type(self).__name__)
+    def snapshot(self, now: float) -> PacerSnapshot:
+        return PacerSnapshot(None, self.in_flight, 0, 0.0, 0, 0, type(self).__name__)
 
     def restore(self, learned: Mapping[str, object]) -> None:
-        """Learn nothing from earlier runs."""
+        """Ignore the state of earlier runs."""
 
 
 @attrs.define
 class Aimd(_Competitor):
-    """Add half a request per second each second; halve at a refusal, at most once a second."""
+    """Adds half a request per second each second, and halves the rate on a 429, at most once a second."""
 
     rate: float = 10.0
     slot: float = 0.0
@@ -62,13 +62,13 @@ class Aimd(_Competitor):
 
     def done(self, now: float, permit: Permit, feedback: Feedback) -> None:
         super().done(now, permit, feedback)
-        if feedback.signal is Signal.REFUSED and permit.sent_at > self.cut:
+        if feedback.signal is Signal.RATE_LIMITED and permit.sent_at > self.cut:
             self.rate, self.cut = max(0.5, self.rate / 2.0), now
 
 
 @attrs.define
 class Cubic(_Competitor):
-    """botocore's adaptive mode: CUBIC on the rate, a token bucket that holds a second's worth, off until throttled."""
+    """botocore's adaptive mode: CUBIC on the rate, and a token bucket of one second, off until the first 429."""
 
     enabled: bool = False
     rate: float = 0.5
@@ -87,7 +87,7 @@ class Cubic(_Competitor):
         self.tokens = min(max(1.0, self.rate), self.tokens + (now - self.filled) * self.rate)
         self.filled = now
         short = 1.0 - self.tokens
-        return short / self.rate if short > 1e-9 else 0.0  # rounding must not ask for waits of nothing
+        return short / self.rate if short > 1e-9 else 0.0  # rounding must not cause waits of zero seconds
 
     def sent(self, now: float) -> Permit:
         if self.enabled:
@@ -97,7 +97,7 @@ class Cubic(_Competitor):
     def done(self, now: float, permit: Permit, feedback: Feedback) -> None:
         super().done(now, permit, feedback)
         self._measure(now)
-        if feedback.signal is Signal.REFUSED:
+        if feedback.signal is Signal.RATE_LIMITED:
             used = min(self.measured, self.rate) if self.enabled else self.measured
             self.w_max, self.last_fail = used, now
             self.k = (self.w_max * 0.3 / 0.4) ** (1.0 / 3.0)
@@ -119,7 +119,7 @@ class Cubic(_Competitor):
 
 @attrs.define
 class Gradient2(_Competitor):
-    """Netflix's Gradient2 on what is in flight: blind to refusals, as its original is."""
+    """Netflix's Gradient2 on requests in flight. Like the original, it ignores 429s."""
 
     limit: float = 20.0
     long_rtt: float = 0.0
@@ -142,19 +142,19 @@ class Gradient2(_Competitor):
 
 
 class Backoff(_Competitor):
-    """What tenacity's `wait_random_exponential` does: each worker for itself, full jitter, capped at a minute.
+    """tenacity's `wait_random_exponential`: each worker alone, full jitter, at most a minute.
 
-    It ignores Retry-After, as tenacity does unless told otherwise.
+    It ignores Retry-After, as tenacity does by default.
     """
 
     def backoff(self, rng: random.Random, attempt: int) -> float:
-        """Return how long the worker sleeps before its next attempt, in seconds."""
+        """Return the seconds until the worker's next attempt."""
         return rng.uniform(0.0, min(60.0, 2.0**attempt))
 
 
 @attrs.define
 class Told(_Competitor):
-    """Keep to a rate that is known, `burst` requests of it at once at most (GCRA), and to every Retry-After."""
+    """Keeps a known rate with at most `burst` requests at once (GCRA), and respects every Retry-After."""
 
     rate: float = 1.0
     burst: int = 1
@@ -170,7 +170,7 @@ class Told(_Competitor):
 
     def done(self, now: float, permit: Permit, feedback: Feedback) -> None:
         super().done(now, permit, feedback)
-        if feedback.signal is Signal.REFUSED:
+        if feedback.signal is Signal.RATE_LIMITED:
             self.not_before = max(self.not_before, now + (feedback.retry_after or 0.0))
 
 
@@ -180,15 +180,15 @@ def exact(server: Server) -> Pacer:
 
 
 def aiolimiter(server: Server) -> Pacer:
-    """Spend the server's own window as a leaky bucket, as `AsyncLimiter(count, seconds)` does."""
+    """Spend the server's window as a leaky bucket, like `AsyncLimiter(count, seconds)`."""
     burst = server.count if isinstance(server, FixedWindow | SlidingWindow) else max(1, int(server.rate))
     return Told(rate=server.rate, burst=burst)
 
 
 COMPETITORS: dict[str, Callable[[Server], Pacer]] = {
     "adaptive": lambda server: Adaptive(),
-    "exact x0.98 (told)": exact,
-    "aiolimiter (told)": aiolimiter,
+    "exact x0.98 (informed)": exact,
+    "aiolimiter (informed)": aiolimiter,
     "AIMD on rate": lambda server: Aimd(),
     "botocore CUBIC": lambda server: Cubic(),
     "Gradient2": lambda server: Gradient2(),

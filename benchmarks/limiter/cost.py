@@ -1,7 +1,7 @@
-"""What the arithmetic of pacing costs by itself: `python -m benchmarks.limiter.cost`.
+"""Measure the arithmetic of pacing alone: `python -m benchmarks.limiter.cost`.
 
-One row per pacer: microseconds, and Python function calls, for one request's `delay`, `sent` and `done` when it may start at
-once, and for one `delay` that says to wait. No event loop and no waiting: that is `transport.pacing`'s, on top.
+Each pacer has a row: microseconds and Python function calls of `delay`, `sent` and `done` for a request that starts at
+once, and of one `delay` that returns a wait. The event loop's cost comes on top.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PACERS: dict[str, Callable[[], Pacer]] = {
 
 
 def main() -> None:
-    """Print one row per pacer."""
+    """Print one row for each pacer."""
     print("| pacer | us per request | us per `delay` that waits | function calls per request |\n|---|---:|---:|---:|")
     for name, make in PACERS.items():
         print(f"| {name} | {_best(one_request, make):.2f} | {_best(_wait, make):.2f} | {calls_per_request(make())} |")

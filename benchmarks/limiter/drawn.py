@@ -1,7 +1,7 @@
-"""Servers that a seed draws: what limits them, how they say so, how far away they are, and what happens to them meanwhile.
+"""Random servers: their limit, their headers, their latency, and their changes during a run.
 
-A server is a list of *limits*, each asked in turn: a request is admitted when all of them admit it, and is counted by all of them
-only then. `share` is the part of the nominal limit that is in force. Rates are requests per second, of the mean weight.
+A server has a list of *limits*. It accepts a request that all of them accept, and only then all of them count it. `share`
+is the current factor of the nominal limit. Rates are requests of mean weight per second.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import attrs
 
 SECONDS = 600.0
 CAP = 64
-"""Requests in flight at most, for every client."""
+"""Maximum number of requests in flight of every client."""
 KINDS = (
     *("bucket",) * 3,
     *("fixed", "sliding", "two counters", "several", "recipients") * 2,
@@ -26,27 +26,27 @@ TELLS = ("none",) * 6 + ("exact", "up", "up", "up", "down", "doubled", "halved",
 
 @attrs.frozen
 class Draw:
-    """One server and its surroundings, as drawn; the repr is enough to play it again.
+    """A random server and its environment. Its repr is sufficient to run it again.
 
     Attributes:
-        kind: what limits it.
-        rate: requests per second, of its tightest limit.
-        burst: requests that a bucket saves up.
-        window: seconds; 0 without one.
-        slots: requests at once, for servers that are limited by that.
-        second: rate and burst of a second limit, a bucket, where there are several.
-        weight: most recipients of a request; every number up to it is as likely.
-        phase: part of a window that is over when the run begins.
-        power: how steeply a degrading server slows down.
-        latency: seconds in the median from sending to the answer.
-        away: part of the latency that is the network's.
-        spread: of each part of the latency, the sigma of a log-normal.
-        tail: share of the requests that take five times as long.
-        change: factor of the limit from `changes_at` on.
-        changes_at: part of the run; 1 for a limit that stays.
-        others: part of the limit that other users of the account ask for, between `others_from` and `others_until`.
-        tell: how Retry-After is told.
-        stray: share of the requests that end with a 500 for no reason.
+        kind: Kind of the limit.
+        rate: Requests per second of the tightest limit.
+        burst: Capacity of a bucket in requests.
+        window: Window in seconds. 0 without a window.
+        slots: Maximum number of requests in flight, for a concurrency limit.
+        second: Rate and burst of a second limit, a bucket. None for a single limit.
+        weight: Maximum number of recipients of a request, with a uniform distribution.
+        phase: Elapsed part of the first window at the start of the run.
+        power: Exponent of a degrading server's slow-down.
+        latency: Median seconds from sending to the response.
+        away: Part of the latency that the network takes.
+        spread: Sigma of the log-normal distribution of both parts of the latency.
+        tail: Share of the requests that take five times as long.
+        change: Factor of the limit from `changes_at` on.
+        changes_at: Time of the change as a part of the run. 1 for a constant limit.
+        others: Part of the limit that other users of the account request between `others_from` and `others_until`.
+        tell: Form of Retry-After.
+        stray: Share of the requests with a random 500.
     """
 
     kind: str
@@ -72,15 +72,15 @@ class Draw:
 
     @property
     def mean_weight(self) -> float:
-        """Recipients of a request in the mean."""
+        """Mean number of recipients of a request."""
         return (1 + self.weight) / 2.0
 
     def share(self, part: float) -> float:
-        """Return the part of the nominal limit in force, `part` of the run being over."""
+        """Return the factor of the nominal limit after this part of the run."""
         return self.change if part >= self.changes_at else 1.0
 
     def left(self, part: float) -> float:
-        """Return the part of the nominal limit that the others leave."""
+        """Return the part of the nominal limit that other users leave."""
         return self.share(part) - (self.others if self.others_from <= part < self.others_until else 0.0)
 
 
@@ -89,7 +89,7 @@ def _between(rng: random.Random, least: float, most: float) -> float:
 
 
 def draw(seed: int, number: int) -> Draw:
-    """Return the server of that number."""
+    """Return the server with this number."""
     rng = random.Random(f"{seed}/{number}")
     kind = rng.choice(KINDS)
     rate = _between(rng, 0.2, 2000.0)
@@ -137,17 +137,17 @@ class Limit(Protocol):
     """One limit of a server."""
 
     def wait(self, now: float, weight: float, share: float) -> float:
-        """Return the seconds until a request of that weight could be admitted: 0 for now."""
+        """Return the seconds until a request of this weight can be accepted. 0 for now."""
         ...
 
     def count(self, weight: float) -> None:
-        """Count a request that was admitted."""
+        """Count an accepted request."""
         ...
 
 
 @attrs.define
 class Bucket:
-    """`rate` a second, at most `burst` saved up."""
+    """Gains `rate` tokens per second and keeps at most `burst`."""
 
     rate: float
     burst: float
@@ -168,7 +168,7 @@ class Bucket:
 
 @attrs.define
 class FixedRate:
-    """`quota` in each window of `seconds`."""
+    """Accepts `quota` requests in each window of `seconds`."""
 
     quota: float
     seconds: float
@@ -191,7 +191,7 @@ class FixedRate:
 
 @attrs.define
 class Sliding:
-    """`quota` in any stretch of `seconds`."""
+    """Accepts `quota` requests in any interval of `seconds`."""
 
     quota: float
     seconds: float
@@ -206,13 +206,13 @@ class Sliding:
         return 0.0 if len(log) + weight <= max(1, round(self.quota * share)) else log[0] + self.seconds - now
 
     def count(self, weight: float) -> None:  # noqa: ARG002
-        """See `Limit`. Only requests of weight 1 are drawn for it."""
+        """See `Limit`. This limit gets only requests of weight 1."""
         self.log.append(self.at)
 
 
 @attrs.define
 class TwoCounters:
-    """The usual approximation of a sliding window: the last fixed window counts by the part of it that is still in sight."""
+    """The usual approximation of a sliding window: the last fixed window counts in proportion to its overlap."""
 
     quota: float
     seconds: float
@@ -242,14 +242,14 @@ class TwoCounters:
 
 @attrs.define
 class Slots:
-    """So many requests at once."""
+    """Accepts a number of requests at a time."""
 
     slots: int
     guess: float
     busy: int = 0
 
     def wait(self, now: float, weight: float, share: float) -> float:  # noqa: ARG002
-        """See `Limit`. When a slot becomes free is a guess."""
+        """See `Limit`. The wait for a free slot is a guess."""
         return 0.0 if self.busy < self.slots else self.guess
 
     def count(self, weight: float) -> None:  # noqa: ARG002
@@ -258,7 +258,7 @@ class Slots:
 
 
 def limits_of(one: Draw) -> list[Limit]:
-    """Return the limits of a server, fresh."""
+    """Return new limits of a server."""
     quota = round(one.rate * one.window)
     found: list[Limit] = []
     if one.kind in {"fixed", "several"} and one.window:

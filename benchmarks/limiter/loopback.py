@@ -20,8 +20,8 @@ SENDS = (
 
 
 def main() -> None:
-    """Print one row per shape."""
-    print("| shape | delivered | answers 429 | seconds |\n|---|---:|---:|---:|")
+    """Print one row for each server."""
+    print("| server | delivered | 429s | seconds |\n|---|---:|---:|---:|")
     for name, limit, count in SENDS:
         simulator = Simulator(sms_balance=10**6, limit=limit, latency=lambda rng: rng.uniform(0.05, 0.4))
         with serve(simulator) as server:
@@ -34,7 +34,7 @@ async def _send(url: str, count: int) -> tuple[int, float]:
     async with Callsavvy(public_key=PUBLIC_KEY, private_key=PRIVATE_KEY, base_url=url) as callsavvy:
         numbers = (f"+23480{number:08}" for number in range(count))
         await asyncio.gather(*(callsavvy.messaging.send_sms(number, "Hello") for number in numbers))
-        return callsavvy.pacing.snapshot().refused, time.perf_counter() - began
+        return callsavvy.pacing.snapshot().rate_limited, time.perf_counter() - began
 
 
 if __name__ == "__main__":

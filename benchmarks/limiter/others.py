@@ -1,7 +1,7 @@
-"""Share an account with somebody else: `python -m benchmarks.limiter.others`.
+"""Share an account with another user: `python -m benchmarks.limiter.others`.
 
-Another user of the account sends 4 requests per second, as they come to mind, from the fifth to the tenth minute; the limit is
-10 per second for both together.
+Another user of the account sends 4 requests per second at random from the fifth to the tenth minute. The limit for both
+together is 10 per second.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ SERVERS: dict[str, Callable[[], Server]] = {
 
 @attrs.define
 class Shared:
-    """A server that somebody else uses too."""
+    """A server with another user."""
 
     server: Server
     rate: float = 10.0
     taken: int = 0
-    """How many of the other user's requests were admitted since `SETTLED`."""
+    """Number of the other user's accepted requests since `SETTLED`."""
     _next: float = BEGINS
     _moods: random.Random = attrs.field(factory=lambda: random.Random(9))
 
     def arrive(self, now: float, *, share: float, rng: random.Random) -> Answer:
-        """Let the other user's requests arrive that were due, and then this one."""
+        """Process the other user's due requests, and then this one."""
         while self._next < min(now, ENDS):
             answer = self.server.arrive(self._next, share=share, rng=rng)
             self.taken += answer.status == 200 and self._next >= SETTLED
@@ -43,13 +43,13 @@ class Shared:
         return self.server.arrive(now, share=share, rng=rng)
 
     def leave(self, now: float) -> None:
-        """Pass it on."""
+        """Delegate to the server."""
         self.server.leave(now)
 
 
 def main() -> None:
-    """Print one row per shape: while the other user is there, and how soon the whole limit is in use again."""
-    print("| server | ours/s | theirs/s | of the limit, % | ours refused, % | alone again: found after, s |")
+    """Print one row for each server: the rates beside the other user, and the time until the whole limit is used again."""
+    print("| server | ours/s | theirs/s | of the limit, % | our 429s, % | found again after, s |")
     print("|---|---:|---:|---:|---:|---:|")
     for name, make in SERVERS.items():
         server = Shared(make())

@@ -1,4 +1,4 @@
-"""Draw what was accepted over time against the hidden limit, and the refusals: one PNG per main shape."""
+"""Draw the accepted requests over time against the hidden limit, and the 429s: one PNG for each main server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PANELS = (
 
 
 def draw(out: Path) -> Iterator[Path]:
-    """Draw each shape, and yield the files written."""
+    """Draw each server, and yield the written files."""
     mpl.use("Agg")
     scenarios = {scenario.name: scenario for scenario in CHANGES}
     for short, shape in SHAPES.items():
@@ -58,11 +58,11 @@ def _panel(axis: Axes, scenario: Scenario, controller: str) -> None:
         alpha=0.5,
         clip_on=False,
         zorder=3,
-        label="answers 429 (area: how many)",
+        label="429s (area: number)",
     )
     axis.set_ylim(0, 1.7 * server.rate * max(1.0, scenario.change))
     axis.set_xlim(0, run.ended)
     limit = scenario.name.rsplit(" ", 1)[1]
-    title = f"{controller}, the limit {limit}: {figures.share:.0f} % of it, {figures.refused:.1f} % refused"
+    title = f"{controller}, the limit {limit}: {figures.share:.0f} % of it, {figures.refused:.1f} % of 429s"
     axis.set_title(title, fontsize=9, loc="left")
     axis.grid(visible=True, alpha=0.3)

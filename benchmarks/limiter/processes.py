@@ -1,6 +1,6 @@
-"""Let processes share one limit by one row, in virtual time: `python -m benchmarks.limiter.processes`.
+"""Simulate processes that share one limit through one row: `python -m benchmarks.limiter.processes`.
 
-The row "each for itself" runs the same without the row: as many processes that know nothing of each other.
+The rows "uncoordinated" run the same number of processes without sharing.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ SERVERS: dict[str, Callable[[], Server]] = {
 
 
 def main() -> None:
-    """Print one row per shape and number of processes."""
-    print("| server | processes | of the limit, % | answers 429, % | least of the most | row requests/s |")
+    """Print one row for each server and number of processes."""
+    print("| server | processes | of the limit, % | 429s, % | fairness | row requests/s |")
     print("|---|---:|---:|---:|---:|---:|")
     begins, ends = 120.0, 600.0
     for name, make in SERVERS.items():
@@ -32,9 +32,10 @@ def main() -> None:
             accepted, refused = fleet.accepted_between(begins, ends), fleet.refused_between(begins, ends)
             each = [sum(at > begins for at in process.accepted) for process in fleet.processes]
             print(
-                f"| {name} | {count}{', each for itself' if alone else ''}"
+                f"| {name} | {count}{', uncoordinated' if alone else ''}"
                 f" | {100.0 * accepted / (ends - begins) / fleet.server.rate:.1f}"
-                f" | {100.0 * refused / (accepted + refused):.2f} | {min(each) / max(each):.2f} | {fleet.sent_at / ends:.0f} |",
+                f" | {100.0 * refused / (accepted + refused):.2f} | {min(each) / max(each):.2f}"
+                f" | {fleet.row_requests / ends:.0f} |",
                 flush=True,
             )
 

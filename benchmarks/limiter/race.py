@@ -1,7 +1,7 @@
 """Race 300 concurrent sends at a hidden 20/s: `python -m benchmarks.limiter.race [--peers DIR] [--count 300]`.
 
-Every client runs in a process of its own, one after the other, each against a fresh server in this one. The peers get
-an environment of their own in DIR, which is made if it is not there.
+Each client runs in a separate process, one after the other, against a new server in this process. The peers have a virtual
+environment in DIR, which is created if missing.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main() -> None:
     rows = []
     for retry_after in (False, True):
         print(f"\n{'with' if retry_after else 'without'} Retry-After")
-        print("| client | delivered | lost | twice | answers 429 | calls let through | connections | seconds |")
+        print("| client | delivered | lost | twice | 429s | accepted requests | connections | seconds |")
         print("|---|---:|---:|---:|---:|---:|---:|---:|")
         for name in [options.only] if options.only else CLIENTS:
             python = sys.executable if "callsavvy" in name else peers
@@ -64,7 +64,7 @@ def _race(name: str, python: str, count: int, *, retry_after: bool) -> dict[str,
             check=True,
             timeout=300,
         )
-        told = json.loads(run.stdout.splitlines()[-1])
+        result = json.loads(run.stdout.splitlines()[-1])
     delivered = len(server.delivered)
     row = {
         "client": name,
@@ -73,18 +73,18 @@ def _race(name: str, python: str, count: int, *, retry_after: bool) -> dict[str,
         "lost": count - delivered,
         "twice": server.delivered.total() - delivered,
         "refused": server.refused,
-        "calls": server.calls,
+        "accepted": server.accepted,
         "connections": server.connections,
-        **told,
+        **result,
     }
     print(
-        f"| {name} | {delivered} | {row['lost']} | {row['twice']} | {server.refused} | {server.calls}"
-        f" | {server.connections} | {told['seconds']:.1f} |",
+        f"| {name} | {delivered} | {row['lost']} | {row['twice']} | {server.refused} | {server.accepted}"
+        f" | {server.connections} | {result['seconds']:.1f} |",
         flush=True,
     )
-    assert told["errors"] == count - delivered, (
-        told,
-        "what a client reports as failed was delivered, or the other way",
+    assert result["errors"] == count - delivered, (
+        result,
+        "a client's report contradicts the server",
     )
     return row
 

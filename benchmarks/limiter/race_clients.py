@@ -1,7 +1,7 @@
-"""Each client of the race sends to everybody at once, as its users would: `python race_clients.py NAME URL COUNT`.
+"""One client of the race sends to all recipients at once: `python race_clients.py NAME URL COUNT`.
 
-A script of its own, run by `race` in an environment of the peers, or in ours for our own rows. All settings are the
-clients' defaults but for what stands in the row's name. Prints one line of JSON.
+`race` runs this script in the environment of the peers, or in the SDK's. All settings are the clients' defaults, except
+those in the row's name. The script prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ async def slack_patient(url: str, numbers: list[str]) -> list[object]:
 
 
 async def httpx_loop(url: str, numbers: list[str], retries: int = 2) -> list[object]:
-    """Repeat as openai's clients do: 0.5 s doubling up to 8 s, less a quarter by chance, or Retry-After up to a minute."""
+    """Retry like openai's clients: 0.5 s doubling up to 8 s, minus up to a quarter, or Retry-After up to a minute."""
     import httpx
 
     async with httpx.AsyncClient(timeout=600, limits=httpx.Limits(max_connections=1000)) as client:
@@ -64,9 +64,9 @@ async def httpx_loop(url: str, numbers: list[str], retries: int = 2) -> list[obj
                 if response.status_code != 429 or tried == retries:
                     response.raise_for_status()
                     return response
-                sent_at = float(response.headers.get("retry-after", 0))
+                retry_after = float(response.headers.get("retry-after", 0))
                 backoff = min(0.5 * 2**tried, 8.0) * (1 - 0.25 * random.random())
-                await asyncio.sleep(sent_at if 0 < sent_at <= 60 else backoff)
+                await asyncio.sleep(retry_after if 0 < retry_after <= 60 else backoff)
             return None
 
         return await gather(*map(send, numbers))
@@ -76,8 +76,8 @@ async def httpx_loop_patient(url: str, numbers: list[str]) -> list[object]:
     return await httpx_loop(url, numbers, retries=10)
 
 
-async def aiometer_told(url: str, numbers: list[str]) -> list[object]:
-    """Told the exact rate."""
+async def aiometer_exact(url: str, numbers: list[str]) -> list[object]:
+    """Send at the exact rate."""
     import aiometer
     import httpx
 
@@ -105,7 +105,7 @@ async def callsavvy_batching(url: str, numbers: list[str]) -> list[object]:
 
     async with (
         Callsavvy(public_key="p", private_key="k", base_url=f"{url}/v1") as client,
-        client.messaging.batching() as messaging,
+        client.batcher() as messaging,
     ):
         return await gather(*(messaging.send_sms(to, TEXT) for to in numbers))
 
@@ -122,7 +122,7 @@ CLIENTS: dict[str, Run] = {
     "slack, its handler, 10 retries": slack_patient,
     "httpx, openai's loop": httpx_loop,
     "httpx, openai's loop, 10 retries": httpx_loop_patient,
-    "aiometer, told 20/s": aiometer_told,
+    "aiometer at 20/s": aiometer_exact,
     "**callsavvy**": callsavvy,
     "**callsavvy**, batching": callsavvy_batching,
 }
@@ -131,16 +131,16 @@ CLIENTS: dict[str, Run] = {
 def main() -> None:
     name, url, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
     numbers = [f"+23480{number:08}" for number in range(count)]
-    asyncio.run(CLIENTS[name](url, []))  # imports everything
+    asyncio.run(CLIENTS[name](url, []))  # import all modules
     began = time.perf_counter()
     results = asyncio.run(CLIENTS[name](url, numbers))
     errors = [error for error in results if isinstance(error, BaseException)]
-    told = {
+    result = {
         "seconds": time.perf_counter() - began,
         "errors": len(errors),
         "kinds": sorted({repr(type(e)) for e in errors}),
     }
-    print(json.dumps(told))
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Play servers that a seed draws, ten minutes each: `python -m benchmarks.limiter.random --servers 1000 --seed N`.
+"""Run random servers, ten minutes each: `python -m benchmarks.limiter.random --servers 1000 --seed N`.
 
-Each server is met twice in virtual time: by `Adaptive`, which is told nothing, and by a client that is *given* the limit, its
-changes and what others leave of it. That one paces evenly at the best of a few factors (or keeps the best number in flight, where
-that is what counts) with at most 1 % refused. Both have endless work and at most 64 requests in flight.
+Two clients use each server in virtual time: `Adaptive`, which does not know the limit, and an *informed* client, which
+knows the limit, its changes and the load of other users. The informed client paces evenly at the best of a few factors
+with at most 1 % of 429s. For a concurrency limit it keeps the best number in flight. Both have endless work and at most 64
+requests in flight.
 
-The worst twenty are printed with their draw; `--only NUMBER` plays one of them again.
+The script prints the worst twenty servers with their attributes. `--only NUMBER` runs one of them again.
 """
 
 from __future__ import annotations
@@ -29,29 +30,29 @@ from callsavvy_async.policy.pacer import Pacer
 
 FACTORS = (1.0, 0.99, 0.98, 0.965, 0.95, 0.93, 0.9, 0.87, 0.83, 0.78, 0.7, 0.6)
 COLD = 40.0
-_ADMITTED, _FAILED, _REFUSED = Feedback(Signal.ADMITTED), Feedback(Signal.FAILED), Feedback(Signal.REFUSED)
+_ADMITTED, _FAILED, _REFUSED = Feedback(Signal.ADMITTED), Feedback(Signal.FAILED), Feedback(Signal.RATE_LIMITED)
 _WAKE, _ARRIVE, _END = 0, 1, 2
 
 
 @attrs.define
 class Tally:
-    """One run in numbers."""
+    """The figures of one run."""
 
     accepted: int = 0
     refused: int = 0
     cold: int = 0
-    """Refusals of the first 40 s."""
+    """Number of 429s in the first 40 s."""
     seconds: float = 0.0
 
     @property
     def refused_share(self) -> float:
-        """In percent of all answers."""
+        """Percentage of 429s among all responses."""
         return 100.0 * self.refused / max(1, self.accepted + self.refused)
 
 
 @attrs.define
 class Evenly(Unlimited):
-    """The client that is given the limit: one request each `1 / rate(now)` seconds."""
+    """The informed client: one request every `1 / rate(now)` seconds."""
 
     rate: Callable[[float], float] = attrs.field(kw_only=True)
     _next: float = attrs.field(default=0.0, init=False)
@@ -62,7 +63,7 @@ class Evenly(Unlimited):
         return max(self._next - now, wait)
 
     weight: float = 1.0
-    """Of the next request, in mean ones."""
+    """Weight of the next request, in mean requests."""
 
     def sent(self, now: float) -> Permit:
         """See `Pacer.sent`."""
@@ -72,7 +73,7 @@ class Evenly(Unlimited):
 
 
 def play(one: Draw, pacer: Pacer, *, seconds: float, seed: int, most_refused: float = math.inf) -> Tally:
-    """Let a client with endless work meet a server."""
+    """Run a client with endless work against a server."""
     return _Run(one, pacer, seconds, random.Random(seed), most_refused).go()
 
 
@@ -146,16 +147,17 @@ class _Run:
         if one.stray and rng.random() < one.stray / 2.0:
             self.push(now + self.way(0.5), _END, (request, _FAILED, False))
             return
-        wait = self.next_request(now, weight)
+        wait = self.admit(now, weight)
         if wait > 0.0:
-            told = self.on_response(wait)
-            self.push(now + self.way(0.5), _END, (request, Feedback(Signal.REFUSED, told) if told else _REFUSED, False))
+            retry_after = self.retry_after(wait)
+            feedback = Feedback(Signal.RATE_LIMITED, retry_after) if retry_after else _REFUSED
+            self.push(now + self.way(0.5), _END, (request, feedback, False))
             return
         self.busy += 1
         done = _FAILED if one.stray and rng.random() < one.stray / 2.0 else _ADMITTED
         self.push(now + self.work(now) + self.way(0.5), _END, (request, done, True))
 
-    def next_request(self, now: float, weight: float) -> float:
+    def admit(self, now: float, weight: float) -> float:
         share = self.one.share(now / self.seconds)
         wait = 0.0
         for limit in self.limits:
@@ -168,10 +170,10 @@ class _Run:
     def let_others_in(self, now: float) -> None:
         one = self.one
         while self.others_at < min(now, one.others_until * self.seconds):
-            self.next_request(self.others_at, self.rng.randint(1, one.weight))
+            self.admit(self.others_at, self.rng.randint(1, one.weight))
             self.others_at += self.rng.expovariate(one.rate * one.others)
 
-    def on_response(self, wait: float) -> float | None:
+    def retry_after(self, wait: float) -> float | None:
         tell = self.one.tell
         if tell == "none":
             return None
@@ -188,7 +190,7 @@ class _Run:
                 self.slots.busy -= 1
         if feedback is _ADMITTED:
             self.tally.accepted += 1
-        elif feedback.signal is Signal.REFUSED:
+        elif feedback.signal is Signal.RATE_LIMITED:
             self.tally.refused += 1
             self.tally.cold += now <= COLD
             self.weights.append(request[1])
@@ -196,7 +198,7 @@ class _Run:
 
 
 def ruler(one: Draw, *, seconds: float, seed: int) -> Tally:
-    """Return the best run of a client that is given the limit."""
+    """Return the best run of the informed client."""
     best, kept = Tally(), 1
     if one.slots:
         numbers = sorted(
@@ -222,17 +224,17 @@ def ruler(one: Draw, *, seconds: float, seed: int) -> Tally:
 
 @attrs.frozen
 class Row:
-    """One server, and how the adaptive client fared beside the one that is given the limit."""
+    """One server, with the figures of the adaptive and of the informed client."""
 
     number: int
     one: Draw
-    told: Tally
+    informed: Tally
     learned: Tally
 
     @property
     def share(self) -> float:
-        """Accepted, in percent of the client that is given the limit."""
-        return 100.0 * self.learned.accepted / max(1, self.told.accepted)
+        """Accepted requests in percent of the informed client's."""
+        return 100.0 * self.learned.accepted / max(1, self.informed.accepted)
 
     def __str__(self) -> str:
         shown = attrs.asdict(self.one, filter=lambda field, value: value != attrs.fields_dict(Draw)[field.name].default)
@@ -240,17 +242,17 @@ class Row:
             f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in shown.items()
         )
         return (
-            f"#{self.number}: {self.share:.1f} % of {self.told.accepted} (refused: told {self.told.refused}), refused"
+            f"#{self.number}: {self.share:.1f} % of {self.informed.accepted} (429s: informed {self.informed.refused}), 429s"
             f" {self.learned.refused} = {self.learned.refused_share:.2f} %, {self.learned.cold} in 40 s: {words}"
         )
 
 
 def measure(seed: int, number: int, *, most: float) -> Row:
-    """Play one server; the run is cut short where the limit allows more than `most` requests in ten minutes."""
+    """Run one server. A limit with more than `most` requests in ten minutes gets a shorter run."""
     one = draw(seed, number)
     seconds = min(SECONDS, max(150.0, most / min(one.rate, CAP / one.latency)))
-    told = ruler(one, seconds=seconds, seed=number)
-    return Row(number, one, told, play(one, Adaptive(), seconds=seconds, seed=number))
+    informed = ruler(one, seconds=seconds, seed=number)
+    return Row(number, one, informed, play(one, Adaptive(), seconds=seconds, seed=number))
 
 
 def _at(values: Sequence[float], percent: int) -> float:
@@ -258,12 +260,12 @@ def _at(values: Sequence[float], percent: int) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the figures, and the worst servers."""
+    """Print the figures and the worst servers."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.limiter.random", description=__doc__)
     parser.add_argument("--servers", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", type=int, nargs="*", help="numbers of the servers to play")
-    parser.add_argument("--most", type=float, default=1e6, help="requests after which a run may be cut short")
+    parser.add_argument("--only", type=int, nargs="*", help="numbers of the servers to run")
+    parser.add_argument("--most", type=float, default=1e6, help="requests after which a run may end early")
     parser.add_argument("--worst", type=int, default=20)
     options = parser.parse_args(arguments)
     began, rows = time.perf_counter(), list[Row]()
@@ -272,17 +274,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if sys.stderr.isatty():
             print(f"\r{len(rows)}", end="", file=sys.stderr)
     shares = [row.share for row in rows]
-    refused, told = [row.learned.refused_share for row in rows], [row.told.refused_share for row in rows]
+    refused, informed = [row.learned.refused_share for row in rows], [row.informed.refused_share for row in rows]
     cold = [row.learned.cold for row in rows]
     print(f"seed {options.seed}, {len(rows)} servers, {time.perf_counter() - began:.0f} s of CPU\n")
-    print("| | asked | median | 5th or 95th percentile |\n|---|---|---:|---:|")
-    print(f"| accepted, % of told | >= 98, >= 93 | {median(shares):.1f} | {_at(shares, 5):.1f} |")
-    print(f"| refused, % | <= 0.5, <= 1.5 | {median(refused):.2f} | {_at(refused, 95):.2f} |")
-    print(f"| refused in the first 40 s | <= 12 at the 95th | {median(cold):.0f} | {_at(cold, 95):.0f} |")
-    print(f"| refused, %, told | | {median(told):.2f} | {_at(told, 95):.2f} |")
+    print("| | goal | median | 5th or 95th percentile |\n|---|---|---:|---:|")
+    print(f"| accepted, % of the informed client | >= 98, >= 93 | {median(shares):.1f} | {_at(shares, 5):.1f} |")
+    print(f"| 429s, % | <= 0.5, <= 1.5 | {median(refused):.2f} | {_at(refused, 95):.2f} |")
+    print(f"| 429s in the first 40 s | <= 12 at the 95th | {median(cold):.0f} | {_at(cold, 95):.0f} |")
+    print(f"| 429s, %, informed client | | {median(informed):.2f} | {_at(informed, 95):.2f} |")
     for title, key in (
         ("Fewest accepted", lambda row: row.share),
-        ("Most refused", lambda row: -row.learned.refused_share),
+        ("Most 429s", lambda row: -row.learned.refused_share),
     ):
         print(f"\n{title}")
         for row in sorted(rows, key=key)[: options.worst]:

@@ -1,7 +1,7 @@
-"""Let four processes share one limit, on a real Redis and a real PostgreSQL: `python -m benchmarks.limiter.shared`.
+"""Measure four processes that share one limit on a real Redis and PostgreSQL: `python -m benchmarks.limiter.shared`.
 
-Everything runs on loopback: the server with its bucket of 100 requests per second in this process, each client in one of its own.
-What is counted is counted by the server. `--only CASE` and `--on redis` or `postgres` run a part. Nine minutes.
+All of it runs on loopback. The server with its bucket of 100 requests per second runs in this process, each client in a
+separate one. All counts are the server's. `--only CASE` and `--on redis` or `postgres` run a part. Nine minutes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def describe(name: str, case: Case, backend: Backend, outcome: Outcome) -> None:
     if case.outage:
         down, up = case.outage
         spans = [(start, down), (down + 1.0, up), (up, up + 5.0), (up + 5.0, end)]
-    names = ["all of it"] if len(spans) == 1 else ["before", "out of reach", "first 5 s back", "after"]
+    names = ["all of it"] if len(spans) == 1 else ["before", "unavailable", "first 5 s back", "after"]
     for part, (begins, ends) in zip(names, spans, strict=True):
         seen = outcome.between(begins, ends)
         refused, fair = sum(not one.admitted for one in seen), outcome.fairness(begins, ends)
@@ -58,13 +58,13 @@ def describe(name: str, case: Case, backend: Backend, outcome: Outcome) -> None:
     if case.outage:
         for event in ("SharedLimitLost", "SharedLimitRestored"):
             print(f"  {event}: {', '.join(f'{at:.2f}' for at in outcome.times(event))} s", file=sys.stderr)
-    errors = [line for lines in outcome.told for line in lines if line["event"] == "error"]
+    errors = [line for lines in outcome.events for line in lines if line["event"] == "error"]
     if errors:
         print(f"  errors: {len(errors)}, such as {errors[0]}", file=sys.stderr)
 
 
 async def cost(limiter: RateLimiter, count: int) -> float:
-    """Return the CPU seconds of this process for `count` turns of 64 tasks."""
+    """Return the CPU seconds of this process for `count` acquisitions by 64 tasks."""
 
     async def work() -> None:
         for _ in range(count // 64):
@@ -78,7 +78,7 @@ async def cost(limiter: RateLimiter, count: int) -> float:
 
 
 async def compare_cost(backend: Backend) -> None:
-    """Print what a turn costs, alone and shared."""
+    """Print the cost of an acquisition, alone and shared."""
     count = 6400
     for rate in ("100/s", "1000/s"):
         turns = count if rate == "1000/s" else count // 5
@@ -99,23 +99,24 @@ def main() -> None:
     options = parser.parse_args()
     with ExitStack() as stack:
         redis, postgres = stack.enter_context(RedisServer()), stack.enter_context(PostgresServer())
-        flushed = lambda: (redis.kill(), redis.start(), redis.url)[-1]  # noqa: E731 - an empty Redis for each run
+        flushed = lambda: (redis.kill(), redis.start(), redis.url)[-1]  # noqa: E731 - a new, empty Redis for each run
         backends = [
             Backend("redis", flushed, redis.kill, redis.start),
             Backend("postgres", postgres.new_database, lambda: postgres.stop("immediate"), postgres.start),
         ]
         chosen = [backend for backend in backends if options.on in {None, backend.name}]
         if options.only != "cost":
-            print(
-                "\n| on | the limit of 100/s | span | calls let through/s | worst second | least of the most | answers 429 |"
-            )
+            print("\n| on | the limit of 100/s | span | accepted requests/s | worst second | fairness | 429s |")
             print("|---|---|---|---:|---:|---:|---:|")
         for name, case in CASES.items():
             for backend in chosen:
                 if options.only in {None, name}:
                     describe(name, case, backend, run(case, backend))
         if options.only in {None, "cost"}:
-            print("\n| on | rate | alone, CPU us a turn | shared, CPU us a turn | ratio |\n|---|---|---:|---:|---:|")
+            print(
+                "\n| on | rate | alone, CPU us per acquisition | shared, CPU us per acquisition | ratio |"
+                "\n|---|---|---:|---:|---:|"
+            )
             for backend in chosen:
                 asyncio.run(compare_cost(backend))
 

@@ -1,8 +1,8 @@
-"""A bulk send with the defaults against a server in a process of its own: `python -m benchmarks.limiter.sockets`.
+"""Measure a bulk send with the defaults against a server in a separate process: `python -m benchmarks.limiter.sockets`.
 
-Each row takes 40 seconds from cold, one recipient a request, and is measured by the server's own ledger: accepted requests
-in percent of what the limit allows in the time, over the whole run and in its second half, and what was refused. What a
-bucket holds at first, and a window that began before, are gifts: a share may be more than 100 %. `--seconds`, `--only TEXT`.
+Each row is a cold start of 40 seconds with one recipient per request. The server's ledger gives the accepted requests in
+percent of the limit, over the whole run and in its second half, and the 429s. A full bucket at the start, or a partial
+window, can give more than 100 %. Options: `--seconds`, `--only TEXT`.
 """
 
 from __future__ import annotations
@@ -63,14 +63,14 @@ ROWS = (
 
 @attrs.define
 class Counted:
-    """A limit that writes down when it admitted and refused."""
+    """A limit that records the times of its decisions."""
 
     limit: Limit
     admitted: list[float] = attrs.field(factory=list)
     refused: list[float] = attrs.field(factory=list)
 
     def admit(self, now: float) -> Admission:
-        """Pass it on."""
+        """Delegate to the limit."""
         admission = self.limit.admit(now)
         (self.admitted if admission.admitted else self.refused).append(now)
         return admission
@@ -80,7 +80,7 @@ class Counted:
 
 
 def server(limit: str, latency: str) -> None:
-    """Serve until the input ends, and print the ledger."""
+    """Serve until stdin ends, and print the ledger."""
     counted = Counted(LIMITS[limit][1]())
     simulator = Simulator(sms_balance=10**9, limit=counted, latency=LATENCIES[latency])  # type: ignore[arg-type]
     with serve(simulator) as served:
@@ -90,7 +90,7 @@ def server(limit: str, latency: str) -> None:
 
 
 async def client(url: str, seconds: float) -> None:
-    """Send in bulk, one recipient a request, for as long."""
+    """Send in bulk for this time, with one recipient per request."""
     ends_at = time.monotonic() + seconds
     numbers = takewhile(lambda _: time.monotonic() < ends_at, (f"+23480{number:08}" for number in count()))
     async with Callsavvy(public_key=PUBLIC_KEY, private_key=PRIVATE_KEY, base_url=url) as callsavvy:
@@ -98,7 +98,7 @@ async def client(url: str, seconds: float) -> None:
 
 
 def row(limit: str, latency: str, seconds: float) -> str:
-    """Play one row."""
+    """Run one row."""
     module = [sys.executable, "-m", "benchmarks.limiter.sockets"]
     served = subprocess.Popen(
         [*module, "--serve", limit, latency], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -118,10 +118,10 @@ def row(limit: str, latency: str, seconds: float) -> str:
 
 
 def main() -> None:
-    """Print one row per limit and latency."""
+    """Print one row for each limit and latency."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.limiter.sockets", description=__doc__)
     parser.add_argument("--seconds", type=float, default=SECONDS)
-    parser.add_argument("--only", default="", help="rows that have this in their name")
+    parser.add_argument("--only", default="", help="rows with this text in their name")
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--send", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -131,7 +131,7 @@ def main() -> None:
         asyncio.run(client(options.send, options.seconds))
     else:
         began = time.perf_counter()
-        print("| server | latency | of the limit, % | second half, % | refused, % |\n|---|---|---:|---:|---:|")
+        print("| server | latency | of the limit, % | second half, % | 429s, % |\n|---|---|---:|---:|---:|")
         for limit, latency in ROWS:
             if options.only in f"{limit} {latency}":
                 print(row(limit, latency, options.seconds), flush=True)

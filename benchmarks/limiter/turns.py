@@ -1,7 +1,7 @@
-# ruff: noqa: SLF001  # takes the two classes away for comparison
-"""How long a single call waits beside a bulk send, who gets how much, what a turn costs: `python -m benchmarks.limiter.turns`.
+# ruff: noqa: SLF001  # removes the two classes for comparison
+"""Measure waits beside a bulk send, fairness, and the cost of an acquisition: `python -m benchmarks.limiter.turns`.
 
-The first two are of virtual time: the real client against the simulator in process. The costs are CPU time.
+Waits and fairness are in virtual time, with the real client and the simulator in one process. Costs are CPU time.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def main() -> None:
 
 def latency() -> None:
     print(
-        f"\n| {RECIPIENTS:,} recipients at 30 a call, hidden limit | calls of the bulk at a time"
-        " | s | 429s | single calls | p50 s | p99 s | most s |"
+        f"\n| {RECIPIENTS:,} recipients, 30 per request, hidden limit | bulk requests in flight"
+        " | s | 429s | single requests | p50 s | p99 s | most s |"
     )
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for name, make in LIMITS.items():
@@ -59,19 +59,19 @@ def latency() -> None:
                 asyncio.Runner(loop_factory=VirtualTimeLoop) as runner,
                 mock.patch.object(FairQueue, "_queue_of", queue_of),
             ):
-                waits, elapsed, refused = runner.run(_bulk_and_single_calls(make(), workers))
+                waits, elapsed, refused = runner.run(_bulk_and_single_requests(make(), workers))
             p50, p99 = (quantiles(waits, n=100, method="inclusive")[at] for at in (49, 98))
             row = f"{elapsed:.0f} | {refused} | {len(waits)} | {p50:.2f} | {p99:.2f} | {max(waits):.2f} |"
             print(f"| {name} | {workers}{', one queue for all' if queue_of is _one_queue else ''} | {row}", flush=True)
 
 
 def _one_queue(turns: FairQueue, _: Place) -> OrderedDict[Place, None]:
-    """Do without the two classes, to show what they are for."""
+    """Remove the two classes, to show their effect."""
     return turns._interactive
 
 
-async def _bulk_and_single_calls(limit: Limit, workers: int) -> tuple[list[float], float, int]:
-    """Single calls come at random, one a second on average, and answer after 0.1 s, which is taken off."""
+async def _bulk_and_single_requests(limit: Limit, workers: int) -> tuple[list[float], float, int]:
+    """Send single requests at random, one per second on average. Their latency of 0.1 s is subtracted."""
     simulator = Simulator(sms_balance=10**9, limit=limit, latency=0.1, clock=current_time, sleep=anyio.sleep)
     waits: list[float] = []
     rng = random.Random(1)
@@ -100,12 +100,12 @@ async def _bulk_and_single_calls(limit: Limit, workers: int) -> tuple[list[float
             report = await client.bulk.sms(numbers, "We open at nine.", chunk_size=30, max_in_flight=workers)
             group.cancel_scope.cancel()
         assert report.accepted == RECIPIENTS
-        return waits, current_time() - began, client.pacing.snapshot().refused
+        return waits, current_time() - began, client.pacing.snapshot().rate_limited
 
 
 def fairness() -> None:
-    print("\n| both want all of 100/s for a minute | single calls | calls of a bulk |\n|---|---:|---:|")
-    for name, kinds in {"both": (False, True), "single calls only": (False,), "bulk only": (True,)}.items():
+    print("\n| both want all of 100/s for a minute | single requests | bulk requests |\n|---|---:|---:|")
+    for name, kinds in {"both": (False, True), "single requests only": (False,), "bulk only": (True,)}.items():
         with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
             started = runner.run(_share(kinds))
         print(f"| {name} | {started[False]} | {started[True]} |")
@@ -130,7 +130,7 @@ async def _share(kinds: tuple[bool, ...]) -> Counter[bool]:
 
 
 def cost() -> None:
-    print("\n| acquire and done, CPU us each | nobody waits | 100 wait | 10,000 wait |\n|---|---:|---:|---:|")
+    print("\n| acquire and done, CPU us each | 0 waiting | 100 waiting | 10,000 waiting |\n|---|---:|---:|---:|")
     pacers: dict[str, Callable[[int], Pacer]] = {
         "Unlimited": lambda most: Unlimited(max_in_flight=most),
         "Adaptive": lambda most: _learned(Adaptive(max_in_flight=most)),
@@ -139,7 +139,7 @@ def cost() -> None:
         for name, make in pacers.items():
             figures = [_run(loop, _unhindered, make(64)), *(_run(loop, _queued, make(1), n) for n in (100, 10_000))]
             print(f"| {loop}, {name} | {' | '.join(f'{figure:.1f}' for figure in figures)} |", flush=True)
-    print(f"\nfunction calls, Python's and C's, of try_acquire and done: {asyncio.run(_calls())}")
+    print(f"\nfunction calls, Python's and C's, of try_acquire and done: {asyncio.run(_function_calls())}")
 
 
 def _learned(pacer: Adaptive) -> Adaptive:
@@ -162,7 +162,7 @@ async def _unhindered(pacer: Pacer) -> float:
 
 
 async def _queued(pacer: Pacer, waiters: int) -> float:
-    """Let them all queue up, then pass through one by one: all that it costs, but the tasks themselves."""
+    """Queue all tasks, then admit them one by one. Returns the cost without that of the tasks."""
     rounds = max(1, 10_000 // waiters)
     with_limiter = await _time(pacer, waiters, rounds)
     return with_limiter - await _time(None, waiters, rounds)
@@ -187,7 +187,7 @@ async def _time(pacer: Pacer | None, waiters: int, rounds: int) -> float:
     return (time.process_time() - began) / (rounds * waiters) * 1e6
 
 
-async def _calls() -> int:
+async def _function_calls() -> int:
     limiter, clock, counted = RateLimiter(Unlimited()), running_clock(), Counter[str]()
     for _ in range(2):
         counted.clear()

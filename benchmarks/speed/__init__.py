@@ -1,1 +1,1 @@
-"""How fast the client is beside what others use: `python -m benchmarks.speed`."""
+"""The speed of the client, compared with other clients: `python -m benchmarks.speed`."""

@@ -1,7 +1,7 @@
-"""Everything about speed by one command: python -m benchmarks.speed (half an hour; --short: under two minutes).
+"""Run all speed benchmarks: python -m benchmarks.speed (half an hour; --short: under two minutes).
 
-The full form writes results/speed.json, the charts beside it, and the tables of the two READMEs; the short form only
-prints. Run it from the root of the repository.
+The full form writes results/speed.json, the charts beside it, and the tables of the two READMEs. The short form only
+prints. Run the command from the root of the repository.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ PARTS = ("race", "counts", "waiting", "duplicates", "imports", "lists", "campaig
 
 
 def main() -> None:
-    """Measure what is asked for; what is left out keeps its last figures."""
+    """Measure the selected parts. The others keep their last figures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--short", action="store_true", help="few settings, one round; writes nothing")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of the race")
     parser.add_argument("--seconds", type=float, default=1.0, help="seconds of each run of the race")
-    parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS, help="parts to measure anew")
-    parser.add_argument("--redraw", action="store_true", help="measure nothing; make tables and charts anew")
+    parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS, help="parts to measure again")
+    parser.add_argument("--redraw", action="store_true", help="do not measure; rewrite the tables and charts")
     given = parser.parse_args()
     results: Results = {
         "ceilings": {},
@@ -52,13 +52,13 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     tables.write(results)
-    from benchmarks.speed import charts  # noqa: PLC0415 - the short form needs no matplotlib
+    from benchmarks.speed import charts  # noqa: PLC0415 - the short form does not need matplotlib
 
     charts.draw(results, FOLDER)
 
 
 def measure(results: Results, given: argparse.Namespace) -> None:
-    """Fill in the parts."""
+    """Measure the parts and store their results."""
     child.prepare_anchors()
     short, only = given.short, given.only
     rounds, seconds = (1, 0.4) if short else (given.rounds, given.seconds)
@@ -88,19 +88,19 @@ def measure(results: Results, given: argparse.Namespace) -> None:
         "when": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": f"{os.cpu_count()} cores, CPython {platform.python_version()}",
         "rounds": rounds if "race" in only else results["made"]["rounds"],
-        "load": f"{load:.1f} processes waiting for a core when it began",
+        "load": f"{load:.1f} processes waiting for a core at the start",
         "server": servers.describe(),
     }
 
 
 def commit() -> str:
-    """Name what was measured."""
+    """Return the commit of the measured code."""
     line = ["git", "-C", str(FOLDER.parent), "describe", "--always", "--dirty"]
     return subprocess.run(line, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
 
 
 def count(*, short: bool) -> dict[str, Any]:
-    """Count the calls of one send by all but the peers and the client that paces itself, in short by those that have a goal."""
+    """Count the calls of one send: all but the peers and the pacing client. The short form counts those with a goal."""
     chosen = [
         one
         for one in ALL

@@ -1,4 +1,4 @@
-"""What the servers answer: one fixed answer for each API that is called."""
+"""The servers' responses: a fixed one for each API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Answer(NamedTuple):
 
     @property
     def body(self) -> str:
-        """The document as text, without blanks."""
+        """The document as compact JSON."""
         return json.dumps(self.document, separators=(",", ":"))
 
 
@@ -98,11 +98,11 @@ ANSWERS = {
         },
     ),
 }
-"""Under the beginnings of their paths."""
+"""Responses by the prefixes of their paths."""
 
 
 def tickets() -> Answer:
-    """Make the answer of getTickets: a long list of different tickets."""
+    """Make the response to getTickets: a long list of different tickets."""
     return Answer(200, {"resource": "getTickets", "status": "success", "data": [_ticket(n) for n in range(TICKETS)]})
 
 

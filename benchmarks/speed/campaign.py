@@ -1,4 +1,4 @@
-"""A million recipients through a durable campaign, at 200 requests a second, with the journal and without it."""
+"""Measure a campaign of a million recipients at 200 requests per second, with and without the journal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 SCRIPT = Path(__file__).parents[1] / "bench_campaign.py"
 WITHIN = 600.0
-"""Seconds after which it is given up."""
+"""Seconds until the measurement is cancelled."""
 FIGURES = {
     "share": r"the journal's share of the run: (-?[\d.]+)%",
     "journal_mib": r"journal: ([\d.]+) MiB",
@@ -18,7 +18,7 @@ FIGURES = {
 
 
 def measure(*, recipients: int) -> dict[str, float]:
-    """Run the campaign's own benchmark and read its figures."""
+    """Run the campaign's benchmark and parse its output."""
     print(f"campaign: {recipients:,} recipients, twice", flush=True)
     line = [sys.executable, str(SCRIPT), "--recipients", str(recipients), "--rate", "200/s"]
     shown = subprocess.run(line, capture_output=True, text=True, check=True, timeout=WITHIN).stdout

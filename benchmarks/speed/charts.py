@@ -1,4 +1,4 @@
-"""Results as pictures."""
+"""Charts of the results."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _cpu(figures: dict[str, Any], path: Path) -> None:
         for name in axes.get_yticklabels():
             name.set_fontweight("bold" if name.get_text() == DEFAULT else "normal")
         axes.set_xlabel("CPU µs for one SMS (log scale)")
-    figure.suptitle("What one send costs: median of the rounds, the line is lowest to highest", x=0.01, ha="left")
+    figure.suptitle("Cost of one send: median of the rounds, the line is minimum to maximum", x=0.01, ha="left")
     figure.savefig(path)
     plt.close(figure)
 
@@ -73,13 +73,13 @@ def _in_flight(figures: dict[str, Any], path: Path) -> None:
     figure, (costs, latencies) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
     _lines(costs, figures, names, "cpu_us")
     _lines(latencies, figures, names, "p99_ms")
-    costs.set_title("CPU µs a call", loc="left", fontweight="bold")
-    latencies.set_title("p99 of the answers, ms", loc="left", fontweight="bold")
+    costs.set_title("CPU µs per request", loc="left", fontweight="bold")
+    latencies.set_title("p99 of the responses, ms", loc="left", fontweight="bold")
     for axes in (costs, latencies):
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
         axes.set_xticks(IN_FLIGHT, [str(count) for count in IN_FLIGHT])
-        axes.set_xlabel("calls in flight")
+        axes.set_xlabel("requests in flight")
         axes.grid(alpha=0.25, which="major")
     latencies.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
     figure.savefig(path)
@@ -116,7 +116,7 @@ def _slow(figures: dict[str, Any], path: Path) -> None:
         axes.set_yticks(range(len(shown)), [contestant.name for contestant, _ in shown])
         axes.set_xlim(0, possible * 1.12)
         axes.set_title(f"{setting.in_flight} in flight: {possible:,.0f}/s possible", loc="left", fontweight="bold")
-        axes.set_xlabel("calls a second")
-    figure.suptitle("A server that takes 50 ms to answer", x=0.01, ha="left")
+        axes.set_xlabel("requests per second")
+    figure.suptitle("A server that takes 50 ms to respond", x=0.01, ha="left")
     figure.savefig(path)
     plt.close(figure)

@@ -1,4 +1,4 @@
-"""Run contestants in processes of their own, each in its environment."""
+"""Run contestants in separate processes, each in its virtual environment."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from benchmarks.speed.runner import Task
 ANCHORS = Path(__file__).resolve().parents[2] / "build" / "anchors"
 REQUIREMENTS = Path(__file__).with_name("anchors.txt")
 PATIENCE = 60.0
-"""Seconds that a child may take beyond its measured ones."""
+"""Maximum seconds of a child in addition to the measured ones."""
 
 
 def prepare_anchors() -> None:
-    """Make the environment of the others, unless what is there is what is wanted."""
+    """Create the virtual environment of the others, unless it is up to date."""
     done = ANCHORS / "made-of.txt"
     wanted = REQUIREMENTS.read_text("utf-8")
     if done.exists() and done.read_text("utf-8") == wanted:
@@ -31,27 +31,27 @@ def prepare_anchors() -> None:
 
 
 def python_of(contestant: str) -> str:
-    """Return the interpreter that has it."""
+    """Return the interpreter of a contestant."""
     return sys.executable if BY_NAME[contestant].ours else str(ANCHORS / "bin" / "python")
 
 
 def command(task: Task) -> list[str]:
-    """Return what runs a task."""
+    """Return the command line of a task."""
     return [python_of(task.contestant), "-m", "benchmarks.speed.runner", json.dumps(task._asdict())]
 
 
 def environment(certificates: Path | str) -> dict[str, str]:
-    """Return an environment in which contestants trust the server, also those that take no context."""
+    """Return environment variables that make contestants trust the server, also those without an SSL context."""
     return {**os.environ, "SSL_CERT_FILE": str(certificates), "REQUESTS_CA_BUNDLE": str(certificates)}
 
 
 def run(task: Task) -> dict[str, Any] | None:
-    """Run a task; None when it failed or did not end in time."""
+    """Run a task. Returns None if it failed or exceeded its time."""
     return run_command(command(task), seconds=task.seconds, certificates=task.certificates)
 
 
 def run_command(line: list[str], *, seconds: float, certificates: Path | str = "") -> dict[str, Any] | None:
-    """Run a program that prints JSON in its last line; None when it failed or did not end in time, which is shown."""
+    """Run a program and parse its last line as JSON. If it fails or exceeds its time, print that and return None."""
     try:
         done = subprocess.run(
             line, env=environment(certificates), capture_output=True, text=True, check=False, timeout=seconds + PATIENCE

@@ -1,4 +1,4 @@
-"""Who takes part. Only names: each contestant is imported in a process of its own, from its own environment."""
+"""The contestants. Only names: each contestant is imported in a separate process, from its virtual environment."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ class Contestant(NamedTuple):
 
     name: str
     opener: str
-    """Module, function and, after a blank, the backend."""
+    """Module and function, and after a blank the backend."""
     kind: str
     """``ours``, ``stack`` or ``peer``."""
     most: int = 1024
-    """Calls it can have under way at a time."""
+    """Maximum number of requests in flight."""
     only_tls: bool = False
     distribution: str = ""
-    """What is imported, for those whose import is timed."""
+    """Module whose import is measured. Empty for none."""
 
     @property
     def ours(self) -> bool:
-        """Whether it runs in this environment, not in that of the others."""
+        """True if the contestant runs in this virtual environment, not in that of the others."""
         return self.kind == "ours"
 
     def open(self, target: Target) -> AbstractAsyncContextManager[Call]:
-        """Make a client that sends to a target."""
+        """Open a client that sends to a target."""
         name, *arguments = self.opener.split()
         module, _, function = name.partition(":")
         opener = getattr(importlib.import_module(f"benchmarks.speed.{module}"), function)

@@ -1,4 +1,4 @@
-"""The client has the first core to itself, the server the second."""
+"""Reserve the first core for the client and the second for the server."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ CLIENT, SERVER = CORES[0], CORES[-1]
 
 
 def pin(core: int) -> None:
-    """Keep this process, and what it starts, on one core."""
+    """Pin this process and its children to one core."""
     os.sched_setaffinity(0, {core})

@@ -1,6 +1,6 @@
-"""Function calls and system calls of one send, which no noise can touch: python -m benchmarks.speed.counts.
+"""Count the function calls and system calls of one send, free of noise: python -m benchmarks.speed.counts.
 
-Fails when the default backend is above its budget; CI runs it. Needs strace.
+Fails if the default backend exceeds its budget. CI runs it. Needs strace.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from benchmarks.speed.runner import Task
 from benchmarks.speed.servers import slow_server
 
 MOST_FUNCTIONS = 150
-"""With several under way, as a bulk send has them: the turns of the event loop are shared."""
+"""Budget with several requests in flight, as in a bulk send: they share the turns of the event loop."""
 MOST_FUNCTIONS_ALONE = 175
-"""One at a time: each send pays for two turns of the event loop, which are a third of it."""
+"""Budget one at a time: each send pays for two turns of the event loop, a third of the total."""
 MOST_SYSCALLS = 7
-"""One at a time: a look at the idle connection, a write, a read, two looks of the event loop, and Python 3.11's two
-questions for its process, which it asks for the running loop."""
+"""Budget one at a time: a check of the idle connection, a write, a read, two polls of the event loop, and two getpid of
+Python 3.11's running loop."""
 SEVERAL = 16
 SENDS = 960
-"""Calls over which the counts are averaged."""
+"""Number of sends over which the counts are averaged."""
 
 
 def count(contestant: Contestant, url: str) -> dict[str, Any]:
-    """Count the function calls and the system calls of one send, connections warm."""
+    """Return the function calls and the system calls of one send on open connections."""
     alone, several = (
         child.run(Task(contestant.name, url, "", in_flight=in_flight, calls=SENDS, measure="functions"))
         for in_flight in (1, SEVERAL)
@@ -51,7 +51,7 @@ def count(contestant: Contestant, url: str) -> dict[str, Any]:
 
 
 def _syscalls(contestant: Contestant, url: str, calls: int) -> dict[str, int]:
-    """Return the counts of a whole process; the difference between two of them is free of its start and end."""
+    """Return the counts of a whole process. The difference between two processes excludes start and end."""
     if shutil.which("strace") is None:
         raise SystemExit("strace is not installed: apt-get install strace")
     with tempfile.NamedTemporaryFile("r", encoding="utf-8") as table:
@@ -67,14 +67,12 @@ def _syscalls(contestant: Contestant, url: str, calls: int) -> dict[str, int]:
 
 
 def main() -> int:
-    """Count, show, and tell whether the budget is kept."""
+    """Count, print, and return an exit status that tells whether the budget is kept."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
         "names", nargs="*", default=[DEFAULT], help="contestants; all of ours and the HTTP clients: all"
     )
-    parser.add_argument(
-        "--json", type=Path, help="file to write the counts to, with the functions that are called most"
-    )
+    parser.add_argument("--json", type=Path, help="file for the counts and the most called functions")
     given = parser.parse_args()
     chosen = [one for one in ALL if one.name in given.names or (given.names == ["all"] and one.kind != "peer")]
     if any(not contestant.ours for contestant in chosen):

@@ -1,4 +1,4 @@
-"""How often each SDK posts one message when the server reads it and closes the connection without an answer."""
+"""Count the POSTs of each SDK for one message if the server reads it and closes the connection without a response."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.speed.runner import Task
 
 
 def count(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return the POSTs that the server read, and what the SDK raised in the end."""
+    """Return the number of POSTs that the server read, and the SDK's final exception."""
     rows: dict[str, dict[str, Any]] = {}
     for contestant in ALL:
         if contestant.name in {RAW_NATIVE, NO_IO}:

@@ -1,4 +1,4 @@
-"""What the client is held to, and whether a run holds it. Why something falls short is written by hand in whys.toml."""
+"""The goals of the client and their check against a run. whys.toml holds handwritten reasons for missed goals."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ MANY = 100_000
 
 
 class Goal(NamedTuple):
-    """One figure that is wanted."""
+    """A bound for one figure."""
 
     key: str
     wanted: str
-    """A sentence with the bound in it."""
+    """Description that includes the bound."""
     measure: Callable[[Results], float | None]
-    """Takes the figure from the results; None where it was not measured."""
+    """Returns the figure in the results. None if not measured."""
     unit: str
     least: float | None = None
     most: float | None = None
 
     def holds(self, figure: float) -> bool:
-        """Whether a figure keeps the bound."""
+        """Return True if a figure is within the bound."""
         return (self.least is None or figure >= self.least) and (self.most is None or figure <= self.most)
 
     def verdict(self, figure: float | None) -> str:
-        """Say whether it holds, or by how much not."""
+        """Return "holds", or the factor by which the goal is missed."""
         if figure is None:
             return "not measured"
         if self.holds(figure):
@@ -44,13 +44,13 @@ class Goal(NamedTuple):
 
 
 def cpu(results: Results, setting: race.Setting, contestant: str) -> float | None:
-    """Return the microseconds of CPU that one call takes."""
+    """Return the CPU microseconds of one request."""
     figures: dict[str, float] = results["race"].get(setting.name, {}).get(contestant, {})
     return figures.get("cpu_us")
 
 
 def times_faster(other: str, *settings: race.Setting, than: str = DEFAULT) -> Callable[[Results], float | None]:
-    """Return how many times less CPU a call takes than another's; of several settings the worst."""
+    """Return the other's CPU time divided by this one's. Of several settings, return the worst."""
 
     def measure(results: Results) -> float | None:
         pairs = [(cpu(results, setting, other), cpu(results, setting, than)) for setting in settings]
@@ -71,7 +71,7 @@ def counted(key: str) -> Callable[[Results], float | None]:
 
 
 def _rounded(figure: float | None) -> float | None:
-    return None if figure is None else round(figure)  # the allocator asks for memory now and then
+    return None if figure is None else round(figure)  # the allocator requests memory occasionally
 
 
 def bulk(key: str) -> Callable[[Results], float | None]:
@@ -105,7 +105,7 @@ def _ms(results: Results, name: str) -> float | None:
 
 
 def campaign(key: str) -> Callable[[Results], float | None]:
-    """Return a figure of the campaign's benchmark."""
+    """Return a getter for a figure of the campaign's benchmark."""
     return lambda results: results["campaign"].get(key)
 
 
@@ -167,13 +167,13 @@ GOALS = (
 
 
 def rows(results: Results) -> list[tuple[str, str, str, str]]:
-    """Return for every goal what was wanted and measured, whether it holds, and if not, why."""
+    """Return for every goal: its description, the figure, the verdict, and the reason of a miss."""
     whys: dict[str, str] = tomllib.loads(WHYS.read_text("utf-8"))
     table = []
     for goal in GOALS:
         figure = goal.measure(results)
         shown = "" if figure is None else f"{figure:,.0f}" if figure >= 100 else f"{figure:.3g}"
         short = figure is not None and not goal.holds(figure)
-        why = whys.get(goal.key, "not looked into yet") if short or figure is None else ""
+        why = whys.get(goal.key, "not investigated yet") if short or figure is None else ""
         table.append((goal.wanted, f"{shown} {goal.unit}".strip() if shown else "", goal.verdict(figure), why))
     return table

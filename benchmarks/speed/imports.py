@@ -1,4 +1,4 @@
-"""What an import costs, and when the first client is ready: CPU seconds and memory of fresh interpreters."""
+"""Measure imports and the creation of the first client: CPU seconds and memory of fresh interpreters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ READY = 'from callsavvy_async import Callsavvy; Callsavvy(public_key="a", privat
 
 
 def measure(*, rounds: int) -> dict[str, dict[str, float]]:
-    """Measure in turns; the medians of the rounds."""
+    """Measure in turn, and return the medians of the rounds."""
     plan = {
         "import asyncio": ("", "import asyncio", sys.executable),
         "import callsavvy_async, after asyncio": ("import asyncio", "import callsavvy_async", sys.executable),
@@ -37,7 +37,7 @@ def measure(*, rounds: int) -> dict[str, dict[str, float]]:
     for number in range(rounds + 1):
         for name, (first, then, python) in plan.items():
             run = child.run_command([python, "-c", TIMED.format(first=first, then=then)], seconds=1)
-            if run is not None and number:  # the first compiles
+            if run is not None and number:  # the first round compiles
                 runs[name].append(run)
     return {
         name: {key: round(statistics.median(run[key] for run in measured), 2) for key in ("ms", "mib")}

@@ -1,4 +1,4 @@
-"""A list of 10,000 tickets through the whole client: python -m benchmarks.speed.lists URL, in a process of its own."""
+"""Read a list of 10,000 tickets through the whole client: python -m benchmarks.speed.lists URL, in a separate process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ READS = 9
 
 
 async def run(url: str) -> dict[str, Any]:
-    """Read the list several times, and each time also only fetch it; the difference is what decoding takes."""
+    """Read the list several times, and also only fetch it each time. The difference is the cost of decoding."""
     async with ours.connect(Target(url, "")) as callsavvy:
 
         async def read() -> None:
@@ -51,7 +51,7 @@ async def _cpu(call: Callable[[], Awaitable[object]]) -> float:
 
 
 def measure(servers: Servers) -> dict[str, Any]:
-    """Measure in a process of its own."""
+    """Measure in a separate process."""
     return child.run_command([sys.executable, "-m", "benchmarks.speed.lists", servers.plain], seconds=10) or {}
 
 

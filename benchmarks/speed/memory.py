@@ -8,17 +8,17 @@ KIB_PER_MIB = 1024
 
 
 def resident() -> float:
-    """Return the MiB in memory now."""
+    """Return the current memory in MiB."""
     return _read("VmRSS")
 
 
 def peak() -> float:
-    """Return the most MiB that were in memory since `forget_peak`."""
+    """Return the peak of memory in MiB since `forget_peak`."""
     return _read("VmHWM")
 
 
 def forget_peak() -> None:
-    """Make the peak start from here; see clear_refs in proc(5)."""
+    """Reset the peak (clear_refs in proc(5))."""
     Path("/proc/self/clear_refs").write_text("5", "ascii")
 
 

@@ -1,4 +1,4 @@
-"""The client under test, with each of its backends, and the backends with no SDK above them."""
+"""The client under test with each of its backends, and the backends alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEYS = Credentials("public", "private")
 
 
 def connect(target: Target, backend: str = "auto", **options: Any) -> Callsavvy:
-    """Make a client as users do."""
+    """Make a client like a user."""
     settings = {"backend": backend, "pacing": Unlimited(max_in_flight=target.in_flight), **options}
     if target.secure:
         settings["verify"] = target.context()
@@ -30,15 +30,15 @@ async def sdk(target: Target, backend: str) -> AsyncIterator[Call]:
 
 @asynccontextmanager
 async def paced(target: Target) -> AsyncIterator[Call]:
-    """Send through a client that finds the limit by itself, as it does unless told otherwise."""
+    """Send through a client with the default pacing, which finds the limit."""
     async with connect(target, pacing=None) as callsavvy:
         yield _send(callsavvy)
 
 
 @asynccontextmanager
 async def borrowed(target: Target) -> AsyncIterator[Call]:
-    """Send through the client over an httpx client of the user's."""
-    import httpx  # noqa: PLC0415 - a part of one contestant, not of the others
+    """Send through the client over a user's httpx client."""
+    import httpx  # noqa: PLC0415 - only one contestant needs it
 
     verify = target.context() if target.secure else True
     async with (
@@ -52,7 +52,7 @@ async def borrowed(target: Target) -> AsyncIterator[Call]:
 
 @asynccontextmanager
 async def alone(target: Target, backend: str) -> AsyncIterator[Call]:
-    """Repeat what the client asked its backend for, without the client."""
+    """Repeat the client's exchange with its backend, without the client."""
     async with connect(target, backend) as callsavvy:
         exchange = await recorded(callsavvy, _send(callsavvy))
 
@@ -64,7 +64,7 @@ async def alone(target: Target, backend: str) -> AsyncIterator[Call]:
 
 @asynccontextmanager
 async def no_io(target: Target) -> AsyncIterator[Call]:
-    """Send through the client over a backend that has the answer already."""
+    """Send through the client over a backend that returns a fixed response."""
     async with connect(target) as callsavvy:
         shared = callsavvy._transport.shared  # noqa: SLF001 - beneath the public interface
         answer = await (await recorded(callsavvy, _send(callsavvy)))()
@@ -74,7 +74,7 @@ async def no_io(target: Target) -> AsyncIterator[Call]:
 
 
 async def recorded(callsavvy: Callsavvy, call: Call) -> Callable[[], Awaitable[object]]:
-    """Make one call and return what repeats its exchange."""
+    """Send one request and return a function that repeats its exchange."""
     shared = callsavvy._transport.shared  # noqa: SLF001 - beneath the public interface
     recorder = _Recorder(shared.backend)
     shared.backend = recorder
@@ -85,7 +85,7 @@ async def recorded(callsavvy: Callsavvy, call: Call) -> Callable[[], Awaitable[o
 
 
 class _Recorder:
-    """Stands before a backend for one call."""
+    """Records the exchange of one request with a backend."""
 
     def __init__(self, backend: Any) -> None:
         self.backend = backend

@@ -1,4 +1,4 @@
-"""SDKs of messaging APIs, used for one SMS as their documentation shows it. Those that only block send one at a time."""
+"""SDKs of other messaging APIs, used for one SMS as in their documentation. Blocking SDKs send one at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SENDER = "+15005550006"
 
 @asynccontextmanager
 async def telnyx(target: Target) -> AsyncIterator[Call]:
-    """Send by telnyx over httpx, its default."""
+    """Send with telnyx over httpx, its default."""
     from telnyx import AsyncTelnyx  # noqa: PLC0415 - one contestant in a process
 
     async with AsyncTelnyx(api_key="key", base_url=f"{target.url}/v2") as client:
@@ -26,7 +26,7 @@ async def telnyx(target: Target) -> AsyncIterator[Call]:
 
 @asynccontextmanager
 async def telnyx_aiohttp(target: Target) -> AsyncIterator[Call]:
-    """Send by telnyx over aiohttp, its faster way."""
+    """Send with telnyx over aiohttp, which is faster."""
     from telnyx import AsyncTelnyx, DefaultAioHttpClient  # noqa: PLC0415
 
     async with AsyncTelnyx(api_key="key", base_url=f"{target.url}/v2", http_client=DefaultAioHttpClient()) as client:
@@ -39,7 +39,7 @@ async def telnyx_aiohttp(target: Target) -> AsyncIterator[Call]:
 
 @asynccontextmanager
 async def twilio(target: Target) -> AsyncIterator[Call]:
-    """Send by twilio's asynchronous client."""
+    """Send with twilio's asynchronous client."""
     from twilio.http.async_http_client import AsyncTwilioHttpClient  # noqa: PLC0415
     from twilio.rest import Client  # noqa: PLC0415
 
@@ -55,7 +55,7 @@ async def twilio(target: Target) -> AsyncIterator[Call]:
 
 @asynccontextmanager
 async def vonage(target: Target) -> AsyncIterator[Call]:
-    """Send by vonage; it knows https only."""
+    """Send with vonage, which supports only https."""
     from vonage import Auth, HttpClientOptions, Vonage  # noqa: PLC0415
     from vonage_sms import SmsMessage  # noqa: PLC0415
 
@@ -66,19 +66,19 @@ async def vonage(target: Target) -> AsyncIterator[Call]:
 
 @asynccontextmanager
 async def plivo(target: Target) -> AsyncIterator[Call]:
-    """Send by plivo."""
+    """Send with plivo."""
     from plivo.rest import client as module  # noqa: PLC0415
 
     module.PLIVO_API_BASE_URI = f"{target.url}/v1/Account"
     client = module.Client("MAXXXXXXXXXXXXXXXXXX", "token")
     if target.secure:
-        client.session.verify = target.certificates  # it asks no environment
+        client.session.verify = target.certificates  # it ignores the environment variables
     yield _blocking(lambda: client.messages.create(src=SENDER, dst=NUMBER, text=TEXT))
 
 
 @asynccontextmanager
 async def sinch(target: Target) -> AsyncIterator[Call]:
-    """Send by sinch."""
+    """Send with sinch."""
     from sinch import SinchClient  # noqa: PLC0415
 
     client = SinchClient(service_plan_id="plan", sms_api_token="token", sms_region="eu")

@@ -1,4 +1,4 @@
-"""The race: every contestant in every setting, in turns, several rounds; what counts is the median of the rounds."""
+"""The race: every contestant in every setting, in turn, several rounds. The median of the rounds counts."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from benchmarks.speed.runner import Task
 from benchmarks.speed.servers import Servers
 
 Figures: TypeAlias = dict[str, dict[str, dict[str, float]]]
-"""Of every setting and contestant."""
+"""Results by setting and contestant."""
 
 SLOW = 0.05
-"""Seconds that the slow server takes to answer."""
+"""Seconds until the slow server responds."""
 TAKEN = ("cpu_us", "per_second", "p50_ms", "p99_ms")
 
 
 class Setting(NamedTuple):
-    """How calls are made."""
+    """The conditions of a measurement."""
 
     in_flight: int
     server: str = "plain"
@@ -28,12 +28,12 @@ class Setting(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What tables and charts call it."""
+        """Name in tables and charts."""
         server = {"plain": "", "tls": ", TLS", "slow": ", 50 ms"}[self.server]
         return f"{self.in_flight} in flight{server}{'' if self.collector else ', no GC'}"
 
     def admits(self, contestant: Contestant) -> bool:
-        """Whether the contestant can do this, and is meant to."""
+        """Return True if the contestant takes part in this setting."""
         if self.in_flight > contestant.most or (contestant.only_tls and self.server != "tls"):
             return False
         if contestant.name in {PACED, NO_IO}:
@@ -61,7 +61,7 @@ SHORT = (ONE, BUSY)
 
 
 def race(servers: Servers, settings: Iterable[Setting], *, rounds: int, seconds: float) -> Figures:
-    """Run it."""
+    """Run the race."""
     runs: dict[tuple[Setting, Contestant], list[dict[str, Any]]] = {}
     entries = [(setting, contestant) for setting in settings for contestant in ALL if setting.admits(contestant)]
     for number in range(rounds):
@@ -85,7 +85,7 @@ def race(servers: Servers, settings: Iterable[Setting], *, rounds: int, seconds:
 
 
 def summarise(runs: list[dict[str, Any]]) -> dict[str, float]:
-    """Return the medians, and how far the rounds lie apart in CPU time; nothing when no call was answered."""
+    """Return the medians of the rounds and the range of their CPU times. Empty if all requests failed."""
     answered = [run for run in runs if run["calls"]]
     if not answered:
         return {}

@@ -1,4 +1,4 @@
-"""One contestant in one process: python -m benchmarks.speed.runner JSON. Prints what it measured as JSON."""
+"""Run one contestant in one process: python -m benchmarks.speed.runner JSON. Prints the results as JSON."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from benchmarks.speed.contestants import BY_NAME
 from benchmarks.speed.target import Call, Target
 
 WARM_UP = 0.3
-"""Part of the measured seconds that is spent before, unmeasured."""
+"""Duration of the warm-up as a part of the measured seconds."""
 WARM_UP_CALLS = 2
-"""Calls that every worker makes before, so that all connections are open."""
+"""Requests of every worker before the measurement, to open all connections."""
 PATIENCE = 15.0
-"""Seconds that calls have to end after the measured seconds are over."""
+"""Seconds for requests in flight to end after the measurement."""
 SHOWN = 60
-"""Functions that are named, most called first."""
+"""Number of functions in the list of the most called ones."""
 
 
 class Task(NamedTuple):
-    """What to do."""
+    """A measurement."""
 
     contestant: str
     url: str
@@ -35,11 +35,11 @@ class Task(NamedTuple):
     in_flight: int = 1
     seconds: float = 1.0
     calls: int = 0
-    """Make so many calls instead of measuring for `seconds`."""
+    """Number of requests, instead of a measurement of `seconds`."""
     collector: bool = True
-    """Whether the garbage collector runs, as it does for users."""
+    """True to run the garbage collector, which is the default."""
     measure: str = "time"
-    """``time``, ``functions``, ``calls`` (only make them) or ``failure`` (make one that fails)."""
+    """``time``, ``functions``, ``calls`` (only send) or ``failure`` (send one that fails)."""
 
 
 async def run(task: Task) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def _place(code: CodeType) -> str:
 async def _fail(call: Call) -> dict[str, Any]:
     try:
         await call()
-    except Exception as error:  # noqa: BLE001 - every contestant has its own
+    except Exception as error:  # noqa: BLE001 - contestants raise different exceptions
         return {"raised": type(error).__name__}
     return {"raised": None}
 
@@ -148,7 +148,7 @@ def main() -> None:
     task = Task(**json.loads(sys.argv[1]))
     cores.pin(cores.CLIENT)
     print(json.dumps(asyncio.run(run(task))), flush=True)
-    os._exit(0)  # pyreqwest's threads sometimes crash an interpreter that ends in order
+    os._exit(0)  # pyreqwest's threads sometimes crash an interpreter that ends normally
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Servers on loopback, each in a process of its own: nginx, one that takes its time, one that drops what it read."""
+"""Servers on loopback, each in a separate process: nginx, a slow server, and one that drops the connection."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from typing import NamedTuple
 from benchmarks.speed import answers, cores
 
 PATIENCE = 10.0
-"""Seconds that a server has to start or to stop."""
+"""Seconds for a server to start or to stop."""
 
 NGINX = """
 worker_processes 1;
@@ -60,7 +60,7 @@ wrk.headers["Content-Type"] = "application/json"
 
 
 class Servers(NamedTuple):
-    """Where to send to."""
+    """Addresses of the servers."""
 
     plain: str
     tls: str
@@ -69,14 +69,14 @@ class Servers(NamedTuple):
 
     @property
     def certificates(self) -> Path:
-        """What the certificate of `tls` is signed with."""
+        """Certificate of the authority that signed the one of `tls`."""
         return self.folder / "ca.pem"
 
 
 @contextmanager
 def serving(delay: float) -> Iterator[Servers]:
-    """Run nginx, and a server that answers after `delay` seconds."""
-    import trustme  # noqa: PLC0415 - the environment of the others has none
+    """Run nginx, and a server that responds after `delay` seconds."""
+    import trustme  # noqa: PLC0415 - not installed in the environment of the others
 
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="speed-")))
@@ -111,7 +111,7 @@ def _nginx(folder: Path) -> Iterator[tuple[int, int]]:
 
 @contextmanager
 def slow_server(delay: float) -> Iterator[str]:
-    """Run a server that answers after `delay` seconds; yield its address."""
+    """Run a server that responds after `delay` seconds, and yield its address."""
     command = [sys.executable, "-m", "benchmarks.speed.slow", str(delay)]
     with _running(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -150,7 +150,7 @@ def _wait_for(port: int) -> None:
 
 
 def ceiling(url: str, folder: Path, *, connections: int, seconds: int) -> float | None:
-    """Return the POSTs a second that wrk gets from a server, from the core on which the clients are; None without wrk."""
+    """Return the POSTs per second of wrk on the clients' core. None without wrk."""
     if shutil.which("wrk") is None:
         return None
     script = folder / "post.lua"
@@ -167,7 +167,7 @@ def ceiling(url: str, folder: Path, *, connections: int, seconds: int) -> float 
 
 @contextmanager
 def dropping(folder: Path, *, tls: bool) -> Iterator[tuple[str, Callable[[], int]]]:
-    """Read each POST wholly, then close the connection without an answer. Yields the address and the count so far."""
+    """Read each POST completely, then close the connection without a response. Yields the address and a counter."""
     context: ssl.SSLContext | None = None
     if tls:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -216,6 +216,6 @@ def _read_post(connection: socket.socket) -> bool:
 
 
 def describe() -> str:
-    """Name the server that was raced against."""
+    """Return the name and version of the server."""
     program = shutil.which("nginx") or "/usr/sbin/nginx"
     return subprocess.run([program, "-v"], capture_output=True, text=True, check=True).stderr.split()[-1]

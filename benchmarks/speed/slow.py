@@ -1,4 +1,4 @@
-"""A small server that answers every POST after a while: python -m benchmarks.speed.slow 0.05. Prints its port."""
+"""A small server that responds to every POST after a delay: python -m benchmarks.speed.slow 0.05. Prints its port."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HEAD = (
     "HTTP/1.1 {status} OK\r\nServer: small\r\nDate: Tue, 24 Nov 2026 05:01:45 GMT\r\nContent-Type: application/json\r\n"
     "Content-Length: {length}\r\nConnection: keep-alive\r\n\r\n"
 )
-"""The fields that nginx sends."""
+"""The same header fields as nginx."""
 
 
 def _written(status: int, body: str) -> bytes:
@@ -22,7 +22,7 @@ WRITTEN = {path.encode(): _written(answer.status, answer.body) for path, answer 
 
 
 class Answering(asyncio.Protocol):
-    """One connection. It trusts its clients: one request at a time, with a content-length."""
+    """One connection. It expects one request at a time, with a content-length."""
 
     transport: asyncio.Transport
 

@@ -1,4 +1,4 @@
-"""HTTP clients, used for one POST as their documentation shows it: JSON out, JSON in."""
+"""HTTP clients, used for one POST with JSON as in their documentation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BODY = {"recipient": NUMBER, "message": TEXT}
 
 @asynccontextmanager
 async def httpx(target: Target) -> AsyncIterator[Call]:
-    """Post by httpx."""
+    """Post with httpx."""
     import httpx as library  # noqa: PLC0415 - one contestant in a process
 
     async with _posting(library, target) as call:
@@ -25,7 +25,7 @@ async def httpx(target: Target) -> AsyncIterator[Call]:
 
 @asynccontextmanager
 async def httpx2(target: Target) -> AsyncIterator[Call]:
-    """Post by httpx2, which has the interface of httpx."""
+    """Post with httpx2, which has the interface of httpx."""
     import httpx2 as library  # noqa: PLC0415
 
     async with _posting(library, target) as call:
@@ -48,7 +48,7 @@ async def _posting(library: Any, target: Target) -> AsyncIterator[Call]:
 
 @asynccontextmanager
 async def aiohttp(target: Target) -> AsyncIterator[Call]:
-    """Post by aiohttp."""
+    """Post with aiohttp."""
     import aiohttp as library  # noqa: PLC0415
 
     url = f"{target.url}/v1/sendSMS"
@@ -65,7 +65,7 @@ async def aiohttp(target: Target) -> AsyncIterator[Call]:
 
 @asynccontextmanager
 async def pyreqwest(target: Target) -> AsyncIterator[Call]:
-    """Post by pyreqwest, which is Rust inside."""
+    """Post with pyreqwest, which is written in Rust."""
     from pyreqwest.client import ClientBuilder  # noqa: PLC0415
 
     url = f"{target.url}/v1/sendSMS"

@@ -1,4 +1,4 @@
-"""Results as Markdown, written between two marks of a README."""
+"""Write the results as Markdown between two marks of a README."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ README, DETAILS = HERE.parent / "README.md", HERE / "README.md"
 
 
 def write(results: Results) -> None:
-    """Put the goals into the README of all benchmarks, and every figure into that of this one."""
+    """Write the goals into the README of all benchmarks, and all figures into this benchmark's."""
     _between_marks(README, goals_table(results))
     _between_marks(DETAILS, "\n\n".join(details(results)))
 
@@ -30,7 +30,7 @@ def _between_marks(path: Path, text: str) -> None:
 
 
 def goals_table(results: Results) -> str:
-    """Return the goals, line by line."""
+    """Return the table of the goals."""
     made = results["made"]
     commits = ", ".join(f"{part} {commit}" for part, commit in results["commits"].items())
     note = f"Measured {made['when']} on {made['machine']}, {made['rounds']} rounds, {made['load']}; commits: {commits}."
@@ -38,14 +38,14 @@ def goals_table(results: Results) -> str:
 
 
 def details(results: Results) -> list[str]:
-    """Return a table for each part that was measured."""
+    """Return a table for each measured part."""
     parts = [_server(results)]
     for setting in race.FULL:
         if setting.name in results["race"]:
             parts += [f"### {setting.name}", _race(results["race"][setting.name])]
     others = (
         ("Counts of one send", _counts, "counts"),
-        ("Messages that wait", _waiting, "waiting"),
+        ("Waiting messages", _waiting, "waiting"),
         ("POSTs for one send, when the connection drops after the body", _duplicates, "duplicates"),
         ("Imports", _imports, "imports"),
         ("Long lists", _lists, "lists"),
@@ -64,7 +64,7 @@ def _server(results: Results) -> str:
 
 def _race(figures: dict[str, dict[str, float]]) -> str:
     base = figures.get(DEFAULT, {}).get("cpu_us")
-    heads = ("", "CPU µs a call", "lowest to highest", "times ours", "calls/s", "p50 ms", "p99 ms")
+    heads = ("", "CPU µs per request", "minimum to maximum", "times ours", "requests/s", "p50 ms", "p99 ms")
     rows = []
     for contestant in ALL:
         run = figures.get(contestant.name)
@@ -74,7 +74,7 @@ def _race(figures: dict[str, dict[str, float]]) -> str:
             shown = (f"{run['cpu_us']:,.0f}", spread, ratio, f"{run['per_second']:,.0f}")
             rows.append((contestant.name, *shown, f"{run['p50_ms']:.2f}", f"{run['p99_ms']:.2f}"))
         elif run is not None:
-            rows.append((contestant.name, "no call was answered in time", *[""] * 5))
+            rows.append((contestant.name, "all requests timed out", *[""] * 5))
     return _table(heads, rows)
 
 
@@ -91,8 +91,8 @@ def _waiting(waiting: list[dict[str, Any]]) -> str:
         "",
         "way",
         "messages",
-        "answered",
-        "for each CPU second",
+        "responses",
+        "per CPU second",
         "per second",
         "memory, MiB",
         "longest block, ms",
@@ -111,7 +111,7 @@ def _waiting(waiting: list[dict[str, Any]]) -> str:
 
 def _duplicates(duplicates: dict[str, dict[str, Any]]) -> str:
     rows = [(name, str(one["posts"]), f"`{one['raised']}`") for name, one in duplicates.items()]
-    return _table(("", "POSTs", "raised in the end"), rows)
+    return _table(("", "POSTs", "final exception"), rows)
 
 
 def _imports(imports: dict[str, dict[str, float]]) -> str:
@@ -125,7 +125,7 @@ def _imports(imports: dict[str, dict[str, float]]) -> str:
 def _lists(lists: dict[str, Any]) -> str:
     return (
         f"`tickets.list()` of {lists['rows']:,} tickets: {lists['whole_ms']:.0f} ms CPU, of which {lists['fetch_ms']:.0f} "
-        f"are the exchange and {lists['decode_ms']:.0f} decoding; {lists['growth_mib']:.0f} MiB at most above the memory before."
+        f"are the exchange and {lists['decode_ms']:.0f} decoding; {lists['growth_mib']:.0f} MiB of memory growth at most."
     )
 
 

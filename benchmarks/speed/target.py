@@ -1,4 +1,4 @@
-"""What a contestant is told."""
+"""The target of a contestant's requests."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeAlias
 
 Call: TypeAlias = Callable[[], Awaitable[None]]
-"""Sends one SMS and reads the answer."""
+"""Sends one SMS and reads the response."""
 
 
 class Target(NamedTuple):
-    """Where to send to."""
+    """A server and its certificates."""
 
     url: str
     certificates: str
-    """File of the certificates to trust; contestants that take no context find it in the environment."""
+    """File of the trusted certificates. The environment names it for contestants without an SSL context."""
     in_flight: int = 1
-    """Calls that will be under way at a time."""
+    """Maximum number of requests in flight."""
 
     @property
     def secure(self) -> bool:
-        """Whether TLS is spoken."""
+        """True for TLS."""
         return self.url.startswith("https")
 
     def context(self) -> ssl.SSLContext:

@@ -1,7 +1,7 @@
-"""Many messages that wait for their turn: python -m benchmarks.speed.waiting JSON, in a process of its own.
+"""Send many messages that must wait: python -m benchmarks.speed.waiting JSON, in a separate process.
 
-Three ways: ``bulk`` (the client's own, one recipient to a call), ``workers`` (a bounded number of tasks over an iterator)
-and ``gather`` (a task for every message at once).
+Three ways: ``bulk`` (the client's bulk send, one recipient per request), ``workers`` (a fixed number of tasks over an
+iterator) and ``gather`` (one task for every message).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from benchmarks.speed.target import Call, Target
 
 WARM_UP = 1_000
 TICK = 0.002
-"""Seconds between two looks at the event loop."""
+"""Seconds between two checks of the event loop."""
 
 
 class Task(NamedTuple):
-    """What to send, and how."""
+    """The number of messages and the way to send them."""
 
     contestant: str
     way: str
@@ -34,21 +34,20 @@ class Task(NamedTuple):
     url: str
     in_flight: int = 64
     within: float = 60.0
-    """Seconds after which it is given up."""
+    """Seconds until the measurement is cancelled."""
 
 
 class Ticker:
-    """Looks at the clock every `TICK` seconds; a look that comes late tells how long the loop was blocked.
+    """Reads the clock every `TICK` seconds. The delay of a reading is the time for which the loop was blocked.
 
-    Seconds of the wall count whatever kept the loop away, also other processes on its core; seconds of CPU only what
-    this process computed.
+    Wall-clock seconds include other processes on the core. CPU seconds include only this process.
     """
 
     def __init__(self) -> None:
         self.longest = self.longest_cpu = 0.0
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Run until cancelled."""
         wall, cpu = time.perf_counter(), time.process_time()
         while True:
             await asyncio.sleep(TICK)
@@ -59,7 +58,7 @@ class Ticker:
 
 
 async def run(task: Task) -> dict[str, Any]:
-    """Warm up, send, and tell what it took."""
+    """Warm up, send, and return the figures."""
     ticker = Ticker()
     async with Sending(task) as sending:
         await sending.warm_up()
@@ -88,7 +87,7 @@ async def run(task: Task) -> dict[str, Any]:
 
 
 class Sending:
-    """An open contestant, and the ways to send by it."""
+    """An open contestant, and the ways to send with it."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -99,13 +98,13 @@ class Sending:
         self.opened = BY_NAME[self.task.contestant].open(self.target)
         self.call: Call = await self.opened.__aenter__()
         if self.task.way == "bulk":
-            from benchmarks.speed import ours  # noqa: PLC0415 - the others have none of it
+            from benchmarks.speed import ours  # noqa: PLC0415 - only this contestant needs it
 
             self.client = ours.connect(self.target)
         return self
 
     async def __aexit__(self, *details: object) -> None:
-        with suppress(Exception):  # what is left of a run that was given up
+        with suppress(Exception):  # the rest of a cancelled run
             await self.opened.__aexit__(None, None, None)
         if self.task.way == "bulk":
             await self.client.aclose()
@@ -116,13 +115,13 @@ class Sending:
         self.sent = 0
 
     async def bulk(self, count: int) -> None:
-        """Send to so many, one in a call."""
+        """Send to this number of recipients, one per request."""
         numbers = (f"+2348{number:09}" for number in range(count))
         report = await self.client.bulk.sms(numbers, TEXT, chunk_size=1, max_in_flight=self.task.in_flight)
         self.sent += report.accepted
 
     async def workers(self, count: int) -> None:
-        """Send so many by a bounded number of tasks."""
+        """Send this number of messages with a fixed number of tasks."""
         todo = iter(range(count))
 
         async def worker(todo: Iterator[int]) -> None:
@@ -135,7 +134,7 @@ class Sending:
                 group.create_task(worker(todo))
 
     async def gather(self, count: int) -> None:
-        """Send so many by as many tasks."""
+        """Send this number of messages with one task for each."""
 
         async def one() -> None:
             await self.call()
@@ -145,7 +144,7 @@ class Sending:
 
 
 def measure(servers: Servers, *, full: bool) -> list[dict[str, Any]]:
-    """Send by every way; the largest numbers only in the full form."""
+    """Send in every way. Only the full form includes the largest numbers."""
     few, many, most = (10_000, 100_000, 1_000_000) if full else (2_000, 10_000, 0)
     plan = [
         (DEFAULT, "bulk", few),

@@ -1,4 +1,4 @@
-"""Send one message to many people: validated, de-duplicated, cut into requests, sent concurrently, reported one by one."""
+"""Send one message to many recipients: `Callsavvy.bulk`."""
 
 from __future__ import annotations
 
@@ -20,12 +20,10 @@ from callsavvy_async.messages import SMS, Message, Robocall, WhatsApp, require_m
 from callsavvy_async.resources.messaging import Messaging
 from callsavvy_async.tracebacks import private_arguments
 
-__all__ = ["Bulk", "BulkOptions"]
-
 
 @private_arguments
 class Bulk:
-    """Send to many people. One failed request never raises: it is counted, and reported for each of its recipients."""
+    """Sends to many recipients. A failed request does not raise: the report counts it and lists its recipients."""
 
     def __init__(self, messaging: Messaging) -> None:
         self._messaging = messaging
@@ -34,8 +32,7 @@ class Bulk:
         """Send a message to many numbers: ``report = await callsavvy.bulk.send(recipients, SMS("Hello"))``.
 
         Args:
-            recipients: any iterable or async iterable of numbers, `Recipient`, `Contact` or mappings; it is read as it is
-                needed.
+            recipients: any iterable or async iterable of numbers, `Recipient`, `Contact` or mappings; read lazily.
             message: an `SMS`, a `WhatsApp` or a `Robocall`.
             **options: see `BulkOptions`.
 
@@ -53,13 +50,13 @@ class Bulk:
         balance: Decimal | None = None,
         **options: Unpack[BulkOptions],
     ) -> Plan:
-        """Work out offline what `send` would do: recipients, skipped, encoding, segments, requests, units.
+        """Compute offline what `send` would do: recipients, skipped rows, encoding, segments, requests and units.
 
         Args:
-            recipients: as for the send; read once.
-            message: as for the send.
-            balance: units at hand (``account.summary()``), to compare with.
-            **options: as for the send.
+            recipients: as for `send`; read once.
+            message: as for `send`.
+            balance: units of the account (``account.summary()``), for comparison.
+            **options: as for `send`.
 
         Raises:
             ConfigurationError: an option does not exist, or breaks a rule.
@@ -72,7 +69,7 @@ class Bulk:
         return make_plan(
             recipients,
             message,
-            intake=settings.intake(message),
+            recipient_filter=settings.recipient_filter(message),
             chunkers=[Chunker(size=size, message=message) for size in (fewest, most)],
             balance=balance,
             max_cost=settings.max_cost,

@@ -1,9 +1,10 @@
-"""How many recipients the next call of a bulk send takes.
+"""Choose the number of recipients of the next request of a bulk send.
 
-The fewer share a request, the fewer are unknown when its answer is lost; the more, the fewer requests are needed. Calls are
-free as long as they go side by side and none has to wait for the limit: a request takes `NARROW` recipients then. From the
-first wait on, or once as many requests were made as may be under way at a time, requests are what is scarce, and each takes
-as many as it may: `most`; or half of what the API refused as too much, which proves that nothing was charged.
+Small requests leave fewer recipients unknown when a response is lost. Large requests need less of the rate limit.
+
+1. Requests that run in parallel without waiting for the limit are free, so they take `NARROW` recipients.
+2. After the first wait, or after as many requests as may be in flight at a time, each request takes `most` recipients.
+3. When the API rejects a request as too large, `most` falls to half of that request. A rejection charges nothing.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ NARROW = 25
 
 @attrs.define
 class ChunkSize:
-    """The rule, and what was learned by it.
+    """Number of recipients of the next request.
 
     Attributes:
-        most: recipients of a request.
-        free: requests at the start of the run that cost no time, since they go side by side.
+        most: most recipients of a request.
+        free: requests at the start of a run that run in parallel and so cost no time.
     """
 
     most: int = 1
     free: int = 0
 
     def __call__(self, cut: int) -> int:
-        """Return the recipients of the next call, after `cut` requests were filled."""
+        """Return the size of the next request, after `cut` requests."""
         return min(self.most, NARROW) if cut < self.free else self.most
 
     def scarce(self) -> None:
@@ -34,5 +35,5 @@ class ChunkSize:
         self.free = 0
 
     def refused(self, recipients: int) -> None:
-        """Note that so many are too many for one request."""
+        """Note that the API rejected a request of this many recipients as too large."""
         self.most = max(1, min(self.most, recipients // 2))

@@ -1,4 +1,4 @@
-"""Recipients gathered into requests: who gets the same text shares a request, as far as a request's size allows."""
+"""Group recipients with identical text into requests, up to the maximum size."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from callsavvy_async.messages import Message
 from callsavvy_async.redaction import mask_text
 
 MEMORY = 16 * 2**20
-"""Bytes that recipients may take who wait for company: 100,000 and more of them, with the fields of their rows."""
+"""Bytes for waiting recipients: more than 100,000 of them, with the fields of their rows."""
 UNPACKED = 8_192
-"""Recipients who wait as they are: packed they take a fifth of the memory, which costs as much time as all the rest."""
+"""Waiting recipients that stay unpacked. Packing takes a fifth of the memory and doubles the time."""
 _WEIGHT_OF_BYTES = 41
-"""Of an object of type bytes and its place in a list."""
+"""Bytes of an empty ``bytes`` object and its place in a list."""
 _WEIGHT_OF_GROUP = 450
-"""Of a text's place among the groups, without the text and the recipients."""
+"""Bytes of a group, without its text and recipients."""
 
 
 def _count_only(recipients: tuple[Recipient, ...]) -> str:
@@ -31,23 +31,23 @@ def _count_only(recipients: tuple[Recipient, ...]) -> str:
 
 @attrs.frozen
 class Chunk:
-    """The recipients of one request, and its text."""
+    """The recipients and the text of one request."""
 
     number: int
-    """Its place among the chunks, counted from 1."""
+    """Position among the chunks, counted from 1."""
     text: str = attrs.field(repr=mask_text)
     recipients: tuple[Recipient, ...] = attrs.field(repr=_count_only)
     depth: int = attrs.field(default=0, repr=False)
-    """How often it was halved, to isolate what the API rejects."""
+    """Number of times that it was split to isolate a rejected recipient."""
 
     zone: str = attrs.field(default="", repr=False)
-    """The time zones of its recipients, where they matter."""
+    """Time zones of the recipients, where they matter."""
     estimate: Decimal = attrs.field(default=Decimal(0), repr=False)
-    """Units that it will cost by the document's rules; 0 where they give none."""
+    """Estimated cost in units, by the API document; 0 where it gives none."""
 
     @property
     def numbers(self) -> tuple[str, ...]:
-        """The numbers of its recipients."""
+        """The numbers of the recipients."""
         return tuple(recipient.number for recipient in self.recipients)
 
     def halves(self) -> tuple[Chunk, Chunk]:
@@ -63,18 +63,18 @@ class Chunk:
 
 @attrs.define
 class _Group:
-    """The recipients of one text that wait for company."""
+    """The waiting recipients of one text."""
 
     recipients: list[Recipient | bytes] = attrs.field(factory=list["Recipient | bytes"])
     fed: int = 0
-    """How many recipients the chunker had taken in when this group got its last one."""
+    """Number of recipients that the chunker had read when this group got its last one."""
     weight: int = 0
-    """Bytes of memory, about, once it is packed."""
+    """Approximate bytes of memory, once packed."""
 
     def pack(self, key: tuple[str, str], *, with_fields: bool) -> int:
-        """Pack its recipients, and return by how much its weight grew."""
+        """Pack the recipients, and return the increase in weight."""
         before = self.weight
-        packed = [who if isinstance(who, bytes) else _pack(who, with_fields=with_fields) for who in self.recipients]
+        packed = [one if isinstance(one, bytes) else _pack(one, with_fields=with_fields) for one in self.recipients]
         self.recipients = list(packed)
         self.weight = _WEIGHT_OF_GROUP + sys.getsizeof(key[1]) + sum(map(len, packed)) + _WEIGHT_OF_BYTES * len(packed)
         return self.weight - before
@@ -83,17 +83,17 @@ class _Group:
 class Chunker:
     """Cuts a stream of recipients into chunks, in bounded memory.
 
-    Who gets the same text shares chunks, in whatever order they come: a text waits until it fills a chunk. Those that wait
-    take `memory` at most; when they would take more, the text that was fed least recently leaves as it is. That one is
-    also the first to leave when somebody cannot wait (`spare`). Within a text the order is kept.
+    Recipients of the same text share a chunk, in input order. A text waits until it fills a chunk. When the waiting
+    recipients exceed `memory`, the group that grew least recently leaves as it is. The same group leaves first when a worker
+    is idle (`spare`).
 
     Args:
-        size: recipients in a chunk, at most; several sizes are used in turn; or a rule that says the size of the next one,
-            given how many chunks there were before.
-        message: what they get.
-        memory: bytes, about, that recipients who wait may take.
-        with_fields: recipients keep the fields of their rows.
-        zone_of: the time zones of a recipient; only recipients of the same zones share a chunk.
+        size: most recipients of a chunk; or several sizes, used in turn; or a function from the number of chunks so far to the
+            size of the next one.
+        message: the message.
+        memory: approximate bytes for waiting recipients.
+        with_fields: whether recipients keep the fields of their rows.
+        zone_of: returns the time zones of a recipient. Only recipients of the same zones share a chunk.
 
     Raises:
         InvalidRequestError: a size is less than 1.
@@ -119,33 +119,33 @@ class Chunker:
         self._zone_of = zone_of
         self._alike: list[Recipient] | None = [] if zone_of is None and message.merge is None else None
         self._groups: OrderedDict[tuple[str, str], _Group] = OrderedDict()
-        self._taken_in = 0
+        self._read = 0
         self._packed_at = 0
         self._weight = 0
         self._chunks = 0
 
     @property
     def taken_in(self) -> int:
-        """Recipients so far."""
-        return self._taken_in
+        """Number of recipients so far."""
+        return self._read
 
     def add(self, recipient: Recipient) -> tuple[Chunk, ...]:
-        """Take a recipient in; return what is ready to leave.
+        """Add a recipient and return the chunks that are ready.
 
         Raises:
-            InvalidRequestError: the recipient lacks a field of the template; `Intake` admits nobody who does.
+            InvalidRequestError: the recipient lacks a field of the template. `RecipientFilter` skips these recipients.
         """
-        self._taken_in += 1
+        self._read += 1
         if self._alike is None:
             return self._add_to_group(recipient)
         self._alike.append(recipient)
         return (self._leave_alike(self._alike),) if len(self._alike) >= self._size(self._chunks) else ()
 
     def spare(self, *, unfed_since: int) -> tuple[Chunk, ...]:
-        """Let texts go that got nobody since then, and the one that was fed least recently in any case.
+        """Return the group that grew least recently, and all groups that have not grown since an earlier moment.
 
         Args:
-            unfed_since: how many recipients had been taken in then.
+            unfed_since: number of recipients read at that moment.
         """
         if self._alike:
             return (self._leave_alike(self._alike),)
@@ -158,7 +158,7 @@ class Chunker:
         return tuple(chunks)
 
     def close(self) -> Iterator[Chunk]:
-        """Yield what is still open, the text that was fed least recently first."""
+        """Yield the remaining recipients, from the group that grew least recently."""
         if self._alike:
             yield self._leave_alike(self._alike)
         while self._groups:
@@ -173,18 +173,18 @@ class Chunker:
         else:
             self._groups.move_to_end(key)
         group.recipients.append(recipient)
-        group.fed = self._taken_in
+        group.fed = self._read
         if len(group.recipients) >= self._size(self._chunks):
             return (self._leave(key),)
-        return tuple(self._make_room()) if self._taken_in - self._packed_at >= UNPACKED else ()
+        return tuple(self._make_room()) if self._read - self._packed_at >= UNPACKED else ()
 
     def _make_room(self) -> Iterator[Chunk]:
-        """Pack those who are not, the texts that were fed since it was done last; yield what takes too much memory then."""
+        """Pack the groups that grew since the last time, and yield groups until the memory suffices."""
         for key, group in reversed(self._groups.items()):
             if group.fed <= self._packed_at:
                 break
             self._weight += group.pack(key, with_fields=self._with_fields)
-        self._packed_at = self._taken_in
+        self._packed_at = self._read
         while self._weight > self._memory:
             yield self._leave(next(iter(self._groups)))
 
@@ -193,7 +193,7 @@ class Chunker:
         zone, text = key
         group = self._groups.pop(key)
         self._weight -= group.weight
-        recipients = tuple([_unpack(who) if isinstance(who, bytes) else who for who in group.recipients])
+        recipients = tuple([_unpack(one) if isinstance(one, bytes) else one for one in group.recipients])
         return self._chunk(text, recipients, zone)
 
     def _leave_alike(self, recipients: list[Recipient]) -> Chunk:
@@ -211,4 +211,4 @@ def _pack(recipient: Recipient, *, with_fields: bool) -> bytes:
 
 
 def _unpack(packed: bytes) -> Recipient:
-    return Recipient(*marshal.loads(packed))  # noqa: S302 - our own bytes, which never left this process
+    return Recipient(*marshal.loads(packed))  # noqa: S302 - packed by this process

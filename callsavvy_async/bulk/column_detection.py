@@ -1,7 +1,7 @@
-"""Rows that are mappings: in which column the number stands.
+"""Find the column that holds the phone number.
 
-A column is found by its name where there is one candidate. Between several nobody but the user can choose; only the exports
-of the usual address books, which always hold several, are known, and read in an order of their own.
+A column is found by its name if it is the only candidate. Between several candidates the user has to choose. Exports of
+Google Contacts and Outlook always hold several, and are read in a fixed order.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _REPORT = {field.name for field in attrs.fields(ReportRow)}
 
 @attrs.frozen
 class NumberColumns:
-    """Where the number of a row stands: in the first of these columns that is not blank.
+    """The columns that may hold a row's number. The first one that is not blank counts.
 
     Attributes:
         names: the columns.
-        labels: for each, the column that says what kind of number it holds; mobile ones come first.
-        separator: what stands between several numbers of one cell, of which the first counts.
+        labels: for each of them, the column with the kind of its number. Mobile numbers come first.
+        separator: delimiter between several numbers of one cell. The first number counts.
     """
 
     names: tuple[str, ...]
@@ -42,13 +42,13 @@ class NumberColumns:
     separator: str | None = None
 
     def number_of(self, row: Mapping[str, str]) -> str:
-        """Return the number of a row, blank when it has none."""
+        """Return the number of a row, or a blank text."""
         if len(self.names) == 1 and self.separator is None:
             return row.get(self.names[0], "")
         return next(iter(self.numbers_of(row)), "")
 
     def numbers_of(self, row: Mapping[str, str]) -> list[str]:
-        """Return all numbers of a row, the one that counts first."""
+        """Return all numbers of a row, in order of preference."""
         names: Sequence[str] = self.names
         if self.labels:
             is_mobile = {
@@ -64,22 +64,22 @@ class NumberColumns:
 
 
 def number_columns(row: Collection[str], asked: str | Sequence[str] | None) -> NumberColumns:
-    """Find out which columns hold the number.
+    """Return the columns that hold the number.
 
     Args:
         row: the names of the columns.
-        asked: the column, or several in their order; None for the only one with a usual name ("phone", "mobile", ...),
-            else the only one there is.
+        asked: the column, or several in order of preference; None for the only one with a usual name ("phone", "mobile",
+            ...), else the only one.
 
     Raises:
-        InvalidRequestError: naming the columns there are, or the candidates.
+        InvalidRequestError: the column does not exist, or several columns are candidates.
     """
     if asked is not None:
         return _asked_columns(row, (asked,) if isinstance(asked, str) else tuple(asked))
     if set(row) == _REPORT:
         raise InvalidRequestError(
-            "this is the report of a send: everybody in it would be sent to again. Pick those you mean, and keep their"
-            " numbers as a list."
+            "this file is the report of a send, so all its recipients would get a second message. Select the recipients that"
+            " you mean, and give their numbers as a list."
         )
     known = _google(row) or _outlook(row)
     if known is not None:
@@ -89,28 +89,28 @@ def number_columns(row: Collection[str], asked: str | Sequence[str] | None) -> N
     if len(names) == 1:
         return NumberColumns(tuple(names))
     raise InvalidRequestError(
-        f"several columns may hold the phone numbers: {_listed(candidates)}. Name the one: column='...'."
+        f"several columns may hold the phone numbers: {_listed(candidates)}. Name one: column='...'."
         if candidates
-        else f"none of the columns is known to hold phone numbers; {_columns_of(row)}. Name it: column='...'."
+        else f"the column of the phone numbers was not found; {_columns_of(row)}. Name it: column='...'."
     )
 
 
 def has_usual_name(column: str) -> bool:
-    """Whether a column is named as those are that hold phone numbers, whatever its case."""
+    """Return whether a column has a usual name of a phone number's column, in any case."""
     return _USUAL.fullmatch(_BETWEEN_WORDS.sub(" ", column).strip().casefold()) is not None
 
 
 def _asked_columns(row: Collection[str], asked: tuple[str, ...]) -> NumberColumns:
     for name in asked:
         if name not in row:
-            raise InvalidRequestError(f"there is no column {name!r}; {_columns_of(row)}.")
+            raise InvalidRequestError(f"column {name!r} does not exist; {_columns_of(row)}.")
     if not asked:
-        raise InvalidRequestError(f"column names no column; {_columns_of(row)}.")
+        raise InvalidRequestError(f"column is empty; {_columns_of(row)}. Name one of them, or leave it out.")
     return NumberColumns(asked, separator=_GOOGLE_SEPARATOR if all(map(_GOOGLE.fullmatch, asked)) else None)
 
 
 def _google(row: Collection[str]) -> NumberColumns | None:
-    """Recognise Google Contacts: "Phone 1 - Value" beside "Phone 1 - Label", which was "Phone 1 - Type" before 2024."""
+    """Recognise Google Contacts: "Phone 1 - Value" and "Phone 1 - Label" ("Phone 1 - Type" before 2024)."""
     names = tuple(name for name in row if _GOOGLE.fullmatch(name))
     if not names:
         return None
@@ -119,7 +119,7 @@ def _google(row: Collection[str]) -> NumberColumns | None:
 
 
 def _outlook(row: Collection[str]) -> NumberColumns | None:
-    """Recognise Outlook, whose contacts have a column for each kind of number."""
+    """Recognise Outlook, which exports a column for each kind of number."""
     names = tuple(name for name in _OUTLOOK if name in row)
     return NumberColumns(names) if "First Name" in row and len(names) > 2 else None  # noqa: PLR2004 - of five
 
@@ -129,5 +129,5 @@ def _columns_of(row: Collection[str]) -> str:
 
 
 def _listed(names: Collection[str]) -> str:
-    # A file without a header has its first row's data for names.
+    # Redacted, because a file without a header has the data of its first row as names.
     return ", ".join(repr(redact(name)) for name in names)

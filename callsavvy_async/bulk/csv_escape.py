@@ -1,4 +1,4 @@
-"""Cells of a CSV that people open in a spreadsheet."""
+"""Escape the cells of a CSV file for spreadsheets."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ _FORMULA = re.compile(r"(^|[;,\t\r\n|])(\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])"
 
 
 def harmless(cell: str) -> str:
-    """Keep a spreadsheet from running what a stranger wrote (OWASP, "CSV Injection"); phone numbers stay as they are.
+    """Escape formulas, so that a spreadsheet does not run them (OWASP, "CSV Injection"). Phone numbers stay unchanged.
 
-    A spreadsheet of another country divides cells where ours are not, so what follows any delimiter counts as a beginning.
+    Spreadsheets of other countries split cells at other delimiters, so a formula may also begin after any delimiter.
     """
     return cell if cell[1:].isdecimal() else _FORMULA.sub(r"\1\2'", cell)

@@ -1,4 +1,4 @@
-"""Rows of CSV in the dialects that spreadsheets write: comma, semicolon, tab or bar, quoted or not."""
+"""Read CSV in the dialects of spreadsheets: comma, semicolon, tab or bar, quoted or not."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ DELIMITERS = ",;\t|"
 
 _QUOTED = re.compile('"[^"]*"')
 _PHONE = re.compile(r"\+?\(?\d(?:[\s().\-]*\d){8,}")
-_FEWEST_DIGITS = 6  # of a phone number (E.164)
+_MIN_DIGITS = 6
+"""Fewest digits of a phone number (E.164)."""
 _DELIMITER_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
-"""The first line by which Excel is told the delimiter."""
+"""The first line of a file for Excel, which may name the delimiter."""
 
 
 def csv_rows(lines: FileLines) -> Iterator[str | dict[str, str]]:
-    """Yield rows: mappings by the header's names, or the bare cells of a single column without a header.
+    """Yield rows as mappings by the header's names, or the cells of a single column without a header.
 
-    Blank rows and columns without a name are passed over. A row that is shorter than the header is filled up with blanks.
+    Blank rows and columns without a name are skipped. A row shorter than the header is padded with blanks.
 
     Raises:
-        InvalidRequestError: naming the line: no header over several columns, a title where the header belongs, a name
-            that occurs twice, a row longer than the header, a quote that is not closed.
+        InvalidRequestError: several columns have no header, a title precedes the header, a name occurs twice, a row is
+            longer than the header, or a quote is not closed. The error names the line.
     """
     delimiter = _take_delimiter(lines)
     rows = _filled_rows(lines, delimiter)
     header = [name.strip() for name in next(rows, ())]
-    if not any(header):  # nothing but delimiters
+    if not any(header):  # delimiters only
         return
     if not (any(header[1:]) or _is_name(header[0])):
         yield header[0]
@@ -48,7 +49,7 @@ def csv_rows(lines: FileLines) -> Iterator[str | dict[str, str]]:
 
 
 def _take_delimiter(lines: FileLines) -> str:
-    """Return the delimiter that the first line names, and take that line away; else the one that it holds most of."""
+    """Return the delimiter that a ``sep=`` line names, and skip that line; else the most frequent one of the first line."""
     first = lines.skip_to_content() or ""
     named = _DELIMITER_LINE.fullmatch(first.strip("\r\n "))
     if named:
@@ -65,7 +66,7 @@ def _filled_rows(lines: FileLines, delimiter: str) -> Iterator[list[str]]:
             row = next(reader, None)
         except csv.Error as error:
             raise lines.fault(
-                f"the row that begins here is no CSV ({error}); close its quotes, and double a quote inside quotes.",
+                f"the row that begins here is not valid CSV ({error}); close its quotes, and double a quote inside quotes.",
                 line=begin,
             ) from None
         if row is None:
@@ -76,7 +77,9 @@ def _filled_rows(lines: FileLines, delimiter: str) -> Iterator[list[str]]:
 
 def _only_cell(row: list[str], lines: FileLines) -> str:
     if any(row[1:]):
-        raise lines.fault(f"the row has {len(row)} cells where the first has one; add a header row with the names.")
+        raise lines.fault(
+            f"the row has {len(row)} cells, but the first row has one; add a header row with the names of the columns."
+        )
     return row[0]
 
 
@@ -86,14 +89,14 @@ def _by_name(header: list[str], row: list[str], lines: FileLines) -> dict[str, s
         row += [""] * missing
     elif any(row[len(header) :]):
         raise lines.fault(
-            f"the row has {len(row)} cells and the header {len(header)}; quote a cell that holds the delimiter."
+            f"the row has {len(row)} cells, but the header has {len(header)}; quote a cell that holds the delimiter."
         )
     return {name: cell for name, cell in zip(header, row, strict=False) if name}
 
 
 def _is_name(cell: str) -> bool:
-    """Tell a column's name from data: what is taken for a name by mistake would be lost without a word."""
-    return cell[:1].isalpha() and sum(map(str.isdecimal, cell)) < _FEWEST_DIGITS
+    """Return whether a cell is a column's name. Data mistaken for a name would be lost silently."""
+    return cell[:1].isalpha() and sum(map(str.isdecimal, cell)) < _MIN_DIGITS
 
 
 def _has_several(row: list[str]) -> bool:
@@ -102,7 +105,7 @@ def _has_several(row: list[str]) -> bool:
 
 def _title_fault(title: str, lines: FileLines) -> InvalidRequestError:
     return lines.fault(
-        f"the row has several cells, the first line of the file one, {title[:40]!r}: is it a title?"
+        f"the row has several cells, but the first line of the file has one, {title[:40]!r}, which may be a title."
         " Remove the lines above the names of the columns."
     )
 
@@ -110,9 +113,9 @@ def _title_fault(title: str, lines: FileLines) -> InvalidRequestError:
 def _check_header(header: list[str], lines: FileLines) -> None:
     if any(map(_PHONE.search, header)):
         raise lines.fault(
-            "it holds a phone number where the names of the columns belong; write one number a line, or add a row such as"
+            "the header row holds a phone number; write one number a line, or add a row with the names of the columns, as in"
             " phone,name."
         )
     twice = [name for name, count in Counter(header).items() if name and count > 1]
     if twice:
-        raise lines.fault(f"the header names the column {twice[0]!r} twice; each column needs a name of its own.")
+        raise lines.fault(f"the header names the column {twice[0]!r} twice; give each column a unique name.")

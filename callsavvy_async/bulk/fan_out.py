@@ -1,26 +1,27 @@
-"""Send chunks concurrently: bounded workers over an iterator, every chunk accounted for, also when it is stopped.
+"""Send chunks concurrently, and record the outcome of each chunk, also when the run is stopped.
 
-Theory: a worker takes a chunk, sends it, and settles it, one after the other; there is never a task per recipient. There are
-as many workers as requests on their way, and `SPARE` more whose chunks wait for their turn: each request that leaves brings
-one to work, and one that comes back retires where enough wait. So what is under way is what the limit of the client lets
-start, up to `workers`, and what is at hand stays little. With 50 ms to an answer, 40 requests a second are 2 on their way. A
-chunk that was taken and did not settle is pending when its request never left, and unknown when it did. Stopping
-cancels the workers, but a request on the wire is shielded: its answer is waited for, because a paid message whose
-answer nobody read is unknown for ever.
+Theory:
+
+1. A worker takes a chunk, sends it and settles it. There is never a task per recipient.
+2. There are as many workers as requests in flight, plus `SPARE` whose chunks wait for the rate limiter. A request that leaves
+   starts a worker; a worker that finishes ends if enough others wait. So the rate limiter decides how many requests are in
+   flight, up to `workers`. For example, at 40 requests a second and 50 ms per response, 2 are in flight.
+3. A chunk that was taken but not settled is pending if its request never left, else unknown.
+4. Stopping cancels the workers, but not requests in flight: without its response, a paid message stays unknown.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
-from typing import Protocol
 
 import anyio
 import anyio.abc
 
 from callsavvy_async.bulk.chunks import Chunk
+from callsavvy_async.bulk.protocols import ChunkDeferredError, Sink, Source
 from callsavvy_async.bulk.report import ChunkResult, ChunkState, StopReason, Sums
 from callsavvy_async.bulk.stop_rules import StopRules
 from callsavvy_async.errors import Outcome, RateLimitError, RequestError, ServiceUnavailableError
@@ -29,82 +30,22 @@ from callsavvy_async.resources.sends import SendReceipt
 from callsavvy_async.transport.request_context import RequestContext, current_context
 
 SPARE = 4
-"""Chunks that wait for their turn at a time: while a limit lets nothing start, no more than these are cut."""
+"""Most chunks that wait for the rate limiter at a time."""
 DEEPEST_SPLIT = 10
-"""How often a rejected chunk is halved to isolate what the API rejects: enough for 1,024 recipients."""
-
-
-class ChunkDeferredError(Exception):
-    """A chunk must not be sent now: its sink has put it back where its source takes it from, when its time comes."""
-
-
-class Source(Protocol):
-    """Where the chunks come from."""
-
-    def feeding(self) -> AbstractAsyncContextManager[None]:
-        """Return what is entered around the workers."""
-        ...
-
-    async def next_chunk(self) -> Chunk | None:
-        """Return the next chunk, None at the end. Whatever it raises ends the run."""
-        ...
-
-    def rest(self, *, only_at_hand: bool) -> AsyncIterator[Chunk]:
-        """Yield the chunks that nobody asked for; they are settled as pending.
-
-        Args:
-            only_at_hand: do not wait for more.
-        """
-        ...
-
-
-class Sink(Protocol):
-    """Records the outcome of each chunk. Methods run shielded, except `before_sending` and `before_waiting`."""
-
-    def reserve(self, chunk: Chunk) -> bool:
-        """Reserve what a chunk may cost; False when it would pass the budget."""
-        ...
-
-    def release(self, result: ChunkResult) -> None:
-        """Count what a chunk cost, or may have cost, instead of its reservation."""
-        ...
-
-    def on_wait(self) -> None:
-        """Note that a request has to wait for its turn."""
-        ...
-
-    async def before_sending(self, chunk: Chunk) -> None:
-        """Take down that a chunk's request is about to leave. Whatever it raises keeps the request from leaving.
-
-        Raises:
-            ChunkDeferredError: the chunk was put back, and is not settled.
-        """
-        ...
-
-    async def before_waiting(self, chunk: Chunk) -> None:
-        """Take down that a chunk's request was refused, provably without effect, and waits to be repeated."""
-        ...
-
-    async def split(self, result: ChunkResult) -> tuple[Chunk, ...]:
-        """Record that two halves replace a rejected chunk, and return them."""
-        ...
-
-    async def settle(self, result: ChunkResult) -> None:
-        """Record a chunk's outcome."""
-        ...
+"""Most times that a rejected chunk is halved to isolate the rejected recipient; enough for 1,024 recipients."""
 
 
 class FanOut:
     """One concurrent run over the chunks of a source.
 
     Args:
-        send: sends one chunk; a resource method with its arguments filled in.
-        source: where the chunks come from.
-        report: of the run as a whole: why it stopped, how often the API answered 429.
-        sink: records every outcome, and keeps the budget.
-        workers: most chunks under way at a time.
-        rules: when to stop early.
-        on_result: awaited with every result.
+        send: sends one chunk; a resource method with its arguments bound.
+        source: the source of the chunks.
+        report: the report of the run, for its reason to stop and its number of 429 responses.
+        sink: records outcomes, and keeps the budget.
+        workers: most chunks in flight.
+        rules: rules to stop early.
+        on_result: coroutine function, called with each result.
     """
 
     def __init__(
@@ -128,71 +69,70 @@ class FanOut:
         self._scope: anyio.CancelScope | None = None
         self._group: anyio.abc.TaskGroup | None = None
         self._working = 0
-        self._under_way: set[RequestContext] = set()
+        self._active: set[RequestContext] = set()
         self._failure: Exception | None = None
 
     def stop(self, reason: StopReason) -> None:
-        """Send nothing more; what is on the wire is waited for."""
+        """Start no further request, and finish the requests in flight."""
         if self._report.stopped is None:
             self._report.stopped = reason
         if self._scope is not None:
             self._scope.cancel()
 
     def abandon(self) -> None:
-        """Send nothing more, and do not wait either: what is on the wire becomes unknown."""
+        """Stop without waiting. Requests in flight become unknown."""
         self.stop(StopReason.INTERRUPTED)
-        for context in self._under_way:
+        for context in self._active:
             context.abandon()
 
     async def run(self) -> None:
-        """Send until the source is exhausted or the run is stopped. Then the rest of the source is taken down as pending.
+        """Send until the source ends or the run is stopped, then record the rest of the source as pending.
 
         Raises:
-            Exception: what the source of the recipients raised, or what `send` raised beside a `RequestError`; everything
-                is taken down before.
+            Exception: the source failed, or `send` raised anything but a `RequestError`; raised after all outcomes are recorded.
         """
-        import_module("callsavvy_async.transport.retrying")  # ahead: when a request fails, files may be scarce
+        import_module("callsavvy_async.transport.retrying")  # imported now, as file descriptors may run out later
         try:
             with anyio.CancelScope() as self._scope:
-                if self._report.stopped is not None:  # stopped before it began
+                if self._report.stopped is not None:  # stopped before it started
                     self._scope.cancel()
                 async with self._source.feeding(), anyio.create_task_group() as self._group:
                     for _ in range(min(SPARE, self._workers)):
-                        self._employ()
+                        self._start_worker()
         except BaseException:  # cancelled from outside
             self.stop(StopReason.INTERRUPTED)
             raise
         finally:
             with anyio.CancelScope(shield=True):
-                await self._take_down_rest()
+                await self._record_rest()
         if self._failure is not None:
             raise self._failure
 
-    async def _take_down_rest(self) -> None:
+    async def _record_rest(self) -> None:
         try:
             async for chunk in self._source.rest(only_at_hand=self._report.stopped in _AT_ONCE):
                 await self._settle(ChunkResult(chunk, ChunkState.PENDING))
         except Exception as error:  # noqa: BLE001 - raised by `run`
             self._fail(error)
-            await self._take_down_rest()  # the source has ended; what it had ready is left
+            await self._record_rest()  # the source has failed, but may have chunks ready
 
     def _fail(self, error: Exception) -> None:
         self._failure = self._failure or error
         self.stop(StopReason.ERROR)
 
-    def _employ(self) -> None:
+    def _start_worker(self) -> None:
         if self._group is not None and self._working < self._workers:
             self._working += 1
             self._group.start_soon(self._work)
 
     @property
     def _waiting(self) -> int:
-        """How many workers are not on the wire: they wait for a chunk, for their turn, or for what is written ahead."""
-        return self._working - sum(context.on_wire for context in self._under_way)
+        """Number of workers without a request in flight: they wait for a chunk, the rate limiter or the sink."""
+        return self._working - sum(context.on_wire for context in self._active)
 
     async def _before_sending(self, chunk: Chunk) -> None:
-        if self._waiting <= SPARE:  # this one is about to leave
-            self._employ()
+        if self._waiting <= SPARE:  # this worker is about to leave
+            self._start_worker()
         await self._sink.before_sending(chunk)
 
     async def _work(self) -> None:
@@ -203,8 +143,8 @@ class FanOut:
                 if self._report.stopped is not None:
                     return
                 while todo:
-                    todo += reversed(await self._send_one(todo.pop()))  # the first half is the next
-        except Exception as error:  # noqa: BLE001 - the others drain first, then `run` raises it
+                    todo += reversed(await self._send_one(todo.pop()))  # the first half is next
+        except Exception as error:  # noqa: BLE001 - raised by `run` after the other workers end
             self._fail(error)
         finally:
             self._working -= 1
@@ -212,11 +152,11 @@ class FanOut:
                 await self._settle(ChunkResult(left, ChunkState.PENDING))
 
     async def _send_one(self, chunk: Chunk) -> tuple[Chunk, ...]:
-        """Send a chunk and settle it, or return its halves when the API rejects something in it."""
+        """Send a chunk and settle it, or return its halves if the API rejects one of its recipients."""
         result = ChunkResult(chunk, ChunkState.PENDING)
         if not self._sink.reserve(chunk):
             await self._settle(result)
-            self._report.stopped = self._report.stopped or StopReason.MAX_COST  # those that reserved before still go
+            self._report.stopped = self._report.stopped or StopReason.MAX_COST  # reserved chunks are still sent
             return ()
         with self._watching(chunk) as context:
             try:
@@ -224,7 +164,7 @@ class FanOut:
             except ChunkDeferredError:
                 self._sink.release(result)
                 return ()
-            except BaseException:  # cancelled, or an error that is no answer of the API's
+            except BaseException:  # cancelled, or not an error of the API
                 result = ChunkResult(chunk, ChunkState.UNKNOWN) if context.in_doubt else result
                 self._sink.release(result)
                 await self._settle(result)
@@ -234,7 +174,7 @@ class FanOut:
 
     @contextmanager
     def _watching(self, chunk: Chunk) -> Generator[RequestContext]:
-        """Follow the request of a chunk."""
+        """Track the request of a chunk."""
         context = RequestContext(
             shield=True,
             bulk=True,
@@ -243,14 +183,14 @@ class FanOut:
             on_wait=self._sink.on_wait,
         )
         token = current_context.set(context)
-        self._under_way.add(context)
+        self._active.add(context)
         try:
             yield context
         finally:
             current_context.reset(token)
-            self._under_way.discard(context)
+            self._active.discard(context)
             attempts = (attempt for exchange in context.exchanges for attempt in exchange.attempts)
-            self._report.refusals += sum(attempt.status_code == 429 for attempt in attempts)  # noqa: PLR2004
+            self._report.rate_limited += sum(attempt.status_code == 429 for attempt in attempts)  # noqa: PLR2004
 
     async def _outcome(self, chunk: Chunk) -> ChunkResult:
         try:
@@ -260,11 +200,11 @@ class FanOut:
         return ChunkResult(chunk, ChunkState.FAILED if receipt.failed else ChunkState.ACCEPTED, receipt)
 
     async def _conclude(self, result: ChunkResult) -> tuple[Chunk, ...]:
-        """Take down and tell a result that came, also when the run is stopping; or return the halves to send instead."""
+        """Record and publish a result, also while the run stops; or return the halves to send instead."""
         with anyio.CancelScope(shield=True):
             if _worth_splitting(result):
                 return await self._sink.split(result)
-            if await self._take_down(result):
+            if await self._record(result):
                 reason = self._rules.judge(result)
                 if reason is not None:
                     self.stop(reason)
@@ -273,19 +213,19 @@ class FanOut:
 
     async def _settle(self, result: ChunkResult) -> None:
         with anyio.CancelScope(shield=True):
-            await self._take_down(result)
+            await self._record(result)
 
-    async def _take_down(self, result: ChunkResult) -> bool:
+    async def _record(self, result: ChunkResult) -> bool:
         try:
             await self._sink.settle(result)
-        except Exception as error:  # noqa: BLE001 - raised by `run`; the other workers drain first
+        except Exception as error:  # noqa: BLE001 - raised by `run` after the other workers end
             self._fail(error)
             return False
         return True
 
 
 _AT_ONCE = {StopReason.INTERRUPTED, StopReason.DEADLINE}
-"""Reasons for which nothing is waited for, not even the rest of the recipients."""
+"""Reasons that end the run without waiting for further recipients."""
 
 
 def _worth_splitting(result: ChunkResult) -> bool:
@@ -299,7 +239,7 @@ def _worth_splitting(result: ChunkResult) -> bool:
 
 
 def _state_after(error: RequestError) -> ChunkState:
-    """Return what is known after an error; what was refused for the moment may be sent later, by another run."""
+    """Return the state after an error. A rate-limited chunk stays pending, so that a later run can send it."""
     if isinstance(error, RateLimitError | ServiceUnavailableError):
         return ChunkState.PENDING
     return _STATES[error.outcome]

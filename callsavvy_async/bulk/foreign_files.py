@@ -1,11 +1,11 @@
-"""Files that people take for lists of recipients, and that are something else: refused by name, with the way to do it."""
+"""Refuse files of other kinds that users give for lists of recipients."""
 
 from __future__ import annotations
 
 from callsavvy_async.errors import InvalidRequestError
 
 BEGINNING = 64
-"""Bytes by which a file is known."""
+"""Bytes that identify a file."""
 
 _AS_CSV = "save it as CSV (in Excel: 'CSV UTF-8')"
 _FOREIGN = (
@@ -14,8 +14,8 @@ _FOREIGN = (
     (b"begin:vcard", "a vCard", "export the contacts as CSV"),
     (b"par1", "a Parquet file", "name it .parquet, or give format='parquet'"),
     (b"sqlite format 3", "an SQLite database", "export the rows as CSV"),
-    (b"%pdf", "a PDF", "give the list it was made of"),
-    (b"{\\rtf", "a document of a word processor", "save it as plain text"),
+    (b"%pdf", "a PDF", "give the list that it was made from"),
+    (b"{\\rtf", "a word processor's document", "save it as plain text"),
     (b"<!doctype", "a web page", _AS_CSV),
     (b"<html", "a web page", _AS_CSV),
     (b"<table", "a web page", _AS_CSV),
@@ -26,8 +26,8 @@ _FOREIGN = (
 
 
 def refuse_foreign(beginning: bytes, name: str) -> None:
-    """Raise `InvalidRequestError` for a file whose first bytes tell that it is no list."""
+    """Raise `InvalidRequestError` for a file whose first bytes show another kind."""
     text = beginning.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for magic, kind, fix in _FOREIGN:
         if text.startswith(magic):
-            raise InvalidRequestError(f"{name} is {kind}, which is not read; {fix}.")
+            raise InvalidRequestError(f"{name} is {kind}, which is not supported; {fix}.")

@@ -1,4 +1,4 @@
-"""Rows of JSON: one a line, or all in one array, as `json.dump` and most services write them."""
+"""Read rows of JSON: one a line, or all in one array."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import cast
 from callsavvy_async.bulk.file_lines import LONGEST_LINE, FileLines
 from callsavvy_async.errors import InvalidRequestError
 
-# Numbers stay as they are written: 2.3e12 and 2348012345678.0 must be seen for what they are.
+# Numbers stay text, so that spoilt phone numbers (2.3e12, 2348012345678.0) are recognised later.
 _decoder = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=lambda _: "")
 _BLANK = re.compile(r"\s*")
 
 
 def json_rows(lines: FileLines) -> Iterator[str | dict[str, str]]:
-    """Yield the rows, each an object or a text.
+    """Yield the rows, each an object or a string.
 
     Raises:
-        InvalidRequestError: naming the line and the rule.
+        InvalidRequestError: a row is not valid. The error names the line and the rule.
     """
     if (lines.skip_to_content() or "").lstrip().startswith("["):
         yield from _rows_of_array(_Window(lines))
@@ -30,15 +30,15 @@ def json_rows(lines: FileLines) -> Iterator[str | dict[str, str]]:
             try:
                 value: object = _decoder.decode(line.strip())
             except (ValueError, RecursionError):
-                raise lines.fault("it is no JSON; write one object or one text a line.") from None
+                raise lines.fault("the line is not valid JSON; write one object or one string a line.") from None
             row = _as_row(value)
             if row is None:
-                raise lines.fault("it is neither an object nor a text; write one recipient a line.")
+                raise lines.fault("the line is neither an object nor a string; write one recipient a line.")
             yield row
 
 
 class _Window:
-    """A moving view on the text of an array; memory does not grow with it."""
+    """A moving window over the text of an array, in constant memory."""
 
     def __init__(self, lines: FileLines) -> None:
         self._lines = lines
@@ -48,7 +48,7 @@ class _Window:
         self._at = 0
 
     def peek(self) -> str:
-        """Pass over blanks and return the next character, nothing at the end."""
+        """Skip blanks and return the next character, without consuming it; "" at the end."""
         while True:
             blank = _BLANK.match(self._text, self._at)
             self._at = self._at if blank is None else blank.end()
@@ -57,23 +57,23 @@ class _Window:
             if not self._read_on():
                 return ""
 
-    def pass_over(self) -> None:
-        """Pass over one character."""
+    def skip(self) -> None:
+        """Skip one character."""
         self._at += 1
 
     def value(self) -> object:
-        """Read the value that begins here."""
+        """Read the next value."""
         while True:
             with suppress(ValueError, RecursionError):
                 value, end = _decoder.raw_decode(self._text, self._at)
-                if end < len(self._text):  # a number at the edge may go on behind it
+                if end < len(self._text):  # a number at the end of the block may be incomplete
                     self._at = end
                     return cast("object", value)
             if len(self._text) - self._at > LONGEST_LINE or not self._read_on():
-                raise self.fault("an entry of the array is no JSON, or longer than 1 MiB.")
+                raise self.fault("an entry of the array is not valid JSON, or longer than 1 MiB; write the file again.")
 
     def fault(self, rule: str) -> InvalidRequestError:
-        """Make the error for where it stands."""
+        """Return the error for the current line."""
         return self._lines.fault(rule, line=self._line + self._text.count("\n", 0, self._at))
 
     def _read_on(self) -> bool:
@@ -85,22 +85,22 @@ class _Window:
 
 def _rows_of_array(window: _Window) -> Iterator[str | dict[str, str]]:
     window.peek()
-    window.pass_over()
+    window.skip()
     between = "]" if window.peek() == "]" else ","
     while between == ",":
         row = _as_row(window.value())
         if row is None:
-            raise window.fault("an entry of the array is neither an object nor a text.")
+            raise window.fault("an entry of the array is neither an object nor a string; write one recipient an entry.")
         yield row
         between = window.peek()
         if between not in {",", "]"}:
-            raise window.fault("between two entries of the array, or at its end, a comma or bracket is missing.")
+            raise window.fault("a comma or the closing bracket is missing after an entry of the array; add it.")
         if between == ",":
-            window.pass_over()
+            window.skip()
             window.peek()
-    window.pass_over()
+    window.skip()
     if window.peek():
-        raise window.fault("something stands behind the array; write one array, or one object a line.")
+        raise window.fault("there is text after the array; write one array, or one object a line.")
 
 
 def _as_row(value: object) -> str | dict[str, str] | None:

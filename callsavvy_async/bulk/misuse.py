@@ -1,4 +1,4 @@
-"""What is given where a list of recipients belongs, and is none: refused before anything is read, with the way to do it."""
+"""Refuse recipients of a wrong type, before anything is read."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from callsavvy_async.resources.contacts import Contact
 
 
 def refuse_misuse(recipients: object) -> None:
-    """Raise `InvalidRequestError` for what would be read letter by letter, or column by column.
+    """Raise `InvalidRequestError` unless the value is an iterable of recipients.
 
-    Args:
-        recipients: anything; a list, a generator or an async one of recipients is right.
+    Texts and data frames are iterable too, but yield letters or columns.
     """
     fix = _fix(recipients)
     if fix is not None:
@@ -30,8 +29,8 @@ def _fix(recipients: object) -> str | None:
             return "give a list of recipients, [recipient]"
         case _ if _is_table(recipients):
             return (
-                "it yields its columns; give its rows: frame.to_dict('records') of pandas, frame.iter_rows(named=True) of"
-                " polars, table.to_pylist() of pyarrow"
+                "iterating over it yields its columns; give its rows: frame.to_dict('records') in pandas,"
+                " frame.iter_rows(named=True) in polars, table.to_pylist() in pyarrow"
             )
         case Iterable() | AsyncIterable():
             return None
@@ -40,6 +39,6 @@ def _fix(recipients: object) -> str | None:
 
 
 def _is_table(recipients: object) -> bool:
-    """Recognise data frames; SQLAlchemy's results have a method `columns`, and yield their rows."""
+    """Recognise data frames. SQLAlchemy's results have a method ``columns``, but yield rows."""
     columns = getattr(recipients, "columns", None)
     return (columns is not None and not callable(columns)) or hasattr(recipients, "column_names")

@@ -1,10 +1,12 @@
-"""A set of phone numbers that takes 12 to 24 bytes a number, where a ``set[str]`` takes about 120.
+"""A set of phone numbers that takes 12 to 24 bytes a number; a ``set[str]`` takes about 120.
 
-A number is at most 15 digits that do not begin with 0 (E.164), so it is told by its integer value, which fits 8
-bytes. The integers lie in one flat array, an open-addressing hash table with linear probing (Knuth, TAOCP 3, 6.4): a
-key belongs at its hash; if another key lies there, in the next free slot. At most two slots in three are taken before
-the table doubles, which keeps an unsuccessful search at 5 probes on average (Knuth: (1 + 1/(1 - a)^2) / 2) in the
-worst moment. Fibonacci hashing spreads the long runs of neighbouring numbers that real lists hold.
+Theory:
+
+1. A number has at most 15 digits and does not begin with 0 (E.164), so its integer value identifies it and fits 8 bytes.
+2. The integers lie in one flat array, an open-addressing hash table with linear probing (Knuth, TAOCP 3, 6.4).
+3. The table doubles when two thirds of the slots are taken. An unsuccessful search then takes at most 5 probes on average
+   (Knuth: (1 + 1/(1 - a)^2) / 2).
+4. Fibonacci hashing spreads the long runs of neighbouring numbers of real lists.
 """
 
 from __future__ import annotations
@@ -21,10 +23,10 @@ _WORD_BITS = 64
 
 
 class NumberSet:
-    """A growing set of phone numbers; what is added or looked for is normalised first.
+    """A growing set of phone numbers, which it normalises.
 
     Raises:
-        InvalidRequestError: from the constructor, ``add`` and ``in``, for what is no phone number.
+        InvalidRequestError: a text is not a phone number; raised by the constructor, ``add`` and ``in``.
     """
 
     __slots__ = ("_count", "_mask", "_shift", "_slots")
@@ -36,7 +38,7 @@ class NumberSet:
             self.add(number)
 
     def add(self, number: str) -> bool:
-        """Add a number; False if it was there already."""
+        """Add a number. Return False if the set had it already."""
         key = int(normalise_number(number))
         index = self._find(key)
         if self._slots[index]:
@@ -57,7 +59,7 @@ class NumberSet:
         return f"<NumberSet of {self._count:,}>"
 
     def _find(self, key: int) -> int:
-        """Return the index of the slot that holds the key, or of the free one where it belongs."""
+        """Return the index of the key's slot, or of the free slot for it."""
         slots, mask = self._slots, self._mask
         index = (key * _GOLDEN >> self._shift) & mask
         while (found := slots[index]) and found != key:

@@ -1,7 +1,7 @@
-"""The keyword options of bulk sends, plans and campaigns, taken in and checked in one place.
+"""Options of bulk sends, plans and campaigns.
 
-Each group is declared twice: as a TypedDict, which type checkers read, and as an attrs class, which has the defaults and the
-checks. A test holds that the names are the same. Functions named ``..._settings`` make one of the other.
+Each group is declared twice: as a TypedDict for type checkers, and as an attrs class with the defaults and checks. A test
+compares the names. Functions named ``..._settings`` convert the first to the second.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import attrs
 
 from callsavvy_async.bulk.number_set import NumberSet
 from callsavvy_async.bulk.phone_parsing import NumberCheck
-from callsavvy_async.bulk.recipients import Doubtful, Intake, NumberMemory
+from callsavvy_async.bulk.recipients import Doubtful, NumberMemory, RecipientFilter
 from callsavvy_async.bulk.report import BulkReport, ChunkResult
 from callsavvy_async.config import RequestSettings
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
@@ -26,16 +26,16 @@ from callsavvy_async.transport.options import RequestOptions, apply_options
 
 
 class RecipientOptions(TypedDict, total=False):
-    """How recipients are read.
+    """Options for reading recipients.
 
     Attributes:
-        column: the field of a mapping that holds the number, or several, of which the first that is not blank does; found
-            by its name when None.
+        column: field of a mapping that holds the number, or several, of which the first that is not blank counts; found by
+            its name when None.
         suppress: numbers that must get nothing.
-        region: two letters (``"NG"``): national numbers of this country are taken too. Needs the ``phone`` extra.
-        international: numbers without ``+`` begin with their country code. Without it and ``region`` they are taken so
-            too, but counted as doubtful.
-        validate: ``"shape"``, or ``"possible"`` and ``"valid"`` by the ``phone`` extra.
+        region: ISO 3166 code (``"NG"``) of the country whose national numbers are accepted. Needs the ``phone`` extra.
+        international: whether numbers without ``+`` begin with their country code. If False and `region` is None, they are
+            read the same way, but counted as doubtful.
+        validate: check of the numbers: ``"shape"``; or ``"possible"`` or ``"valid"``, which need the ``phone`` extra.
     """
 
     column: str | Sequence[str] | None
@@ -46,18 +46,17 @@ class RecipientOptions(TypedDict, total=False):
 
 
 class SendOptions(TypedDict, total=False):
-    """How a send goes about it.
+    """Options for sending.
 
     Attributes:
-        max_cost: units that may be spent; estimated before each request, raised to the cost that the API reports. A campaign's
-            is of all its runs together, also those of other processes.
-        deadline: seconds after which no further request starts; those under way are waited for.
-        max_in_flight: most requests under way at a time, 64 unless given; fewer where the limit, or what the client may have in
-            flight, is less.
-        stop_after: requests in a row that fail definitely and alike, after which nothing more is sent; 10 unless given.
-        on_result: called with the outcome of every request.
-        timeout: seconds for one attempt of a request, connecting included; the client's unless given.
-        max_retries: retries of a request after a failure that is proved safe to retry; the client's unless given.
+        max_cost: most units to spend. Each request counts its estimate, or its reported cost if that is higher. For a
+            campaign, the sum over all its runs and processes.
+        deadline: seconds after which the run starts no further request. Requests in flight are awaited.
+        max_in_flight: most requests in flight, 64 by default. The client's own limits apply too.
+        stop_after: number of consecutive requests with the same definite failure that stops the run; 10 by default.
+        on_result: callback for the outcome of each request.
+        timeout: seconds for one attempt of a request, connecting included; the client's by default.
+        max_retries: retries of a request after a failure that is safe to retry; the client's by default.
         extra: undocumented parameters of the API, sent with every request.
     """
 
@@ -72,12 +71,12 @@ class SendOptions(TypedDict, total=False):
 
 
 class BulkOptions(RecipientOptions, SendOptions, total=False):
-    """Keyword options of a bulk send and of its plan: `RecipientOptions`, `SendOptions` and those below.
+    """Options of a bulk send and of its plan: `RecipientOptions`, `SendOptions` and these.
 
     Attributes:
-        chunk_size: most recipients of a request; 100 unless given, 30 for WhatsApp. Small chunks keep what may become unknown
-            small, so a request takes no more than 25 until requests are scarce; see `callsavvy_async.bulk.chunk_size`.
-        on_progress: called with the report after every request.
+        chunk_size: most recipients of a request; 100 by default, 30 for WhatsApp. While the rate limit allows, requests take
+            at most 25; see `callsavvy_async.bulk.chunk_size`.
+        on_progress: callback for the report, after each request.
     """
 
     chunk_size: int | None
@@ -89,11 +88,11 @@ def _seconds(_: object, field: attrs.Attribute[float | None], value: object) -> 
         raise ConfigurationError(f"{field.name} is {value!r}; it must be a number of seconds above 0, or None.")
 
 
-def _called_at_once(_: object, field: attrs.Attribute[Callable[..., object] | None], value: object) -> None:
+def _plain_function(_: object, field: attrs.Attribute[Callable[..., object] | None], value: object) -> None:
     if value is None:
         return
     if not callable(value) or inspect.iscoroutinefunction(value):
-        raise ConfigurationError(f"{field.name} is {value!r}; it must be a plain function, which nothing awaits.")
+        raise ConfigurationError(f"{field.name} is {value!r}; it must be a plain function, not a coroutine function.")
 
 
 def _units(value: Decimal | float | str | None) -> Decimal | None:
@@ -118,11 +117,11 @@ class RecipientSettings:
     international: bool = False
     validate: NumberCheck = "shape"
 
-    def intake(
+    def recipient_filter(
         self, message: Message, number_set: NumberMemory | None = None, *, doubtful: Doubtful | None = None
-    ) -> Intake:
-        """Return what admits the recipients of a message."""
-        return Intake(
+    ) -> RecipientFilter:
+        """Return the filter for the recipients of a message."""
+        return RecipientFilter(
             column=self.column,
             suppress=self.suppress,
             region=self.region,
@@ -136,14 +135,14 @@ class RecipientSettings:
 
 @attrs.frozen(kw_only=True, slots=False)
 class SendSettings:
-    """See `SendOptions`; and `on_progress`, which is called with the report after every request."""
+    """See `SendOptions`, and `on_progress` of `BulkOptions`."""
 
     max_cost: Decimal | None = attrs.field(default=None, converter=_units)
     deadline: float | None = attrs.field(default=None, validator=_seconds)
     max_in_flight: int = attrs.field(default=MAX_IN_FLIGHT, validator=at_least_one)
     stop_after: int = attrs.field(default=10, validator=at_least_one)
-    on_result: Callable[[ChunkResult], object] | None = attrs.field(default=None, validator=_called_at_once)
-    on_progress: Callable[..., object] | None = attrs.field(default=None, validator=_called_at_once)
+    on_result: Callable[[ChunkResult], object] | None = attrs.field(default=None, validator=_plain_function)
+    on_progress: Callable[..., object] | None = attrs.field(default=None, validator=_plain_function)
     timeout: float | None = attrs.field(default=None, validator=_seconds)
     max_retries: int | None = None
     extra: Mapping[str, object] | None = attrs.field(default=None, repr=False)
@@ -153,7 +152,7 @@ class SendSettings:
 
     @property
     def request(self) -> RequestOptions:
-        """The options of each request. It may wait for the limit as long as the run goes on."""
+        """Options of each request. Its wait for the rate limit has no deadline."""
         options: RequestOptions = {"deadline": None}
         if self.timeout is not None:
             options["timeout"] = self.timeout
@@ -164,14 +163,15 @@ class SendSettings:
         return options
 
     def check_for(self, message: Message) -> None:
-        """Refuse what cannot be kept for a message.
+        """Check the options against a message.
 
         Raises:
-            InvalidRequestError: its cost is not known beforehand, so that no budget can be kept.
+            InvalidRequestError: `max_cost` is given for a channel without a documented cost.
         """
         if self.max_cost is not None and not message.is_priced:
             raise InvalidRequestError(
-                f"max_cost cannot be kept for {message.channel}: the API documents no cost of it and reports none."
+                f"max_cost is {self.max_cost}, but the API neither documents nor reports the cost of {message.channel};"
+                " leave max_cost out."
             )
 
 
@@ -183,34 +183,34 @@ class BulkSettings(SendSettings, RecipientSettings):
 
 
 def bulk_settings(**options: Unpack[BulkOptions]) -> BulkSettings:
-    """Take in the options of a bulk send.
+    """Check the options of a bulk send.
 
     Raises:
-        ConfigurationError: one does not exist, or breaks a rule.
+        ConfigurationError: an option does not exist, or breaks a rule.
     """
     refuse_unknown_options(options, BulkSettings, "a bulk send")
     return BulkSettings(**options)
 
 
 def recipient_settings(**options: Unpack[RecipientOptions]) -> RecipientSettings:
-    """Take in the options of a load.
+    """Check the options for loading recipients.
 
     Raises:
-        ConfigurationError: one does not exist.
+        ConfigurationError: an option does not exist.
     """
     refuse_unknown_options(options, RecipientSettings, "a load")
     return RecipientSettings(**options)
 
 
 def refuse_unknown_options(options: Iterable[str], settings: type[attrs.AttrsInstance], taker: str) -> None:
-    """Refuse keyword options that do not exist.
+    """Refuse unknown options.
 
     Args:
-        options: their names.
-        settings: the attrs class of those that exist.
-        taker: what takes them, for the error.
+        options: names of the given options.
+        settings: attrs class with the known options.
+        taker: owner of the options, for the error.
 
     Raises:
-        ConfigurationError: naming the first one, and the one that was perhaps meant.
+        ConfigurationError: an option does not exist. The error suggests the closest known one.
     """
     refuse_unknown(options, [field.name for field in attrs.fields(settings)], kind="option", where=taker)

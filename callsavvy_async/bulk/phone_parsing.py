@@ -1,4 +1,4 @@
-"""How the text of one number is read: by shape alone, or with the numbering plans that the ``phone`` extra knows."""
+"""Parse one phone number: by its shape, or with the numbering plans of the ``phone`` extra."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ if TYPE_CHECKING:
     from phonenumbers import PhoneNumber
 
 NumberCheck: TypeAlias = Literal["shape", "possible", "valid"]
-"""How far a number is checked: its shape (E.164), its length in its country, or a range that its country assigned."""
+"""Check of a number: its shape (E.164), its length in its country, or its country's assigned ranges."""
 
 
 def number_reader(*, region: str | None = None, validate: NumberCheck = "shape") -> Callable[[str], str]:
-    """Build the function that turns what people write into ``+`` and digits, or raises InvalidRequestError.
+    """Return a function that converts a written number to ``+`` and digits, or raises `InvalidRequestError`.
 
     Args:
-        region: ISO 3166 code of the country whose national numbers (``0803 123 4567``) are to be understood.
-        validate: how far to check; everything but "shape" needs the ``phone`` extra, as ``region`` does.
+        region: ISO 3166 code of the country whose national numbers (``0803 123 4567``) are accepted; needs the ``phone``
+            extra.
+        validate: the check; "possible" and "valid" need the ``phone`` extra.
 
     Raises:
         ConfigurationError: the ``phone`` extra is not installed.
-        InvalidRequestError: there is no such region or check.
+        InvalidRequestError: the region or check does not exist.
     """
     if validate not in get_args(NumberCheck):
         raise InvalidRequestError(f"validate is {validate!r}; it must be 'shape', 'possible' or 'valid'.")
@@ -52,11 +53,11 @@ def _national_reader(region: str) -> Callable[[str], str]:
         return None
 
     def dialled_abroad(digits: str, text: str) -> str:
-        """Read what begins with 00: a country code follows, unless the region dials something longer, as Nigeria's 009."""
+        """Read a number that begins with 00. A country code follows, or a longer prefix, as in Nigeria (009)."""
         usual = parsed(f"+{digits[2:]}", phonenumbers.is_valid_number)
         own = parsed(digits, phonenumbers.is_valid_number)
         if usual is not None and own is not None and usual != own:
-            raise no_number(text, f"dialled in {country} it may be either of two numbers; write it with '+'.")
+            raise no_number(text, f"dialled in {country} it may mean either of two numbers; write it with '+'.")
         return own or usual or normalise_number(text)
 
     def read(text: str) -> str:
@@ -65,11 +66,11 @@ def _national_reader(region: str) -> Callable[[str], str]:
         written = written.replace("(0)", "0")
         if written.startswith("00"):
             return dialled_abroad(written, text)
-        # Without the 0 of national dialling it may be another country's number that lacks its plus sign.
+        # Without the national 0 it may be another country's number that lacks its plus sign.
         number = parsed(written, _is_possible if written.startswith("0") else phonenumbers.is_valid_number)
         if number is None:
             raise InvalidRequestError(
-                f"{mask_number(text.strip())!r} is no phone number of region {country}: "
+                f"{mask_number(text.strip())!r} is not a phone number of region {country}; "
                 "write it as it is dialled there, or with '+' and its country code."
             )
         return number
@@ -90,14 +91,14 @@ def _checked(reader: Callable[[str], str], validate: NumberCheck) -> Callable[[s
                 return number
         raise InvalidRequestError(
             f"{mask_number(number)!r} is not {validate} in its country's numbering plan; "
-            "correct it, or ask for less with validate='shape'."
+            "correct it, or use validate='shape'."
         )
 
     return read
 
 
 def _is_possible(number: PhoneNumber) -> bool:
-    """Tell whether the length is one of its country's; a local number that lacks its area code is not enough."""
+    """Return whether the length is valid in its country. Local numbers without an area code do not pass."""
     from phonenumbers import ValidationResult, is_possible_number_with_reason  # noqa: PLC0415 - an extra
 
     return is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
@@ -105,6 +106,4 @@ def _is_possible(number: PhoneNumber) -> bool:
 
 def _require_extra(option: str) -> None:
     if find_spec("phonenumbers") is None:
-        raise ConfigurationError(
-            f"{option} needs the numbering plans of an extra: pip install 'callsavvy-async[phone]'"
-        )
+        raise ConfigurationError(f"{option} needs the phone extra; run: pip install 'callsavvy-async[phone]'")

@@ -1,4 +1,4 @@
-"""What a bulk send would do, worked out offline: who, how many requests, which encoding, how many units."""
+"""Compute offline what a bulk send would do."""
 
 from __future__ import annotations
 
@@ -10,76 +10,77 @@ import attrs
 
 from callsavvy_async.bulk.chunks import Chunk, Chunker
 from callsavvy_async.bulk.misuse import refuse_misuse
-from callsavvy_async.bulk.recipients import Doubtful, Intake, RecipientInput, Skipped, SkipReason
+from callsavvy_async.bulk.recipients import Doubtful, RecipientFilter, RecipientInput, Skipped, SkipReason
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.messages import Encoding, Message, Segments
 
 FIRST_SKIPPED = 20
-"""Skipped rows that a plan keeps as examples."""
+"""Number of skipped rows that a plan keeps as examples."""
 
 _CHARACTERS_SHOWN = 12
 
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """What a bulk send would do. It holds no text and, but for the first skipped rows, no number."""
+    """Forecast of a bulk send. Apart from the first skipped rows, it holds neither texts nor numbers."""
 
     channel: str
-    """That of the message."""
+    """Channel of the message."""
     recipients: int
-    """Who would get a message."""
+    """Number of recipients who would get the message."""
     skipped: Mapping[SkipReason, int] = attrs.field(factory=dict[SkipReason, int])
+    """Number of skipped rows, by reason."""
     first_skipped: tuple[Skipped, ...] = ()
-    """At most 20."""
+    """The first skipped rows, at most 20."""
     columns: str = ""
-    """Where the numbers stand, where the rows are mappings."""
+    """Columns of the numbers, if the rows are mappings."""
     doubtful: Doubtful = attrs.field(factory=Doubtful)
     """Numbers that may not be international."""
     requests: int
-    """Requests that the send makes at least."""
+    """Fewest requests of the send."""
     most_requests: int
-    """Requests that it makes at most, unless the API rejects some: those are cut in halves."""
+    """Most requests of the send, apart from rejected requests, which are split in half."""
     segments_per_message: Mapping[int, int] | None = None
-    """How many recipients get a message of so many segments; None where messages are not cut into segments."""
+    """Number of recipients by the segments of their message; None for channels without segments."""
     encodings: Mapping[Encoding, int] = attrs.field(factory=dict[Encoding, int])
-    """How many recipients get a message so encoded."""
+    """Number of recipients by the encoding of their message."""
     forced_by: tuple[str, ...] = ()
-    """The distinct characters that force UCS-2, in the order in which they come."""
+    """The distinct characters that force UCS-2, in order."""
     replacements: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    """What `replace_ucs2` would write for those of them that GSM-7 can say otherwise."""
+    """GSM-7 replacement (`replace_ucs2`) for each of these characters that has one."""
     estimated_units: Decimal | None = None
-    """By the document's rules; None where it gives none, as for WhatsApp (quirk Q50)."""
+    """Estimated cost in units, by the API document; None for WhatsApp, whose cost it does not give."""
     balance: Decimal | None = None
-    """Units at hand, if they are known."""
+    """Units of the account, if known."""
     max_cost: Decimal | None = None
-    """Units that may be spent."""
+    """Most units to spend."""
 
     @property
     def given(self) -> int:
-        """Rows of the input."""
+        """Number of rows of the input."""
         return self.recipients + sum(self.skipped.values())
 
     @property
     def misread(self) -> bool:
-        """Whether there are rows, but none that could be sent to: probably they were not read as they are meant."""
+        """Whether the input has rows but not one valid recipient; its columns were probably misread."""
         return self.recipients == 0 and self.skipped.get(SkipReason.INVALID, 0) > 0
 
     @property
     def total_segments(self) -> int | None:
-        """Segments of all messages; None where messages are not cut into segments."""
+        """Segments of all messages; None for channels without segments."""
         if self.segments_per_message is None:
             return None
         return sum(segments * recipients for segments, recipients in self.segments_per_message.items())
 
     @property
     def affordable(self) -> bool | None:
-        """Whether the balance covers the estimate; None where one of the two is not known."""
+        """Whether the balance covers the estimate; None if either is unknown."""
         if self.estimated_units is None or self.balance is None:
             return None
         return self.estimated_units <= self.balance
 
     def summary_lines(self) -> tuple[str, ...]:
-        """Describe the plan for people, one fact a line, without personal data."""
+        """Return a readable summary, one fact a line, without personal data."""
         return tuple(_summary(self))
 
     def __str__(self) -> str:
@@ -90,49 +91,49 @@ def make_plan(
     rows: Iterable[RecipientInput],
     message: Message,
     *,
-    intake: Intake,
+    recipient_filter: RecipientFilter,
     chunkers: Sequence[Chunker],
     balance: Decimal | None = None,
     max_cost: Decimal | None = None,
 ) -> Plan:
-    """Go once through the rows as a send would, in constant memory, and add up.
+    """Read the rows once, as a send would, in constant memory.
 
     Args:
         rows: the recipients.
-        message: what they get.
-        intake: a fresh one, set up as for the send.
-        chunkers: fresh ones, set up as for the send: the first makes the fewest requests, the last the most.
-        balance: units at hand, to compare with.
-        max_cost: units that may be spent.
+        message: the message.
+        recipient_filter: a fresh filter, configured as for the send.
+        chunkers: fresh chunkers, configured as for the send. The first makes the fewest requests, the last the most.
+        balance: units of the account, for comparison.
+        max_cost: most units to spend.
 
     Raises:
-        InvalidRequestError: the input as a whole is misused, as for the send.
+        InvalidRequestError: the input as a whole is wrong, as for the send.
     """
     tally = _Tally(message, len(chunkers))
     refuse_misuse(rows)
     if not isinstance(rows, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - from untyped code
         raise InvalidRequestError(
-            "a plan reads a list or a generator; give the rows of the asynchronous one as a list."
+            f"recipients is of type {type(rows).__name__}; a plan reads a list or a generator. Collect the rows in a list."
         )
     for row, item in enumerate(rows, 1):
-        admitted = intake.admit(item, row)
+        admitted = recipient_filter.admit(item, row)
         if isinstance(admitted, Skipped):
             tally.skip(admitted)
         else:
             tally.count([chunker.add(admitted) for chunker in chunkers])
-    intake.close()
+    recipient_filter.close()
     tally.count([tuple(chunker.close()) for chunker in chunkers])
-    columns = "" if intake.columns is None else str(intake.columns)
-    return attrs.evolve(tally.plan(balance, max_cost), columns=columns, doubtful=intake.doubtful)
+    columns = "" if recipient_filter.columns is None else str(recipient_filter.columns)
+    return attrs.evolve(tally.plan(balance, max_cost), columns=columns, doubtful=recipient_filter.doubtful)
 
 
 def _summary(plan: Plan) -> Iterator[str]:
     source = f", numbers from column {plan.columns}" if plan.columns else ""
     yield f"Recipients: {_counted(plan.recipients, 'message')} by {plan.channel} in {_requests(plan)}{source}"
     if not plan.given:
-        yield "The list is empty: nobody is given."
+        yield "The list of recipients is empty."
     if plan.misread:
-        yield "No row holds a number to send to."
+        yield "Not one row holds a valid number."
     if plan.skipped:
         reasons = ", ".join(f"{count:,} {reason.value}" for reason, count in plan.skipped.items())
         yield f"Skipped: {_counted(sum(plan.skipped.values()), 'row')} ({reasons})"
@@ -154,14 +155,14 @@ def _segments_summary(plan: Plan, segments_per_message: Mapping[int, int]) -> It
     if plan.forced_by:
         named = ", ".join(_replaced(char, plan.replacements) for char in plan.forced_by[:_CHARACTERS_SHOWN])
         more = len(plan.forced_by) - _CHARACTERS_SHOWN
-        yield f"UCS-2 is forced by: {named}{f' and {more:,} more' if more > 0 else ''}"
+        yield f"UCS-2 needed for: {named}{f' and {more:,} more' if more > 0 else ''}"
     sizes = ", ".join(f"{count:,} of {segments:,}" for segments, count in sorted(segments_per_message.items()))
     yield f"Segments: {plan.total_segments:,}{f' ({sizes})' if sizes else ''}"
 
 
 def _units_summary(plan: Plan) -> str:
     if plan.estimated_units is None:
-        return f"Units: the API documents no cost for {plan.channel}"
+        return f"Units: unknown; the API does not document the cost of {plan.channel}"
     units = f"Units: about {plan.estimated_units:,}"
     if plan.balance is not None:
         units += f", which the balance of {plan.balance:,} {'covers' if plan.affordable else 'does not cover'}"
@@ -180,7 +181,7 @@ def _counted(count: int, noun: str) -> str:
 
 
 class _Tally:
-    """Adds up skipped rows and chunks."""
+    """Counts skipped rows and chunks."""
 
     def __init__(self, message: Message, cuts: int) -> None:
         self._message = message
@@ -200,7 +201,7 @@ class _Tally:
             self._first_skipped.append(skipped)
 
     def count(self, cuts: Sequence[tuple[Chunk, ...]]) -> None:
-        """Count the chunks of each way to cut the same recipients."""
+        """Count the chunks of each chunker, all for the same recipients."""
         for cut, chunks in enumerate(cuts):
             self._requests[cut] += len(chunks)
         for chunk in cuts[0]:

@@ -1,6 +1,6 @@
-"""Files of recipients as people have them: CSV, JSON, plain lines, Parquet; gzipped or not, or standard input.
+"""Read files of recipients: CSV, JSON, plain lines or Parquet, optionally gzipped, or standard input.
 
-Everything is streamed: memory does not grow with the file.
+Files are streamed in constant memory.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from callsavvy_async.bulk.recipients import suppression
 from callsavvy_async.errors import InvalidRequestError
 
 FileFormat: TypeAlias = Literal["auto", "csv", "jsonl", "lines", "parquet"]
-"""How a file is written; "auto" goes by its name, and by its first line where the name does not tell."""
+"""Format of a file. "auto" is decided by its name, else by its first line."""
 
 Row: TypeAlias = str | dict[str, str]
 """A bare number, or a row by the names of its columns."""
@@ -35,19 +35,20 @@ _BY_SUFFIX: dict[str, FileFormat] = {
 }
 
 
-# `format` is what everybody calls it (pandas, polars, pyarrow), and the builtin is not used here.
+# pandas, polars and pyarrow call the argument `format` too.
 def read_rows(path: str | os.PathLike[str], *, format: FileFormat = "auto") -> Iterator[Row]:  # noqa: A002
     """Yield every data row of a file, or of standard input for "-".
 
-    - CSV: delimited by comma, semicolon, tab or bar, or as a first line such as ``sep=;`` says; a header row, unless it is
-      a single column of numbers.
-    - JSON: an object or a text a line, or an array of them.
-    - Lines: one number a line; blank lines and those that begin with ``#`` are passed over.
+    - CSV: delimited by comma, semicolon, tab or bar, or by the character that a first line such as ``sep=;`` names. It needs
+      a header row, unless it is a single column of numbers.
+    - JSON: one object or string a line, or an array of them.
+    - Lines: one number a line. Blank lines and lines that begin with ``#`` are skipped.
     - Parquet: needs the extra ``parquet``.
 
     Raises:
-        InvalidRequestError: naming the file, the line, the rule and the fix. Raised when the row is reached.
-        ConfigurationError: Parquet without its extra.
+        InvalidRequestError: the file or a row is not valid. The error names the file, the line, the rule and the fix. Raised
+            when the row is reached.
+        ConfigurationError: the file is Parquet, and the extra is not installed.
         OSError: the file cannot be opened or read.
     """
     if format not in get_args(FileFormat):
@@ -59,9 +60,9 @@ def read_stream(stream: IO[bytes], name: str, *, format: FileFormat = "auto") ->
     """Yield every data row of an open file, as `read_rows` does.
 
     Args:
-        stream: buffered, opened for reading.
-        name: of the file: it tells the format, and is named in errors.
-        format: how it is written.
+        stream: buffered stream, open for reading.
+        name: name of the file, for its format and for errors.
+        format: format of the file.
     """
     known = _BY_SUFFIX.get(PurePath(name.lower().removesuffix(".gz")).suffix, "auto") if format == "auto" else format
     return parquet_rows(stream, name) if known == "parquet" else _text_rows(stream, name, known)
@@ -70,17 +71,17 @@ def read_stream(stream: IO[bytes], name: str, *, format: FileFormat = "auto") ->
 def read_suppressed(
     path: str | os.PathLike[str], *, column: str | Sequence[str] | None = None, region: str | None = None
 ) -> NumberSet:
-    """Read the numbers that must get nothing from a file; for `suppress=`.
+    """Read a file of suppressed numbers, for `suppress=`.
 
-    Of an address book's export all numbers of a person count.
+    An address book's export suppresses all numbers of each person.
 
     Args:
-        path: in any format that `read_rows` knows.
-        column: the column that holds the numbers, or several; guessed when None.
-        region: as for the recipients: whose national numbers are understood (extra ``phone``).
+        path: a file in any format of `read_rows`.
+        column: the column of the numbers, or several; detected when None.
+        region: ISO 3166 code of the country whose national numbers are accepted (extra ``phone``), as for the recipients.
 
     Raises:
-        InvalidRequestError: a row is no phone number: its owner might be sent to.
+        InvalidRequestError: a row is not a phone number, so its owner might get a message.
     """
     return suppression(_numbers(read_rows(path), column), region=region, source=os.fspath(path))
 
@@ -99,7 +100,7 @@ def _rows_at(path: str, known: FileFormat) -> Iterator[Row]:
     if path == "-":
         yield from read_stream(sys.stdin.buffer, "standard input", format=known)
         return
-    with open(path, "rb") as stream:  # noqa: PTH123 - a path as the user wrote it
+    with open(path, "rb") as stream:  # noqa: PTH123 - errors show the path as the user wrote it
         yield from read_stream(stream, path, format=known)
 
 
@@ -115,7 +116,7 @@ def _text_rows(stream: IO[bytes], name: str, known: FileFormat) -> Iterator[Row]
 
 
 def _format_by_content(lines: FileLines) -> FileFormat:
-    """Tell by the first line with content: JSON, several cells or a column's name; else plain lines."""
+    """Return the format by the first line with content: JSON, CSV if it has several cells or a name, else plain lines."""
     first = (lines.skip_to_content() or "").strip()
     if first.startswith(("{", "[", '"+')):
         return "jsonl"

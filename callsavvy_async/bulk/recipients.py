@@ -1,4 +1,4 @@
-"""Who gets a message: recipients as users give them, normalised, each number once, nobody who opted out."""
+"""Read recipients: normalise their numbers, and skip invalid, duplicate and suppressed ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from callsavvy_async.redaction import mask_number
 from callsavvy_async.resources.contacts import Contact
 
 _MOST_SHOWN = 200
-"""Characters of what was given for a number that is left out."""
+"""Most characters of a skipped row's number that are kept."""
 
 
 def _names_only(fields: Mapping[str, str]) -> str:
@@ -33,92 +33,91 @@ def _masked(given: str) -> str:
 
 @attrs.frozen
 class Recipient:
-    """One person to reach: a number, and the fields that a template may use."""
+    """One recipient: a number, and the fields for a template."""
 
     number: str = attrs.field(repr=_masked)
     fields: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=_names_only, hash=False)
     row: int = 0
-    """Where it stood in the input, counted from 1; set by `Intake`."""
+    """Position in the input, counted from 1; set by `RecipientFilter`."""
 
 
 class SkipReason(enum.Enum):
-    """Why a row gets no message."""
+    """Reason for skipping a row."""
 
     DUPLICATE = "duplicate"
     """An earlier row has the same number."""
     SUPPRESSED = "suppressed"
     """The number is on the suppress list."""
     INVALID = "invalid"
-    """No phone number, or a template's field is missing or blank."""
+    """The number is not valid, or a field of the template is missing or blank."""
 
 
 @attrs.frozen
 class Skipped:
-    """A row that gets no message, and why."""
+    """A skipped row."""
 
     row: int
+    """Position in the input, counted from 1."""
     given: str = attrs.field(repr=_masked)
-    """The number as it was given."""
+    """The number as given."""
     reason: SkipReason
     detail: str
-    """One sentence for people, without personal data."""
+    """Explanation in one sentence, without personal data."""
 
 
 RecipientInput: TypeAlias = str | Recipient | Contact | Mapping[str, object]
-"""What stands for one recipient: a number, a `Recipient`, a contact of the address book, or a row (from CSV, JSON, a data
-frame)."""
+"""One recipient: a number, a `Recipient`, a contact of the address book, or a row (of CSV, JSON, a data frame)."""
 
 
 @attrs.define
 class Doubtful:
-    """Numbers that were taken to begin with a country code, though they have no ``+`` and no region was given."""
+    """Count of numbers without ``+`` that were assumed to begin with a country code, because `region` was not given."""
 
     count: int = 0
     first_row: int | None = None
     first: str = ""
-    """The first of them, masked."""
+    """The first number, masked."""
 
     def note(self, row: int, given: str) -> None:
-        """Count one."""
+        """Count a number."""
         if self.first_row is None:
             self.first_row, self.first = row, mask_number(given.strip())
         self.count += 1
 
     def __str__(self) -> str:
         example = f" {self.first!r} in row {self.first_row:,}" if self.first else f" in row {self.first_row:,}"
-        return f"{self.count:,} without '+', taken to begin with a country code, the first{example}"
+        return f"{self.count:,} without '+', assumed to begin with a country code, the first{example}"
 
 
 class NumberMemory(Protocol):
-    """Remembers numbers; `NumberSet` is one."""
+    """A set of admitted numbers, such as a `NumberSet`."""
 
     def add(self, number: str, /) -> bool:
-        """Add a normalised number; False if it was there already."""
+        """Add a normalised number. Return False if the set had it already."""
         ...
 
 
-class Intake:
-    """Admits recipients one by one: reads the number, checks it, leaves out doubles and who is suppressed.
+class RecipientFilter:
+    """Admits recipients one by one: validates the number, and skips duplicate and suppressed ones.
 
-    It remembers every number that it admitted, in 12 to 24 bytes each unless `number_set` keeps them; nothing else grows.
+    It remembers each admitted number, in 12 to 24 bytes unless `number_set` stores it. Otherwise its memory is constant.
 
     Args:
-        column: the column of a row that holds the number, or several, of which the first that is not blank does; see
+        column: the column of a row that holds the number, or several, of which the first that is not blank counts; see
             `callsavvy_async.bulk.column_detection` for None.
         suppress: numbers that must get nothing.
-        region: ISO 3166 code of the country whose national numbers are understood (extra ``phone``).
-        international: numbers without ``+`` begin with their country code; without it and `region` they count as
-            doubtful.
-        validate: how far numbers are checked; "possible" and "valid" need the extra ``phone``.
-        template: what the recipients get; who lacks one of its fields is left out, and a later row of the same number
-            that has them is no double.
-        number_set: numbers that count as admitted before; this set grows with those that are admitted.
-        doubtful: counts the doubtful numbers.
+        region: ISO 3166 code of the country whose national numbers are accepted (extra ``phone``).
+        international: whether numbers without ``+`` begin with their country code. If False and `region` is None, they count
+            as doubtful.
+        validate: check of the numbers; "possible" and "valid" need the extra ``phone``.
+        template: the template. A row that lacks one of its fields is skipped; a later complete row of the same number is not
+            a duplicate.
+        number_set: numbers that were admitted before. Newly admitted numbers are added.
+        doubtful: counter of doubtful numbers.
 
     Raises:
         ConfigurationError: an option needs an extra that is not installed.
-        InvalidRequestError: an option or a suppressed number is bad; who opted out must not be reached by a typing
-            error.
+        InvalidRequestError: an option breaks a rule, or a suppressed number is not valid.
     """
 
     def __init__(
@@ -140,7 +139,7 @@ class Intake:
             international,
             validate,
         )
-        """What decides how a row is read."""
+        """The options that affect how rows are read."""
         self._asked_column = column
         self._columns: NumberColumns | None = None
         self._read_number = number_reader(region=region, validate=validate)
@@ -154,36 +153,35 @@ class Intake:
 
     @property
     def columns(self) -> NumberColumns | None:
-        """Where the numbers stand; None before the first row that is a mapping."""
+        """Columns of the numbers; None before the first row that is a mapping."""
         return self._columns
 
     @property
     def is_looking(self) -> bool:
-        """Whether more recipients have to be read before it is known that the template fits them."""
+        """Whether more rows are needed to decide that the template fits the recipients."""
         return self._field_check is not None and self._field_check.is_open
 
     def close(self) -> None:
-        """Note that there are no more recipients.
+        """Finish the input.
 
         Raises:
-            InvalidRequestError: no recipient had a field of the template.
+            InvalidRequestError: a field of the template is missing in all recipients.
         """
         if self._field_check is not None:
             self._field_check.close()
 
     def admit(self, item: RecipientInput, row: int) -> Recipient | Skipped:
-        """Return the recipient, or why there is none.
+        """Return the recipient, or the reason for skipping the row.
 
-        The first mapping settles which column holds the number; a later one without it has a blank number.
+        The first mapping decides the column of the number. A later mapping without that column has a blank number.
 
         Args:
-            item: as the user gave it.
-            row: its place in the input, counted from 1.
+            item: the row as the user gave it.
+            row: its position in the input, counted from 1.
 
         Raises:
-            InvalidRequestError: the input as a whole is misused: it begins with what is no recipient, or with a mapping
-                without the column of the number, or a field of the template is in none of the recipients. Bad data of a
-                row never raises.
+            InvalidRequestError: the input as a whole is wrong: the first item has a wrong type or lacks the column of the
+                number, or a field of the template is missing in all recipients. Bad data of one row does not raise.
         """
         fields: dict[str, str]
         if type(item) is str:
@@ -216,14 +214,14 @@ class Intake:
         return Recipient(number, fields, row)
 
     def _read(self, item: object, row: int) -> tuple[str, dict[str, str], str | None]:
-        """Return a row's number as it was given and its fields, or why it cannot be used."""
+        """Return a row's number as given, its fields, and its fault if it cannot be used."""
         try:
             columns, given, fields, faults = self._parts(item, row)
         except InvalidRequestError as error:
             if not self._began:
                 raise
             return "", {}, str(error)
-        except Exception as error:  # noqa: BLE001 - of a class of somebody's, in one row of many
+        except Exception as error:  # noqa: BLE001 - raised by foreign classes, in one row of many
             return "", {}, f"the row cannot be read ({type(error).__name__})."
         if not faults:
             return given, fields, None
@@ -231,7 +229,7 @@ class Intake:
         return given, fields, next((f"the field {name!r} {why}." for name, why in faults.items() if name in used), None)
 
     def _parts(self, item: object, row: int) -> tuple[tuple[str, ...], str, dict[str, str], Mapping[str, str]]:
-        """Return the columns of the number, the number, the fields as text, and what is wrong with some of them."""
+        """Return the columns of the number, the number, the fields as text, and the faulty fields."""
         if isinstance(item, Recipient):
             self._began = True
             return (), field_text(item.number), *read_fields(item.fields)
@@ -245,28 +243,28 @@ class Intake:
         if is_missing(item):
             return (), "", {}, {}
         raise InvalidRequestError(
-            f"row {row} is of type {type(item).__name__}; a recipient is a str, a Recipient, a Contact or a mapping of its"
-            " fields."
+            f"row {row} is of type {type(item).__name__}; a recipient is a str, a Recipient, a Contact or a mapping. Convert"
+            " the row to one of them."
         )
 
 
 def _skipped(row: int, given: str, reason: SkipReason, detail: str) -> Skipped:
-    """Take down a row that is left out; of what was given, no more than anybody will read."""
+    """Describe a skipped row, with a readable length of the given number."""
     return Skipped(row, encodable(given[:_MOST_SHOWN]), reason, detail)
 
 
 def suppression(
     numbers: Iterable[str] | NumberSet, *, region: str | None = None, source: str = "the suppress list"
 ) -> NumberSet:
-    """Collect the numbers that must get nothing, read as the recipients' are; a `NumberSet` is taken as it is.
+    """Collect suppressed numbers, read as the recipients' are. A `NumberSet` is returned as it is.
 
     Raises:
-        InvalidRequestError: one of them is no phone number; its position in the source, counted from 1, is named.
+        InvalidRequestError: an entry is not a phone number. The error names its position in the source, counted from 1.
     """
     if isinstance(numbers, NumberSet):
         return numbers
     if isinstance(numbers, str):
-        raise InvalidRequestError("suppress is one text; give a list of numbers, or read_suppressed(path) for a file.")
+        raise InvalidRequestError("suppress is a str; give a list of numbers, or read_suppressed(path) for a file.")
     read_number = number_reader(region=region)
     suppressed = NumberSet()
     for position, number in enumerate(numbers, 1):
@@ -274,6 +272,6 @@ def suppression(
             suppressed.add(read_number(number))
         except InvalidRequestError as error:
             raise InvalidRequestError(
-                f"entry {position} of {source} cannot be read, so its owner might be sent to: {error}"
+                f"entry {position} of {source} is not valid, so its owner might get a message; correct it: {error}"
             ) from None
     return suppressed

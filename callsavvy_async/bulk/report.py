@@ -1,4 +1,4 @@
-"""What became of every recipient of a bulk send: sums in memory, one row per recipient in a spool."""
+"""The report of a bulk send: sums in memory, and one row per recipient in a spool."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ from callsavvy_async.resources.sends import SendReceipt
 
 
 class ChunkState(enum.Enum):
-    """What is known of one request of a bulk send (semantics: "One chunk of a bulk send")."""
+    """State of one chunk of a bulk send."""
 
     ACCEPTED = "accepted"
-    """The API took the request. Not "delivered": nobody can know that."""
+    """The API accepted the request. The API does not report delivery."""
     FAILED = "failed"
-    """The API took the request and said that the sending failed. It may have been charged."""
+    """The API accepted the request and reported that sending failed. It may have been charged."""
     REJECTED = "rejected"
-    """The API said that it did not do it."""
+    """The API rejected the request; it was not charged."""
     UNKNOWN = "unknown"
-    """The request left, and nothing tells what became of it. Never repeated."""
+    """The request left, and its outcome is unknown. It is never retried."""
     PENDING = "pending"
-    """Not sent: the run stopped before, or it is proved that nothing was done."""
+    """The request was not sent, or it provably had no effect."""
 
 
 class StopReason(enum.Enum):
-    """Why a run ended before its input did."""
+    """Reason why a run ended before its input did."""
 
-    AUTHENTICATION = "the keys were refused"
+    AUTHENTICATION = "the API refused the keys"
     BALANCE = "the account's balance is used up"
-    MAX_COST = "max_cost would be passed"
-    REJECTIONS = "the API rejected one request after the other for the same reason"
-    UNREACHABLE = "the API could not be reached, one request after the other"
+    MAX_COST = "max_cost would be exceeded"
+    REJECTIONS = "the API rejected consecutive requests for the same reason"
+    UNREACHABLE = "consecutive requests could not reach the API"
     INTERRUPTED = "the run was stopped"
-    DEADLINE = "the run's deadline came"
-    ERROR = "an error ended it"
+    DEADLINE = "the run reached its deadline"
+    ERROR = "an error ended the run"
 
 
 @attrs.frozen
 class ChunkResult:
-    """What became of one request."""
+    """The result of one chunk."""
 
     chunk: Chunk
     state: ChunkState
@@ -58,42 +58,42 @@ class ChunkResult:
 
     @property
     def recipients(self) -> tuple[Recipient, ...]:
-        """Whom the request was for."""
+        """The recipients of the chunk."""
         return self.chunk.recipients
 
     @property
     def detail(self) -> str:
-        """Why, without personal data."""
+        """Explanation of the result, without personal data."""
         if self.error is not None:
-            said = f": {redact(self.error.message)}" if self.error.message else ""
-            return f"{self.error.reason}{said}"
+            message = f": {redact(self.error.message)}" if self.error.message else ""
+            return f"{self.error.reason}{message}"
         return "" if self.receipt is None else str(self.receipt.status or "")
 
 
 class ReportError(CallsavvyError):
-    """A report does not add up: a bug in the SDK. The numbers are in the text; do not trust the report."""
+    """A report does not add up. This is a bug in the SDK; do not trust the report."""
 
 
 @attrs.define
 class Sums:
-    """What became of the recipients, counted. Their states add up to those given, or `check` raises.
+    """Recipients by state. The states add up to `given`, or `check` raises.
 
     Attributes:
         given: recipients read from the input.
-        accepted: recipients in requests that the API took. Not "delivered".
-        failed: recipients in requests that the API took and said that the sending failed.
-        rejected: recipients in requests that the API refused; not charged.
-        unknown: recipients in requests of which nothing is known; perhaps charged, never repeated.
-        pending: recipients to whom nothing was sent, because the run stopped before.
-        skipped: recipients left out before sending, by reason.
-        requests: requests settled.
-        cost: sum of the costs that the API reported, in its units.
-        requests_without_cost: accepted or failed requests for which it reported none.
-        refusals: answers 429.
-        elapsed: seconds.
-        stopped: why the run ended early; None when it did not.
+        accepted: recipients in requests that the API accepted. The API does not report delivery.
+        failed: recipients in requests that the API accepted, but reported as failed.
+        rejected: recipients in requests that the API rejected; not charged.
+        unknown: recipients in requests with an unknown outcome; perhaps charged, never retried.
+        pending: recipients to whom the run sent nothing.
+        skipped: recipients skipped before sending, by reason.
+        requests: number of settled requests.
+        cost: sum of the costs that the API reported, in units.
+        requests_without_cost: accepted or failed requests without a reported cost.
+        rate_limited: number of 429 responses.
+        elapsed: duration of the run in seconds.
+        stopped: reason why the run ended early, or None.
         input_complete: whether the input was read to its end.
-        doubtful: numbers without ``+`` that were taken to be international.
+        doubtful: numbers without ``+`` that were assumed to be international.
     """
 
     given: int = 0
@@ -106,16 +106,16 @@ class Sums:
     requests: int = 0
     cost: Decimal = Decimal(0)
     requests_without_cost: int = 0
-    refusals: int = 0
+    rate_limited: int = 0
     elapsed: float = 0.0
     stopped: StopReason | None = None
     input_complete: bool = False
     doubtful: Doubtful = attrs.field(factory=Doubtful)
 
     def settle(self, result: ChunkResult) -> None:
-        """Count a request's outcome."""
-        word = result.state.value
-        setattr(self, word, getattr(self, word) + len(result.recipients))
+        """Count the result of a chunk."""
+        state = result.state.value
+        setattr(self, state, getattr(self, state) + len(result.recipients))
         if result.state is not ChunkState.PENDING:
             self.requests += 1
         if result.receipt is not None:
@@ -126,30 +126,32 @@ class Sums:
 
     @property
     def reported_cost(self) -> str:
-        """The sum of what the API reported, in words: none may have been reported, as for WhatsApp (quirk Q48)."""
+        """The reported cost in words. The API reports no cost for WhatsApp."""
         if not self.requests_without_cost:
             return str(self.cost)
         return f"{self.cost} and more ({self.requests_without_cost:,} reported none)" if self.cost else "not reported"
 
     @property
     def accounted(self) -> int:
-        """Recipients in any state."""
+        """Number of recipients in any state."""
         return self.accepted + self.failed + self.rejected + self.unknown + self.pending + self.skipped.total()
 
     @property
     def unsent(self) -> int:
-        """Recipients who definitely got nothing, but were to."""
+        """Number of intended recipients who definitely received nothing."""
         return self.failed + self.rejected + self.pending
 
     def check(self) -> None:
         """Raise `ReportError` unless the states of all recipients add up to those given."""
         total = self.accounted
         if total != self.given:
-            raise ReportError(f"{self.given} recipients were given, but {total} are accounted for: {self!r}")
+            raise ReportError(
+                f"{self.given} recipients were given, but {total} are accounted for. Please report this bug: {self!r}"
+            )
 
     @property
     def complete(self) -> bool:
-        """Whether every recipient who was not skipped is in an accepted call."""
+        """Whether every recipient that was not skipped is in an accepted request."""
         return self.input_complete and not (self.failed or self.rejected or self.unknown or self.pending)
 
     def as_dict(self) -> Mapping[str, object]:
@@ -165,7 +167,7 @@ class Sums:
             "requests": self.requests,
             "cost": str(self.cost),
             "requests_without_cost": self.requests_without_cost,
-            "refusals": self.refusals,
+            "rate_limited": self.rate_limited,
             "elapsed": round(self.elapsed, 3),
             "stopped": self.stopped.value if self.stopped else None,
             "input_complete": self.input_complete,
@@ -183,56 +185,52 @@ class Sums:
             f"  {self.accepted} accepted in {self.requests} requests",
             f"  {self.failed} failed, {self.rejected} rejected, {self.unknown} unknown, {self.pending} pending",
             f"  {self.skipped.total()} skipped" + (f" ({skipped})" if skipped else ""),
-            f"{self._cost_line()}; {self.elapsed:.1f} s; {self.refusals} answers 429",
+            f"{self._cost_line()}; {self.elapsed:.1f} s; {self.rate_limited} rate-limited responses",
         ]
         if self.doubtful.count:
             lines.append(f"doubtful: {self.doubtful}")
         if self.stopped:
             lines.append(f"stopped early: {self.stopped.value}")
         if not self.input_complete:
-            lines.append("the input was not read to its end: what follows is not counted here")
+            lines.append("the input was not read to its end; its remaining rows are not counted")
         return "\n".join(lines)
 
 
 @attrs.define
 class BulkReport(Sums):
-    """What became of a bulk send: the sums, and one row per recipient."""
+    """The report of a bulk send: the sums, and one row per recipient."""
 
     _spool: Spool = attrs.field(factory=Spool, repr=False, eq=False)
 
-    # ------------------------------------------------------------------------------------------------ writing it
-
     def skip(self, skipped: Skipped) -> None:
-        """Take down a recipient that is left out."""
+        """Record a skipped row."""
         self.skipped[skipped.reason] += 1
         self._spool.append(
             (f"skipped: {skipped.reason.value}", None, None, skipped.detail, [(skipped.row, skipped.given)])
         )
 
     def settle(self, result: ChunkResult) -> None:
-        """Take down a request's outcome."""
+        """Record the result of a chunk."""
         super().settle(result)
         chunk, receipt = result.chunk, result.receipt
         rows = [(recipient.row, recipient.number) for recipient in chunk.recipients]
         message_id = None if receipt is None else receipt.message_id
         self._spool.append((result.state.value, chunk.number, message_id, result.detail, rows))
 
-    # ------------------------------------------------------------------------------------------------ reading it
-
     def rows(self) -> Iterator[ReportRow]:
-        """Yield one row per recipient, in the order in which they settled. Numbers are in clear."""
+        """Yield one row per recipient, in the order of their results. Numbers are not masked."""
         for outcome, call, message_id, detail, recipients in self._spool:
             for row, number in recipients:
                 yield ReportRow(row, number, outcome, call, message_id, detail)
 
     def message_ids(self) -> Iterator[str]:
-        """Yield the ids that the API gave to requests."""
+        """Yield the message ids of the API, one per accepted request."""
         return (message_id for _, _, message_id, _, _ in self._spool if message_id)
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Write one row per recipient as CSV. The file holds phone numbers: it is made readable for its owner only."""
+        """Write one row per recipient as CSV. The file holds phone numbers, so only its owner may read it."""
         write_csv(path, self.rows())
 
     def to_jsonl(self, path: str | os.PathLike[str]) -> None:
-        """Write one JSON object per recipient and line. The file holds phone numbers: it is readable for its owner only."""
+        """Write one JSON object per recipient, one a line. The file holds phone numbers, so only its owner may read it."""
         write_jsonl(path, self.rows())

@@ -1,4 +1,4 @@
-"""One row per recipient, written to files that only their owner can read: they hold phone numbers."""
+"""Write the rows of a report to a file. It holds phone numbers, so only its owner may read it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from callsavvy_async.redaction import mask_number
 
 @attrs.frozen
 class ReportRow:
-    """One recipient: its place in the input (counted from 1), its number (or what was given for one), its outcome."""
+    """The result for one recipient."""
 
     row: int
+    """Position in the input, counted from 1."""
     recipient: str = attrs.field(repr=mask_number)
+    """The number; for a skipped row, the number as given."""
     outcome: str
     call: int | None
     message_id: str | None
@@ -29,7 +31,7 @@ class ReportRow:
 
 
 def write_csv(path: str | os.PathLike[str], rows: Iterable[ReportRow]) -> None:
-    """Write the rows as CSV under a header, harmless to spreadsheets; by a byte order mark Excel knows that it is UTF-8."""
+    """Write the rows as CSV with a header. Formulas are escaped; a byte order mark lets Excel recognise UTF-8."""
     with _private_file(path, encoding="utf-8-sig") as file:
         writer = csv.writer(file)
         writer.writerow([field.name for field in attrs.fields(ReportRow)])
@@ -38,7 +40,7 @@ def write_csv(path: str | os.PathLike[str], rows: Iterable[ReportRow]) -> None:
 
 
 def write_jsonl(path: str | os.PathLike[str], rows: Iterable[ReportRow]) -> None:
-    """Write one JSON object per row and line."""
+    """Write one JSON object per row, one a line."""
     with _private_file(path) as file:
         for row in rows:
             json.dump(attrs.asdict(row), file, ensure_ascii=False, separators=(",", ":"))
@@ -50,7 +52,7 @@ def _private_file(path: str | os.PathLike[str], *, encoding: str = "utf-8") -> I
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
         os.close(descriptor)
-        raise InvalidRequestError(f"{os.fspath(path)} leads to a device; name a file.")
+        raise InvalidRequestError(f"{os.fspath(path)} is a device; name a file.")
     if stat.S_ISREG(mode):
-        os.chmod(path, 0o600)  # noqa: PTH101 - the file may have been there, open to others
+        os.chmod(path, 0o600)  # noqa: PTH101 - an existing file may be readable for others
     return open(descriptor, "w", encoding=encoding, newline="")  # noqa: PTH123 - a descriptor, not a path

@@ -1,4 +1,4 @@
-"""The sink of a bulk send: outcomes are in memory and in a temporary file, and do not survive the process."""
+"""The sink of a bulk send. Outcomes stay in memory and a temporary file, and do not survive the process."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from callsavvy_async.policy.rejection import too_large
 
 @attrs.frozen
 class ReportSink:
-    """Records everything in a report in memory.
+    """Records outcomes in a report in memory.
 
     Attributes:
-        report: of the run.
-        budget: what may be spent.
-        size: of the chunks that the source cuts.
+        report: report of the run.
+        budget: units to spend.
+        size: size of the next chunk.
     """
 
     report: Sums
@@ -30,25 +30,25 @@ class ReportSink:
         return self.budget.reserve(chunk)
 
     def release(self, result: ChunkResult) -> None:
-        """Count what a chunk cost instead of its estimate."""
+        """Replace the estimate of a chunk by its cost."""
         self.budget.settle(result)
 
     def on_wait(self) -> None:
-        """Fill the next chunks: requests are what is scarce."""
+        """Enlarge the next chunks, because requests are scarce."""
         self.size.scarce()
 
     async def before_sending(self, chunk: Chunk) -> None:
-        """Nothing is written ahead: the report does not outlive the process."""
+        """Do nothing; the report does not outlive the process."""
 
     async def before_waiting(self, chunk: Chunk) -> None:
-        """Nothing was written ahead."""
+        """Do nothing."""
 
     async def split(self, result: ChunkResult) -> tuple[Chunk, ...]:
-        """Halve the chunk, and the next ones too if it was refused as too large."""
+        """Halve the chunk, and also the size of later chunks if this one was too large."""
         if result.error is not None and too_large(result.error):
             self.size.refused(len(result.recipients))
         return result.chunk.halves()
 
     async def settle(self, result: ChunkResult) -> None:
-        """Count it, and keep its rows."""
+        """Count the result, and keep its rows."""
         self.report.settle(result)

@@ -1,4 +1,4 @@
-"""The fields of a row as text that can be sent, stored and shown; what is no text in it is told, and ends nothing."""
+"""Convert the fields of a row to text. A field that cannot be converted is reported, and the row stays readable."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 from callsavvy_async.encodable import encodable, is_encodable
 
 LONGEST = 65_536
-"""Characters of a field; no message of any channel is as long."""
+"""Most characters of a field; longer than any message."""
 
 NO_FAULTS: Mapping[str, str] = {}
 
 
 def plain_fields(row: Mapping[Any, Any]) -> dict[str, str] | None:
-    """Return the fields of a row that are all text as it should be; None when one of them is not."""
+    """Return the fields of a row if all of them are valid text, else None."""
     try:
         joined = "".join(row.values()) + "".join(row)
     except TypeError:
@@ -23,47 +23,47 @@ def plain_fields(row: Mapping[Any, Any]) -> dict[str, str] | None:
 
 
 def read_fields(row: Mapping[Any, Any]) -> tuple[dict[str, str], Mapping[str, str]]:
-    """Return the fields of a row as text, and for those that cannot be used as such, why.
+    """Return the fields of a row as text, and the faults of its faulty fields, by name.
 
-    What is no text at all is left out; of one that cannot be encoded, the odd characters are replaced.
+    A field that is not text is left out. In a field that cannot be encoded, the invalid characters are replaced.
     """
     fields = plain_fields(row)
     return _read_each(row) if fields is None else (fields, NO_FAULTS)
 
 
 def field_text(value: object) -> str:
-    """Write a value of a row as text: None, NaN and NA as blank, whole floats as integers.
+    """Convert a value to text: None, NaN and NA to "", whole floats to integers.
 
-    Programs that keep a column of integers with gaps as floats would else make ``2348012345678.0`` of a number.
+    Data frames store integer columns with gaps as floats, so a number may arrive as ``2348012345678.0``.
 
     Raises:
-        ValueError: it is no text; the message says why.
+        ValueError: the value is not text. The message completes "the field ...".
     """
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, bytes | bytearray | memoryview):
-        raise ValueError("holds bytes; decode them")  # noqa: TRY004 - of a value, not of an argument
+        raise ValueError("holds bytes; decode them")  # noqa: TRY004 - bad data, not a wrong argument
     if is_missing(value):
         return ""
     kind = type(value)
     if issubclass(kind, list | tuple | dict | set | frozenset) or _has_no_text(kind):
-        raise ValueError(f"is of type {kind.__name__}, which is no text")
+        raise ValueError(f"is of type {kind.__name__}, which is not text")
     try:
         return str(int(value) if isinstance(value, float) and value.is_integer() else value)
-    except Exception:  # noqa: BLE001 - of a class of somebody's, in one row of many
-        raise ValueError(f"is of type {type(value).__name__}, which cannot be written as text") from None
+    except Exception:  # noqa: BLE001 - raised by foreign classes, in one row of many
+        raise ValueError(f"is of type {type(value).__name__}, which cannot be converted to text") from None
 
 
 def is_missing(value: object) -> bool:
-    """Whether a value stands for none: None, NaN, NaT, or pandas' NA, which is neither equal nor unequal to itself."""
+    """Return whether a value is None, NaN, NaT, or pandas' NA, whose comparisons have no truth value."""
     try:
         return value is None or bool(value != value)  # noqa: PLR0124 - only NaN and NaT differ from themselves
-    except Exception:  # noqa: BLE001 - as above
+    except Exception:  # noqa: BLE001 - raised by foreign classes
         return type(value).__name__ == "NAType"
 
 
 def _has_no_text(kind: type[object]) -> bool:
-    """Whether all that a value has to say of itself is where it lies in memory."""
+    """Return whether a type inherits its text from object: its name and a memory address."""
     return kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__
 
 
@@ -78,9 +78,9 @@ def _read_each(row: Mapping[Any, Any]) -> tuple[dict[str, str], Mapping[str, str
             faults[name] = str(error)
             continue
         if len(text) > LONGEST:
-            faults[name] = f"has {len(text):,} characters; {LONGEST:,} are the most"
+            faults[name] = f"has {len(text):,} characters; the maximum is {LONGEST:,}"
             text = text[:LONGEST]
         elif not is_encodable(text):
-            faults[name] = "holds half a character (a lone surrogate) or NUL, as a text that was cut"
+            faults[name] = "holds a lone surrogate (half a character) or NUL, perhaps because the text was cut"
         fields[name] = encodable(text)
     return fields, faults

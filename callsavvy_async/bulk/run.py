@@ -1,4 +1,4 @@
-"""A run as its user holds it: to await, to iterate over, to stop. The base of bulk and campaign runs."""
+"""Runs of bulk sends and campaigns, which the user awaits, iterates over or stops."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ _Stream: TypeAlias = MemoryObjectSendStream[ChunkResult]
 
 
 class Run(ABC, Generic[R]):
-    """A send to many people: await it for its report, or iterate over it for the results as they come. Once.
+    """A send to many recipients. Await it for its report, or iterate over it for its results, once.
 
-    ``run.report`` is there at any time, also after the run was cancelled. Cancelling sends nothing more and waits for
-    the answers to what is on the wire (at most the timeout of a request).
+    ``run.report`` is available at any time, also after cancellation. A cancelled run sends nothing more and waits for the
+    responses to requests in flight, at most for the timeout of a request.
     """
 
     def __init__(self, report: R, settings: SendSettings) -> None:
         self.report = report
-        """What became of the recipients so far."""
+        """The results so far."""
         self._settings = settings
         self._stream: _Stream | None = None
         self._began = False
 
     def stop(self) -> None:
-        """Send nothing more, wait for what is on the wire, and report. What was not sent is pending."""
+        """Start no further request, and finish the requests in flight. The remaining recipients are pending."""
         self._stop(StopReason.INTERRUPTED)
 
     @abstractmethod
     def abandon(self) -> None:
-        """Stop without waiting: what is on the wire becomes unknown."""
+        """Stop without waiting. Requests in flight become unknown."""
 
     def __await__(self) -> Generator[object, None, R]:
         return self._run().__await__()
@@ -61,11 +61,11 @@ class Run(ABC, Generic[R]):
 
     @abstractmethod
     def _stop(self, reason: StopReason) -> None:
-        """Send nothing more, for a reason."""
+        """Start no further request."""
 
     async def _run(self) -> R:
         if self._began:
-            raise InvalidRequestError("this run was started before; make a new one.")
+            raise InvalidRequestError("this run was started before; a run can be awaited only once. Start a new one.")
         self._began = True
         began = anyio.current_time()
         try:
@@ -84,7 +84,7 @@ class Run(ABC, Generic[R]):
         await self._run()
 
     async def _hand_on(self, result: ChunkResult) -> None:
-        """Hand a result to whoever wants it; the reader of a stream sets the pace."""
+        """Pass a result to the callbacks and to the iterator, which sets the pace."""
         if self._settings.on_result is not None:
             self._settings.on_result(result)
         if self._settings.on_progress is not None:
@@ -93,7 +93,7 @@ class Run(ABC, Generic[R]):
             try:
                 await self._stream.send(result)
             except anyio.BrokenResourceError:
-                self._stream = None  # the reader has left
+                self._stream = None  # the iterator was dropped
 
     async def _stop_at_deadline(self, seconds: float) -> None:
         await anyio.sleep(seconds)
@@ -104,10 +104,10 @@ class BulkRun(Run[BulkReport]):
     """A bulk send. Its report does not survive the process.
 
     Args:
-        messaging: the methods of the API that send.
-        recipients: who gets it.
-        message: what they get.
-        settings: how it goes about it.
+        messaging: the API's methods for sending.
+        recipients: the recipients.
+        message: the message.
+        settings: the options.
 
     Raises:
         InvalidRequestError: an argument breaks a rule; nothing was sent.
@@ -121,7 +121,7 @@ class BulkRun(Run[BulkReport]):
             lambda chunk: message.send(messaging, chunk.numbers, chunk.text, **settings.request),
             InputSource(
                 recipients,
-                intake=settings.intake(message, doubtful=self.report.doubtful),
+                recipient_filter=settings.recipient_filter(message, doubtful=self.report.doubtful),
                 chunker=Chunker(size=size, message=message),
                 report=self.report,
             ),
@@ -133,7 +133,7 @@ class BulkRun(Run[BulkReport]):
         )
 
     def abandon(self) -> None:
-        """Stop without waiting: what is on the wire becomes unknown."""
+        """Stop without waiting. Requests in flight become unknown."""
         self._fan_out.abandon()
 
     async def _send(self) -> None:
@@ -145,7 +145,7 @@ class BulkRun(Run[BulkReport]):
 
 @attrs.define
 class _BackgroundRun:
-    """A run beside its reader. It knows nothing of the reader, so that dropping the reader can stop it."""
+    """A run in a background task. It holds no reference to the iterator, so that dropping the iterator stops the run."""
 
     sender: _Stream
     ended: anyio.Event = attrs.field(factory=anyio.Event)
@@ -154,7 +154,7 @@ class _BackgroundRun:
     async def go(self, run: Callable[[_Stream], Awaitable[None]]) -> None:
         try:
             await run(self.sender)
-        except BaseException as error:  # noqa: BLE001 - raised again by whoever iterates
+        except BaseException as error:  # noqa: BLE001 - raised again by the iterator
             self.failure = error
         finally:
             self.sender.close()
@@ -162,52 +162,52 @@ class _BackgroundRun:
 
 
 class Results:
-    """The results of a run as an async iterator. Dropping it, by leaving the loop early, stops the run.
+    """The results of a run as an async iterator. Dropping it, for example with ``break``, stops the run.
 
-    No async generator: the run goes on between two results, and a task group cannot span the yields of a generator
-    that may be left unfinished.
+    It is not an async generator, because the run continues between two results, and a task group must not span the yields of
+    a generator that may stay unfinished.
 
     Args:
-        run: runs, and hands every result to a stream.
+        run: runs, and sends each result to a stream.
         stop: stops the run.
     """
 
     def __init__(self, run: Callable[[_Stream], Awaitable[None]], stop: Callable[[], object]) -> None:
         self._run = run
         self._stop = stop
-        self._aside: _BackgroundRun | None = None
+        self._background: _BackgroundRun | None = None
         self._receiver: MemoryObjectReceiveStream[ChunkResult] | None = None
 
     def __aiter__(self) -> AsyncIterator[ChunkResult]:
         return self
 
     async def __anext__(self) -> ChunkResult:
-        if self._receiver is None or self._aside is None:
+        if self._receiver is None or self._background is None:
             sender, self._receiver = anyio.create_memory_object_stream[ChunkResult]()
-            self._aside = _BackgroundRun(sender)
-            spawn(self._aside.go(self._run))
+            self._background = _BackgroundRun(sender)
+            spawn(self._background.go(self._run))
         try:
             return await self._receiver.receive()
         except anyio.EndOfStream:
             await self.aclose()
-            if self._aside.failure is not None:
-                raise self._aside.failure from None
+            if self._background.failure is not None:
+                raise self._background.failure from None
             raise StopAsyncIteration from None
-        except BaseException:  # cancelled: wait for what is on the wire, as an awaited run does
+        except BaseException:  # cancelled: wait for requests in flight, as an awaited run does
             await self.aclose()
             raise
 
     async def aclose(self) -> None:
-        """Stop the run if it has not ended, and wait until what is on the wire has settled."""
+        """Stop the run unless it has ended, and wait for the requests in flight."""
         self._drop()
-        if self._aside is not None:
+        if self._background is not None:
             with anyio.CancelScope(shield=True):
-                await self._aside.ended.wait()
+                await self._background.ended.wait()
 
     def _drop(self) -> None:
         if self._receiver is not None:
             self._receiver.close()
-        if self._aside is None or not self._aside.ended.is_set():
+        if self._background is None or not self._background.ended.is_set():
             self._stop()
 
     def __del__(self) -> None:

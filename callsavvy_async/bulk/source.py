@@ -1,9 +1,11 @@
-"""The stream of chunks: rows are taken in one by one, skipped ones are taken down, the others leave in chunks.
+"""Read an input of recipients into a stream of chunks.
 
-Theory: recipients of one text wait until they fill a chunk. That saves requests while there is always a chunk to send. A
-worker that has waited `PATIENCE` for one has nothing to save: the text that was fed least recently leaves, and with it all
-those to which nobody came meanwhile. So a stream that trickles is sent as it comes, and a long list, whose texts fill
-quickly, in full chunks. Rows of an asynchronous iterable are awaited beside the workers, for it may never yield again.
+Theory:
+
+1. Recipients of one text wait until they fill a chunk. This saves requests as long as other chunks are ready.
+2. After a worker has waited `PATIENCE` for a chunk, waiting saves nothing. The group that grew least recently leaves, and
+   with it each group that did not grow during the wait. So a slow stream is sent as it comes, a long list in full chunks.
+3. Rows of an asynchronous iterable are awaited in a task of their own, because it may never yield again.
 """
 
 from __future__ import annotations
@@ -23,47 +25,49 @@ from callsavvy_async.bulk.recipients import Recipient, RecipientInput, Skipped
 Recipients: TypeAlias = Iterable[RecipientInput] | AsyncIterable[RecipientInput]
 
 PATIENCE = 1.0
-"""Seconds for which a worker waits for a full chunk."""
+"""Seconds that a worker waits for a full chunk."""
 ROWS_BETWEEN_CHECKPOINTS = 500
-"""Rows that are read in one go before the event loop gets a turn."""
+"""Rows read between two checkpoints of the event loop."""
 
 
-class Door(Protocol):
-    """Admits recipients one by one; `Intake` is one."""
+class SupportsAdmit(Protocol):
+    """A filter of recipients, such as `RecipientFilter`."""
 
     @property
     def is_looking(self) -> bool:
-        """Whether more recipients have to be read before anything may be sent."""
+        """Whether more rows are needed before the first request."""
         ...
 
     def admit(self, item: RecipientInput, row: int) -> Recipient | Skipped:
-        """Return the recipient, or why there is none."""
+        """Return the recipient, or the reason for skipping the row."""
         ...
 
     def close(self) -> None:
-        """Note that there are no more; raise when nobody among them can be sent to as was asked for."""
+        """Finish the input. Raise if the recipients do not fit the message."""
         ...
 
 
 class InputTally(Protocol):
-    """Counts what is read; a `Sums` that keeps the skipped is one."""
+    """Counts the rows read, as `BulkReport` does."""
 
     given: int
     input_complete: bool
 
     def skip(self, skipped: Skipped) -> None:
-        """Take down a recipient that is left out."""
+        """Record a skipped row."""
         ...
 
 
 class InputSource:
-    """Chunks from any iterable of recipients; nothing is read ahead of what the workers ask for.
+    """Yields chunks of any iterable of recipients, read lazily.
 
     Raises:
-        InvalidRequestError: it is no iterable of recipients.
+        InvalidRequestError: the value is not an iterable of recipients.
     """
 
-    def __init__(self, recipients: Recipients, *, intake: Door, chunker: Chunker, report: InputTally) -> None:
+    def __init__(
+        self, recipients: Recipients, *, recipient_filter: SupportsAdmit, chunker: Chunker, report: InputTally
+    ) -> None:
         refuse_misuse(recipients)
         self._async_rows: AsyncIterator[RecipientInput] | None = None
         self._rows: Iterator[RecipientInput] = iter(())
@@ -71,31 +75,31 @@ class InputSource:
             self._async_rows = aiter(recipients)
         else:
             self._rows = iter(recipients)
-        self._intake = intake
+        self._filter = recipient_filter
         self._chunker = chunker
         self._report = report
         self._ready: deque[Chunk] = deque()
         self._ended = False
         self._failure: Exception | None = None
-        self._wanted = True
+        self._feeding = True
         self._waiting = 0
-        self._asked = anyio.Event()
-        self._came = anyio.Event()
+        self._wanted = anyio.Event()
+        self._progress = anyio.Event()
 
     @asynccontextmanager
     async def feeding(self) -> AsyncGenerator[None]:
-        """Await the rows of an asynchronous iterable while workers wait for chunks; enter it around them."""
+        """Read an asynchronous iterable in the background, while workers wait for chunks."""
         async with anyio.create_task_group() as group:
             if self._async_rows is not None:
                 group.start_soon(self._feed)
             try:
                 yield
             finally:
-                self._wanted = False
-                self._asked.set()
+                self._feeding = False
+                self._wanted.set()
 
     async def next_chunk(self) -> Chunk | None:
-        """Return the next chunk, None at the end. Raises what the iterable raises."""
+        """Return the next chunk, or None at the end. Errors of the iterable propagate."""
         if not self._may_send() and self._async_rows is None:
             await self._read_some()
         while not self._may_send():
@@ -104,10 +108,10 @@ class InputSource:
         return self._ready.popleft() if self._ready else None
 
     def _may_send(self) -> bool:
-        return self._ended or (bool(self._ready) and not self._intake.is_looking)
+        return self._ended or (bool(self._ready) and not self._filter.is_looking)
 
     async def next_chunks(self) -> list[Chunk] | None:
-        """Read on a little; return the chunks that became ready, perhaps none; None at the end."""
+        """Read some rows and return the chunks that became ready; None at the end."""
         if self._ended:
             return None
         await self._read_some()
@@ -116,10 +120,10 @@ class InputSource:
         return ready
 
     async def rest(self, *, only_at_hand: bool) -> AsyncIterator[Chunk]:
-        """Yield the chunks that nobody asked for.
+        """Yield the remaining chunks.
 
         Args:
-            only_at_hand: do not wait for an asynchronous iterable: it may never end.
+            only_at_hand: do not wait for an asynchronous iterable, which may never end.
         """
         if only_at_hand and self._async_rows is not None:
             self._end(complete=False)
@@ -134,37 +138,37 @@ class InputSource:
             await self._read_some()
 
     async def _feed(self) -> None:
-        while self._wanted and not self._ended:
+        while self._feeding and not self._ended:
             if not self._waiting:
-                self._asked = anyio.Event()
-                await self._asked.wait()
+                self._wanted = anyio.Event()
+                await self._wanted.wait()
                 continue
             try:
                 await self._read_some()
-            except Exception as error:  # noqa: BLE001 - raised where a chunk is asked for
+            except Exception as error:  # noqa: BLE001 - raised by `next_chunk`
                 self._failure = error
             if self._ready or self._ended:
-                self._came.set()
-                self._came = anyio.Event()
+                self._progress.set()
+                self._progress = anyio.Event()
                 await anyio.lowlevel.checkpoint()
 
     async def _wait_for_chunk(self) -> None:
-        """Wait until a chunk is ready, the input ends, or patience does: then those get going who wait for company."""
+        """Wait for a chunk or the end of the input. After `PATIENCE`, release groups that are not full."""
         taken_in, deadline = self._chunker.taken_in, anyio.current_time() + PATIENCE
         while not self._may_send() and anyio.current_time() < deadline:
             if self._async_rows is None:
                 await self._read_some()
             else:
                 await self._wait_for_row(deadline)
-        if not self._ready and not self._intake.is_looking:
+        if not self._ready and not self._filter.is_looking:
             self._ready.extend(self._chunker.spare(unfed_since=taken_in))
 
     async def _wait_for_row(self, deadline: float) -> None:
         self._waiting += 1
-        self._asked.set()
+        self._wanted.set()
         try:
             with anyio.CancelScope(deadline=deadline):
-                await self._came.wait()
+                await self._progress.wait()
         finally:
             self._waiting -= 1
 
@@ -174,7 +178,7 @@ class InputSource:
             raise failure
 
     async def _read_some(self) -> None:
-        """Read until a chunk is ready, the input ends, or the event loop should get a turn."""
+        """Read until a chunk is ready, the input ends, or a checkpoint is due."""
         try:
             for _ in range(ROWS_BETWEEN_CHECKPOINTS):
                 self._take(next(self._rows) if self._async_rows is None else await anext(self._async_rows))
@@ -183,14 +187,14 @@ class InputSource:
         except (StopIteration, StopAsyncIteration):
             self._end(complete=True)
             return
-        except BaseException:  # cancelled, too: an asynchronous generator does not outlive it
+        except BaseException:  # also cancellation, which ends an asynchronous generator
             self._end(complete=False)
             raise
         await anyio.lowlevel.checkpoint()
 
     def _take(self, row: RecipientInput) -> None:
         number = self._report.given + 1
-        admitted = self._intake.admit(row, number)
+        admitted = self._filter.admit(row, number)
         self._report.given = number
         if isinstance(admitted, Skipped):
             self._report.skip(admitted)
@@ -204,4 +208,4 @@ class InputSource:
         self._report.input_complete = complete
         self._ready.extend(self._chunker.close())
         if complete:
-            self._intake.close()
+            self._filter.close()

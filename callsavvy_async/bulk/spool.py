@@ -1,7 +1,7 @@
-"""Rows of a report, kept out of memory: an anonymous temporary file that disappears by itself.
+"""Spool the rows of a report to an anonymous temporary file.
 
-One JSON line per request or skipped recipient. Small reports never touch the disk, and what a full disk does not take stays
-in memory: who got a paid message is not forgotten because there was no room to write it down.
+The file has one JSON line per request or skipped recipient. Small reports stay in memory. When the disk is full, further
+lines stay in memory too, because they record paid messages.
 """
 
 from __future__ import annotations
@@ -13,47 +13,47 @@ from collections.abc import Iterator
 from typing import IO, TypeAlias
 
 Line: TypeAlias = tuple[str, int | None, str | None, str, list[tuple[int, str]]]
-"""Outcome, number of the request, message id, detail, and (row, number) of every recipient."""
+"""Outcome, number of the request, message id, detail, and (row, number) of each recipient."""
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 IN_MEMORY = 2**20
-"""Bytes; what is longer goes to the disk."""
+"""Most bytes in memory before the spool moves to disk."""
 _BLOCK = 2**16
-"""Bytes that are read at once."""
+"""Bytes per read."""
 
 
 class Spool:
-    """Lines that are appended, and read from the first one while more may come."""
+    """An append-only list of lines. It can be read while it grows."""
 
     def __init__(self) -> None:
         self._file: IO[bytes] = io.BytesIO()
         self._end = 0
-        """Bytes of the whole lines in it."""
-        self._left: list[bytes] = []
-        """The lines behind those, since the disk took one no more."""
+        """Bytes of complete lines in the file."""
+        self._overflow: list[bytes] = []
+        """Lines after a failed write."""
 
     def append(self, line: Line) -> None:
         """Add a line."""
         encoded = _encode(line).encode() + b"\n"
-        if self._left or not self._wrote(encoded):
-            self._left.append(encoded)
+        if self._overflow or not self._try_write(encoded):
+            self._overflow.append(encoded)
 
     def __iter__(self) -> Iterator[Line]:
-        position, begun = 0, b""
+        position, partial = 0, b""
         while position < self._end:
             self._file.seek(position)
             block = self._file.read(min(_BLOCK, self._end - position))
             position += len(block)
-            *lines, begun = (begun + block).split(b"\n")
+            *lines, partial = (partial + block).split(b"\n")
             yield from map(json.loads, lines)
-        yield from map(json.loads, self._left)
+        yield from map(json.loads, self._overflow)
 
     def __del__(self) -> None:
         self._file.close()
 
-    def _wrote(self, encoded: bytes) -> bool:
-        """Write a line behind the others; False when the disk does not take it."""
+    def _try_write(self, encoded: bytes) -> bool:
+        """Write a line at the end. Return False if the write fails."""
         try:
             if isinstance(self._file, io.BytesIO) and self._end + len(encoded) > IN_MEMORY:
                 self._file = _on_disk(self._file.getvalue())
@@ -75,7 +75,7 @@ def _on_disk(content: bytes) -> IO[bytes]:
 
 
 def _write(file: IO[bytes], at: int, content: bytes) -> None:
-    """Write without a buffer: what a full disk refuses later would be lost, and all that comes behind it."""
+    """Write unbuffered. A buffered write to a full disk would fail later, and lose the lines in the buffer."""
     file.seek(at)
     rest = memoryview(content)
     while rest:

@@ -1,4 +1,4 @@
-"""What ends a run early: a budget, and errors that will meet every chunk that follows."""
+"""Rules that end a run early: a budget, and errors that will recur for every later chunk."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ _DIGITS = re.compile(r"\d+")
 
 
 def counted(estimate: Decimal, reported: Decimal | None) -> Decimal:
-    """Return what a request that may have been charged counts against a limit: what it is said to cost, or the estimate if more.
+    """Return the units that a perhaps charged request counts against `max_cost`: the larger of estimate and reported cost.
 
-    The document does not say whether a cost is that of the request or of each recipient (quirk Q41). So one below the estimate
-    proves nothing, and one below zero would raise the limit.
+    The API document does not say whether a reported cost is per request or per recipient, so a cost below the estimate
+    proves nothing. A negative cost would raise the limit.
     """
     return estimate if reported is None else max(estimate, reported)
 
 
 @attrs.define
 class Budget:
-    """Units that may be spent. The estimate of a chunk is reserved before it is sent, and raised to what it cost."""
+    """Limits the units spent. It reserves the estimate of a chunk, then replaces it by the cost."""
 
     limit: Decimal | None
     committed: Decimal = Decimal(0)
-    """What was spent, or may have been; only kept where there is a limit."""
+    """Units spent, perhaps spent or reserved; not counted without a limit."""
 
     def reserve(self, chunk: Chunk) -> bool:
-        """Reserve the estimate of a chunk; False when it would pass the limit."""
+        """Reserve the estimate of a chunk. Return False if it would exceed the limit."""
         if self.limit is None:
             return True
         if self.committed + chunk.estimate > self.limit:
@@ -48,7 +48,7 @@ class Budget:
         return True
 
     def settle(self, result: ChunkResult) -> None:
-        """Give back what was proved not to be charged; count the rest as `counted` says."""
+        """Release the reservation of a chunk that was not charged, or replace it by the cost (`counted`)."""
         estimate = result.chunk.estimate
         if result.state in {ChunkState.REJECTED, ChunkState.PENDING}:
             self.committed -= estimate
@@ -58,14 +58,18 @@ class Budget:
 
 @attrs.define
 class StopRules:
-    """When to stop early, seen from the results: some errors will meet every chunk that follows."""
+    """Decides by the results whether to stop early.
+
+    Attributes:
+        most_in_a_row: number of consecutive equal failures that stops the run.
+    """
 
     most_in_a_row: int
     _last: str = ""
     _in_a_row: int = 0
 
     def judge(self, result: ChunkResult) -> StopReason | None:
-        """Say why to stop after this result; None to go on."""
+        """Return the reason to stop after a result, or None to continue."""
         error = result.error
         if isinstance(error, AuthenticationError | PermissionDeniedError):
             return StopReason.AUTHENTICATION

@@ -1,4 +1,4 @@
-"""Campaigns that survive the process: bulk sends written down in a journal before anything leaves.
+"""Durable campaigns: bulk sends that a journal records before each request leaves the process.
 
 See `Journal` and `Campaign`.
 """

@@ -1,4 +1,4 @@
-"""A campaign: what is sent, to whom, and what became of it; all of it in a journal."""
+"""A campaign: a durable bulk send in a journal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from callsavvy_async.campaigns.integrity import Verification, verify
 from callsavvy_async.campaigns.journal import copies, repository, runs, sums
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.owner import Owner, bind
-from callsavvy_async.campaigns.journal.repository import Outcome
+from callsavvy_async.campaigns.journal.repository import ChunkUpdate
 from callsavvy_async.campaigns.journal.runs import Worker
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.load import fill_number_set, load, loading_alone
@@ -47,20 +47,20 @@ _NOT_SENT = "a person said that it was not sent"
 
 @attrs.frozen
 class UnknownChunk:
-    """A request of which nothing is known: perhaps done, perhaps charged."""
+    """A chunk whose request may have been sent and charged."""
 
     number: int
-    """What `Campaign.resolve` takes."""
+    """Argument for `Campaign.resolve`."""
     recipients: tuple[Recipient, ...]
     estimate: Decimal
-    """Units that it costs if it was charged."""
+    """Estimated cost in units."""
     detail: str
-    """Why nothing is known."""
+    """Reason why the outcome is unknown."""
 
 
 @private_arguments
 class Campaign:
-    """One campaign of an open journal. Made by `Journal.campaign`."""
+    """A campaign of an open journal, created by `Journal.campaign`."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Campaign:
     ) -> None:
         self.name = name
         self.message = spec.message
-        """What it sends."""
+        """The message to send."""
         self._spec = spec
         self._writer = writer
         self._id = campaign
@@ -88,25 +88,25 @@ class Campaign:
         return f"<Campaign {self.name!r}: {self.message.channel}{', purged' if self._purged else ''}>"
 
     async def bind(self, callsavvy: Callsavvy) -> None:
-        """Bind it to the account and the server of a client, for good; `run` does so by itself.
+        """Bind the campaign permanently to the account and the server of a client. `run` does it by default.
 
         Raises:
-            OtherAccountError: it belongs to another account or server, or it is a rehearsal and this is none.
+            OtherAccountError: the campaign belongs to another account or server, or to the simulator.
         """
         owner = Owner.of(callsavvy, simulated=self._simulated)
         await self._writer.run(lambda cursor: bind(cursor, self._id, owner))
 
-    # ------------------------------------------------------------------------------------------------------ to whom
+    # --------------------------------------------------------------------------------------------------- recipients
 
     async def load(
         self,
         recipients: Recipients,
         **options: Unpack[RecipientOptions],
     ) -> CampaignReport:
-        """Load recipients into the journal: each number once, nobody who is suppressed.
+        """Load recipients into the journal: each number once, without suppressed numbers.
 
-        It may be called again after a crash, and again with other lists. A list that was loaded to its end changes
-        nothing; one that was cut off is loaded anew. Memory does not grow with the list.
+        You may load several lists, and repeat a load after a crash. Repeating a complete load changes nothing; an
+        interrupted load starts again from its beginning. Memory does not grow with the list.
 
         Args:
             recipients: any iterable or async iterable of numbers, `Recipient`, `Contact` or mappings; streamed.
@@ -114,30 +114,32 @@ class Campaign:
 
         Raises:
             ConfigurationError: an option does not exist.
-            InvalidRequestError: the input as a whole is misused, a run is under way, or the campaign was purged.
+            InvalidRequestError: the input is unusable, the campaign has an active run, or it was purged.
             JournalInUseError: another process loads this campaign.
             JournalError: the journal cannot be written.
         """
         settings = recipient_settings(**options)
-        async with self._loading, loading_alone(self._writer, self._id):  # so does a purge
+        async with self._loading, loading_alone(self._writer, self._id):
             await self._writer.run(lambda cursor: refuse_if_purged(cursor, self._id))
             with SqliteNumberSet() as number_set:
                 await fill_number_set(self._writer, self._id, number_set)
-                await load(self._writer, self._id, self._spec, recipients, settings.intake(self.message, number_set))
+                await load(
+                    self._writer, self._id, self._spec, recipients, settings.recipient_filter(self.message, number_set)
+                )
         return await self.status()
 
     # ------------------------------------------------------------------------------------------------------ sending
 
     def run(self, callsavvy: Callsavvy, **options: Unpack[RunOptions]) -> CampaignRun:
-        """Send what is pending: ``report = await campaign.run(callsavvy)``. What is unknown is never sent again.
+        """Send all pending chunks: ``report = await campaign.run(callsavvy)``. Unknown chunks are never sent again.
 
         Args:
             callsavvy: the client to send with.
             **options: see `RunOptions`.
 
         Raises:
-            ConfigurationError: an option does not exist, or breaks a rule.
-            InvalidRequestError: an argument breaks a rule, or the recipients are not loaded to their end.
+            ConfigurationError: an option does not exist or is invalid.
+            InvalidRequestError: an argument is invalid, or the recipients are not completely loaded.
             OtherAccountError: the campaign belongs to another account or server.
             JournalError: the journal cannot be written, or is damaged; nothing is sent without it.
         """
@@ -146,13 +148,13 @@ class Campaign:
     def resend_unknown(
         self, callsavvy: Callsavvy, *, only_not_sent: bool = False, **options: Unpack[RunOptions]
     ) -> CampaignRun:
-        """Send again what is unknown, and what is proved or declared not sent; and what is pending.
+        """Send all unknown, not-sent and pending chunks.
 
-        Who got a message that is unknown gets it twice, and is charged twice. That is your decision.
+        If an unknown chunk was sent before, its recipients get the message twice and you pay twice.
 
         Args:
             callsavvy: the client to send with.
-            only_not_sent: leave alone what is unknown.
+            only_not_sent: exclude unknown chunks, which avoids that risk.
             **options: see `RunOptions`.
         """
         states = {State.NOT_SENT} if only_not_sent else {State.NOT_SENT, State.UNKNOWN}
@@ -162,7 +164,9 @@ class Campaign:
         self, callsavvy: Callsavvy, settings: SendSettings, *, resends: AbstractSet[str] = frozenset()
     ) -> CampaignRun:
         if self._purged:
-            raise InvalidRequestError(f"campaign {self.name!r} was purged: its numbers and texts are gone.")
+            raise InvalidRequestError(
+                f"campaign {self.name!r} was purged: its numbers and texts are deleted. Create another one."
+            )
         settings.check_for(self.message)
         return CampaignRun(
             self._writer,
@@ -176,16 +180,14 @@ class Campaign:
             resends=resends,
         )
 
-    # --------------------------------------------------------------------------------------------- what became of it
+    # ------------------------------------------------------------------------------------------------------ results
 
     async def status(self) -> CampaignReport:
-        """Return the sums of the journal as they are now."""
-        report = CampaignReport(name=self.name)
-        await self._writer.run(lambda cursor: sums.fill(cursor, self._id, report))
-        return report
+        """Return the current sums of the journal."""
+        return await self._writer.run(lambda cursor: sums.read(cursor, self._id, self.name))
 
     async def unknown(self) -> tuple[UnknownChunk, ...]:
-        """Return the requests of which nothing is known."""
+        """Return the chunks whose outcome is unknown."""
 
         def read(cursor: Cursor) -> tuple[UnknownChunk, ...]:
             purged = is_purged(cursor, self._id)
@@ -202,48 +204,53 @@ class Campaign:
         return await self._writer.run(read)
 
     async def workers(self) -> tuple[Worker, ...]:
-        """Return every run of this campaign, of any process: alive, dead or ended; the oldest first."""
+        """Return every run of this campaign by any process, the oldest first, including dead and ended runs."""
         return await self._writer.run(lambda cursor: runs.workers(cursor, self._id))
 
     async def resolve(self, chunk: int, *, as_sent: bool) -> None:
-        """Say what became of an unknown call: it was sent, or it was not (then `resend_unknown` sends it).
+        """Declare an unknown chunk sent or not sent. `resend_unknown` sends it again if it was not.
 
         Raises:
-            InvalidRequestError: this request is not unknown.
+            InvalidRequestError: the chunk is not unknown.
         """
-        outcome = Outcome(State.ACCEPTED, detail=_SENT) if as_sent else Outcome(State.NOT_SENT, detail=_NOT_SENT)
+        update = ChunkUpdate(State.ACCEPTED, detail=_SENT) if as_sent else ChunkUpdate(State.NOT_SENT, detail=_NOT_SENT)
         try:
-            await self._writer.run(lambda cursor: repository.move(cursor, self._id, chunk, outcome, by=Actor.PERSON))
+            await self._writer.run(lambda cursor: repository.move(cursor, self._id, chunk, update, by=Actor.PERSON))
         except ChunkLostError:
-            raise InvalidRequestError(f"call {chunk} is not unknown; unknown() lists those that are.") from None
+            raise InvalidRequestError(
+                f"chunk {chunk} is not unknown; choose a number from Campaign.unknown()."
+            ) from None
 
     async def resolve_restored(self, *, as_sent: bool) -> int:
-        """Say what became of all requests that are unknown because the journal is an older copy, and return how many.
+        """Declare all chunks sent or not sent that are unknown because the journal is an older copy.
 
         Args:
-            as_sent: they were sent after the copy was made; False: they were not, as when nothing was lost, or the copy was
-                made after the last run. Then `resend_unknown(only_not_sent=True)` sends them.
+            as_sent: True if they were sent after the copy was made. False if they were not, for example if the copy was
+                made after the last run; `resend_unknown(only_not_sent=True)` then sends them.
+
+        Returns:
+            The number of chunks.
         """
         return await self._writer.run(lambda cursor: copies.resolve(cursor, self._id, as_sent=as_sent))
 
     async def reconcile(self, callsavvy: Callsavvy, *, exclusive: bool = False) -> Reconciliation:
-        """Find out by the account's balance which of the unknown requests were charged.
+        """Determine from the account's balance which unknown chunks were charged.
 
         Args:
-            callsavvy: to read the balance with.
-            exclusive: nothing but this campaign spent SMS units on the account since it began. Only then the journal is
-                changed: what was charged is accepted, what was not is not sent. Otherwise it is evidence for you.
+            callsavvy: the client to read the balance with.
+            exclusive: confirms that only this campaign spent SMS units on the account since it began. The journal then
+                marks charged chunks as accepted and uncharged chunks as not sent. Otherwise it stays unchanged.
 
         Raises:
-            OtherAccountError: the client is of another account or server than the campaign.
+            OtherAccountError: the client uses another account or server than the campaign.
         """
         await self.bind(callsavvy)
         return await reconcile.reconcile(self._writer, self._id, self._spec, callsavvy.account, exclusive=exclusive)
 
     async def rows(self, read: Callable[[Iterator[ReportRow]], T]) -> T:
-        """Give one row per recipient to a function that runs in a thread of its own: ``await campaign.rows(list)``.
+        """Pass one row per recipient to a function in a worker thread: ``await campaign.rows(list)``.
 
-        They are read from the journal as they are asked for. Numbers are in clear.
+        The iterator reads the journal lazily. Its rows contain full phone numbers.
 
         Raises:
             InvalidRequestError: the campaign was purged.
@@ -255,20 +262,20 @@ class Campaign:
         """Write one row per recipient to a .csv, .jsonl or .parquet file that only its owner can read.
 
         Raises:
-            InvalidRequestError: the campaign was purged, or the name ends otherwise.
-            OSError: it cannot be written.
+            InvalidRequestError: the campaign was purged, or the suffix is unsupported.
+            OSError: the file cannot be written.
         """
         await self.rows(writer_of(Path(path)))
 
     async def verify(self) -> Verification:
-        """Check the journal: the file, states, checksums, that nobody is in it twice, and the sums."""
+        """Check the journal: the file, states, checksums, sums, and that each number occurs once."""
         return await verify(self._writer, self._id)
 
     async def purge(self) -> None:
-        """Remove numbers and texts from the journal and its file; the sums stay. What is pending will never be sent.
+        """Delete numbers and texts from the journal and its file, and cancel all unsent chunks. The sums stay.
 
         Raises:
-            InvalidRequestError: a run is under way; it would send what it holds.
+            InvalidRequestError: the campaign has an active run.
             JournalInUseError: another process loads this campaign.
         """
         spec = self._spec.without_texts()

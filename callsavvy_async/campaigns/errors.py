@@ -1,16 +1,16 @@
-"""What can be wrong with a journal.
+"""Errors of the journal.
 
 ```
 CallsavvyError
-└── JournalError               the journal cannot be used as asked; the text says what to do
-    ├── JournalInUseError      another process has it open
-    ├── JournalDamagedError    what it holds is not what was written, or does not fit together
-    ├── JournalUnavailableError  it cannot be written or read now: disk full, read-only, input/output error
-    ├── ChunkLostError         a chunk is not in the state that a move starts from: somebody else moved it
-    └── LeaseLostError         a run was taken for dead by another
+└── JournalError                 the journal rejects an operation; the text says what to do
+    ├── JournalInUseError        another process has the journal open
+    ├── JournalDamagedError      the journal's content is corrupt or inconsistent
+    ├── JournalUnavailableError  the journal cannot be read or written now: full disk, read-only, I/O error
+    ├── ChunkLostError           a chunk is not in the expected state: another run or a person changed it
+    └── LeaseLostError           a run sent no heartbeat within its lease
 InvalidRequestError
-├── NotLoadedError             the recipients of a campaign are not loaded to their end
-└── OtherAccountError          a campaign belongs to another account or server, or is a rehearsal
+├── NotLoadedError               the recipients of a campaign are not completely loaded
+└── OtherAccountError            a campaign belongs to another account or server, or to the simulator
 ```
 """
 
@@ -20,7 +20,7 @@ from callsavvy_async.errors import CallsavvyError, InvalidRequestError
 
 
 class JournalError(CallsavvyError):
-    """The journal of a campaign cannot be used as asked."""
+    """The journal rejects an operation."""
 
 
 class JournalInUseError(JournalError):
@@ -28,24 +28,24 @@ class JournalInUseError(JournalError):
 
 
 class JournalDamagedError(JournalError):
-    """What the journal holds is not what was written, or does not fit together."""
+    """The journal's content is corrupt or inconsistent."""
 
 
 class JournalUnavailableError(JournalError):
-    """The journal cannot be written or read at the moment. Nothing is sent while it is so."""
+    """The journal cannot be read or written now. Nothing is sent until it can."""
 
 
 class ChunkLostError(JournalError):
-    """A chunk was not in the state that a move starts from."""
+    """A chunk is not in the expected state: another run or a person changed it."""
 
 
 class LeaseLostError(JournalError):
-    """A run did not write for longer than its lease, and was taken for dead."""
+    """A run sent no heartbeat within its lease, so another process released its chunks."""
 
 
 class OtherAccountError(InvalidRequestError):
-    """A campaign belongs to another account or server, or is a rehearsal; nothing was sent."""
+    """A campaign belongs to another account or server, or to the simulator; nothing was sent."""
 
 
 class NotLoadedError(InvalidRequestError):
-    """The recipients of a campaign are not loaded to their end, or others are being loaded."""
+    """The recipients of a campaign are not completely loaded."""

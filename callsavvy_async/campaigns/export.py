@@ -1,4 +1,4 @@
-"""A campaign's rows, read from the journal page by page, and what writes them to a file."""
+"""Reads a campaign's rows from the journal page by page, and writes them to a file."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import anyio
 import attrs
 
+from callsavvy_async.bulk.recipients import SkipReason
 from callsavvy_async.bulk.report_files import ReportRow, write_csv, write_jsonl
 from callsavvy_async.campaigns.journal import repository
 from callsavvy_async.campaigns.journal.writer import Writer
-from callsavvy_async.campaigns.report import chunk_rows, skipped_row
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 
 T = TypeVar("T")
@@ -25,38 +25,38 @@ _ROW_GROUP = 50_000
 
 
 async def read_rows(writer: Writer, campaign: int, read: Callable[[Iterator[ReportRow]], T]) -> T:
-    """Give all rows to a function, in a worker thread."""
+    """Pass all rows to a function in a worker thread, and return its result."""
     return await anyio.to_thread.run_sync(read, _rows(writer, campaign))
 
 
 def writer_of(path: Path) -> Callable[[Iterator[ReportRow]], None]:
-    """Return what writes rows to a file, in the format that the name's end tells.
+    """Return a function that writes rows to a file, in the format of the file's suffix.
 
     Raises:
-        InvalidRequestError: the name ends otherwise than .csv, .jsonl or .parquet.
+        InvalidRequestError: the suffix is not .csv, .jsonl or .parquet.
     """
     write = _WRITERS.get(path.suffix)
     if write is None:
-        raise InvalidRequestError(f"{path.name!r} must end in .csv, .jsonl or .parquet, which says how it is written.")
+        raise InvalidRequestError(f"{path.name!r} must end in .csv, .jsonl or .parquet.")
     return partial(write, path)
 
 
 def _rows(writer: Writer, campaign: int) -> Iterator[ReportRow]:
-    """Yield all rows, from a worker thread."""
+    """Yield all rows; called in a worker thread."""
     after = 0
     while page := anyio.from_thread.run(
         writer.run, partial(repository.page_of_recipients, campaign=campaign, after=after, limit=_PAGE)
     ):
         for number, state, message_id, detail, recipients in page:
             after = number
-            people = ((person.row, person.number) for person in recipients)
-            yield from chunk_rows(number, state, message_id, detail, people)
+            for recipient in recipients:
+                yield ReportRow(recipient.row, recipient.number, state.value, number, message_id, detail)
     load, row = 0, 0
     while left := anyio.from_thread.run(
         writer.run, partial(repository.page_of_skipped, campaign=campaign, after=(load, row), limit=_PAGE)
     ):
-        for load, row, reason, given, detail in left:  # noqa: B007 - the last ones begin the next page
-            yield skipped_row(row, reason, given, detail)
+        for load, row, reason, given, detail in left:  # noqa: B007 - the last values start the next page
+            yield ReportRow(row, given, f"skipped: {SkipReason(reason).value}", None, None, detail)
 
 
 def _write_parquet(path: Path, rows: Iterator[ReportRow]) -> None:
@@ -67,9 +67,10 @@ def _write_parquet(path: Path, rows: Iterator[ReportRow]) -> None:
         raise ConfigurationError(
             f"{path.name} is a Parquet file, which needs an extra: pip install 'callsavvy-async[parquet]'"
         ) from None
-    types = {"row": pyarrow.int64(), "call": pyarrow.int64()}
-    names = [field.name for field in attrs.fields(ReportRow)]
-    schema = pyarrow.schema([(name, types.get(name, pyarrow.string())) for name in names])
+    integer, text = pyarrow.int64(), pyarrow.string()
+    schema = pyarrow.schema(
+        [(field.name, integer if str(field.type).startswith("int") else text) for field in attrs.fields(ReportRow)]
+    )
     path.touch(0o600)
     path.chmod(0o600)
     with parquet.ParquetWriter(path, schema) as file:

@@ -1,8 +1,9 @@
-"""The heartbeat of a run: it writes that it is alive, and what it does, and settles what dead runs left.
+"""The heartbeat of a run: extends its lease, reports its status, and takes over dead runs.
 
-It beats whatever the run waits for: the limit, a window, an answer, an outage. Who missed a beat cannot judge others: an
-outage made their heartbeats as old. So it waits for a lease before it does. With three beats in a lease, whoever missed
-none sees nobody's heartbeat pass the lease by the same outage.
+It beats independently of the run, which may wait for the rate limit, a window, a response or an outage.
+
+An outage of the journal delays all heartbeats alike. After a missed beat, a run therefore takes over no other run for the
+length of a lease. With three beats per lease, an outage in which this run misses no beat lets no other lease expire.
 """
 
 from __future__ import annotations
@@ -17,34 +18,34 @@ from callsavvy_async.campaigns.errors import JournalError
 from callsavvy_async.campaigns.journal import runs
 from callsavvy_async.campaigns.journal.writer import Work, Writer
 from callsavvy_async.campaigns.run_context import RunContext
-from callsavvy_async.policy.pacer import Snapshot
+from callsavvy_async.policy.pacer import PacerSnapshot
 
-_BEATS_IN_A_LEASE = 3
-_WITHOUT_LEASE = 30.0
-"""Seconds of a lease that nobody waits for."""
+_BEATS_PER_LEASE = 3
+_DEFAULT_LEASE = 30.0
+"""Seconds; sets the interval for a journal without leases."""
 
 
 @attrs.define
 class Heartbeat:
-    """Beats until it is stopped, also while its run is being cancelled and waits for answers."""
+    """Beats until `stop`, even while its run is cancelled and waits for responses."""
 
     writer: Writer
     context: RunContext
     on_lost: Callable[[], object]
-    """Called when the run was taken for dead."""
-    limit: Callable[[], Snapshot]
-    """What is known of the account's limit."""
+    """Called when the run lost its lease."""
+    limit: Callable[[], PacerSnapshot]
+    """Returns the state of the rate limiter."""
     _scope: anyio.CancelScope = attrs.field(factory=lambda: anyio.CancelScope(shield=True))
     _settled: int = 0
 
     def stop(self) -> None:
-        """Beat no more."""
+        """Stop the heartbeat."""
         self._scope.cancel()
 
     async def beat(self) -> None:
-        """Beat until it is stopped, or the run was taken for dead."""
-        lease = self.writer.database.lease or _WITHOUT_LEASE
-        interval = lease / _BEATS_IN_A_LEASE
+        """Beat until `stop`, or until the run lost its lease."""
+        lease = self.writer.database.lease or _DEFAULT_LEASE
+        interval = lease / _BEATS_PER_LEASE
         judges_from = last = anyio.current_time()
         with self._scope:
             while True:
@@ -52,7 +53,7 @@ class Heartbeat:
                 now = anyio.current_time()
                 if now - last > 2 * interval:
                     judges_from = now + lease
-                with suppress(JournalError):  # whoever writes next waits for it, or raises it
+                with suppress(JournalError):  # the run's next write retries or raises it
                     if not await self._beat_once(now - last):
                         self.on_lost()
                         return
@@ -61,7 +62,7 @@ class Heartbeat:
                         await self.writer.run(lambda cursor: runs.take_over(cursor, [self.context.campaign]))
 
     async def is_lost(self) -> bool:
-        """Whether the run was taken for dead."""
+        """Return True if the run lost its lease."""
         return not await self.context.write(self._write_beat(0.0))
 
     async def _beat_once(self, seconds: float) -> bool:

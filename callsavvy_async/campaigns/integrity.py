@@ -1,4 +1,4 @@
-"""Re-checks a campaign in the journal: does everything in it fit together?"""
+"""Verifies the consistency of a campaign in the journal."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from functools import partial
 import attrs
 
 from callsavvy_async.campaigns.errors import JournalDamagedError
-from callsavvy_async.campaigns.journal import sums
+from callsavvy_async.campaigns.journal import sql, sums
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.payload import checksum, unpack_numbers
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.purge import is_purged
-from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.sqlite_number_set import SqliteNumberSet
 from callsavvy_async.campaigns.states import State
 
@@ -22,28 +21,29 @@ _PAGE = 200
 
 @attrs.frozen
 class Verification:
-    """What is wrong with a campaign in the journal; nothing is when `findings` is empty."""
+    """The result of a verification."""
 
     chunks: int
-    """That were looked at."""
+    """Number of checked chunks."""
     recipients: int
-    """In them; who is in a chunk that was split meanwhile may be in two."""
+    """Number of recipients in them. A chunk that a run splits meanwhile may count twice."""
     findings: tuple[str, ...] = ()
+    """Problems found; empty for a sound campaign."""
 
     @property
     def sound(self) -> bool:
-        """Whether nothing is wrong."""
+        """True if there are no findings."""
         return not self.findings
 
 
 async def verify(writer: Writer, campaign: int) -> Verification:
-    """Check the file, every chunk's state, recipients and checksum, that nobody is in it twice, and the sums.
+    """Check the file, each chunk's state, recipients and checksum, the sums, and that each number occurs once.
 
-    A run may be under way, here or elsewhere: the halves of a chunk that it splits come after all that was there, and were
-    perhaps number_set in one piece.
+    A run may be active meanwhile. The halves of a chunk that it splits get numbers after `last`; they are exempt from the
+    check for duplicates, because the whole chunk may have been checked before.
     """
     findings = list(await writer.run(writer.database.damages))
-    last, purged = await writer.run(lambda cursor: (_last(cursor, campaign), is_purged(cursor, campaign)))
+    last, purged = await writer.run(lambda cursor: (sql.last_number(cursor, campaign), is_purged(cursor, campaign)))
     after, chunks, recipients = 0, 0, 0
     with SqliteNumberSet() as number_set:
         while page := await writer.run(partial(_page, campaign=campaign, after=after)):
@@ -70,17 +70,11 @@ def _page(cursor: Cursor, *, campaign: int, after: int) -> list[tuple[int, str, 
     ).fetchall()
 
 
-def _last(cursor: Cursor, campaign: int) -> int:
-    query = "SELECT coalesce(max(number), 0) FROM chunk WHERE campaign = ?"
-    (last,) = cursor.execute(query, (campaign,)).fetchone()
-    return int(last)
-
-
 def _check_chunk(number: int, state: str, size: int) -> Iterator[str]:
     if state not in set(State):
-        yield f"chunk {number}: there is no state {state!r}"
+        yield f"chunk {number}: its state {state!r} is invalid"
     if size < 1:
-        yield f"chunk {number}: it has {size} recipients"
+        yield f"chunk {number}: its count of recipients is {size}"
 
 
 def _check_payload(
@@ -103,19 +97,17 @@ def _check_payload(
         yield f"chunk {number}: {error}"
         return
     if len(numbers) != size:
-        yield f"chunk {number}: it has {len(numbers)} recipients, but counts {size}"
-    twice = 0 if number_set is None else len(numbers) - number_set.add_all((each,) for each in numbers)
-    if twice:
-        yield f"chunk {number}: {twice} of its recipients are in the journal twice"
+        yield f"chunk {number}: its count of recipients is {size}, but it has {len(numbers)}"
+    duplicates = 0 if number_set is None else len(numbers) - number_set.add_all((each,) for each in numbers)
+    if duplicates:
+        yield f"chunk {number}: {duplicates} of its recipients are in the journal twice"
 
 
 def _check_sums(cursor: Cursor, campaign: int) -> Iterator[str]:
-    known = ", ".join(f"'{state}'" for state in State)
-    query = f"SELECT count(*) FROM chunk WHERE campaign = ? AND state NOT IN ({known})"  # noqa: S608 - our own words
+    query = f"SELECT count(*) FROM chunk WHERE campaign = ? AND state NOT IN ({sql.listed(State)})"  # noqa: S608 - constants
     if cursor.execute(query, (campaign,)).fetchone()[0]:
-        return  # they are named already, and cannot be added up
-    report = CampaignReport()
-    sums.fill(cursor, campaign, report)
+        return  # reported by `_check_chunk`; a sum needs valid states
+    report = sums.read(cursor, campaign)
     if report.input_complete and report.accounted != report.given:
         yield f"the sums: {report.given} recipients were given, but {report.accounted} are accounted for"
     orphans = cursor.execute(
@@ -124,4 +116,4 @@ def _check_sums(cursor: Cursor, campaign: int) -> Iterator[str]:
         (campaign, State.SPLIT),
     ).fetchone()[0]
     if orphans:
-        yield f"the payloads: {orphans} belong to no chunk"
+        yield f"the payloads: {orphans} have no chunk"

@@ -1,8 +1,8 @@
-"""The pending chunks of a campaign, claimed a few at a time, when their window is open.
+"""Claims the pending chunks of a campaign, a few at a time, while their window is open.
 
-Theory: the lowest numbers go first, so what is done lies before what is pending, and grows. A claim goes on behind the last
-one of its zone, so that it costs the same at the beginning and at the end. What becomes pending again before that mark
-(released by another run, left by a dead one) is found when there is no more behind it: then everything is looked for anew.
+Theory: chunks are claimed in the order of their numbers. Each claim starts after the last claim of its zone (its mark), so
+its cost does not grow with the number of settled chunks. Chunks before the mark may become pending again, released by
+another run or left by a dead one. The search restarts from the beginning once it finds no more chunks after the mark.
 """
 
 from __future__ import annotations
@@ -24,27 +24,29 @@ from callsavvy_async.campaigns.run_context import RunContext
 from callsavvy_async.campaigns.spec import Spec
 
 LONGEST_SLEEP = 30.0
-"""Seconds after which the wall clock is looked at again: it may have been set."""
+"""Seconds between two looks at the wall clock, which may be adjusted."""
 _BETWEEN_LOOKS = 1.0
-"""Seconds after which a run that has nothing to do looks whether others left it something."""
+"""Seconds between two looks of an idle run for chunks that other runs released."""
 
 
 def wall_clock() -> datetime:
-    """Return the time of day. It may jump: nothing rests on it but when requests may start."""
+    """Return the time of day. It may jump, so it only decides when requests may start."""
     return datetime.now(UTC)
 
 
 @attrs.define
 class JournalSource:
-    """Chunks for a fan-out."""
+    """The source of a run's fan-out."""
 
     context: RunContext
     spec: Spec
     report: CampaignReport
     at_a_time: int
-    allowance: CampaignBudget | None
+    """Largest number of chunks per claim."""
+    budget: CampaignBudget | None
+    """Budget of the campaign; None for no limit."""
     _marks: dict[str, int] = attrs.field(factory=dict[str, int])
-    """The zones that had pending chunks, and of each the number at which the next claim begins."""
+    """Lowest chunk number of the next claim, for each zone with pending chunks."""
     _ready: deque[Chunk] = attrs.field(factory=deque[Chunk])
     _lock: anyio.Lock = attrs.field(factory=anyio.Lock)
     _going: anyio.Event = attrs.field(factory=anyio.Event)
@@ -53,46 +55,46 @@ class JournalSource:
         self._going.set()
 
     def pause(self) -> None:
-        """Hand out nothing more until `go_on`."""
+        """Return no chunks until `go_on`."""
         if self._going.is_set():
             self._going = anyio.Event()
 
     def go_on(self) -> None:
-        """Hand out chunks again."""
+        """Continue after `pause`."""
         self._going.set()
 
     def feeding(self) -> AbstractAsyncContextManager[None]:
-        """Nothing has to be read beside the workers."""
+        """Return an empty context: the workers themselves read the journal."""
         return nullcontext()
 
     async def next_chunk(self) -> Chunk | None:
-        """Return the next chunk; None when none is pending that this run did not try yet, nor will be.
+        """Return the next chunk; None once this run has tried all chunks.
 
-        What other runs hold may come to be: when they die, or stop.
+        Waits while other runs hold chunks, which become pending if those runs stop or die.
         """
         if self._going.is_set() and self._ready and self.is_open(self._ready[0].zone):
-            return self._ready.popleft()  # no lock: to hand it on takes a turn of the event loop for each worker
+            return self._ready.popleft()  # without the lock, whose handover takes an event loop turn per worker
         async with self._lock:
             while True:
                 await self._going.wait()
                 if self._ready:
                     if self.is_open(self._ready[0].zone):
                         return self._ready.popleft()
-                    await self._give_back()
+                    await self._release()
                 if not await self._claim_or_wait():
                     return None
 
-    async def rest(self, *, only_at_hand: bool) -> AsyncIterator[Chunk]:  # noqa: ARG002 - nothing is ever waited for
-        """Yield what was claimed and nobody took."""
+    async def rest(self, *, only_at_hand: bool) -> AsyncIterator[Chunk]:  # noqa: ARG002 - all chunks are at hand
+        """Yield the claimed chunks that no worker took."""
         while self._ready:
             yield self._ready.popleft()
 
     def is_open(self, zone: str) -> bool:
-        """Whether requests of these time zones may leave now."""
+        """Return True if requests of these time zones may leave now."""
         return self._seconds_until_open(zone) == 0
 
     async def _claim_or_wait(self) -> bool:
-        """Claim some chunks, or sleep until there may be some; False when there never will be."""
+        """Claim chunks, or sleep until some may be available. Return False if none will be."""
         context = self.context
         if not any(map(self.is_open, self._marks)):
             zones = await context.write(
@@ -106,7 +108,7 @@ class JournalSource:
         if waits:
             await anyio.sleep(min(*waits.values(), LONGEST_SLEEP))
             return True
-        if await self._gave_back_what_is_not_held():
+        if await self._released_unconfirmed():
             return True
         if await context.write(lambda cursor: runs.others_hold(cursor, context.campaign, context.run_id)):
             await anyio.sleep(_BETWEEN_LOOKS)
@@ -114,7 +116,7 @@ class JournalSource:
         return False
 
     async def _claim(self, zone: str) -> bool:
-        """Claim some chunks behind the mark of a zone; False when they cost too much."""
+        """Claim chunks from the mark of a zone on. Return False if the budget does not cover them."""
         context, text, since = self.context, self.spec.message.common or "", self._marks[zone]
         async with context.adding:
             try:
@@ -127,11 +129,11 @@ class JournalSource:
                         since=since,
                         limit=self.at_a_time,
                         text=text,
-                        allowance=self.allowance,
+                        budget=self.budget,
                     )
                 )
             except OutOfBudgetError:
-                self.report.stopped = self.report.stopped or StopReason.MAX_COST  # what was claimed before still goes
+                self.report.stopped = self.report.stopped or StopReason.MAX_COST  # chunks claimed before are still sent
                 return False
             context.held.update(chunk.number for chunk in claimed)
         self._ready.extend(claimed)
@@ -139,12 +141,12 @@ class JournalSource:
             self._marks[zone] = claimed[-1].number + 1
             return True
         del self._marks[zone]
-        if not claimed and not since:  # some were pending a moment ago: others are claiming them
+        if not claimed and not since:  # other runs are claiming the chunks that were pending a moment ago
             await anyio.sleep(_BETWEEN_LOOKS)
         return True
 
-    async def _gave_back_what_is_not_held(self) -> bool:
-        """After an outage, release what may have been claimed unheard of; see `context.py`."""
+    async def _released_unconfirmed(self) -> bool:
+        """After an outage, release unconfirmed claims (see `run_context.py`) and return True; otherwise return False."""
         context = self.context
         if not context.doubtful:
             return False
@@ -152,12 +154,12 @@ class JournalSource:
             await context.claim(lambda _: None)
         return True
 
-    async def _give_back(self) -> None:
-        """Release what was claimed before its window closed; it may be claimed again."""
+    async def _release(self) -> None:
+        """Release claimed chunks whose window closed, so that they can be claimed later."""
         context = self.context
         numbers = [chunk.number for chunk in self._ready]
         self._ready.clear()
-        await context.write(lambda cursor: repository.give_back(cursor, context.campaign, context.run_id, numbers))
+        await context.write(lambda cursor: repository.release(cursor, context.campaign, context.run_id, numbers))
         context.held.difference_update(numbers)
 
     def _seconds_until_open(self, zone: str) -> float | None:

@@ -1,14 +1,14 @@
-"""Loading recipients into a campaign: in batches, and so that a load that was cut off is as if it had never been.
+"""Loads recipients into a campaign, in batches and atomically: an interrupted load has no effect.
 
-A load begins in the journal with the first batch that holds somebody new; it is finished when its digest is written, in
-the transaction that adds its last chunks. An unfinished one is deleted by the next, never continued: nobody knows that the
-list is still the same. A list that was loaded to its end is told by its digest, and loading it again writes nothing at
-all. Memory does not grow with the list: who is in the journal already is found in a set on disk, which is filled from the
-payloads, and rows that are left out wait for their batch in a spool.
+1. The first batch with a new number creates a row in `load`. Later batches add their chunks.
+2. A digest of the list in that row completes the load. The digest identifies the list, so a repeated load writes nothing.
+3. The next load deletes an incomplete one and never continues it, because the list may have changed.
 
-One process loads a campaign at a time: it holds a lock, which it loses with its connection. Should it lose it unawares,
-whoever comes next deletes its load, beginning with the row that each of its batches touches first: so the batch finds
-that row gone, and nothing of a deleted load is left or comes back.
+Memory does not grow with the list: a set on disk holds the numbers in the journal, and a spool holds the skipped rows.
+
+One process at a time loads a campaign. It holds a lock that ends with its connection. If a process loses its lock
+unnoticed, the next process deletes its load. The deletion starts with the row that each batch updates first, so a late
+batch fails and leaves no chunk behind.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import islice
-from typing import Protocol, cast
+from typing import cast
 
 import anyio
 import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
-from callsavvy_async.bulk.recipients import Doubtful, Intake, Recipient, RecipientInput, Skipped, SkipReason
+from callsavvy_async.bulk.recipients import Doubtful, Recipient, RecipientFilter, RecipientInput, Skipped, SkipReason
 from callsavvy_async.bulk.source import InputSource, Recipients
 from callsavvy_async.bulk.spool import Spool
 from callsavvy_async.campaigns.errors import JournalInUseError, JournalUnavailableError
@@ -33,56 +33,39 @@ from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.writer import Work, Writer
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.sqlite_number_set import SqliteNumberSet
-from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.resources.contacts import Contact
 
 BATCH = 64
-"""Chunks in a transaction."""
+"""Chunks per transaction."""
 _PAGE = 200
 _MOST_SKIPPED = 5_000
-"""Rows that are left out, in a transaction."""
+"""Skipped rows per transaction."""
 
 
-class Digest(Protocol):
-    """What `hashlib` makes."""
+class _HashedFilter:
+    """An intake that also hashes its options and every row."""
 
-    def update(self, data: bytes, /) -> None:
-        """Take in more."""
-        ...
-
-    def hexdigest(self) -> str:
-        """Return what it comes to."""
-        ...
-
-
-@attrs.define
-class Digested:
-    """An intake that keeps a digest of how rows are read, and of everything that came in."""
-
-    intake: Intake
-    digest: Digest = attrs.field(
-        default=attrs.Factory(lambda self: hashlib.sha256(f"{self.intake.rules!a}\n".encode()), takes_self=True)
-    )
+    def __init__(self, recipient_filter: RecipientFilter) -> None:
+        self._filter = recipient_filter
+        self.close = recipient_filter.close
+        self._hash = hashlib.sha256(f"{recipient_filter.rules!a}\n".encode())
 
     @property
     def is_looking(self) -> bool:
-        """Whether the intake needs more recipients before anything may be sent."""
-        return self.intake.is_looking
-
-    def close(self) -> None:
-        """Note that there are no more."""
-        self.intake.close()
+        return self._filter.is_looking
 
     def admit(self, item: RecipientInput, row: int) -> Recipient | Skipped:
-        """Admit a recipient, and take it into the digest."""
-        admitted = self.intake.admit(item, row)
-        self.digest.update(_canonical(item))
+        admitted = self._filter.admit(item, row)
+        self._hash.update(_canonical(item))
         return admitted
+
+    def digest(self) -> str:
+        return self._hash.hexdigest()
 
 
 @attrs.define
-class Tally:
-    """What was read, and of it the rows that are left out and not written yet."""
+class _Tally:
+    """Counts of the rows read, and the skipped rows that are not written yet."""
 
     doubtful: Doubtful
     given: int = 0
@@ -91,35 +74,35 @@ class Tally:
     _spool: Spool = attrs.field(factory=Spool)
 
     def skip(self, skipped: Skipped) -> None:
-        """Keep a row that is left out."""
+        """Keep a skipped row."""
         self._spool.append((skipped.reason.value, None, None, skipped.detail, [(skipped.row, skipped.given)]))
         self.skipped += 1
 
     def take_skipped(self) -> Iterator[Skipped]:
-        """Return what was kept, and forget it."""
+        """Remove and return the skipped rows."""
         spool, self._spool, self.skipped = self._spool, Spool(), 0
         return (Skipped(row, given, SkipReason(reason), detail) for reason, _, _, detail, ((row, given),) in spool)
 
 
 @asynccontextmanager
 async def loading_alone(writer: Writer, campaign: int) -> AsyncGenerator[None]:
-    """Keep other processes from loading a campaign, and delete what a load that was cut off left behind.
+    """Lock a campaign against loads by other processes, and delete an incomplete load.
 
     Raises:
-        JournalInUseError: another process loads it.
+        JournalInUseError: another process loads the campaign.
     """
-    with anyio.CancelScope(shield=True):  # alone, so that it is taken once, and shielded, so that it is given back
-        await writer.run(lambda cursor: lock(cursor, campaign), alone=True)
+    with anyio.CancelScope(shield=True):  # `alone` locks exactly once; the shield ensures the unlock
+        await writer.run(lambda cursor: _lock(cursor, campaign), alone=True)
     try:
-        await writer.run(lambda cursor: delete_unfinished(cursor, campaign))
+        await writer.run(lambda cursor: _delete_incomplete(cursor, campaign))
         yield
     finally:
-        with anyio.CancelScope(shield=True), suppress(JournalUnavailableError):  # the lock went with the connection
-            await writer.run(lambda cursor: unlock(cursor, campaign), alone=True)
+        with anyio.CancelScope(shield=True), suppress(JournalUnavailableError):  # a lost connection unlocks too
+            await writer.run(lambda cursor: _unlock(cursor, campaign), alone=True)
 
 
 async def fill_number_set(writer: Writer, campaign: int, number_set: SqliteNumberSet) -> None:
-    """Take in the numbers of everybody who is in the journal."""
+    """Add every number of a campaign to a set."""
     after = 0
     while page := await writer.run(partial(repository.page_of_numbers, campaign=campaign, after=after, limit=_PAGE)):
         for number, numbers in page:
@@ -127,49 +110,52 @@ async def fill_number_set(writer: Writer, campaign: int, number_set: SqliteNumbe
             number_set.add_all((number,) for number in numbers)
 
 
-async def load(writer: Writer, campaign: int, spec: Spec, recipients: Recipients, intake: Intake) -> bool:
-    """Load recipients; False when this list was loaded before, and nothing changed.
+async def load(
+    writer: Writer, campaign: int, spec: Spec, recipients: Recipients, recipient_filter: RecipientFilter
+) -> None:
+    """Load recipients, unless the same list was loaded before.
 
     Raises:
-        InvalidRequestError: the input as a whole is misused, or a run of the campaign is under way.
-        Exception: whatever reading the recipients raised; the load is unfinished then.
+        InvalidRequestError: the input is unusable, or the campaign has an active run.
+        Exception: an error of the iterable; the load is then incomplete.
     """
-    tally, digested = Tally(intake.doubtful), Digested(intake)
-    chunker = spec.chunker()
-    source = InputSource(recipients, intake=digested, chunker=chunker, report=tally)
+    tally, hashed = _Tally(recipient_filter.doubtful), _HashedFilter(recipient_filter)
+    source = InputSource(recipients, recipient_filter=hashed, chunker=spec.chunker(), report=tally)
     loading = _Loading(writer, campaign, spec, tally)
     while (chunks := await source.next_chunks()) is not None:
         await loading.add(chunks)
-    return await loading.finish(digested.digest.hexdigest())
+    await loading.finish(hashed.digest())
 
 
 @attrs.define
 class _Loading:
-    """A load on its way into the journal."""
+    """A load in progress."""
 
     writer: Writer
     campaign: int
     spec: Spec
-    tally: Tally
+    tally: _Tally
     _id: int | None = None
     _batch: list[Chunk] = attrs.field(factory=list[Chunk])
 
     async def add(self, chunks: Iterable[Chunk]) -> None:
-        """Take in chunks, and write when there are enough. Before there is anybody new, there is nothing to write."""
+        """Add chunks, and write a batch when it is full. Skipped rows alone do not start a load."""
         self._batch += chunks
         many_skipped = self._id is not None and self.tally.skipped >= _MOST_SKIPPED
         if len(self._batch) >= BATCH or many_skipped:
             await self._write()
 
-    async def finish(self, digest: str) -> bool:
-        """Write what is left; False, and nothing is written, when the same list was loaded before."""
+    async def finish(self, digest: str) -> None:
+        """Write the rest and complete the load, unless the same list was loaded before."""
         if self._id is None and await self.writer.run(lambda cursor: _is_loaded(cursor, self.campaign, digest)):
-            return False
+            return
         loading = await self._write()
-        return await self.writer.run(lambda cursor: finish(cursor, self.campaign, loading, digest))
+        await self.writer.run(lambda cursor: _complete(cursor, self.campaign, loading, digest))
 
     async def _write(self) -> int:
-        self._id = loading = self._id or await self._begin()
+        if self._id is None:
+            self._id = await self.writer.run(lambda cursor: _begin(cursor, self.campaign))
+        loading = self._id
         with anyio.CancelScope(shield=True):
             skipped = self.tally.take_skipped()
             while page := tuple(islice(skipped, _MOST_SKIPPED)):
@@ -177,12 +163,9 @@ class _Loading:
             await self.writer.run(self._write_chunks(loading))
         return loading
 
-    async def _begin(self) -> int:
-        return await self.writer.run(lambda cursor: begin(cursor, self.campaign))
-
     def _write_skipped(self, loading: int, page: tuple[Skipped, ...]) -> Work[None]:
         def write(cursor: Cursor) -> None:
-            hold(cursor, loading, self.tally.given, self.tally.doubtful)
+            _update(cursor, loading, self.tally.given, self.tally.doubtful)
             repository.insert_skipped(cursor, campaign=self.campaign, load=loading, skipped=page)
 
         return write
@@ -192,7 +175,7 @@ class _Loading:
         given, doubtful = self.tally.given, attrs.evolve(self.tally.doubtful)
 
         def write(cursor: Cursor) -> None:
-            hold(cursor, loading, given, doubtful)
+            _update(cursor, loading, given, doubtful)
             first = repository.next_number(cursor, self.campaign)
             numbered = (attrs.evolve(chunk, number=first + index) for index, chunk in enumerate(chunks))
             repository.insert_chunks(cursor, self.campaign, numbered, common=self.spec.message.common, load=loading)
@@ -200,26 +183,25 @@ class _Loading:
         return write
 
 
-def lock(cursor: Cursor, campaign: int) -> None:
-    """Take the lock of those who load a campaign.
+def _lock(cursor: Cursor, campaign: int) -> None:
+    """Take the lock for loading a campaign.
 
     Raises:
-        JournalInUseError: another process has it.
+        JournalInUseError: another process holds the lock.
     """
     if not all(cursor.execute(sql.LOCK_LOADING, (campaign,)).fetchone()):
-        raise JournalInUseError("another process loads the recipients of this campaign; wait for it to end.")
+        raise JournalInUseError("another process loads the recipients of this campaign; wait until it ends.")
 
 
-def unlock(cursor: Cursor, campaign: int) -> None:
-    """Give the lock back."""
+def _unlock(cursor: Cursor, campaign: int) -> None:
     cursor.execute(sql.UNLOCK_LOADING, (campaign,)).fetchone()
 
 
-def hold(cursor: Cursor, loading: int, given: int, doubtful: Doubtful) -> None:
-    """Note how many recipients were given, how many of them are doubtful, and keep the load until the transaction ends.
+def _update(cursor: Cursor, loading: int, given: int, doubtful: Doubtful) -> None:
+    """Update the counts of a load, and lock its row until the transaction ends.
 
     Raises:
-        JournalInUseError: it was deleted.
+        JournalInUseError: another process deleted the load.
     """
     cursor.execute(
         "UPDATE load SET given = ?, doubtful = ?, first_doubtful = ? WHERE id = ? AND digest IS NULL",
@@ -230,41 +212,38 @@ def hold(cursor: Cursor, loading: int, given: int, doubtful: Doubtful) -> None:
 
 def _refuse_if_deleted(cursor: Cursor) -> None:
     if cursor.rowcount != 1:
-        raise JournalInUseError("another process began to load the recipients of this campaign; leave it to that one.")
+        raise JournalInUseError(
+            "another process began to load recipients of this campaign and deleted this load; repeat it after the other one."
+        )
 
 
-def delete_unfinished(cursor: Cursor, campaign: int) -> None:
-    """Delete what a load that was cut off left behind."""
+def _delete_incomplete(cursor: Cursor, campaign: int) -> None:
     query = "SELECT id FROM load WHERE campaign = ? AND digest IS NULL"
     for (loading,) in cursor.execute(query, (campaign,)).fetchall():
         _delete(cursor, campaign, loading)
 
 
-def begin(cursor: Cursor, campaign: int) -> int:
+def _begin(cursor: Cursor, campaign: int) -> int:
     """Begin a load, and return its id.
 
     Raises:
-        InvalidRequestError: a run is under way; it would send what may yet have to be deleted.
-        JournalError: the journal is an older copy that lacks recipients who were sent to.
+        InvalidRequestError: the campaign has an active run, which would send chunks of an incomplete load.
+        JournalError: the journal is an older copy that lacks recipients of sent requests.
     """
-    cursor.execute(sql.LOCK_CAMPAIGN, (campaign,)).fetchone()  # a run begins under the same lock
-    if not runs.nobody_runs(cursor, campaign):
-        raise InvalidRequestError("a run of this campaign is under way; load the recipients before it or after it.")
+    runs.lock_without_run(cursor, campaign, "load recipients before or after it")
     copies.refuse_if_incomplete(cursor)
-    cursor.execute(sql.LOCK_NUMBERS).fetchone()
-    (loading,) = cursor.execute(sql.NEXT_ID["load"]).fetchone()
+    loading = sql.next_id(cursor, "load")
     cursor.execute("INSERT INTO load (id, campaign, given) VALUES (?, ?, 0)", (loading, campaign))
-    return int(loading)
+    return loading
 
 
-def finish(cursor: Cursor, campaign: int, loading: int, digest: str) -> bool:
-    """Finish a load, or delete it when the same list was loaded before."""
+def _complete(cursor: Cursor, campaign: int, loading: int, digest: str) -> None:
+    """Complete a load, or delete it if the same list was loaded before."""
     if _is_loaded(cursor, campaign, digest):
         _delete(cursor, campaign, loading)
-        return False
-    cursor.execute("UPDATE load SET digest = ? WHERE id = ?", (digest, loading))
-    _refuse_if_deleted(cursor)
-    return True
+    else:
+        cursor.execute("UPDATE load SET digest = ? WHERE id = ?", (digest, loading))
+        _refuse_if_deleted(cursor)
 
 
 def _is_loaded(cursor: Cursor, campaign: int, digest: str) -> bool:
@@ -273,18 +252,18 @@ def _is_loaded(cursor: Cursor, campaign: int, digest: str) -> bool:
 
 
 def _delete(cursor: Cursor, campaign: int, loading: int) -> None:
-    cursor.execute("DELETE FROM load WHERE id = ?", (loading,))  # first: whoever writes to it has to wait, and sees
+    cursor.execute("DELETE FROM load WHERE id = ?", (loading,))  # first: a concurrent batch waits for it, then fails
     chunks = "SELECT number FROM chunk WHERE campaign = ? AND load = ?"
     cursor.execute(
-        f"DELETE FROM payload WHERE campaign = ? AND number IN ({chunks})",  # noqa: S608 - no value in it
+        f"DELETE FROM payload WHERE campaign = ? AND number IN ({chunks})",  # noqa: S608 - a constant
         (campaign, campaign, loading),
     )
-    cursor.execute("DELETE FROM chunk WHERE campaign = ? AND load = ?", (campaign, loading))
-    cursor.execute("DELETE FROM skipped WHERE campaign = ? AND load = ?", (campaign, loading))
+    for table in ("chunk", "skipped"):
+        cursor.execute(f"DELETE FROM {table} WHERE campaign = ? AND load = ?", (campaign, loading))  # noqa: S608 - constants
 
 
 def _canonical(item: object) -> bytes:
-    """Write a row so that equal rows are equal bytes, and no two others are."""
+    """Serialise a row so that rows have equal bytes only if they are equal."""
     if isinstance(item, str):
         return f"{item}\n".encode("utf-8", "surrogatepass")
     fields: object = item
@@ -303,5 +282,5 @@ def _text(value: object) -> str:
         return value
     try:
         return str(value)
-    except Exception:  # noqa: BLE001 - of a class of somebody's; the row is left out
+    except Exception:  # noqa: BLE001 - raised by a user's class; the intake skips the row
         return type(value).__name__

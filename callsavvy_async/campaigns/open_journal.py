@@ -1,4 +1,4 @@
-"""The journal: where campaigns are written down before anything is sent."""
+"""The journal: the database that records campaigns before their requests leave."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from callsavvy_async.campaigns.campaign import Campaign
 from callsavvy_async.campaigns.errors import JournalError
 from callsavvy_async.campaigns.journal import runs, sql, sums
 from callsavvy_async.campaigns.journal.database import Cursor, Database
-from callsavvy_async.campaigns.journal.patience import Patience
 from callsavvy_async.campaigns.journal.postgres import SCHEMES, PostgreSQL
+from callsavvy_async.campaigns.journal.retrying_writer import RetryingWriter
 from callsavvy_async.campaigns.journal.sqlite import SCHEME, SQLite
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.report import CampaignReport
@@ -27,11 +27,11 @@ from callsavvy_async.tracebacks import private_arguments
 
 @private_arguments
 class Journal:
-    """Campaigns that survive the process. Use it as ``async with Journal.open("sqlite:///file.db")``.
+    """A database of durable campaigns. Use it as ``async with Journal.open("sqlite:///file.db")``.
 
-    One process at a time writes a SQLite file; any number of them write a PostgreSQL database (extra ``postgres``). What a
-    process that died had in flight is unknown from then on, and what it had merely claimed is pending. The journal holds
-    phone numbers and texts: a file can be read by its owner only; of a database the rights are yours to give.
+    One process at a time writes a SQLite file; any number of processes write a PostgreSQL database (extra ``postgres``).
+    When a process dies, its requests in flight become unknown, and its claimed chunks become pending. The journal contains
+    phone numbers and texts: only the owner can read a file; you grant the rights to a database.
     """
 
     def __init__(self, database: Database, *, read_only: bool, patience: float, simulated: bool) -> None:
@@ -51,19 +51,19 @@ class Journal:
         lease: float = 30.0,
         simulated: bool = False,
     ) -> Self:
-        """Open a journal, made if there is none.
+        """Open a journal, and create it if it does not exist.
 
         Args:
             url: ``sqlite:///relative.db``, ``sqlite:////absolute/path.db`` or ``postgresql://user@host/database``.
-            read_only: look at it only; possible while another process writes it.
-            patience: seconds for which opening, and then each run, waits when the journal cannot be written (a full disk, a
-                server that is away), before it ends.
-            lease: PostgreSQL: seconds after which a run that does not write is taken for dead by others.
-            simulated: what is run is a rehearsal with a simulator: such a campaign is never sent for real, nor the reverse.
+            read_only: only read; works while another process writes.
+            patience: seconds for which opening, and each write of a run, waits while the journal is unavailable (a full
+                disk, an unreachable server).
+            lease: PostgreSQL: seconds without a heartbeat after which other processes take over a run.
+            simulated: bind campaigns to a simulator, as rehearsals. A rehearsal is never sent for real, nor the reverse.
 
         Raises:
-            ConfigurationError: the URL names nothing that can be opened, or an extra is missing.
-            JournalError: on entering: another process has it, it is damaged or not ours, or it cannot be written.
+            ConfigurationError: the URL is invalid, or an extra is missing.
+            JournalError: on entering: the journal is in use, damaged, from another application, or unavailable.
         """
         database = _database(url, read_only=read_only, lease=lease)
         return cls(database, read_only=read_only, patience=patience, simulated=simulated)
@@ -73,11 +73,11 @@ class Journal:
 
     async def __aenter__(self) -> Self:
         try:
-            patience = Patience(self._writer, self._patience)
-            await patience.open()
+            retrying = RetryingWriter(self._writer, self._patience)
+            await retrying.open()
             if not self._read_only:
                 alone = self._database.lease is None
-                await patience.write(partial(runs.take_over_all, all_are_dead=alone))
+                await retrying.write(partial(runs.take_over_all, all_are_dead=alone))
         except BaseException:
             await self._close()
             raise
@@ -92,20 +92,20 @@ class Journal:
         """Create a campaign, or reopen it.
 
         Args:
-            name: of the campaign, not blank.
-            message: an `SMS`, a `WhatsApp` or a `Robocall`; None to reopen a campaign, whose options are kept with it.
+            name: name of the campaign, not blank.
+            message: an `SMS`, a `WhatsApp` or a `Robocall`; None to reopen a campaign with its stored message and options.
             **options: see `CampaignOptions`.
 
         Raises:
-            ConfigurationError: an option does not exist, or breaks a rule.
-            InvalidRequestError: there is none of this name, or it sends something else; what differs is named.
+            ConfigurationError: an option does not exist or is invalid.
+            InvalidRequestError: the campaign does not exist, or its message or options differ; the text names them.
         """
         if not name.strip():
-            raise InvalidRequestError("the campaign's name is blank.")
+            raise InvalidRequestError(f"the campaign's name is {name!r}; it must not be blank.")
         settings = campaign_settings(**options)
         if message is None and options:
             raise InvalidRequestError(
-                f"{', '.join(options)} cannot change a campaign that is reopened; leave it out, or give the message too."
+                f"{', '.join(options)} cannot change an existing campaign; leave it out, or pass the message too."
             )
         spec = None if message is None else Spec(require_message(message), settings)
 
@@ -116,12 +116,11 @@ class Journal:
             if spec is None:
                 raise InvalidRequestError(f"there is no campaign {name!r} in {self._database.name}.")
             if self._read_only:
-                raise JournalError(f"{self._database.name} is open for reading only; no campaign can be created.")
-            cursor.execute(sql.LOCK_NUMBERS).fetchone()
-            found = _find(cursor, name)  # another process may have made it in the meantime
+                raise JournalError(f"{self._database.name} is open for reading only; open it without read_only=True.")
+            number = sql.next_id(cursor, "campaign")
+            found = _find(cursor, name)  # another process may have created it before the lock
             if found is not None:
                 return found
-            (number,) = cursor.execute(sql.NEXT_ID["campaign"]).fetchone()
             cursor.execute(
                 "INSERT INTO campaign (id, name, spec, created) VALUES (?, ?, ?, clock())",
                 (number, name, spec.to_json()),
@@ -132,7 +131,7 @@ class Journal:
         kept = Spec.from_json(text)
         if spec is not None and not purged and (differs := kept.differences(spec)):
             raise InvalidRequestError(
-                f"campaign {name!r} is in the journal with another {', '.join(differs)}; give this one another name."
+                f"campaign {name!r} exists with another {', '.join(differs)}; choose another name."
             )
         return Campaign(
             self._writer,
@@ -145,25 +144,21 @@ class Journal:
         )
 
     async def campaigns(self) -> tuple[CampaignReport, ...]:
-        """Return the sums of all campaigns, the oldest first."""
+        """Return the report of every campaign, the oldest first."""
 
         def read(cursor: Cursor) -> tuple[CampaignReport, ...]:
-            reports: list[CampaignReport] = []
-            for number, name in cursor.execute("SELECT id, name FROM campaign ORDER BY id").fetchall():
-                report = CampaignReport(name=name)
-                sums.fill(cursor, number, report)
-                reports.append(report)
-            return tuple(reports)
+            campaigns = cursor.execute("SELECT id, name FROM campaign ORDER BY id").fetchall()
+            return tuple(sums.read(cursor, number, name) for number, name in campaigns)
 
         return await self._writer.run(read)
 
     async def backup(self, path: str | os.PathLike[str]) -> None:
-        """Write a copy of a journal in a file, as it is at this moment, to a new file; runs may go on meanwhile.
+        """Write a snapshot of a SQLite journal to a new file. Runs may be active meanwhile.
 
-        A copy that is used after the journal went on is noticed: what may have been sent since is unknown in it.
+        When you open an outdated copy, the journal detects it and marks every chunk that may have been sent since as unknown.
 
         Raises:
-            JournalError: there is such a file already, it cannot be written, or the journal is in PostgreSQL.
+            JournalError: the file exists, it cannot be written, or the journal is in PostgreSQL.
         """
         await self._writer.run(lambda cursor: self._database.backup(cursor, Path(path)), alone=True)
 
@@ -173,15 +168,15 @@ class Journal:
 
 
 def _database(url: str, *, read_only: bool, lease: float) -> Database:
-    """Return the database that a URL names. It may hold a password, so that none of it but the scheme is shown."""
+    """Return the database of a URL. The URL may contain a password, so errors show only its scheme."""
     if url.startswith(SCHEME) and url != SCHEME:
         return SQLite(url, read_only=read_only)
     if url.startswith(SCHEMES):
         if lease <= 0:
-            raise ConfigurationError(f"lease is {lease}; it must be more than 0 seconds.")
+            raise ConfigurationError(f"lease is {lease}; it must be greater than 0 seconds.")
         return PostgreSQL(url, read_only=read_only, lease=lease)
     raise ConfigurationError(
-        f"{url.partition('://')[0]!r} is no journal that can be opened; write sqlite:///file.db, with a fourth slash for an"
+        f"the journal's URL begins with {url.partition('://')[0]!r}; write sqlite:///file.db, with a fourth slash for an"
         " absolute path, or postgresql://user@host/database."
     )
 

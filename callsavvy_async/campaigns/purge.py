@@ -1,22 +1,20 @@
-"""Removing what is personal from a campaign. It may be done by another process, so whoever needs it looks in the journal."""
+"""Removes personal data from a campaign. Another process may purge, so every check reads the journal."""
 
 from __future__ import annotations
 
-from callsavvy_async.campaigns.journal import runs, sql
+from callsavvy_async.campaigns.journal import runs
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.states import Actor, State, sources
 from callsavvy_async.errors import InvalidRequestError
 
 
 def purge(cursor: Cursor, campaign: int, spec: str) -> None:
-    """Remove everything personal; what was to be sent is cancelled.
+    """Delete numbers and texts, and cancel all unsent chunks.
 
     Raises:
-        InvalidRequestError: a run is under way.
+        InvalidRequestError: the campaign has an active run.
     """
-    cursor.execute(sql.LOCK_CAMPAIGN, (campaign,)).fetchone()
-    if not runs.nobody_runs(cursor, campaign):
-        raise InvalidRequestError("a run of this campaign is under way; purge it when that has ended.")
+    runs.lock_without_run(cursor, campaign, "purge it after the run")
     for source in sorted(sources(State.CANCELLED, Actor.PERSON)):
         cursor.execute(
             "UPDATE chunk SET state = ? WHERE campaign = ? AND state = ?", (State.CANCELLED, campaign, source)
@@ -27,12 +25,12 @@ def purge(cursor: Cursor, campaign: int, spec: str) -> None:
 
 
 def is_purged(cursor: Cursor, campaign: int) -> bool:
-    """Whether a campaign was purged, by whatever process."""
+    """Return True if a campaign was purged."""
     (purged,) = cursor.execute("SELECT purged FROM campaign WHERE id = ?", (campaign,)).fetchone()
     return bool(purged)
 
 
 def refuse_if_purged(cursor: Cursor, campaign: int) -> None:
-    """Raise `InvalidRequestError` when a campaign was purged."""
+    """Raise `InvalidRequestError` if a campaign was purged."""
     if is_purged(cursor, campaign):
-        raise InvalidRequestError("this campaign was purged: its numbers and texts are gone.")
+        raise InvalidRequestError("this campaign was purged: its numbers and texts are deleted. Create another one.")

@@ -1,4 +1,4 @@
-"""Gathers what the balance tells about unknown chunks, and acts on it when that is allowed."""
+"""Decides unknown chunks by the account's balance, and records the result if the caller permits it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import attrs
 
 from callsavvy_async.campaigns.journal import repository, sums
 from callsavvy_async.campaigns.journal.database import Cursor
-from callsavvy_async.campaigns.journal.repository import Outcome
+from callsavvy_async.campaigns.journal.repository import ChunkUpdate
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.spec import Spec
@@ -17,24 +17,27 @@ from callsavvy_async.campaigns.states import Actor, State
 from callsavvy_async.campaigns.subset_sum import Reconciliation, decide
 from callsavvy_async.resources.account import Account
 
-_CHARGED = Outcome(State.ACCEPTED, detail="the balance proves that it was charged")
-_NOT_CHARGED = Outcome(State.NOT_SENT, detail="the balance proves that it was not charged")
+_CHARGED = ChunkUpdate(State.ACCEPTED, detail="the balance proves that it was charged")
+_NOT_CHARGED = ChunkUpdate(State.NOT_SENT, detail="the balance proves that it was not charged")
 
 
 @attrs.frozen
 class _Known:
-    """What the journal knows."""
+    """The journal's side of the comparison."""
 
     report: CampaignReport
     before: Decimal | None
+    """Units before the first request."""
     before_at: float
+    """Time of that balance, in seconds since 1970."""
     unknown: dict[int, Decimal]
+    """Estimate of each unknown chunk, in units."""
     surprises: int
-    """Calls whose reported cost was not the estimate."""
+    """Number of requests whose reported cost differs from the estimate."""
 
 
 async def reconcile(writer: Writer, campaign: int, spec: Spec, account: Account, *, exclusive: bool) -> Reconciliation:
-    """Compare the balance now with the one before the campaign, less the known costs."""
+    """Compare the balance now with the balance before the campaign, less the known costs."""
     known = await writer.run(lambda cursor: _read(cursor, campaign))
     found = Reconciliation(known_cost=known.report.cost, undecided=tuple(known.unknown))
     why = _why_not(spec, known)
@@ -48,45 +51,42 @@ async def reconcile(writer: Writer, campaign: int, spec: Spec, account: Account,
     if not exclusive or not (found.charged or found.not_charged):
         why = (
             found.why
-            or "nothing was changed: that takes your word (exclusive=True, --exclusive) that nothing else spent on this account."
+            or "the journal is unchanged; confirm with exclusive=True (--exclusive) that only this campaign spent units."
         )
         return attrs.evolve(found, why=why)
 
     def act(cursor: Cursor) -> None:
-        for numbers, outcome in ((found.charged, _CHARGED), (found.not_charged, _NOT_CHARGED)):
-            for number in numbers:
-                charged = attrs.evolve(outcome, cost=known.unknown[number]) if outcome is _CHARGED else outcome
-                repository.move(cursor, campaign, number, charged, by=Actor.PERSON)
+        updates = {number: attrs.evolve(_CHARGED, cost=known.unknown[number]) for number in found.charged}
+        for number, update in {**updates, **dict.fromkeys(found.not_charged, _NOT_CHARGED)}.items():
+            repository.move(cursor, campaign, number, update, by=Actor.PERSON)
 
     await writer.run(act)
     return attrs.evolve(found, acted=True)
 
 
 def _read(cursor: Cursor, campaign: int) -> _Known:
-    report = CampaignReport()
-    sums.fill(cursor, campaign, report)
-    before, at = sums.balance_before(cursor, campaign)
+    report, (before, at) = sums.read(cursor, campaign), sums.balance_before(cursor, campaign)
     unknown = {number: estimate for number, estimate, _ in sums.unknown_chunks(cursor, campaign)}
     return _Known(report, before, at, unknown, sums.surprising_costs(cursor, campaign))
 
 
 def _why_not(spec: Spec, known: _Known) -> str:
     if not known.unknown:
-        return "nothing is unknown."
+        return "the campaign has 0 unknown requests."
     if not spec.message.is_reconcilable:
         return f"the balance does not prove what {spec.message.channel} cost."
     if known.before is None:
-        return "the balance before the first request is not known, or what was unknown was sent again since."
+        return "the balance before the first request is missing, or unknown requests were resent since."
     if known.report.in_flight:
         return "requests are still in flight."
     if known.report.requests_without_cost or known.surprises:
         return (
-            f"{known.report.requests_without_cost} requests reported no cost, and {known.surprises} another than estimated:"
-            " what the unknown requests cost is not known either."
+            f"{known.report.requests_without_cost} responses lack a cost, and {known.surprises} differ from the estimate,"
+            " so the cost of the unknown requests is uncertain too."
         )
     begun, now = datetime.fromtimestamp(known.before_at, UTC), datetime.now(UTC)
     if (begun.year, begun.month) != (now.year, now.month):
-        return "balances are monthly, and the campaign began in another month."
+        return "the campaign began in another month, and the balance covers one month."
     return ""
 
 
@@ -94,9 +94,9 @@ def _decided(found: Reconciliation, known: _Known, missing: Decimal) -> Reconcil
     solutions, verdicts = decide(known.unknown, missing)
     why = ""
     if not solutions:
-        why = "no selection of the unknown requests costs what is missing: something else changed the balance."
+        why = f"{missing} units are missing, which fits 0 selections of unknown requests; something else changed the balance."
     elif not verdicts:
-        why = f"{solutions:,} selections of the unknown requests cost what is missing, and agree on none."
+        why = f"{missing} units are missing, which fits {solutions:,} selections of unknown requests; they share no request."
     return attrs.evolve(
         found,
         missing=missing,

@@ -1,35 +1,32 @@
-"""What became of a campaign so far: sums over its journal, and one row per recipient read from it page by page."""
+"""The report of a campaign: sums over its journal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 
 import attrs
 
-from callsavvy_async.bulk.recipients import SkipReason
 from callsavvy_async.bulk.report import ChunkResult, ChunkState, Sums
-from callsavvy_async.bulk.report_files import ReportRow
 from callsavvy_async.bulk.stop_rules import counted
 from callsavvy_async.campaigns.states import State
 
 
 @attrs.define
 class CampaignReport(Sums):
-    """What became of a campaign over all its runs. The states of all recipients add up to those given.
+    """The state of a campaign over all its runs. The counts of all states add up to the recipients given.
 
-    Beside those of a bulk send:
+    Adds to the attributes of a bulk send:
 
     Attributes:
-        name: of the campaign.
-        in_flight: recipients in requests that are on their way, or were when the journal was last written.
-        not_sent: recipients in requests that were unknown, and are proved or declared not to have been sent.
-        cancelled: recipients to whom nothing will be sent.
-        running: whether a run began and did not end: it is under way, or its process died.
-        simulated: whether it is a rehearsal with a simulator, in which nobody got anything.
-        server: the API's base URL that it is sent to; blank before it is first run, and for a rehearsal.
-        committed: units that were spent or may have been, for `max_cost`: the reported cost of each request or its estimate,
-            whichever is more.
+        name: name of the campaign.
+        in_flight: recipients in requests in flight at the journal's last write.
+        not_sent: recipients in requests that were unknown, then proved or declared not sent.
+        cancelled: recipients who will never be sent to.
+        running: True if a run is active: it has not ended and its lease has not expired.
+        simulated: True for a rehearsal with a simulator, which reaches no real recipient.
+        server: base URL of the API; blank before the first run and for a rehearsal.
+        committed: units spent or possibly spent, as `max_cost` counts them: the larger of cost and estimate of each request.
     """
 
     name: str = ""
@@ -43,31 +40,31 @@ class CampaignReport(Sums):
 
     @property
     def accounted(self) -> int:
-        """Recipients in any state."""
+        """Number of recipients in any state."""
         return super().accounted + self.in_flight + self.not_sent + self.cancelled
 
     @property
     def complete(self) -> bool:
-        """Whether every recipient who was not skipped is in an accepted call."""
+        """True if every recipient who was not skipped is in an accepted request."""
         return super().complete and not (self.in_flight or self.not_sent or self.cancelled)
 
     @property
     def unsent(self) -> int:
-        """Recipients who definitely got nothing, but were to."""
+        """Number of intended recipients who definitely received nothing."""
         return super().unsent + self.not_sent + self.cancelled
 
     def settle(self, result: ChunkResult) -> None:
-        """Count a request's outcome; its recipients were pending until now."""
+        """Count the outcome of a request whose recipients were pending."""
         self.pending -= len(result.recipients)
         super().settle(result)
 
     def add(self, state: State, recipients: int, requests: int, cost: Decimal | None, estimate: Decimal) -> None:
-        """Count chunks as the journal has them."""
+        """Count chunks that share a state, an estimate and a cost."""
         if state is State.SPLIT:
             return
         field = State.PENDING if state is State.CLAIMED else state
         setattr(self, field, getattr(self, field) + recipients)
-        if state in _CALLED:
+        if state in _REQUESTED:
             self.requests += requests
         if state in _TAKEN:
             self.requests_without_cost += requests if cost is None else 0
@@ -77,11 +74,10 @@ class CampaignReport(Sums):
 
     def as_dict(self) -> Mapping[str, object]:
         """Return the sums as JSON-able values."""
-        own = {name: getattr(self, name) for name in ("in_flight", "not_sent", "cancelled")}
         return {
             "name": self.name,
             **super().as_dict(),
-            **own,
+            **{name: getattr(self, name) for name in _OWN},
             "running": self.running,
             "simulated": self.simulated,
             "server": self.server,
@@ -97,25 +93,12 @@ class CampaignReport(Sums):
 
 _OWN = ("in_flight", "not_sent", "cancelled")
 _TAKEN = frozenset({State.ACCEPTED, State.FAILED})
-_CALLED = _TAKEN | {State.REJECTED, State.UNKNOWN}
+_REQUESTED = _TAKEN | {State.REJECTED, State.UNKNOWN}
 SPENT = _TAKEN | {State.UNKNOWN, State.IN_FLIGHT}
-"""What cost something, or may have."""
-OF_THE_RUN = frozenset({"name", "refusals", "elapsed", "stopped"})
-"""The fields that no sum of the journal tells."""
-
-
-def chunk_rows(
-    number: int, state: State, message_id: str | None, detail: str, recipients: Iterable[tuple[int, str]]
-) -> Iterator[ReportRow]:
-    """Yield the rows of one chunk."""
-    for row, recipient in recipients:
-        yield ReportRow(row, recipient, state.value, number, message_id, detail)
-
-
-def skipped_row(row: int, reason: str, given: str, detail: str) -> ReportRow:
-    """Return the row of a recipient who was left out."""
-    return ReportRow(row, given, f"skipped: {SkipReason(reason).value}", None, None, detail)
+"""States of chunks that cost something, or may have."""
+OF_THE_RUN = frozenset({"name", "rate_limited", "elapsed", "stopped"})
+"""Fields that belong to the run and not to the journal."""
 
 
 STATE_OF: dict[ChunkState, State] = {state: State(state.value) for state in ChunkState}
-"""What an outcome of a bulk send is in the journal."""
+"""Journal state of each outcome of a bulk send."""

@@ -1,4 +1,4 @@
-"""A run of a campaign as its user holds it: to await, to stop, to pause."""
+"""A run of a campaign, which its user can await, stop and pause."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from callsavvy_async.campaigns.journal import repository, runs, sql, sums
 from callsavvy_async.campaigns.journal.budget import CampaignBudget
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.owner import Owner, bind
-from callsavvy_async.campaigns.journal.patience import Patience
+from callsavvy_async.campaigns.journal.retrying_writer import RetryingWriter
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.journal_sink import JournalSink
 from callsavvy_async.campaigns.journal_source import JournalSource
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from callsavvy_async.client import Callsavvy
 
 MOST_AT_HAND = 32
-"""Chunks that a run claims ahead, at most: others may work on the campaign too."""
+"""Largest number of chunks that a run claims ahead, so that other runs get their share."""
 
 
 class RunOptions(SendOptions, total=False):
-    """Keyword options of a campaign's run: `SendOptions` and those below.
+    """Keyword options of a campaign's run, in addition to `SendOptions`.
 
     Attributes:
         on_progress: called with the report after every request.
@@ -49,28 +49,28 @@ class RunOptions(SendOptions, total=False):
 
 
 def run_settings(**options: Unpack[RunOptions]) -> SendSettings:
-    """Take in the options of a run.
+    """Validate the options of a run.
 
     Raises:
-        ConfigurationError: one does not exist, or breaks a rule.
+        ConfigurationError: an option does not exist or is invalid.
     """
     refuse_unknown_options(options, SendSettings, "a run")
     return SendSettings(**options)
 
 
 class CampaignRun(Run[CampaignReport]):
-    """A run of a campaign. Its report is that of the journal, over all runs.
+    """A run of a campaign. Its report covers all runs of the campaign.
 
     Args:
-        writer: of the journal.
-        campaign: its id there.
-        name: of the campaign.
-        spec: what it sends.
+        writer: writer of the journal.
+        campaign: id of the campaign in the journal.
+        name: name of the campaign.
+        spec: specification of the campaign.
         callsavvy: the client to send with.
-        owner: the account and server that the campaign belongs to.
-        settings: how the run goes about it.
-        patience: seconds for which a journal that cannot be written is waited for.
-        resends: states whose chunks are made pending before the run begins.
+        owner: account and server of the client.
+        settings: options of the run.
+        patience: seconds to wait for an unavailable journal.
+        resends: states of the chunks to send again.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class CampaignRun(Run[CampaignReport]):
         self._callsavvy = callsavvy
         self._owner = owner
         self._resends = resends
-        self._patience = Patience(writer, patience)
+        self._retrying = RetryingWriter(writer, patience)
         self._reading_balance: anyio.CancelScope | None = None
         self._fan_out: FanOut | None = None
         self._source: JournalSource | None = None
@@ -101,14 +101,14 @@ class CampaignRun(Run[CampaignReport]):
         self._paused = False
 
     def abandon(self) -> None:
-        """Stop without waiting: what is on the wire becomes unknown."""
+        """Stop without waiting. Requests in flight become unknown."""
         self.stop()
-        self._patience.seconds = 0
+        self._retrying.seconds = 0
         if self._fan_out is not None:
             self._fan_out.abandon()
 
     def pause(self) -> None:
-        """Start no further requests until `go_on`; those under way go on."""
+        """Start no requests until `go_on`. Requests in flight continue."""
         self._paused = True
         if self._source is not None:
             self._source.pause()
@@ -120,26 +120,24 @@ class CampaignRun(Run[CampaignReport]):
             self._source.go_on()
 
     async def _send(self) -> None:
-        """Send under one run, and under another one whenever the run was taken for dead and goes on all the same."""
+        """Send all pending chunks, under a new run number whenever the lease was lost."""
         await self._prepare()
-        if self._resends:  # not tried again: what was unknown before is no more what a person looked at
+        if self._resends:  # not retried: a repetition could include chunks that became unknown later
             await self._writer.run(self._make_pending)
-        context, fund = await self._patience.write(self._begin)
-        while await self._was_lost(context, fund):
+        while await self._lost_lease(*await self._retrying.write(self._begin)):
             self.report.stopped = None
-            context, fund = await self._patience.write(self._begin)
 
-    async def _was_lost(self, context: RunContext, fund: CampaignBudget | None) -> bool:
-        """Send under a run until there is nothing more to send; True when it was taken for dead before that."""
-        fan_out = self._make_fan_out(context, fund)
+    async def _lost_lease(self, context: RunContext, budget: CampaignBudget | None) -> bool:
+        """Send until no pending chunk is left. Return True if the run lost its lease and should begin again."""
+        fan_out = self._make_fan_out(context, budget)
         lost = False
 
-        def give_up() -> None:
+        def on_lost() -> None:
             nonlocal lost
             lost = True
             fan_out.stop(StopReason.ERROR)
 
-        heartbeat = Heartbeat(self._writer, context, give_up, self._callsavvy.pacing.snapshot)
+        heartbeat = Heartbeat(self._writer, context, on_lost, self._callsavvy.pacing.snapshot)
         try:
             async with beside(heartbeat.beat):
                 try:
@@ -157,11 +155,12 @@ class CampaignRun(Run[CampaignReport]):
         return lost and self._stopped is None and self.report.stopped in {None, StopReason.ERROR}
 
     async def _prepare(self) -> None:
-        """Read the sums, refuse what cannot be run, and note the balance."""
-        await self._patience.write(lambda cursor: bind(cursor, self._campaign, self._owner))
-        await self._patience.write(lambda cursor: sums.fill(cursor, self._campaign, self.report))
+        """Check the owner and the recipients, and store the balance before the first request."""
+        await self._retrying.write(lambda cursor: bind(cursor, self._campaign, self._owner))
+        await self._retrying.write(lambda cursor: sums.fill(cursor, self._campaign, self.report))
         self._refuse_if_incomplete()
-        if not await self._patience.write(lambda cursor: sums.has_baseline(cursor, self._campaign)):
+        before, _ = await self._retrying.write(lambda cursor: sums.balance_before(cursor, self._campaign))
+        if before is None:
             await self._note_balance()
 
     def _make_pending(self, cursor: Cursor) -> None:
@@ -169,25 +168,25 @@ class CampaignRun(Run[CampaignReport]):
         repository.make_pending(cursor, self._campaign, self._resends)
 
     def _begin(self, cursor: Cursor) -> tuple[RunContext, CampaignBudget | None]:
-        """Refuse what does not add up, and begin an run."""
-        cursor.execute(sql.LOCK_CAMPAIGN, (self._campaign,)).fetchone()  # as do a load and a purge
+        """Check the campaign, and begin a run."""
+        cursor.execute(sql.LOCK_CAMPAIGN, (self._campaign,)).fetchone()  # excludes loads and purges
         refuse_if_purged(cursor, self._campaign)
         sums.fill(cursor, self._campaign, self.report)
         self._refuse_if_incomplete()
         self.report.check()
         run_id = runs.begin(cursor, self._campaign, self._writer.database.lease)
         limit = self._settings.max_cost
-        fund = None if limit is None else CampaignBudget.of(cursor, self._campaign, limit)
-        return RunContext(self._campaign, run_id, self._patience), fund
+        budget = None if limit is None else CampaignBudget.of(cursor, self._campaign, limit)
+        return RunContext(self._campaign, run_id, self._retrying), budget
 
     def _refuse_if_incomplete(self) -> None:
         if not self.report.input_complete:
             raise NotLoadedError(
-                "the recipients of this campaign are not loaded to their end; load them (again), which takes nobody twice."
+                "the recipients of this campaign are not completely loaded; load them again, which adds each number once."
             )
 
     async def _note_balance(self) -> None:
-        """Note the balance before anything was sent. It is evidence for later, so failing to read it stops nothing."""
+        """Store the balance before the first request, for `reconcile`. If it cannot be read, the run continues."""
         message = self._spec.message
         if not message.is_reconcilable or self.report.requests or self.report.in_flight or self.report.stopped:
             return
@@ -196,20 +195,19 @@ class CampaignRun(Run[CampaignReport]):
             balance = message.balance(await self._callsavvy.account.summary())
         if balance is not None:
             known = balance
-            await self._patience.write(lambda cursor: sums.note_balance(cursor, self._campaign, known))
+            await self._retrying.write(lambda cursor: sums.note_balance(cursor, self._campaign, known))
 
-    def _make_fan_out(self, context: RunContext, fund: CampaignBudget | None) -> FanOut:
+    def _make_fan_out(self, context: RunContext, budget: CampaignBudget | None) -> FanOut:
         settings, message, messaging = self._settings, self._spec.message, self._callsavvy.messaging
-        self._source = JournalSource(
-            context, self._spec, self.report, min(2 * settings.max_in_flight, MOST_AT_HAND), fund
-        )
+        at_a_time = min(2 * settings.max_in_flight, MOST_AT_HAND)
+        self._source = JournalSource(context, self._spec, self.report, at_a_time, budget)
         if self._paused:
             self._source.pause()
         self._fan_out = FanOut(
             lambda chunk: message.send(messaging, chunk.numbers, chunk.text, **settings.request),
             self._source,
             self.report,
-            sink=JournalSink(context, message.common, self.report, self._source.is_open, fund),
+            sink=JournalSink(context, message.common, self.report, self._source.is_open, budget),
             workers=settings.max_in_flight,
             rules=StopRules(settings.stop_after),
             on_result=self._hand_on,

@@ -1,16 +1,15 @@
-"""What the parts of a run share while it writes under one run: patience with an outage, and what it holds.
+"""The state that the parts of a run share: its writer and the chunks that it holds.
 
-Theory: a write that is tried again may have been committed without our hearing of it, so each recognises what it did before:
+Theory: a retried write may repeat a transaction whose COMMIT was not confirmed. Each kind of write detects this:
 
-- a move finds its chunk where it was to go, under this very run. Nobody else moves a chunk there: only the task that
-  holds the chunk does, one move after the other, and a run is of one run;
-- what a move changes in the sums is written in its transaction, only when it did move;
-- a claim, or the halves of a split, that were committed unheard of are chunks that this run has claimed and no task
-  holds. So the run keeps count of what it holds, and gives back all else in the transaction in which it claims again. One
-  at a time adds to what it holds, or an addition under way would be given back;
-- a second run_id, begun where the first was unheard of, has a number of its own; the first never claims, and its lease
-  ends it.
-What is not written this way is not tried again: what a person decides, a load, the beginning of a run.
+- Move. The chunk is already in the target state under this run. Only the task that holds the chunk moves it there, one
+  move after the other. A repeated move therefore changes nothing, and neither do the reservations that depend on it.
+- Claim and split. An unconfirmed transaction leaves claimed chunks that no task holds. The run keeps the numbers of its
+  chunks in `held`, and releases all other claimed chunks in the transaction of its next claim. Additions to `held` are
+  serialised; otherwise a claim would release the chunks of a concurrent addition.
+- Begin. A repeated begin creates a second run. The first run never claims, and ends with its lease.
+
+Writes of other kinds are not retried: decisions of a person, loads, and resends.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ import attrs
 from callsavvy_async.campaigns.errors import JournalUnavailableError
 from callsavvy_async.campaigns.journal import repository, runs
 from callsavvy_async.campaigns.journal.database import Cursor
-from callsavvy_async.campaigns.journal.patience import Patience
+from callsavvy_async.campaigns.journal.retrying_writer import RetryingWriter
 from callsavvy_async.campaigns.journal.writer import Work
 
 T = TypeVar("T")
@@ -31,49 +30,49 @@ T = TypeVar("T")
 
 @attrs.define(eq=False)
 class RunContext:
-    """A run under one run."""
+    """The shared state of one run."""
 
     campaign: int
     run_id: int
-    patience: Patience
+    retrying: RetryingWriter
     held: set[int] = attrs.field(factory=set[int])
-    """The numbers of the chunks that it claimed and did not settle."""
+    """Numbers of the chunks that the run claimed and has not settled."""
     settled: int = 0
-    """Calls."""
+    """Number of settled requests."""
     adding: anyio.Lock = attrs.field(factory=anyio.Lock)
-    """Held by who adds to what is held, from before it is written until it is known here."""
+    """Serialises additions to `held`, from before the write until memory reflects it."""
     doubtful: bool = False
-    """Whether it may have claimed what it does not know of."""
+    """True if the journal may contain unconfirmed claims of this run."""
 
     async def write(self, work: Work[T]) -> T:
-        """Do a unit of work that recognises what it did before."""
-        return await self.patience.write(work)
+        """Run a transaction that detects its own repetition, and retry it during an outage."""
+        return await self.retrying.write(work)
 
     async def end(self) -> None:
-        """End the run. Where that cannot be written it is owed, or the next run would wait for what this one holds."""
+        """End the run. If the journal is unavailable, defer the write; otherwise the next run would wait for its chunks."""
         try:
             await self.write(lambda cursor: runs.end(cursor, self.campaign, self.run_id))
         except JournalUnavailableError:
-            self.patience.writer.owe(lambda cursor: runs.end_late(cursor, self.campaign, self.run_id))
+            self.retrying.writer.defer(lambda cursor: runs.end_late(cursor, self.campaign, self.run_id))
             raise
 
     async def write_addition(self, work: Work[T]) -> T:
-        """Do a unit of work that claims chunks; the caller holds `adding`. A try that failed leaves a doubt."""
-        outages = self.patience.outages
+        """Run a transaction that adds claimed chunks, while holding `adding`. A failed attempt sets `doubtful`."""
+        outages = self.retrying.outages
         try:
             return await self.write(work)
         finally:
-            self.doubtful = self.doubtful or self.patience.outages != outages
+            self.doubtful = self.doubtful or self.retrying.outages != outages
 
     async def claim(self, work: Work[T]) -> T:
-        """Do a unit of work that claims chunks, after giving back what was claimed unheard of, also by a try of its own."""
-        outages, held = self.patience.outages, frozenset(self.held)
+        """Run a transaction that claims chunks, after releasing unconfirmed claims, including those of its own attempts."""
+        outages, held = self.retrying.outages, frozenset(self.held)
 
-        def claim_anew(cursor: Cursor) -> T:
-            if self.doubtful or self.patience.outages != outages:
-                repository.give_back_all_but(cursor, self.campaign, self.run_id, held)
+        def release_and_claim(cursor: Cursor) -> T:
+            if self.doubtful or self.retrying.outages != outages:
+                repository.release_all_but(cursor, self.campaign, self.run_id, held)
             return work(cursor)
 
-        claimed = await self.write_addition(claim_anew)
+        claimed = await self.write_addition(release_and_claim)
         self.doubtful = False
         return claimed

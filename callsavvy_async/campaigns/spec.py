@@ -1,4 +1,4 @@
-"""What a campaign sends and when, as it is kept in the journal."""
+"""The specification of a campaign, as the journal stores it: message, request sizes and send times."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 from callsavvy_async.messages import Message
 
 DISTINCT_SUMS = (84, 83, 82, 80, 77, 71, 60, 40)
-"""Sizes of which no two selections add up to the same (the Conway-Guy sequence): what is missing from a balance tells
-which of the chunks in flight together were charged."""
+"""Sizes of which any two selections have different sums (the Conway-Guy sequence). The units missing from a balance thus
+identify the charged chunks among those in flight together."""
 
 
 class CampaignOptions(TypedDict, total=False):
-    """How the recipients of a campaign are cut into requests, and when these may start.
+    """Request sizes and send times of a campaign.
 
     Attributes:
-        chunk_size: recipients per request; 100 unless given, 30 for WhatsApp.
-        reconcilable: cut requests of sizes that the balance can tell apart, instead of `chunk_size`. SMS only.
-        send_window: every day: ``"09:00-18:00"``.
-        time_zone: of the window: an IANA name, or ``"recipient"`` for the zones of each number (extra ``phone``).
-        start_at: the first moment, aware.
+        chunk_size: recipients per request; by default 100, and 30 for WhatsApp.
+        reconcilable: use request sizes that the balance can distinguish, instead of `chunk_size`. SMS only.
+        send_window: daily window, such as ``"09:00-18:00"``.
+        time_zone: zone of the window: an IANA name, or ``"recipient"`` for each number's zones (extra ``phone``).
+        start_at: earliest time of the first request, as an aware datetime.
     """
 
     chunk_size: int | None
@@ -60,21 +60,23 @@ class CampaignSettings:
 
     def __attrs_post_init__(self) -> None:
         if self.time_zone is not None and self.send_window is None:
-            raise ConfigurationError("time_zone is that of a send_window=, and there is none.")
-        self.window  # noqa: B018 - raises when it is wrong
+            raise ConfigurationError(
+                f"time_zone is {self.time_zone!r} without a send_window=; add one, or leave it out."
+            )
+        self.window  # noqa: B018 - validates
 
     @property
     def window(self) -> SendWindow | None:
-        """When chunks may be sent; None for always."""
+        """Daily window in which requests may start; None for any time."""
         return None if self.send_window is None else SendWindow.parse(self.send_window, self.time_zone)
 
 
 def campaign_settings(**options: Unpack[CampaignOptions]) -> CampaignSettings:
-    """Take in the options of a campaign.
+    """Validate the options of a campaign.
 
     Raises:
-        ConfigurationError: one does not exist, or breaks a rule.
-        InvalidRequestError: one breaks a rule.
+        ConfigurationError: an option does not exist or is invalid.
+        InvalidRequestError: an option is invalid.
     """
     refuse_unknown_options(options, CampaignSettings, "a campaign")
     return CampaignSettings(**options)
@@ -82,7 +84,7 @@ def campaign_settings(**options: Unpack[CampaignOptions]) -> CampaignSettings:
 
 @attrs.frozen
 class Spec:
-    """What a campaign sends, and when."""
+    """The message and the settings of a campaign."""
 
     message: Message
     settings: CampaignSettings = attrs.field(factory=CampaignSettings)
@@ -90,49 +92,49 @@ class Spec:
     def __attrs_post_init__(self) -> None:
         if self.settings.reconcilable and (self.settings.chunk_size is not None or not self.message.is_reconcilable):
             raise InvalidRequestError(
-                "reconcilable=True chooses the sizes of requests itself, and works for SMS only, whose cost is documented."
+                "reconcilable=True works for SMS only, and sets the request sizes itself; leave out it or chunk_size=."
             )
-        self.chunk_sizes  # noqa: B018 - raises when they are wrong
+        self.chunk_sizes  # noqa: B018 - validates
 
     @property
     def chunk_sizes(self) -> tuple[int, ...]:
-        """Recipients per request, used in turn."""
+        """Numbers of recipients per request, used in turn."""
         return DISTINCT_SUMS if self.settings.reconcilable else (self.message.chunk_size(self.settings.chunk_size),)
 
     def chunker(self) -> Chunker:
-        """Return what cuts the recipients."""
+        """Return a chunker with these settings."""
         window = self.settings.window
         zone_of = None if window is None else window.zone_of
         return Chunker(size=self.chunk_sizes, message=self.message, with_fields=False, zone_of=zone_of)
 
     def differences(self, other: Spec) -> tuple[str, ...]:
-        """Name the arguments in which another spec differs."""
+        """Return the names of the arguments in which another spec differs."""
         own, others = self._arguments(), other._arguments()
         return tuple(name for name in {**own, **others} if own.get(name) != others.get(name))
 
     def to_json(self) -> str:
-        """Write it down, with a checksum: nobody may get a text that nobody wrote."""
+        """Serialise the spec with a checksum, so that a damaged text is never sent."""
         return _signed(json.dumps({"message": self.message.to_json(), "settings": self._settings()}))
 
     @classmethod
     def from_json(cls, text: str) -> Spec:
-        """Read back what `to_json` wrote.
+        """Parse the output of `to_json`.
 
         Raises:
-            JournalDamagedError: it is not what was written.
-            InvalidRequestError: it is of a channel that does not exist here.
+            JournalDamagedError: the checksum does not match.
+            InvalidRequestError: this version does not support the channel.
         """
         _, _, content = text.partition(" ")
         if _signed(content) != text:
-            raise JournalDamagedError("what the campaign sends is damaged; nothing is sent.")
+            raise JournalDamagedError("the campaign's message is damaged: its checksum is wrong; nothing is sent.")
         kept: Mapping[str, dict[str, object]] = json.loads(content)
         settings = kept["settings"]
         start = settings.pop("start_at")
         at = None if start is None else datetime.fromisoformat(str(start))
-        return cls(Message.from_json(kept["message"]), CampaignSettings(**settings, start_at=at))  # type: ignore[arg-type] # as they were written
+        return cls(Message.from_json(kept["message"]), CampaignSettings(**settings, start_at=at))  # type: ignore[arg-type] # by the checksum
 
     def without_texts(self) -> Spec:
-        """Return what is left after a purge."""
+        """Return the spec without personal data, for a purge."""
         return attrs.evolve(self, message=self.message.without_texts())
 
     def _settings(self) -> Mapping[str, object]:
@@ -152,25 +154,25 @@ def plan_campaign(
     balance: Decimal | None = None,
     max_cost: Decimal | None = None,
 ) -> Plan:
-    """Work out offline what a campaign would do; see `Bulk.plan`. Its requests are cut when the list is loaded.
+    """Plan a campaign offline; see `Bulk.plan`.
 
     Args:
         rows: the recipients; read once.
-        message: what they get.
-        options: of the campaign.
-        recipients: the options of the load.
-        balance: units at hand, to compare with.
-        max_cost: units that may be spent.
+        message: the message to send.
+        options: options of the campaign.
+        recipients: options of the load.
+        balance: units available, for comparison.
+        max_cost: largest number of units to spend.
 
     Raises:
-        ConfigurationError: an option does not exist, or breaks a rule.
-        InvalidRequestError: an argument breaks a rule.
+        ConfigurationError: an option does not exist or is invalid.
+        InvalidRequestError: an argument is invalid.
     """
     SendSettings(max_cost=max_cost).check_for(message)
     return make_plan(
         rows,
         message,
-        intake=recipient_settings(**recipients).intake(message),
+        recipient_filter=recipient_settings(**recipients).recipient_filter(message),
         chunkers=[Spec(message, campaign_settings(**options)).chunker()],
         balance=balance,
         max_cost=max_cost,

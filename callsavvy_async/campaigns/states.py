@@ -1,18 +1,17 @@
-"""The states of a chunk in the journal, and the moves between them.
+"""The states of a chunk in the journal, and the transitions between them.
 
 ```
-pending --claim--> claimed --write-ahead, before byte 1--> in_flight --answer--> accepted | failed | rejected | split
-claimed --released--> pending                    nothing was on the wire
-in_flight --proof that nothing was done--> pending | claimed   NOT_SENT, 429; claimed while it waits to be repeated
-in_flight --no proof--> unknown                  also when its process died
-unknown --a late answer--> accepted | failed | rejected | not_sent
+pending --claim--> claimed --write-ahead, before byte 1--> in_flight --response--> accepted | failed | rejected | split
+claimed --release--> pending                       nothing was sent
+in_flight --proof of no effect--> pending | claimed   NOT_SENT, 429; claimed until its retry
+in_flight --no proof--> unknown                    also when its process died
+unknown --late response--> accepted | failed | rejected | not_sent
 unknown --a person, or the balance--> accepted | not_sent
-unknown, not_sent --a person--> pending          to be sent again
+unknown, not_sent --a person--> pending            resend
 pending, not_sent --a person--> cancelled
 pending, claimed, in_flight, not_sent --the journal is an older copy--> unknown
 ```
-A chunk whose recipients were rejected for one of them is split: its halves are chunks of their own, and it counts no
-more.
+When the API rejects a chunk because of one recipient, the chunk is split: two new chunks replace it in all sums.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ import enum
 
 
 class State(enum.StrEnum):
-    """Where a chunk stands."""
+    """The state of a chunk."""
 
     PENDING = "pending"
     CLAIMED = "claimed"
-    """A worker has it, and nothing left yet."""
+    """A run holds it and has sent nothing yet."""
     IN_FLIGHT = "in_flight"
     """Its request may have left."""
     ACCEPTED = "accepted"
@@ -33,23 +32,23 @@ class State(enum.StrEnum):
     REJECTED = "rejected"
     UNKNOWN = "unknown"
     NOT_SENT = "not_sent"
-    """It was unknown, and is proved or declared not to have been sent."""
+    """Unknown before, then proved or declared not sent."""
     CANCELLED = "cancelled"
-    """It will never be sent."""
+    """Will never be sent."""
     SPLIT = "split"
-    """Its halves stand for it."""
+    """Replaced by its two halves."""
 
 
 class Actor(enum.Enum):
-    """Who moves a chunk."""
+    """The cause of a transition."""
 
-    OWNER = "the run that claimed it"
-    RECOVERY = "whoever notices that its process died"
-    PERSON = "a person, or what the balance proves"
-    RESTORER = "whoever notices that the journal is an older copy"
+    OWNER = "the run that claimed the chunk"
+    RECOVERY = "the takeover of a dead run"
+    PERSON = "a person, or proof by the balance"
+    RESTORER = "the recovery of an older copy of the journal"
 
 
-_ANSWERS = frozenset({State.ACCEPTED, State.FAILED, State.REJECTED})
+_RESPONSES = frozenset({State.ACCEPTED, State.FAILED, State.REJECTED})
 
 MOVES: dict[Actor, dict[State, frozenset[State]]] = {
     Actor.OWNER: {
@@ -59,7 +58,7 @@ MOVES: dict[Actor, dict[State, frozenset[State]]] = {
         State.UNKNOWN: frozenset({State.IN_FLIGHT}),
         State.NOT_SENT: frozenset({State.UNKNOWN}),
         State.SPLIT: frozenset({State.IN_FLIGHT}),
-        **{answer: frozenset({State.IN_FLIGHT, State.UNKNOWN}) for answer in _ANSWERS},
+        **{response: frozenset({State.IN_FLIGHT, State.UNKNOWN}) for response in _RESPONSES},
     },
     Actor.RECOVERY: {State.PENDING: frozenset({State.CLAIMED}), State.UNKNOWN: frozenset({State.IN_FLIGHT})},
     Actor.PERSON: {
@@ -70,9 +69,9 @@ MOVES: dict[Actor, dict[State, frozenset[State]]] = {
     },
     Actor.RESTORER: {State.UNKNOWN: frozenset({State.PENDING, State.CLAIMED, State.IN_FLIGHT, State.NOT_SENT})},
 }
-"""Who may move a chunk to which state, and from which."""
+"""Allowed transitions: actor, target state, source states."""
 
 
 def sources(to: State, by: Actor) -> frozenset[State]:
-    """Return the states from which a chunk may be moved; none when the move does not exist."""
+    """Return the source states from which an actor may move a chunk to `to`."""
     return MOVES[by].get(to, frozenset())

@@ -1,11 +1,15 @@
-"""Which of the unknown chunks were charged, by the account's balance: an exact subset count.
+"""Determines from the account's balance which unknown chunks were charged: an exact subset count.
 
-Theory: what is missing from the balance beside the known costs is the sum of the costs of those unknown chunks that were
-charged. Every selection of unknown chunks with that sum is a solution; a chunk is decided only when all solutions agree on
-it. Chunks of equal cost cannot be told apart, so they are counted together: of a group of m, the solutions take c; the
-group is decided when c is always 0 or always m. Reachable sums from the left and from the right of a group tell which c
-are possible, and the product of binomials counts the solutions (the subset sum problem, by dynamic programming).
-Where nothing is decided it says so. It never guesses.
+Theory:
+
+1. The units missing from the balance, less the known costs, are the sum of the costs of the charged unknown chunks.
+2. Every selection of unknown chunks with that sum is a solution. A chunk is decided only if all solutions agree on it.
+3. Chunks of equal cost are interchangeable, so they form a group. A solution takes c of the m chunks of a group; the
+   group is decided if c is 0 in every solution, or m in every solution.
+4. The reachable sums before and after a group yield its possible c, and the product of binomials counts the solutions
+   (the subset sum problem, by dynamic programming).
+
+Example: chunks of 84, 83 and 40 units are unknown and 124 units are missing. Only 84 + 40 fits, so all three are decided.
 """
 
 from __future__ import annotations
@@ -18,24 +22,24 @@ from math import comb
 import attrs
 
 MOST_SUMS = 1_000_000
-"""Sums that are kept in memory; past them nothing is decided."""
+"""Largest number of sums in memory. Beyond it, every chunk stays undecided."""
 
 
 @attrs.frozen
 class Reconciliation:
-    """What the balance proves about the unknown chunks.
+    """The proof that the balance gives about the unknown chunks.
 
     Attributes:
-        balance_before: SMS units before the first request of the campaign; None when it is not known.
+        balance_before: SMS units before the first request of the campaign, or None.
         balance_now: SMS units now.
         known_cost: units that the API reported for the campaign's requests.
-        missing: units that left the account beside the known costs.
-        solutions: selections of unknown chunks that cost exactly what is missing.
-        charged: chunks that are in every solution.
-        not_charged: chunks that are in none.
-        undecided: the others.
-        acted: whether the journal was changed.
-        why: why nothing was decided, or not acted upon.
+        missing: units that left the account in addition to the known costs.
+        solutions: number of selections of unknown chunks that cost exactly `missing`.
+        charged: chunks in every solution.
+        not_charged: chunks in no solution.
+        undecided: all other unknown chunks.
+        acted: True if the journal was changed.
+        why: reason why chunks are undecided, or the journal unchanged.
     """
 
     balance_before: Decimal | None = None
@@ -51,14 +55,14 @@ class Reconciliation:
 
 
 def decide(costs: Mapping[int, Decimal], missing: Decimal) -> tuple[int, Mapping[int, bool]]:
-    """Count the selections of chunks whose costs add up to what is missing, and decide where they all agree.
+    """Count the selections of chunks whose costs add up to `missing`, and decide the chunks on which they agree.
 
     Args:
-        costs: of every unknown chunk, by its number.
-        missing: what the charged ones cost together.
+        costs: units of each unknown chunk, by chunk number.
+        missing: units that the charged chunks cost together.
 
     Returns:
-        The number of solutions, and whether a chunk was charged for each one that is decided.
+        The number of solutions; and, for each decided chunk, True if it was charged.
     """
     groups = sorted(Counter(costs.values()).items())
     before = [Counter({Decimal(0): 1})]
@@ -81,7 +85,7 @@ def decide(costs: Mapping[int, Decimal], missing: Decimal) -> tuple[int, Mapping
 
 
 def _with_group(sums: Counter[Decimal], cost: Decimal, count: int, most: Decimal) -> Counter[Decimal]:
-    """Add 0 to `count` chunks of one cost to every sum so far."""
+    """Extend every sum by 0 to `count` chunks of one cost."""
     grown: Counter[Decimal] = Counter()
     for total, ways in sums.items():
         for taken in range(count + 1):

@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
     Args:
-        arguments: without the program's name; those of the process when None.
+        arguments: Command line without the program's name. Defaults to ``sys.argv``.
     """
     try:
         from callsavvy_async.cli.app import run  # noqa: PLC0415 - may not be installed
@@ -24,5 +24,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if package not in _EXTRA:
             raise
         print(f"callsavvy: the command line needs {package}: pip install 'callsavvy-async[cli]'", file=sys.stderr)
-        return 5  # ExitCode.CONFIGURATION, which is out of reach here
+        return 5  # ExitCode.CONFIGURATION; its module needs the extra
     return run(sys.argv[1:] if arguments is None else arguments)

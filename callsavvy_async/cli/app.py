@@ -1,4 +1,4 @@
-"""All commands in one application, and what becomes of their errors: one line on stderr, and an exit code."""
+"""The application: all commands, and the handling of their errors (one line on stderr and an exit code)."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from cyclopts.exceptions import UnusedCliTokensError
 
 from callsavvy_async._version import __version__
 from callsavvy_async.cli import bulk, campaigns, raw, reading, sending, simulator, webhooks, writing
-from callsavvy_async.cli.books import opened_books
+from callsavvy_async.cli.activity import new_activity
 from callsavvy_async.cli.client import chosen_proxy
 from callsavvy_async.cli.ending import end
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.interrupts import as_ctrl_c
 from callsavvy_async.cli.stderr import tell
-from callsavvy_async.cli.streams import Results, safe_streams
+from callsavvy_async.cli.streams import Stdout, safe_streams
 from callsavvy_async.redaction import redact
 
 _log = logging.getLogger("callsavvy_async")
-_log.addHandler(logging.NullHandler())  # else logging would print warnings into the progress bar
+_log.addHandler(logging.NullHandler())  # without a handler logging would print warnings into the progress bar
 
 app = App(
     name="callsavvy",
-    help="Send messages with the Callsavvy API and read what the account holds.",
+    help="Send messages with the Callsavvy API and read the data of the account.",
     version=__version__,
     help_format="plaintext",
     suppress_keyboard_interrupt=False,
+    default_parameter=Parameter(show_default=lambda value: value or None),  # no "[default: False]" on every flag
 )
 app.meta.suppress_keyboard_interrupt = False
 for module in (bulk, campaigns, sending, reading, writing, raw, simulator, webhooks):
@@ -39,21 +40,21 @@ for module in (bulk, campaigns, sending, reading, writing, raw, simulator, webho
 
 
 @app.meta.default
-def _with_options_of_all(
+def _with_common_options(
     *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
     proxy: Annotated[str | None, Parameter(env_var="CALLSAVVY_PROXY")] = None,
 ) -> ExitCode | None:
     """Run the command that the tokens name.
 
     Args:
-        tokens: What is left of the command line.
-        proxy: Reach the API through this proxy, as http://host:3128; "env" for that of HTTPS_PROXY and NO_PROXY.
+        tokens: Rest of the command line.
+        proxy: HTTP proxy for the API, e.g. http://host:3128, or "env" to use HTTPS_PROXY and NO_PROXY.
     """
     chosen_proxy.set(proxy)
-    return _call(app, tokens)
+    return _dispatch(app, tokens)
 
 
-def _call(application: App, arguments: Sequence[str]) -> ExitCode | None:
+def _dispatch(application: App, arguments: Sequence[str]) -> ExitCode | None:
     code: ExitCode | None = application(
         list(arguments), exit_on_error=False, print_error=False, result_action="return_value"
     )
@@ -62,23 +63,23 @@ def _call(application: App, arguments: Sequence[str]) -> ExitCode | None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
-    with safe_streams() as (stdout, stderr), opened_books() as books, as_ctrl_c():
+    with safe_streams() as (stdout, stderr), new_activity() as activity, as_ctrl_c():
         if os.environ.get("CALLSAVVY_DEBUG") == "1":
             logging.basicConfig(stream=sys.stderr)
             _log.setLevel(logging.DEBUG)
         code, error = _attempt(arguments, stdout)
-        return end(books, code, error, stderr)
+        return end(activity, code, error, stderr)
 
 
-def _attempt(arguments: Sequence[str], stdout: Results) -> tuple[ExitCode | None, BaseException | None]:
-    """Run one command; return the exit code that it wants, or the error that ended it."""
+def _attempt(arguments: Sequence[str], stdout: Stdout) -> tuple[ExitCode | None, BaseException | None]:
+    """Run one command; return its exit code, or the error that ended it."""
     try:
-        code = _call(app.meta, arguments)
+        code = _dispatch(app.meta, arguments)
         stdout.flush()
     except CycloptsError as error:
         tell(f"callsavvy: {_usage(error)} See callsavvy --help.")
         return ExitCode.REFUSED, None
-    except BaseException as error:  # noqa: BLE001 - the last handler there is
+    except BaseException as error:  # noqa: BLE001 - `end` reports it
         if os.environ.get("CALLSAVVY_DEBUG") == "1":
             traceback.print_exc()
         return None, error
@@ -86,8 +87,7 @@ def _attempt(arguments: Sequence[str], stdout: Results) -> tuple[ExitCode | None
 
 
 def _usage(error: CycloptsError) -> str:
-    """Say what is wrong with the command line; what may be a message's text is not repeated."""
+    """Describe a usage error without repeating arguments that may be a message's text."""
     if isinstance(error, UnusedCliTokensError):
-        count = len(error.unused_tokens or ())
-        return f"there are {count} arguments too many; put a text that holds blanks in quotes."
+        return f"{len(error.unused_tokens or ())} arguments too many; put a text that contains spaces in quotes."
     return redact(str(error))

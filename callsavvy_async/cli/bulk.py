@@ -1,4 +1,4 @@
-"""``callsavvy bulk``: send to everybody in a file. ``callsavvy estimate``: the plan of that, and nothing is sent."""
+"""``callsavvy bulk`` sends to every number in a file. ``callsavvy estimate`` shows the plan and sends nothing."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from callsavvy_async.cli.channels import Content, add_commands
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.job import make_job
 from callsavvy_async.cli.options import (
+    DEFAULT_AUDIENCE,
+    DEFAULT_DURABILITY,
     DEFAULT_MODE,
-    EVERYBODY,
-    FLEETING,
-    STEADY,
+    DEFAULT_PACE,
     Audience,
     ChunkSize,
     Durability,
@@ -26,16 +26,15 @@ from callsavvy_async.cli.options import (
 _bulk = App(
     name="bulk",
     help=(
-        "Send to everybody in a file, each number once.\n\n"
-        "The file is checked from end to end before the first message leaves. Ctrl-C stops and waits for what is on the"
-        " wire, a second one does not wait; there is always a report.\n\n"
-        "Exit codes: 0 all accepted (skipped rows are no failures), 1 some failed or the result could not be written,"
-        " 2 refused and nothing sent, 3 some"
-        " unknown, 4 stopped at a budget or balance, 5 keys or configuration, 130 interrupted. When several hold: 130,"
-        " then 5, 4, 3, 1."
+        "Send to every number in a file, once each.\n\n"
+        "The whole file is checked before the first message leaves. Ctrl-C stops sending and waits for requests in flight;"
+        " a second Ctrl-C stops waiting. The command always prints a report.\n\n"
+        "Exit codes: 0 all accepted (skipped rows are not failures), 1 some failed or the result could not be written,"
+        " 2 refused and nothing sent, 3 some outcomes unknown, 4 stopped at --max-cost or the balance, 5 invalid keys or"
+        " configuration, 130 interrupted. If several apply: 130, then 5, 4, 3, 1."
     ),
 )
-_estimate = App(name="estimate", help="Work out offline what bulk would do, as bulk --dry-run does. Nothing is sent.")
+_estimate = App(name="estimate", help="Show the plan and cost of a bulk send, as bulk --dry-run does. Sends nothing.")
 
 
 def register(app: App) -> None:
@@ -53,22 +52,22 @@ def _bulk_command() -> Callable[..., ExitCode | None]:
         *,
         content: Content,
         chunk_size: ChunkSize = None,
-        audience: Audience = EVERYBODY,
-        pace: Pace = STEADY,
+        audience: Audience = DEFAULT_AUDIENCE,
+        pace: Pace = DEFAULT_PACE,
         mode: Mode = DEFAULT_MODE,
-        durability: Durability = FLEETING,
+        durability: Durability = DEFAULT_DURABILITY,
     ) -> ExitCode | None:
         """Send.
 
         Args:
-            file: CSV, JSON lines or plain lines, gzipped or not; - for standard input.
+            file: CSV, JSON lines or one number per line, optionally gzipped; - for standard input.
             content: The message.
-            chunk_size: Most recipients per request: 100 unless given, 30 for WhatsApp. What may become unknown at once is
-                one request.
-            audience: Who of them, and how numbers are read.
-            pace: How fast, and how much.
-            mode: How the command goes about it.
-            durability: How it is written down, and when it may send.
+            chunk_size: Maximum recipients per request (default: 100; WhatsApp: 30). A lost response makes the outcome of
+                one request unknown.
+            audience: Who gets the message, and how numbers are read.
+            pace: Rate and cost limits.
+            mode: Mode and output.
+            durability: Campaign and schedule.
         """
         message = content.build(nothing_is_sent=mode.dry_run or mode.simulator)
         return run_job(make_job(file, message, audience, chunk_size, content.message_file), pace, mode, durability)
@@ -83,21 +82,21 @@ def _estimate_command() -> Callable[..., ExitCode | None]:
         *,
         content: Content,
         chunk_size: ChunkSize = None,
-        audience: Audience = EVERYBODY,
+        audience: Audience = DEFAULT_AUDIENCE,
         balance: bool = False,
         json: bool = False,
     ) -> ExitCode | None:
         """Estimate.
 
         Args:
-            file: CSV, JSON lines or plain lines, gzipped or not; - for standard input.
+            file: CSV, JSON lines or one number per line, optionally gzipped; - for standard input.
             content: The message.
-            chunk_size: Most recipients per request: 100 unless given, 30 for WhatsApp.
-            audience: Who of them, and how numbers are read.
-            balance: Compare with the account's balance; exit code 4 when it does not cover the plan.
-            json: Print one JSON object.
+            chunk_size: Maximum recipients per request (default: 100; WhatsApp: 30).
+            audience: Who gets the message, and how numbers are read.
+            balance: Compare the cost with the account's balance; exit with code 4 if the balance is too low.
+            json: Print the plan as one JSON object.
         """
         job = make_job(file, content.build(nothing_is_sent=True), audience, chunk_size, content.message_file)
-        return run_job(job, STEADY, Mode(dry_run=True, balance=balance, json=json), FLEETING)
+        return run_job(job, DEFAULT_PACE, Mode(dry_run=True, balance=balance, json=json), DEFAULT_DURABILITY)
 
     return estimate

@@ -1,4 +1,4 @@
-"""The course of a bulk command: plan, ask, send, report. Each way to go about it is a function."""
+"""The steps of a bulk command: plan, ask, send, report. Each mode (dry run, load, simulator, send) is a function."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from callsavvy_async.bulk.options import BulkOptions
 from callsavvy_async.bulk.plan import Plan
 from callsavvy_async.bulk.report import BulkReport
 from callsavvy_async.campaigns import CampaignOptions
-from callsavvy_async.cli.books import books
-from callsavvy_async.cli.campaign_run import Loading, load_durably, run_options, send_durably
+from callsavvy_async.cli.activity import current_activity
+from callsavvy_async.cli.campaign_run import Loading, load_campaign, run_options, send_campaign
 from callsavvy_async.cli.client import client_options, open_client, read_balance
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.job import Job
 from callsavvy_async.cli.ledger import compare
 from callsavvy_async.cli.options import Durability, Mode, Pace
-from callsavvy_async.cli.outputs import refuse_overwriting
-from callsavvy_async.cli.plan_output import plan_lines, show_plan
+from callsavvy_async.cli.overwriting import refuse_overwriting
+from callsavvy_async.cli.plan_output import plan_lines, show_plan, why_unclear
 from callsavvy_async.cli.progress import progress
 from callsavvy_async.cli.recipients_file import Rows, readable_again
-from callsavvy_async.cli.refusals import why_unclear
 from callsavvy_async.cli.stderr import ask, can_ask, tell
-from callsavvy_async.client import Callsavvy, ClientOptions
+from callsavvy_async.client import Callsavvy
+from callsavvy_async.client_options import ClientOptions
 from callsavvy_async.config import Credentials
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Ledger, Simulator, serve
@@ -38,7 +38,7 @@ _INEXHAUSTIBLE = 10**12
 
 @attrs.frozen(kw_only=True)
 class Order:
-    """A job, and how to go about it."""
+    """A job with the options of the command."""
 
     job: Job
     rows: Rows
@@ -46,45 +46,45 @@ class Order:
     mode: Mode
     durability: Durability
     campaign: CampaignOptions | None
-    """The options of the campaign that it is sent as; None where nothing is written down."""
+    """Options of the campaign; None for a send without a journal."""
 
     @property
     def loading(self) -> Loading | None:
-        """The campaign that the recipients are loaded into; None where nothing is written down."""
+        """Campaign that the recipients are loaded into; None for a send without a journal."""
         name = self.durability.campaign
         return None if self.campaign is None or name is None else Loading(name, self.job, self.campaign, self.rows)
 
     def plan(self, balance: Decimal | None = None) -> Plan:
-        """Read the whole list and work out what sending would do."""
+        """Read the whole list and return the plan."""
         return self.job.plan(self.rows, self.pace, campaign=self.campaign, balance=balance)
 
 
 def run_job(job: Job, pace: Pace, mode: Mode, durability: Durability) -> ExitCode | None:
-    """Go about a job as its mode says.
+    """Carry out a job.
 
     Args:
-        job: who gets what.
-        pace: how fast, and how much.
-        mode: how to go about it.
-        durability: whether and how it is written down.
+        job: List and message.
+        pace: Rate and cost limits.
+        mode: Mode and output.
+        durability: Campaign and schedule.
     """
     durability.check()
     pace.check(simulator=mode.simulator)
     campaign = None if durability.campaign is None else durability.options
     if campaign is None and mode.report is not None and mode.report.suffix == ".parquet":
-        raise InvalidRequestError("--report writes .parquet with --campaign only; write .csv or .jsonl.")
+        raise InvalidRequestError("--report is a .parquet file, which needs --campaign; use .csv or .jsonl.")
     journal = None if campaign is None else durability.journal
     refuse_overwriting(job.inputs, report=mode.report, journal=journal)
-    act = _way_of(mode, durability)
-    if act is _send_for_real and not mode.yes and (job.file == "-" or not can_ask()):
-        tell("callsavvy: nothing was sent: there is no terminal to ask at. Look at it with --dry-run, send with --yes.")
+    carry_out = _mode_function(mode, durability)
+    if carry_out is _send_for_real and not mode.yes and (job.file == "-" or not can_ask()):
+        tell("callsavvy: nothing was sent: without a terminal, bulk needs --yes. Check the plan first with --dry-run.")
         return ExitCode.REFUSED
-    books().folder = Path(job.file).parent
+    current_activity().folder = Path(job.file).parent
     with readable_again(job.file, allow_empty=job.allow_empty) as rows:
-        return act(Order(job=job, rows=rows, pace=pace, mode=mode, durability=durability, campaign=campaign))
+        return carry_out(Order(job=job, rows=rows, pace=pace, mode=mode, durability=durability, campaign=campaign))
 
 
-def _way_of(mode: Mode, durability: Durability) -> Callable[[Order], ExitCode | None]:
+def _mode_function(mode: Mode, durability: Durability) -> Callable[[Order], ExitCode | None]:
     if mode.dry_run:
         return _show
     if durability.load_only:
@@ -93,7 +93,7 @@ def _way_of(mode: Mode, durability: Durability) -> Callable[[Order], ExitCode | 
 
 
 def _show(order: Order) -> ExitCode:
-    """Show the plan, and send nothing."""
+    """Show the plan and send nothing."""
     balance = None
     if order.mode.balance:
         with _served(order) if order.mode.simulator else _online(order) as service:
@@ -102,29 +102,29 @@ def _show(order: Order) -> ExitCode:
 
 
 def _load(order: Order) -> ExitCode:
-    """Write everybody into the journal and send nothing, if the list is as clear as a send without a question needs it."""
+    """Load all recipients into the journal and send nothing. Refuse a list that needs a question."""
     unclear = why_unclear(order.plan(), asking=False)
     if unclear is not None:
         raise InvalidRequestError(f"nothing was loaded: {unclear}")
-    assert order.loading is not None  # noqa: S101 - `Durability.check` says so
-    return load_durably(order.durability.journal, order.loading, json=order.mode.json)
+    assert order.loading is not None  # noqa: S101 - `Durability.check` requires --campaign
+    return load_campaign(order.durability.journal, order.loading, json=order.mode.json)
 
 
 def _rehearse(order: Order) -> ExitCode | None:
-    """Send to a simulator, without a question, and compare with its ledger."""
+    """Send to a simulator without asking, and compare the report with its ledger."""
     with _served(order) as service:
         return _send_planned(order, service)
 
 
 def _send_for_real(order: Order) -> ExitCode | None:
-    """Send to the API, once somebody said yes."""
+    """Send to the API after confirmation."""
     with _online(order) as service:
         return _send_planned(order, service)
 
 
 @attrs.frozen
 class _Service:
-    """What is sent to, and its ledger if it is a simulator."""
+    """A client, and the ledger of the simulator that it sends to."""
 
     client: Callsavvy
     ledger: Ledger | None = None
@@ -146,7 +146,7 @@ def _served(order: Order) -> Generator[_Service]:
 
 
 def _send_planned(order: Order, service: _Service) -> ExitCode | None:
-    """Plan, and send unless something speaks against it."""
+    """Plan, then send unless the plan is refused."""
     plan = order.plan(read_balance(order.job.message, service.client) if order.mode.balance else None)
     refusal = _refusal(plan, order.mode)
     if refusal is None:
@@ -158,7 +158,7 @@ def _send_planned(order: Order, service: _Service) -> ExitCode | None:
 
 
 def _refusal(plan: Plan, mode: Mode) -> ExitCode | None:
-    """Say why a plan is not carried out; None when it is."""
+    """Return the exit code of a refused plan, after printing why; None to send."""
     asking = not (mode.yes or mode.simulator)
     unclear = why_unclear(plan, asking=asking)
     if asking or unclear is not None or plan.affordable is False:
@@ -167,7 +167,7 @@ def _refusal(plan: Plan, mode: Mode) -> ExitCode | None:
         tell(f"callsavvy: nothing was sent: {unclear}")
         return ExitCode.REFUSED
     if plan.affordable is False:
-        tell("callsavvy: nothing was sent: the balance does not cover it.")
+        tell("callsavvy: nothing was sent: the balance does not cover the plan. Top up, or shorten the list.")
         return ExitCode.BUDGET
     if asking and not ask("Send?"):
         tell("callsavvy: nothing was sent.")
@@ -176,7 +176,7 @@ def _refusal(plan: Plan, mode: Mode) -> ExitCode | None:
 
 
 def _send_as_campaign(order: Order, loading: Loading, service: _Service) -> None:
-    send_durably(
+    send_campaign(
         order.durability.journal,
         loading,
         service.client,
@@ -188,7 +188,7 @@ def _send_as_campaign(order: Order, loading: Loading, service: _Service) -> None
 
 
 def _send_in_memory(order: Order, service: _Service, *, total: int) -> None:
-    """Send; compare and write the report file also when an error ends the run."""
+    """Send. Compare with the ledger and write the report file even if an error ends the send."""
     client = service.client
 
     async def send() -> None:
@@ -201,14 +201,14 @@ def _send_in_memory(order: Order, service: _Service, *, total: int) -> None:
             "on_progress": show,
         }
         run = client.bulk.send(order.rows(), order.job.message, **options)
-        books().follow(run.report, json=order.mode.json)
+        current_activity().follow(run.report, json=order.mode.json)
         try:
             async with client:
                 with progress(total) as meter, stopping_on_signals(run):
                     await run
         finally:
             if service.ledger is not None:
-                books().comparison = compare(run.report.rows(), service.ledger, accepted=run.report.accepted)
+                current_activity().comparison = compare(run.report.rows(), service.ledger, accepted=run.report.accepted)
             if order.mode.report is not None:
                 _write_rows(run.report, order.mode.report)
 

@@ -1,4 +1,4 @@
-"""Sends that are written into a journal: begun by ``bulk --campaign``, continued by ``campaigns resume``."""
+"""Campaigns: loaded and started by ``bulk --campaign``, continued by ``campaigns resume``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import anyio
 import attrs
 
 from callsavvy_async.campaigns import Campaign, CampaignOptions, CampaignReport, CampaignRun, Journal, RunOptions
-from callsavvy_async.cli.books import books
+from callsavvy_async.cli.activity import current_activity
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.job import Job
@@ -23,12 +23,12 @@ from callsavvy_async.client import Callsavvy
 from callsavvy_async.simulator import Ledger
 
 Start: TypeAlias = Callable[[Campaign, Callsavvy, RunOptions], CampaignRun]
-"""Makes the run of a campaign."""
+"""Creates a run of a campaign."""
 
 
 @attrs.frozen
 class Loading:
-    """A campaign that is created or reopened, and what is loaded into it."""
+    """A campaign to create or reopen, and the recipients to load into it."""
 
     name: str
     job: Job
@@ -36,7 +36,7 @@ class Loading:
     rows: Rows
 
     async def open(self, journal: Journal, client: Callsavvy | None = None) -> Campaign:
-        """Create or reopen it, for the account of a client, and load the recipients unless they are there already."""
+        """Create or reopen the campaign, bind it to the client's account, and load the missing recipients."""
         campaign = await journal.campaign(self.name, self.job.message, **self.job.campaign(self.options))
         if client is not None:
             await campaign.bind(client)
@@ -46,39 +46,39 @@ class Loading:
 
 @attrs.frozen
 class Reopening:
-    """A campaign that is there."""
+    """An existing campaign."""
 
     name: str
 
     async def open(self, journal: Journal, client: Callsavvy) -> Campaign:
-        """Reopen it, if it belongs to the account of the client."""
+        """Reopen the campaign for the client's account."""
         campaign = await journal.campaign(self.name)
         await campaign.bind(client)
         return campaign
 
 
 def url_of(journal: str) -> str:
-    """Return the URL of a journal that is named by its file or by its URL."""
+    """Return the URL of a journal, given its file or URL."""
     return journal if is_url(journal) else f"sqlite:///{journal}"
 
 
 def is_url(journal: str) -> bool:
-    """Whether a journal is named by its URL."""
+    """True for a URL, False for a file."""
     return "://" in journal
 
 
 def run_options(pace: Pace, deadline: float | None) -> RunOptions:
-    """Return the options of a campaign's run."""
+    """Return the options of a run."""
     return {"max_cost": pace.max_cost, "max_in_flight": pace.max_in_flight, "deadline": deadline}
 
 
 def send_pending(campaign: Campaign, client: Callsavvy, options: RunOptions) -> CampaignRun:
-    """Send what is pending, and nothing else."""
+    """Start a run that sends the pending chunks."""
     return campaign.run(client, **options)
 
 
-def load_durably(journal: str, loading: Loading, *, json: bool) -> ExitCode:
-    """Write a campaign into its journal for workers to send, and say how many there are."""
+def load_campaign(journal: str, loading: Loading, *, json: bool) -> ExitCode:
+    """Load a campaign for workers to send, and print its sums."""
 
     async def load() -> CampaignReport:
         async with Journal.open(url_of(journal)) as opened:
@@ -88,7 +88,7 @@ def load_durably(journal: str, loading: Loading, *, json: bool) -> ExitCode:
     return ExitCode.DONE
 
 
-def send_durably(
+def send_campaign(
     journal: str,
     what: Loading | Reopening,
     client: Callsavvy,
@@ -99,24 +99,24 @@ def send_durably(
     ledger: Ledger | None = None,
     start: Start = send_pending,
 ) -> None:
-    """Open a campaign and send; compare and write the report file also when an error ends the run.
+    """Open a campaign and send. Compare with the ledger and write the report file even if an error ends the run.
 
     Args:
-        journal: its file, or its URL.
-        what: the campaign.
-        client: to send with.
-        options: of the run.
-        report: one row per recipient goes to this file.
-        json: print the sums as JSON.
-        ledger: of the simulator that is sent to; the report is compared with it.
-        start: makes the run.
+        journal: File or URL of the journal.
+        what: The campaign.
+        client: Client that sends.
+        options: Options of the run.
+        report: File for one row per recipient.
+        json: Print the sums as JSON.
+        ledger: Ledger of the simulator that receives the requests.
+        start: Creates the run.
     """
 
     async def send() -> None:
         async with Journal.open(url_of(journal), simulated=ledger is not None) as opened, client:
             campaign = await what.open(opened, client)
             before = await campaign.status()
-            books().follow(before, json=json)
+            current_activity().follow(before, json=json)
             sent_before = None if ledger is None else await campaign.rows(outcomes_of)
             with progress(before.given - before.skipped.total()) as meter:
 
@@ -128,12 +128,12 @@ def send_durably(
                     with stopping_on_signals(run):
                         await run
                 finally:
-                    if run.report.given:  # else it failed before it read the journal
-                        books().follow(run.report, json=json)
+                    if run.report.given:  # zero if it failed before it read the journal
+                        current_activity().follow(run.report, json=json)
                     with anyio.CancelScope(shield=True):
                         if ledger is not None:
                             accepted = run.report.accepted - before.accepted
-                            books().comparison = await campaign.rows(
+                            current_activity().comparison = await campaign.rows(
                                 partial(compare, ledger=ledger, accepted=accepted, before=sent_before)
                             )
                         if report is not None:

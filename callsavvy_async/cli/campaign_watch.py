@@ -1,4 +1,4 @@
-"""``callsavvy campaigns watch``: a run from outside: how far it is, and every worker of it, as the journal knows them."""
+"""``callsavvy campaigns watch``: the progress of a campaign and the state of its workers, read from the journal."""
 
 from __future__ import annotations
 
@@ -16,72 +16,70 @@ from callsavvy_async.campaigns import CampaignReport, Journal, Worker
 from callsavvy_async.cli.campaign_run import url_of
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.options import DEFAULT_JOURNAL, JournalName, journal_and_name
-from callsavvy_async.cli.rate_meter import Speed, number_of
-from callsavvy_async.policy.shared import OUT_OF_REACH
+from callsavvy_async.cli.progress import Speed, format_rate
+from callsavvy_async.policy.standalone import OUT_OF_REACH
 
-_TAKEN_FOR_DEAD = 60.0
-"""Seconds."""
+_DEAD_AFTER = 60.0
+"""Seconds without a change or a heartbeat after which the watching ends."""
 
 
 @attrs.frozen
 class SharedLimit:
-    """A limit that workers share, as those who live last told of it."""
+    """The shared limit, as last reported by live workers."""
 
     requests_per_second: float | None
-    """None until it is known."""
+    """None until a worker has learned it."""
     processes: int
-    """How many share it, those of other programs included."""
+    """Number of processes that share the limit, including other programs."""
     shut_for: float
-    """Seconds until a request may follow a refusal."""
+    """Seconds until a request may start after a 429."""
     out_of_reach_of: tuple[str, ...]
-    """Workers that go on alone, at a share of it."""
+    """Names of workers that cannot reach the others and send at a share of the limit."""
 
     def __str__(self) -> str:
-        rate = (
-            "not known yet" if self.requests_per_second is None else f"{number_of(self.requests_per_second)} requests/s"
-        )
-        shut = f", refused: shut for {self.shut_for:.1f} s" if self.shut_for else ""
-        cut_off = f", OUT OF REACH of {', '.join(self.out_of_reach_of)}" if self.out_of_reach_of else ""
-        return f"{rate}, {self.processes} processes{shut}{cut_off}"
+        rate = "unknown" if self.requests_per_second is None else f"{format_rate(self.requests_per_second)} requests/s"
+        paused = f", paused by a 429 for {self.shut_for:.1f} s" if self.shut_for else ""
+        cut_off = f", UNREACHABLE for {', '.join(self.out_of_reach_of)}" if self.out_of_reach_of else ""
+        return f"{rate}, {self.processes} processes{paused}{cut_off}"
 
 
 @attrs.frozen
-class Sight:
-    """A run at one moment."""
+class CampaignView:
+    """A campaign at one moment."""
 
     report: CampaignReport
     workers: tuple[Worker, ...]
-    """Those that did not leave in order."""
+    """Workers that have not ended cleanly."""
     rate: float | None = None
-    """Recipients a second since the watching began; None at the first look."""
+    """Recipients per second since the watching began; None in the first view."""
 
     @property
     def settled(self) -> int:
-        """Recipients of whom there is nothing more to come."""
-        report = self.report  # added up, for what is being loaded is given before it is pending
+        """Number of recipients with a final outcome."""
+        report = self.report  # not given - pending: recipients that are being loaded are given, but not yet pending
         return sum((report.accepted, report.failed, report.rejected, report.unknown, report.not_sent, report.cancelled))
 
     @property
     def left(self) -> int:
-        """Recipients who are pending or in flight."""
+        """Number of recipients that are pending or in flight."""
         return self.report.pending + self.report.in_flight
 
     @property
     def seconds_left(self) -> float | None:
-        """At this rate; None while there is none."""
+        """Estimated seconds to the end; None while the rate is unknown."""
         return self.left / self.rate if self.rate else None
 
     @property
     def limit(self) -> float | None:
-        """Calls a second that the account allows, as far as the workers know."""
+        """Limit of the account in requests per second, as reported by live workers."""
         if self.shared_limit is not None and self.shared_limit.processes:
             return self.shared_limit.requests_per_second
-        told = (_number(worker.status.get("limit")) for worker in self.workers if worker.alive)
-        return min((limit for limit in told if limit is not None), default=None)
+        reported = (_number(worker.status.get("limit")) for worker in self.workers if worker.alive)
+        return min((limit for limit in reported if limit is not None), default=None)
 
     @property
     def shared_limit(self) -> SharedLimit | None:
-        """The limit that the workers share with each other, as they last told of it; None where they share none."""
+        """The shared limit; None if the workers share none."""
         alive = sorted((worker for worker in self.workers if worker.alive), key=lambda worker: worker.heartbeat_age)
         sharing = [worker for worker in alive if isinstance(worker.status.get("processes"), int)]
         cut_off = tuple(worker.name for worker in alive if worker.status.get("why") == OUT_OF_REACH)
@@ -93,7 +91,7 @@ class Sight:
         return SharedLimit(rate, processes, max(0.0, (shut_for or 0.0) - latest.heartbeat_age), cut_off)
 
     def as_dict(self) -> Mapping[str, object]:
-        """Return it as JSON-able values."""
+        """Return JSON-serializable values."""
         return {
             **self.report.as_dict(),
             "settled": self.settled,
@@ -105,9 +103,9 @@ class Sight:
         }
 
     def lines(self) -> Iterator[str]:
-        """Say it in a line, one for a limit that is shared, and one for each worker."""
+        """Yield a line of sums, a line for a shared limit, and a line for each worker."""
         report, limit, seconds, shared = self.report, self.limit, self.seconds_left, self.shared_limit
-        known = "" if limit is None else f", limit {number_of(limit)} requests/s"
+        known = "" if limit is None else f", limit {format_rate(limit)} requests/s"
         speed = "" if self.rate is None else f", {self.rate:,.0f}/s"
         eta = "" if seconds is None else f", about {seconds:,.0f} s left"
         yield (
@@ -119,7 +117,7 @@ class Sight:
         for worker in self.workers:
             state = "alive" if worker.alive else "DEAD "
             rate = worker.status.get("rate")
-            speed = f", {number_of(rate)} requests/s" if isinstance(rate, int | float) else ""
+            speed = f", {format_rate(rate)} requests/s" if isinstance(rate, int | float) else ""
             yield (
                 f"  {worker.name} {state} wrote {worker.heartbeat_age:,.1f} s ago:"
                 f" {worker.in_flight:,} requests in flight, {worker.claimed:,} claimed{speed}"
@@ -132,31 +130,31 @@ def watch(
     every: Annotated[float, Parameter(validator=Number(gt=0))] = 2.0,
     json: bool = False,
 ) -> ExitCode:
-    """Look on while other processes send, until the campaign ends: callsavvy campaigns watch [URL] NAME.
+    """Show the progress of a campaign while other processes send it: callsavvy campaigns watch [URL] NAME.
 
-    From time to time a line of sums, one for the limit that workers share (with --pacing), and one for each worker; what a
-    worker tells is as old as its line says. A killed process never says that it ended: it is shown as dead
-    when its lease is over, and after a minute without any change or heartbeat the watching ends.
+    Each view has a line of sums, a line for the shared limit (with --pacing), and a line for each worker with the age of
+    its last heartbeat. A killed worker is shown as DEAD once its lease has expired. The command ends with the
+    campaign, or after a minute without a change or a heartbeat.
 
     Args:
-        where: The journal's URL, unless --journal or CALLSAVVY_JOURNAL names it, and the campaign.
-        journal: The journal.
-        every: Seconds between two looks.
-        json: Print each look as a JSON object on one line.
+        where: The campaign's name; before it the journal's URL, unless --journal or CALLSAVVY_JOURNAL is set.
+        journal: Journal file or URL.
+        every: Seconds between two views.
+        json: Print each view as one line of JSON.
     """
     place, name = journal_and_name(where, journal)
     changed_at, before, speed = time.monotonic(), -1, Speed()
     while True:
-        report, workers = anyio.run(_look, url_of(place), name)
+        report, workers = anyio.run(_read, url_of(place), name)
         now = time.monotonic()
-        sight = Sight(report, workers)
-        sight = attrs.evolve(sight, rate=speed.look(now, sight.settled))
-        print(json_module.dumps(sight.as_dict()) if json else "\n".join(sight.lines()), flush=True)
-        # one that waits for its window writes, too
-        wrote = any(worker.heartbeat_age <= _TAKEN_FOR_DEAD for worker in workers)
-        changed_at = now if wrote or sight.settled != before else changed_at
-        before = sight.settled
-        if not report.running or now - changed_at > _TAKEN_FOR_DEAD:
+        view = CampaignView(report, workers)
+        view = attrs.evolve(view, rate=speed.update(now, view.settled))
+        print(json_module.dumps(view.as_dict()) if json else "\n".join(view.lines()), flush=True)
+        # a run that waits for its send window changes nothing, but writes heartbeats
+        wrote = any(worker.heartbeat_age <= _DEAD_AFTER for worker in workers)
+        changed_at = now if wrote or view.settled != before else changed_at
+        before = view.settled
+        if not report.running or now - changed_at > _DEAD_AFTER:
             return code_of_report(report)
         time.sleep(every)
 
@@ -165,7 +163,7 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-async def _look(url: str, name: str) -> tuple[CampaignReport, tuple[Worker, ...]]:
+async def _read(url: str, name: str) -> tuple[CampaignReport, tuple[Worker, ...]]:
     async with Journal.open(url, read_only=True, patience=0) as opened:
         campaign = await opened.campaign(name)
         workers = await campaign.workers()

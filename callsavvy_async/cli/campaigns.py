@@ -1,4 +1,4 @@
-"""``callsavvy campaigns``: what became of sends that are written in a journal, and what to do about them."""
+"""``callsavvy campaigns``: inspect, continue and settle campaigns in a journal."""
 
 from __future__ import annotations
 
@@ -10,13 +10,22 @@ import anyio
 from cyclopts import App, Parameter
 
 from callsavvy_async.campaigns import Campaign, CampaignRun, Journal, RunOptions
-from callsavvy_async.cli.campaign_run import Reopening, is_url, run_options, send_durably, send_pending, url_of
+from callsavvy_async.cli.campaign_run import Reopening, is_url, run_options, send_campaign, send_pending, url_of
 from callsavvy_async.cli.campaign_watch import watch
 from callsavvy_async.cli.client import client_options, open_client
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.ledger import lines_of_sums
-from callsavvy_async.cli.options import DEFAULT_JOURNAL, STEADY, Deadline, JournalName, Pace, ReportFile
-from callsavvy_async.cli.outputs import refuse_overwriting
+from callsavvy_async.cli.options import (
+    DEFAULT_JOURNAL,
+    DEFAULT_PACE,
+    AsJson,
+    CampaignName,
+    Deadline,
+    JournalName,
+    Pace,
+    ReportFile,
+)
+from callsavvy_async.cli.overwriting import refuse_overwriting
 from callsavvy_async.cli.stderr import ask, can_ask, tell
 from callsavvy_async.cli.worker import work
 from callsavvy_async.client import Callsavvy
@@ -24,7 +33,7 @@ from callsavvy_async.errors import InvalidRequestError
 
 T = TypeVar("T")
 
-_commands = App(name="campaigns", help="Look at, continue and settle sends that were begun with bulk --campaign.")
+_commands = App(name="campaigns", help="Inspect, continue and settle campaigns (created with bulk --campaign).")
 
 
 def register(app: App) -> None:
@@ -35,65 +44,60 @@ def register(app: App) -> None:
 
 
 @_commands.command(name="list")
-def list_runs(*, journal: JournalName = DEFAULT_JOURNAL) -> None:
-    """List all runs of a journal."""
-
-    async def read() -> None:
-        async with Journal.open(url_of(journal), read_only=True, patience=0) as opened:
-            for report in await opened.campaigns():
-                rehearsal = " (simulated)" if report.simulated else ""
-                print(
-                    f"{report.name}{rehearsal}: {report.given:,} given, {report.accepted:,} accepted, {report.unknown:,} unknown,"
-                    f" {report.pending + report.in_flight:,} pending, cost {report.reported_cost}"
-                )
-
-    anyio.run(read)
+def list_campaigns(*, journal: JournalName = DEFAULT_JOURNAL) -> None:
+    """List the campaigns of a journal."""
+    for report in _with_journal(journal, lambda opened: opened.campaigns()):
+        simulated = " (simulated)" if report.simulated else ""
+        print(
+            f"{report.name}{simulated}: {report.given:,} given, {report.accepted:,} accepted, {report.unknown:,} unknown,"
+            f" {report.pending + report.in_flight:,} pending, cost {report.reported_cost}"
+        )
 
 
 @_commands.command
-def show(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, json: bool = False) -> ExitCode:
-    """Show the sums of a run. The exit code is that of the run as it stands."""
-    report = _look(journal, name, lambda campaign: campaign.status())
+def show(name: CampaignName, /, *, journal: JournalName = DEFAULT_JOURNAL, json: AsJson = False) -> ExitCode:
+    """Show the sums of a campaign. The exit code reflects its current state."""
+    report = _read(journal, name, lambda campaign: campaign.status())
     print(lines_of_sums(report, json=json))
     return code_of_report(report)
 
 
 @_commands.command
 def resume(
-    name: str,
+    name: CampaignName,
     /,
     *,
     journal: JournalName = DEFAULT_JOURNAL,
     resend: Literal["nothing", "not-sent", "unknown"] = "nothing",
     yes: bool = False,
     report: ReportFile | None = None,
-    json: bool = False,
+    json: AsJson = False,
     deadline: Deadline = None,
-    pace: Pace = STEADY,
+    pace: Pace = DEFAULT_PACE,
 ) -> ExitCode | None:
-    """Send what is pending.
+    """Send the pending requests of a campaign.
 
     Args:
         name: The campaign.
-        journal: The journal: a file, or postgresql://user@host/database.
-        resend: Send again what is proved or declared not sent; or also what is unknown, at the risk that somebody gets
-            it twice.
+        journal: Journal file or URL.
+        resend: Requests to send again. "not-sent": those proved or declared not sent; "unknown": also unknown ones,
+            which may reach and charge recipients twice.
         yes: Send without asking.
         report: Write one row per recipient to this .csv, .jsonl or .parquet file.
         json: Print the result as one JSON object.
-        deadline: Seconds after which nothing more is sent.
-        pace: How fast, and how much.
+        deadline: Seconds after which no more requests start.
+        pace: Rate and cost limits.
     """
     refuse_overwriting({}, report=report, journal=journal)
-    if not yes and not (can_ask() and ask(f"Send what is left of {name!r}?")):
-        tell("callsavvy: nothing was sent. Say --yes where there is no terminal to ask at.")
+    if not yes and not (can_ask() and ask(f"Send the rest of campaign {name!r}?")):
+        tell("callsavvy: nothing was sent. Without a terminal, resume needs --yes.")
         return ExitCode.REFUSED
     client = open_client(**client_options(pace))
 
     def again(campaign: Campaign, callsavvy: Callsavvy, options: RunOptions) -> CampaignRun:
         return campaign.resend_unknown(callsavvy, only_not_sent=resend == "not-sent", **options)
 
-    send_durably(
+    send_campaign(
         journal,
         Reopening(name),
         client,
@@ -106,18 +110,18 @@ def resume(
 
 
 @_commands.command
-def unknown(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, numbers: bool = False) -> ExitCode:
-    """List the requests of which nothing is known: perhaps done, perhaps charged.
-
-    Args:
-        name: The campaign.
-        journal: The journal: a file, or postgresql://user@host/database.
-        numbers: Show the phone numbers too.
-    """
-    chunks = _look(journal, name, lambda campaign: campaign.unknown())
+def unknown(
+    name: CampaignName,
+    /,
+    *,
+    journal: JournalName = DEFAULT_JOURNAL,
+    numbers: Annotated[bool, Parameter(help="Show the phone numbers too.")] = False,
+) -> ExitCode:
+    """List the unknown requests of a campaign: perhaps done, perhaps charged."""
+    chunks = _read(journal, name, lambda campaign: campaign.unknown())
     for chunk in chunks:
         print(
-            f"call {chunk.number}: {len(chunk.recipients):,} recipients, about {chunk.estimate} units: {chunk.detail}"
+            f"request {chunk.number}: {len(chunk.recipients):,} recipients, about {chunk.estimate} units: {chunk.detail}"
         )
         for recipient in chunk.recipients if numbers else ():
             print(f"  {recipient.number}")
@@ -126,7 +130,7 @@ def unknown(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, numbers: bo
 
 @_commands.command
 def resolve(
-    name: str,
+    name: CampaignName,
     requests: tuple[int, ...] = (),
     /,
     *,
@@ -134,37 +138,38 @@ def resolve(
     restored: Annotated[bool, Parameter(negative="")] = False,
     journal: JournalName = DEFAULT_JOURNAL,
 ) -> None:
-    """Say what became of unknown requests, by the numbers that `campaigns unknown` shows.
+    """Declare unknown requests sent or not sent.
 
     Args:
         name: The campaign.
-        requests: The requests.
-        restored: All that are unknown because the journal is an older copy, instead of numbers.
-        sent: --sent: they were; --no-sent: they were not, and `campaigns resume --resend not-sent` sends them.
-        journal: The journal: a file, or postgresql://user@host/database.
+        requests: Numbers of the requests, as `campaigns unknown` shows them.
+        restored: All requests that are unknown because the journal was restored from a copy. Replaces the numbers.
+        sent: Whether they were sent. After --no-sent, `campaigns resume --resend not-sent` sends them again.
+        journal: Journal file or URL.
     """
     if restored == bool(requests):
         raise InvalidRequestError(
-            "give the numbers of the requests, or --restored for all that a copy of the journal left."
+            "give either the numbers of the requests, or --restored for all that a restored journal left unknown."
         )
 
     async def settle(campaign: Campaign) -> None:
         if restored:
             print(f"{await campaign.resolve_restored(as_sent=sent):,} requests resolved")
-        for call in requests:
-            await campaign.resolve(call, as_sent=sent)
+        for number in requests:
+            await campaign.resolve(number, as_sent=sent)
 
-    _act(journal, name, settle)
+    _change(journal, name, settle)
 
 
 @_commands.command
-def reconcile(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, exclusive: bool = False) -> ExitCode:
-    """Find out by the account's balance which of the unknown requests were charged.
+def reconcile(name: CampaignName, /, *, journal: JournalName = DEFAULT_JOURNAL, exclusive: bool = False) -> ExitCode:
+    """Determine from the account's balance which unknown requests were charged.
 
     Args:
         name: The campaign.
-        journal: The journal: a file, or postgresql://user@host/database.
-        exclusive: Nothing else spent on this account since the campaign began: act on what is found.
+        journal: Journal file or URL.
+        exclusive: Record the findings. Use it only if no other spending happened on the account since the campaign
+            began.
     """
 
     async def settle(campaign: Campaign) -> ExitCode:
@@ -177,20 +182,20 @@ def reconcile(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, exclusive
             print(found.why)
         return ExitCode.DONE if found.acted else code_of_report(await campaign.status())
 
-    return _act(journal, name, settle)
+    return _change(journal, name, settle)
 
 
 @_commands.command
-def report(name: str, file: ReportFile, /, *, journal: JournalName = DEFAULT_JOURNAL) -> None:
-    """Write one row per recipient to a .csv, .jsonl or .parquet file. It holds phone numbers."""
+def report(name: CampaignName, file: ReportFile, /, *, journal: JournalName = DEFAULT_JOURNAL) -> None:
+    """Write one row per recipient to a .csv, .jsonl or .parquet file. The file contains phone numbers."""
     refuse_overwriting({}, report=file, journal=journal)
-    _look(journal, name, lambda campaign: campaign.export(file))
+    _read(journal, name, lambda campaign: campaign.export(file))
 
 
 @_commands.command
-def verify(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL) -> ExitCode:
-    """Check the journal: the file, states, checksums, that nobody is in it twice, and the sums."""
-    verification = _look(journal, name, lambda campaign: campaign.verify())
+def verify(name: CampaignName, /, *, journal: JournalName = DEFAULT_JOURNAL) -> ExitCode:
+    """Check the journal of a campaign: file, states, checksums, duplicates and sums."""
+    verification = _read(journal, name, lambda campaign: campaign.verify())
     for finding in verification.findings:
         print(finding)
     print(
@@ -201,47 +206,54 @@ def verify(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL) -> ExitCode:
 
 @_commands.command
 def backup(file: Path, /, *, journal: JournalName = DEFAULT_JOURNAL) -> None:
-    """Write a copy of a journal in a file, as it is at this moment, to a new file. Runs may go on meanwhile.
+    """Copy a journal file to a new file, even while its campaigns run.
 
     Args:
-        file: The copy; it must not exist yet.
-        journal: The journal.
+        file: The copy; must not exist yet.
+        journal: Journal file.
     """
-
-    async def copy() -> None:
-        async with Journal.open(url_of(journal), read_only=True, patience=0) as opened:
-            await opened.backup(file)
-
-    anyio.run(copy)
+    _with_journal(journal, lambda opened: opened.backup(file))
 
 
 @_commands.command
-def purge(name: str, /, *, journal: JournalName = DEFAULT_JOURNAL, yes: bool = False) -> ExitCode:
-    """Remove numbers and texts from the journal; the sums stay. What is pending will never be sent."""
-    if not yes and not (can_ask() and ask(f"Remove the numbers and texts of {name!r} for ever?")):
-        tell("callsavvy: nothing was removed. Say --yes where there is no terminal to ask at.")
+def purge(
+    name: CampaignName,
+    /,
+    *,
+    journal: JournalName = DEFAULT_JOURNAL,
+    yes: Annotated[bool, Parameter(help="Remove without asking.")] = False,
+) -> ExitCode:
+    """Remove the numbers and texts of a campaign from the journal. Its sums stay; pending requests are never sent."""
+    if not yes and not (can_ask() and ask(f"Permanently remove the numbers and texts of campaign {name!r}?")):
+        tell("callsavvy: nothing was removed. Without a terminal, purge needs --yes.")
         return ExitCode.REFUSED
-    _act(journal, name, lambda campaign: campaign.purge())
+    _change(journal, name, lambda campaign: campaign.purge())
     return ExitCode.DONE
 
 
-def _look(journal: str, name: str, see: Callable[[Campaign], Awaitable[T]]) -> T:
-    """Open a journal for reading, which is possible while another process writes it."""
-    return _with_campaign(journal, name, see, read_only=True)
+def _read(journal: str, name: str, do: Callable[[Campaign], Awaitable[T]]) -> T:
+    """Open a journal for reading, which works while another process writes it."""
+    return _with_campaign(journal, name, do, read_only=True)
 
 
-def _act(journal: str, name: str, do: Callable[[Campaign], Awaitable[T]]) -> T:
-    return _with_campaign(journal, name, do, read_only=False)
+def _change(journal: str, name: str, do: Callable[[Campaign], Awaitable[T]]) -> T:
+    missing = not (is_url(journal) or Path(journal).exists())  # opening it for writing would create it
+    return _with_campaign(journal, name, do, read_only=missing)
 
 
 def _with_campaign(journal: str, name: str, do: Callable[[Campaign], Awaitable[T]], *, read_only: bool) -> T:
-    read_only = read_only or not (is_url(journal) or Path(journal).exists())  # a misspelt name makes no new file
+    async def with_campaign(opened: Journal) -> T:
+        return await do(await opened.campaign(name))
 
-    async def opened() -> T:
-        async with Journal.open(url_of(journal), read_only=read_only, patience=0) as file:
-            return await do(await file.campaign(name))
+    return _with_journal(journal, with_campaign, read_only=read_only)
 
-    return anyio.run(opened)
+
+def _with_journal(journal: str, do: Callable[[Journal], Awaitable[T]], *, read_only: bool = True) -> T:
+    async def with_journal() -> T:
+        async with Journal.open(url_of(journal), read_only=read_only, patience=0) as opened:
+            return await do(opened)
+
+    return anyio.run(with_journal)
 
 
 def _listed(requests: tuple[int, ...]) -> str:

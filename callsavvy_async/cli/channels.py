@@ -1,4 +1,4 @@
-"""The messages of the command line: a class of options for each channel, and its commands in `send`, `bulk`, `estimate`."""
+"""The channels of the command line: a class of options for each, and its commands in `send`, `bulk` and `estimate`."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ class _Words(TypedDict):
 @Parameter(name="*", negative="", group="Message (exactly one)")
 @attrs.frozen(kw_only=True)
 class Content(ABC):
-    """What they get."""
+    """Options of the message."""
 
     makes: ClassVar[type[Message]]
-    """The message that these options make."""
+    """Type of message that these options build."""
 
     message: str | None = None
-    """The text, the same for all."""
+    """Text, the same for every recipient."""
     template: str | None = None
-    """The text with {columns} of the file in it, as in "Hi {first_name}" or "Hi {first_name|friend}"."""
+    """Text with placeholders for columns of the file, e.g. "Hi {first_name}" or "Hi {first_name|friend}"."""
     message_file: Path | None = None
-    """A UTF-8 file that holds the text, which keeps it out of the list of processes."""
+    """UTF-8 file that contains the text. Keeps the text out of `ps`."""
     literal: bool = False
-    """Send placeholders as they are written."""
+    """Send placeholders unchanged."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -50,15 +50,15 @@ class Content(ABC):
         """Return the message.
 
         Args:
-            nothing_is_sent: to the API; what only a send needs may be missing.
+            nothing_is_sent: True for a plan or the simulator; options that only the API needs may be missing.
 
         Raises:
-            InvalidRequestError: it breaks a rule.
-            OSError: its file cannot be read.
+            InvalidRequestError: The message breaks a rule.
+            OSError: The message file cannot be read.
         """
 
     def words(self, audio_url: str | None = None) -> _Words:
-        """Return what is said."""
+        """Return the text, or the template, of the message."""
         given = {"--message": self.message, "--template": self.template, "--message-file": self.message_file}
         exactly_one(given if audio_url is None else {**given, "--audio-url": audio_url}, "the command")
         return {"text": self._text(), "template": self.template, "literal": self.literal}
@@ -73,7 +73,7 @@ class Content(ABC):
 
 
 CONTENTS: dict[str, type[Content]] = {}
-"""The options of each channel: the subclasses of `Content`."""
+"""Options class of each channel."""
 
 
 @attrs.frozen(kw_only=True)
@@ -83,9 +83,9 @@ class SmsContent(Content):
     makes: ClassVar[type[Message]] = SMS
 
     sender_id: str | None = None
-    """What the recipients see as sender; the account's own setting unless given."""
+    """Sender that recipients see (default: the account's setting)."""
 
-    def build(self, *, nothing_is_sent: bool = False) -> SMS:  # noqa: ARG002 - it needs nothing else to be sent
+    def build(self, *, nothing_is_sent: bool = False) -> SMS:  # noqa: ARG002 - needs the same for a plan
         """Return the SMS."""
         return SMS(**self.words(), sender_id=self.sender_id)
 
@@ -97,28 +97,28 @@ class WhatsAppContent(Content):
     makes: ClassVar[type[Message]] = WhatsApp
 
     channel_uid: str | None = None
-    """The channel to send from (dashboard, Settings, Social Integrations); --simulator brings its own."""
+    """WhatsApp channel to send from (dashboard, Settings, Social Integrations). Not needed with --simulator."""
 
     def build(self, *, nothing_is_sent: bool = False) -> WhatsApp:
         """Return the WhatsApp message."""
         uid = WHATSAPP_UID if nothing_is_sent else self.channel_uid
         if uid is None:
-            raise InvalidRequestError("--channel-uid is missing; it names the WhatsApp channel to send from.")
+            raise InvalidRequestError("--channel-uid is missing; give the WhatsApp channel to send from (see --help).")
         return WhatsApp(**self.words(), channel_uid=uid)
 
 
 @attrs.frozen(kw_only=True)
 class RobocallContent(Content):
-    """Call, and read out a message in English or play a recording."""
+    """Call each number and read out a message in English, or play a recording."""
 
     makes: ClassVar[type[Message]] = Robocall
 
     duration_minutes: Units
-    """Length of each call; what is shorter is repeated until then, and costs."""
+    """Length of each call, which determines its cost. A shorter message is repeated until then."""
     audio_url: str | None = None
-    """The MP3 file to play, instead of a message that is read out."""
+    """MP3 file to play instead of a message."""
 
-    def build(self, *, nothing_is_sent: bool = False) -> Robocall:  # noqa: ARG002 - it needs nothing else to be sent
+    def build(self, *, nothing_is_sent: bool = False) -> Robocall:  # noqa: ARG002 - needs the same for a plan
         """Return the robocall."""
         return Robocall(**self.words(self.audio_url), audio_url=self.audio_url, duration=self.duration_minutes)
 
@@ -130,8 +130,8 @@ def add_commands(app: App, command: Callable[[], C]) -> None:
     """Add a command for each channel.
 
     Args:
-        app: to add them to.
-        command: makes a command with a parameter ``content`` that is annotated as a `Content`.
+        app: Application that gets the commands.
+        command: Returns a new function with a parameter ``content`` that is annotated as a `Content`.
     """
     for channel, content in CONTENTS.items():
         made = command()

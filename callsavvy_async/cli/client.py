@@ -1,4 +1,4 @@
-"""Ask the API one thing, with the keys of the environment."""
+"""Clients of the command line, with the keys from the environment, and single requests with them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import TypeVar, Unpack
 import anyio
 import attrs
 
-from callsavvy_async.cli.books import books
+from callsavvy_async.cli.activity import current_activity
 from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.options import Pace
 from callsavvy_async.cli.stderr import tell
-from callsavvy_async.client import Callsavvy, ClientOptions
+from callsavvy_async.client import Callsavvy
+from callsavvy_async.client_options import ClientOptions
 from callsavvy_async.config import Credentials
 from callsavvy_async.messages import Message
 from callsavvy_async.policy.adaptive import Adaptive
@@ -25,19 +26,19 @@ from callsavvy_async.transport.shared.settings import SharedPacing
 R = TypeVar("R")
 
 chosen_proxy: ContextVar[str | None] = ContextVar("callsavvy_proxy", default=None)
-"""What --proxy says in the running command."""
+"""Value of --proxy in the running command."""
 
 
 def client_options(pace: Pace) -> ClientOptions:
-    """Return the settings of a client that keeps a pace.
+    """Return the client options for the given rate options.
 
     Raises:
-        InvalidRequestError: it contradicts itself.
+        InvalidRequestError: two options contradict each other.
     """
     pace.check()
     if pace.pacing is not None:
         shared = SharedPacing(pace.pacing, local=Adaptive(max_in_flight=pace.max_in_flight))
-        return {"pacing": shared, "hooks": [_tell_of_limit], "timeout": pace.timeout}
+        return {"pacing": shared, "hooks": [_report_shared_limit], "timeout": pace.timeout}
     return {
         "rate": pace.rate,
         "burst": pace.burst,
@@ -46,72 +47,72 @@ def client_options(pace: Pace) -> ClientOptions:
     }
 
 
-def _tell_of_limit(event: HookEvent) -> None:
+def _report_shared_limit(event: HookEvent) -> None:
     if isinstance(event, SharedLimitLost | SharedLimitRestored):
         tell(f"callsavvy: {event}")
 
 
 def open_client(credentials: Credentials | None = None, **options: Unpack[ClientOptions]) -> Callsavvy:
-    """Make a client whose requests are in the books.
+    """Create a client that counts its requests in the command's activity.
 
     Args:
-        credentials: of a simulator; those of the environment, by the way that --proxy says, when None.
-        **options: see `Callsavvy`.
+        credentials: Keys of a simulator. If None, use the environment's keys and --proxy.
+        **options: See `Callsavvy`.
     """
-    options["hooks"] = [*options.get("hooks", ()), books().note]
+    options["hooks"] = [*options.get("hooks", ()), current_activity().note]
     if credentials is not None:
         return Callsavvy(credentials, **options)
     options["proxy"] = chosen_proxy.get()
     return Callsavvy.from_env(**options)
 
 
-def call(ask: Callable[[Callsavvy], Awaitable[R]], client: Callsavvy | None = None) -> R:
-    """Open a client, the environment's unless one is given, and await what `ask` asks of it: to read."""
+def read(request: Callable[[Callsavvy], Awaitable[R]], client: Callsavvy | None = None) -> R:
+    """Open the given or a new client, and make a request that only reads."""
     callsavvy = client or open_client()
 
-    async def ask_once() -> R:
+    async def read_once() -> R:
         async with callsavvy:
-            return await ask(callsavvy)
+            return await request(callsavvy)
 
-    return anyio.run(ask_once)
+    return anyio.run(read_once)
 
 
-def carry_out(ask: Callable[[Callsavvy], Awaitable[R]]) -> R:
-    """Open a client and await what `ask` asks of it: to change something.
+def carry_out(request: Callable[[Callsavvy], Awaitable[R]]) -> R:
+    """Open a client and make a request that changes something.
 
-    The first signal waits for the answer to a request that has left, the second does not.
+    At the first signal, wait for the response if the request is in flight. At the second, stop waiting.
 
     Raises:
-        KeyboardInterrupt: a signal came before anything left.
+        KeyboardInterrupt: a signal arrived before the request left.
     """
     callsavvy = open_client()
 
-    async def ask_once() -> R:
+    async def change_once() -> R:
         async with callsavvy:
             change = _Change()
             with stopping_on_signals(change), change.scope, tracking(change.context):
-                return await ask(callsavvy)
+                return await request(callsavvy)
         raise KeyboardInterrupt
 
-    return anyio.run(ask_once)
+    return anyio.run(change_once)
 
 
 @attrs.frozen
 class _Change:
-    """A request that is not left alone once it is on the wire."""
+    """A request that, once in flight, is cancelled only by `abandon`."""
 
     scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
     context: RequestContext = attrs.field(factory=lambda: RequestContext(shield=True))
 
     def stop(self) -> None:
-        """Send nothing more, and wait for what is on the wire."""
+        """Start no more attempts, and wait for the one in flight."""
         self.scope.cancel()
 
     def abandon(self) -> None:
-        """Do not wait either."""
+        """Stop waiting; the request becomes unknown."""
         self.context.abandon()
 
 
 def read_balance(message: Message, client: Callsavvy) -> Decimal | None:
-    """Read the units at hand for a message; None where the API tells none (WhatsApp, or a balance that is no number)."""
-    return message.balance(call(lambda callsavvy: callsavvy.account.summary(), client))
+    """Read the balance for a message's channel; None if the API reports none (WhatsApp) or not a number."""
+    return message.balance(read(lambda callsavvy: callsavvy.account.summary(), client))

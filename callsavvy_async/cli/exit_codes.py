@@ -1,8 +1,7 @@
-"""What the exit code of ``callsavvy`` says, decided in one place.
+"""The exit codes of ``callsavvy``.
 
-When several hold, the most pressing one wins: 130, 5, 4, 3, 1, 0. (2 never competes: it means that nothing was sent; see
-`ending.py`.)
-Rows that were skipped (duplicates, suppressed, invalid) are no failures.
+If several apply, the most pressing one wins: 130, 5, 4, 3, 1, 0. Code 2 never competes, because it means that nothing was
+sent (see `ending.py`). Skipped rows (duplicate, suppressed, invalid) are not failures.
 """
 
 from __future__ import annotations
@@ -25,17 +24,17 @@ class ExitCode(enum.IntEnum):
     """Exit codes of every command."""
 
     DONE = 0
-    """Everything asked for was done; of a bulk send: every recipient not skipped is in an accepted call."""
+    """The command succeeded. For a bulk send: the API accepted every recipient that was not skipped."""
     FAILED = 1
-    """Something was definitely not done, the writing of the result included."""
+    """Something was definitely not done, or the result could not be written."""
     REFUSED = 2
-    """Wrong usage, an unreadable file, or nobody said yes: it is proved that nothing was sent."""
+    """Wrong usage, an unreadable file, or a missing confirmation. Provably nothing was sent."""
     UNKNOWN = 3
-    """Of some recipients (or of the one request) nothing is known: perhaps done, perhaps charged, never repeated."""
+    """Some outcomes are unknown: perhaps done, perhaps charged. They are never retried."""
     BUDGET = 4
     """Stopped at ``--max-cost`` or at the account's balance."""
     CONFIGURATION = 5
-    """The keys were refused, or a setting cannot work."""
+    """The API rejected the keys, or a setting is invalid."""
     INTERRUPTED = 130
     """Ctrl-C, SIGTERM or SIGHUP."""
 
@@ -61,17 +60,24 @@ _BY_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (
 
 
 def code_of_report(report: Sums) -> ExitCode:
-    """Return the exit code of a bulk send that was begun."""
-    return most_pressing(_findings(report))
+    """Return the exit code of a bulk send that has started."""
+    codes = {ExitCode.DONE}
+    if report.stopped is not None:
+        codes.add(_BY_STOP_REASON.get(report.stopped, ExitCode.FAILED))
+    if report.unknown:
+        codes.add(ExitCode.UNKNOWN)
+    if report.unsent:
+        codes.add(ExitCode.FAILED)
+    return most_pressing(codes)
 
 
 def most_pressing(codes: Iterable[ExitCode]) -> ExitCode:
-    """Return the code that wins where several hold."""
+    """Return the code that wins if several apply."""
     return max(codes, key=_PRECEDENCE.index)
 
 
 def code_of_worker(report: Sums) -> ExitCode:
-    """Return the exit code of one worker of many: whether something is left to send, and why it left it."""
+    """Return the exit code of a worker: `DONE` if nothing is left to send, whatever the outcomes."""
     if report.stopped is not None:
         return _BY_STOP_REASON.get(report.stopped, ExitCode.FAILED)
     return ExitCode.FAILED if report.pending else ExitCode.DONE
@@ -91,14 +97,3 @@ _PRECEDENCE = (
     ExitCode.CONFIGURATION,
     ExitCode.INTERRUPTED,
 )
-
-
-def _findings(report: Sums) -> set[ExitCode]:
-    findings = {ExitCode.DONE}
-    if report.stopped is not None:
-        findings.add(_BY_STOP_REASON.get(report.stopped, ExitCode.FAILED))
-    if report.unknown:
-        findings.add(ExitCode.UNKNOWN)
-    if report.unsent:
-        findings.add(ExitCode.FAILED)
-    return findings

@@ -1,7 +1,7 @@
-"""What a worker tells supervisors and Prometheus: ``/livez``, ``/readyz`` and ``/metrics`` on a port of its own.
+"""Health endpoints of a worker for supervisors and Prometheus: ``/livez``, ``/readyz`` and ``/metrics``.
 
-Alive is a process whose event loop turns. A journal that is away is no reason to be killed: outcomes wait for it in memory,
-and would be lost. It makes a worker unready, no more. Nothing here holds a number, a text or a key.
+A worker is alive while its event loop turns. An unavailable journal makes it unready, but not dead: its outcomes wait in
+memory, and a restart would lose them. Responses contain no phone numbers, texts or keys.
 """
 
 from __future__ import annotations
@@ -12,79 +12,77 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
 
 import anyio
 import attrs
 
 from callsavvy_async._version import __version__
 from callsavvy_async.campaigns import JournalError, Runner
-from callsavvy_async.cli.http_thread import serving
-from callsavvy_async.policy.pacer import Snapshot
+from callsavvy_async.cli.http_thread import Handler, serving
+from callsavvy_async.policy.pacer import PacerSnapshot
 
-_TURN = 1.0
-"""Seconds between two signs of life of the event loop."""
+_INTERVAL = 1.0
+"""Seconds between two samples."""
 _HUNG = 15.0
-"""Seconds without one after which it is taken for hung."""
-_RATE_OVER = 10
-"""Turns over which the rate is taken."""
-_LOOKS = 5
-"""Turns between two looks at the own heartbeat in the journal."""
-_SECONDS_PER_REQUEST = 10
+"""Seconds without a sample after which the event loop counts as hung."""
+_RATE_SAMPLES = 10
+"""Number of intervals that the rate is averaged over."""
+_JOURNAL_EVERY = 5
+"""Number of samples between two reads of this worker's heartbeat from the journal."""
 
 
 @attrs.define
 class Health:
-    """The signs of life of one worker."""
+    """The health of one worker."""
 
     runner: Runner
-    limit: Callable[[], Snapshot]
-    _turned: float = attrs.field(factory=time.monotonic)
-    _wrote: float | None = None
+    limit: Callable[[], PacerSnapshot]
+    _sampled: float = attrs.field(factory=time.monotonic)
+    _heartbeat: float | None = None
     _reachable: bool = True
-    _settled: deque[tuple[float, int]] = attrs.field(factory=lambda: deque([(time.monotonic(), 0)], _RATE_OVER + 1))
+    _settled: deque[tuple[float, int]] = attrs.field(factory=lambda: deque([(time.monotonic(), 0)], _RATE_SAMPLES + 1))
 
-    async def beat(self) -> None:
-        """Give signs of life until it is cancelled. It runs in the event loop that is to be alive."""
-        turns = 0
+    async def watch(self) -> None:
+        """Take samples until cancelled. Runs in the event loop that it watches."""
+        samples = 0
         while True:
-            self._turned = time.monotonic()
-            self._settled.append((self._turned, self.runner.vitals.requests.total()))
-            if turns % _LOOKS == 0:
-                await self._look()
-            turns += 1
-            await anyio.sleep(_TURN)
+            self._sampled = time.monotonic()
+            self._settled.append((self._sampled, self.runner.status.requests.total()))
+            if samples % _JOURNAL_EVERY == 0:
+                await self._read_heartbeat()
+            samples += 1
+            await anyio.sleep(_INTERVAL)
 
-    async def _look(self) -> None:
-        """Read the own heartbeat. A journal that does not answer within a turn is looked at again later."""
+    async def _read_heartbeat(self) -> None:
+        """Read this worker's heartbeat. A journal that does not respond within an interval is unreachable until the next try."""
         self._reachable = False
         try:
-            with anyio.move_on_after(_TURN):
+            with anyio.move_on_after(_INTERVAL):
                 age = await self.runner.heartbeat_age()
-                self._wrote = None if age is None else time.monotonic() - age
+                self._heartbeat = None if age is None else time.monotonic() - age
                 self._reachable = True
         except JournalError:
             return
 
     @property
     def alive(self) -> bool:
-        """Whether the event loop turns."""
-        return time.monotonic() - self._turned < _HUNG
+        """True while the event loop turns."""
+        return time.monotonic() - self._sampled < _HUNG
 
     @property
     def ready(self) -> bool:
-        """Whether it works on its campaign, or would if there were anything to send."""
-        vitals = self.runner.vitals
-        return self.alive and vitals.joined and self._reachable and not vitals.stopping
+        """True while the worker sends its campaign, or would if anything were pending."""
+        status = self.runner.status
+        return self.alive and status.joined and self._reachable and not status.stopping
 
     @property
     def rate(self) -> float:
-        """Calls a second, of the last ten seconds."""
+        """Settled requests per second, over the last ten seconds."""
         (began, before), (ended, now) = self._settled[0], self._settled[-1]
         return (now - before) / (ended - began) if ended > began else 0.0
 
-    def answer(self, path: str) -> tuple[HTTPStatus, str]:
-        """Answer a GET."""
+    def respond(self, path: str) -> tuple[HTTPStatus, str]:
+        """Return the status and body for a GET."""
         match path.partition("?")[0]:
             case "/livez":
                 return _verdict(self.alive)
@@ -96,28 +94,34 @@ class Health:
                 return HTTPStatus.NOT_FOUND, "see /livez, /readyz and /metrics\n"
 
     def serve(self, host: str, port: int) -> AbstractContextManager[str]:
-        """Answer while the block runs; yields ``host:port``."""
-        return serving(partial(_Handler, self.answer), host=host, port=port)
+        """Serve while the block runs and yield ``host:port``."""
+        return serving(partial(_Handler, self.respond), host=host, port=port)
 
     def _metrics(self) -> Iterator[str]:
-        """Write everything in Prometheus' text format, version 0.0.4."""
-        vitals, limit, name = self.runner.vitals, self.limit(), self.runner.name
+        """Yield all metrics in Prometheus' text format, version 0.0.4."""
+        status, limit, name = self.runner.status, self.limit(), self.runner.name
         outcomes = ("accepted", "failed", "rejected", "unknown", "pending")
-        for what, counts in (("requests", vitals.requests), ("recipients", vitals.recipients)):
+        for what, counts in (("requests", status.requests), ("recipients", status.recipients)):
             values = {outcome: counts[outcome] for outcome in outcomes}
-            yield from _family(f"{what}_total", "counter", f"What became of {what}, by this worker.", name, values)
-        yield from _family("refusals_total", "counter", "Answers 429.", name, limit.refused)
-        yield from _family("requests_per_second", "gauge", "Calls that ended, over ten seconds.", name, self.rate)
-        yield from _family("calls_waiting", "gauge", "Calls that wait for the limit.", name, limit.waiting)
-        yield from _family("calls_in_flight", "gauge", "Calls on the wire.", name, limit.in_flight)
+            yield from _family(f"{what}_total", "counter", f"Outcomes of {what} of this worker.", name, values)
+        yield from _family("refusals_total", "counter", "Responses 429.", name, limit.rate_limited)
+        yield from _family(
+            "requests_per_second", "gauge", "Settled requests per second, over ten seconds.", name, self.rate
+        )
+        yield from _family("requests_waiting", "gauge", "Requests waiting for the rate limit.", name, limit.waiting)
+        yield from _family("requests_in_flight", "gauge", "Requests in flight.", name, limit.in_flight)
         if limit.learned_rate is not None:
-            known = "Calls a second that the account is believed to allow."
-            yield from _family("limit_calls_per_second", "gauge", known, name, limit.learned_rate)
-        if self._wrote is not None:
-            age = time.monotonic() - self._wrote
-            yield from _family("heartbeat_age_seconds", "gauge", "Since it last wrote to the journal.", name, age)
-        yield from _family("ready", "gauge", "Whether it works, or would.", name, int(self.ready))
-        yield from _family("uptime_seconds", "gauge", "Since it began.", name, time.monotonic() - vitals.since)
+            known = "Learned limit of the account."
+            yield from _family("limit_requests_per_second", "gauge", known, name, limit.learned_rate)
+        if self._heartbeat is not None:
+            age = time.monotonic() - self._heartbeat
+            yield from _family(
+                "heartbeat_age_seconds", "gauge", "Seconds since the last heartbeat in the journal.", name, age
+            )
+        yield from _family("ready", "gauge", "1 if /readyz responds with 200.", name, int(self.ready))
+        yield from _family(
+            "uptime_seconds", "gauge", "Seconds since the worker started.", name, time.monotonic() - status.since
+        )
         yield f'# TYPE callsavvy_build_info gauge\ncallsavvy_build_info{{version="{__version__}"}} 1\n'
 
 
@@ -139,22 +143,14 @@ def _escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
-class _Handler(BaseHTTPRequestHandler):
-    timeout = _SECONDS_PER_REQUEST
+class _Handler(Handler):
+    def __init__(self, respond: Callable[[str], tuple[HTTPStatus, str]], *arguments: object) -> None:
+        self._respond = respond
+        super().__init__(*arguments)  # type: ignore[arg-type] # socketserver's arguments
 
-    def __init__(self, answer: Callable[[str], tuple[HTTPStatus, str]], *arguments: object) -> None:
-        self._answer = answer
-        super().__init__(*arguments)  # type: ignore[arg-type] # socketserver's own arguments, handed on
-
-    def do_GET(self) -> None:
-        """Answer a GET."""
-        status, text = self._answer(self.path)
+    def do_GET(self) -> None:  # noqa: N802 - the base class looks it up
+        """Respond to a GET."""
+        status, text = self._respond(self.path)
         body = text.encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Write no access log: probes come every few seconds."""
+        content_type = "text/plain; version=0.0.4; charset=utf-8"
+        self.reply(status, (("Content-Type", content_type), ("Content-Length", str(len(body)))), body)

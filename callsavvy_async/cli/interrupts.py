@@ -1,7 +1,7 @@
-"""Ctrl-C, SIGTERM and the end of the terminal (SIGHUP) as plain events.
+"""Handling of Ctrl-C, SIGTERM and SIGHUP (the terminal closes).
 
-While something is sent, the first stops it in order, and the second does not wait. Anywhere else they end the command as
-Ctrl-C does. A SIGHUP that is ignored, as under nohup, stays ignored.
+During a send, the first signal stops it gracefully and the second stops waiting. At any other time a signal ends the
+command as Ctrl-C does. An ignored SIGHUP, as under nohup, stays ignored.
 """
 
 from __future__ import annotations
@@ -16,28 +16,27 @@ from typing import Protocol
 
 from callsavvy_async.cli.stderr import tell
 
-_LOOK_EVERY = 0.5
-"""Seconds: on Windows a main thread that waits for another without end runs no signal handler."""
-
+_WAIT = 0.5
+"""Seconds of one wait. On Windows signal handlers run only between waits of the main thread."""
 
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name))
 
 
 class Stoppable(Protocol):
-    """A run."""
+    """A send that can be stopped."""
 
     def stop(self) -> None:
-        """Send nothing more, and wait for what is on the wire."""
+        """Start no more requests, and wait for those in flight."""
         ...
 
     def abandon(self) -> None:
-        """Do not wait either."""
+        """Stop waiting; requests in flight become unknown."""
         ...
 
 
 @contextmanager
 def on_signals(act: Callable[[], object]) -> Generator[None]:
-    """Call `act` for each of the signals while the block runs. Only in the main thread."""
+    """Run `act` at each signal while the block runs. Works only in the main thread."""
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         act()
@@ -48,7 +47,7 @@ def on_signals(act: Callable[[], object]) -> Generator[None]:
 
 @contextmanager
 def as_ctrl_c() -> Generator[None]:
-    """Let the other signals do what Ctrl-C does while the block runs, where nothing else handles them."""
+    """Treat the other signals as Ctrl-C while the block runs, unless an inner block handles them."""
 
     def handle(_number: int, frame: FrameType | None) -> None:
         handler = signal.getsignal(signal.SIGINT)
@@ -60,7 +59,7 @@ def as_ctrl_c() -> Generator[None]:
 
 @contextmanager
 def _handled(handle: Callable[[int, FrameType | None], None], *numbers: signal.Signals) -> Generator[None]:
-    if threading.current_thread() is not threading.main_thread():  # no signal comes here
+    if threading.current_thread() is not threading.main_thread():  # signals reach only the main thread
         yield
         return
     ignored = {number for number in numbers if number.name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN}
@@ -74,11 +73,11 @@ def _handled(handle: Callable[[int, FrameType | None], None], *numbers: signal.S
 
 @contextmanager
 def until_interrupted() -> Generator[Callable[[], None]]:
-    """Yield a function that waits for the first of the signals. Only in the main thread."""
+    """Yield a function that waits for the first signal. Works only in the main thread."""
     interrupted = threading.Event()
 
     def wait() -> None:
-        while not interrupted.wait(_LOOK_EVERY):
+        while not interrupted.wait(_WAIT):
             pass
 
     with on_signals(interrupted.set):
@@ -86,19 +85,19 @@ def until_interrupted() -> Generator[Callable[[], None]]:
 
 
 @contextmanager
-def stopping_on_signals(run: Stoppable) -> Generator[None]:
-    """Stop a run with the first signal and abandon it with the second, from inside the asyncio loop it runs in."""
+def stopping_on_signals(send: Stoppable) -> Generator[None]:
+    """Stop a send at the first signal and abandon it at the second. Enter this block in the send's event loop."""
     loop = asyncio.get_running_loop()
     stopping = False
 
     def stop() -> None:
         nonlocal stopping
         if stopping:
-            tell("callsavvy: not waiting: what is on the wire becomes unknown.")
-            run.abandon()
+            tell("callsavvy: not waiting: requests in flight become unknown.")
+            send.abandon()
         else:
-            tell("callsavvy: stopping: waiting for what is on the wire. Once more to stop waiting.")
-            run.stop()
+            tell("callsavvy: stopping: waiting for requests in flight. Interrupt again to stop waiting.")
+            send.stop()
         stopping = True
 
     with on_signals(lambda: loop.call_soon_threadsafe(stop)):

@@ -1,4 +1,4 @@
-"""What a ``bulk`` or ``estimate`` command was asked for, before anything is read or sent."""
+"""The job of a ``bulk`` or ``estimate`` command: list, message and options."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from callsavvy_async.messages import Message
 
 @attrs.frozen(kw_only=True)
 class Job:
-    """Who gets what."""
+    """A list of recipients and a message."""
 
     file: str
     message: Message
     recipients: RecipientOptions = attrs.field(repr=False)
     inputs: Mapping[str, Path]
-    """The files that are read, by what they are called."""
+    """Files that the command reads, by their names in error texts."""
     chunk_size: int | None = None
     allow_empty: bool = False
 
     def options(self, pace: Pace) -> BulkOptions:
-        """Return the options of the send."""
+        """Return the options of a bulk send."""
         how: BulkOptions = {
             "chunk_size": self.chunk_size,
             "max_in_flight": pace.max_in_flight,
@@ -41,17 +41,17 @@ class Job:
         return cast("BulkOptions", {**self.recipients, **how})
 
     def campaign(self, options: CampaignOptions) -> CampaignOptions:
-        """Return the options of the campaign that it is sent as."""
+        """Return the options of a campaign that sends this job."""
         return {**options, "chunk_size": self.chunk_size}
 
     def plan(self, rows: Rows, pace: Pace, *, campaign: CampaignOptions | None, balance: Decimal | None = None) -> Plan:
-        """Read the whole list and work out what sending would do.
+        """Read the whole list and return the plan.
 
         Args:
-            rows: the list.
-            pace: how fast, and how much.
-            campaign: the options of the campaign that it is sent as, if it is.
-            balance: units at hand.
+            rows: The list.
+            pace: Rate and cost limits.
+            campaign: Options of the campaign; None for a send without a journal.
+            balance: Units in the account.
         """
         if campaign is None:
             return Bulk.plan(rows(), self.message, balance=balance, **self.options(pace))
@@ -61,11 +61,11 @@ class Job:
 
 
 def make_job(file: str, message: Message, audience: Audience, chunk_size: int | None, message_file: Path | None) -> Job:
-    """Put a job together from a command's options.
+    """Build a job from a command's options.
 
     Raises:
-        InvalidRequestError: the suppress list cannot be trusted.
-        OSError: a file cannot be read.
+        InvalidRequestError: The suppress list is malformed.
+        OSError: A file cannot be read.
     """
     recipients: RecipientOptions = {
         "column": audience.column or None,

@@ -1,4 +1,4 @@
-"""The end of a bulk send to the simulator: what was reported against what the simulator itself charged."""
+"""Comparison of a report with the simulator's ledger: recipients that were charged against recipients reported as accepted."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from callsavvy_async.cli.output import as_json
 from callsavvy_async.simulator import Ledger
 
 Outcomes: TypeAlias = tuple[AbstractSet[str], AbstractSet[str]]
-"""Who was accepted, and who may have been charged."""
+"""Accepted recipients, and recipients that may have been charged."""
 
 _PERHAPS_CHARGED = {ChunkState.ACCEPTED.value, ChunkState.FAILED.value, ChunkState.UNKNOWN.value}
 
 
 @attrs.frozen
 class Comparison:
-    """How often the ledger says that recipients were charged, and how many the report says were accepted."""
+    """Charged recipients by the ledger, and accepted recipients by the report."""
 
     once: int
     more_than_once: int
@@ -29,7 +29,7 @@ class Comparison:
     agrees: bool
 
     def as_dict(self) -> Mapping[str, object]:
-        """Return it as JSON-able values."""
+        """Return JSON-serializable values."""
         return {
             "charged_once": self.once,
             "charged_more_than_once": self.more_than_once,
@@ -39,19 +39,22 @@ class Comparison:
     def __str__(self) -> str:
         verdict = "" if self.agrees else "; THEY DIFFER"
         return (
-            f"ledger: {self.once:,} recipients charged once, {self.more_than_once:,} twice;"
+            f"ledger: {self.once:,} recipients charged once, {self.more_than_once:,} more than once;"
             f" report: {self.accepted:,} accepted{verdict}"
         )
 
 
 def compare(rows: Iterable[ReportRow], ledger: Ledger, *, accepted: int, before: Outcomes | None = None) -> Comparison:
-    """Compare number by number: nobody is charged twice, all accepted are charged, and nobody else but unknown ones.
+    """Compare the report and the ledger, number by number.
+
+    They agree if each accepted recipient was charged exactly once, and all others that were charged may have been (failed
+    or unknown).
 
     Args:
-        rows: of the report.
-        ledger: what the simulator charged, in this process.
-        accepted: recipients who were accepted in this process, by the report's sums.
-        before: who had been sent to by an earlier process, whose ledger is gone.
+        rows: Rows of the report.
+        ledger: Charges of the simulator in this process.
+        accepted: Number of recipients accepted in this process, by the report's sums.
+        before: Outcomes of earlier processes, whose ledgers are gone.
     """
     now = outcomes_of(rows)
     was_accepted, was_perhaps = before or (frozenset(), frozenset())
@@ -64,7 +67,7 @@ def compare(rows: Iterable[ReportRow], ledger: Ledger, *, accepted: int, before:
 
 
 def outcomes_of(rows: Iterable[ReportRow]) -> Outcomes:
-    """Return who was accepted, and who may have been charged, those included."""
+    """Return the accepted recipients, and all that may have been charged (including the accepted)."""
     accepted: set[str] = set()
     perhaps: set[str] = set()
     for row in rows:
@@ -76,7 +79,7 @@ def outcomes_of(rows: Iterable[ReportRow]) -> Outcomes:
 
 
 def lines_of_sums(report: Sums, comparison: Comparison | None = None, *, json: bool) -> str:
-    """Write the sums of a send, and what the ledger says of them."""
+    """Format the sums of a send and the comparison with the ledger."""
     if json:
         ledger = {} if comparison is None else {"ledger": comparison.as_dict()}
         return as_json({**report.as_dict(), **ledger})

@@ -1,4 +1,4 @@
-"""The options that several commands share, grouped as ``--help`` shows them."""
+"""Options that several commands share, in the groups that ``--help`` shows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _read_decimal(_: object, tokens: Sequence[Token]) -> Decimal:
     try:
         return Decimal(tokens[0].value)
     except InvalidOperation:
-        raise ValueError(f'"{tokens[0].value}" is no number.') from None
+        raise ValueError(f'"{tokens[0].value}" is not a number.') from None
 
 
 def _check_rate(_: object, rate: str | None) -> None:
@@ -37,9 +37,11 @@ def _check_report_name(_: object, path: Path | None) -> None:
     if path is None:
         return
     if path.suffix not in {".csv", ".jsonl", ".parquet"}:
-        raise ValueError(f'"{path.name}" must end in .csv, .jsonl or .parquet, which says how it is written.')
+        raise ValueError(f'"{path.name}" must end in .csv, .jsonl or .parquet; the ending selects the format.')
     if not path.parent.is_dir() or path.is_dir():
-        raise ValueError(f'"{path}" cannot be written: its directory does not exist, or it is one itself.')
+        raise ValueError(
+            f'"{path}" cannot be written: it is a directory, or its directory does not exist; name another file.'
+        )
     try:
         _try_to_write(path)
     except OSError as error:
@@ -47,40 +49,49 @@ def _check_report_name(_: object, path: Path | None) -> None:
 
 
 def _try_to_write(path: Path) -> None:
-    """Find out before anything is sent: afterwards it would be too late to name another file. Changes nothing."""
+    """Check that a file is writable, before anything is sent. Changes nothing."""
     if path.is_file():
         with path.open("ab"):
             return
-    if not path.exists():  # a pipe would take the attempt for the report
+    if not path.exists():  # do not open a pipe: its reader would see an end of file
         with tempfile.TemporaryFile(dir=path.parent):
             return
 
 
 DEFAULT_JOURNAL = "callsavvy-campaigns.db"
-"""Where runs are written down unless told otherwise."""
+"""Default journal file."""
 
 JournalName: TypeAlias = Annotated[
     str,
     Parameter(
         env_var="CALLSAVVY_JOURNAL",
-        help="The journal: a file, or postgresql://user@host/database (extra: postgres). It holds phone numbers and texts.",
+        help="Journal file or postgresql://user@host/database (extra: postgres). Contains phone numbers and texts.",
     ),
 ]
-"""Where runs are written down."""
+"""File or URL of a journal."""
+
+CampaignName: TypeAlias = Annotated[str, Parameter(help="Name of the campaign.")]
+"""Name of an existing campaign."""
+
+AsJson: TypeAlias = Annotated[bool, Parameter(help="Print the result as one JSON object.")]
+"""The option ``--json``."""
+
+Port: TypeAlias = Annotated[int, Parameter(validator=Number(gte=0, lte=65_535))]
+"""TCP port; 0 is any free one."""
 
 _AT_LEAST_ONE = Parameter(validator=Number(gte=1))
 
 RecipientsFile: TypeAlias = Annotated[str, Parameter(allow_leading_hyphen=True)]
-"""A path, or "-" for standard input."""
+"""Path, or "-" for standard input."""
 
 ReportFile: TypeAlias = Annotated[Path, Parameter(validator=_check_report_name)]
-"""A file that one row per recipient is written to."""
+"""File for one row per recipient."""
 
 Deadline: TypeAlias = Annotated[float | None, Parameter(validator=Number(gt=0))]
-"""Seconds after which nothing more is sent."""
+"""Seconds after which no more requests start."""
 
 Units: TypeAlias = Annotated[Decimal, Parameter(converter=_read_decimal)]
-"""A decimal number."""
+"""Decimal number of units."""
 
 ChunkSize: TypeAlias = Annotated[int | None, _AT_LEAST_ONE]
 """Recipients per request."""
@@ -89,115 +100,117 @@ ChunkSize: TypeAlias = Annotated[int | None, _AT_LEAST_ONE]
 @Parameter(name="*", negative="", group="Recipients")
 @attrs.frozen(kw_only=True)
 class Audience:
-    """Who gets it."""
+    """Recipients of the message, and how their numbers are read."""
 
     column: tuple[str, ...] = ()
-    """The column that holds the number; several: the first that is not blank. Unless given, the one with a usual name."""
+    """Column with the phone number; of several, the first that is not blank (default: detected by name, e.g. phone or mobile)."""
     region: str | None = None
-    """Country of national numbers, as NG (extra: phone)."""
+    """Country of national numbers, e.g. NG (extra: phone)."""
     international: bool = False
-    """Numbers without + begin with their country code."""
+    """Read numbers without + as international: they begin with a country code."""
     validate: NumberCheck = "shape"
-    """How far numbers are checked; more than their shape needs the extra phone."""
+    """How strictly numbers are checked. "possible" and "valid" need the extra phone."""
     suppress: Path | None = None
-    """A file of numbers that must get nothing."""
+    """File of numbers that are never sent to."""
     suppress_column: tuple[str, ...] = ()
-    """Its columns that hold the numbers; all of them count."""
+    """Columns with numbers in the --suppress file; all of them are used."""
     allow_empty: bool = False
-    """A list without a row is no mistake."""
+    """Accept a list without rows."""
 
 
-@Parameter(name="*", negative="", group="Pace and cost")
+@Parameter(name="*", negative="", group="Rate and cost limits")
 @attrs.frozen(kw_only=True)
 class Pace:
-    """How fast, and how much."""
+    """Rate and cost limits."""
 
     rate: Annotated[str | None, Parameter(validator=_check_rate)] = None
-    """The most requests per time, as 10/s or 600/min; found by itself unless given."""
+    """Maximum request rate, e.g. 10/s or 600/min (default: measured from the API's responses)."""
     pacing: Annotated[str | None, Parameter(env_var="CALLSAVVY_PACING")] = attrs.field(default=None, repr=False)
-    """Find the limit together with all processes that give the same redis://host or postgresql://user@host/database."""
+    """Share the rate limit with all processes that use the same redis://host or postgresql://user@host/database."""
     burst: Annotated[int, _AT_LEAST_ONE] = 1
-    """Calls that may start at once after a pause, with --rate."""
+    """Maximum requests at once after a pause. Used with --rate."""
     max_in_flight: Annotated[int, _AT_LEAST_ONE] = 64
-    """Calls under way at a time."""
+    """Maximum concurrent requests."""
     max_cost: Annotated[Decimal | None, Parameter(converter=_read_decimal)] = None
-    """Units that may be spent; the run stops before it would pass them."""
+    """Maximum units to spend. Sending stops before it would exceed them."""
     timeout: Annotated[float, Parameter(validator=Number(gt=0))] = 30.0
-    """Seconds to wait for the answer to a request."""
+    """Seconds to wait for the response to a request."""
 
     def check(self, *, simulator: bool = False) -> None:
-        """Refuse what contradicts a limit that is shared, and a URL that is none: not as it is parsed, that would show it.
+        """Check the options that go with --pacing. Not a validator: its error would show the URL and its password.
 
         Raises:
-            InvalidRequestError: naming the option.
-            ConfigurationError: the URL cannot be one.
+            InvalidRequestError: An option contradicts --pacing.
+            ConfigurationError: The URL is invalid.
         """
         if self.pacing is None:
             return
         SharedPacing(self.pacing)
         if self.rate is not None:
             raise InvalidRequestError(
-                f"--rate is {self.rate}, but --pacing (or CALLSAVVY_PACING) finds the limit together with other processes;"
+                f"--rate is {self.rate}, but --pacing (or CALLSAVVY_PACING) measures the limit with other processes;"
                 " give one of the two."
             )
         if simulator:
             raise InvalidRequestError(
-                "--simulator is an account of this process alone; it has no limit to share by --pacing (or"
-                " CALLSAVVY_PACING): give one of the two."
+                "--simulator is an account of this process only, so --pacing (or CALLSAVVY_PACING) cannot share its limit;"
+                " give one of the two."
             )
 
 
-@Parameter(name="*", negative="", group="Run")
+@Parameter(name="*", negative="", group="Mode and output")
 @attrs.frozen(kw_only=True)
 class Mode:
-    """How the command goes about it."""
+    """Mode and output."""
 
     dry_run: bool = False
     """Show the plan and send nothing."""
     yes: bool = False
     """Send without asking."""
     balance: bool = False
-    """Compare the plan with the account's balance; what it does not cover is not sent (exit code 4)."""
+    """Compare the cost with the account's balance first; send nothing if the balance is too low (exit code 4)."""
     report: ReportFile | None = None
-    """Write one row per recipient to this .csv or .jsonl file (.parquet with --campaign). It holds phone numbers."""
+    """Write one row per recipient to this .csv or .jsonl file (.parquet with --campaign). Contains phone numbers."""
     json: bool = False
     """Print the result as one JSON object."""
     simulator: bool = False
-    """Send to the embedded simulator instead of the API, and compare the report with its ledger. Needs no keys."""
+    """Send to the embedded simulator instead of the API, and compare the report with its ledger. No keys needed."""
 
 
-@Parameter(name="*", negative="", group="Campaign that survives the process")
+@Parameter(name="*", negative="", group="Campaign and schedule")
 @attrs.frozen(kw_only=True)
 class Durability:
-    """How it is written down, and when it may send."""
+    """Campaign and schedule."""
 
     campaign: str | None = None
-    """Write the campaign into a journal under this name: it survives the process, and the same command continues it."""
+    """Name of a campaign that records the send in a journal. The same command continues an interrupted campaign."""
     journal: JournalName = DEFAULT_JOURNAL
     load_only: Annotated[bool, Parameter(negative="")] = False
-    """Write everybody into the journal and send nothing; `callsavvy campaigns work` sends."""
+    """Load the recipients into the journal and send nothing; `callsavvy campaigns work` sends."""
     send_window: str | None = None
-    """When requests may start, every day: 09:00-18:00. Needs --time-zone."""
+    """Daily hours in which requests may start, e.g. 09:00-18:00. Needs --time-zone."""
     time_zone: str | None = None
-    """Of the window: a name such as Africa/Lagos, or "recipient" for the zones of each number (extra: phone)."""
+    """Time zone of --send-window, e.g. Africa/Lagos, or "recipient" for each number's own (extra: phone)."""
     reconcilable: bool = False
-    """Cut requests of 40 to 84 recipients that the balance can tell apart, for campaigns reconcile. SMS only."""
+    """Use request sizes (40 to 84 recipients) that `campaigns reconcile` can tell apart by their cost. SMS only."""
     start_at: datetime | None = None
-    """The first moment, as 2026-11-30T09:00+01:00; without an offset it is on the clock of --time-zone."""
+    """Earliest start, e.g. 2026-11-30T09:00+01:00. Without an offset, in --time-zone."""
     deadline: Deadline = None
-    """Seconds after which nothing more is sent; with --campaign, campaigns resume sends the rest."""
+    """Seconds after which no more requests start. With --campaign, `campaigns resume` sends the rest."""
 
     @property
     def options(self) -> CampaignOptions:
-        """How requests are cut and when they may start, as a campaign takes it.
+        """Return the options of the campaign.
 
         Raises:
-            InvalidRequestError: the first moment has no zone.
+            InvalidRequestError: --start-at has no time zone.
         """
         start, zone = self.start_at, self.time_zone
         if start is not None and start.tzinfo is None:
             if self.time_zone in {None, RECIPIENT}:
-                raise InvalidRequestError("--start-at has no offset; write it as 2026-11-30T09:00+01:00.")
+                raise InvalidRequestError(
+                    "--start-at has no offset; write it as 2026-11-30T09:00+01:00, or add --time-zone."
+                )
             start = start.replace(tzinfo=zone_named(self.time_zone or ""))
             zone = self.time_zone if self.send_window is not None else None
         return {
@@ -208,24 +221,24 @@ class Durability:
         }
 
     def check(self) -> None:
-        """Refuse what means nothing without a journal.
+        """Refuse options that need a journal if --campaign is missing.
 
         Raises:
-            InvalidRequestError: naming the option.
+            InvalidRequestError: An option needs --campaign.
         """
         options = ("load_only", "send_window", "time_zone", "reconcilable", "start_at")
         for name in () if self.campaign is not None else options:
             if getattr(self, name) not in {None, False}:
                 raise InvalidRequestError(
-                    f"--{name.replace('_', '-')} needs --campaign, which writes the send into a journal."
+                    f"--{name.replace('_', '-')} needs --campaign, which records the send in a journal."
                 )
 
 
 def journal_and_name(where: Sequence[str], journal: str) -> tuple[str, str]:
-    """Tell a journal and the name of a campaign from ``[URL] NAME``; `journal` is the one that an option names.
+    """Split ``[URL] NAME`` into the journal (default: `journal`) and the campaign's name.
 
     Raises:
-        InvalidRequestError: there is no name, or too much.
+        InvalidRequestError: `where` has not one or two words.
     """
     match where:
         case [name]:
@@ -234,9 +247,21 @@ def journal_and_name(where: Sequence[str], journal: str) -> tuple[str, str]:
             return place, name
         case _:
             raise InvalidRequestError(
-                "give the name of the campaign, and before it the journal's URL if need be: URL NAME."
+                f"{len(where)} arguments; give the campaign's name, or the journal and the name: URL NAME."
             )
 
 
-EVERYBODY, STEADY, DEFAULT_MODE, FLEETING = Audience(), Pace(), Mode(), Durability()
-"""The groups with nothing given."""
+def name_and_value(option: str, pair: str) -> tuple[str, str]:
+    """Split ``name=value``, given as `option`.
+
+    Raises:
+        InvalidRequestError: The name or the equals sign is missing.
+    """
+    name, equals, value = pair.partition("=")
+    if not (name and equals):
+        raise InvalidRequestError(f"{option} without a name or '='; write it as name=value.")
+    return name, value
+
+
+DEFAULT_AUDIENCE, DEFAULT_PACE, DEFAULT_MODE, DEFAULT_DURABILITY = Audience(), Pace(), Mode(), Durability()
+"""The groups' defaults."""

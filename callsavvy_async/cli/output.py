@@ -1,4 +1,4 @@
-"""Results on stdout, as a table for people or as JSON or CSV for programs."""
+"""Results on stdout: a table for people, JSON or CSV for programs."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from callsavvy_async.bulk.csv_escape import harmless
 from callsavvy_async.wire.model import Model
 
 Format: TypeAlias = Annotated[
-    Literal["table", "json", "csv"], Parameter(name=["--output", "-o"], help="How the result is written.")
+    Literal["table", "json", "csv"], Parameter(name=["--output", "-o"], help="Output format.")
 ]
-"""The option ``-o``."""
+"""The option ``--output``."""
 
-_NEITHER_COLUMN_NOR_KEY = {"extra", "raw"}
-_UNFOLDED = 10_000
+_HIDDEN_FIELDS = {"extra", "raw"}
+_NO_WRAP = 10_000
 
 
 def show_rows(rows: Sequence[Model], model: type[Model], output: Format) -> None:
-    """Print a list: one line, object or CSV row for each."""
+    """Print a list, one line, object or CSV row per item."""
     print(_rows_as(rows, model, output))
 
 
 def show_one(result: Model, output: Format) -> None:
-    """Print a single answer."""
+    """Print a single result."""
     print(as_text(result, output))
 
 
@@ -45,7 +45,7 @@ def show_json(value: object) -> None:
 
 
 def as_text(result: Model, output: Format) -> str:
-    """Write a single answer: a line for each field, one object, or a CSV of one row."""
+    """Format a single result: one line per field, one object, or a CSV with one row."""
     match output:
         case "json":
             return as_json(_as_json(result))
@@ -55,11 +55,11 @@ def as_text(result: Model, output: Format) -> str:
             table = Table.grid(padding=(0, 2))
             for name, cell in zip(_fields(type(result)), _cells(result), strict=True):
                 table.add_row(name, Text(cell))
-            return _drawn(table)
+            return _draw(table)
 
 
 def as_json(value: object) -> str:
-    """Write one JSON value, indented; in ASCII where stdout does not hold every character."""
+    """Format a JSON value, indented; in ASCII if stdout's encoding lacks characters."""
     return json.dumps(value, ensure_ascii=not getattr(sys.stdout, "encodes_all", True), indent=2)
 
 
@@ -77,18 +77,18 @@ def _rows_as(rows: Sequence[Model], model: type[Model], output: Format) -> str:
             table = Table(*_fields(model), box=None, pad_edge=False)
             for row in rows:
                 table.add_row(*(Text(cell) for cell in _cells(row)))
-            return _drawn(table)
+            return _draw(table)
 
 
-def _drawn(table: Table) -> str:
+def _draw(table: Table) -> str:
     text, terminal = io.StringIO(), sys.stdout.isatty()
-    width = None if terminal else _UNFOLDED
+    width = None if terminal else _NO_WRAP
     Console(file=text, force_terminal=terminal, highlight=False, width=width).print(table)
     return text.getvalue().removesuffix("\n")
 
 
 def _fields(model: type[Model]) -> list[str]:
-    return [field.name for field in attrs.fields(model) if field.name not in _NEITHER_COLUMN_NOR_KEY]
+    return [field.name for field in attrs.fields(model) if field.name not in _HIDDEN_FIELDS]
 
 
 def _cells(row: Model) -> list[str]:
@@ -96,7 +96,7 @@ def _cells(row: Model) -> list[str]:
 
 
 def _as_cell(value: object) -> str:
-    """Write a value on one line. Control characters are blanked: strangers wrote these texts, a terminal obeys them."""
+    """Format a value on one line. Blank control characters, because strangers wrote these texts and a terminal obeys them."""
     plain = _plain(value)
     if isinstance(plain, list):
         plain = " ".join(map(str, cast("list[object]", plain)))

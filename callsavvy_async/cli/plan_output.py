@@ -1,4 +1,4 @@
-"""The plan of a bulk send, shown."""
+"""The plan of a bulk send: its output, and the plans that must not be sent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _EXAMPLES = 5
 
 
 def show_plan(plan: Plan, *, json: bool) -> ExitCode:
-    """Print a plan as the result; say by the exit code whether a number was found, and the balance, if it was read, covers it."""
+    """Print a plan; return `REFUSED` if the list contains no number, `BUDGET` if the balance is too low."""
     if json:
         show_json(_as_dict(plan))
     else:
@@ -23,10 +23,27 @@ def show_plan(plan: Plan, *, json: bool) -> ExitCode:
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
-    """Describe a plan for people, with the first rows that are skipped. Numbers are masked."""
+    """Yield the lines of a plan with the first skipped rows. Numbers are masked."""
     yield from plan.summary_lines()
     for skipped in plan.first_skipped[:_EXAMPLES]:
         yield f"  row {skipped.row}: {skipped.reason.value}: {skipped.detail}"
+
+
+def why_unclear(plan: Plan, *, asking: bool) -> str | None:
+    """Return why a plan cannot be sent as it is, and the fix; None if it can.
+
+    Args:
+        plan: Plan of the whole list.
+        asking: True if a person sees the plan and confirms it.
+    """
+    if plan.misread:
+        return "no row contains a phone number. Name the right --column."
+    if plan.doubtful.count and not asking:
+        return (
+            f"{plan.doubtful.count:,} of {plan.recipients:,} numbers lack '+'. Add --international if they begin with a"
+            " country code, or e.g. --region NG if they are national."
+        )
+    return None
 
 
 def _as_dict(plan: Plan) -> Mapping[str, object]:

@@ -1,4 +1,4 @@
-"""``callsavvy api``: any resource by its name on the wire, the answer as it came."""
+"""``callsavvy api``: a request to any resource, and the raw response."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from callsavvy_async.cli.books import EFFECTS, books
+from callsavvy_async.cli.activity import EFFECTS, current_activity
 from callsavvy_async.cli.client import carry_out
+from callsavvy_async.cli.options import name_and_value
 from callsavvy_async.cli.output import as_json
-from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.wire.endpoint import Effect
 
 
@@ -25,33 +25,26 @@ def api(
     *,
     data: Annotated[tuple[str, ...], Parameter(name=["--data", "-d"], negative="")] = (),
 ) -> None:
-    """Call any resource of the API and print its answer as it came.
+    """Send a request to any resource of the API and print the raw response.
 
-    A resource that this release does not know is treated as one that costs money: never repeated.
+    A resource that this release does not know may cost money, so its requests are never retried.
 
     Args:
-        resource: As the API document writes it, for example getSummary.
-        data: A parameter as name=value; give it as often as needed.
+        resource: Name in the API document, e.g. getSummary.
+        data: Parameter as name=value; may be repeated.
     """
-    params = dict(map(_split, data))
+    params = dict(name_and_value("--data", pair) for pair in data)
     effect = EFFECTS.get(resource, Effect.SPEND)
-    answer = carry_out(lambda callsavvy: callsavvy.request(resource, params, effect=effect))
-    text = _as_text(answer.raw)
+    response = carry_out(lambda callsavvy: callsavvy.request(resource, params, effect=effect))
+    text = _as_text(response.raw)
     if effect is Effect.READ:
         print(text)
     else:
-        books().receipt = text
-
-
-def _split(pair: str) -> tuple[str, str]:
-    name, equals, value = pair.partition("=")
-    if not (name and equals):
-        raise InvalidRequestError("a --data has no name or no '='; write it as name=value.")
-    return name, value
+        current_activity().receipt = text
 
 
 def _as_text(body: bytes) -> str:
     try:
         return as_json(json.loads(body))
-    except ValueError:  # deleteContact, repeated, where a gateway says "not found"
+    except ValueError:  # a retried deleteContact that a gateway answers with "not found"
         return body.decode(errors="replace")

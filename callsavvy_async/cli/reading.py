@@ -1,11 +1,12 @@
-"""Commands that read: balance, lists, single tickets and meetings."""
+"""Commands that read: the balance, lists, single tickets and meetings."""
 
 from __future__ import annotations
 
-from cyclopts import App
+from typing import Annotated, TypeAlias
 
-from callsavvy_async.cli.client import call
-from callsavvy_async.cli.groups import CALLS, CHATS, CONTACTS, MEETINGS, TICKETS
+from cyclopts import App, Parameter
+
+from callsavvy_async.cli.client import read
 from callsavvy_async.cli.output import Format, show_one, show_rows
 from callsavvy_async.models import (
     Agent,
@@ -21,6 +22,17 @@ from callsavvy_async.models import (
     Ticket,
 )
 
+TICKETS = App(name="tickets", help="Read, open and answer support tickets.")
+CALLS = App(name="calls", help="Read phone calls.")
+CHATS = App(name="chats", help="Read live chats and messenger requests.")
+MEETINGS = App(name="meetings", help="Read and create virtual meetings.")
+CONTACTS = App(name="contacts", help="Read, create and delete contacts.")
+
+DepartmentFilter: TypeAlias = Annotated[str | None, Parameter(help="Only this department.")]
+"""The option ``--department-id`` of lists."""
+Period: TypeAlias = Annotated[str | None, Parameter(help="Only this month (2026-11), day (2026-11-22) or second.")]
+"""The option ``--period`` of lists."""
+
 
 def register(app: App) -> None:
     """Add the commands."""
@@ -32,43 +44,43 @@ def register(app: App) -> None:
 
 def balance(*, output: Format = "table") -> None:
     """Show the account's status and balances."""
-    show_one(call(lambda callsavvy: callsavvy.account.summary()), output)
+    show_one(read(lambda callsavvy: callsavvy.account.summary()), output)
 
 
 def departments(*, output: Format = "table") -> None:
     """List the departments."""
-    show_rows(call(lambda callsavvy: callsavvy.account.departments()), Department, output)
+    show_rows(read(lambda callsavvy: callsavvy.account.departments()), Department, output)
 
 
 def categories(*, output: Format = "table") -> None:
-    """List the categories of requests."""
-    show_rows(call(lambda callsavvy: callsavvy.account.categories()), Category, output)
+    """List the categories of customer requests."""
+    show_rows(read(lambda callsavvy: callsavvy.account.categories()), Category, output)
 
 
 def agents(*, output: Format = "table") -> None:
     """List the agents."""
-    show_rows(call(lambda callsavvy: callsavvy.account.agents()), Agent, output)
+    show_rows(read(lambda callsavvy: callsavvy.account.agents()), Agent, output)
 
 
 @TICKETS.command(name="list")
 def list_tickets(
     *,
-    department_id: str | None = None,
+    department_id: DepartmentFilter = None,
     status: str | None = None,
     sender_email: str | None = None,
-    period: str | None = None,
+    period: Period = None,
     output: Format = "table",
 ) -> None:
     """List support tickets.
 
     Args:
-        department_id: Only of this department.
-        status: Only of this status: New, Closed, "Awaiting Agent Reply", "Awaiting Customer Reply".
-        sender_email: Only of this customer.
-        period: Only of a month (2026-11), a day (2026-11-22) or a second.
-        output: How the list is written.
+        department_id: Only this department.
+        status: Only this status: New, Closed, "Awaiting Agent Reply", "Awaiting Customer Reply".
+        sender_email: Only this customer.
+        period: Only this month (2026-11), day (2026-11-22) or second.
+        output: Output format.
     """
-    rows = call(
+    rows = read(
         lambda callsavvy: callsavvy.tickets.list(
             department_id=department_id, status=status, sender_email=sender_email, period=period
         )
@@ -77,30 +89,32 @@ def list_tickets(
 
 
 @TICKETS.command
-def conversation(ticket_id: str, /, *, output: Format = "table") -> None:
+def conversation(
+    ticket_id: Annotated[str, Parameter(help="ID of the ticket.")], /, *, output: Format = "table"
+) -> None:
     """Show the messages of a ticket."""
-    show_rows(call(lambda callsavvy: callsavvy.tickets.conversation(ticket_id)), ConversationItem, output)
+    show_rows(read(lambda callsavvy: callsavvy.tickets.conversation(ticket_id)), ConversationItem, output)
 
 
 @CALLS.command(name="list")
 def list_calls(
     *,
-    department_id: str | None = None,
+    department_id: DepartmentFilter = None,
     category_id: str | None = None,
     direction: str | None = None,
-    period: str | None = None,
+    period: Period = None,
     output: Format = "table",
 ) -> None:
     """List phone calls.
 
     Args:
-        department_id: Only of this department.
-        category_id: Only of this category.
+        department_id: Only this department.
+        category_id: Only this category.
         direction: Incoming or Outgoing.
-        period: Only of a month (2026-11), a day (2026-11-22) or a second.
-        output: How the list is written.
+        period: Only this month (2026-11), day (2026-11-22) or second.
+        output: Output format.
     """
-    rows = call(
+    rows = read(
         lambda callsavvy: callsavvy.calls.list(
             department_id=department_id, category_id=category_id, direction=direction, period=period
         )
@@ -109,60 +123,42 @@ def list_calls(
 
 
 @CHATS.command(name="list")
-def list_chats(*, department_id: str | None = None, period: str | None = None, output: Format = "table") -> None:
-    """List live chats.
-
-    Args:
-        department_id: Only of this department.
-        period: Only of a month (2026-11), a day (2026-11-22) or a second.
-        output: How the list is written.
-    """
-    rows = call(lambda callsavvy: callsavvy.chats.list(department_id=department_id, period=period))
+def list_chats(*, department_id: DepartmentFilter = None, period: Period = None, output: Format = "table") -> None:
+    """List live chats."""
+    rows = read(lambda callsavvy: callsavvy.chats.list(department_id=department_id, period=period))
     show_rows(rows, Chat, output)
 
 
 @CHATS.command
-def messengers(*, department_id: str | None = None, period: str | None = None, output: Format = "table") -> None:
-    """List requests that came by messengers.
-
-    Args:
-        department_id: Only of this department.
-        period: Only of a month (2026-11), a day (2026-11-22) or a second.
-        output: How the list is written.
-    """
-    rows = call(lambda callsavvy: callsavvy.chats.messengers(department_id=department_id, period=period))
+def messengers(*, department_id: DepartmentFilter = None, period: Period = None, output: Format = "table") -> None:
+    """List customer requests from messengers."""
+    rows = read(lambda callsavvy: callsavvy.chats.messengers(department_id=department_id, period=period))
     show_rows(rows, Messenger, output)
 
 
 @MEETINGS.command(name="list")
-def list_meetings(*, period: str | None = None, output: Format = "table") -> None:
-    """List virtual meetings.
-
-    Args:
-        period: Only of a month (2026-11) or a day (2026-11-22).
-        output: How the list is written.
-    """
-    show_rows(call(lambda callsavvy: callsavvy.meetings.list(period=period)), Meeting, output)
+def list_meetings(*, period: Period = None, output: Format = "table") -> None:
+    """List virtual meetings."""
+    show_rows(read(lambda callsavvy: callsavvy.meetings.list(period=period)), Meeting, output)
 
 
 @MEETINGS.command(name="get")
-def get_meeting(meeting_id: str, /, *, output: Format = "table") -> None:
-    """Show one meeting with its links; whoever has the start link runs the meeting."""
-    show_one(call(lambda callsavvy: callsavvy.meetings.get(meeting_id)), output)
+def get_meeting(
+    meeting_id: Annotated[str, Parameter(help="ID of the meeting.")], /, *, output: Format = "table"
+) -> None:
+    """Show a meeting with its links. Anyone with the start link can host the meeting."""
+    show_one(read(lambda callsavvy: callsavvy.meetings.get(meeting_id)), output)
 
 
 @CONTACTS.command(name="list")
-def list_contacts(*, group_id: str | None = None, output: Format = "table") -> None:
-    """List contacts.
-
-    Args:
-        group_id: Only of this group.
-        output: How the list is written.
-    """
-    show_rows(call(lambda callsavvy: callsavvy.contacts.list(group_id=group_id)), Contact, output)
+def list_contacts(
+    *, group_id: Annotated[str | None, Parameter(help="Only this group.")] = None, output: Format = "table"
+) -> None:
+    """List contacts."""
+    show_rows(read(lambda callsavvy: callsavvy.contacts.list(group_id=group_id)), Contact, output)
 
 
 @CONTACTS.command
 def groups(*, output: Format = "table") -> None:
     """List the groups of contacts."""
-    show_rows(call(lambda callsavvy: callsavvy.contacts.groups()), ContactGroup, output)
+    show_rows(read(lambda callsavvy: callsavvy.contacts.groups()), ContactGroup, output)

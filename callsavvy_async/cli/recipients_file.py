@@ -1,8 +1,8 @@
-"""A list of recipients that is read twice: once to plan, once to send. Both times it is the same list.
+"""A list of recipients that can be read twice: once to plan, once to send.
 
-So it is copied first, to an anonymous temporary file: it has no name, and is gone when it is closed. What becomes of the
-file meanwhile (an export that is written anew, a synchronised folder) is not sent; standard input and pipes, as of the
-shell's ``<(...)``, come only once anyway.
+The list is first copied to an anonymous temporary file, which disappears when it is closed. Changes to the original in the
+meantime (a new export, a synchronised folder) have no effect, and standard input and pipes such as the shell's ``<(...)``
+can be read only once anyway.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from callsavvy_async.bulk.recipient_files import Row, read_stream
 from callsavvy_async.errors import InvalidRequestError
 
 Rows: TypeAlias = Callable[[], Iterator[Row]]
-"""Reads the list from its beginning."""
+"""Reads the list from the beginning at each call."""
 
 
 @contextmanager
 def readable_again(file: str, *, allow_empty: bool = False) -> Generator[Rows]:
-    """Give a way to read a list as often as needed.
+    """Copy a list and yield a function that reads it, as often as needed.
 
     Args:
-        file: a path, or "-" for standard input.
-        allow_empty: a list without a row is no mistake.
+        file: Path, or "-" for standard input.
+        allow_empty: Accept a list without rows.
 
     Raises:
-        InvalidRequestError: the list is empty.
-        OSError: it cannot be read, or not be copied.
+        InvalidRequestError: The list is empty.
+        OSError: The list cannot be read or copied.
     """
     name = "standard input" if file == "-" else file
     with tempfile.TemporaryFile() as spool:
@@ -50,7 +50,7 @@ def _copy(file: str, spool: IO[bytes]) -> None:
     if file == "-":
         shutil.copyfileobj(sys.stdin.buffer, spool)
         return
-    with open(file, "rb") as source:  # noqa: PTH123 - a path as the user wrote it
+    with open(file, "rb") as source:  # noqa: PTH123 - keeps the path as the user wrote it in errors
         shutil.copyfileobj(source, spool)
 
 
@@ -58,6 +58,5 @@ def _refuse_empty(rows: Iterator[Row], name: str) -> None:
     with closing(cast("Generator[Row]", rows)) as read:
         if next(read, None) is None:
             raise InvalidRequestError(
-                f"no recipients in {name}: it holds no row, or nothing but the names of columns. Where that is no mistake,"
-                " say --allow-empty."
+                f"no recipients in {name}: it is empty or has only a header. If that is intended, add --allow-empty."
             )

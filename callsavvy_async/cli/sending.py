@@ -1,4 +1,4 @@
-"""``callsavvy send``: one request to the API, to one or a few numbers."""
+"""``callsavvy send``: one request, to one or a few numbers."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from cyclopts import App
 
-from callsavvy_async.cli.books import receive
+from callsavvy_async.cli.activity import set_receipt
 from callsavvy_async.cli.channels import Content, add_commands
 from callsavvy_async.cli.client import carry_out
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.output import Format
 
-_commands = App(name="send", help="Send to one or a few numbers in one request, at once and without a question.")
+_commands = App(name="send", help="Send to one or a few numbers in one request, without asking.")
 
 
 def register(app: App) -> None:
@@ -26,14 +26,14 @@ def _command() -> Callable[..., ExitCode]:
         """Send.
 
         Args:
-            numbers: Whom to, in international format; at most 30 by WhatsApp.
+            numbers: Phone numbers in international format; at most 30 for WhatsApp.
             content: The message.
-            output: How the receipt is written.
+            output: Output format of the receipt.
         """
         message = content.build()
         text = message.render({})
         receipt = carry_out(lambda callsavvy: message.send(callsavvy.messaging, numbers, text))
-        receive(receipt, output)
+        set_receipt(receipt, output)
         return ExitCode.FAILED if receipt.failed else ExitCode.DONE
 
     return send

@@ -1,4 +1,4 @@
-"""``callsavvy simulator``: the embedded simulator as a server, to try things out against."""
+"""``callsavvy simulator``: the embedded simulator as a server for trials."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from callsavvy_async.cli.interrupts import until_interrupted
-from callsavvy_async.cli.options import Units
+from callsavvy_async.cli.options import Port, Units
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.policy.fixed import parse_rate
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, WHATSAPP_UID, Simulator, TokenBucket, serve
@@ -25,7 +25,7 @@ def register(app: App) -> None:
 
 def simulator(
     *,
-    port: Annotated[int, Parameter(validator=Number(gte=0, lte=65_535))] = 0,
+    port: Port = 0,
     rate: str | None = None,
     burst: Annotated[int, Parameter(validator=Number(gte=1))] = 1,
     latency: Annotated[float, Parameter(validator=Number(gte=0))] = 0.0,
@@ -34,17 +34,17 @@ def simulator(
     international_balance: Units = _PLENTY,
     seed: int = 0,
 ) -> None:
-    """Serve a simulated account on a loopback socket until Ctrl-C. Nothing is ever really sent.
+    """Serve a simulated account on a loopback port until Ctrl-C. Never sends real messages.
 
     Args:
-        port: The port; any free one when 0.
-        rate: Answer 429 above this rate, as 20/s.
-        burst: Calls that may come at once, with --rate.
-        latency: Seconds that each answer takes.
-        sms_balance: SMS units to begin with.
-        local_balance: Call minutes within the country to begin with; WhatsApp messages take them too.
-        international_balance: Call minutes abroad to begin with; WhatsApp messages take them too.
-        seed: Other records for another seed.
+        port: Port (default: any free port).
+        rate: Respond with 429 above this request rate, e.g. 20/s.
+        burst: Maximum requests at once, with --rate.
+        latency: Seconds before each response (default: none).
+        sms_balance: Initial SMS units.
+        local_balance: Initial call minutes within the country, also charged for WhatsApp messages.
+        international_balance: Initial call minutes abroad, also charged for WhatsApp messages.
+        seed: Seed of the generated records (tickets, contacts, ...).
     """
     account = Simulator(
         sms_balance=sms_balance,
@@ -64,7 +64,7 @@ def simulator(
             f" CALLSAVVY_PUBLIC_KEY={PUBLIC_KEY} CALLSAVVY_PRIVATE_KEY={PRIVATE_KEY}"
         )
         sys.stdout.flush()
-        tell("Ctrl-C ends it.")
+        tell("Press Ctrl-C to stop.")
         wait()
     totals = account.ledger.totals
     tell(f"{totals.requests:,} sends, {totals.charged_recipients:,} recipients charged, cost {totals.cost}.")

@@ -1,8 +1,7 @@
-"""The three standard streams, so that none of them can end a command.
+"""Wrappers for the standard streams, so that a failed write cannot abort a send.
 
-A terminal that is closed, a pipe whose reader left, a full disk, and a stream that was closed from the start make writing
-fail, at any moment. What goes to stderr is for people who watch: where nobody can, it is left out. What goes to stdout is a
-result: that it cannot be written is an error, which `ending.py` deals with.
+Writing can fail at any moment: the terminal was closed, the reader of a pipe left, the disk is full, or the stream was
+closed from the start. Text for stderr is then dropped. A result for stdout raises `OutputError`, which `ending.py` handles.
 """
 
 from __future__ import annotations
@@ -23,40 +22,40 @@ class OutputError(Exception):
         super().__init__(reason)
         self.reason = reason
         self.reader_left = reader_left
-        """Whether the program at the other end of a pipe wants no more."""
+        """True if the reader of the pipe has closed it."""
 
 
 class Stream:
-    """A standard stream, as far as `print`, `logging` and rich use one; whether it works is known at any time."""
+    """A standard stream, as far as `print`, `logging` and rich use one."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
         self.works = stream is not None
-        """Whether everything so far could be written."""
+        """True while every write has succeeded."""
 
     @property
     def encoding(self) -> str:
-        """That of the stream."""
+        """Encoding of the stream."""
         return "utf-8" if self._stream is None else self._stream.encoding or "utf-8"
 
     def write(self, text: str) -> int:
-        """Write a text."""
+        """Write text."""
         self._attempt(lambda stream: stream.write(text))
         return len(text)
 
     def flush(self) -> None:
-        """Hand on what was written."""
+        """Flush the stream."""
         self._attempt(lambda stream: stream.flush())
 
     def isatty(self) -> bool:
-        """Whether it is a terminal."""
+        """Return True for a terminal."""
         return self._stream is not None and self._stream.isatty()
 
     def fileno(self) -> int:
-        """Return its descriptor.
+        """Return the file descriptor.
 
         Raises:
-            OSError: it was closed from the start.
+            OSError: The stream was closed from the start.
         """
         if self._stream is None:
             raise _closed()
@@ -67,20 +66,20 @@ class Stream:
             if self._stream is None:
                 raise _closed()
             act(self._stream)
-        except (OSError, ValueError) as error:  # ValueError: it was closed meanwhile
+        except (OSError, ValueError) as error:  # ValueError: the stream is closed
             self.works = False
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
-        """Leave out what cannot be written."""
+        """Drop the text."""
 
 
-class Results(Stream):
-    """Standard output: what cannot be written is an `OutputError`."""
+class Stdout(Stream):
+    """Standard output. A failed write raises `OutputError`."""
 
     @property
     def encodes_all(self) -> bool:
-        """Whether its encoding holds every character."""
+        """True if the encoding has every character."""
         return self.encoding.lower().replace("-", "") == "utf8"
 
     def _fail(self, error: Exception) -> None:
@@ -89,14 +88,14 @@ class Results(Stream):
 
 
 @contextmanager
-def safe_streams() -> Generator[tuple[Results, Stream]]:
-    """Put streams that cannot end a command unawares in the place of the standard ones; yields stdout and stderr."""
+def safe_streams() -> Generator[tuple[Stdout, Stream]]:
+    """Replace the standard streams while the block runs; yield stdout and stderr."""
     _occupy_descriptors()
     before = sys.stdin, sys.stdout, sys.stderr
-    if isinstance(before[1], io.TextIOWrapper):  # a character that its encoding lacks is escaped
+    if isinstance(before[1], io.TextIOWrapper):  # escape characters that the encoding lacks
         cast("io.TextIOWrapper[io.BytesIO]", before[1]).reconfigure(errors="backslashreplace")
-    stdout, stderr = Results(cast("TextIO | None", before[1])), Stream(before[2])
-    with open(os.devnull, encoding="utf-8") as nothing:  # noqa: PTH123 - no path of anybody's
+    stdout, stderr = Stdout(cast("TextIO | None", before[1])), Stream(before[2])
+    with open(os.devnull, encoding="utf-8") as nothing:  # noqa: PTH123 - the null device
         sys.stdin = sys.stdin or nothing
         sys.stdout, sys.stderr = cast("TextIO", stdout), cast("TextIO", stderr)
         try:
@@ -107,8 +106,8 @@ def safe_streams() -> Generator[tuple[Results, Stream]]:
             sys.stdin, sys.stdout, sys.stderr = before
 
 
-def _silence(stdout: Results) -> None:
-    """Let what is left in the buffer of a stdout that failed go nowhere, or the interpreter fails as it ends."""
+def _silence(stdout: Stdout) -> None:
+    """Send the rest of a failed stdout's buffer to the null device, so that the interpreter can flush it at exit."""
     with suppress(OSError, ValueError):
         descriptor = os.open(os.devnull, os.O_WRONLY)
         os.dup2(descriptor, stdout.fileno())
@@ -116,12 +115,15 @@ def _silence(stdout: Results) -> None:
 
 
 def _occupy_descriptors() -> None:
-    """Open the null device where a standard descriptor is closed: the journal's file would get its number, and its output."""
+    """Open the null device for each closed standard descriptor.
+
+    Otherwise the journal's file would get that descriptor, and output would be written into the journal.
+    """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
 
 
 def _closed() -> OSError:

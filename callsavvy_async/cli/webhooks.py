@@ -1,21 +1,24 @@
-"""``callsavvy webhooks``: make a secret, watch events come in, post events to a server under development."""
+"""``callsavvy webhooks``: create a secret, print incoming events, post sample events to a server."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import sys
+from functools import partial
 from typing import Annotated
 from urllib.parse import urlsplit
 
+import anyio
 import attrs
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from callsavvy_async.cli.exit_codes import ExitCode
+from callsavvy_async.cli.http_thread import Handler, serving
 from callsavvy_async.cli.interrupts import until_interrupted
+from callsavvy_async.cli.options import Port, name_and_value
 from callsavvy_async.cli.stderr import tell
-from callsavvy_async.cli.webhooks_server import listening
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.simulator.webhooks import post_event
 from callsavvy_async.webhooks import (
@@ -23,13 +26,15 @@ from callsavvy_async.webhooks import (
     ChatbotCallback,
     Event,
     Notification,
+    Reply,
     UnknownEvent,
     Webhooks,
     new_secret,
 )
 from callsavvy_async.webhooks.events import EVENT_TYPES
+from callsavvy_async.webhooks.parsing import MAX_BODY_BYTES
 
-_commands = App(name="webhooks", help="Receive Callsavvy's events, and try out a server that does.")
+_commands = App(name="webhooks", help="Receive Callsavvy's events, and test a server that receives them.")
 
 
 def register(app: App) -> None:
@@ -39,34 +44,35 @@ def register(app: App) -> None:
 
 @_commands.command
 def secret() -> None:
-    """Draw a secret for a callback URL."""
+    """Print a new random secret for a callback URL."""
     print(new_secret())
 
 
 @_commands.command(name="serve")
 def serve_events(
     *,
-    port: Annotated[int, Parameter(validator=Number(gte=0, lte=65_535))] = 0,
+    port: Port = 0,
     secret: Annotated[str | None, Parameter(name="--secret")] = None,
     bot_text: str = "",
 ) -> None:
-    """Listen on loopback and print each event as a line of JSON until Ctrl-C. They hold personal data.
+    """Listen on loopback and print each event as a line of JSON until Ctrl-C. Events contain personal data.
 
     Args:
-        port: The port; any free one when 0.
-        secret: The secret of the callback URL; a new one unless given.
-        bot_text: What chatbots are answered.
+        port: Port (default: any free port).
+        secret: Secret of the callback URL (default: a new one).
+        bot_text: Text that replies to chatbotCallback events.
     """
     valid = secret or new_secret()
-    with listening(_printing(valid, bot_text), port=port) as address, until_interrupted() as wait:
+    handler = partial(_Handler, _printing(valid, bot_text))
+    with serving(handler, host="127.0.0.1", port=port) as address, until_interrupted() as wait:
         tell(f"callback URL: http://{address}/{valid}")
-        tell("Ctrl-C ends it.")
+        tell("Press Ctrl-C to stop.")
         wait()
 
 
 def _check_event(_type: object, event: str) -> None:
     if event not in EVENT_TYPES:
-        raise ValueError(f"there is no event {event!r}; it is one of {', '.join(EVENT_TYPES)}.")
+        raise ValueError(f"unknown event {event!r}; use one of {', '.join(EVENT_TYPES)}.")
 
 
 @_commands.command
@@ -78,31 +84,50 @@ def trigger(
     field: tuple[str, ...] = (),
     timeout: Annotated[float, Parameter(validator=Number(gt=0))] = 10.0,
 ) -> ExitCode:
-    """Post an event as Callsavvy does, chatbotCallback as a form and the others as JSON, and print the answer.
+    """Post a sample event as Callsavvy does (chatbotCallback as a form, others as JSON), and print the response.
 
     Args:
-        event: Its name, such as callSummary.
-        url: The callback URL, with its secret.
-        field: A field that is to differ from the built-in sample, as caller_number=+2348012345678; may be repeated.
-        timeout: Seconds to wait for the answer.
+        event: Name of the event, e.g. callSummary.
+        url: Callback URL with its secret.
+        field: Field to replace in the sample, e.g. caller_number=+2348012345678; may be repeated.
+        timeout: Seconds to wait for the response.
     """
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
-        raise InvalidRequestError("--url is no http or https URL; write it as http://127.0.0.1:8000/hooks/SECRET.")
+        raise InvalidRequestError("--url is not an http or https URL; write it as http://127.0.0.1:8000/hooks/SECRET.")
     try:
-        answer = post_event(url, event, dict(map(_split, field)), timeout=timeout).result()
+        response = post_event(
+            url, event, dict(name_and_value("--field", pair) for pair in field), timeout=timeout
+        ).result()
     except http.client.HTTPException as error:
-        tell(f"callsavvy: what answered there is no web server ({type(error).__name__}).")
+        tell(f"callsavvy: the server at --url does not speak HTTP ({type(error).__name__}).")
         return ExitCode.FAILED
-    tell(f"{answer.status} {answer.content_type or '(no content)'}")
-    sys.stdout.write(answer.body.decode(errors="replace") + ("\n" if answer.body else ""))
-    return ExitCode.DONE if answer.status == http.client.OK else ExitCode.FAILED
+    tell(f"{response.status} {response.content_type or '(no content)'}")
+    sys.stdout.write(response.body.decode(errors="replace") + ("\n" if response.body else ""))
+    return ExitCode.DONE if response.status == http.client.OK else ExitCode.FAILED
 
 
-def _split(field: str) -> tuple[str, str]:
-    name, equals, value = field.partition("=")
-    if not (name and equals):
-        raise InvalidRequestError("a --field has no '='; write it as name=value.")
-    return name, value
+class _Handler(Handler):
+    def __init__(self, hooks: Webhooks, *arguments: object) -> None:
+        self._hooks = hooks
+        super().__init__(*arguments)  # type: ignore[arg-type] # socketserver's arguments
+
+    def do_GET(self) -> None:  # noqa: N802 - the base class looks it up
+        """Respond to a GET without reading its body."""
+        self._respond(b"")
+
+    def do_POST(self) -> None:  # noqa: N802 - the base class looks it up
+        """Respond to a POST."""
+        length = self.headers.get("content-length", "0")
+        self._respond(self.rfile.read(min(int(length), MAX_BODY_BYTES + 1)) if length.isdecimal() else b"")
+
+    def _respond(self, body: bytes) -> None:
+        reply = anyio.run(self._handle_event, body)
+        self.reply(reply.status, reply.headers, reply.body)
+
+    async def _handle_event(self, body: bytes) -> Reply:
+        return await self._hooks.handle(
+            token=self.path.removeprefix("/"), body=body, method=self.command, headers=dict(self.headers.items())
+        )
 
 
 def _printing(secret: str, bot_text: str) -> Webhooks:

@@ -1,4 +1,4 @@
-"""``callsavvy campaigns work``: one worker of a campaign, for systemd, Kubernetes, or a terminal."""
+"""``callsavvy campaigns work``: a worker of a campaign, for systemd, Kubernetes or a terminal."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from callsavvy_async.campaigns import CampaignReport, Runner
-from callsavvy_async.cli.books import books
+from callsavvy_async.cli.activity import current_activity
 from callsavvy_async.cli.campaign_run import url_of
 from callsavvy_async.cli.client import client_options, open_client
 from callsavvy_async.cli.exit_codes import code_of_worker
 from callsavvy_async.cli.health import Health
 from callsavvy_async.cli.interrupts import stopping_on_signals
-from callsavvy_async.cli.options import DEFAULT_JOURNAL, STEADY, JournalName, Pace, journal_and_name
+from callsavvy_async.cli.options import DEFAULT_JOURNAL, DEFAULT_PACE, JournalName, Pace, Port, journal_and_name
 from callsavvy_async.cli.progress import progress
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.client import Callsavvy
@@ -31,35 +31,35 @@ def work(
     poll: Annotated[float, _SECONDS] = 2.0,
     patience: Annotated[float, _SECONDS] = 120.0,
     lease: Annotated[float, _SECONDS] = 30.0,
-    port: Annotated[int | None, Parameter(validator=Number(gte=0, lte=65_535))] = None,
+    port: Port | None = None,
     host: str = "127.0.0.1",
     json: bool = False,
-    pace: Pace = STEADY,
+    pace: Pace = DEFAULT_PACE,
 ) -> None:
-    """Work on a run beside any number of other workers, until nothing is left to send: callsavvy campaigns work URL NAME.
+    """Send a campaign together with other workers until nothing is left to send: callsavvy campaigns work [URL] NAME.
 
-    It asks nothing. SIGTERM or Ctrl-C waits for what is on the wire and leaves the rest to the others; a second one does not
-    wait. Exit codes: 0 nothing is left to send (what became of it: campaigns show), 1 something is left that could not be sent,
-    4 budget or balance, 5 keys or configuration, 130 it was told to leave.
+    The command never asks. SIGTERM or Ctrl-C stops sending and waits for requests in flight; a second one stops waiting.
+    Other workers send the rest. Exit codes: 0 nothing left to send (see campaigns show for the outcomes), 1 some requests
+    could not be sent, 4 stopped at --max-cost or the balance, 5 invalid keys or configuration, 130 interrupted.
 
     Args:
-        where: The journal's URL, unless --journal or CALLSAVVY_JOURNAL names it, and the campaign.
-        journal: The journal.
-        forever: Stay when nothing is left, and wait for a campaign that is not there or not loaded yet.
-        poll: Seconds between two looks at whether there is something to send.
-        patience: Seconds to wait for a journal that is away; outcomes wait in memory.
-        lease: Seconds without a sign of life after which others take this worker for dead (PostgreSQL).
-        port: Answer /livez, /readyz and /metrics on this port; on any free one when 0.
-        host: The address to answer on; 0.0.0.0 where probes come from outside.
+        where: The campaign's name; before it the journal's URL, unless --journal or CALLSAVVY_JOURNAL is set.
+        journal: Journal file or URL.
+        forever: Keep waiting for new recipients when nothing is left to send, and for a campaign that does not exist yet.
+        poll: Seconds between two checks for pending requests.
+        patience: Seconds to wait for an unavailable journal, with outcomes kept in memory.
+        lease: Seconds without a heartbeat after which other workers take over this worker's requests (PostgreSQL).
+        port: Port for /livez, /readyz and /metrics (0: any free port).
+        host: Address for --port; 0.0.0.0 for probes from other hosts.
         json: Print the result as one JSON object.
-        pace: How fast, and how much.
+        pace: Rate and cost limits.
     """
     place, name = journal_and_name(where, journal)
     client = open_client(**client_options(pace))
     with progress() as meter:
 
         def show(report: CampaignReport) -> None:
-            books().follow(report, json=json, judge=code_of_worker)
+            current_activity().follow(report, json=json, exit_code=code_of_worker)
             meter.show(report, client.pacing.snapshot())
 
         runner = Runner(
@@ -77,7 +77,7 @@ def work(
         with nullcontext() if port is None else health.serve(host, port) as address:
             if address is not None:
                 tell(f"health: http://{address}/readyz")
-            books().follow(anyio.run(_work, runner, client, health), json=json, judge=code_of_worker)
+            current_activity().follow(anyio.run(_work, runner, client, health), json=json, exit_code=code_of_worker)
 
 
 async def _work(runner: Runner, client: Callsavvy, health: Health) -> CampaignReport:
@@ -85,10 +85,10 @@ async def _work(runner: Runner, client: Callsavvy, health: Health) -> CampaignRe
     report = CampaignReport(name=runner.name)
     with stopping_on_signals(runner):
         async with client, anyio.create_task_group() as group:
-            group.start_soon(health.beat)
+            group.start_soon(health.watch)
             try:
                 report = await runner.work(client)
-            except Exception as error:  # noqa: BLE001 - raised bare, outside the group
+            except Exception as error:  # noqa: BLE001 - raised below, outside of an exception group
                 failure = error
             group.cancel_scope.cancel()
     if failure is not None:

@@ -1,4 +1,4 @@
-"""Commands that create, answer and delete. None is repeated when its answer is lost (exit code 3)."""
+"""Commands that create, reply and delete. A lost response ends them with exit code 3; only deletions are retried."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from datetime import datetime
 
 from cyclopts import App
 
-from callsavvy_async.cli.books import receive
+from callsavvy_async.cli.activity import set_receipt
 from callsavvy_async.cli.client import carry_out
-from callsavvy_async.cli.groups import CONTACTS, MEETINGS, TICKETS
 from callsavvy_async.cli.output import Format
+from callsavvy_async.cli.reading import CONTACTS, MEETINGS, TICKETS
 
 
 def register(_app: App) -> None:
-    """Add the commands: they belong to groups that are added already."""
+    """Do nothing: importing this module adds its commands to the groups of `reading`."""
 
 
 @TICKETS.command(name="create")
@@ -29,12 +29,12 @@ def create_ticket(
     """Open a ticket on behalf of a customer.
 
     Args:
-        department_id: The department that it goes to.
-        sender_name: The customer's name.
-        sender_email: The customer's address.
-        subject: What it is about.
-        message: Its first message.
-        output: How the answer is written.
+        department_id: Department of the ticket.
+        sender_name: Name of the customer.
+        sender_email: E-mail address of the customer.
+        subject: Subject of the ticket.
+        message: First message of the ticket.
+        output: Output format.
     """
     created = carry_out(
         lambda callsavvy: callsavvy.tickets.create(
@@ -45,7 +45,7 @@ def create_ticket(
             message=message,
         )
     )
-    receive(created, output)
+    set_receipt(created, output)
 
 
 @TICKETS.command
@@ -61,28 +61,28 @@ def reply(
     """Add a reply to a ticket.
 
     Args:
-        ticket_id: Of the ticket.
-        message: The reply.
-        agent_id: The agent who replies; the customer does unless given.
-        replied_at: When, in the account's zone; now unless given.
-        output: How the answer is written.
+        ticket_id: ID of the ticket.
+        message: Text of the reply.
+        agent_id: Agent that replies (default: the customer replies).
+        replied_at: Time of the reply, in the account's time zone (default: now).
+        output: Output format.
     """
     created = carry_out(
         lambda callsavvy: callsavvy.tickets.reply(ticket_id, message=message, agent_id=agent_id, replied_at=replied_at)
     )
-    receive(created, output)
+    set_receipt(created, output)
 
 
 @MEETINGS.command(name="create")
 def create_meeting(title: str, /, *, host_agent_id: str | None = None, output: Format = "table") -> None:
-    """Create a virtual meeting; whoever has the start link runs it.
+    """Create a virtual meeting. Anyone with its start link can host it.
 
     Args:
-        title: Its caption.
-        host_agent_id: The agent who gets the host's rights.
-        output: How the answer is written.
+        title: Title of the meeting.
+        host_agent_id: Agent that hosts the meeting.
+        output: Output format.
     """
-    receive(carry_out(lambda callsavvy: callsavvy.meetings.create(title, host_agent_id=host_agent_id)), output)
+    set_receipt(carry_out(lambda callsavvy: callsavvy.meetings.create(title, host_agent_id=host_agent_id)), output)
 
 
 @CONTACTS.command(name="create")
@@ -98,22 +98,22 @@ def create_contact(
     """Create a contact with an e-mail address, a phone number, or both.
 
     Args:
-        name: Of the person.
-        email: Of the person.
-        phone: Of the person, in international format.
-        group_id: The group that it belongs to.
-        output: How the answer is written.
+        name: Name of the person.
+        email: E-mail address.
+        phone: Phone number in international format.
+        group_id: Group of the contact.
+        output: Output format.
     """
     created = carry_out(lambda callsavvy: callsavvy.contacts.create(name, email=email, phone=phone, group_id=group_id))
-    receive(created, output)
+    set_receipt(created, output)
 
 
 @CONTACTS.command(name="delete")
 def delete_contact(contact_id: str, /, *, output: Format = "table") -> None:
-    """Delete a contact. Harmless to repeat.
+    """Delete a contact. Safe to repeat.
 
     Args:
-        contact_id: Of the contact.
-        output: How the answer is written.
+        contact_id: ID of the contact.
+        output: Output format.
     """
-    receive(carry_out(lambda callsavvy: callsavvy.contacts.delete(contact_id)), output)
+    set_receipt(carry_out(lambda callsavvy: callsavvy.contacts.delete(contact_id)), output)

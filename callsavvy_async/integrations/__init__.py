@@ -1,1 +1,1 @@
-"""Adapters for frameworks, one a file, each its own extra; nothing of the package imports them."""
+"""Adapters for frameworks. Each module needs its framework; the rest of the package imports none of them."""

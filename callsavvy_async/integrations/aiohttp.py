@@ -12,14 +12,14 @@ from callsavvy_async.webhooks import WebhookRequest, Webhooks
 
 
 def aiohttp_routes(hooks: Webhooks, *, prefix: str = "/hooks") -> list[web.RouteDef]:
-    """Make the routes for ``app.add_routes``; add `aiohttp_lifespan` too, for work in the background.
+    """Return the routes for ``app.add_routes``. Add `aiohttp_lifespan` too, which runs the background work.
 
     Args:
         hooks: the webhooks.
-        prefix: their path; the callback URL is it, a slash, and a secret.
+        prefix: path of the webhooks; the callback URL is the prefix, a slash and a secret.
     """
 
-    async def answer(request: web.Request) -> web.Response:
+    async def handle(request: web.Request) -> web.Response:
         webhook = WebhookRequest(
             token=request.match_info["token"],
             method=request.method,
@@ -30,16 +30,16 @@ def aiohttp_routes(hooks: Webhooks, *, prefix: str = "/hooks") -> list[web.Route
         try:
             reply = await hooks.respond(webhook)
         except (ConnectionError, ClientPayloadError):
-            return web.Response(status=400)  # the client closed amid its body: nobody will read this
+            return web.Response(status=400)  # the client disconnected before the end of its body
         return web.Response(status=reply.status, body=reply.body or None, headers=reply.headers)
 
-    return [web.route("*", f"{prefix}/{{token:.*}}", answer)]
+    return [web.route("*", f"{prefix}/{{token:.*}}", handle)]
 
 
 def aiohttp_lifespan(hooks: Webhooks) -> Callable[[web.Application], AsyncIterator[None]]:
-    """Make the context for ``app.cleanup_ctx.append``: notifications run in the background and are drained at the end.
+    """Return the context for ``app.cleanup_ctx.append``: it runs notifications in the background, and drains them at the end.
 
-    aiohttp may start and clean up in different tasks, which a task group does not bear, so it gets a task of its own.
+    A separate task holds the task group, because aiohttp may start and clean up in different tasks.
     """
 
     async def context(_app: web.Application) -> AsyncIterator[None]:
@@ -64,6 +64,8 @@ def aiohttp_lifespan(hooks: Webhooks) -> Callable[[web.Application], AsyncIterat
 
 
 def _peer(request: web.Request) -> str | None:
-    """Return the other end's address; `request.remote` would be the one that some middleware made of a header."""
+    """Return the address of the connection's peer. `request.remote` may come from a header by way of a middleware."""
     name: object = request.transport.get_extra_info("peername") if request.transport else None
-    return str(cast("tuple[object, ...]", name)[0]) if isinstance(name, tuple) else None  # a UNIX socket has text
+    return (
+        str(cast("tuple[object, ...]", name)[0]) if isinstance(name, tuple) else None
+    )  # a UNIX socket's name is a str

@@ -12,20 +12,20 @@ from callsavvy_async.webhooks.asgi import Message, Receive, Send, answer_http
 
 
 def fastapi_router(hooks: Webhooks, *, prefix: str = "/hooks") -> APIRouter:
-    """Make a router for ``app.include_router``; the application's lifespan then runs and drains the webhooks.
+    """Return a router for ``app.include_router``. The application's lifespan then runs and drains the webhooks.
 
-    The routes are left out of the OpenAPI document: they are for Callsavvy alone.
+    The OpenAPI document omits the routes, because only Callsavvy uses them.
 
     Args:
         hooks: the webhooks.
-        prefix: their path; the callback URL is it, a slash, and a secret.
+        prefix: path of the webhooks; the callback URL is the prefix, a slash and a secret.
     """
-    route = Route(f"{prefix}/{{token:path}}", _Door(hooks), include_in_schema=False)
+    route = Route(f"{prefix}/{{token:path}}", _WebhookEndpoint(hooks), include_in_schema=False)
     return APIRouter(routes=[route], lifespan=hooks.lifespan)
 
 
-class _Door:
-    """An ASGI endpoint and no function: FastAPI would read the body, whatever its size, before it called one."""
+class _WebhookEndpoint:
+    """An ASGI endpoint. For a plain function, FastAPI would read the whole body first, regardless of its size."""
 
     def __init__(self, hooks: Webhooks) -> None:
         self._hooks = hooks

@@ -1,4 +1,4 @@
-"""Messages as values: what is said, by which channel. They know how they are cut up, sent, estimated and written down."""
+"""Messages: one class per channel, with its text, cost estimate, segments and JSON form."""
 
 from callsavvy_async.messages.channels import SMS, Robocall, WhatsApp
 from callsavvy_async.messages.message import CHANNELS, Message, require_message

@@ -1,4 +1,4 @@
-"""The channels of the API: one class each."""
+"""The message classes of the API's channels."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 @private_arguments
 @attrs.frozen
 class SMS(Message):
-    """An SMS: ``SMS("We open at nine.")``. It costs a unit for each segment (API document: "Send SMS Message").
+    """An SMS: ``SMS("We open at nine.")``. It costs one unit per segment (API document: "Send SMS Message").
 
     Args:
-        text: the same for all; or
+        text: a text for all recipients; or
         template: a text with ``{field}`` or ``{field|default}`` for the fields of each recipient.
-        sender_id: what recipients see as sender; the account's own setting when None.
-        literal: send placeholders as they are written.
+        sender_id: the displayed sender; the account's default when None.
+        literal: whether to send placeholders unchanged.
 
     Raises:
         InvalidRequestError: an argument breaks a rule.
@@ -48,11 +48,11 @@ class SMS(Message):
             require_text(self.sender_id, "sender_id")
 
     def units(self, text: str) -> Decimal:
-        """Return the segments of a text."""
+        """Return the number of segments of a text."""
         return Decimal(count_segments(text).segments)
 
     def segments(self, text: str) -> Segments:
-        """Return how a text is encoded and cut into segments."""
+        """Return the encoding and segments of a text."""
         return count_segments(text)
 
     def balance(self, summary: Summary) -> Decimal | None:
@@ -62,20 +62,20 @@ class SMS(Message):
     def send(
         self, messaging: Messaging, recipients: Iterable[str], text: str, **options: Unpack[RequestOptions]
     ) -> Awaitable[SendReceipt]:
-        """Send to some people; see `Messaging.send_sms`."""
+        """Send the text; see `Messaging.send_sms`."""
         return messaging.send_sms(recipients, text, sender_id=self.sender_id, **options)
 
 
 @private_arguments
 @attrs.frozen
 class WhatsApp(Message):
-    """A WhatsApp message, for at most 30 people a request. What it costs is not documented (quirk Q50).
+    """A WhatsApp message, to at most 30 recipients per request. The API document does not give its cost.
 
     Args:
-        text: the same for all; or
+        text: a text for all recipients; or
         template: a text with ``{field}`` or ``{field|default}`` for the fields of each recipient.
-        channel_uid: of the channel to send from (dashboard, Settings -> Social Integrations).
-        literal: send placeholders as they are written.
+        channel_uid: UID of the channel to send from (dashboard, Settings -> Social Integrations).
+        literal: whether to send placeholders unchanged.
 
     Raises:
         InvalidRequestError: an argument breaks a rule.
@@ -92,12 +92,12 @@ class WhatsApp(Message):
         require_text(self.channel_uid, "channel_uid")
 
     def units(self, text: str) -> None:
-        """Return None: the document gives no rule."""
+        """Return None, because the API document gives no cost."""
 
     def send(
         self, messaging: Messaging, recipients: Iterable[str], text: str, **options: Unpack[RequestOptions]
     ) -> Awaitable[SendReceipt]:
-        """Send to some people; see `Messaging.send_whatsapp`."""
+        """Send the text; see `Messaging.send_whatsapp`."""
         return messaging.send_whatsapp(recipients, text, channel_uid=self.channel_uid, **options)
 
 
@@ -113,12 +113,12 @@ class Robocall(Message):
     It costs its minutes (API document: "Send Voice Message").
 
     Args:
-        text: read out to all; or
+        text: a text for all recipients; or
         template: a text with ``{field}`` or ``{field|default}`` for the fields of each recipient; or
-        audio_url: of an MP3 file.
-        duration: length of the request, in minutes or as a timedelta; what is shorter is played in a loop until then, and costs
-            (quirk Q47).
-        literal: read out placeholders as they are written.
+        audio_url: URL of an MP3 file.
+        duration: length of the call, in minutes or as a timedelta. Shorter contents play in a loop until then, and cost the
+            whole duration.
+        literal: whether to read out placeholders unchanged.
 
     Raises:
         InvalidRequestError: an argument breaks a rule.
@@ -136,14 +136,15 @@ class Robocall(Message):
         if self.audio_url is not None:
             require_web_url(self.audio_url, "audio_url")
 
-    def units(self, text: str) -> Decimal:  # noqa: ARG002 - whatever it says
-        """Return the minutes of a request."""
+    def units(self, text: str) -> Decimal:  # noqa: ARG002 - independent of the text
+        """Return the minutes of a call."""
         return self.duration
 
     def balance(self, summary: Summary) -> Decimal | None:
-        """Return the local or the international minutes, whichever are fewer: the API charges by destination.
+        """Return the smaller of the local and international minutes.
 
-        Which numbers are local is not documented, so only the smaller balance is sure to cover a request.
+        The API charges by destination, but does not document which numbers are local. Only the smaller balance surely covers
+        a call.
         """
         minutes = (summary.outbound_local_call_balance, summary.outbound_international_call_balance)
         return min((part for part in minutes if part is not None), default=None)
@@ -151,7 +152,7 @@ class Robocall(Message):
     def send(
         self, messaging: Messaging, recipients: Iterable[str], text: str, **options: Unpack[RequestOptions]
     ) -> Awaitable[SendReceipt]:
-        """Call some people; see `Messaging.send_robocall`."""
+        """Call the recipients; see `Messaging.send_robocall`."""
         if self.audio_url is not None:
             return messaging.send_robocall(recipients, duration_minutes=self.duration, audio_url=text, **options)
         return messaging.send_robocall(recipients, duration_minutes=self.duration, text=text, **options)

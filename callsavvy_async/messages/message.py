@@ -1,4 +1,4 @@
-"""A message as a value: what is said by which channel, before anybody is chosen to get it."""
+"""`Message`, the base class of all channels."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ from callsavvy_async.redaction import mask_text
 from callsavvy_async.resources.sends import USUAL_RECIPIENTS, SendReceipt
 from callsavvy_async.resources.text import exactly_one, require_text
 
-if TYPE_CHECKING:  # a message is a value: how it is sent is the business of others
+if TYPE_CHECKING:
     from callsavvy_async.resources.account import Summary
     from callsavvy_async.resources.messaging import Messaging
     from callsavvy_async.transport.options import RequestOptions
 
 PURGED = "(purged)"
-"""Stands for a text that was removed."""
+"""Replacement of a deleted text."""
 
 
 @attrs.frozen
 class Message(ABC):
-    """What many people get, by one channel. Frozen, and checked when it is made.
+    """A message for many recipients; immutable, and validated when created.
 
-    A channel is a subclass with a `channel`; see `SMS`, `WhatsApp`, `Robocall`. Placeholders of mail-merge tools in a text
-    are refused, since they would reach people as they stand; see `callsavvy_async.messages.placeholders`.
+    Each channel is a subclass with a `channel`; see `SMS`, `WhatsApp` and `Robocall`. A text with placeholders of mail-merge
+    tools is refused, because recipients would get them unchanged; see `callsavvy_async.messages.placeholders`.
 
     Args:
-        text: the same for all; or
+        text: a text for all recipients; or
         template: a text with ``{field}`` or ``{field|default}`` for the fields of each recipient.
-        literal: send placeholders as they are written.
+        literal: whether to send placeholders unchanged.
 
     Raises:
         InvalidRequestError: an argument breaks a rule.
     """
 
     channel: ClassVar[str]
-    """Its name, in reports, in a journal and on the command line."""
+    """Name of the channel in reports, in a journal and on the command line."""
     contents: ClassVar[tuple[str, ...]] = ("text", "template")
-    """The fields of which exactly one is given."""
+    """Fields with the content. Exactly one of them must be given."""
     most_recipients: ClassVar[int | None] = None
-    """Recipients of one request that the API allows; None where its document names no maximum."""
+    """Most recipients of a request; None if the API document gives no maximum."""
     usual_recipients: ClassVar[int] = USUAL_RECIPIENTS
-    """Recipients of one request unless a `chunk_size` is given."""
+    """Default `chunk_size`."""
     is_priced: ClassVar[bool] = True
-    """Whether the API's document gives a rule for its cost."""
+    """Whether the API document gives a rule for the cost."""
     is_reconcilable: ClassVar[bool] = False
-    """Whether `balance` is reduced by exactly its cost, so that the balance proves what was sent."""
+    """Whether sending reduces `balance` by exactly the cost, so that the balance proves what was sent."""
 
     text: str | None = attrs.field(default=None, repr=mask_text)
     template: str | None = attrs.field(default=None, kw_only=True, repr=mask_text)
@@ -77,94 +77,91 @@ class Message(ABC):
         if self.template is not None:
             object.__setattr__(self, "_merge", _parsed(self.template, literal=self.literal))
 
-    # ------------------------------------------------------------------------------------------------ what people get
-
     @property
     def merge(self) -> Template | None:
-        """The parsed template; None where all get the same."""
+        """The parsed template; None for a common text."""
         return self._merge
 
     @property
     def common(self) -> str | None:
-        """What all get; None where each gets a text of their own."""
+        """The common content of all recipients; None for a template."""
         return next((getattr(self, name) for name in self.contents if name != "template" and getattr(self, name)), None)
 
     def render(self, fields: Mapping[str, str]) -> str:
-        """Return what one recipient gets.
+        """Return the content for one recipient.
 
         Raises:
-            InvalidRequestError: a field that has no default in the template is missing or blank; it is named.
+            InvalidRequestError: a field without a default is missing or blank.
         """
         return self.common or "" if self._merge is None else self._merge.render(fields)
 
-    # ------------------------------------------------------------------------------------------- what it takes to send
-
     def chunk_size(self, asked: int | None) -> int:
-        """Return how many recipients one request takes.
+        """Return the most recipients of a request.
+
+        Args:
+            asked: the user's `chunk_size`, or None for the default.
 
         Raises:
-            InvalidRequestError: the channel does not take so many.
+            InvalidRequestError: `asked` is out of the channel's range.
         """
         largest = self.most_recipients
         size = min(self.usual_recipients, largest or self.usual_recipients) if asked is None else asked
         if size < 1 or (largest is not None and size > largest):
-            most = f" and {largest} at the most" if largest else ""
+            most = f" and at most {largest}" if largest else ""
             raise InvalidRequestError(f"chunk_size is {size}; it must be at least 1{most}.")
         return size
 
     @abstractmethod
     def units(self, text: str) -> Decimal | None:
-        """Return the units that one recipient of this text costs; None where the document gives no rule."""
+        """Return the cost of this text per recipient, in units; None if the API document gives no rule."""
 
     def estimate(self, text: str, recipients: int) -> Decimal:
-        """Return the units that one request will cost; 0 where the document gives no rule."""
+        """Return the cost of a request, in units; 0 if the API document gives no rule."""
         return (self.units(text) or Decimal(0)) * recipients
 
-    def segments(self, text: str) -> Segments | None:  # noqa: ARG002 - what is not cut into segments has none
-        """Return how this text is encoded and cut into segments; None where it is not."""
+    def segments(self, text: str) -> Segments | None:  # noqa: ARG002 - for subclasses
+        """Return the encoding and segments of a text; None if the channel has no segments."""
         return None
 
-    def balance(self, summary: Summary) -> Decimal | None:  # noqa: ARG002 - of most channels none is told
-        """Return the units at hand that it is paid with; None where the API tells none."""
+    def balance(self, summary: Summary) -> Decimal | None:  # noqa: ARG002 - for subclasses
+        """Return the units that pay for this channel; None if the API does not report them."""
         return None
 
     @abstractmethod
     def send(
         self, messaging: Messaging, recipients: Iterable[str], text: str, **options: Unpack[RequestOptions]
     ) -> Awaitable[SendReceipt]:
-        """Send to some people who get the same, in one request.
+        """Send the same content to some recipients, in one request.
 
         Args:
-            messaging: the methods of the API that send.
-            recipients: their numbers.
-            text: what they get, as `render` returns it.
+            messaging: the API's methods for sending.
+            recipients: the numbers.
+            text: the content, as `render` returns it.
             **options: see `RequestOptions`.
         """
 
-    # ---------------------------------------------------------------------------------------------- how it is written
-
     def to_json(self) -> dict[str, object]:
-        """Return it as JSON-able values."""
+        """Return the message as JSON-able values."""
         fields = {field.name: getattr(self, field.name) for field in attrs.fields(type(self)) if field.init}
         plain = {name: str(value) if isinstance(value, Decimal) else value for name, value in fields.items()}
         return {"channel": self.channel, **plain}
 
     @staticmethod
     def from_json(fields: Mapping[str, object]) -> Message:
-        """Return the message that `to_json` wrote.
+        """Return the message of a `to_json` result.
 
         Raises:
-            InvalidRequestError: its channel does not exist, or an argument breaks a rule.
+            InvalidRequestError: the channel does not exist, or an argument breaks a rule.
         """
         arguments: dict[str, Any] = dict(fields)
         channel = arguments.pop("channel", None)
         kind = _CHANNELS.get(str(channel))
         if kind is None:
-            raise InvalidRequestError(f"there is no channel {channel!r}; there are {', '.join(sorted(_CHANNELS))}.")
+            raise InvalidRequestError(f"channel is {channel!r}; it must be one of {', '.join(sorted(_CHANNELS))}.")
         return kind(**arguments)
 
     def without_texts(self) -> Self:
-        """Return the message without what it says."""
+        """Return the message without its content."""
         changes: dict[str, Any] = {**dict.fromkeys(self.contents), "text": PURGED, "literal": True}
         return attrs.evolve(self, **changes)
 
@@ -172,14 +169,14 @@ class Message(ABC):
 _CHANNELS: dict[str, type[Message]] = {}
 
 CHANNELS: Mapping[str, type[Message]] = MappingProxyType(_CHANNELS)
-"""Every channel by its name: the subclasses of `Message` that were defined."""
+"""Subclass of `Message` for each channel."""
 
 
 def require_message(message: object) -> Message:
-    """Return a message as it is.
+    """Return the message unchanged.
 
     Raises:
-        InvalidRequestError: it is something else; its type is named.
+        InvalidRequestError: the value is not a `Message`.
     """
     if not isinstance(message, Message):
         kinds = ", ".join(f"{kind.__name__}(...)" for kind in _CHANNELS.values())
@@ -198,8 +195,8 @@ def _parsed(text: str, *, literal: bool) -> Template:
     if not literal:
         if not template.placeholders:
             raise InvalidRequestError(
-                "the template has no placeholder, as {first_name}; give it as a text (text=, --message), or send it as it is"
-                " written: literal=True (--literal)."
+                "the template has no placeholder such as {first_name}; give it as a text (text=, --message), or send it"
+                " unchanged: literal=True (--literal)."
             )
         _refuse_placeholder(template.literals)
     return template
@@ -209,7 +206,7 @@ def _refuse_placeholder(text: str) -> None:
     found = find_placeholder(text)
     if found is not None:
         raise InvalidRequestError(
-            f"the message holds the placeholder {found!r}, which people would get as it is written; fill it in with"
-            " template= (--template) and the name of a field in single braces, as {first_name}, or send it as it is written:"
-            " literal=True (--literal)."
+            f"the message holds the placeholder {found!r}, which recipients would get unchanged; fill it in with template="
+            " (--template) and the name of a field in single braces, as in {first_name}, or send it unchanged: literal=True"
+            " (--literal)."
         )

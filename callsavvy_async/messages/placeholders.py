@@ -1,10 +1,13 @@
-"""Placeholders of mail-merge tools, found in a text that is about to be sent as it stands.
+"""Find placeholders of mail-merge tools in a text that is about to be sent unchanged.
 
-Theory. A name between marks that only tools use is a placeholder, whatever the name: ``{name}``, ``{{name}}``, ``${name}``,
-``{% if x %}``, ``[[name]]``, ``<<name>>``, ``<%= name %>``, ``*|NAME|*``, ``%name%``, ``%(name)s``, ``%s``, ``{}``. Between
-marks that prose uses too (``[name]``, ``<name>``, ``«name»``, ``:name``, ``$name``) only a name that is no prose counts: one
-with an underscore (``first_name``), or a usual one of a person (``name``, ``First Name``). So "50% off", "[urgent]",
-"$100", "10:30" and percent-encoded URLs are prose; ``{sic}`` is not.
+Theory:
+
+1. Between marks that only tools use, any name is a placeholder: ``{name}``, ``{{name}}``, ``${name}``, ``{% if x %}``,
+   ``[[name]]``, ``<<name>>``, ``<%= name %>``, ``*|NAME|*``, ``%name%``, ``%(name)s``, ``%s``, ``{}``.
+2. Between marks that prose uses too (``[name]``, ``<name>``, ``«name»``, ``:name``, ``$name``), a name is a placeholder if it has
+   an underscore (``first_name``) or is a usual word for a person's name (``name``, ``First Name``).
+
+For example, "50% off", "[urgent]", "$100", "10:30" and percent-encoded URLs are prose; ``{sic}`` is a placeholder.
 """
 
 from __future__ import annotations
@@ -40,6 +43,6 @@ _PLACEHOLDER = re.compile(
 
 
 def find_placeholder(text: str) -> str | None:
-    """Return the first placeholder of a text; None when there is none."""
+    """Return the first placeholder of a text, or None."""
     found = _PLACEHOLDER.search(text)
     return None if found is None else found.group()

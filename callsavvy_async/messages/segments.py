@@ -1,13 +1,16 @@
-"""What one SMS text costs: encoding, units and segments ("Standard GSM SMS pagination rules applies", sendSMS; Q45).
+"""Count the segments of an SMS text ("Standard GSM SMS pagination rules applies", API document, "Send SMS Message").
 
-Theory. One short message carries 140 bytes. A text whose characters all stand in the GSM 7-bit default alphabet or its
-extension table (3GPP TS 23.038, 6.2.1 and 6.2.1.1) is packed as septets, 160 to a message; a character of the
-extension table is an escape and a septet, so it takes two. One other character, and the whole text is UCS-2: 16-bit
-units, 70 to a message, a character past U+FFFF taking two (a surrogate pair). A text that does not fit is
-concatenated (3GPP TS 23.040, 9.2.3.24.1): six bytes of header leave 153 septets or 67 units to each part. Parts are
-filled from the left, and what takes two units is never torn apart: it moves to the next part as a whole.
+Theory:
 
-National language shift tables (TS 23.038, annex A) are left out, as networks and aggregators leave them out.
+1. One short message carries 140 bytes.
+2. GSM-7: if all characters are in the GSM 7-bit default alphabet or its extension table (3GPP TS 23.038, 6.2.1 and 6.2.1.1),
+   160 septets fit a message. A character of the extension table takes two septets.
+3. UCS-2: otherwise the whole text takes 16-bit units, 70 to a message. A character past U+FFFF takes two (a surrogate pair).
+4. A longer text is split into parts (3GPP TS 23.040, 9.2.3.24.1). Their headers of six bytes leave 153 septets or 67 units.
+   Characters of two units are never split between parts.
+
+For example, 161 plain letters take two segments; with one "ş", 71 characters do.
+Networks and aggregators ignore the national language tables (TS 23.038, annex A), and so does this module.
 """
 
 from __future__ import annotations
@@ -39,12 +42,12 @@ _TRANSLATION = str.maketrans(dict(_REPLACEMENTS))
 
 
 class Encoding(enum.Enum):
-    """How the characters of a short message are written (3GPP TS 23.038)."""
+    """Encoding of a short message (3GPP TS 23.038)."""
 
     GSM_7 = "GSM-7"
-    """Septets: 160 in a message, 153 in each part of a longer one."""
+    """Septets: 160 in a single message, 153 in each part of a longer one."""
     UCS_2 = "UCS-2"
-    """16-bit units: 70 in a message, 67 in each part of a longer one."""
+    """16-bit units: 70 in a single message, 67 in each part of a longer one."""
 
 
 _ROOM = {Encoding.GSM_7: (160, 153), Encoding.UCS_2: (70, 67)}
@@ -58,17 +61,17 @@ class Segments:
     units: int
     """Septets (GSM-7) or 16-bit units (UCS-2)."""
     segments: int
-    """Short messages that it takes, each of them charged."""
+    """Number of short messages, each of which is charged."""
     left_in_last: int
-    """Units that still fit without another segment."""
+    """Units left in the last segment."""
     forced_by: tuple[str, ...] = ()
     """The distinct characters that force UCS-2, in the order of the text."""
     replacements: Mapping[str, str] = attrs.field(factory=dict[str, str], hash=False)
-    """For those of them that GSM-7 can say in other characters: which."""
+    """GSM-7 replacement for each of these characters that has one."""
 
 
 def count_segments(text: str) -> Segments:
-    """Count the segments of an SMS text. A blank one would still be one short message, though the API refuses it."""
+    """Count the segments of an SMS text. A blank text counts as one segment, although the API rejects it."""
     if _GSM_7.issuperset(text):
         encoding = Encoding.GSM_7
         sizes = [2 if char in _EXTENSION else 1 for char in text]
@@ -83,15 +86,15 @@ def count_segments(text: str) -> Segments:
 
 
 def replace_ucs2(text: str) -> str:
-    """Write typographic characters in GSM-7 ones where the meaning stays: quotes, dashes, blanks, dots, some signs.
+    """Replace typographic characters by GSM-7 ones of the same meaning: quotes, dashes, blanks, dots, some signs.
 
-    Letters stay as they are: an accent may make another word or another name of them.
+    Letters stay unchanged, because an accent can distinguish words and names.
     """
     return text.translate(_TRANSLATION)
 
 
 def _fill(sizes: list[int], whole: int, part: int) -> tuple[int, int]:
-    """Return the segments that characters of these sizes take, and the units left in the last."""
+    """Return the number of segments for characters of these sizes, and the units left in the last one."""
     units = sum(sizes)
     if units <= whole:
         return 1, whole - units

@@ -21,12 +21,12 @@ _INVISIBLE = re.compile("[\u200b\u200e\u200f\u2060\ufeff]")
 
 @attrs.frozen
 class Placeholder:
-    """The field that stands in a placeholder.
+    """A placeholder for a field.
 
     Attributes:
-        name: of the field.
-        default: stands where a recipient has no such value; None when there must be one.
-        source: the placeholder as it is written.
+        name: name of the field.
+        default: replacement for a missing or blank value; None if the value is required.
+        source: the placeholder as written.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Placeholder:
 
 @attrs.frozen
 class _Piece:
-    """Literal text, and the placeholder that follows it; None at the end."""
+    """A literal text and the placeholder after it; None at the end."""
 
     literal: str
     placeholder: Placeholder | None
@@ -50,16 +50,16 @@ def _parse_text(template: Template) -> tuple[_Piece, ...]:
 class Template:
     """A text with ``{field}`` placeholders; ``{{`` and ``}}`` stand for braces.
 
-    ``{field|default}`` takes the default where a recipient's field is missing or blank. Names are compared as people read
-    them: without regard to case, kind and number of blanks, and invisible marks. They are names only: no format
-    specifications, indexes or conversions, since a template is often written by somebody else than the program.
+    ``{field|default}`` uses the default if a recipient's field is missing or blank. Comparing names ignores case, blanks and
+    invisible marks. Format specifications, indexes and conversions are not supported, because the author of a template may
+    not be trusted.
 
     Attributes:
-        text: the template as it is written.
-        literal: leave a placeholder as it is written where a recipient has no field of its name.
+        text: the template as written.
+        literal: whether to keep placeholders unchanged if the recipient lacks the field.
 
     Raises:
-        InvalidRequestError: the text is blank, or a placeholder or brace is wrong; its position is named.
+        InvalidRequestError: the text is blank, or a placeholder or brace is wrong. The error names its position.
     """
 
     text: str = attrs.field(repr=mask_text)
@@ -75,20 +75,20 @@ class Template:
 
     @property
     def literals(self) -> str:
-        """What stands between the placeholders, with a NUL in place of each."""
+        """The text with a NUL in place of each placeholder."""
         return "\0".join(piece.literal for piece in self._pieces)
 
     def check(self, fields: Mapping[str, str]) -> None:
-        """Raise what `render` would raise."""
+        """Raise the error that `render` would raise."""
         for piece in self._pieces:
             if piece.placeholder is not None:
                 self._value(fields, piece.placeholder)
 
     def render(self, fields: Mapping[str, str]) -> str:
-        """Put the fields in.
+        """Fill in the fields.
 
         Raises:
-            InvalidRequestError: a field without a default is missing or blank; it is named.
+            InvalidRequestError: a field without a default is missing or blank.
         """
         words: list[str] = []
         for piece in self._pieces:
@@ -111,15 +111,15 @@ class Template:
         if self.literal:
             return placeholder.source
         raise InvalidRequestError(
-            f"the template needs a field {placeholder.name!r}, which the recipient does not have."
+            f"the template needs the field {placeholder.name!r}, which the recipient does not have."
         )
 
 
 class FieldCheck:
-    """Refuses a list whose recipients lack a field of the template, before anything is sent to them.
+    """Refuses a list whose recipients lack a field of the template, before anything is sent.
 
-    The first recipient must have every field that has no default. A field with a default may be missing there, but one
-    that none of the first `LOOK_AHEAD` recipients has is a misspelt name: everybody would get the default.
+    The first recipient must have every field without a default. A field with a default that is missing in all of the first
+    `LOOK_AHEAD` recipients is a misspelt name; every recipient would get the default.
     """
 
     LOOK_AHEAD = 100
@@ -127,39 +127,39 @@ class FieldCheck:
     def __init__(self, template: Template) -> None:
         placeholders = () if template.literal else template.placeholders
         self._needed: set[str] = {placeholder.name for placeholder in placeholders if placeholder.default is None}
-        self._hoped = {placeholder.name for placeholder in placeholders} - self._needed
+        self._optional = {placeholder.name for placeholder in placeholders} - self._needed
         self._columns: dict[str, None] = {}
         self._looked = 0
 
     @property
     def is_open(self) -> bool:
-        """Whether more recipients have to be looked at before anything may be sent."""
-        return bool(self._hoped) and self._looked < self.LOOK_AHEAD
+        """Whether more recipients are needed before the first request."""
+        return bool(self._optional) and self._looked < self.LOOK_AHEAD
 
     def look(self, fields: Mapping[str, str]) -> None:
-        """Look at the next recipient.
+        """Check the next recipient.
 
         Raises:
-            InvalidRequestError: a field of the template is none of theirs.
+            InvalidRequestError: the recipients lack a field of the template.
         """
-        if self._looked >= self.LOOK_AHEAD or not (self._needed or self._hoped):
+        if self._looked >= self.LOOK_AHEAD or not (self._needed or self._optional):
             return
         self._looked += 1
         self._columns.update(dict.fromkeys(fields))
         self._refuse(name for name in self._needed if _column(fields, name) is None)
         self._needed.clear()
-        self._hoped = {name for name in self._hoped if _column(fields, name) is None}
+        self._optional = {name for name in self._optional if _column(fields, name) is None}
         if self._looked == self.LOOK_AHEAD:
             self.close()
 
     def close(self) -> None:
-        """Note that there are no more recipients.
+        """Finish the input.
 
         Raises:
-            InvalidRequestError: no recipient had a field of the template.
+            InvalidRequestError: all recipients lack a field of the template.
         """
         if self._looked:
-            self._refuse(self._hoped)
+            self._refuse(self._optional)
 
     def _refuse(self, names: Iterable[str]) -> None:
         missing = sorted(names)
@@ -169,29 +169,31 @@ class FieldCheck:
         has = f"the columns are {columns}" if columns else "the recipients have numbers only"
         suggestion = did_you_mean(missing[0], map(redact, self._columns))
         raise InvalidRequestError(
-            f"the template names {', '.join(f'{{{name}}}' for name in missing)}, but {has}.{suggestion} Correct it, or send"
-            " it as it is written: literal=True (--literal)."
+            f"the template names {', '.join(f'{{{name}}}' for name in missing)}, but {has}.{suggestion} Correct the name, or"
+            " send the template unchanged: literal=True (--literal)."
         )
 
 
 def _column(fields: Mapping[str, str], name: str) -> str | None:
-    """Return the field that a placeholder means.
+    """Return the field of a placeholder, or None.
 
     Raises:
-        InvalidRequestError: several look alike, and none is written in the same way.
+        InvalidRequestError: several fields have similar names, and none has exactly this name.
     """
     if name in fields:
         return name
     wanted = _plain(name)
     alike = [column for column in fields if _plain(column) == wanted]
     if len(alike) > 1:
-        raise InvalidRequestError(f"{{{name}}} may mean any of {', '.join(map(repr, alike))}; write it as one of them.")
+        raise InvalidRequestError(
+            f"{{{name}}} may mean any of {', '.join(map(repr, alike))}; write one of these names."
+        )
     return alike[0] if alike else None
 
 
 @lru_cache(maxsize=1024)
 def _plain(name: str) -> str:
-    """Write a name as people read it: NFKC makes plain blanks of all others, and one letter of a letter and its accent."""
+    """Return a name without case, invisible marks and extra blanks. NFKC unifies blanks and accented letters."""
     return " ".join(unicodedata.normalize("NFKC", _INVISIBLE.sub("", name)).casefold().split())
 
 
@@ -215,14 +217,14 @@ def _placeholder(token: re.Match[str]) -> Placeholder:
     if inner is None:
         brace = token.group()
         raise InvalidRequestError(
-            f"a single {brace!r} stands at character {position} of the template; write {brace * 2!r} for a brace, "
+            f"character {position} of the template is a single {brace!r}; write {brace * 2!r} for a brace, "
             "or {name} for a field."
         )
     name, separator, default = inner.partition("|")
     name = name.strip()
     if not _NAME.fullmatch(name):
         raise InvalidRequestError(
-            f"the placeholder {{{inner}}} at character {position} of the template is no field's name;"
-            " write the name alone, as in {first_name}, or with a default, as in {first_name|friend}."
+            f"the placeholder {{{inner}}} at character {position} of the template is not the name of a field;"
+            " write a name, as in {first_name}, or a name and a default, as in {first_name|friend}."
         )
     return Placeholder(name, default if separator else None, token.group())

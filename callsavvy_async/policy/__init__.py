@@ -1,1 +1,1 @@
-"""Decisions as pure functions and small state machines: no I/O, no clock of their own, no randomness of their own."""
+"""Decisions as pure functions and small state machines, without I/O. Callers pass in the time and random numbers."""

@@ -1,9 +1,12 @@
-"""The pacer that finds the limit nobody documents.
+"""The pacer that finds an undocumented limit.
 
-It joins three controllers, each with its theory in its own file: the gate (`gate`) that a refusal shuts for everybody, the rate
-(`rate`), and the number in flight (`concurrency`). A refusal belongs to the rate unless the number in flight explains
-it. Requests are told apart by the gate's *episode* in which they were sent: only the first refusal of an episode
-teaches; those that come in later say the same thing again. What the API's headers say is only used to go slower.
+It combines three controllers, each with its theory in its own module: the gate (`gate`), which a 429 shuts for all
+requests; the rate (`rate_controller`); and the number in flight (`concurrency_controller`).
+
+-   A 429 counts against the rate unless the number in flight explains it.
+-   Each request belongs to the gate's *episode* in which it was sent. Only the first 429 of an episode teaches anything;
+    later ones repeat it.
+-   Rate-limit headers only ever slow the client down.
 """
 
 from __future__ import annotations
@@ -16,20 +19,20 @@ import attrs
 from callsavvy_async.policy.concurrency_controller import START_LIMIT, ConcurrencyController
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.gate import Gate
-from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, Snapshot, at_least_one
+from callsavvy_async.policy.pacer import FULL, MAX_IN_FLIGHT, RATE_LIMITED, PacerSnapshot, at_least_one
 from callsavvy_async.policy.rate_controller import RateController
-from callsavvy_async.policy.ratelimit_headers import Hints
+from callsavvy_async.policy.ratelimit_headers import RateLimitHints
 
 
-@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)  # checked once, when made: counters are on the hot path
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)  # validated once, in __init__: counters are on the hot path
 class Adaptive:
-    """Find the limit that nobody documents, spend nearly all of it, and notice when it changes.
+    """Find an undocumented limit, use nearly all of it, and notice when it changes.
 
     Args:
-        max_in_flight: most requests on their way at a time, whatever is learned.
+        max_in_flight: Maximum number of requests in flight, whatever the controller learns.
 
     Raises:
-        ConfigurationError: when `max_in_flight` lets no call start.
+        ConfigurationError: `max_in_flight` is less than 1.
     """
 
     max_in_flight: int = attrs.field(default=MAX_IN_FLIGHT, validator=at_least_one)
@@ -38,7 +41,7 @@ class Adaptive:
     _concurrency: ConcurrencyController = attrs.field(factory=ConcurrencyController, init=False, repr=False)
     _in_flight: int = attrs.field(default=0, init=False, repr=False)
     _sent: int = attrs.field(default=0, init=False, repr=False)
-    _refused: int = attrs.field(default=0, init=False, repr=False)
+    _rate_limited: int = attrs.field(default=0, init=False, repr=False)
 
     def delay(self, now: float) -> float:
         """See `Pacer.delay`."""
@@ -63,9 +66,9 @@ class Adaptive:
         """See `Pacer.done`."""
         self._in_flight -= 1
         if feedback.hints is not None:
-            self._heed(now, feedback.hints)
-        if feedback.signal is Signal.REFUSED:
-            self._refused += 1
+            self._apply_hints(now, feedback.hints)
+        if feedback.signal is Signal.RATE_LIMITED:
+            self._rate_limited += 1
             self._judge(now, permit, feedback)
             return
         if permit.probe:
@@ -75,28 +78,28 @@ class Adaptive:
         elif feedback.signal is Signal.FAILED:
             self._concurrency.failed(now)
 
-    def snapshot(self, now: float) -> Snapshot:
+    def snapshot(self, now: float) -> PacerSnapshot:
         """See `Pacer.snapshot`."""
         allowed = self._allowed(now)
-        return Snapshot(
+        return PacerSnapshot(
             rate=self._rate.rate,
             in_flight=self._in_flight,
             allowed_in_flight=allowed,
             shut_for=max(0.0, self._gate.opens_at - now) if self._gate.shut else 0.0,
             sent=self._sent,
-            refused=self._refused,
+            rate_limited=self._rate_limited,
             why=self._why(allowed),
-            learned_rate=self._rate.belief if self._rate.started else None,
+            learned_rate=self._rate.estimated_limit if self._rate.started else None,
             learned_in_flight=self._concurrency.limit,
             learned_window=self._rate.window,
         )
 
     def restore(self, learned: Mapping[str, object]) -> None:
-        """See `Pacer.restore`. What is missing or cannot be true is left to be learned again."""
+        """See `Pacer.restore`. Missing or implausible values are learned again."""
         rate = _positive(learned.get("learned_rate"))
         if rate is not None:
             self._rate = RateController(
-                belief=rate, started=True, rate=rate, window=_positive(learned.get("learned_window")) or 0.0
+                estimated_limit=rate, started=True, rate=rate, window=_positive(learned.get("learned_window")) or 0.0
             )
         self._concurrency = ConcurrencyController(limit=_positive(learned.get("learned_in_flight")) or START_LIMIT)
 
@@ -104,27 +107,27 @@ class Adaptive:
         return max(1, int(min(self.max_in_flight, self._concurrency.allowed(now))))
 
     def _judge(self, now: float, permit: Permit, feedback: Feedback) -> None:
-        """Learn from what moves the gate: a refusal, or the end of a probe."""
-        if feedback.signal is Signal.REFUSED:
-            self._on_refusal(now, permit, feedback.retry_after)
+        """Learn from an event that moves the gate: a 429, or the end of a probe."""
+        if feedback.signal is Signal.RATE_LIMITED:
+            self._on_rate_limited(now, permit, feedback.retry_after)
         elif feedback.signal is Signal.ADMITTED:
             self._on_admitted_probe(now, permit)
         else:
             self._gate.probe_lost(now)
 
-    def _on_refusal(self, now: float, permit: Permit, retry_after: float | None) -> None:
+    def _on_rate_limited(self, now: float, permit: Permit, retry_after: float | None) -> None:
         gate, rate = self._gate, self._rate
         if permit.episode == gate.episode:
             rate.withdraw()
         if permit.probe:
-            _ = self._concurrency.refused(now, level=permit.level)
-            gate.probe_refused(now, sent_at=permit.sent_at, forecast=rate.forecast(now), retry_after=retry_after)
+            _ = self._concurrency.rate_limited(now, level=permit.level)
+            gate.probe_rate_limited(now, sent_at=permit.sent_at, forecast=rate.forecast(now), retry_after=retry_after)
         elif gate.shut:
             if retry_after is not None:
                 gate.extend(now + retry_after)
-        elif permit.episode == gate.episode or retry_after is not None:  # late, but a Retry-After is never undercut
+        elif permit.episode == gate.episode or retry_after is not None:  # a late 429 counts only for its Retry-After
             timely = permit.episode == gate.episode
-            explained = timely and self._concurrency.refused(now, level=permit.level)
+            explained = timely and self._concurrency.rate_limited(now, level=permit.level)
             if not explained or retry_after is not None:
                 interval, took = 1.0 / rate.rate, now - permit.sent_at
                 gate.close(now, interval=interval, took=took, forecast=rate.forecast(now), retry_after=retry_after)
@@ -135,16 +138,16 @@ class Adaptive:
         if not self._gate.shut:
             self._rate.reopened(now, at=self._gate.reopened_at, proven=self._gate.proven)
 
-    def _heed(self, now: float, hints: Hints) -> None:
-        """Spread what the server says is left, less what is under way already, over the time until its reset."""
+    def _apply_hints(self, now: float, hints: RateLimitHints) -> None:
+        """Spread the remaining requests, less those in flight, over the time until the reset."""
         left = max(hints.remaining - self._in_flight, 0) + 1
         self._rate.limit_to(left / hints.reset, until=now + hints.reset)
 
     def _why(self, allowed: int) -> str:
         if self._in_flight >= allowed:
-            return "in flight"
+            return FULL
         if self._gate.shut:
-            return "refused, gate shut"
+            return RATE_LIMITED
         return "learned rate" if self._rate.started else "cold start"
 
 

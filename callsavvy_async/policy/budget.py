@@ -1,8 +1,8 @@
-"""A retry budget: repeats stay a bounded share of the traffic when the API is down.
+"""A retry budget: retries stay a bounded share of the traffic while the API is down.
 
-Theory: a token bucket that time does not refill. Every repeat takes `cost` tokens, every success brings back one; so in
-the long run there is at most one repeat in `cost` successes, after a first credit of ``capacity / cost`` repeats. (The
-quota of botocore's standard retry mode.)
+Theory: a token bucket that only successes refill. Each retry takes `cost` tokens and each success returns one. In the
+long run there is at most one retry per `cost` successes, after a first credit of ``capacity / cost`` retries. botocore's
+standard retry mode has the same quota.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import attrs
 
 @attrs.define
 class RetryBudget:
-    """Tokens that repeats take and successes bring back. Unit: tokens."""
+    """Tokens that retries take and successes return. Unit: tokens."""
 
     capacity: float = 500.0
     cost: float = 10.0
@@ -22,13 +22,13 @@ class RetryBudget:
         self.tokens = self.capacity
 
     def take(self) -> bool:
-        """Take the cost of one repeat; False when there is not enough left."""
+        """Take the cost of one retry; return False if too few tokens are left."""
         if self.tokens < self.cost:
             return False
         self.tokens -= self.cost
         return True
 
     def succeeded(self) -> None:
-        """Bring back one token."""
+        """Return one token."""
         if self.tokens < self.capacity:
             self.tokens = min(self.capacity, self.tokens + 1.0)

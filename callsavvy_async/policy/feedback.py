@@ -1,4 +1,4 @@
-"""What a pacer is told about each request: the permit it gave out, and how the request ended."""
+"""The values that a pacer exchanges with its caller: a permit for each request, and feedback when the request ends."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from enum import Enum
 
 import attrs
 
-from callsavvy_async.policy.ratelimit_headers import Hints
+from callsavvy_async.policy.ratelimit_headers import RateLimitHints
 
 
 class Signal(Enum):
-    """What an attempt taught about the API's limit."""
+    """What an attempt shows about the API's limit."""
 
     ADMITTED = "admitted"
-    """The API let it through, whatever it answered."""
-    REFUSED = "refused"
-    """429, or the API's own "come back later"."""
+    """The API processed the request, with whatever result."""
+    RATE_LIMITED = "rate limited"
+    """A 429, or a 503 of the API with Retry-After."""
     FAILED = "failed"
-    """No answer of the API's own: time-outs, resets, 5xx."""
+    """A time-out, a reset or another 5xx."""
     NOTHING = "nothing"
-    """Cancelled, or never sent."""
+    """The request was cancelled or never sent."""
 
 
 def _unless_zero(seconds: float | None) -> float | None:
@@ -31,26 +31,26 @@ class Feedback:
     """The end of one request.
 
     Attributes:
-        signal: what it taught.
-        retry_after: seconds that the API asked to wait, from now. "Retry-After: 0" asks for nothing and counts as none:
-            taken at its word it would make a loop without pauses.
-        hints: what the headers said is left of the limit.
+        signal: Meaning for the limit.
+        retry_after: Seconds of the response's Retry-After, from now. "Retry-After: 0" counts as absent, because it would
+            cause a loop without pauses.
+        hints: Remaining requests of the limit, from the response's headers.
     """
 
     signal: Signal
     retry_after: float | None = attrs.field(default=None, converter=_unless_zero)
-    hints: Hints | None = None
+    hints: RateLimitHints | None = None
 
 
 @attrs.frozen
 class Permit:
-    """One request on its way.
+    """One request in flight.
 
     Attributes:
-        sent_at: when it started, in monotonic seconds.
-        level: how many were in flight then, itself included.
-        episode: how often the gate had reopened by then.
-        probe: whether it tries out a gate that is shut.
+        sent_at: Start, in monotonic seconds.
+        level: Number of requests in flight at the start, including this one.
+        episode: Number of times the gate had reopened by then.
+        probe: True if the request tests a shut gate.
     """
 
     sent_at: float

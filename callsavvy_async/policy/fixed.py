@@ -1,8 +1,8 @@
-"""Pacers that are told what to keep to: a rate that is known, or only a number in flight.
+"""Pacers for a configured limit: a rate, or only a number in flight.
 
-Theory. `FixedRate` is a token bucket in its GCRA form (ITU-T I.371), one number: the theoretical arrival time of the next
-request. Both pacers learn nothing but the shared pause after a refusal. With Retry-After that is exact. Without, it
-starts at `FIRST_PAUSE` and doubles with every refusal that follows, until a request sent after the pause is admitted.
+Theory. `FixedRate` is a token bucket in its GCRA form (ITU-T I.371): its state is one number, the theoretical arrival time
+of the next request. After a 429 both pacers pause all requests. Retry-After gives the length of the pause. Without it,
+the pause starts at `FIRST_PAUSE` and doubles with each further 429, until a request sent after the pause is admitted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import attrs
 
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
-from callsavvy_async.policy.pacer import FULL, MAX_IN_FLIGHT, Snapshot, at_least_one
+from callsavvy_async.policy.pacer import FULL, MAX_IN_FLIGHT, RATE_LIMITED, PacerSnapshot, at_least_one
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
@@ -29,7 +29,7 @@ def parse_rate(text: str) -> float:
     """Read ``"10/s"``, ``"600/min"``, ``"1000/h"`` or ``"5/10s"`` as requests per second.
 
     Raises:
-        ConfigurationError: for anything else.
+        ConfigurationError: The text has another form, or the rate is 0.
     """
     found = _RATE.fullmatch(text)
     if not found or not float(found[1]) or (found[2] and not float(found[2].replace(".", "0", 1) or 0)):
@@ -41,34 +41,34 @@ def parse_rate(text: str) -> float:
 
 @attrs.define
 class _Pause:
-    """The growing pause after refusals."""
+    """The growing pause after 429s."""
 
     ends_at: float = -math.inf
     _began: float = -math.inf
-    _refusals_in_a_row: int = 0
+    _consecutive: int = 0
 
-    def refused(self, now: float, *, sent_at: float, retry_after: float | None) -> None:
-        # What was sent before the pause began tells nothing new, unless the API asks for longer.
+    def rate_limited(self, now: float, *, sent_at: float, retry_after: float | None) -> None:
+        # A 429 for a request sent before the pause repeats the last one, unless its Retry-After is longer.
         if sent_at >= self._began:
-            self._refusals_in_a_row += 1
+            self._consecutive += 1
             self._began = now
-        growing = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._refusals_in_a_row - 1, 60))
+        growing = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._consecutive - 1, 60))
         self.ends_at = max(self.ends_at, self._began + growing if retry_after is None else now + retry_after)
 
     def admitted(self, *, sent_at: float) -> None:
         if sent_at >= self.ends_at:
-            self._refusals_in_a_row = 0
+            self._consecutive = 0
 
 
-@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)  # else every count is validated, ten requests a request
-class _Told:
-    """What both share: the count of what is in flight, and the pause."""
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)  # validated once, in __init__: counters are on the hot path
+class _ConfiguredPacer:
+    """Counts the requests in flight, and pauses after a 429."""
 
     max_in_flight: int = attrs.field(default=MAX_IN_FLIGHT, validator=at_least_one)
     _pause: _Pause = attrs.field(factory=_Pause, init=False, repr=False)
     _in_flight: int = attrs.field(default=0, init=False, repr=False)
     _sent: int = attrs.field(default=0, init=False, repr=False)
-    _refused: int = attrs.field(default=0, init=False, repr=False)
+    _rate_limited: int = attrs.field(default=0, init=False, repr=False)
 
     def delay(self, now: float) -> float:
         """See `Pacer.delay`."""
@@ -85,39 +85,42 @@ class _Told:
         self._in_flight -= 1
         if feedback.signal is Signal.ADMITTED:
             self._pause.admitted(sent_at=permit.sent_at)
-        elif feedback.signal is Signal.REFUSED:
-            self._refused += 1
-            self._pause.refused(now, sent_at=permit.sent_at, retry_after=feedback.retry_after)
+        elif feedback.signal is Signal.RATE_LIMITED:
+            self._rate_limited += 1
+            self._pause.rate_limited(now, sent_at=permit.sent_at, retry_after=feedback.retry_after)
 
     def restore(self, learned: Mapping[str, object]) -> None:
-        """Do nothing: this pacer learns nothing that lasts."""
+        """Do nothing: this pacer keeps no learned state."""
 
-    def _snapshot(self, now: float, *, rate: float | None, why: str) -> Snapshot:
+    def _snapshot(self, now: float, *, rate: float | None, why: str) -> PacerSnapshot:
         shut_for = max(0.0, self._pause.ends_at - now)
         if shut_for:
-            why = "refused, gate shut"
+            why = RATE_LIMITED
         elif self._in_flight >= self.max_in_flight:
             why = FULL
-        return Snapshot(
-            rate, self._in_flight, self.max_in_flight, shut_for, self._sent, self._refused, why, learned_rate=rate
+        return PacerSnapshot(
+            rate, self._in_flight, self.max_in_flight, shut_for, self._sent, self._rate_limited, why, learned_rate=rate
         )
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
-class Unlimited(_Told):
-    """Start whatever fits into `max_in_flight`, and pause only when the API refuses.
+class Unlimited(_ConfiguredPacer):
+    """Limit only the number of requests in flight, and pause after a 429.
+
+    Args:
+        max_in_flight: Maximum number of requests in flight.
 
     Raises:
-        ConfigurationError: when `max_in_flight` lets no call start.
+        ConfigurationError: `max_in_flight` is less than 1.
     """
 
-    def snapshot(self, now: float) -> Snapshot:
+    def snapshot(self, now: float) -> PacerSnapshot:
         """See `Pacer.snapshot`."""
         return self._snapshot(now, rate=None, why="no limit")
 
 
 def per_second(rate: str | float) -> float:
-    """Return a rate, if need be read from ``"10/s"``, as requests per second (an attrs converter)."""
+    """Convert a rate such as ``"10/s"`` to requests per second (an attrs converter)."""
     return parse_rate(rate) if isinstance(rate, str) else rate
 
 
@@ -125,7 +128,7 @@ def positive_rate(_: object, field: attrs.Attribute[float], value: float) -> Non
     """Check a rate (an attrs validator).
 
     Raises:
-        ConfigurationError: it is none.
+        ConfigurationError: The value is not positive, or not finite.
     """
     if not 0.0 < value < math.inf:
         raise ConfigurationError(
@@ -134,16 +137,16 @@ def positive_rate(_: object, field: attrs.Attribute[float], value: float) -> Non
 
 
 @attrs.define(on_setattr=attrs.setters.NO_OP)
-class FixedRate(_Told):
-    """Keep to a rate that is known.
+class FixedRate(_ConfiguredPacer):
+    """Keep to a configured rate.
 
     Args:
-        rate: requests per time, such as ``"10/s"`` or ``"600/min"``, or a number of requests per second.
-        burst: requests that may start at once after a pause.
-        max_in_flight: most requests on their way at a time.
+        rate: Requests per time, such as ``"10/s"`` or ``"600/min"``, or a number of requests per second.
+        burst: Number of requests that may start at once after an idle time.
+        max_in_flight: Maximum number of requests in flight.
 
     Raises:
-        ConfigurationError: naming the value that cannot work.
+        ConfigurationError: A value is out of range; the text names it.
     """
 
     rate: float = attrs.field(converter=per_second, validator=positive_rate)
@@ -159,6 +162,6 @@ class FixedRate(_Told):
         self._arrival = max(self._arrival, now) + 1.0 / self.rate
         return super().sent(now)
 
-    def snapshot(self, now: float) -> Snapshot:
+    def snapshot(self, now: float) -> PacerSnapshot:
         """See `Pacer.snapshot`."""
         return self._snapshot(now, rate=self.rate, why="fixed rate")

@@ -1,4 +1,4 @@
-"""The rate controller of a limit that is known, for processes that share it: the rate stays what it was told to be."""
+"""The rate controller of a configured limit that processes share: the rate never changes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from callsavvy_async.policy.rate_controller import RateController
 
 @attrs.define
 class FixedRateController(RateController):
-    """Send at the belief, whatever comes. Windows are noted all the same: they foretell when a gate reopens."""
+    """Send at the configured rate. Windows are still measured, because they predict when a gate reopens."""
 
-    def _curve(self, since: float) -> float:  # noqa: ARG002 - it is no curve
-        return self.belief
+    def _curve(self, since: float) -> float:  # noqa: ARG002 - a constant
+        return self.estimated_limit
 
-    def _believe(self, measured: float, elapsed: float) -> None:
-        """Learn nothing."""
+    def _learn(self, measured: float, elapsed: float) -> None:
+        """Do nothing: the rate is configured."""
 
     def limit_as(self, other: RateController) -> None:
-        """Keep to what this process was told, whatever others were."""
+        """Use this process's configured rate, ignoring other processes' configuration."""
         super().limit_as(other)
-        self.belief = self.rate = other.belief
+        self.estimated_limit = self.rate = other.estimated_limit

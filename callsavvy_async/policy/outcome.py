@@ -1,9 +1,9 @@
-"""What is known after an attempt.
+"""Classify the outcome of an attempt.
 
-Theory: a request was either done or not, and the client sees only what came back. Three kinds of evidence prove
-something: the body never left (NOT_SENT), the API's own refusal (REJECTED), the API's own success (ACCEPTED). 429 is a
-refusal in anybody's words, a gateway's too: it says that the request was not carried out (RFC 6585, 4). All else
-is UNKNOWN: a time-out, a reset, a gateway's page, a body that cannot be read. An exception's name proves nothing.
+Theory. The server either processed a request or did not, and the client sees only the response. Three kinds of evidence
+are proof: the body never left (NOT_SENT), the API's own error (REJECTED), the API's own success (ACCEPTED). A 429 is
+REJECTED even from a gateway, because it says that the request was not processed (RFC 6585, 4). Everything
+else is UNKNOWN: a time-out, a reset, a gateway's page, an unreadable body. The name of an exception proves nothing.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from callsavvy_async.errors import (
     ServerError,
     ServiceUnavailableError,
 )
+from callsavvy_async.policy.feedback import Signal
 from callsavvy_async.redaction import redact
 from callsavvy_async.wire.endpoint import Effect
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
@@ -45,16 +46,16 @@ from callsavvy_async.wire.retry_after import parse_retry_after
 
 @attrs.frozen
 class Verdict:
-    """What one attempt proved.
+    """The classification of one attempt.
 
     Attributes:
-        outcome: what is known.
-        reason: why, in our words.
-        error: which error tells it (for UNKNOWN: the one for reads).
-        transient: whether the same request may fare better later.
-        status_code: HTTP status, if an answer came.
-        envelope: the answer's envelope, if it could be read.
-        retry_after: seconds that the API asked to wait.
+        outcome: Proven outcome, or UNKNOWN.
+        reason: Explanation in the SDK's words.
+        error: Error class to raise (for UNKNOWN: the class for reads).
+        transient: True if the same request may succeed later.
+        status_code: HTTP status; None without a response.
+        envelope: The response's envelope; None if it was unreadable.
+        retry_after: Seconds of the response's Retry-After.
     """
 
     outcome: Outcome
@@ -67,7 +68,7 @@ class Verdict:
 
     @property
     def limited(self) -> bool:
-        """Whether the API refused because too much was sent (429)."""
+        """True for a 429."""
         return self.error is RateLimitError
 
     @property
@@ -83,7 +84,7 @@ class Verdict:
         return attrs.evolve(self, reason=mask(self.reason), envelope=envelope)
 
 
-_REFUSALS: dict[int, type[RequestError]] = {
+_REJECTED: dict[int, type[RequestError]] = {
     400: BadRequestError,
     401: AuthenticationError,
     402: InsufficientBalanceError,
@@ -94,9 +95,9 @@ _REFUSALS: dict[int, type[RequestError]] = {
     415: BadRequestError,
     422: BadRequestError,
 }
-"""Statuses that say by themselves that nothing was done, and that the same request will fail again."""
+"""Statuses that prove that nothing was done, and that the same request will fail again."""
 
-_HINTS: tuple[tuple[re.Pattern[str], type[RequestError]], ...] = (
+_ERROR_BY_WORDS: tuple[tuple[re.Pattern[str], type[RequestError]], ...] = (
     (re.compile(r"credential|api key|unauthori[sz]ed", re.IGNORECASE), AuthenticationError),
     (
         re.compile(
@@ -108,29 +109,25 @@ _HINTS: tuple[tuple[re.Pattern[str], type[RequestError]], ...] = (
     ),
     (re.compile(r"not found|does ?n[o']t exist|no such", re.IGNORECASE), NotFoundError),
 )
-"""Words of a refusal's message; the API has no error codes, so they are a hint only (quirk Q10)."""
+"""Words of an error message. They are only a hint: the API has no error codes (docs/explanation/api-quirks.md)."""
 
 _LOST_READ: dict[FailureKind, tuple[type[RequestError], bool]] = {
     FailureKind.TIMEOUT: (RequestTimeoutError, True),
-    FailureKind.ABANDONED: (ConnectionLostError, False),
+    FailureKind.CANCELLED: (ConnectionLostError, False),
     FailureKind.TOO_LARGE: (ResponseTooLargeError, False),
     FailureKind.ENCODING: (DecodeError, False),
 }
 
-_PASSING_CONNECT = {FailureKind.CONNECT, FailureKind.TIMEOUT, FailureKind.CONNECTION_LOST}
+_TRANSIENT_CONNECT = {FailureKind.CONNECT, FailureKind.TIMEOUT, FailureKind.CONNECTION_LOST}
 
 
 def classify_failure(failure: ExchangeFailedError) -> Verdict:
-    """Judge an exchange that brought no whole answer."""
+    """Classify an exchange without a complete response."""
     reason = f"{failure.kind.value} ({failure.detail})" if failure.detail else failure.kind.value
     if not failure.sent:
-        connect = failure.kind in _PASSING_CONNECT or failure.kind is FailureKind.CERTIFICATE
-        return Verdict(
-            Outcome.NOT_SENT,
-            reason,
-            ConnectError if connect else NotSentError,
-            transient=failure.kind in _PASSING_CONNECT,
-        )
+        transient = failure.kind in _TRANSIENT_CONNECT
+        is_connect = transient or failure.kind is FailureKind.CERTIFICATE
+        return Verdict(Outcome.NOT_SENT, reason, ConnectError if is_connect else NotSentError, transient)
     error, transient = _LOST_READ.get(failure.kind, (ConnectionLostError, True))
     return Verdict(Outcome.UNKNOWN, reason, error, transient=transient)
 
@@ -139,12 +136,14 @@ _RETRY_AFTER = frozenset({b"retry-after"})
 
 
 def classify_response(response: HttpResponse, envelope: Envelope | None, *, now: Callable[[], datetime]) -> Verdict:
-    """Judge a whole answer: the HTTP status first, then the envelope (quirks Q10 to Q12).
+    """Classify a complete response, by its HTTP status and by its envelope.
+
+    The API reports errors with a status of 2xx as well, so a 2xx alone is not a success.
 
     Args:
-        response: what came.
-        envelope: of its body, if that could be read.
-        now: tells the local time, to read a Retry-After that is a date.
+        response: The complete response.
+        envelope: Envelope of the body; None if the body was unreadable.
+        now: Returns the local time, for a Retry-After in the form of a date.
     """
     status, headers = response.status_code, response.headers
     if 200 <= status < 300 and envelope is not None and envelope.status is EnvelopeStatus.SUCCESS:  # noqa: PLR2004
@@ -157,18 +156,18 @@ def classify_response(response: HttpResponse, envelope: Envelope | None, *, now:
 def _judge(
     status: int, envelope: Envelope | None, retry_after: float | None, headers: Mapping[str, str]
 ) -> tuple[Outcome, str, type[RequestError], bool]:
-    refused = envelope is not None and envelope.status is EnvelopeStatus.ERROR
+    is_error = envelope is not None and envelope.status is EnvelopeStatus.ERROR
     if 200 <= status < 300:  # noqa: PLR2004
-        if refused:
+        if is_error:
             words = _by_words(envelope, BadRequestError)
             return Outcome.REJECTED, f"{status}, but the API says error", words, False
         return Outcome.UNKNOWN, f"{status} with a body that says neither success nor error", DecodeError, False
-    if status in _REFUSALS:
-        error = _REFUSALS[status]
+    if status in _REJECTED:
+        error = _REJECTED[status]
         return Outcome.REJECTED, str(status), _by_words(envelope, error) if error is BadRequestError else error, False
     if status == 429:  # noqa: PLR2004
         return Outcome.REJECTED, "429, too many requests", RateLimitError, True
-    if status == 503 and refused and retry_after is not None:  # noqa: PLR2004
+    if status == 503 and is_error and retry_after is not None:  # noqa: PLR2004
         return Outcome.REJECTED, "503, come back later", ServiceUnavailableError, True
     if status in {307, 308}:
         target = _host(headers.get("location", ""))
@@ -181,25 +180,34 @@ def _judge(
 def _host(location: str) -> str:
     try:
         host = urlsplit(location).hostname
-    except ValueError:  # "http://[": an answer is judged however odd it is
+    except ValueError:  # "http://["
         host = None
     return redact(host) if host else "an unnamed place"
 
 
 def _by_words(envelope: Envelope | None, default: type[RequestError]) -> type[RequestError]:
     words = (envelope.message if envelope else None) or ""
-    return next((error for pattern, error in _HINTS if pattern.search(words)), default)
+    return next((error for pattern, error in _ERROR_BY_WORDS if pattern.search(words)), default)
+
+
+def signal_of(verdict: Verdict) -> Signal:
+    """Return the signal for the pacer of an attempt that was not ACCEPTED."""
+    if verdict.limited or (verdict.outcome is Outcome.REJECTED and verdict.transient):
+        return Signal.RATE_LIMITED
+    if verdict.outcome is Outcome.NOT_SENT:
+        return Signal.NOTHING
+    return Signal.FAILED if verdict.outcome is Outcome.UNKNOWN else Signal.ADMITTED
 
 
 def error_type(verdict: Verdict, effect: Effect) -> type[RequestError]:
-    """Choose the error that tells a verdict: an unknown outcome matters only where repeating does harm."""
+    """Return the error class of a verdict: `OutcomeUnknownError` only if a repeated request could do harm."""
     if verdict.outcome is Outcome.UNKNOWN and not effect.retryable:
         return OutcomeUnknownError
     return verdict.error
 
 
 def means_done(verdict: Verdict, effect: Effect, earlier: Iterable[Attempt]) -> bool:
-    """Whether "not found" answers a repeated idempotent request whose earlier try was lost: it was done then (Q38)."""
+    """Return True if "not found" is a success: an earlier attempt of the idempotent request was lost after it worked."""
     return (
         verdict.error is NotFoundError
         and effect is Effect.IDEMPOTENT

@@ -1,13 +1,13 @@
-"""What decides when one more request may start: pure, in virtual time; `transport.pacing` does the waiting.
+"""The protocol that decides when the next request may start. `transport.rate_limiter` does the waiting.
 
-The shell asks `delay` before each request, requests `sent` when it starts one and `done` exactly once when it has ended,
-however it ended. Three pacers share that protocol:
+The rate limiter calls `delay` before each request, `sent` at its start, and `done` exactly once at its end, after success,
+failure or cancellation. Three pacers implement the protocol:
 
-    Adaptive     finds the hidden limit: a gate, a rate law, an in-flight law and the API's own headers
-    FixedRate        keeps to a rate that is known
-    Unlimited    keeps only to a number in flight
+    Adaptive     finds an undocumented limit
+    FixedRate    keeps to a configured rate
+    Unlimited    limits only the number in flight
 
-All three obey Retry-After, once for everybody.
+All three obey Retry-After, for all requests at once.
 """
 
 from __future__ import annotations
@@ -21,30 +21,32 @@ from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.feedback import Feedback, Permit
 
 MAX_IN_FLIGHT = 64
-"""Requests on their way at a time, unless a client is told otherwise."""
+"""Default maximum number of requests in flight."""
 FULL = "in flight"
-"""Why requests are held back while as many are on their way as may be; how it begins, where more is to be said."""
+"""`PacerSnapshot.why` while the maximum number of requests is in flight. More text may follow."""
+RATE_LIMITED = "rate-limited"
+"""`PacerSnapshot.why` while requests pause after a 429."""
 
 
 @attrs.frozen
-class Snapshot:
-    """A pacer's state at one moment. `attrs.asdict` makes it JSON-able, and `restore` takes that back.
+class PacerSnapshot:
+    """A pacer's state at one moment. `attrs.asdict` makes it JSON-able, and `restore` reads that dictionary.
 
     Attributes:
-        rate: requests per second that it keeps to now; None for no such limit.
-        in_flight: requests on their way.
-        allowed_in_flight: how many there may be now.
-        shut_for: seconds until a request may follow a refusal; 0 while nothing is shut.
-        sent: requests started so far.
-        refused: how many of them were refused, 429 as a rule.
-        why: what holds requests back, in a word or two.
-        learned_rate: requests per second that the limit is believed to be, told or learned; None until known.
-        learned_in_flight: requests in flight that the API is believed to use; None where that is not learned.
-        learned_window: seconds in which the API spends and renews a budget; 0 where no such window has shown.
-        processes: how many processes share the limit, as far as known; None where none does, or while they are out of
-            reach.
-        waiting: requests that wait for their turn; the pacer itself cannot know.
-        groups: the same of the limits that some endpoints have for themselves, by the endpoint or the policy.
+        rate: Current requests per second; None for unlimited.
+        in_flight: Number of requests in flight.
+        allowed_in_flight: Current maximum number of requests in flight.
+        shut_for: Seconds left of the pause after a 429; 0 without a pause.
+        sent: Number of requests started so far.
+        rate_limited: Number of them that were rate-limited (429).
+        why: Reason for which requests wait, in a word or two.
+        learned_rate: Configured or estimated limit in requests per second; None until known.
+        learned_in_flight: Estimated number of requests in flight that the API can use; None if it is not estimated.
+        learned_window: Seconds of the API's window; 0 if the API has shown no window.
+        processes: Number of processes that share the limit; None if the limit is not shared, or while the shared row is
+            unavailable.
+        waiting: Number of requests that wait for their turn. The rate limiter fills it in.
+        groups: Snapshots of the limits that endpoints have separately, by endpoint or policy.
     """
 
     rate: float | None
@@ -52,37 +54,37 @@ class Snapshot:
     allowed_in_flight: int
     shut_for: float
     sent: int
-    refused: int
+    rate_limited: int
     why: str
     learned_rate: float | None = None
     learned_in_flight: float | None = None
     learned_window: float = 0.0
     processes: int | None = None
     waiting: int = 0
-    groups: Mapping[str, Snapshot] = attrs.field(factory=dict[str, "Snapshot"])
+    groups: Mapping[str, PacerSnapshot] = attrs.field(factory=dict[str, "PacerSnapshot"])
 
 
 class Pacer(Protocol):
-    """Decides when requests may start. All times are seconds of one monotonic clock; nothing here blocks."""
+    """Decides when requests may start. All times are seconds on one monotonic clock. No method blocks."""
 
     def delay(self, now: float) -> float:
-        """Seconds until one more request may start: 0 now; more: ask again then; inf: ask again after a `done`."""
+        """Return the seconds until the next request may start; infinity if a `done` must come first."""
         ...
 
     def sent(self, now: float) -> Permit:
-        """Count one request as started; allowed only when `delay` has just returned 0."""
+        """Count one request as started. The caller has just received 0 from `delay`."""
         ...
 
     def done(self, now: float, permit: Permit, feedback: Feedback) -> None:
-        """Count a request as ended. Called exactly once for each permit, also when it was cancelled."""
+        """Count a request as ended. The caller does this exactly once for each permit, also after a cancellation."""
         ...
 
-    def snapshot(self, now: float) -> Snapshot:
-        """Return what is known and what holds requests back."""
+    def snapshot(self, now: float) -> PacerSnapshot:
+        """Return the current state."""
         ...
 
     def restore(self, learned: Mapping[str, object]) -> None:
-        """Start from what an earlier process had learned: `attrs.asdict` of its snapshot."""
+        """Start from the state of an earlier process, the `attrs.asdict` of its snapshot."""
         ...
 
 
@@ -90,7 +92,7 @@ def at_least_one(_: object, field: attrs.Attribute[Any], value: object) -> None:
     """Check a count of requests (an attrs validator).
 
     Raises:
-        ConfigurationError: it is less than 1, so that no request could ever start, or no whole number.
+        ConfigurationError: The value is less than 1, or not a whole number.
     """
     if not isinstance(value, int) or value < 1:
         raise ConfigurationError(f"{field.name} is {value!r}; it must be a whole number, 1 or more.")

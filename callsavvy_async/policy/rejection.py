@@ -1,6 +1,6 @@
-"""What a final rejection is about, told by its status and its words: the API has no codes of its own (quirk Q10).
+"""Find the cause of a final rejection in its status and its words; the API has no error codes.
 
-Nothing was charged, so what it is about may be cut out and the rest sent again.
+A rejected request costs nothing, so the SDK can remove the cause and send the rest again.
 """
 
 from __future__ import annotations
@@ -12,22 +12,18 @@ from callsavvy_async.errors import BadRequestError, RequestError
 
 _CONTENT_TOO_LARGE = 413
 _NAMES_RECIPIENT = re.compile(r"recipient|phone|number|msisdn", re.IGNORECASE)
-_LONG_NUMBER = re.compile(r"\d(?:[\s().-]*\d){6,}")
-_NO_DIGIT = re.compile(r"\D")
 _TOO_MANY = re.compile(
     r"too (?:many|large|long)|at most|max|exceed|up.to|no more than|limit(?:ed)? (?:of|to)", re.IGNORECASE
 )
-
-
 _DIGITS = re.compile(r"\d(?:[\d\s().-]*\d)?")
 _FEWEST_DIGITS = 7
-"""A shorter run of digits is more likely a code or a count than a phone number."""
+"""Minimum digits of a phone number; a shorter run is more likely a code or a count."""
 
 
 def names_recipient(error: RequestError, recipients: Iterable[str] = ()) -> bool:
-    """Return whether a rejection may come from one bad number.
+    """Return True if one bad number may be the cause of a rejection.
 
-    The message either has a word for a recipient, or holds the digits of one of `recipients`, in international or
+    The message either contains a word for a recipient, or the digits of one of `recipients`, in international or
     national form.
     """
     if not isinstance(error, BadRequestError) or not error.message:
@@ -42,7 +38,7 @@ def _holds_number(message: str, recipients: Iterable[str]) -> bool:
 
 
 def too_large(error: RequestError) -> bool:
-    """Return whether a rejection speaks of too many recipients in one request, or of too large a body (413)."""
+    """Return True if a rejection means too many recipients in one request, or too large a body (413)."""
     if not isinstance(error, BadRequestError):
         return False
     return error.status_code == _CONTENT_TOO_LARGE or (

@@ -1,18 +1,18 @@
-"""The row that processes share a limit by: what they ask of it, and what it answers.
+"""The requests and the state of the row through which processes share a limit.
 
-Theory. All times in the row are of the clock of the server that keeps it. Two requests change it, each atomically:
+Theory. All times in the row are on the clock of its server. Two requests change the row, each atomically:
 
-    Reserve    "I need so many slots." GCRA: they begin where the last reservation ended, and move that end on. Any number
-               of processes may reserve at once, and nobody has to try twice.
-    Replace     "I have learned this." The *controller*, a text that the row only keeps, is replaced if it is still the one that
-               the learner knows (compare and set). It takes a new version, and slots reserved under the old one are void.
+    Reserve    Reserves slots. GCRA: a reservation begins where the last one ended, and moves that end on. Any number of
+               processes may reserve at once, and each succeeds at the first try.
+    Replace    Replaces the *controller*, a text that the row only stores, if its version is still the expected one (compare
+               and set). The controller takes a new version, and slots reserved under the old one become invalid.
 
-So the arithmetic of the limit stays in one place, in Python; the row can be kept by anything that adds two numbers.
+So the arithmetic of the limit stays in one place, in Python, and any store that adds two numbers can keep the row.
 
-    slot     s           where the next reservation begins
-    taken    requests    reserved since the last change, less those that were handed back
-    after_idle  requests    those of them that were reserved after an idle time
-    idle     s           since the last change: for how long nobody wanted to send
+    slot        s           start of the next reservation
+    taken       requests    reserved since the last replacement, minus released slots
+    after_idle  requests    part of `taken` that was reserved after an idle time
+    idle        s           idle time since the last replacement
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from callsavvy_async.policy.gate import Gate
 from callsavvy_async.policy.rate_controller import RateController
 
 NO_ROW = ""
-"""The version of a row that is not there."""
+"""The version of a missing row."""
 _FARTHEST = 1e12
-"""Seconds, or requests: more is no time, and no count."""
+"""Maximum plausible seconds or requests."""
 
 
 @attrs.frozen
 class Reserve:
-    """Ask for slots.
+    """Request slots.
 
     Attributes:
-        version: of the controller that this process has. Under any other version nothing is reserved, and the row's
-            controller is returned.
-        count: slots wanted; 0 only looks.
-        interval: seconds between them.
-        credit: seconds by which the first may lie in the past, after an idle time.
-        counted: whether they count as `taken`; probes do not.
-        released: unused slots to return. Negative when slots were used after their controller was replaced.
-        throttled_for: seconds to count as idle: the controller would have gone faster, but was not allowed to.
+        version: Version of this process's controller. If the row has another version, it reserves no slots and returns its
+            controller.
+        count: Number of slots; 0 only reads the row.
+        interval: Seconds between two slots.
+        credit: Maximum seconds by which the first slot may lie in the past, after an idle time.
+        counted: True if the slots count as `taken`; False for probes.
+        released: Number of unused slots to return. Negative if slots were used after their controller was replaced.
+        throttled_for: Seconds to count as idle, because headers or missing processes held the controller's rate down.
     """
 
     version: str
@@ -60,10 +60,10 @@ class Replace:
     """Replace the controller.
 
     Attributes:
-        expected: the version that is replaced.
-        version: of the new controller.
-        controller: the text.
-        slot: where reservations go on, on the clock of the row.
+        expected: Version to replace.
+        version: Version of the new controller.
+        controller: Text of the new controller.
+        slot: Start of the next reservation, on the row's clock.
     """
 
     expected: str
@@ -80,14 +80,14 @@ class RowState:
     """The row after a request.
 
     Attributes:
-        now: by the clock of the row.
-        version: of the controller.
-        controller: the text; a reservation under the right version need not be told it.
-        slot: where the next reservation begins.
-        taken: requests, as above.
-        after_idle: requests, as above.
-        idle: seconds, as above.
-        processes: how many have lately asked for slots.
+        now: Time on the row's clock.
+        version: Version of the controller.
+        controller: Text of the controller; may be empty after a reservation under the current version.
+        slot: Start of the next reservation.
+        taken: Number of requests, see the module.
+        after_idle: Number of requests, see the module.
+        idle: Seconds, see the module.
+        processes: Number of processes that have sent requests to the row lately.
     """
 
     now: float
@@ -101,12 +101,12 @@ class RowState:
 
 
 def write_controller(rate: RateController, gate: Gate) -> str:
-    """Write down what is known of a limit."""
-    return json.dumps({"rate": _state(rate), "gate": _state(gate)})
+    """Serialise a controller."""
+    return json.dumps({"rate": attrs.asdict(rate), "gate": attrs.asdict(gate)})
 
 
 def read_controller(text: str, like: type[RateController]) -> tuple[RateController, Gate] | None:
-    """Read what another process wrote; None if it cannot be read, or never was a controller."""
+    """Deserialise another process's controller; return None if the text is not a valid controller."""
     try:
         state = json.loads(text)
         rate, gate = _remake(like, state["rate"]), _remake(Gate, state["gate"])
@@ -115,13 +115,9 @@ def read_controller(text: str, like: type[RateController]) -> tuple[RateControll
     return (rate, gate) if rate.is_sound else None
 
 
-def _state(controller: RateController | Gate) -> dict[str, object]:
-    return attrs.asdict(controller)
-
-
 def _remake(kind: type[Any], state: object) -> Any:
-    """Make a controller again whose every field has a number of its kind, as in the state of a new one."""
-    known, like = cast("dict[str, object]", state), _state(kind())
+    """Rebuild a controller from serialised state; reject fields of the wrong type."""
+    known, like = cast("dict[str, object]", state), attrs.asdict(kind())
     values = {field.alias: known[field.name] for field in attrs.fields(kind)}
     for field in attrs.fields(kind):
         value, right = values[field.alias], like[field.name]

@@ -1,9 +1,9 @@
-"""What a process holds of a limit that it shares: slots that were reserved for it, and the clock by which they count.
+"""A process's reserved slots of a shared limit, and the clock that times them.
 
-Theory. The clock of whoever keeps the reservations is the only one that all processes share. An answer that was asked for at
-`sent_at` and came at `received_at`, both by the local clock, shows the remote clock somewhere between the two; so the offset
-of the clocks lies between two bounds. It is moved only as far as the newest bounds demand: a slow answer then changes
-nothing, and a clock that has jumped is corrected with the first answer after it.
+Theory. The clock of the row's server is the only one that all processes share. A request sent at `sent_at` and answered at
+`received_at`, both on the local clock, reads the remote clock at some time between the two. So the offset of the clocks
+lies between two bounds. It moves only as far as the newest bounds demand: a slow response changes nothing, and the first
+response after a clock has jumped corrects it.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from collections import deque
 import attrs
 
 _REMEMBERED = 512
-"""Slots that were used: more than are between a refusal and the look that tells of it."""
+"""Number of used slots to remember: more than a process uses between a 429 and the next look at the row."""
 
 
 @attrs.define
 class RemoteClock:
-    """The clock of whoever keeps the reservations, as far as its answers tell."""
+    """The clock of the row's server, estimated from its responses."""
 
     offset: float = 0.0
-    """Seconds by which it is ahead of the local clock."""
+    """Seconds by which the remote clock is ahead of the local one."""
     _is_known: bool = False
 
     def read(self, remote: float, *, sent_at: float, received_at: float) -> float:
-        """Take note of a reading; return by how many seconds the offset has changed since the first."""
+        """Correct the offset from a reading; return the change in seconds."""
         least, most = remote - received_at, remote - sent_at
         before = self.offset if self._is_known else (least + most) / 2.0
         self.offset, self._is_known = min(max(before, least), most), True
@@ -35,31 +35,31 @@ class RemoteClock:
 
 @attrs.define
 class Reservations:
-    """Slots: times at which one request each may start. They lapse when they are not used `grace` seconds later."""
+    """Slots: times at which one request each may start. A slot expires `grace` seconds after its time."""
 
     expired: int = 0
-    """Slots that came to nothing and have not been handed back yet; less those that were used though given up by others."""
+    """Number of expired slots not yet released, minus slots used after their cancellation."""
     _slots: deque[float] = attrs.field(factory=deque[float])
     _used: deque[float] = attrs.field(factory=lambda: deque[float](maxlen=_REMEMBERED))
     _grace: float = 0.0
     _counted: bool = True
-    """Whether the row counts these slots as taken; it does not count probes, and none of them is handed back."""
+    """True if the row counts these slots as taken. It does not count probes, so they are never released."""
 
     def __len__(self) -> int:
         return len(self._slots)
 
     @property
     def last(self) -> float:
-        """When the last slot begins; minus infinity when there is none."""
+        """Time of the last slot; minus infinity without slots."""
         return self._slots[-1] if self._slots else -math.inf
 
     def add(self, now: float, first: float, *, interval: float, count: int, grace: float, counted: bool = True) -> None:
-        """Take in `count` slots, `interval` seconds apart. Those that are due already may be used from now on."""
+        """Add `count` slots, `interval` seconds apart. Slots in the past are due now."""
         self._grace, self._counted = grace, counted
         self._slots.extend(max(now, first + interval * number) for number in range(count))
 
     def delay(self, now: float) -> float:
-        """Return the seconds until the next slot; infinity when there is none."""
+        """Return the seconds until the next slot; infinity without slots."""
         slots = self._slots
         while slots and slots[0] + self._grace < now:
             slots.popleft()
@@ -73,17 +73,17 @@ class Reservations:
             self._used.append(slot)
 
     def cancel(self) -> int:
-        """Give all of them up; returns how many of them are to be handed back."""
+        """Cancel all slots; return the number of slots to release."""
         count = len(self._slots) if self._counted else 0
         self._slots.clear()
         return count
 
     def start_over(self, *, shut_at: float) -> None:
-        """Give all up for another controller.
+        """Cancel all slots, because another controller replaced theirs.
 
         Args:
-            shut_at: when its gate shut, infinity for an open one. Slots that were used after that, before this process
-                knew, are not in its count: they are owed to the row.
+            shut_at: Time at which the new controller's gate shut; infinity for an open gate. Slots that this process used
+                later are missing in the new count, so it owes them to the row.
         """
         self.cancel()
         self.expired = min(self.expired, 0) - sum(slot > shut_at for slot in self._used)
@@ -91,12 +91,12 @@ class Reservations:
             self._used.clear()
 
     def release(self) -> int:
-        """Return how many slots came to nothing, and forget them."""
+        """Return the number of expired slots, and reset it."""
         expired, self.expired = self.expired, 0
         return expired
 
     def move(self, seconds: float) -> None:
-        """Keep the same times on another clock, which is that much ahead of the one so far."""
+        """Convert all times to a clock that is `seconds` ahead of the current one."""
         if seconds:
             self._slots = deque(slot + seconds for slot in self._slots)
             self._used = deque((slot + seconds for slot in self._used), maxlen=_REMEMBERED)

@@ -1,4 +1,4 @@
-"""Whether and when a failed attempt is repeated: a decision is a value."""
+"""Decide whether and when to retry a failed attempt."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from callsavvy_async.wire.endpoint import Effect
 
 @attrs.frozen
 class RetryPolicy:
-    """How often and how long. Full jitter: the wait before repeat n is uniform in [0, min(cap, base * 2**(n-1))]."""
+    """Limits of retries. Full jitter: the wait before retry n is uniform in [0, min(cap, base * 2**(n-1))]."""
 
     max_retries: int = 3
-    """Repeats after a failure. A 429 does not count: it is bounded by the deadline, and paced for all requests at once."""
+    """Maximum number of retries after failures. 429s do not count: the deadline and the rate limiter bound them."""
     base: float = 0.5
-    """Seconds."""
+    """Maximum seconds before the first retry."""
     cap: float = 30.0
-    """Seconds."""
+    """Maximum seconds before any retry."""
 
 
 MOST_PASSED_OVER = 12
-"""Refusals of one request, each after others had been admitted, that show that it is not the moment that is wrong."""
+"""Number of 429s for one request, each after other requests were admitted, that show that waiting does not help."""
 LONGEST_WINDOW = 3900.0
-"""Seconds: a limit that admits nobody for longer than an hour renews itself too seldom to be waited for."""
+"""Maximum seconds to wait while the API admits no request at all: a little more than an hour."""
 
 
 @attrs.frozen
 class Decision:
-    """Repeat after `wait` seconds, or give up (`wait` is None) because of `why`."""
+    """Retry after `wait` seconds, or give up (`wait` is None) because of `why`."""
 
     wait: float | None
     why: str = ""
@@ -42,9 +42,9 @@ _TOO_HEAVY = "the request may count for more than the limit allows at once: give
 
 
 def may_retry(verdict: Verdict, effect: Effect) -> bool:
-    """Whether repeating is both safe and of use: the rule that is never bent.
+    """Return True if a retry is safe and useful.
 
-    What may charge or make something twice is repeated only when it is proved that nothing was done.
+    A request that charges or creates something is retried only after a proof that nothing was done.
     """
     return verdict.transient and (verdict.outcome is not Outcome.UNKNOWN or effect.retryable)
 
@@ -61,27 +61,27 @@ def decide(
     take_budget: Callable[[], bool],
     jitter: Callable[[], float],
 ) -> Decision:
-    """Decide on a repeat.
+    """Decide whether to retry a failed attempt.
 
     Args:
-        verdict: of the attempt that failed.
-        effect: of the endpoint.
-        failures: attempts that failed so far, this one included, 429s not counted.
-        passed_over: refusals since which other requests were admitted.
-        rate_limited_for: seconds since it was first refused and nobody was admitted.
-        seconds_left: until the request's total deadline.
-        policy: how often and how long.
-        take_budget: takes one repeat from the retry budget, or says that there is none.
-        jitter: uniform in [0, 1).
+        verdict: Verdict on the attempt.
+        effect: Effect of the endpoint.
+        failures: Number of failed attempts so far, including this one and excluding 429s.
+        passed_over: Number of 429s for this request after which other requests were admitted.
+        rate_limited_for: Seconds since the first 429 for this request, if the API has admitted no request since.
+        seconds_left: Seconds until the request's total deadline.
+        policy: Limits of retries.
+        take_budget: Takes one retry from the retry budget; returns False if the budget is spent.
+        jitter: Returns a uniform random number in [0, 1).
     """
     if not may_retry(verdict, effect):
         return Decision(None)
     if verdict.limited:
         if passed_over >= MOST_PASSED_OVER:
-            return Decision(None, f"gave up: refused {passed_over} times while others were admitted; {_TOO_HEAVY}")
+            return Decision(None, f"gave up: rate-limited {passed_over} times while others were admitted; {_TOO_HEAVY}")
         if rate_limited_for > LONGEST_WINDOW:
-            return Decision(None, f"gave up: nothing was admitted for {rate_limited_for:.0f} s; {_TOO_HEAVY}")
-        # The pause is the pacing's, for every request of the client; here only the deadline has a say.
+            return Decision(None, f"gave up: the API admitted no request for {rate_limited_for:.0f} s; {_TOO_HEAVY}")
+        # The rate limiter pauses all requests of the client, so only the deadline matters here.
         return _within(seconds_left, verdict.retry_after or 0.0, waits_here=False)
     if failures > policy.max_retries:
         return Decision(None, f"gave up after {policy.max_retries} retries" if policy.max_retries else "")
@@ -94,7 +94,6 @@ def decide(
 
 def _within(seconds_left: float, wait: float, *, waits_here: bool) -> Decision:
     if wait >= seconds_left:
-        return Decision(
-            None, f"gave up: to wait {wait:.3g} s would pass the deadline in {max(seconds_left, 0.0):.3g} s"
-        )
+        left = max(seconds_left, 0.0)
+        return Decision(None, f"gave up: a wait of {wait:.3g} s would pass the deadline in {left:.3g} s")
     return Decision(wait if waits_here else 0.0)

@@ -1,29 +1,26 @@
-"""The pacer of processes that share one limit: together they behave as one.
+"""The pacer of processes that share a limit: together they send at one rate.
 
-Theory. What `Adaptive` has learned of the rate, its rate controller and its gate, is not kept here but in a row (`reservations`)
-that all processes read; each holds a copy and follows the row's counts, so all hold the same controller. Slots are reserved in
-blocks, ahead of time, at the rate of the controller, and requests start when the slots of their own process come: nothing on
-the way of a request asks anybody.
+Theory.
 
-A process that is refused, or whose probe has ended, gives up its slots, reads the row, and judges by *that*: if another
-has shut the gate already, the refusal is a late one and says nothing new. If it changes the gate, the changed controller goes
-into the row, unless somebody was faster; then it is judged anew. So one refusal cuts once, for all. The others see it
-with the next answer, and while they have slots or wait for some they look every `LOOK` seconds.
-
-While the gate is shut, slots are reserved all the same: one each, `PATIENCE` apart, the first when the gate opens. They
-are the probes. The verdict on the first changes the controller, and the others are void; without one, the next in line probes.
-
-What is in flight each process counts and limits for itself: that is about its connections. It reserves what they can serve
-until the slots come. The clock is the row's. When the row is out of reach, each goes on alone: a little under its share
-of the last known rate by the last known number of processes, or at `share` if it has never known. When the row is back,
-they return one by one; until all had the time to, those that have take no more than their part of the rate.
+1.  One controller. The rate controller and the gate are stored in a row that all processes read (`reservation_protocol`).
+    Each process holds a replica and follows the row's counts, so all replicas are the same.
+2.  Reservations. Each process reserves slots in blocks, ahead of time, at the controller's rate, and starts a request at
+    each of its slots. A request itself never waits for the row.
+3.  One verdict. After a 429 or a probe, a process cancels its slots and reads the row. If another process has already
+    shut the gate, the 429 is late and teaches nothing. Otherwise it writes the changed controller to the row, or starts
+    over if another process was faster. So the first 429 counts once for all. The others look every `LOOK` seconds.
+4.  Probes. While the gate is shut, each process reserves one slot, `PATIENCE` apart, the first when the gate opens. These
+    are the probes. The verdict on the first probe changes the controller and so cancels the rest; without a verdict,
+    the next process probes.
+5.  Own limits. Each process limits its own requests in flight, and reserves only as many slots as it can serve. While
+    the row is unavailable, it continues in standalone mode (`standalone`).
 
 Quantities
-    LOOK       s           how often a process looks whether the gate has shut, while it might send
+    LOOK       s           time between two looks at the row, while the process might send
     SELDOM     s           the same while its next slot is farther away
-    AHEAD      s           of the whole rate are reserved by all processes together
-    LOW        s           before the last slot comes, the next are reserved
-    PATIENCE   s           after a probe without a verdict, another process probes
+    AHEAD      s           of the whole rate that all processes together reserve ahead
+    LOW        s           before the last slot, when a process reserves again
+    PATIENCE   s           after a probe without a verdict, when another process probes
 """
 
 from __future__ import annotations
@@ -38,71 +35,60 @@ from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.concurrency_controller import ConcurrencyController
 from callsavvy_async.policy.controller_replica import UNKNOWN, ControllerReplica
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
-from callsavvy_async.policy.fixed import FIRST_PAUSE, FixedRate
+from callsavvy_async.policy.fixed import FIRST_PAUSE
 from callsavvy_async.policy.fixed_controller import FixedRateController
-from callsavvy_async.policy.pacer import Snapshot
+from callsavvy_async.policy.pacer import PacerSnapshot
 from callsavvy_async.policy.rate_controller import CATCH_UP
 from callsavvy_async.policy.reservation_protocol import Replace, Reserve, RowRequest, RowState
 from callsavvy_async.policy.reservations import Reservations
+from callsavvy_async.policy.standalone import OUT_OF_REACH, STANDALONE, Standalone
 
 LOOK = 0.15
 AHEAD = 0.5
 SELDOM = 1.0
 LOW = 0.1
 PATIENCE = 1.0
-OUT_OF_REACH = "shared limit out of reach, a share of it"
-"""Why requests are held back then."""
-STANDALONE = -1
-"""The episode of permits that were given out while the row was out of reach."""
-SAFETY = 0.95
-"""Part of its share that a process uses alone: nobody can tell the others that it was too much."""
-RETURN = 3.0
-"""Seconds after which all processes have found the row again: longer than they wait between two tries."""
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class SharedPacer(Adaptive):
-    """Keep to a limit that other processes use too. Whoever drives it carries what `next_request` returns to the row.
+    """Share a limit with other processes. The caller carries what `next_request` returns to the row.
 
     Args:
-        max_in_flight: most requests of this process on their way at a time.
-        block: most slots that are reserved at a time.
-        share: requests per second when the row has never been reached.
-        known: the rate and the burst, if the limit need not be found.
+        max_in_flight: Maximum number of this process's requests in flight.
+        block: Maximum number of slots in a reservation.
+        share: Requests per second of this process if it has never reached the row.
+        known: Rate and burst of a configured limit; None to find the limit.
     """
 
     block: int = 10
     share: float = 1.0
     known: tuple[float, int] | None = None
     wake: Callable[[], None] = attrs.field(default=lambda: None, init=False, repr=False)
-    """Called when there may be something to ask."""
+    """Called when `next_request` may have a request."""
 
     _replica: ControllerReplica = attrs.field(factory=ControllerReplica, init=False, repr=False)
     _reservations: Reservations = attrs.field(factory=Reservations, init=False, repr=False)
+    _standalone: Standalone = attrs.field(factory=Standalone, init=False, repr=False)
     _read_at: float = attrs.field(default=-math.inf, init=False, repr=False)
     _pending: list[tuple[Permit, Feedback]] = attrs.field(factory=list, init=False, repr=False)
-    """What moves the gate and is not in the row yet."""
+    """Outcomes that may move the gate and are not in the row yet."""
     _judged: int = attrs.field(default=0, init=False, repr=False)
-    """How many of the news the controller that is drafted takes into account."""
+    """Number of pending outcomes already reflected in the proposed controller."""
     _pending_at: float = attrs.field(default=-math.inf, init=False, repr=False)
     _suspended: bool = attrs.field(default=False, init=False, repr=False)
-    """Whether slots are void until the news are judged."""
+    """True while new slots are invalid, until the pending outcomes are judged."""
     _cancelled: int = attrs.field(default=0, init=False, repr=False)
     _proposed: bool = attrs.field(default=False, init=False, repr=False)
-    """Whether the controller here is one that the row ought to have."""
-    _standalone: FixedRate | None = attrs.field(default=None, init=False, repr=False)
+    """True if the replica is to replace the row's controller."""
     _paused_at: float = attrs.field(default=-math.inf, init=False, repr=False)
     _not_before: float = attrs.field(default=-math.inf, init=False, repr=False)
-    """When a pause ends that holds here whatever the row says."""
-    _processes: int = attrs.field(default=0, init=False, repr=False)
-    _missed: int = attrs.field(default=0, init=False, repr=False)
-    """How many processes there were before the row was out of reach."""
-    _all_back_at: float = attrs.field(default=-math.inf, init=False, repr=False)
+    """End of a pause that holds here, whatever the row says."""
 
     def __attrs_post_init__(self) -> None:
         if self.known is not None:
             rate, _ = self.known
-            self._replica.rate = FixedRateController(belief=rate, rate=rate, started=True)
+            self._replica.rate = FixedRateController(estimated_limit=rate, rate=rate, started=True)
             self._concurrency = ConcurrencyController(limit=math.inf)
         self._rate, self._gate = self._replica.rate, self._replica.gate
 
@@ -110,18 +96,19 @@ class SharedPacer(Adaptive):
         """See `Pacer.delay`."""
         if self._in_flight >= self._allowed(now):
             return math.inf
-        wait = self._reservations.delay(now) if self._standalone is None else self._standalone.delay(now)
+        alone = self._standalone.pacer
+        wait = self._reservations.delay(now) if alone is None else alone.delay(now)
         if self._reservations.last - now < LOW:
             self.wake()
-        return max(wait, self._not_before - now) if now >= self._paused_at else wait  # else the clock was set back
+        return max(wait, self._not_before - now) if now >= self._paused_at else wait  # the clock was set back
 
     def sent(self, now: float) -> Permit:
         """See `Pacer.sent`."""
         self._in_flight += 1
         self._sent += 1
         self._concurrency.sent(self._in_flight)
-        if self._standalone is not None:
-            self._standalone.sent(now)
+        if (alone := self._standalone.pacer) is not None:
+            alone.sent(now)
             return Permit(now, self._in_flight, STANDALONE)
         probe = self._gate.shut
         self._reservations.take(probe=probe)
@@ -133,24 +120,24 @@ class SharedPacer(Adaptive):
     def done(self, now: float, permit: Permit, feedback: Feedback) -> None:
         """See `Pacer.done`."""
         super().done(now, permit, feedback)
-        if permit.episode == STANDALONE and self._standalone is not None:
-            self._standalone.done(now, permit, feedback)
+        if permit.episode == STANDALONE and (alone := self._standalone.pacer) is not None:
+            alone.done(now, permit, feedback)
 
-    def snapshot(self, now: float) -> Snapshot:
-        """See `Pacer.snapshot`. The rates are those of all processes together, but for those of one that is alone."""
-        seen = super().snapshot(now)
-        alone = None if self._standalone is None else self._standalone.snapshot(now)
+    def snapshot(self, now: float) -> PacerSnapshot:
+        """See `Pacer.snapshot`. Rates cover all processes; in standalone mode, only this one."""
+        shared, pacer = super().snapshot(now), self._standalone.pacer
+        alone = None if pacer is None else pacer.snapshot(now)
         return attrs.evolve(
-            seen,
-            rate=seen.rate if alone is None else alone.rate,
-            shut_for=max(seen.shut_for, self._not_before - now, 0.0 if alone is None else alone.shut_for),
-            learned_rate=seen.learned_rate if alone is None else alone.rate,
-            learned_in_flight=seen.learned_in_flight if self.known is None else None,
+            shared,
+            rate=shared.rate if alone is None else alone.rate,
+            shut_for=max(shared.shut_for, self._not_before - now, 0.0 if alone is None else alone.shut_for),
+            learned_rate=shared.learned_rate if alone is None else alone.rate,
+            learned_in_flight=shared.learned_in_flight if self.known is None else None,
             processes=self.processes if alone is None else None,
         )
 
     def restore(self, learned: Mapping[str, object]) -> None:
-        """See `Pacer.restore`. What the row has counts for more."""
+        """See `Pacer.restore`. The row's controller takes precedence."""
         if self.known is None:
             super().restore(learned)
             if self._replica.version == UNKNOWN:
@@ -159,92 +146,92 @@ class SharedPacer(Adaptive):
 
     @property
     def is_standalone(self) -> bool:
-        """Whether the row is out of reach."""
-        return self._standalone is not None
+        """True while the row is unavailable."""
+        return self._standalone.pacer is not None
 
     @property
     def processes(self) -> int:
-        """How many processes shared the limit when the row was last seen, this one included."""
-        return max(1, self._processes)
+        """Number of processes in the last response of the row, including this one."""
+        return max(1, self._standalone.processes)
 
     def next_request(self, now: float, waiting: int) -> RowRequest | None:
-        """Return what to ask the row now, if anything; the answer goes to `on_response`.
+        """Return the next request to the row, or None. Its response goes to `on_response`.
 
         Args:
-            now: monotonic seconds.
-            waiting: how many requests wait for their turn.
+            now: Monotonic seconds.
+            waiting: Number of requests that wait for their turn.
         """
         version = self._replica.version
         if self._proposed:
             return Replace(version, secrets.token_hex(8), *self._replica.write(now))
-        if self._standalone is not None or version == UNKNOWN or self._pending:
+        if self.is_standalone or version == UNKNOWN or self._pending:
             return Reserve(version)
         if count := self._needed(now, waiting):
             return self._reserve(now, count)
-        is_due = self.look_in(now, waiting) <= 0.0
-        return Reserve(version, released=self._reservations.release()) if is_due else None
+        return None if self.look_in(now, waiting) > 0.0 else Reserve(version, released=self._reservations.release())
 
     def look_in(self, now: float, waiting: int) -> float:
-        """Return the seconds until there is something to ask, if nothing happens meanwhile; infinity for never."""
+        """Return the seconds until the next look at the row, if no event comes first; infinity for never."""
         if not waiting and not self._reservations and not self._reservations.expired:
             return math.inf
         until = self._gate.opens_at - now if self._gate.shut else self._reservations.delay(now)
         since = now - self._read_at
         return max(min(max(LOOK, until - LOOK), SELDOM) - since, 0.0) if since >= 0.0 else 0.0
 
-    def on_response(self, request: RowRequest, view: RowState, *, sent_at: float, received_at: float) -> None:
-        """Follow the row, as it answered.
+    def on_response(self, request: RowRequest, row: RowState, *, sent_at: float, received_at: float) -> None:
+        """Update the replica and the slots from a response of the row.
 
         Args:
-            request: what `next_request` returned.
-            view: the answer.
-            sent_at: when the request was sent, in monotonic seconds.
-            received_at: when the answer came.
+            request: Request from `next_request`.
+            row: State of the row after it.
+            sent_at: Time at which the request was sent, in monotonic seconds.
+            received_at: Time at which the response arrived, in monotonic seconds.
         """
-        controller = self._replica
-        self._reservations.move(controller.set_clock(view, sent_at=sent_at, received_at=received_at))
+        replica = self._replica
+        self._reservations.move(replica.set_clock(row, sent_at=sent_at, received_at=received_at))
         self._read_at, self._proposed = received_at, False
-        self._come_back(received_at, view.processes)
-        if view.version != controller.version:
-            self._proposed = not controller.adopt(received_at, view)
-            self._rate, self._gate = controller.rate, controller.gate
+        if (alone := self._standalone.pacer) is not None:
+            self._pause(received_at, alone.snapshot(received_at).shut_for)
+            self._standalone.leave(received_at)
+        self._standalone.processes = row.processes
+        if row.version != replica.version:
+            self._proposed = not replica.adopt(received_at, row)
+            self._rate, self._gate = replica.rate, replica.gate
             self._reservations.start_over(shut_at=self._rate.shut_at if self._gate.shut else math.inf)
             self._cancelled = 0
             self._suspended = bool(self._pending)
-        controller.count(view)
-        if request.version == view.version:
+        replica.count(row)
+        if request.version == row.version:
             if isinstance(request, Replace):
                 del self._pending[: self._judged]
                 self._suspended = bool(self._pending)
             elif request.count:
-                self._take_in(received_at, request)
+                self._add_slots(received_at, request)
         self._judged = 0
         if self._pending and sent_at >= self._pending_at:
             self._judge_pending(received_at)
 
     def on_disconnect(self, now: float) -> None:
-        """Go on alone: the row is out of reach."""
-        if any(feedback.signal is Signal.REFUSED for _, feedback in self._pending):
+        """Continue in standalone mode: the row is unavailable."""
+        if any(feedback.signal is Signal.RATE_LIMITED for _, feedback in self._pending):
             self._pause(now, FIRST_PAUSE)
         self._pending.clear()
         self._suspended = self._proposed = False
-        if self._standalone is not None:
+        if self.is_standalone:
             return
         if self._gate.shut:
             self._pause(now, self._gate.opens_at - now)
-        known = self._rate.belief if self._rate.started else self._rate.rate
-        self._missed = max(self._processes, self._missed if now < self._all_back_at else 0)  # not all may be back
-        share = SAFETY * known / self._missed if self._missed else self.share
-        self._standalone = FixedRate(share, max_in_flight=self.max_in_flight)
+        rate = self._rate.estimated_limit if self._rate.started else self._rate.rate
+        self._standalone.enter(now, rate=rate, first_share=self.share, max_in_flight=self.max_in_flight)
         self._reservations.cancel()
         self._replica.forget(now, expired=self._reservations.release())
 
     def _judge(self, now: float, permit: Permit, feedback: Feedback) -> None:
-        """Put it off until the row has been read."""
-        if feedback.signal is Signal.REFUSED and feedback.retry_after is not None:
+        """Store the outcome until the row has been read."""
+        if feedback.signal is Signal.RATE_LIMITED and feedback.retry_after is not None:
             self._pause(now, feedback.retry_after)
-        if permit.episode == STANDALONE or self._standalone is not None:
-            if feedback.signal is Signal.REFUSED:
+        if permit.episode == STANDALONE or self.is_standalone:
+            if feedback.signal is Signal.RATE_LIMITED:
                 self._pause(now, FIRST_PAUSE)
             return
         self._pending.append((permit, feedback))
@@ -261,10 +248,10 @@ class SharedPacer(Adaptive):
         gate, rate = self._gate, self._rate
         before, admitted = (gate.shut, gate.opens_at, gate.episode), rate.admitted
         ahead = 0 if gate.shut else self._replica.reserved_ahead(now) + self._reservations.expired
-        rate.reserved(-ahead)  # what will not be sent if the gate shuts
+        rate.reserved(-ahead)  # requests that are not sent if the gate shuts
         for permit, feedback in self._pending:
             probe = permit.probe and gate.shut and permit.episode == gate.episode
-            if probe or feedback.signal is Signal.REFUSED:
+            if probe or feedback.signal is Signal.RATE_LIMITED:
                 super()._judge(now, attrs.evolve(permit, probe=probe), feedback)
         self._judged = len(self._pending)
         if before != (gate.shut, gate.opens_at, gate.episode):
@@ -272,21 +259,15 @@ class SharedPacer(Adaptive):
         else:
             self._pending.clear()
             withdrawn = admitted - ahead - rate.admitted
-            rate.reserved(ahead + withdrawn)  # the row takes them back, and this copy follows it
+            rate.reserved(ahead + withdrawn)  # the row takes them back, and the replica follows it
             self._reservations.expired += self._cancelled + withdrawn
         self._suspended, self._cancelled = False, 0
 
-    def _come_back(self, now: float, processes: int) -> None:
-        if self._standalone is not None:
-            self._pause(now, self._standalone.snapshot(now).shut_for)
-            self._standalone, self._all_back_at = None, now + RETURN
-        self._processes = processes
-
     def _needed(self, now: float, waiting: int) -> int:
-        """Return how many slots to reserve now."""
+        """Return the number of slots to reserve now."""
         held, allowed = len(self._reservations), self._allowed(now)
         free = allowed - self._in_flight
-        over = int(allowed * self._concurrency.turns(self._replica.slot - now))  # by the time that the slots come
+        over = int(allowed * self._concurrency.turns(self._replica.slot - now))  # until the slots come
         wanted = min(waiting, free + over) - held
         if min(free, wanted) <= 0 or self._reservations.last - now >= LOW:
             return 0
@@ -299,22 +280,21 @@ class SharedPacer(Adaptive):
         if self._gate.shut:
             return Reserve(self._replica.version, 1, PATIENCE, counted=False, released=released)
         rate, late = self._rate.pace(self._replica.slot)
-        back = self._processes / self._missed if self._missed and now < self._all_back_at else 1.0
-        interval = 1.0 / (rate * min(1.0, back))
+        interval = 1.0 / (rate * self._standalone.part(now))
         credit = CATCH_UP if self.known is None else (self.known[1] - 1) / self.known[0]
         throttled_for = count * (interval - 1.0 / rate + late)
         return Reserve(self._replica.version, count, interval, credit, released=released, throttled_for=throttled_for)
 
-    def _take_in(self, now: float, reservation: Reserve) -> None:
+    def _add_slots(self, now: float, reservation: Reserve) -> None:
         if self._suspended:
             self._cancelled += reservation.count if reservation.counted else 0
             return
-        count, interval = reservation.count, reservation.interval
+        count, interval, counted = reservation.count, reservation.interval, reservation.counted
         first, grace = self._replica.slot - count * interval, max(CATCH_UP, interval)
-        self._reservations.add(now, first, interval=interval, count=count, grace=grace, counted=reservation.counted)
+        self._reservations.add(now, first, interval=interval, count=count, grace=grace, counted=counted)
 
     def _why(self, allowed: int) -> str:
-        if self._standalone is not None:
+        if self.is_standalone:
             return OUT_OF_REACH
         why = super()._why(allowed)
         return f"{'fixed rate' if self.known and why == 'learned rate' else why}, shared"

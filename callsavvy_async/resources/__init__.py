@@ -1,4 +1,4 @@
-"""The groups of the API: models, one row per endpoint, one method per row."""
+"""The groups of the API: models, one `Endpoint` per resource of the API, and one method per endpoint."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 
 def endpoints() -> Mapping[str, Endpoint[object]]:
-    """Return the row of every endpoint by its name on the wire, found in the modules of this package."""
-    import importlib  # noqa: PLC0415 - a client that is only told to send imports none of these
+    """Return all endpoints of this package's modules, by the name of their resource."""
+    import importlib  # noqa: PLC0415 - rarely needed
     import pkgutil  # noqa: PLC0415
 
     from callsavvy_async.wire.endpoint import Endpoint  # noqa: PLC0415
@@ -26,13 +26,13 @@ def endpoints() -> Mapping[str, Endpoint[object]]:
 
 
 def check_resources(pacing: object) -> None:
-    """Refuse limits of endpoints that do not exist; nothing would keep to them.
+    """Refuse pacers for unknown endpoints, which would have no effect.
 
     Args:
-        pacing: a client's: checked where it is a mapping by the names of endpoints.
+        pacing: the client's `pacing`. Only a mapping is checked.
 
     Raises:
-        ConfigurationError: naming the first one, and the one that was perhaps meant.
+        ConfigurationError: an endpoint is unknown. The error suggests the closest known one.
     """
     if isinstance(pacing, Mapping):
         from callsavvy_async.keywords import refuse_unknown  # noqa: PLC0415

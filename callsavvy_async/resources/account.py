@@ -1,4 +1,4 @@
-"""The business itself: status, departments, categories, agents.
+"""The business: status, departments, categories, agents.
 
 API document: "Get Business Summary", "List Departments", "List Request Categories", "List Users".
 """
@@ -21,7 +21,7 @@ __all__ = ["Agent", "Category", "Department", "Summary"]
 
 @attrs.frozen(kw_only=True)
 class Summary(Model):
-    """Status and balances of the business. A balance that is no number ("Unlimited") is None, its text in `extra`."""
+    """Status and balances of the business. A balance that is not a number ("Unlimited") is None; `extra` has its text."""
 
     assigned_number: str | None = private()
     account_status: str | None = None
@@ -44,7 +44,7 @@ class Department(Model):
     department_name: str | None = None
     department_email: str | None = private()
     department_agents: int | None = None
-    """How many agents belong to it."""
+    """Number of agents."""
 
 
 @attrs.frozen(kw_only=True)

@@ -21,16 +21,16 @@ __all__ = ["Call"]
 
 @attrs.frozen(kw_only=True)
 class Call(Model):
-    """A call that the business made or received."""
+    """A phone call of the business."""
 
     call_id: str = ""
     started_at: Annotated[datetime | None, Wire("datetime")] = None
     direction: CallDirection | None = None
     category: str | None = None
-    """Name or id, the document does not say (quirk Q31)."""
+    """Name or id; the API document does not say which."""
     duration: timedelta | None = None
     other_party: Annotated[str | None, Wire("caller")] = private()
-    """The number that called or was called; on the wire ``caller`` (quirk Q32)."""
+    """The other party's number in either direction, although the API names it ``caller``."""
     recording_url: str | None = private()
     department_id: str | None = None
 
@@ -54,7 +54,7 @@ class Calls:
         period: Period | None = None,
         **options: Unpack[RequestOptions],
     ) -> tuple[Call, ...]:
-        """List calls. There is no paging: narrow the list by `period`, or use `iter` (quirks Q20, Q21)."""
+        """List calls. The API has no paging; narrow the list by `period`, or use `iter`."""
         return await self._transport.send(
             LIST_CALLS,
             options,
@@ -74,7 +74,7 @@ class Calls:
         direction: CallDirection | str | None = None,
         **options: Unpack[RequestOptions],
     ) -> AsyncIterator[Call]:
-        """Iterate over the calls from `start` to `end`, both days included, read by months and days."""
+        """Iterate over the calls from `start` to `end`, both days included."""
 
         async def fetch(period: str) -> tuple[Call, ...]:
             return await self.list(

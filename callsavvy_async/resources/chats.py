@@ -34,14 +34,14 @@ class Chat(Model):
 
 @attrs.frozen(kw_only=True)
 class Messenger(Model):
-    """A request that came by a messenger; on the wire ``messanger`` (quirk Q05)."""
+    """A conversation by a messenger; the API spells it ``messanger``."""
 
     messenger_id: Annotated[str, Wire("messanger_id")] = ""
     started_at: Annotated[datetime | None, Wire("datetime")] = None
     status: Annotated[ChatStatus | None, Wire("chat_status")] = None
     visitor_name: str | None = private()
     channel: str | None = None
-    """For example facebook or whatsapp."""
+    """Name of the messenger, such as facebook or whatsapp."""
     visitor_phone: str | None = private()
     department_id: str | None = None
 
@@ -52,7 +52,7 @@ LIST_MESSENGERS = Endpoint("getMessangers", tuple[Messenger, ...], Effect.READ)
 
 @private_arguments
 class Chats:
-    """Read live chats and messenger requests."""
+    """Read live chats and messenger conversations."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -60,7 +60,7 @@ class Chats:
     async def list(
         self, *, department_id: str | None = None, period: Period | None = None, **options: Unpack[RequestOptions]
     ) -> tuple[Chat, ...]:
-        """List chats. There is no paging: narrow the list by `period`, or use `iter` (quirks Q20, Q21)."""
+        """List chats. The API has no paging; narrow the list by `period`, or use `iter`."""
         return await self._transport.send(
             LIST_CHATS,
             options,
@@ -71,7 +71,7 @@ class Chats:
     def iter(
         self, *, start: date, end: date, department_id: str | None = None, **options: Unpack[RequestOptions]
     ) -> AsyncIterator[Chat]:
-        """Iterate over the chats from `start` to `end`, both days included, read by months and days."""
+        """Iterate over the chats from `start` to `end`, both days included."""
 
         async def fetch(period: str) -> tuple[Chat, ...]:
             return await self.list(department_id=department_id, period=period, **options)
@@ -82,7 +82,7 @@ class Chats:
     async def messengers(
         self, *, department_id: str | None = None, period: Period | None = None, **options: Unpack[RequestOptions]
     ) -> tuple[Messenger, ...]:
-        """List requests that came by messengers such as facebook and whatsapp ("List Socials")."""
+        """List conversations by messengers such as facebook and whatsapp ("List Socials")."""
         return await self._transport.send(
             LIST_MESSENGERS,
             options,

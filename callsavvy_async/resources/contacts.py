@@ -19,7 +19,7 @@ __all__ = ["Contact", "ContactGroup", "CreatedContact", "DeletedContact"]
 
 @attrs.frozen(kw_only=True)
 class Contact(Model):
-    """A person in the address book. Ids are opaque, ``=`` and all (quirk Q36)."""
+    """A person in the address book. Ids are opaque and may hold ``=``."""
 
     contact_id: str = ""
     name: str | None = private()
@@ -28,7 +28,7 @@ class Contact(Model):
     group_id: str | None = None
 
     def as_row(self) -> dict[str, str | None]:
-        """Return the documented fields by their names, as a bulk send takes a recipient."""
+        """Return the documented fields by name, as a recipient of a bulk send."""
         fields = (field.name for field in attrs.fields(Contact))
         return {name: getattr(self, name) for name in fields if name != "extra"}
 
@@ -43,7 +43,7 @@ class ContactGroup(Model):
 
 @attrs.frozen(kw_only=True)
 class CreatedContact(Receipt):
-    """What createContact answers."""
+    """Response of createContact."""
 
     contact_id: str | None = None
     name: str | None = private()
@@ -51,7 +51,7 @@ class CreatedContact(Receipt):
 
 @attrs.frozen(kw_only=True)
 class DeletedContact(Receipt):
-    """What deleteContact answers."""
+    """Response of deleteContact."""
 
     contact_id: str | None = None
 
@@ -64,13 +64,13 @@ DELETE_CONTACT = Endpoint("deleteContact", DeletedContact, Effect.IDEMPOTENT)
 
 @private_arguments
 class Contacts:
-    """Read, create and delete contacts. The API cannot change one."""
+    """Read, create and delete contacts. The API cannot change contacts."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
     async def list(self, *, group_id: str | None = None, **options: Unpack[RequestOptions]) -> tuple[Contact, ...]:
-        """List contacts, all or those of one group."""
+        """List all contacts, or the contacts of one group."""
         return await self._transport.send(LIST_CONTACTS, options, group_id=group_id)
 
     async def groups(self, **options: Unpack[RequestOptions]) -> tuple[ContactGroup, ...]:
@@ -86,15 +86,15 @@ class Contacts:
         group_id: str | None = None,
         **options: Unpack[RequestOptions],
     ) -> CreatedContact:
-        """Create a contact with an e-mail address, a phone number, or both (quirk Q37).
+        """Create a contact with an e-mail address, a phone number, or both.
 
-        The number is kept as it is written: the document asks for no international format here, and address books hold
-        national numbers and short codes. A send reads it by its own rules.
+        The number is stored unchanged. The API document does not require an international format here, and address books hold
+        national numbers and short codes.
 
-        Not idempotent: a lost answer raises `OutcomeUnknownError`.
+        The request is not idempotent: a lost response raises `OutcomeUnknownError`.
         """
         if not email and not phone:
-            raise InvalidRequestError("a contact needs email= or phone= (or both); neither was given.")
+            raise InvalidRequestError("email and phone are both empty; give email=, phone=, or both.")
         return await self._transport.send(
             CREATE_CONTACT,
             options,
@@ -105,5 +105,5 @@ class Contacts:
         )
 
     async def delete(self, contact_id: str, **options: Unpack[RequestOptions]) -> DeletedContact:
-        """Delete a contact. The one change that is repeated after a lost answer: "not found" then means done (Q38)."""
+        """Delete a contact. A lost response is retried, because "not found" then means deleted."""
         return await self._transport.send(DELETE_CONTACT, options, contact_id=require_text(contact_id, "contact_id"))

@@ -22,12 +22,12 @@ __all__ = ["CreatedMeeting", "Meeting", "MeetingDetails"]
 
 @attrs.frozen(kw_only=True)
 class Meeting(Model):
-    """A virtual meeting, as the list shows it."""
+    """A virtual meeting in a list."""
 
     meeting_id: str = ""
     title: str | None = None
     held_at: Annotated[datetime | None, Wire("datetime")] = None
-    """Of its creation or of its start: the document does not say (quirk Q33)."""
+    """Time of its creation or of its start; the API document does not say which."""
     status: MeetingStatus | None = None
 
 
@@ -37,19 +37,19 @@ class MeetingDetails(Meeting):
 
     host_agent_id: str | None = None
     start_link: str | None = private()
-    """Carries the host's secret: whoever has it runs the meeting (quirk Q34)."""
+    """Link with the host's secret, which gives the host's rights."""
     join_link: str | None = None
 
 
 @attrs.frozen(kw_only=True)
 class CreatedMeeting(Receipt):
-    """What createMeeting answers; it has no time (quirk Q35)."""
+    """Response of createMeeting. It does not include a time."""
 
     meeting_id: str | None = None
     title: str | None = None
     host_agent_id: str | None = None
     start_link: str | None = private()
-    """Carries the host's secret: whoever has it runs the meeting (quirk Q34)."""
+    """Link with the host's secret, which gives the host's rights."""
     join_link: str | None = None
     status: MeetingStatus | None = None
 
@@ -61,13 +61,13 @@ CREATE_MEETING = Endpoint("createMeeting", CreatedMeeting, Effect.WRITE)
 
 @private_arguments
 class Meetings:
-    """Read and create virtual meetings. The API cannot change, end or delete one."""
+    """Read and create virtual meetings. The API cannot change, end or delete meetings."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
     async def list(self, *, period: Period | None = None, **options: Unpack[RequestOptions]) -> tuple[Meeting, ...]:
-        """List meetings; `period` is a month or a day, a time of day is refused (quirk Q33)."""
+        """List meetings. `period` is a month or a day; the API does not accept a time of day here."""
         return await self._transport.send(
             LIST_MEETINGS,
             options,
@@ -77,13 +77,13 @@ class Meetings:
         )
 
     def iter(self, *, start: date, end: date, **options: Unpack[RequestOptions]) -> AsyncIterator[Meeting]:
-        """Iterate over the meetings from `start` to `end`, both days included, read by months and days."""
+        """Iterate over the meetings from `start` to `end`, both days included."""
 
         async def fetch(period: str) -> tuple[Meeting, ...]:
             return await self.list(period=period, **options)
 
         days = days_between(start, end, self._transport.config.timezone)
-        return iterate(days, fetch, key=lambda meeting: meeting.meeting_id, moment=lambda _: None)  # quirk Q33
+        return iterate(days, fetch, key=lambda meeting: meeting.meeting_id, moment=lambda _: None)  # see `held_at`
 
     async def get(self, meeting_id: str, **options: Unpack[RequestOptions]) -> MeetingDetails:
         """Read one meeting with its links."""
@@ -92,11 +92,11 @@ class Meetings:
     async def create(
         self, title: str, *, host_agent_id: str | None = None, **options: Unpack[RequestOptions]
     ) -> CreatedMeeting:
-        """Create a meeting. Not idempotent: a lost answer raises `OutcomeUnknownError`.
+        """Create a meeting. The request is not idempotent: a lost response raises `OutcomeUnknownError`.
 
         Args:
-            title: its caption.
-            host_agent_id: the agent who gets the host's rights.
+            title: title of the meeting.
+            host_agent_id: id of the host.
             **options: see `RequestOptions`.
         """
         return await self._transport.send(

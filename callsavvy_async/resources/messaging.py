@@ -1,4 +1,4 @@
-"""Outbound messages: what costs money.
+"""Send messages.
 
 API document: "Send SMS Message", "Send Voice Message", "Send WhatsApp Message".
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.phone_numbers import normalise_number
@@ -26,27 +26,13 @@ from callsavvy_async.transport.options import RequestOptions
 from callsavvy_async.transport.transport import Transport
 from callsavvy_async.values import CallType
 
-if TYPE_CHECKING:
-    from callsavvy_async.resources.batching import Batcher
-
 
 @private_arguments
 class Messaging:
-    """Send SMS, robocalls and WhatsApp messages. One call each; for many recipients see `Callsavvy.bulk`."""
+    """Sends SMS, robocalls and WhatsApp messages, one request each. For many recipients, see `Callsavvy.bulk`."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-
-    def batching(self, *, max_delay: float = 0.05) -> Batcher:
-        """Let sends to one number each share calls: ``async with callsavvy.messaging.batching() as messaging:``.
-
-        Args:
-            max_delay: seconds for which a send may be held back, beside waiting for the limit, to gather company; the
-                first of a text is never held back.
-        """
-        from callsavvy_async.resources.batching import Batcher  # noqa: PLC0415 - few programs use it
-
-        return Batcher(self, max_delay)
 
     async def send_sms(
         self,
@@ -56,17 +42,17 @@ class Messaging:
         sender_id: str | None = None,
         **options: Unpack[RequestOptions],
     ) -> SendReceipt:
-        """Send one SMS text to one or several numbers in one call.
+        """Send an SMS to one or several numbers in one request.
 
         Args:
             recipients: a number in international format, or several.
-            message: the text; see `callsavvy_async.messages.segments` for what it costs in segments.
-            sender_id: what the recipients see as sender; the account's own setting when None.
+            message: the text; see `callsavvy_async.messages.segments` for its cost in segments.
+            sender_id: the displayed sender; the account's default when None.
             **options: see `RequestOptions`.
 
         Raises:
             InvalidRequestError: a number or the text breaks a rule; nothing was sent.
-            OutcomeUnknownError: the request left and nothing tells what became of it; it is never repeated.
+            OutcomeUnknownError: the request left, but its outcome is unknown; it is never retried.
         """
         return await self._transport.send(
             SEND_SMS,
@@ -89,14 +75,14 @@ class Messaging:
 
         Args:
             recipients: a number in international format, or several.
-            duration_minutes: length of the call; what is shorter is played in a loop until then, and costs (quirk Q47).
-            audio_url: of an MP3 file; or
-            text: read out in English. Exactly one of the two.
+            duration_minutes: length of the call. Shorter contents play in a loop until then, and cost the whole duration.
+            audio_url: URL of an MP3 file; or
+            text: a text to read out in English. Give exactly one of the two.
             **options: see `RequestOptions`.
 
         Raises:
             InvalidRequestError: an argument breaks a rule; nothing was sent.
-            OutcomeUnknownError: the request left and nothing tells what became of it; it is never repeated.
+            OutcomeUnknownError: the request left, but its outcome is unknown; it is never retried.
         """
         call_type, content = _robocall_content(audio_url, text)
         return await self._transport.send(
@@ -116,17 +102,17 @@ class Messaging:
         channel_uid: str,
         **options: Unpack[RequestOptions],
     ) -> SendReceipt:
-        """Send one WhatsApp text to at most 30 numbers in one call.
+        """Send a WhatsApp message to at most 30 numbers in one request.
 
         Args:
             recipients: a number in international format, or up to 30.
             message: the text.
-            channel_uid: of the channel to send from (dashboard, Settings -> Social Integrations).
+            channel_uid: UID of the channel to send from (dashboard, Settings -> Social Integrations).
             **options: see `RequestOptions`.
 
         Raises:
             InvalidRequestError: an argument breaks a rule, or there are more than 30 recipients; nothing was sent.
-            OutcomeUnknownError: the request left and nothing tells what became of it; it is never repeated.
+            OutcomeUnknownError: the request left, but its outcome is unknown; it is never retried.
         """
         return await self._transport.send(
             SEND_WHATSAPP,
@@ -145,7 +131,7 @@ def _robocall_content(audio_url: str | None, text: str | None) -> tuple[CallType
 
 
 def _join(recipients: str | Iterable[str], *, most: int | None = None) -> str:
-    """Write recipients as the API wants them: normalised, each once, with "," and nothing else between (quirk Q44)."""
+    """Normalise and deduplicate the recipients, and join them with ",", as the API document asks."""
     if isinstance(recipients, str):
         return normalise_number(recipients)
     numbers = list(dict.fromkeys(normalise_number(number) for number in recipients))
@@ -153,6 +139,6 @@ def _join(recipients: str | Iterable[str], *, most: int | None = None) -> str:
         raise InvalidRequestError("recipients is empty; give at least one phone number.")
     if most is not None and len(numbers) > most:
         raise InvalidRequestError(
-            f"there are {len(numbers)} recipients; one call takes {most}. Use client.bulk for more: it cuts them up."
+            f"there are {len(numbers)} recipients; one request takes at most {most}. Use client.bulk, which splits them."
         )
     return ",".join(numbers)

@@ -1,9 +1,8 @@
-"""Cut a range of days into the API's periods, and read a list period by period.
+"""Read the API's lists over a range of days.
 
-The lists have no paging (quirk Q20) and filter by one month or one day, so a range is read as whole months where it
-holds them and as single days at its edges: every day once, with the fewest requests. A month whose answer is too large is
-read by its days. The document does not say whether a period is read as "in it" or as "since" (quirk Q21), so a row from
-after the last day is left out.
+The lists have no paging, and filter by one month or one day. A range is read as whole months, and as single days at its edges,
+which takes the fewest requests. A month whose response is too large is read day by day. The API document does not say
+whether a period means "in" or "since", so rows after the last day are dropped.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from callsavvy_async.values import in_zone
 T = TypeVar("T")
 
 PERIODS_AT_ONCE = 4
-"""Periods that are read side by side, ahead of the one that is being handed out."""
+"""Number of periods to read concurrently."""
 
 _LENGTH_OF_A_MONTH = len("2026-11")
 
@@ -35,7 +34,7 @@ class Days:
     last: date
 
     def periods(self) -> Iterator[str]:
-        """Yield the periods, in order, that cover the range."""
+        """Yield the periods of the range, in order."""
         day = self.first
         while day <= self.last:
             month_end = _end_of_month(day)
@@ -50,16 +49,14 @@ class Days:
 
 
 def days_between(start: date, end: date, zone: tzinfo | None) -> Days:
-    """Return the days from `start` to `end`, both included; of an aware time the day in the account's zone.
+    """Return the days from `start` to `end`, both included. An aware time counts as its day in the account's zone.
 
     Raises:
-        InvalidRequestError: the range runs backwards, or one end is aware and the account's zone is not known.
+        InvalidRequestError: `end` is before `start`, or one of them is aware and the account's zone is unknown.
     """
     days = Days(_day(start, zone, "start"), _day(end, zone, "end"))
     if days.last < days.first:
-        raise InvalidRequestError(
-            f"the range runs backwards: start={days.first}, end={days.last}; end is the last day, included."
-        )
+        raise InvalidRequestError(f"end is {days.last}, before start={days.first}; give the last day of the range.")
     return days
 
 
@@ -78,17 +75,17 @@ async def iterate(
     key: Callable[[T], str],
     moment: Callable[[T], datetime | None],
 ) -> AsyncIterator[T]:
-    """Yield the rows of a range in the order of its periods, a few periods read side by side, each id once.
+    """Yield the rows of a range in the order of its periods, each id once.
 
     Args:
         days: the range.
         fetch: reads one period.
-        key: a row's id; rows without one are all yielded.
-        moment: when a row came to be, in the account's zone; None where it does not say.
+        key: returns the id of a row. All rows with a blank id are yielded.
+        moment: returns the time of a row in the account's zone, or None.
 
     Raises:
-        ResponseTooLargeError: the answer for a single day is too large.
-        Exception: what `fetch` raised.
+        ResponseTooLargeError: the response for a single day is too large.
+        Exception: `fetch` failed.
     """
     seen: set[str] = set()
     async for row in _rows(list(days.periods()), fetch):
@@ -102,7 +99,7 @@ async def iterate(
 async def _rows(periods: list[str], fetch: Callable[[str], Awaitable[tuple[T, ...]]]) -> AsyncIterator[T]:
     for offset in range(0, len(periods), PERIODS_AT_ONCE):
         batch = periods[offset : offset + PERIODS_AT_ONCE]
-        for period, rows in zip(batch, await _side_by_side(batch, fetch), strict=True):
+        for period, rows in zip(batch, await _read_concurrently(batch, fetch), strict=True):
             if rows is None:
                 first = date.fromisoformat(f"{period}-01")
                 days = [first.replace(day=number + 1).isoformat() for number in range(_end_of_month(first).day)]
@@ -113,24 +110,24 @@ async def _rows(periods: list[str], fetch: Callable[[str], Awaitable[tuple[T, ..
                     yield row
 
 
-async def _side_by_side(
+async def _read_concurrently(
     periods: list[str], fetch: Callable[[str], Awaitable[tuple[T, ...]]]
 ) -> list[tuple[T, ...] | None]:
-    """Read periods concurrently; None for a month whose answer is too large.
+    """Read periods concurrently; None for a month whose response is too large.
 
-    The first error cancels the others and is raised as it is, not as a group.
+    The first error cancels the other reads. It is raised without an ExceptionGroup.
     """
-    answers: dict[str, tuple[T, ...] | None] = {}
+    responses: dict[str, tuple[T, ...] | None] = {}
     failures: list[Exception] = []
 
     async with anyio.create_task_group() as group:
 
         async def read(period: str) -> None:
             try:
-                answers[period] = await fetch(period)
-            except Exception as error:  # noqa: BLE001 - handed on below
+                responses[period] = await fetch(period)
+            except Exception as error:  # noqa: BLE001 - raised below
                 if isinstance(error, ResponseTooLargeError) and len(period) == _LENGTH_OF_A_MONTH:
-                    answers[period] = None
+                    responses[period] = None
                     return
                 failures.append(error)
                 group.cancel_scope.cancel()
@@ -139,4 +136,4 @@ async def _side_by_side(
             group.start_soon(read, period)
     if failures:
         raise failures[0]
-    return [answers[period] for period in periods]
+    return [responses[period] for period in periods]

@@ -1,4 +1,4 @@
-"""What a call that sends is: its resource, how many it takes, and what the API says of it.
+"""Endpoints for sending, their limits and their receipt.
 
 API document: "Send SMS Message", "Send Voice Message", "Send WhatsApp Message".
 """
@@ -18,31 +18,30 @@ from callsavvy_async.wire.model import Receipt
 __all__ = ["SendReceipt"]
 
 MAX_WHATSAPP_RECIPIENTS = 30
-"""Recipients that one sendWhatsapp call takes (API document: "Send WhatsApp Message"; quirk Q49)."""
+"""Most recipients of a sendWhatsapp request (API document: "Send WhatsApp Message")."""
 USUAL_RECIPIENTS = 100
-"""Recipients of one other call, where many are sent to: the API names no maximum, and what may become unknown stays small
-(quirk Q44)."""
+"""Recipients of other requests. The API document gives no maximum; a small request leaves few recipients unknown."""
 
 _DECIMALS = 4
-"""Of a minute: the API documents no rule for fractions (quirk Q47), and money hangs on how it reads them."""
+"""Decimals of a minute. The API document gives no rule for fractions, and they cost money."""
 
 
 @attrs.frozen(kw_only=True)
 class SendReceipt(Receipt):
-    """What the API says of one send call: one status, one id and one cost for all its recipients (quirk Q40).
+    """Receipt of a send request: one status, one id and one cost for all its recipients.
 
-    "Accepted in a call" is all that this means: not delivered, and nothing about a single recipient. Anything that the
-    API left out is None; WhatsApp answers neither id nor cost (quirk Q48).
+    It confirms that the API accepted the request. It says nothing about delivery or single recipients. A value that the API
+    omits is None; for WhatsApp, the API reports neither id nor cost.
     """
 
     message_id: str | None = None
     cost: Decimal | None = None
-    """Units as reported; whether per call or per recipient is not documented (quirk Q41)."""
+    """Cost in units. The API document does not say whether it is per request or per recipient."""
     status: SendStatus | None = None
 
     @property
     def failed(self) -> bool:
-        """Whether the API took the call and says that the sending failed. It is not repeated: it may be charged."""
+        """Whether the API accepted the request and reported that sending failed. It may be charged, so it is not retried."""
         return self.status is SendStatus.FAILED
 
 
@@ -52,10 +51,10 @@ SEND_WHATSAPP = Endpoint("sendWhatsapp", SendReceipt, Effect.SPEND)
 
 
 def format_minutes(duration: int | Decimal | timedelta, name: str = "duration_minutes") -> str:
-    """Write a robocall's duration as the API wants it: minutes, as text.
+    """Format the duration of a robocall in minutes.
 
     Raises:
-        InvalidRequestError: when it is not more than 0, or has no short decimal form.
+        InvalidRequestError: the duration is not above 0, or needs more than 4 decimals.
     """
     minutes = _minutes(duration)
     if not minutes.is_finite() or minutes <= 0:
@@ -74,7 +73,7 @@ def _minutes(duration: float | Decimal | timedelta) -> Decimal:
             case timedelta():
                 return Decimal(duration // timedelta(seconds=1)) / 60
             case float():
-                return Decimal(repr(duration))  # 0.1, not the 55 digits of its binary form
+                return Decimal(repr(duration))  # 0.1 instead of the 55 digits of its binary value
             case _:
                 return Decimal(duration)
     except (InvalidOperation, TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Checks that several parameters need."""
+"""Checks for parameters."""
 
 from __future__ import annotations
 
@@ -10,33 +10,31 @@ from callsavvy_async.errors import InvalidRequestError
 
 
 def require_text(text: str, name: str) -> str:
-    """Return a text as it is.
+    """Return a text unchanged.
 
     Raises:
-        InvalidRequestError: when it is blank, no text, or cannot be encoded; the value itself is not shown.
+        InvalidRequestError: the value is blank, not a str, or cannot be encoded. The error does not show the value.
     """
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] # from untyped code, a database
-        raise InvalidRequestError(
-            f"{name} is of the type {type(text).__name__}; the API takes text. Give str(...) of it."
-        )
+        raise InvalidRequestError(f"{name} is of type {type(text).__name__}; it must be a str. Give str(...) of it.")
     if not text.strip():
-        raise InvalidRequestError(f"{name} is blank; the API requires it.")
+        raise InvalidRequestError(f"{name} is blank; the API requires a text.")
     if not is_encodable(text):
         raise InvalidRequestError(
-            f"{name} holds half a character (a lone surrogate) or NUL; write the whole character."
+            f"{name} holds a lone surrogate (half a character) or NUL; write the whole character."
         )
     return text
 
 
 def require_web_url(url: str, name: str) -> str:
-    """Return a URL as it is.
+    """Return a URL unchanged.
 
     Raises:
-        InvalidRequestError: when the API could not fetch it.
+        InvalidRequestError: the API could not fetch the URL.
     """
     if not _is_web_url(url):
         raise InvalidRequestError(
-            f"{name} is no URL that the API could fetch; give the http(s) URL of an MP3 file, with a host and no blanks."
+            f"{name} is not a URL that the API can fetch; give the http(s) URL of an MP3 file, with a host and without blanks."
         )
     return url
 
@@ -50,10 +48,10 @@ def _is_web_url(text: str) -> bool:
 
 
 def exactly_one(values: Mapping[str, object], taker: str) -> str:
-    """Return the name of the one value that is given, the others being None.
+    """Return the name of the only value that is not None.
 
     Raises:
-        InvalidRequestError: there is not exactly one.
+        InvalidRequestError: several values are given, or none.
     """
     given = [name for name, value in values.items() if value is not None]
     if len(given) == 1:

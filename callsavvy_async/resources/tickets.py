@@ -44,7 +44,7 @@ class ConversationItem(Model):
     conversation_id: str = ""
     sent_at: Annotated[datetime | None, Wire("datetime")] = None
     message: str | None = private()
-    """May hold HTML that strangers wrote: never render it unescaped (quirk Q26)."""
+    """May hold HTML of strangers: never render it unescaped."""
     from_agent: bool | None = None
     agent_name: str | None = None
     files: tuple[str, ...] = private(default=())
@@ -53,7 +53,7 @@ class ConversationItem(Model):
 
 @attrs.frozen(kw_only=True)
 class CreatedTicket(Receipt):
-    """What createTicket answers; status, department and time come with `Tickets.list` (quirk Q27)."""
+    """Response of createTicket. `Tickets.list` has the status, department and time."""
 
     ticket_id: str | None = None
     subject: str | None = private()
@@ -63,7 +63,7 @@ class CreatedTicket(Receipt):
 
 @attrs.frozen(kw_only=True)
 class CreatedReply(Receipt):
-    """What replyTicket answers."""
+    """Response of replyTicket."""
 
     conversation_id: str | None = None
     new_status: TicketStatus | None = None
@@ -91,7 +91,7 @@ class Tickets:
         period: Period | None = None,
         **options: Unpack[RequestOptions],
     ) -> tuple[Ticket, ...]:
-        """List tickets. There is no paging: narrow the list by `period`, or use `iter` (quirks Q20, Q21)."""
+        """List tickets. The API has no paging; narrow the list by `period`, or use `iter`."""
         return await self._transport.send(
             LIST_TICKETS,
             options,
@@ -111,7 +111,7 @@ class Tickets:
         sender_email: str | None = None,
         **options: Unpack[RequestOptions],
     ) -> AsyncIterator[Ticket]:
-        """Iterate over the tickets from `start` to `end`, both days included, read by months and days."""
+        """Iterate over the tickets from `start` to `end`, both days included."""
 
         async def fetch(period: str) -> tuple[Ticket, ...]:
             return await self.list(
@@ -135,7 +135,7 @@ class Tickets:
         message: str,
         **options: Unpack[RequestOptions],
     ) -> CreatedTicket:
-        """Open a ticket on behalf of a customer. Not idempotent: a lost answer raises `OutcomeUnknownError`."""
+        """Open a ticket for a customer. The request is not idempotent: a lost response raises `OutcomeUnknownError`."""
         return await self._transport.send(
             CREATE_TICKET,
             options,
@@ -155,13 +155,13 @@ class Tickets:
         replied_at: datetime | None = None,
         **options: Unpack[RequestOptions],
     ) -> CreatedReply:
-        """Add a reply to a ticket. Not idempotent: a lost answer raises `OutcomeUnknownError`.
+        """Add a reply to a ticket. The request is not idempotent: a lost response raises `OutcomeUnknownError`.
 
         Args:
-            ticket_id: of the ticket (the API document says "department ID" here: copied text, quirk Q28).
+            ticket_id: id of the ticket. (The API document wrongly says "department ID".)
             message: the reply.
-            agent_id: of the agent who replies; None when the customer does.
-            replied_at: when; now when None. An aware time is turned into the client's timezone, which it then needs.
+            agent_id: id of the agent who replies; None if the customer replies.
+            replied_at: time of the reply; now when None. An aware time needs the client's `timezone`, to be converted.
             **options: see `RequestOptions`.
         """
         return await self._transport.send(

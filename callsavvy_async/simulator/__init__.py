@@ -1,14 +1,14 @@
-"""A stateful stand-in for the Callsavvy API, with a ledger of what was truly charged and faults on demand.
+"""A stateful simulator of the Callsavvy API, with a ledger of all charges and with faults on demand.
 
-It is a witness: written from the API document alone, it imports nothing of the SDK and nothing but the standard
-library, so that a mistake in the SDK cannot agree with it.
+The simulator is an independent witness. It follows the API document alone and imports only the standard library, so it
+cannot share a mistake with the SDK.
 
     from callsavvy_async.simulator import Fault, Simulator, serve
 
     sim = Simulator(sms_balance=10)
     sim.faults.next("sendSMS", Fault.DROP_AFTER_READ)
     with serve(sim) as server:
-        ...                                     # a client for server.url, with sim's keys
+        ...                                     # use a client with server.url and the simulator's keys
     assert sim.ledger.charged_count("+2348012345678") == 1
 """
 

@@ -1,4 +1,4 @@
-"""The simulator: a stateful stand-in for the Callsavvy API, as one ASGI application.
+"""The simulator as an ASGI application.
 
 sim = Simulator(sms_balance=100)
 httpx.AsyncClient(transport=httpx.ASGITransport(app=sim), base_url=sim.base_url)    # in process
@@ -17,7 +17,6 @@ from datetime import datetime
 from decimal import Decimal
 from random import Random
 
-from callsavvy_async.simulator.answers import Reply, RequestRefused, error
 from callsavvy_async.simulator.channel import Channel, Event, Receive, Send
 from callsavvy_async.simulator.delivery import deliver
 from callsavvy_async.simulator.fault_plan import FaultPlan
@@ -25,42 +24,43 @@ from callsavvy_async.simulator.faults import Fault
 from callsavvy_async.simulator.ledger import Ledger
 from callsavvy_async.simulator.limits import Admission, Limit
 from callsavvy_async.simulator.requests import Request
+from callsavvy_async.simulator.responses import Reply, RequestRejected, error
 from callsavvy_async.simulator.seeding import seed_world
 from callsavvy_async.simulator.service import BASE_PATH, Service
 from callsavvy_async.simulator.state import Balances, World
-from callsavvy_async.simulator.webhooks import CallbackAnswer, new_ticket_fields, post_event
+from callsavvy_async.simulator.webhooks import CallbackResponse, new_ticket_fields, post_event
 
 PUBLIC_KEY = "TEST-public"
-"""The public key that a simulator takes unless told otherwise."""
+"""Default public key of a simulator."""
 PRIVATE_KEY = "TEST-private"
-"""The private key that a simulator takes unless told otherwise."""
+"""Default private key of a simulator."""
 WHATSAPP_UID = "TEST-whatsapp"
-"""The one WhatsApp channel that a simulator has unless told otherwise."""
+"""Default WhatsApp channel of a simulator."""
 
 
 class Simulator:
-    """One simulated business and its API; itself an ASGI application.
+    """A simulated business and its API, as an ASGI application.
 
     Args:
-        public_key: The Public-Key header that is let in.
-        private_key: The Private-Key header that is let in.
-        sms_balance: SMS units to begin with.
-        local_balance: Outbound local call minutes to begin with.
-        international_balance: Outbound international call minutes to begin with.
-        home_prefix: Numbers that begin with it are local.
-        whatsapp_uids: The WhatsApp channels that exist.
-        seed: Makes records, ids, latencies and drawn faults the same each time.
-        now: The business's wall clock, naive.
-        clock: The monotonic clock, in seconds, that limits are measured on.
-        limit: Whom to answer 429; it can be exchanged later through the attribute of that name.
-        latency: Seconds between a request's processing and its answer, fixed or drawn.
-        sleep: How to wait; give `trio.sleep` to use the simulator in process under trio.
-        keep_requests: How many requests `requests` remembers.
-        callback_url: Where events are posted, newTicketOpened by itself after each createTicket.
+        public_key: Valid Public-Key header.
+        private_key: Valid Private-Key header.
+        sms_balance: Initial balance in SMS units.
+        local_balance: Initial balance of outbound local call minutes.
+        international_balance: Initial balance of outbound international call minutes.
+        home_prefix: Prefix of local numbers.
+        whatsapp_uids: WhatsApp channels of the business.
+        seed: Seed of records, ids, latencies and random faults.
+        now: Naive wall clock of the business.
+        clock: Monotonic clock of the rate limit, in seconds.
+        limit: Rate limit. Assign the attribute `limit` to change it later.
+        latency: Seconds between the processing of a request and its response, or a function that draws them.
+        sleep: Function that waits. Pass `trio.sleep` to use the simulator in process under trio.
+        keep_requests: Number of requests that `requests` keeps.
+        callback_url: URL that receives events. Each createTicket posts a newTicketOpened.
     """
 
     base_url = f"http://simulator.invalid{BASE_PATH}"
-    """A base URL for use in process, where no name is ever looked up."""
+    """Base URL for use in process, where the host name is never resolved."""
 
     def __init__(
         self,
@@ -108,41 +108,41 @@ class Simulator:
     def __repr__(self) -> str:
         return f"Simulator(balances={self.world.balances}, limit={self.limit}, {self.ledger}, {self.faults})"
 
-    def emit(self, event: str, **fields: str) -> Future[CallbackAnswer]:
+    def emit(self, event: str, **fields: str) -> Future[CallbackResponse]:
         """Post an event to `callback_url` in the background; see `callsavvy_async.simulator.webhooks`."""
         if self.callback_url is None:
-            raise ValueError("the simulator has no callback_url; give it one to emit events.")
+            raise ValueError("callback_url is None; pass one to Simulator to emit events.")
         return post_event(self.callback_url, event, fields)
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request (ASGI 3)."""
+        """Respond to an HTTP request (ASGI 3)."""
         if scope["type"] != "http":
-            raise NotImplementedError(f"the simulator speaks HTTP only, not {scope['type']}")
+            raise NotImplementedError(f"the simulator supports only the ASGI scope http, not {scope['type']}")
         channel = Channel(scope, receive, send)
         request = channel.request()
         fault = self.faults.take(request)
         if fault is not None:
             self.requests.append(request)
-            await self._answer_unread(channel, request, fault)
+            await self._respond_unread(channel, request, fault)
             return
         body = await channel.read()
         if body is None:
             return
         request = replace(request, body=body, read=True)
         self.requests.append(request)
-        await self._answer(channel, request, self.faults.take(request))
+        await self._respond(channel, request, self.faults.take(request))
 
-    async def _answer_unread(self, channel: Channel, request: Request, fault: Fault) -> None:
-        nothing = error(request.resource, RequestRefused(400, "The request was not read"))
+    async def _respond_unread(self, channel: Channel, request: Request, fault: Fault) -> None:
+        nothing = error(request.resource, RequestRejected(400, "The request was not read"))
         await deliver(channel, nothing, fault, sleep=self._sleep)
 
-    async def _answer(self, channel: Channel, request: Request, fault: Fault | None) -> None:
-        """Process at once, as soon as the request is read, and only then take time to answer."""
+    async def _respond(self, channel: Channel, request: Request, fault: Fault | None) -> None:
+        """Process the request, wait for the latency, then respond."""
         limit = self.limit
         admission = limit.admit(self._clock()) if limit else None
         try:
             shown = limit.headers_for(admission, wall=self.world.now()) if limit and admission else {}
-            reply = self._process(request, _refusal(admission), fault)
+            reply = self._process(request, _rejection(admission), fault)
             delay = self.latency(self._random) if callable(self.latency) else self.latency
             if delay > 0:
                 await self._sleep(delay)
@@ -153,16 +153,16 @@ class Simulator:
             if limit and admission and admission.admitted:
                 limit.release()
 
-    def _process(self, request: Request, refusal: RequestRefused | None, fault: Fault | None) -> Reply:
-        """Do what a request asks, and tell the business of a ticket that it opened."""
+    def _process(self, request: Request, rejection: RequestRejected | None, fault: Fault | None) -> Reply:
+        """Process the request, and post an event for a ticket that it opened."""
         if self.callback_url is None:
-            return self._service.answer(request, refusal=refusal, fault=fault)
+            return self._service.respond(request, rejection=rejection, fault=fault)
         before = set(self.world.tickets)
-        reply = self._service.answer(request, refusal=refusal, fault=fault)
+        reply = self._service.respond(request, rejection=rejection, fault=fault)
         for ticket_id in self.world.tickets.keys() - before:
             self.emit("newTicketOpened", **new_ticket_fields(self.world.tickets[ticket_id]))
         return reply
 
 
-def _refusal(admission: Admission | None) -> RequestRefused | None:
-    return None if admission is None or admission.admitted else RequestRefused(429, "Too many requests")
+def _rejection(admission: Admission | None) -> RequestRejected | None:
+    return None if admission is None or admission.admitted else RequestRejected(429, "Too many requests")

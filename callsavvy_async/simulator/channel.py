@@ -1,11 +1,11 @@
-"""One exchange seen from the application: an ASGI connection that can also be broken.
+"""One exchange, seen from the application: an ASGI connection that the application can break.
 
-A server that can break connections lists `EXTENSION` in the scope's extensions; the application then sends it
+A server that can break connections lists `EXTENSION` in the scope's extensions. To break one, the application sends
 
     {"type": "callsavvy.simulator.break", "data": bytes, "reset": bool}
 
-upon which the server writes `data` as it is and closes the connection, or resets it. Any other server, and
-`httpx.ASGITransport`, gets the exception `ConnectionDropped` instead.
+The server writes `data` unchanged and closes the connection, or resets it. With any other server, and with
+`httpx.ASGITransport`, the application raises `ConnectionDropped` instead.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TypeAlias, cast
 from callsavvy_async.simulator.requests import Request
 
 EXTENSION = "callsavvy.simulator.break"
-"""The scope extension's and the event's name."""
+"""Name of the scope's extension and of the event."""
 
 Event: TypeAlias = MutableMapping[str, object]
 Receive: TypeAlias = Callable[[], Awaitable[Event]]
@@ -24,11 +24,11 @@ Send: TypeAlias = Callable[[Event], Awaitable[None]]
 
 
 class ConnectionDropped(ConnectionError):
-    """The simulated server closed or reset the connection, and there is no socket to do it with."""
+    """The simulated server closed or reset the connection, under a server without `EXTENSION`."""
 
 
 class Channel:
-    """Reads one request and writes its answer, well or badly."""
+    """Reads one request and writes its response, intact or broken."""
 
     def __init__(self, scope: Event, receive: Receive, send: Send) -> None:
         extensions = cast("Mapping[str, object] | None", scope.get("extensions")) or {}
@@ -38,7 +38,7 @@ class Channel:
         self._send = send
 
     def request(self) -> Request:
-        """Return the request as far as it is known before its body."""
+        """Return the request without its body."""
         headers = cast("list[tuple[bytes, bytes]]", self._scope["headers"])
         return Request(
             method=str(self._scope["method"]),
@@ -48,7 +48,7 @@ class Channel:
         )
 
     async def read(self) -> bytes | None:
-        """Read the body; None if the client goes away before its end."""
+        """Read the body. Returns None if the client disconnects before its end."""
         pieces: list[bytes] = []
         more = True
         while more:
@@ -60,7 +60,7 @@ class Channel:
         return b"".join(pieces)
 
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
-        """Send status and headers; without a content-length the body goes in chunks."""
+        """Send status and headers. Without a content-length the body is chunked."""
         encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": encoded})
 
@@ -69,22 +69,22 @@ class Channel:
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
     async def respond(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """Send a whole answer."""
+        """Send a whole response."""
         await self.start(status, {**headers, "content-length": str(len(body))})
         await self.write(body, more=False)
 
     async def hang(self) -> None:
-        """Do nothing until the client closes the connection."""
+        """Wait until the client closes the connection."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
     async def drop(self, data: bytes = b"", *, reset: bool = False) -> None:
         """Write raw bytes and break the connection."""
         if not self._breaks:
-            raise ConnectionDropped("the simulated server broke the connection, as a fault told it to")
+            raise ConnectionDropped("the simulated server broke the connection because of a fault")
         await self._send({"type": EXTENSION, "data": data, "reset": reset})
 
     async def close(self) -> None:
-        """Close the connection behind a whole answer; without a socket there is nothing to close."""
+        """Close the connection after a whole response. Does nothing under a server without `EXTENSION`."""
         if self._breaks:
             await self.drop()

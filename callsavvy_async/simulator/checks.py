@@ -1,4 +1,4 @@
-"""What a parameter's value may be; every check raises `RequestRefused` with 422 and names the parameter."""
+"""Checks of parameter values. A failed check raises `RequestRejected` with 422 and names the parameter."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from decimal import Decimal
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from callsavvy_async.simulator.answers import RequestRefused
+from callsavvy_async.simulator.responses import RequestRejected
 
 Check: TypeAlias = Callable[[str, str], None]
-"""Takes the parameter's name and its value; returns only when the value is good."""
+"""Takes the parameter's name and its value, and raises if the value is invalid."""
 
 _NUMBER = re.compile(r"\+[0-9]{6,15}")
 _NUMBERS = re.compile(rf"{_NUMBER.pattern}(?:,{_NUMBER.pattern})*")
@@ -27,35 +27,35 @@ MOST_WHATSAPP_RECIPIENTS = 30
 _WIDTHS = {_SECOND: 19, _DAY: 10, _MONTH: 7}
 
 
-def invalid(name: str, value: str) -> RequestRefused:
-    """Word the refusal of one value."""
-    return RequestRefused(422, f"Invalid {name}: {value}")
+def invalid(name: str, value: str) -> RequestRejected:
+    """Return the error of an invalid value."""
+    return RequestRejected(422, f"Invalid {name}: {value}")
 
 
 def text(name: str, value: str) -> None:
-    """Hold that the value is not blank."""
+    """Check that the value is not blank."""
     if not value.strip():
-        raise RequestRefused(422, f"Invalid {name}: must not be empty")
+        raise RequestRejected(422, f"Invalid {name}: must not be empty")
 
 
 def text_or_empty(_name: str, _value: str) -> None:
-    """Let any text pass, the empty one too (replyTicket: "or leave it empty")."""
+    """Accept any text, including the empty one (replyTicket: "or leave it empty")."""
 
 
 def email(name: str, value: str) -> None:
-    """Hold that the value looks like an e-mail address."""
+    """Check that the value looks like an e-mail address."""
     if not _EMAIL.fullmatch(value):
         raise invalid(name, value)
 
 
 def phone(name: str, value: str) -> None:
-    """Hold that the value looks like a phone number as people write it."""
+    """Check that the value looks like a phone number, possibly formatted."""
     if not _PHONE.fullmatch(value):
         raise invalid(name, value)
 
 
 def recipients(name: str, value: str) -> None:
-    """Hold that the value is international numbers joined by single commas, naming the first that is not."""
+    """Check that the value is a list of international numbers joined by commas. The error names the first invalid one."""
     if _NUMBERS.fullmatch(value):
         return
     wrong = next(number for number in value.split(",") if not _NUMBER.fullmatch(number))
@@ -63,30 +63,32 @@ def recipients(name: str, value: str) -> None:
 
 
 def up_to_30_recipients(name: str, value: str) -> None:
-    """Hold the recipients of one sendWhatsapp call, which may only be so many."""
+    """Check the recipients of sendWhatsapp and their number."""
     recipients(name, value)
     if value.count(",") >= MOST_WHATSAPP_RECIPIENTS:
-        raise RequestRefused(422, f"Invalid {name}: at most {MOST_WHATSAPP_RECIPIENTS} recipients are allowed per call")
+        raise RequestRejected(
+            422, f"Invalid {name}: at most {MOST_WHATSAPP_RECIPIENTS} recipients are allowed per call"
+        )
 
 
 def minutes(name: str, value: str) -> None:
-    """Hold that the value is a positive number in plain decimal notation."""
+    """Check that the value is a positive number in plain decimal notation."""
     if not _DECIMAL.fullmatch(value) or not Decimal(value):
         raise invalid(name, value)
 
 
 def audio_url(name: str, value: str) -> None:
-    """Hold that the value is an absolute web address, without blanks or control characters (RFC 3986, section 2)."""
+    """Check that the value is an absolute http or https URL without blanks or control characters (RFC 3986, section 2)."""
     try:
         parts = urlsplit(value if value.isprintable() and " " not in value else "")
     except ValueError:
         parts = urlsplit("")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise RequestRefused(422, f"Invalid {name}: must be the URL of an MP3 file")
+        raise RequestRejected(422, f"Invalid {name}: must be the URL of an MP3 file")
 
 
 def one_of(*words: str) -> Check:
-    """Make a check for a closed list of words."""
+    """Make a check that accepts only these words."""
 
     def check(name: str, value: str) -> None:
         if value not in words:
@@ -110,10 +112,10 @@ def _moment(*formats: str) -> Check:
 
 
 timestamp = _moment(_SECOND)
-"""Hold YYYY-MM-DD HH:MM:SS."""
+"""Check for YYYY-MM-DD HH:MM:SS."""
 
 period = _moment(_SECOND, _DAY, _MONTH)
-"""Hold YYYY-MM-DD HH:MM:SS, YYYY-MM-DD or YYYY-MM."""
+"""Check for YYYY-MM-DD HH:MM:SS, YYYY-MM-DD or YYYY-MM."""
 
 day_or_month = _moment(_DAY, _MONTH)
-"""Hold YYYY-MM-DD or YYYY-MM, all that listMeetings takes."""
+"""Check for YYYY-MM-DD or YYYY-MM, the formats of listMeetings."""

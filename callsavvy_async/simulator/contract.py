@@ -1,7 +1,7 @@
-"""The endpoints of the API document: one row per resource, its parameters with their rules, and what answers it.
+"""The endpoints of the API document: one row per resource, with its parameters, their checks and its handler.
 
-This is the only place where wire names of requests are written down. It is taken from the document and from nothing
-else, so that a wrong name in a client cannot find its own mistake here.
+Only this module holds the parameters' names. They come from the document alone, so that the simulator cannot share a
+wrong name with a client.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from callsavvy_async.simulator import checks
-from callsavvy_async.simulator.answers import Json, RequestRefused
 from callsavvy_async.simulator.handlers import contacts, directory, meetings, messaging, tickets, traffic
 from callsavvy_async.simulator.handlers.messaging import Charge
+from callsavvy_async.simulator.responses import Json, RequestRejected
 from callsavvy_async.simulator.state import World
 
 Params: TypeAlias = Mapping[str, str]
@@ -21,7 +21,7 @@ Params: TypeAlias = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One field of a request body; the document makes every one of them a string."""
+    """One field of a request body. Every field is a string, according to the document."""
 
     name: str
     required: bool
@@ -29,46 +29,46 @@ class Parameter:
 
 
 def required(name: str, check: checks.Check = checks.text) -> Parameter:
-    """Declare a field that must be there."""
+    """Declare a required field."""
     return Parameter(name, required=True, check=check)
 
 
 def optional(name: str, check: checks.Check = checks.text) -> Parameter:
-    """Declare a field that may be left out."""
+    """Declare an optional field."""
     return Parameter(name, required=False, check=check)
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One resource URI."""
+    """One resource."""
 
     resource: str
     parameters: tuple[Parameter, ...]
     handler: Callable[[World, Params], Json | Charge]
     spends: bool = False
-    """Whether a call costs units of a balance."""
+    """True if a request costs units of a balance."""
     fields: str = ""
-    """The names of an answer's fields, as the document lists them."""
-    answers_as: str = ""
-    """The name in the answer, where the document shows another one than was asked for."""
+    """Names of the response's fields, as the document lists them."""
+    response_name: str = ""
+    """Name of the resource in the response, if the document shows another one there."""
 
     def validate(self, body: Json) -> Params:
-        """Return the body as parameters, or raise `RequestRefused` for the first rule that it breaks."""
+        """Return the body as parameters, or raise `RequestRejected` for the first violated rule."""
         if not isinstance(body, dict):
-            raise RequestRefused(400, "Request body must be a JSON object")
+            raise RequestRejected(400, "Request body must be a JSON object")
         known = {parameter.name for parameter in self.parameters}
         params: dict[str, str] = {}
         for name, value in body.items():
             if name not in known:
-                raise RequestRefused(422, f"Unknown parameter: {name}")
+                raise RequestRejected(422, f"Unknown parameter: {name}")
             if not isinstance(value, str):
-                raise RequestRefused(422, f"Invalid {name}: must be a string")
+                raise RequestRejected(422, f"Invalid {name}: must be a string")
             params[name] = value
         for parameter in self.parameters:
             if parameter.name in params:
                 parameter.check(parameter.name, params[parameter.name])
             elif parameter.required:
-                raise RequestRefused(422, f"Missing required parameter: {parameter.name}")
+                raise RequestRejected(422, f"Missing required parameter: {parameter.name}")
         return params
 
 
@@ -102,7 +102,7 @@ _ROWS = (
         "getTicketConversation",
         (required("ticket_id"),),
         tickets.get_ticket_conversation,
-        answers_as="getTicket",
+        response_name="getTicket",
         fields="conversation_id datetime message from_agent agent_name files",
     ),
     Endpoint(
@@ -212,4 +212,4 @@ _ROWS = (
 )
 
 ENDPOINTS: Mapping[str, Endpoint] = {row.resource: row for row in _ROWS}
-"""Every endpoint by its resource, which is case-sensitive and literal."""
+"""Every endpoint by its resource, whose name is case-sensitive."""

@@ -1,4 +1,4 @@
-"""One request and its answer over asyncio streams: the `receive` and `send` of the application."""
+"""One request and its response over asyncio streams: the `receive` and `send` of the application."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from callsavvy_async.simulator.http1 import Head
 _PIECE = 2**16
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-"""SO_LINGER, on, for no time at all: closing sends RST instead of FIN."""
+"""SO_LINGER, on, zero seconds: closing the socket sends RST instead of FIN."""
 
 
 class Exchange:
-    """Reads one body and writes one answer."""
+    """Reads one body and writes one response."""
 
     def __init__(self, head: Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -26,20 +26,20 @@ class Exchange:
         self._expects_continue = head.expects_continue
         self._keep_alive = head.keep_alive
         self._to_read = head.length
-        """Bytes of the body still to come; None while it comes in chunks."""
+        """Remaining bytes of the request's body. None if the body is chunked."""
         self._read = False
         self._start = b""
         self._to_write: int | None = None
-        """Bytes of the answer still to go; None while it goes in chunks."""
+        """Remaining bytes of the response's body. None if the body is chunked."""
         self._written = False
 
     @property
     def reusable(self) -> bool:
-        """Whether another request may follow on the connection."""
+        """True if the connection can carry another request."""
         return self._keep_alive and self._read and self._written and not self._writer.is_closing()
 
     async def receive(self) -> Event:
-        """Return the next piece of the body; after the last one, wait until the client goes away."""
+        """Return the next piece of the body. After the last piece, wait until the client disconnects."""
         if self._expects_continue:
             self._expects_continue = False
             self._writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -63,7 +63,7 @@ class Exchange:
         return data
 
     async def _read_chunk(self) -> bytes:
-        """Read one chunk (RFC 9112, 7.1); behind the last one the trailers, which mean nothing here."""
+        """Read one chunk (RFC 9112, 7.1), and ignore the trailers after the last one."""
         size = int((await self._reader.readuntil(b"\r\n")).partition(b";")[0], 16)
         if size:
             return (await self._reader.readexactly(size + 2))[:-2]
@@ -73,7 +73,7 @@ class Exchange:
         return b""
 
     async def send(self, event: Event) -> None:
-        """Write what the application says."""
+        """Write an event of the application."""
         match event["type"]:
             case "http.response.start":
                 headers = cast("list[tuple[bytes, bytes]]", event["headers"])
@@ -83,10 +83,10 @@ class Exchange:
             case _ if event["type"] == EXTENSION:
                 self._break(cast("bytes", event["data"]), reset=bool(event["reset"]))
             case unknown:
-                raise NotImplementedError(f"the server knows no event {unknown}")
+                raise NotImplementedError(f"the server does not support the ASGI event {unknown}")
 
     def _head(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
-        """Compose the head; an answer that comes before the request's end makes the connection close."""
+        """Return the head of the response. A response before the end of the request closes the connection."""
         length = dict(headers).get(b"content-length")
         self._to_write = None if length is None else int(length)
         lines = [b"HTTP/1.1 %d %s" % (status, _PHRASES.get(status, "").encode())]
@@ -108,7 +108,7 @@ class Exchange:
         await self._writer.drain()
 
     def _break(self, data: bytes, *, reset: bool) -> None:
-        """Write raw bytes, then close the connection, with RST if asked."""
+        """Write raw bytes, then close or reset the connection."""
         self._writer.write(data)
         if reset:
             sock = cast("socket.socket", self._writer.get_extra_info("socket"))

@@ -1,4 +1,4 @@
-"""Which request meets which fault: by queue, by rule, or by the request's own header."""
+"""Assign faults to requests: by queue, by the request's header, or by rule."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from callsavvy_async.simulator.faults import Fault
 from callsavvy_async.simulator.requests import Request
 
 FAULT_HEADER = "simulator-fault"
-"""A request can name its own fault here, as `Fault.named` takes it."""
+"""Request header that names a fault, in the form of `Fault.named`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class _Rule:
 
 
 class FaultPlan:
-    """The faults that are to come. A queue goes before the header, the header before the rules."""
+    """The planned faults. Queues take precedence over the header, and the header over rules."""
 
     def __init__(self, *, seed: int = 0) -> None:
         self._random = Random(seed)
@@ -36,11 +36,11 @@ class FaultPlan:
 
     @property
     def waiting(self) -> int:
-        """How many queued faults have not met a request yet."""
+        """Number of queued faults that are still to be used."""
         return sum(map(len, self._queues.values()))
 
     def next(self, resource: str | None, fault: Fault, *, times: int = 1) -> None:
-        """Give a fault to the next requests of one resource, or of any with None, behind those already queued."""
+        """Queue a fault for the next requests of a resource, or of any resource with None."""
         with self._lock:
             self._queues[resource].extend([fault] * times)
 
@@ -52,13 +52,13 @@ class FaultPlan:
         when: Callable[[Request], bool] | None = None,
         probability: float = 1.0,
     ) -> None:
-        """Give a fault to every request that fits.
+        """Assign a fault to every matching request.
 
         Args:
-            fault: What happens. One that is not read is decided while the request's body is still empty.
-            resource: Only requests of this resource.
-            when: Only requests for which this is true.
-            probability: Only this share of them, drawn from the seed.
+            fault: Fault. One with ``reads=False`` is matched while the request's body is still empty.
+            resource: Resource of matching requests. None matches all.
+            when: Predicate of matching requests. None matches all.
+            probability: Share of the matching requests that get the fault, drawn with the seed.
         """
 
         def matches(request: Request) -> bool:
@@ -68,16 +68,16 @@ class FaultPlan:
             self._rules.append(_Rule(fault, matches, probability))
 
     def clear(self) -> None:
-        """Forget all queues and rules."""
+        """Drop all queues and rules."""
         with self._lock:
             self._queues.clear()
             self._rules.clear()
 
     def take(self, request: Request) -> Fault | None:
-        """Return the fault of a request, if any.
+        """Return the fault of a request, or None.
 
-        It is asked twice for each: before the body is read, when only faults that do not read it count, and after it,
-        when only those that do.
+        Call it twice for each request. Before the body is read, only faults with ``reads=False`` match. After it, only
+        faults with ``reads=True`` match.
         """
         with self._lock:
             return self._queued(request) or self._named(request) or self._ruled(request)

@@ -1,11 +1,11 @@
-"""What can go wrong on the way to and from the API, as values.
+"""Faults of the network, of proxies and of the API, as values.
 
-Every fault says two things besides its kind: whether the request is *read* to its end, and whether it is *processed*
-(a send is charged). A client cannot see either; the ledger can.
+Besides its kind, a fault has two properties: is the request *read* to its end, and is it *processed* (a send is then
+charged)? The client can observe neither of them, the ledger records both.
 
     sim.faults.next("sendSMS", Fault.DROP_AFTER_READ, times=3)
     sim.faults.next("sendSMS", Fault.with_status(503, retry_after="2"))
-    sim.faults.next("sendSMS", Fault.HTML_ANSWER.but(processed=False))
+    sim.faults.next("sendSMS", Fault.HTML_RESPONSE.but(processed=False))
 """
 
 from __future__ import annotations
@@ -17,115 +17,115 @@ from typing import ClassVar, Literal
 
 
 class FaultKind(Enum):
-    """How a fault shows on the wire."""
+    """The kind of a fault, as the client observes it."""
 
     # The connection
     DROP = "drop"
-    """The connection is closed without an answer."""
+    """The server closes the connection without a response."""
     RESET = "reset"
-    """The connection is reset (TCP RST) without an answer."""
+    """The server resets the connection (TCP RST) without a response."""
     HANG = "hang"
-    """Nothing comes until the client closes the connection."""
+    """The server sends nothing until the client closes the connection."""
     GARBAGE = "garbage"
-    """The status line is not HTTP; then the connection is closed."""
-    CLOSE_AFTER_ANSWER = "close-after-answer"
-    """The answer is whole, then the kept-alive connection is closed without notice."""
-    # Another answer
+    """The server sends a status line that is not HTTP, and closes the connection."""
+    CLOSE_AFTER_RESPONSE = "close-after-response"
+    """The server closes the kept-alive connection without notice after a whole response."""
+    # Another response
     STATUS = "status"
     """Another status, with the body that `Fault.body` names."""
-    # The answer, delivered badly
+    # A broken delivery
     SLOW_DRIP = "slow-drip"
-    """The body comes in pieces of `size` bytes, `seconds` apart."""
+    """Pieces of `size` bytes, `seconds` apart."""
     TRUNCATED_BODY = "truncated-body"
-    """Half of what content-length promises, then the connection is closed."""
+    """Half of the bytes that content-length promises, then a closed connection."""
     HUGE_BODY = "huge-body"
-    """`size` blanks before the answer, in chunks."""
+    """`size` blanks before the body, in chunks."""
     GZIP_BOMB = "gzip-bomb"
-    """`size` blanks before the answer, compressed to a thousandth."""
-    # The answer, written badly
+    """`size` blanks before the body, compressed to a thousandth."""
+    # A broken body
     MALFORMED_JSON = "malformed-json"
     TRUNCATED_JSON = "truncated-json"
-    """Half of the JSON, with the content-length of the half."""
-    EMPTY_ANSWER = "empty-answer"
-    HTML_ANSWER = "html-answer"
+    """Half of the JSON, with a matching content-length."""
+    EMPTY_RESPONSE = "empty-response"
+    HTML_RESPONSE = "html-response"
     WRONG_CONTENT_TYPE = "wrong-content-type"
     DOUBLE_ENCODED = "double-encoded"
     """The JSON as a JSON string."""
     NAN = "nan"
-    """Numbers are the literal NaN, which is not JSON."""
+    """The literal NaN, which is not JSON, instead of numbers."""
     NO_BREAK_SPACES = "no-break-spaces"
-    """Indented with U+00A0, as the document's samples are."""
+    """Indentation with U+00A0, as in the document's samples."""
     BYTE_ORDER_MARK = "byte-order-mark"
-    # The answer, of another shape
+    # A body of another shape
     ERROR_ENVELOPE = "error-envelope"
     """An error envelope on HTTP 200."""
     SEND_FAILED = "send-failed"
     """`data.status` is "failed" in a success envelope."""
     UNKNOWN_WORD = "unknown-word"
-    """Every `status` in `data` is a word that the document does not know."""
+    """Every `status` in `data` is an undocumented word."""
     MISSING_DATA = "missing-data"
     """The envelope has no `data`."""
     MISSING_FIELDS = "missing-fields"
-    """`data` and its items have no fields."""
+    """`data` and its items are empty objects."""
     NULL_FIELDS = "null-fields"
     """All fields of `data` are null."""
     JSON_NUMBERS = "json-numbers"
-    """Numbers and truth values are JSON's own, not text."""
+    """JSON numbers and booleans instead of texts."""
     PHP_ARRAYS = "php-arrays"
-    """An object is [], a list is {"0": ...}, as PHP's json_encode may write them."""
+    """[] for an object and {"0": ...} for a list, as PHP's json_encode may write them."""
     SHOUTED_STATUS = "shouted-status"
-    """The envelope says "SUCCESS"."""
+    """"SUCCESS" as the envelope's status."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong with one request."""
+    """The fault of one request."""
 
     kind: FaultKind
     processed: bool = True
-    """Whether the API does what was asked before things go wrong."""
+    """True if the API processes the request."""
     reads: bool = True
-    """Whether the request's body is read; without it nothing can be processed."""
+    """True if the server reads the request's body. Only a request that was read can be processed."""
     status: int = 200
     body: Literal["envelope", "html", "empty"] = "envelope"
-    """What a fault of kind STATUS answers with."""
+    """Body of the response for the kind STATUS."""
     retry_after: str | None = None
     location: str | None = None
     size: int = 1
-    """Bytes, where the kind has a size."""
+    """Size in bytes, for the kinds that have one."""
     seconds: float = 0.0
-    """Time between pieces of a slow drip."""
+    """Seconds between pieces of a slow drip."""
 
     DROP_BEFORE_READ: ClassVar[Fault]
     RESET_BEFORE_READ: ClassVar[Fault]
     HANG_BEFORE_READ: ClassVar[Fault]
     EARLY_413: ClassVar[Fault]
     DROP_AFTER_READ: ClassVar[Fault]
-    """Charged, then dropped: the client can never know."""
+    """Charged, then dropped. The client cannot know about the charge."""
     DROP_UNPROCESSED: ClassVar[Fault]
-    """Read and dropped, nothing charged: to a client the same as DROP_AFTER_READ."""
+    """Read and dropped without a charge. The client cannot distinguish it from DROP_AFTER_READ."""
     RESET_AFTER_READ: ClassVar[Fault]
     RESET_UNPROCESSED: ClassVar[Fault]
     HANG: ClassVar[Fault]
     GARBAGE: ClassVar[Fault]
-    CLOSE_AFTER_ANSWER: ClassVar[Fault]
+    CLOSE_AFTER_RESPONSE: ClassVar[Fault]
     SLOW_DRIP: ClassVar[Fault]
     TRUNCATED_BODY: ClassVar[Fault]
     HUGE_BODY: ClassVar[Fault]
     GZIP_BOMB: ClassVar[Fault]
     MALFORMED_JSON: ClassVar[Fault]
     TRUNCATED_JSON: ClassVar[Fault]
-    EMPTY_ANSWER: ClassVar[Fault]
-    HTML_ANSWER: ClassVar[Fault]
+    EMPTY_RESPONSE: ClassVar[Fault]
+    HTML_RESPONSE: ClassVar[Fault]
     WRONG_CONTENT_TYPE: ClassVar[Fault]
     DOUBLE_ENCODED: ClassVar[Fault]
     NAN: ClassVar[Fault]
     NO_BREAK_SPACES: ClassVar[Fault]
     BYTE_ORDER_MARK: ClassVar[Fault]
     ERROR_ENVELOPE: ClassVar[Fault]
-    """Not processed unless told otherwise."""
+    """Not processed by default."""
     SEND_FAILED: ClassVar[Fault]
-    """Not processed: "successful messages ... will be deducted"."""
+    """Not processed by default: "successful messages ... will be deducted"."""
     UNKNOWN_WORD: ClassVar[Fault]
     MISSING_DATA: ClassVar[Fault]
     MISSING_FIELDS: ClassVar[Fault]
@@ -136,9 +136,9 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.processed and not self.reads:
-            raise ValueError("a request that is not read cannot be processed: give processed=False or reads=True")
+            raise ValueError("a request that is not read cannot be processed; pass processed=False or reads=True")
         if self.size < 1:
-            raise ValueError(f"a fault's size is at least 1 byte, not {self.size}")
+            raise ValueError(f"size is {self.size}; pass at least 1 byte")
 
     @classmethod
     def with_status(
@@ -149,13 +149,13 @@ class Fault:
         retry_after: str | None = None,
         processed: bool = False,
     ) -> Fault:
-        """Answer with another status.
+        """Return a fault that responds with another status.
 
         Args:
             status: Any HTTP status.
-            body: The API's own error envelope, a gateway's HTML page, or nothing.
-            retry_after: The Retry-After header as it shall be written, also nonsense.
-            processed: Whether the request is processed (charged) all the same.
+            body: The API's error envelope, the HTML page of a gateway, or an empty body.
+            retry_after: Retry-After header, valid or not.
+            processed: True to process (charge) the request nevertheless.
         """
         return cls(FaultKind.STATUS, processed=processed, status=status, body=body, retry_after=retry_after)
 
@@ -163,12 +163,12 @@ class Fault:
     def redirect(
         cls, status: int = 307, *, to: str = "https://elsewhere.example/v1/", processed: bool = False
     ) -> Fault:
-        """Answer with a redirect to another host."""
+        """Return a fault that redirects to another host."""
         return cls(FaultKind.STATUS, processed=processed, status=status, body="empty", location=to)
 
     @classmethod
     def named(cls, name: str) -> Fault:
-        """Return a fault by its constant's name in small letters with hyphens, or `status-503`, `redirect-307`."""
+        """Return a fault by the name of its constant, such as `drop-after-read`, or by `status-503`, `redirect-307`."""
         word, _, number = name.rpartition("-")
         if word == "status" and number.isdecimal():
             return cls.with_status(int(number))
@@ -177,15 +177,15 @@ class Fault:
         try:
             return FAULTS[name]
         except KeyError:
-            raise ValueError(f"no fault is named {name!r}; there are {', '.join(FAULTS)}") from None
+            raise ValueError(f"{name!r} is not the name of a fault; pass one of {', '.join(FAULTS)}") from None
 
     def but(self, *, processed: bool | None = None, size: int | None = None, seconds: float | None = None) -> Fault:
-        """Return this fault with other settings.
+        """Return a copy of this fault with other settings.
 
         Args:
-            processed: Whether the API does what was asked all the same.
+            processed: True to process the request nevertheless.
             size: Bytes of padding, or of each piece of a slow drip.
-            seconds: Time between the pieces of a slow drip.
+            seconds: Seconds between the pieces of a slow drip.
         """
         return replace(
             self,
@@ -195,7 +195,7 @@ class Fault:
         )
 
     def __str__(self) -> str:
-        """Name the fault as ledger and command line do."""
+        """Return the fault's name, as in the ledger."""
         name = f"status-{self.status}" if self.kind is FaultKind.STATUS else self.kind.value
         return name if self.processed else f"{name}, {'unprocessed' if self.reads else 'unread'}"
 
@@ -205,7 +205,7 @@ def _unread(kind: FaultKind, *, status: int = 200) -> Fault:
 
 
 def _constants() -> dict[str, Fault]:
-    """Return the fault of every kind as it commonly is, and the variants that have a name of their own."""
+    """Return the usual fault of each kind, and the variants that have a name."""
     plain = set(FaultKind) - {FaultKind.DROP, FaultKind.RESET, FaultKind.STATUS}
     return {kind.value: Fault(kind) for kind in FaultKind if kind in plain} | {
         "drop-before-read": _unread(FaultKind.DROP),
@@ -225,7 +225,7 @@ def _constants() -> dict[str, Fault]:
 
 
 FAULTS: Mapping[str, Fault] = dict(sorted(_constants().items()))
-"""Every fault that has a constant, by its name in small letters with hyphens."""
+"""Every fault with a constant, by the constant's name in lower case with hyphens."""
 
 for _name, _fault in FAULTS.items():
     setattr(Fault, _name.upper().replace("-", "_"), _fault)

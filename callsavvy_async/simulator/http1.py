@@ -1,4 +1,4 @@
-"""The head of an HTTP/1.1 request, parsed and framed (RFC 9112)."""
+"""Parse the head of an HTTP/1.1 request and frame its body (RFC 9112)."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from dataclasses import dataclass
 
 
 class BadRequest(Exception):
-    """The bytes are not a request of HTTP/1.1 that can be framed."""
+    """The bytes are not an HTTP/1.1 request with a valid framing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A request up to its body."""
+    """A request without its body."""
 
     method: str
     target: str
     headers: list[tuple[bytes, bytes]]
     """Names in lower case."""
     length: int | None
-    """Bytes of the body; None if it comes in chunks."""
+    """Size of the body in bytes. None if it is chunked."""
     keep_alive: bool
     expects_continue: bool
 
 
 def parse_head(data: bytes) -> Head:
-    """Parse a request line and headers, the blank line behind them included."""
+    """Parse a request line and headers, including the blank line after them."""
     first, *lines = data[:-4].split(b"\r\n")
     try:
         method, target, version = first.decode("ascii").split(" ")
     except ValueError:
-        raise BadRequest("the request line is not three words") from None
+        raise BadRequest("the request line does not have three words") from None
     if version not in {"HTTP/1.1", "HTTP/1.0"}:
         raise BadRequest("the version is not HTTP/1.1 or HTTP/1.0")
     headers = [_parse_field(line) for line in lines]
@@ -47,12 +47,12 @@ def parse_head(data: bytes) -> Head:
 def _parse_field(line: bytes) -> tuple[bytes, bytes]:
     name, colon, value = line.partition(b":")
     if not colon or not name or name != name.strip():
-        raise BadRequest("a header line has no name")
+        raise BadRequest("a header line does not have a name")
     return name.lower(), value.strip()
 
 
 def _body_length(fields: dict[bytes, bytes]) -> int | None:
-    """Frame the body (RFC 9112, 6.3); both ways at once is how requests are smuggled, so it is refused."""
+    """Return the body's size (RFC 9112, 6.3). Both framings together would allow request smuggling, and are an error."""
     coding, length = fields.get(b"transfer-encoding"), fields.get(b"content-length")
     if coding is None:
         if length is None:

@@ -1,8 +1,7 @@
-"""The ledger: what truly became of every send that the server read.
+"""The ledger: the true outcome of every send that the server read.
 
-A client's report is checked against it, so it is written by the server alone and says only what happened here.
-It is safe to read from one thread while a server writes to it in another, and small enough for some hundred
-thousand sends: recipients are kept as the one text that came over the wire.
+Tests check a client's report against it, so only the server writes it. One thread may read the ledger while a server
+writes it in another. It fits some hundred thousand sends in memory, because an entry keeps its recipients as one text.
 """
 
 from __future__ import annotations
@@ -21,24 +20,24 @@ class LedgerEntry:
     at: datetime
     resource: str
     recipient: str
-    """The parameter as it came: numbers joined by commas; empty where the request could not be read."""
+    """Recipient parameter: numbers joined by commas. Empty if the request was invalid."""
     status: int
-    """The HTTP status that the API itself gave, before any fault."""
+    """HTTP status of the API, before any fault."""
     reason: str
-    """Why it was or was not charged: "charged", "fault", or the words of the refusal."""
+    """Reason for the charge or its absence: "charged", "fault", or the error message."""
     charged: bool
     cost: Decimal
     message_id: str
     fault: str
-    """The fault that was applied, or empty."""
+    """Name of the applied fault, or empty."""
 
     @property
     def recipients(self) -> tuple[str, ...]:
-        """The numbers one by one."""
+        """The recipients' numbers."""
         return tuple(self.recipient.split(",")) if self.recipient else ()
 
     def __repr__(self) -> str:
-        """Show what happened, not to whom."""
+        """Return the entry without its recipients' numbers."""
         return (
             f"LedgerEntry({self.resource}, {len(self.recipients)} recipients, status={self.status}, "
             f"reason={self.reason.partition(':')[0]!r}, cost={self.cost}, fault={self.fault!r})"
@@ -47,18 +46,18 @@ class LedgerEntry:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over a ledger."""
+    """Sums of a ledger."""
 
     requests: int
-    """Sends that were read."""
+    """Number of sends that were read."""
     charged_requests: int
     charged_recipients: int
-    """A number that was charged twice counts twice."""
+    """Number of charged recipients. A recipient charged twice counts twice."""
     cost: Decimal
 
 
 class Ledger:
-    """Every send that was read, and how often each resource was posted to."""
+    """Every send that was read, and the number of requests to each resource."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -71,26 +70,26 @@ class Ledger:
         return f"Ledger({totals.requests} sends, {totals.charged_requests} charged, cost {totals.cost})"
 
     def count_post(self, resource: str) -> None:
-        """Count one request that was read to its end, whatever is answered."""
+        """Count one request that was read to its end, whatever its response is."""
         with self._lock:
             self._posts[resource] += 1
 
     def record(self, entry: LedgerEntry) -> None:
-        """Write down what became of one send."""
+        """Record the outcome of one send."""
         with self._lock:
             self._entries.append(entry)
             if entry.charged:
                 self._charged.update(entry.recipients)
 
     @property
-    def calls(self) -> tuple[LedgerEntry, ...]:
-        """All sends so far, in the order in which they were decided."""
+    def requests(self) -> tuple[LedgerEntry, ...]:
+        """All sends so far, in the order of their processing."""
         with self._lock:
             return tuple(self._entries)
 
     @property
     def charged(self) -> Counter[str]:
-        """How often each number was charged for; a copy."""
+        """Number of charges for each recipient, as a copy."""
         with self._lock:
             return self._charged.copy()
 
@@ -107,11 +106,11 @@ class Ledger:
             )
 
     def charged_count(self, number: str) -> int:
-        """Tell how often one number was charged for."""
+        """Return the number of charges for one recipient."""
         with self._lock:
             return self._charged[number]
 
     def posts(self, resource: str) -> int:
-        """Tell how many requests to a resource were read to their end."""
+        """Return the number of requests to a resource that were read to their end."""
         with self._lock:
             return self._posts[resource]

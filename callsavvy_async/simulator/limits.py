@@ -1,7 +1,7 @@
-"""Rate limits that the stand-in can hold its clients to. The document names none, so all are guesses to learn from.
+"""Rate limits of the simulator. The API document names none, so all of them are hypotheses.
 
-A limit is asked once per request, on a monotonic clock, and answers with an `Admission`; how a refusal is told to the
-client (with Retry-After or without, with RateLimit headers or without) is set on the limit too.
+A limit decides about each request on a monotonic clock and returns an `Admission`. The limit also decides whether a 429
+carries Retry-After and RateLimit headers.
 """
 
 from __future__ import annotations
@@ -17,58 +17,58 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A limit's answer to one request."""
+    """A limit's decision about one request."""
 
     admitted: bool
     quota: int
-    """Requests per window, or at once."""
+    """Maximum number of requests per window, or in flight."""
     window: float
-    """Seconds in which the quota renews itself; 0 where it does not depend on time."""
+    """Seconds until the quota is renewed. 0 if the limit does not depend on time."""
     remaining: int
-    """Requests that would still be admitted now."""
+    """Number of requests that the limit would still admit now."""
     wait: float
-    """Seconds until a request could be admitted; 0 while some remain."""
+    """Seconds until the next admission. 0 if `remaining` is above 0."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Limit(ABC):
-    """What all limits share: how they show themselves."""
+    """Base of all limits, with the headers of their responses."""
 
     retry_after: Literal["none", "seconds", "http-date"] = "seconds"
-    """How a 429 says when to come back; both forms have whole seconds, rounded up."""
+    """Form of Retry-After on a 429. Both forms round up to whole seconds."""
     headers: Literal["none", "ietf", "x-ratelimit"] = "none"
     """`ietf` is RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers), `x-ratelimit` the older three."""
 
     @abstractmethod
     def admit(self, now: float) -> Admission:
-        """Let one request in, or not, at this monotonic second."""
+        """Decide about one request at this monotonic second."""
 
-    def release(self) -> None:  # noqa: B027  (most limits do not count what is in flight)
-        """Learn that a request that was admitted has been answered."""
+    def release(self) -> None:  # noqa: B027  (most limits do not count requests in flight)
+        """Note the end of an admitted request."""
 
     def headers_for(self, admission: Admission, *, wall: datetime) -> dict[str, str]:
-        """Tell the client about an admission, by the wall clock where a date is asked for."""
-        told: dict[str, str] = {}
+        """Return the response headers of an admission. `wall` is the time on the wall clock, for a date."""
+        headers: dict[str, str] = {}
         seconds = math.ceil(admission.wait)
         if self.headers == "ietf":
-            told["ratelimit-policy"] = f'"default";q={admission.quota};w={math.ceil(admission.window)}'
-            told["ratelimit"] = f'"default";r={admission.remaining};t={seconds}'
+            headers["ratelimit-policy"] = f'"default";q={admission.quota};w={math.ceil(admission.window)}'
+            headers["ratelimit"] = f'"default";r={admission.remaining};t={seconds}'
         elif self.headers == "x-ratelimit":
-            told["x-ratelimit-limit"] = str(admission.quota)
-            told["x-ratelimit-remaining"] = str(admission.remaining)
-            told["x-ratelimit-reset"] = str(seconds)
+            headers["x-ratelimit-limit"] = str(admission.quota)
+            headers["x-ratelimit-remaining"] = str(admission.remaining)
+            headers["x-ratelimit-reset"] = str(seconds)
         if not admission.admitted and self.retry_after == "seconds":
-            told["retry-after"] = str(seconds)
+            headers["retry-after"] = str(seconds)
         elif not admission.admitted and self.retry_after == "http-date":
             moment = wall.astimezone(UTC) + timedelta(seconds=admission.wait)
             whole = moment.replace(microsecond=0) + timedelta(seconds=bool(moment.microsecond))
-            told["retry-after"] = format_datetime(whole, usegmt=True)
-        return told
+            headers["retry-after"] = format_datetime(whole, usegmt=True)
+        return headers
 
 
 @dataclass(slots=True)
 class TokenBucket(Limit):
-    """`rate` requests per second on average, up to `burst` at once."""
+    """Admits `rate` requests per second on average, and up to `burst` at once."""
 
     rate: float
     burst: float = 1
@@ -79,7 +79,7 @@ class TokenBucket(Limit):
         self._tokens = self.burst
 
     def admit(self, now: float) -> Admission:
-        """Take one token if a whole one is there."""
+        """Take one token if a whole one is available."""
         self._tokens = min(self.burst, self._tokens + self.rate * (now - self._updated))
         self._updated = now
         admitted = self._tokens >= 1
@@ -90,7 +90,7 @@ class TokenBucket(Limit):
 
 @dataclass(slots=True)
 class FixedWindow(Limit):
-    """`count` requests in every window of `seconds`; the windows are those of the clock."""
+    """Admits `count` requests in every window of `seconds`, aligned with the clock."""
 
     count: int
     seconds: float
@@ -98,7 +98,7 @@ class FixedWindow(Limit):
     _used: int = field(init=False, repr=False, default=0)
 
     def admit(self, now: float) -> Admission:
-        """Use one place of the present window if any is left."""
+        """Admit if fewer than `count` requests were admitted in the current window."""
         window = now // self.seconds
         if window != self._window:
             self._window, self._used = window, 0
@@ -111,7 +111,7 @@ class FixedWindow(Limit):
 
 @dataclass(slots=True)
 class SlidingWindow(Limit):
-    """`count` requests in any stretch of `seconds`."""
+    """Admits `count` requests in any interval of `seconds`."""
 
     count: int
     seconds: float
@@ -131,14 +131,14 @@ class SlidingWindow(Limit):
 
 @dataclass(slots=True)
 class Concurrency(Limit):
-    """`count` requests at a time; a refusal asks to come back in `wait` seconds, as good a guess as any."""
+    """Admits `count` requests at a time. A 429 suggests an arbitrary wait of `wait` seconds."""
 
     count: int
     wait: float = 1.0
     _in_flight: int = field(init=False, repr=False, default=0)
 
     def admit(self, now: float) -> Admission:
-        """Admit if fewer than `count` are being worked on; time plays no part."""
+        """Admit if fewer than `count` requests are in flight, at any time."""
         del now
         admitted = self._in_flight < self.count
         self._in_flight += admitted
@@ -146,5 +146,5 @@ class Concurrency(Limit):
         return Admission(admitted, self.count, 0.0, remaining, 0.0 if remaining else self.wait)
 
     def release(self) -> None:
-        """Give the place back."""
+        """Free the place of an ended request."""
         self._in_flight -= 1

@@ -1,4 +1,4 @@
-"""Answers written badly or of another shape: from the true reply to the bytes that a fault sends instead."""
+"""Turn a true reply into the malformed body that a fault sends instead."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from callsavvy_async.simulator.answers import Json, Reply, encode
 from callsavvy_async.simulator.faults import FaultKind
+from callsavvy_async.simulator.responses import Json, Reply, encode
 
 HTML_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
-"""What a proxy before the API would answer with."""
+"""Error page of a proxy in front of the API."""
 
 Mangler: TypeAlias = Callable[[Reply], bytes]
 
@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 
 def _map_scalars(value: Json, change: Callable[[Json], Json]) -> Json:
-    """Replace every value that holds no others."""
+    """Replace every value that is neither an object nor a list."""
     if isinstance(value, Mapping):
         return {key: _map_scalars(item, change) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -28,7 +28,7 @@ def _map_scalars(value: Json, change: Callable[[Json], Json]) -> Json:
 
 
 def _map_objects(value: Json, change: Callable[[Mapping[str, Json]], Json]) -> Json:
-    """Replace `data` where it is an object, or each item where it is a list."""
+    """Replace `data` if it is an object, or each item if it is a list."""
     if isinstance(value, list | tuple):
         return [_map_objects(item, change) for item in value]
     return change(value) if isinstance(value, Mapping) else value
@@ -41,7 +41,7 @@ def _with_data(reply: Reply, change: Callable[[Json], Json]) -> bytes:
 
 
 def _as_number(value: Json) -> Json:
-    """Turn number-like and true/false text into JSON's own."""
+    """Turn texts of numbers and booleans into JSON numbers and booleans."""
     if value in {"true", "false"}:
         return value == "true"
     if isinstance(value, str) and _NUMBER.fullmatch(value):
@@ -54,7 +54,7 @@ def _as_nan(value: Json) -> Json:
 
 
 def _as_php(data: Json) -> Json:
-    """Write a list as PHP writes one whose keys have gaps, and an object as PHP writes one that is empty."""
+    """Turn a list into PHP's form of a list with gaps, and an object into PHP's form of an empty one."""
     if isinstance(data, list | tuple):
         return {str(index): item for index, item in enumerate(data)}
     return []
@@ -76,8 +76,8 @@ _SEND_FAILED, _UNKNOWN_WORD = _with_status("failed"), _with_status("moon-phase")
 MANGLERS: Mapping[FaultKind, Mangler] = {
     FaultKind.MALFORMED_JSON: lambda reply: reply.body.replace(b'"', b"'"),
     FaultKind.TRUNCATED_JSON: lambda reply: reply.body[: len(reply.body) // 2],
-    FaultKind.EMPTY_ANSWER: lambda _reply: b"",
-    FaultKind.HTML_ANSWER: lambda _reply: HTML_PAGE,
+    FaultKind.EMPTY_RESPONSE: lambda _reply: b"",
+    FaultKind.HTML_RESPONSE: lambda _reply: HTML_PAGE,
     FaultKind.WRONG_CONTENT_TYPE: lambda reply: reply.body,
     FaultKind.DOUBLE_ENCODED: lambda reply: encode(reply.body.decode()),
     FaultKind.NAN: lambda reply: encode(
@@ -95,10 +95,10 @@ MANGLERS: Mapping[FaultKind, Mangler] = {
     FaultKind.PHP_ARRAYS: lambda reply: _with_data(reply, _as_php),
     FaultKind.SHOUTED_STATUS: lambda reply: encode({**reply.envelope, "status": str(reply.envelope["status"]).upper()}),
 }
-"""How to write the answer for each kind of fault that only changes what the body says."""
+"""Function that writes the body, for each kind of fault that changes only the body."""
 
 CONTENT_TYPES: Mapping[FaultKind, str] = {
-    FaultKind.HTML_ANSWER: "text/html; charset=utf-8",
+    FaultKind.HTML_RESPONSE: "text/html; charset=utf-8",
     FaultKind.WRONG_CONTENT_TYPE: "text/plain",
 }
-"""The content type where it is not JSON's."""
+"""Content types other than JSON's."""

@@ -1,4 +1,4 @@
-"""One request as the server saw it."""
+"""A request that the server received."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Method, path, headers and body; the last two stay out of the repr, since they hold keys and messages."""
+    """A request. Its repr omits the headers and the body, which hold keys and messages."""
 
     method: str
     path: str
     headers: Mapping[str, str] = field(repr=False)
-    """By lower-case name; of a repeated header the last."""
+    """Headers by lower-case name. The last of several equal names wins."""
     body: bytes = field(default=b"", repr=False)
     read: bool = True
-    """Whether the body was read to its end; before that it is empty."""
+    """True if the body was read to its end. Before that it is empty."""
 
     @property
     def resource(self) -> str:
-        """The last part of the path."""
+        """Last segment of the path."""
         return self.path.rpartition("/")[2]

@@ -1,7 +1,7 @@
-"""Fill a new world with a small, believable business; the same seed and clock give the same records.
+"""Fill a new world with the records of a small business. Equal seeds and clocks give equal records.
 
-The records hold on purpose what trips clients up: empty fields, a comma inside a file's URL, HTML in messages,
-ids that end in "==".
+The records contain typical traps for clients: empty fields, a comma in a file's URL, HTML in messages, ids that end in
+"==".
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from callsavvy_async.simulator.handlers.tickets import add_message
 from callsavvy_async.simulator.state import World, stamp
 
 HISTORY_DAYS = 180
-"""How far back the seeded records reach."""
+"""Age of the oldest seeded record in days."""
 
 _DEPARTMENTS = (("Sales", "sales", "2"), ("Support", "support", "3"), ("Billing", "billing", "1"))
 _CATEGORIES = ("Enquiry", "Complaint", "Refund")
@@ -32,7 +32,7 @@ _FILES = (
 
 
 def seed_world(world: World) -> None:
-    """Give an empty world its records."""
+    """Add records to an empty world."""
     rng = Random(world.seed)
     _add_directory(world)
     _add_tickets(world, rng)
@@ -59,7 +59,7 @@ def _add_directory(world: World) -> None:
 
 
 def _moments(world: World, rng: Random, count: int) -> Iterator[str]:
-    """Spread moments over the months before now, oldest first."""
+    """Yield random times of the last `HISTORY_DAYS`, oldest first."""
     now = world.now()
     for age in sorted((rng.uniform(0, HISTORY_DAYS * 86_400) for _ in range(count)), reverse=True):
         yield stamp(now - timedelta(seconds=age))

@@ -1,8 +1,8 @@
-"""How many SMS one text is: the "standard GSM SMS pagination rules" of sendSMS.
+"""Count the SMS segments of a text by the "standard GSM SMS pagination rules" of sendSMS.
 
-A text of the GSM 7-bit alphabet (3GPP TS 23.038, 6.2.1) fits 160 septets in one message, or 153 in each part of a
-longer one (the part header takes seven); characters of the extension table are an escape and a septet. Any other
-text is UCS-2: 70 code units, or 67 in each part. No part begins in the middle of a character.
+A text in the GSM 7-bit alphabet (3GPP TS 23.038, 6.2.1) has 160 septets in a single message, or 153 in each part of a
+longer one, whose header takes seven. A character of the extension table takes two septets. Any other text is UCS-2: 70
+code units, or 67 in each part. A part never begins in the middle of a character.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ _BASIC = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _LAST_OF_BMP = 0xFFFF
-"""The last code point that is one UTF-16 code unit."""
+"""Last code point that takes one UTF-16 code unit."""
 _EXTENSION = frozenset("\f^{}\\[~]|€")
 
 
 @lru_cache(maxsize=128)
 def segments(text: str) -> int:
-    """Count the SMS that carry a text; an empty one still takes one."""
+    """Return the number of SMS for a text, which is 1 for an empty text."""
     if _BASIC.issuperset(text):
         return _parts([1] * len(text), single=160, joined=153)
     if (_BASIC | _EXTENSION).issuperset(text):
@@ -29,7 +29,7 @@ def segments(text: str) -> int:
 
 
 def _parts(sizes: list[int], *, single: int, joined: int) -> int:
-    """Fill parts greedily with characters of these sizes."""
+    """Return the number of parts, filled greedily with characters of these sizes."""
     if sum(sizes) <= single:
         return 1
     parts, room = 1, joined

@@ -1,9 +1,9 @@
-"""The simulator on real loopback sockets.
+"""The simulator on loopback sockets.
 
-with serve(Simulator()) as server:      # in a thread of its own: for asyncio, trio and plain code alike
+with serve(Simulator()) as server:      # in a background thread: for asyncio, trio and synchronous code
     httpx.post(f"{server.url}/getSummary", ...)
 
-await serve_forever(Simulator(), port=8080, ready=print)    # as a program of its own
+await serve_forever(Simulator(), port=8080, ready=print)    # in the running event loop
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from callsavvy_async.simulator.service import BASE_PATH
 
 LOOPBACK = "127.0.0.1"
 _ACCEPTING = 5
-"""Rounds of the event loop until a connection that was just accepted is served, and can be cut: asyncio leaks one whose
+"""Turns of the event loop until an accepted connection is served and can be aborted. asyncio leaks a connection whose
 listener is closed in between."""
 
 
 class SimulatorServer:
-    """A simulator that listens."""
+    """A simulator that listens on a socket."""
 
     def __init__(self, simulator: Simulator, *, idle_timeout: float | None = None) -> None:
         self.simulator = simulator
         self.url = ""
-        """The base URL, with the API's /v1."""
+        """Base URL, including the API's /v1."""
         self.connections = 0
-        """How many connections were accepted so far."""
+        """Number of connections accepted so far."""
         self._idle_timeout = idle_timeout
         self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
@@ -44,7 +44,7 @@ class SimulatorServer:
 
     @contextlib.asynccontextmanager
     async def listening(self, host: str, port: int) -> AsyncGenerator[None]:
-        """Listen while the block runs; whatever is still open at its end is cut."""
+        """Listen while the block runs, and abort open connections at its end."""
         listener = await asyncio.start_server(self._connected, host, port, backlog=1024)
         bound_host, bound_port = cast("tuple[str, int]", listener.sockets[0].getsockname()[:2])
         self.url = f"http://{f'[{bound_host}]' if ':' in bound_host else bound_host}:{bound_port}{BASE_PATH}"
@@ -75,7 +75,7 @@ class SimulatorServer:
                 await writer.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one request after another."""
+        """Respond to one request after another."""
         reusable = True
         while reusable:
             try:
@@ -99,7 +99,7 @@ class SimulatorServer:
             reusable = exchange.reusable
 
     async def _next_head(self, reader: asyncio.StreamReader) -> Head | None:
-        """Read a request's head; None when the client is done or idle for too long."""
+        """Read a request's head. Returns None if the client disconnects or exceeds the idle timeout."""
         try:
             async with asyncio.timeout(self._idle_timeout):
                 return parse_head(await reader.readuntil(b"\r\n\r\n"))
@@ -114,10 +114,10 @@ def serve(
     """Serve a simulator from a background thread while the block runs.
 
     Args:
-        simulator: What to serve.
-        host: The address to bind, loopback unless told otherwise.
-        port: The port, 0 for any that is free.
-        idle_timeout: Seconds after which a kept-alive connection without a request is closed; None for never.
+        simulator: Simulator to serve.
+        host: Address to bind. Default: loopback.
+        port: Port to bind. 0 for any free port.
+        idle_timeout: Seconds until an idle connection is closed. None for never.
     """
     server = SimulatorServer(simulator, idle_timeout=idle_timeout)
     started: Future[Callable[[], object]] = Future()
@@ -134,7 +134,7 @@ def serve(
 
 
 async def _run(server: SimulatorServer, host: str, port: int, started: Future[Callable[[], object]]) -> None:
-    """Listen until the function is called that `started` is given; failing to start goes there too."""
+    """Listen until stopped. `started` gets the function that stops the server, or the error of its start."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     try:
@@ -156,11 +156,11 @@ async def serve_forever(
     """Serve a simulator on the running asyncio loop until cancelled.
 
     Args:
-        simulator: What to serve.
-        host: The address to bind, loopback unless told otherwise.
-        port: The port, 0 for any that is free.
-        idle_timeout: Seconds after which a kept-alive connection without a request is closed; None for never.
-        ready: Called with the base URL as soon as the server listens.
+        simulator: Simulator to serve.
+        host: Address to bind. Default: loopback.
+        port: Port to bind. 0 for any free port.
+        idle_timeout: Seconds until an idle connection is closed. None for never.
+        ready: Function called with the base URL as soon as the server listens.
     """
     server = SimulatorServer(simulator, idle_timeout=idle_timeout)
     async with server.listening(host, port):

@@ -1,7 +1,7 @@
-"""What the API does with one request that was read: pure decision, no I/O.
+"""Process one request that was read, without I/O.
 
-In this order, as a gateway before an application would: is there such a resource, is the method POST, is the body
-said to be JSON, may the caller come in now, who is it, is the body what the document asks for, is it possible.
+The checks have the order of a gateway in front of an application: resource, method, content type, rate limit,
+credentials, body, and last the state of the account.
 """
 
 from __future__ import annotations
@@ -11,30 +11,30 @@ import threading
 from dataclasses import dataclass
 from decimal import Decimal
 
-from callsavvy_async.simulator.answers import Json, Reply, RequestRefused, error, success
 from callsavvy_async.simulator.contract import ENDPOINTS, Endpoint
 from callsavvy_async.simulator.faults import Fault
 from callsavvy_async.simulator.handlers.messaging import Charge
 from callsavvy_async.simulator.ledger import Ledger, LedgerEntry
 from callsavvy_async.simulator.requests import Request
+from callsavvy_async.simulator.responses import Json, Reply, RequestRejected, error, success
 from callsavvy_async.simulator.state import World
 
 BASE_PATH = "/v1"
-"""Where the resources live."""
+"""Path of the resources."""
 
 
 @dataclass(slots=True)
 class _Case:
-    """What came to light about a request; a refusal leaves the rest as it is."""
+    """Findings about a request. An error leaves the later ones at their defaults."""
 
     endpoint: Endpoint | None = None
     recipient: str = ""
     charge: Charge | None = None
-    refused: RequestRefused | None = None
+    rejected: RequestRejected | None = None
 
 
 class Service:
-    """One business's API."""
+    """The API of one business."""
 
     def __init__(self, *, world: World, ledger: Ledger, public_key: str, private_key: str) -> None:
         self._world = world
@@ -42,41 +42,41 @@ class Service:
         self._keys = (public_key, private_key)
         self._lock = threading.Lock()
 
-    def answer(self, request: Request, *, refusal: RequestRefused | None, fault: Fault | None) -> Reply:
-        """Do what a request asks and write it down.
+    def respond(self, request: Request, *, rejection: RequestRejected | None, fault: Fault | None) -> Reply:
+        """Process a request and record it in the ledger.
 
         Args:
-            request: A request that was read to its end.
-            refusal: The rate limiter's, if it has one.
-            fault: What will go wrong with the answer. Where it says that nothing is processed, the request is only
-                rehearsed on a copy of the world, so that there is an answer to spoil.
+            request: Request that was read to its end.
+            rejection: 429 of the rate limit, or None.
+            fault: Fault of the response. With ``processed=False`` the request runs on a copy of the world, which gives
+                a response to break.
         """
         case = _Case()
         with self._lock:
             world = self._world if fault is None or fault.processed else self._world.copy()
             try:
-                reply = self._process(request, refusal, case, world)
-            except RequestRefused as refused:
-                case.refused = refused
-                reply = error(request.resource, refused)
+                reply = self._process(request, rejection, case, world)
+            except RequestRejected as rejected:
+                case.rejected = rejected
+                reply = error(request.resource, rejected)
             self._ledger.count_post(request.resource)
             if case.endpoint and case.endpoint.spends:
                 self._ledger.record(self._entry(case, case.endpoint.resource, reply, fault))
             return reply
 
-    def _process(self, request: Request, refusal: RequestRefused | None, case: _Case, world: World) -> Reply:
+    def _process(self, request: Request, rejection: RequestRejected | None, case: _Case, world: World) -> Reply:
         endpoint = case.endpoint = _route(request)
-        if refusal is not None:
-            raise refusal
+        if rejection is not None:
+            raise rejection
         if (request.headers.get("public-key"), request.headers.get("private-key")) != self._keys:
-            raise RequestRefused(401, "Invalid API credentials")
+            raise RequestRejected(401, "Invalid API credentials")
         params = endpoint.validate(_parse(request.body) if request.body or endpoint.parameters else {})
         case.recipient = params.get("recipient", "")
         result = endpoint.handler(world, params)
         if isinstance(result, Charge):
             case.charge = result
             result = result.data
-        return success(endpoint.answers_as or endpoint.resource, result)
+        return success(endpoint.response_name or endpoint.resource, result)
 
     def _entry(self, case: _Case, resource: str, reply: Reply, fault: Fault | None) -> LedgerEntry:
         charge = case.charge if fault is None or fault.processed else None
@@ -86,7 +86,7 @@ class Service:
             resource=resource,
             recipient=case.recipient,
             status=reply.status,
-            reason=case.refused.message if case.refused else done,
+            reason=case.rejected.message if case.rejected else done,
             charged=charge is not None,
             cost=charge.cost if charge else Decimal(0),
             message_id=charge.message_id if charge else "",
@@ -97,20 +97,20 @@ class Service:
 def _route(request: Request) -> Endpoint:
     endpoint = ENDPOINTS.get(request.resource)
     if endpoint is None or request.path != f"{BASE_PATH}/{endpoint.resource}":
-        raise RequestRefused(404, "Resource not found")
+        raise RequestRejected(404, "Resource not found")
     if request.method != "POST":
-        raise RequestRefused(405, "Only JSON encoded HTTP POST requests are accepted", headers={"allow": "POST"})
+        raise RequestRejected(405, "Only JSON encoded HTTP POST requests are accepted", headers={"allow": "POST"})
     if not request.body and not endpoint.parameters:
         return endpoint  # "requires no request body"
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise RequestRefused(415, "Content type must be application/json")
+        raise RequestRejected(415, "Content type must be application/json")
     return endpoint
 
 
 def _parse(body: bytes) -> Json:
     try:
         value: Json = json.loads(body.decode())
-        json.dumps(value, ensure_ascii=False).encode()  # fails on half a surrogate pair, which no text can hold
+        json.dumps(value, ensure_ascii=False).encode()  # fails on a lone surrogate
     except (ValueError, RecursionError):
-        raise RequestRefused(400, "Request body is not valid JSON") from None
+        raise RequestRejected(400, "Request body is not valid JSON") from None
     return value

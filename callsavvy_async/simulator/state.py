@@ -1,7 +1,7 @@
-"""What the stand-in knows: one business, its balances and its records.
+"""The state of one business: its balances and its records.
 
-Records are kept as they go over the wire, a mapping of text to text, and are replaced, never changed in place: a
-shallow copy of the tables is therefore a whole second world, on which a request can be rehearsed.
+A record is a mapping of text to text, as in a response. Records are replaced and never modified, so a shallow copy of
+the tables is an independent second world, on which a request can run without effect.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import TypeAlias
 
-from callsavvy_async.simulator.answers import RequestRefused
+from callsavvy_async.simulator.responses import RequestRejected
 
 Row: TypeAlias = Mapping[str, str]
-"""One record in the API's own words."""
+"""One record under the API's names."""
 
 Table: TypeAlias = dict[str, Row]
-"""Records by their id, oldest first."""
+"""Records by id, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Balances:
-    """What is left this month: SMS in units, calls in minutes."""
+    """Balances of the month: SMS in units, calls in minutes."""
 
     sms: Decimal
     local: Decimal
@@ -35,13 +35,13 @@ class Balances:
     def less(
         self, *, sms: Decimal = Decimal(0), local: Decimal = Decimal(0), international: Decimal = Decimal(0)
     ) -> Balances:
-        """Take costs off, all of them or, with 402, none."""
+        """Subtract all costs, or raise 402 if a balance is too low."""
         if sms > self.sms:
-            raise RequestRefused(402, "Insufficient SMS balance")
+            raise RequestRejected(402, "Insufficient SMS balance")
         if local > self.local:
-            raise RequestRefused(402, "Insufficient local call balance")
+            raise RequestRejected(402, "Insufficient local call balance")
         if international > self.international:
-            raise RequestRefused(402, "Insufficient international call balance")
+            raise RequestRejected(402, "Insufficient international call balance")
         return replace(
             self, sms=self.sms - sms, local=self.local - local, international=self.international - international
         )
@@ -49,14 +49,14 @@ class Balances:
 
 @dataclass(slots=True)
 class World:
-    """Everything one simulated account owns."""
+    """All state of one simulated account."""
 
     now: Callable[[], datetime]
-    """The business's wall clock; naive, as all times of the API are."""
+    """Wall clock of the business, naive like all times of the API."""
     seed: int
     balances: Balances
     home_prefix: str
-    """Numbers that begin with it are local calls, all others international."""
+    """Prefix of local numbers. All others are international."""
     whatsapp_uids: frozenset[str]
     assigned_number: str = "+2342013300000"
     account_status: str = "Active"
@@ -76,7 +76,7 @@ class World:
     ids_given: int = 0
 
     def copy(self) -> World:
-        """Make a second world, on which every call of the API can be made without touching this one."""
+        """Return a second world, on which every request can run without effect on this one."""
         return replace(
             self,
             tickets=self.tickets.copy(),
@@ -86,15 +86,15 @@ class World:
         )
 
     def timestamp(self) -> str:
-        """Write the present moment as the API does."""
+        """Return the current time in the API's format."""
         return stamp(self.now())
 
     def record_id(self) -> str:
-        """Give out an opaque id with the "==" that the document's ids end in."""
+        """Return a new opaque id that ends in "==", as in the document."""
         return base64.b64encode(self._digest(10)).decode()
 
     def message_id(self) -> str:
-        """Give out an id of sixteen small letters and digits, as the sends answer with."""
+        """Return a new id of sixteen lower-case letters and digits, as in the responses to sends."""
         return self._digest(8).hex()
 
     def _digest(self, size: int) -> bytes:
@@ -103,5 +103,5 @@ class World:
 
 
 def stamp(moment: datetime) -> str:
-    """Write a moment as YYYY-MM-DD HH:MM:SS."""
+    """Format a time as YYYY-MM-DD HH:MM:SS."""
     return moment.strftime("%Y-%m-%d %H:%M:%S")

@@ -1,7 +1,7 @@
-"""The events as the API posts them to a business's callback URL (API document: "Callsavvy Webhooks").
+"""Post events to a business's callback URL (API document: "Callsavvy Webhooks").
 
-Five are JSON; chatbotCallback is a form. Each is posted from a thread of its own, so that the caller may run on any
-event loop, or be the very one that answers.
+chatbotCallback is a form, the other events are JSON. A background thread posts each event, so that the receiver may run
+in the caller's thread, on any event loop.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ EVENTS: Mapping[str, Mapping[str, str]] = {
         "business_name": "Example Ltd",
     },
 }
-"""Likely fields of each event, under their wire names."""
+"""Sample fields of each event, under the API's names."""
 FORM_ENCODED = frozenset({"chatbotCallback"})
-"""The events that come as a form."""
+"""The form-encoded events."""
 
 
 @dataclass(frozen=True, slots=True)
-class CallbackAnswer:
-    """What the business's server answered to an event."""
+class CallbackResponse:
+    """The response of the business's server to an event."""
 
     status: int
     content_type: str
@@ -72,11 +72,11 @@ class CallbackAnswer:
 
 
 def encode_event(event: str, fields: Mapping[str, str] | None = None) -> tuple[str, bytes]:
-    """Build an event's content type and body.
+    """Return an event's content type and body.
 
     Args:
-        event: Its name; one that the document does not list is built from the fields alone.
-        fields: What differs from `EVENTS`, under wire names.
+        event: Name of the event. An undocumented event consists of the fields alone.
+        fields: Fields under the API's names, which replace those of `EVENTS`.
     """
     values = {"event": event, **EVENTS.get(event, {}), **(fields or {})}
     if event in FORM_ENCODED:
@@ -85,7 +85,7 @@ def encode_event(event: str, fields: Mapping[str, str] | None = None) -> tuple[s
 
 
 def new_ticket_fields(ticket: Mapping[str, str]) -> Mapping[str, str]:
-    """Turn a ticket's row, as getTickets answers it, into the fields of newTicketOpened."""
+    """Turn a row of getTickets into the fields of newTicketOpened."""
     return {
         "ticket_id": ticket["ticket_id"],
         "ticket_department": ticket["department_id"],
@@ -97,20 +97,20 @@ def new_ticket_fields(ticket: Mapping[str, str]) -> Mapping[str, str]:
 
 def post_event(
     url: str, event: str, fields: Mapping[str, str] | None = None, *, timeout: float = 10.0
-) -> Future[CallbackAnswer]:
+) -> Future[CallbackResponse]:
     """Post an event in the background.
 
     Args:
-        url: The callback URL.
+        url: Callback URL.
         event: See `encode_event`.
         fields: See `encode_event`.
-        timeout: Seconds that connecting and each read may take.
+        timeout: Seconds for connecting, and for each read.
 
     Returns:
-        A future of the answer, or of the OSError or HTTPException that came instead. Wait by ``.result()`` in plain
-        code and by ``await asyncio.wrap_future(...)`` in asyncio.
+        A future of the response, or of an OSError or HTTPException. Wait for it with ``.result()`` in synchronous code,
+        and with ``await asyncio.wrap_future(...)`` in asyncio.
     """
-    answer: Future[CallbackAnswer] = Future()
+    answer: Future[CallbackResponse] = Future()
 
     def run() -> None:
         try:
@@ -122,7 +122,7 @@ def post_event(
     return answer
 
 
-def _post(url: str, content_type: str, body: bytes, *, timeout: float) -> CallbackAnswer:
+def _post(url: str, content_type: str, body: bytes, *, timeout: float) -> CallbackResponse:
     target = urlsplit(url)
     connect = http.client.HTTPSConnection if target.scheme == "https" else http.client.HTTPConnection
     connection = connect(target.hostname or "", target.port, timeout=timeout)
@@ -130,6 +130,6 @@ def _post(url: str, content_type: str, body: bytes, *, timeout: float) -> Callba
         path = f"{target.path or '/'}{f'?{target.query}' if target.query else ''}"
         connection.request("POST", path, body, {"content-type": content_type})
         response = connection.getresponse()
-        return CallbackAnswer(response.status, response.getheader("content-type", ""), response.read())
+        return CallbackResponse(response.status, response.getheader("content-type", ""), response.read())
     finally:
         connection.close()

@@ -1,1 +1,1 @@
-"""Help for testing programs that use the SDK: a pytest plugin, and virtual time."""
+"""Testing helpers: a pytest plugin and virtual time."""

@@ -1,10 +1,10 @@
-"""pytest plugin: a simulator, a client of it, a server of it; and a guard that keeps tests away from the real API.
+"""pytest plugin: fixtures for the simulator, and a guard that keeps tests off the real API.
 
-It is loaded by itself where callsavvy-async and pytest are installed. Fixtures:
+pytest loads the plugin automatically. Fixtures:
 
-- `callsavvy_sim`: a fresh `Simulator`, with its ledger.
-- `callsavvy`: a `Callsavvy` client of it, in process, for asyncio and trio.
-- `callsavvy_server`: the same simulator on a loopback port (``callsavvy_server.url``).
+- `callsavvy_sim`: a fresh `Simulator`.
+- `callsavvy`: a `Callsavvy` client of the simulator, in process, for asyncio and trio.
+- `callsavvy_server`: the simulator on a loopback port (``callsavvy_server.url``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-if TYPE_CHECKING:  # imported when a fixture is used: the plugin is loaded in every test run of its users
+if TYPE_CHECKING:  # imported by the fixtures that use them, because pytest loads the plugin in every test run
     from callsavvy_async import Callsavvy
     from callsavvy_async.simulator import Simulator, SimulatorServer
 
@@ -25,19 +25,19 @@ _resolve = socket.getaddrinfo
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the one option."""
+    """Add the option."""
     group = parser.getgroup("callsavvy")
-    group.addoption(_OPTION, action="store_true", help="let tests reach the real Callsavvy API: it costs money")
+    group.addoption(_OPTION, action="store_true", help="allow tests to reach the real Callsavvy API, which costs money")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse to look up the real API's host, unless told otherwise; mocked requests never get so far."""
+    """Block look-ups of the real API's host, unless the option allows them. Mocked requests do not look up hosts."""
     if not config.getoption(_OPTION):
         socket.getaddrinfo = _guarded
 
 
 def pytest_unconfigure() -> None:
-    """Look up every host again."""
+    """Remove the guard."""
     socket.getaddrinfo = _resolve
 
 
@@ -47,8 +47,8 @@ def _guarded(host: Any, *args: Any, **kwargs: Any) -> Any:
     name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
     if isinstance(name, str) and name.rstrip(".").lower() == urlsplit(BASE_URL).hostname:
         pytest.fail(
-            f"a test tried to reach the real Callsavvy API ({name}). Use the fixture callsavvy, or base_url= of"
-            f" callsavvy_server; {_OPTION} lets it through, and costs money."
+            f"a test tried to reach the real Callsavvy API ({name}), which costs money. Use the fixture callsavvy, or"
+            f" base_url= of callsavvy_server; {_OPTION} allows it."
         )
     return _resolve(host, *args, **kwargs)
 
@@ -80,7 +80,7 @@ def callsavvy(callsavvy_sim: Simulator) -> Callsavvy:
 
 @pytest.fixture
 def callsavvy_server(callsavvy_sim: Simulator) -> Iterator[SimulatorServer]:
-    """Serve `callsavvy_sim` on a free loopback port, in a thread of its own."""
+    """Serve `callsavvy_sim` on a free loopback port, in a background thread."""
     from callsavvy_async.simulator import serve  # noqa: PLC0415 - see TYPE_CHECKING above
 
     with serve(callsavvy_sim) as server:

@@ -1,1 +1,1 @@
-"""The way of a request to the API and back: paced, tried, judged, repeated where that is proved safe."""
+"""Sends requests: paces them, classifies the outcome, and retries where a retry is proved safe."""

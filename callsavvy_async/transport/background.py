@@ -1,4 +1,4 @@
-"""Run something beside the caller: in the background of the event loop, or for as long as a block runs."""
+"""Run a coroutine in the background: for as long as a block runs, or as long as the event loop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Ts = TypeVarTuple("Ts")
 
 @asynccontextmanager
 async def beside(work: Callable[[*Ts], Coroutine[object, object, None]], *args: *Ts) -> AsyncGenerator[None]:
-    """Run something beside the block, and cancel it at the block's end. What the block raises comes out bare, in no group."""
+    """Run `work` beside the block, and cancel it at the block's end. The block's exceptions leave without a group."""
     failure: Exception | None = None
     async with anyio.create_task_group() as group:
         group.start_soon(work, *args)
@@ -29,9 +29,9 @@ async def beside(work: Callable[[*Ts], Coroutine[object, object, None]], *args: 
 
 
 def spawn(coroutine: Coroutine[object, object, None]) -> None:
-    """Start it in the running event loop. Under trio it must not raise; both loops cancel it when they end."""
+    """Start a coroutine in the running event loop, which cancels it at its end. Under trio it must not raise."""
     if sniffio.current_async_library() == "trio":
-        import trio  # noqa: PLC0415 - only when it runs already
+        import trio  # noqa: PLC0415 - optional, and already imported here
 
         async def run() -> None:
             await coroutine

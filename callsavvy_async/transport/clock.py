@@ -1,11 +1,10 @@
-"""The time by which requests wait: a system clock in real time, that of the event loop where time is virtual.
+"""The shared clock: `time.perf_counter` in real time, the event loop's clock where time is virtual.
 
-Theory. Latencies are differences of two readings, so the clock must be finer than any of them. An event loop's own need not
-be: uvloop's counts whole milliseconds and stands still while callbacks run, and `time.monotonic` moves in steps of 16 ms on
-Windows before Python 3.13. So every loop that runs in real time is timed by `time.perf_counter`, which all loops share: what
-a pacer learned in one loop holds in the next. A loop in virtual time runs at a pace of its own, and its clock is moved onto
-the shared one. A request reads the time several times, and to find out which loop is running costs CPython 3.11 a system call;
-so a request finds its clock once, and keeps it.
+Theory. A latency is the difference of two readings, so the clock must be finer than any latency. An event loop's clock may
+be too coarse: uvloop's counts whole milliseconds and stops while callbacks run, and `time.monotonic` moves in steps of
+16 ms on Windows before Python 3.13. So `time.perf_counter` times all loops that run in real time. All loops share it, and
+a pacer's learned state from one loop is valid in the next. The clock of a loop in virtual time gets an offset to it.
+Finding the running loop costs a system call on CPython 3.11, so each request looks up its clock only once.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ Clock: TypeAlias = Callable[[], float]
 """Returns seconds on the shared clock."""
 
 _FINE, _COARSE = 1e-6, 1e-3
-"""Seconds by which timers are set: on asyncio and trio, where a clock of floats need not move by less; and on libuv."""
+"""Resolution of timers in seconds: on asyncio and trio, and on libuv."""
 
 _offsets: WeakKeyDictionary[AbstractEventLoop, float] = WeakKeyDictionary()
 _offset: RunVar[float] = RunVar("callsavvy_clock_offset")
 
 
 def running_clock() -> Clock:
-    """Return the clock of the running event loop; the system's where none is running, and a state is saved or restored."""
+    """Return the clock of the running event loop; `time.perf_counter` without one."""
     try:
         loop = get_running_loop()
     except RuntimeError:
@@ -41,7 +40,7 @@ def running_clock() -> Clock:
     if kind.time is BaseEventLoop.time or _is_compiled(kind):
         return time.perf_counter
     offset = _offsets.get(loop)
-    if offset is None:  # the same for as long as the loop lives
+    if offset is None:  # constant for a loop
         offset = _offsets[loop] = time.perf_counter() - loop.time()
     return lambda: loop.time() + offset
 
@@ -52,9 +51,9 @@ def current_time() -> float:
 
 
 def timer_seconds(seconds: float) -> float:
-    """Round a wait up to one that a timer of the running event loop can keep.
+    """Round a wait up to the resolution of the running event loop's timers.
 
-    libuv rounds it to whole milliseconds: the rest would be spent in waking up too early, again and again.
+    libuv truncates to whole milliseconds, so an exact wait would wake up too early, again and again.
     """
     try:
         tick = _COARSE if _is_compiled(type(get_running_loop())) else _FINE
@@ -66,7 +65,7 @@ def timer_seconds(seconds: float) -> float:
 
 
 def _is_compiled(kind: type[AbstractEventLoop]) -> bool:
-    """Whether a loop's clock is not written in Python, as uvloop's: virtual time always is."""
+    """Return True for a loop whose clock is compiled, such as uvloop's. Virtual clocks are written in Python."""
     return not isinstance(kind.time, FunctionType)
 
 

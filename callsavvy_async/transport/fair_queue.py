@@ -1,11 +1,11 @@
-"""Whose turn it is: two queues, each first come first served, interactive requests before those of a bulk send.
+"""The fair queue: two first-in, first-out queues, for interactive requests and for bulk sends.
 
-A request that was refused keeps its waiter: it started before all who wait, so it goes before them again, and before those that
-were refused with it but came later. One that is refused again and again may be heavier than the limit allows at once, and would
-keep everybody waiting: from its `PATIENCE`-th refusal on it queues up at the end.
-
-A single request must not wait behind a bulk of a million, and a stream of single requests must not stop a bulk. So interactive
-requests go first, but after `MOST_IN_A_ROW` of them one of a waiting bulk does: bulk keeps a fifth at least.
+-   A single request must not wait behind a bulk send of a million, and a stream of single requests must not stop a bulk
+    send. So interactive requests go first, but after `MOST_IN_A_ROW` of them one bulk request does. A bulk send gets at
+    least a fifth of the turns.
+-   A rate-limited request started before all waiting ones, so it goes first again, in the order of the first attempts.
+    A request that is rate-limited repeatedly may exceed the limit by itself and would block the queue, so after
+    `PATIENCE` 429s it joins at the end.
 """
 
 from __future__ import annotations
@@ -23,30 +23,28 @@ from callsavvy_async.policy.feedback import Permit
 from callsavvy_async.transport.loops import CallSoon
 
 MOST_IN_A_ROW = 4
-"""Interactive requests that may start one after the other while a bulk send waits."""
-
-
+"""Maximum number of consecutive interactive requests while a bulk send waits."""
 PATIENCE = 4
-"""Refusals after which a request no longer goes before the others."""
+"""Number of 429s after which a request no longer goes first."""
 
 
 def _nowhere(_: Callable[[], object]) -> None:
-    """Reach no event loop."""
+    """Do nothing, in place of an event loop."""
 
 
 @attrs.define(eq=False)
 class Waiter:
-    """A waiter in one of the queues.
+    """A request that waits for its turn.
 
     Attributes:
-        bulk: in which.
-        ends_at: when it is given up, on the shared clock.
-        since: when its request first asked for a turn, if it has been refused since then and goes before newcomers.
-        queued: whether it stands in the queue; not yet, or no longer, otherwise.
-        loop: the event loop in which it waits.
-        call_soon: has that loop call something, from any thread.
-        woken: set when there is something to see to.
-        given: what it has waited for, as soon as it has it: a permit; or the error that says that it would come too late.
+        bulk: True for a request of a bulk send.
+        ends_at: Deadline on the shared clock.
+        since: Start of the request, if it was rate-limited and so goes before newcomers.
+        queued: True while it is in the queue.
+        loop: Event loop in which it waits.
+        call_soon: Schedules a callback in that loop, from any thread.
+        woken: Event that wakes the waiting task.
+        given: Result of the wait: a permit, or the error for a turn after the deadline; None while it waits.
     """
 
     bulk: bool
@@ -59,43 +57,43 @@ class Waiter:
     given: Permit | Exception | None = None
 
     def wake(self) -> None:
-        """Let it look; to be called in its event loop."""
+        """Wake the waiting task, from within its event loop."""
         self.woken.set()
 
 
 @attrs.define
 class _Queue:
-    """Those that were refused, the oldest first, and then those that came."""
+    """One queue: rate-limited requests first, the oldest before the others, then newcomers."""
 
     waiters: OrderedDict[Waiter, None] = attrs.field(factory=OrderedDict[Waiter, None], init=False)
-    refused: list[tuple[float, int, Waiter]] = attrs.field(factory=list[tuple[float, int, Waiter]], init=False)
-    """A heap; who has left it stays in it until he comes up."""
+    rate_limited: list[tuple[float, int, Waiter]] = attrs.field(factory=list[tuple[float, int, Waiter]], init=False)
+    """A heap. Waiters that have left the queue remain in it until they reach the top."""
     _numbers: count[int] = attrs.field(factory=count, init=False)
     waiting: int = attrs.field(default=0, init=False)
 
     @property
     def first(self) -> Waiter | None:
-        """Whose turn is next; None when nobody waits."""
-        while self.refused and not self.refused[0][2].queued:
-            heappop(self.refused)
-        return self.refused[0][2] if self.refused else next(iter(self.waiters), None)
+        """The next waiter; None if the queue is empty."""
+        while self.rate_limited and not self.rate_limited[0][2].queued:
+            heappop(self.rate_limited)
+        return self.rate_limited[0][2] if self.rate_limited else next(iter(self.waiters), None)
 
     def newest_first(self) -> Iterator[Waiter]:
-        """Yield those that wait, from the one that will be here for the longest."""
+        """Yield the waiters from last to first."""
         yield from reversed(self.waiters)
-        yield from (waiter for _, _, waiter in sorted(self.refused, reverse=True) if waiter.queued)
+        yield from (waiter for _, _, waiter in sorted(self.rate_limited, reverse=True) if waiter.queued)
 
     def join(self, waiter: Waiter) -> None:
-        """Queue up."""
+        """Add a waiter."""
         waiter.queued = True
         self.waiting += 1
         if waiter.since is None:
             self.waiters[waiter] = None
         else:
-            heappush(self.refused, (waiter.since, next(self._numbers), waiter))
+            heappush(self.rate_limited, (waiter.since, next(self._numbers), waiter))
 
     def leave(self, waiter: Waiter) -> None:
-        """Leave the queue."""
+        """Remove a waiter."""
         waiter.queued = False
         self.waiting -= 1
         self.waiters.pop(waiter, None)
@@ -103,7 +101,7 @@ class _Queue:
 
 @attrs.define
 class FairQueue:
-    """Requests that wait, and who of them is next. Every method is O(1), or O(log n) for those that were refused."""
+    """The waiting requests of one limit. `join`, `take` and `first` are O(1), or O(log n) after a 429."""
 
     _interactive: _Queue = attrs.field(factory=_Queue, init=False)
     _bulk: _Queue = attrs.field(factory=_Queue, init=False)
@@ -111,44 +109,44 @@ class FairQueue:
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """Number of waiters."""
         return self._interactive.waiting + self._bulk.waiting
 
     @property
     def first(self) -> Waiter | None:
-        """Whose turn is next; None when nobody waits."""
+        """The next waiter; None if both queues are empty."""
         bulk_is_due = self._bulk.waiting and (not self._interactive.waiting or self._in_a_row >= MOST_IN_A_ROW)
         return (self._bulk if bulk_is_due else self._interactive).first
 
     @property
     def loops(self) -> dict[object, CallSoon]:
-        """Where requests wait, and how to reach these event loops."""
+        """Event loops with waiters, and the function that schedules callbacks in each."""
         return {waiter.loop: waiter.call_soon for waiter in self._newest_first()}
 
     def last_of(self, loop: object) -> Waiter | None:
-        """Return which of those that wait in an event loop will be here for the longest."""
+        """Return the last waiter of an event loop."""
         return next((waiter for waiter in self._newest_first() if waiter.loop is loop), None)
 
     def _newest_first(self) -> Iterator[Waiter]:
         return chain(self._bulk.newest_first(), self._interactive.newest_first())
 
     def ahead(self, *, bulk: bool) -> int:
-        """Return how many of those who wait would go before a newcomer, if nobody else came."""
+        """Return how many of the waiters go before a newcomer, if no other request follows."""
         interactive, others = self._interactive.waiting, self._bulk.waiting
         if bulk:
             return others + min(interactive, others * MOST_IN_A_ROW + MOST_IN_A_ROW)
         return interactive + min(others, interactive // MOST_IN_A_ROW)
 
     def join(self, waiter: Waiter) -> None:
-        """Queue up."""
+        """Add a waiter."""
         self._queue_of(waiter).join(waiter)
 
     def leave(self, waiter: Waiter) -> None:
-        """Leave the queue without having had a turn."""
+        """Remove a waiter without a turn."""
         self._queue_of(waiter).leave(waiter)
 
     def take(self, waiter: Waiter) -> None:
-        """Leave the queue: the request in this waiter starts."""
+        """Remove a waiter whose request starts."""
         self.leave(waiter)
         self._in_a_row = self._in_a_row + 1 if self._bulk.waiting and not waiter.bulk else 0
 

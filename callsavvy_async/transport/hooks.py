@@ -1,4 +1,4 @@
-"""What a client tells while it works: one callable, frozen details, logging through the same door."""
+"""Events of a client's requests, the hooks that receive them, and the logging hook."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _log = logging.getLogger("callsavvy_async")
 
 @attrs.frozen
 class RequestStarted:
-    """A request begins."""
+    """A request has started."""
 
     endpoint: str
 
@@ -25,11 +25,10 @@ class RequestWaiting:
     """A request waits for its turn.
 
     Attributes:
-        endpoint: of the request.
-        seconds: how long, as far as can be told: those ahead leave as fast as the limit is believed to be; None when
-            there is no telling.
-        why: what holds it back: "learned rate", "fixed rate", "cold start", "in flight", or "refused, gate shut".
-        ahead: how many requests that wait already go first.
+        endpoint: Endpoint of the request.
+        seconds: Expected seconds, assuming that the requests ahead start at the estimated limit; None if unknown.
+        why: Reason: "learned rate", "fixed rate", "cold start", "in flight" or "rate-limited".
+        ahead: Number of waiting requests that go first.
     """
 
     endpoint: str
@@ -40,7 +39,7 @@ class RequestWaiting:
 
 @attrs.frozen
 class RateLimited:
-    """The API refused for now; every request of the client pauses for `seconds`: 0 where other processes are asked first."""
+    """A request was rate-limited. All requests of the client pause for `seconds`; 0 if a shared limit decides later."""
 
     endpoint: str
     seconds: float
@@ -49,7 +48,7 @@ class RateLimited:
 
 @attrs.frozen
 class AttemptFailed:
-    """One try failed; the next comes `retry_in` seconds later, at 0 when its turn comes, and never when it is None."""
+    """An attempt failed. The next follows in `retry_in` seconds; 0 means at its next turn, None means never."""
 
     endpoint: str
     attempt: Attempt
@@ -59,7 +58,7 @@ class AttemptFailed:
 
 @attrs.frozen
 class RequestSettled:
-    """A request ended. A request that was cancelled after its request left is UNKNOWN."""
+    """A request ended. The outcome of a request that was cancelled after its bytes left is UNKNOWN."""
 
     endpoint: str
     outcome: Outcome
@@ -70,13 +69,13 @@ class RequestSettled:
 
 @attrs.frozen
 class SharedLimitLost:
-    """What keeps a limit that processes share is out of reach; this one goes on alone, at a share of the limit.
+    """The server of a shared limit is unavailable. This process continues with its share of the limit.
 
     Attributes:
-        limit: its name.
-        rate: requests per second that this process keeps to now.
-        processes: how many shared the limit when it was last seen.
-        reason: what went wrong.
+        limit: Name of the limit.
+        rate: Requests per second of this process from now on.
+        processes: Last known number of processes that share the limit.
+        reason: Error text.
     """
 
     limit: str
@@ -86,21 +85,21 @@ class SharedLimitLost:
 
     def __str__(self) -> str:
         return (
-            f"the shared limit {self.limit!r} is out of reach ({self.reason});"
-            f" going on alone at {self.rate:.3g}/s, one of {self.processes}"
+            f"the shared limit {self.limit!r} is unavailable ({self.reason});"
+            f" continuing at {self.rate:.3g}/s, the share of one of {self.processes}"
         )
 
 
 @attrs.frozen
 class SharedLimitRestored:
-    """A limit that processes share is back, after `seconds`; `processes` of them have found it so far."""
+    """A shared limit is available again after `seconds`; `processes` have returned to it so far."""
 
     limit: str
     seconds: float
     processes: int
 
     def __str__(self) -> str:
-        return f"the shared limit {self.limit!r} is back after {self.seconds:.3g} s; {self.processes} share it so far"
+        return f"the shared limit {self.limit!r} is back after {self.seconds:.3g} s; processes so far: {self.processes}"
 
 
 HookEvent: TypeAlias = (
@@ -115,35 +114,35 @@ HookEvent: TypeAlias = (
 
 
 class Hook(Protocol):
-    """Anything that takes an event. It is called in the event loop: be quick, do not block."""
+    """A callable that receives events. It runs in the event loop, so it must not block."""
 
     def __call__(self, event: HookEvent, /) -> object:
-        """Take note of an event. What it raises is logged and otherwise ignored: a send is not lost to its observer."""
+        """Handle an event. An exception is logged and otherwise ignored, so it cannot break a send."""
         ...
 
 
 def log_event(event: HookEvent, /) -> None:
-    """Write an event to the logger ``callsavvy_async``, without personal data.
+    """Log an event to the logger ``callsavvy_async``, without personal data.
 
-    What slows the client down is a WARNING; a final failure is INFO, since it is raised as well; the rest is DEBUG.
+    Rate limits, retries and shared limits are WARNING; a final failure is INFO, because it is raised too; the rest DEBUG.
     """
     match event:
         case RateLimited(endpoint, seconds, retry_after):
             asked = "no Retry-After" if retry_after is None else f"Retry-After {retry_after:g} s"
             pause = f"all requests pause for {seconds:.3g} s" if seconds else "all requests pause"
-            _log.warning("%s: refused for now (%s); %s", endpoint, asked, pause)
+            _log.warning("%s: rate-limited (%s); %s", endpoint, asked, pause)
         case AttemptFailed(endpoint, attempt, number, retry_in):
             level = logging.INFO if retry_in is None else logging.WARNING
-            later = f"in {retry_in:.3g} s" if retry_in else "when its turn comes"
-            then = "giving up" if retry_in is None else f"trying again {later}"
+            later = f"in {retry_in:.3g} s" if retry_in else "at its next turn"
+            then = "giving up" if retry_in is None else f"retrying {later}"
             outcome = attempt.outcome.name
             _log.log(level, "%s: attempt %d failed: %s (%s); %s", endpoint, number, attempt.reason, outcome, then)
         case RequestSettled(endpoint, outcome, attempts, seconds, cancelled):
             how = ", cancelled" if cancelled else ""
             _log.debug("%s: %s after %d attempt(s), %.3f s%s", endpoint, outcome.name, len(attempts), seconds, how)
         case RequestWaiting(endpoint, seconds, why, ahead):
-            told = "" if seconds is None else f" {seconds:.3g} s"
-            _log.debug("%s: waits%s: %s, %d ahead", endpoint, told, why, ahead)
+            expected = "" if seconds is None else f" {seconds:.3g} s"
+            _log.debug("%s: waits%s: %s, %d ahead", endpoint, expected, why, ahead)
         case RequestStarted(endpoint):
             _log.debug("%s: starts", endpoint)
         case SharedLimitLost() | SharedLimitRestored():
@@ -151,7 +150,7 @@ def log_event(event: HookEvent, /) -> None:
 
 
 class Hooks:
-    """Calls every hook in order, and survives them."""
+    """Calls each hook in order, and logs their exceptions."""
 
     def __init__(self, hooks: Sequence[Hook]) -> None:
         self._hooks = tuple(hooks)
@@ -159,13 +158,13 @@ class Hooks:
 
     @property
     def listening(self) -> bool:
-        """Whether anybody wants to be told how requests begin and end; if not, the events need not be made."""
+        """True if a hook receives the start and end of requests. Otherwise the client skips these events."""
         return self._beside_log or _log.isEnabledFor(logging.DEBUG)
 
     def __call__(self, event: HookEvent) -> None:
-        """Tell every hook."""
+        """Call each hook with an event."""
         for hook in self._hooks:
             try:
                 hook(event)
-            except Exception:  # noqa: BLE001 - a send is not lost to its observer
+            except Exception:  # noqa: BLE001 - a hook must not break a send
                 _log.exception("the hook %r failed on %s", hook, type(event).__name__)

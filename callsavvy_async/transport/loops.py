@@ -1,4 +1,4 @@
-"""Call something in another event loop, that of another thread."""
+"""Schedule callbacks in the event loop of another thread."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import TypeAlias
 import sniffio
 
 CallSoon: TypeAlias = Callable[[Callable[[], object]], object]
-"""Has an event loop call something soon, from any thread. Raises RuntimeError when the loop is no more."""
+"""Schedules a callback in an event loop, from any thread. Raises RuntimeError if the loop is closed."""
 
 
 def running_loop() -> tuple[object, CallSoon]:
-    """Return what the running event loop is, to be compared by identity, and how others reach it."""
+    """Return the running event loop, to be compared by identity, and the function that schedules callbacks in it."""
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
         if sniffio.current_async_library() != "trio":
             raise
-        import trio  # noqa: PLC0415 - only when it runs already
+        import trio  # noqa: PLC0415 - optional, and already imported here
 
         token = trio.lowlevel.current_trio_token()
         return token, token.run_sync_soon
@@ -27,7 +27,7 @@ def running_loop() -> tuple[object, CallSoon]:
 
 
 def runs_here(loop: object) -> bool:
-    """Whether this is the running event loop. None runs where a coroutine is disposed of whose loop was closed."""
+    """Return True if `loop` is the running event loop. Coroutines of a closed loop are disposed of without one."""
     try:
         return running_loop()[0] is loop
     except RuntimeError:
@@ -35,7 +35,7 @@ def runs_here(loop: object) -> bool:
 
 
 def reach(call_soon: CallSoon, callback: Callable[[], object]) -> bool:
-    """Have another event loop call something; return whether it still runs."""
+    """Schedule a callback in another event loop; return False if that loop is closed."""
     try:
         call_soon(callback)
     except RuntimeError:

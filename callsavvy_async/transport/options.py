@@ -1,4 +1,4 @@
-"""What every request may be told beside its own parameters."""
+"""Options of a single request."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from callsavvy_async.settings import check_setting
 
 
 class RequestOptions(TypedDict, total=False):
-    """Keyword options that every method takes.
+    """Keyword options of every method.
 
     Attributes:
-        timeout: seconds for one attempt, connecting included.
-        deadline: seconds for the whole request, waiting and repeats included; None for no end.
-        max_retries: repeats after a failure that is proved safe to repeat.
-        extra: undocumented parameters of the API, sent as they are.
+        timeout: Seconds for one attempt, including the connection.
+        deadline: Seconds for the whole request, including waits and retries; None for no deadline.
+        max_retries: Maximum number of retries after failures that are proved safe to retry.
+        extra: Undocumented parameters of the API, sent unchanged.
     """
 
     timeout: float
@@ -29,23 +29,22 @@ class RequestOptions(TypedDict, total=False):
 
 
 def apply_options(settings: RequestSettings, options: RequestOptions) -> RequestSettings:
-    """Lay a request's options over the client's settings; extras add up, the request's win.
+    """Override the client's settings with a request's options. `extra` is merged; the request's values win.
 
     Raises:
-        ConfigurationError: for an option that does not exist or a value out of range.
+        ConfigurationError: An option does not exist, or its value is out of range.
     """
     if not options:
         return settings
     refuse_unknown(options, _NAMES, kind="option", where="a request")
-    retries = options.get("max_retries", settings.retry.max_retries)
-    extra = options.get("extra")
+    extra, retry = options.get("extra"), settings.retry
+    if "max_retries" in options:
+        retry = attrs.evolve(retry, max_retries=options["max_retries"])
     check_setting("extra", extra)
     return RequestSettings(
         timeout=options.get("timeout", settings.timeout),
         deadline=options.get("deadline", settings.deadline),
-        retry=settings.retry
-        if retries == settings.retry.max_retries
-        else attrs.evolve(settings.retry, max_retries=retries),
+        retry=retry,
         extra={**settings.extra, **extra} if extra else settings.extra,
     )
 

@@ -1,4 +1,4 @@
-"""One call on its way: what was asked, what was tried, what is known so far."""
+"""The state of one request: its parameters, its attempts and its latest verdict."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import attrs
 
 from callsavvy_async.config import RequestSettings
-from callsavvy_async.errors import Attempt, Outcome
-from callsavvy_async.policy.outcome import Verdict
+from callsavvy_async.errors import Attempt, Outcome, RequestError
+from callsavvy_async.policy.outcome import Verdict, error_type
 from callsavvy_async.transport.clock import Clock
 from callsavvy_async.transport.request_context import RequestContext
 from callsavvy_async.wire.endpoint import Endpoint
@@ -20,28 +20,28 @@ from callsavvy_async.wire.response import HttpResponse
 
 @attrs.define(eq=False)
 class PendingRequest:
-    """One call, from its first attempt to its end.
+    """One request, from its first attempt to its end. All times are on its clock.
 
     Attributes:
-        endpoint: what is called.
-        params: under their wire names, as the request began.
-        request: the same for every attempt, unless `context` settles parts of it late.
-        settings: the client's, with the request's options over them.
-        clock: of the event loop that it runs in.
-        began: by its clock.
-        ends_at: its deadline, by its clock; inf for none.
-        context: of whoever follows the requests of this task.
-        is_observed: whether anybody wants to hear how it begins and ends.
-        attempts: every try so far.
-        failures: how many of them count against `max_retries`.
-        rate_limit_count: how many of them were refused with 429.
-        passed_over: how many of those rate_limit_count had others admitted since the one before.
-        admitted: how many requests had been admitted when it was last refused.
-        rate_limited_since: when it was first refused, or anybody was last admitted since then, by its clock.
-        on_wire: whether a request has left whose verdict is not known yet.
-        response: the last answer.
-        verdict: of the last attempt.
-        cause: what broke the last attempt, when no whole answer came.
+        endpoint: Endpoint of the request.
+        params: Parameters under their wire names.
+        request: HTTP request, the same for each attempt unless `context` changes its parameters late.
+        settings: Settings of the client, overridden by the request's options.
+        clock: Clock of its event loop.
+        began: Start time.
+        ends_at: Deadline; infinity for none.
+        context: Context of the task that sends it.
+        is_observed: True if hooks receive its start and end.
+        attempts: Attempts so far.
+        failures: Number of attempts that count against `max_retries`.
+        rate_limit_count: Number of attempts that received a 429.
+        passed_over: Number of 429s with other requests admitted since the 429 before.
+        admitted: Number of requests of the limit that had been admitted at the last 429.
+        rate_limited_since: Time of the first 429, or of the first one after another request was admitted.
+        on_wire: True while an attempt is in flight.
+        response: Last response.
+        verdict: Verdict on the last attempt.
+        cause: Failure of the last attempt without a complete response.
     """
 
     endpoint: Endpoint[object]
@@ -65,7 +65,7 @@ class PendingRequest:
     cause: ExchangeFailedError | None = None
 
     def on_rate_limited(self, now: float, *, admitted: int) -> None:
-        """Note a refusal by 429; `admitted` counts the requests of the same limit that were not refused so far."""
+        """Record a 429; `admitted` is the number of requests of the same limit that were admitted so far."""
         others_pass = self.rate_limit_count > 0 and admitted > self.admitted
         self.passed_over += others_pass
         if others_pass or not self.rate_limit_count:
@@ -75,19 +75,33 @@ class PendingRequest:
 
     @property
     def outcome_if_cancelled(self) -> Outcome:
-        """What is known of a request that nobody waits for any more."""
+        """Outcome of the request if it is cancelled now."""
         if self.on_wire:
             return Outcome.UNKNOWN
         return self.attempts[-1].outcome if self.attempts else Outcome.NOT_SENT
 
+    def error(self, verdict: Verdict, reason: str, *, expected_wait: float | None) -> RequestError:
+        """Return the error to raise for a verdict."""
+        return error_type(verdict, self.endpoint.effect)(
+            reason,
+            endpoint=self.endpoint.resource,
+            outcome=verdict.outcome,
+            attempts=tuple(self.attempts),
+            status_code=verdict.status_code,
+            message=verdict.message,
+            retry_after=verdict.retry_after,
+            expected_wait=expected_wait,
+            body=self.response.body if self.response and verdict.status_code else None,
+        )
+
     def completed(self) -> None:
-        """Note that nothing is on the wire any more."""
+        """Record the end of an attempt."""
         self.on_wire = False
         if self.context is not None:
             self.context.completed()
 
     def record_attempt(self, verdict: Verdict, seconds: float) -> None:
-        """Note an attempt that took `seconds`: it has its verdict, and nothing is on the wire any more."""
+        """Record the verdict on an attempt that took `seconds`."""
         if self.context is None:
             self.on_wire = False
         else:

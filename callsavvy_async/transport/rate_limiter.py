@@ -1,16 +1,17 @@
-"""The shell around a `Pacer`: the requests that share one limit wait here, in the order in which they came.
+"""The rate limiter: requests that share a limit wait here until their `Pacer` admits them.
 
-Theory. Permits are handed out: whoever causes something to change (a request that ends, a timer, a waiter that gives
-up) also gives out what the pacer now allows, to whoever is first, in one go. So nobody can overtake, and a waiter costs
-an entry in a queue and nothing else: no task, no timer. One of those who wait keeps the time for all of them: it sleeps
-until the next permit is due or the next deadline passes. It is the last in the queue, since that one stays the longest.
+Theory.
 
-A waiter that is cancelled in the moment in which it is given a permit gives it back. Deadlines lie in a heap, in which
-those of waiters long gone are left until they come up or are the majority: O(1) for requests of like deadlines.
-
-Several event loops may use a limiter at once, in threads of their own: it is one limit. The queue and the pacer are theirs
-together, under a lock that nobody holds while waiting; each loop has its own keeper of the time, so that none depends on
-another's going on; and a waiter is woken through its own loop.
+1.  Handing out. Every event that may free a permit (the end of a request, a timer, a cancelled waiter) hands out all
+    permits that are due, to the first waiters. So requests cannot overtake each other, and a waiter costs one entry in a
+    queue, without a task or a timer.
+2.  Timer. One waiter of each event loop is the timer for all of them: it sleeps until the next permit or deadline is due.
+    The last waiter is chosen, because it waits the longest.
+3.  Cancellation. A waiter that is cancelled after it has received a permit returns it.
+4.  Deadlines lie in a heap. Entries of waiters that left remain until they reach the top or outnumber the others. That is
+    O(1) for requests with similar deadlines.
+5.  Threads. Event loops in several threads may use one limiter. They share the queue and the pacer under a lock, which is
+    never held during a wait. A waiter is woken through its own event loop.
 """
 
 from __future__ import annotations
@@ -27,20 +28,20 @@ import anyio
 import attrs
 
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
-from callsavvy_async.policy.pacer import Pacer, Snapshot
+from callsavvy_async.policy.pacer import Pacer, PacerSnapshot
 from callsavvy_async.transport.clock import current_time, timer_seconds
 from callsavvy_async.transport.fair_queue import FairQueue, Waiter
 from callsavvy_async.transport.loops import CallSoon, reach, running_loop, runs_here
 
 OnWait: TypeAlias = Callable[[float | None, str, int], None]
-"""Told of a wait: the seconds that it will take, None when there is no telling; why; and how many go first."""
+"""Receives a wait: expected seconds (None if unknown), the reason, and the number of requests that go first."""
 
 _log = logging.getLogger("callsavvy_async")
 _FEW = 64
 
 
 class WaitTooLongError(Exception):
-    """The wait would pass the deadline. `seconds` is the wait that is expected, None when there is no telling."""
+    """The wait would pass the deadline. `seconds` is the expected wait; None if unknown."""
 
     def __init__(self, seconds: float | None) -> None:
         super().__init__(seconds)
@@ -48,8 +49,8 @@ class WaitTooLongError(Exception):
 
 
 @attrs.define
-class _Keeper:
-    """Who keeps the time in one event loop."""
+class _Timer:
+    """The waiter that is the timer of its event loop."""
 
     scope: anyio.CancelScope
     rings_at: float
@@ -60,43 +61,43 @@ class RateLimiter:
     """Admits requests as one pacer allows.
 
     Args:
-        pacer: the arithmetic. It is asked by one thread at a time.
+        pacer: The arithmetic; never used by two threads at once.
 
     Attributes:
-        lock: held while the pacer is asked or told anything.
+        lock: Held while the pacer is used.
     """
 
     def __init__(self, pacer: Pacer) -> None:
         self.pacer = pacer
         self.admitted = 0
-        """Requests so far that were not refused."""
+        """Number of requests admitted by the API so far."""
         self.lock = threading.RLock()
         self._queue = FairQueue()
         self._deadlines: list[tuple[float, int, Waiter]] = []
         self._numbers = itertools.count()
-        self._keepers: dict[object, _Keeper] = {}
+        self._timers: dict[object, _Timer] = {}
 
     def __repr__(self) -> str:
-        seen = self.snapshot()
-        rate = "no rate" if seen.rate is None else f"{seen.rate:.3g}/s"
-        held = f"{rate} ({seen.why}), {seen.in_flight} of {seen.allowed_in_flight} in flight, {seen.waiting} waiting"
-        return f"<{type(self.pacer).__name__}: {held}>"
+        now = self.snapshot()
+        rate = "no rate" if now.rate is None else f"{now.rate:.3g}/s"
+        state = f"{rate} ({now.why}), {now.in_flight} of {now.allowed_in_flight} in flight, {now.waiting} waiting"
+        return f"<{type(self.pacer).__name__}: {state}>"
 
     @property
     def waiting(self) -> int:
-        """How many requests wait for their turn."""
+        """Number of requests that wait for their turn."""
         return self._queue.waiting
 
-    def snapshot(self) -> Snapshot:
-        """Return what is known of the limit, and what holds requests back now."""
+    def snapshot(self) -> PacerSnapshot:
+        """Return the current state of the limit."""
         with self.lock:
             return attrs.evolve(self.pacer.snapshot(current_time()), waiting=self.waiting)
 
     def try_acquire(self, moment: float) -> Permit | None:
-        """Return a permit if one is to be had without waiting and without passing anybody by.
+        """Return a permit if one is free and no other request waits for it.
 
         Args:
-            moment: now, on the shared clock.
+            moment: Current time on the shared clock.
         """
         with self.lock:
             if self._queue.waiting or self.pacer.delay(moment) > 0.0:
@@ -106,16 +107,16 @@ class RateLimiter:
     async def acquire(
         self, ends_at: float, on_wait: OnWait, *, bulk: bool = False, since: float | None = None
     ) -> Permit:
-        """Wait until one more request may start.
+        """Wait for a permit.
 
         Args:
-            ends_at: the request's deadline on the shared clock; inf for none.
-            on_wait: called once, before it comes to waiting.
-            bulk: whether interactive requests go first.
-            since: when the request first asked for a turn, if it had one and was refused: it goes before those that wait.
+            ends_at: Deadline of the request on the shared clock; infinity for none.
+            on_wait: Called once before a wait.
+            bulk: True to let interactive requests go first.
+            since: Start of the request, if it was rate-limited and so goes before the waiting ones.
 
         Raises:
-            WaitTooLongError: as soon as the turn is bound to come too late; before waiting, if that is foreseen then.
+            WaitTooLongError: The turn would come after the deadline. Raised before the wait if that is foreseeable.
         """
         moment = current_time()
         permit = self.try_acquire(moment)
@@ -129,15 +130,14 @@ class RateLimiter:
         return await self._wait_in(Waiter(bulk, ends_at, since, *running_loop()))
 
     def done(self, permit: Permit, feedback: Feedback, moment: float) -> None:
-        """Give back what was acquired, with what was learned. Exactly once for each permit.
+        """Return a permit, exactly once.
 
-        What a pacer of the user's raises here is logged and otherwise ignored: the request was answered, and its outcome is
-        not lost to what was to learn from it.
+        An exception of a user's pacer is logged and otherwise ignored, so that the request's outcome is not lost.
 
         Args:
-            permit: what was acquired.
-            feedback: how the request ended.
-            moment: when, on the shared clock.
+            permit: Permit from `acquire` or `try_acquire`.
+            feedback: Outcome of the request for the pacer.
+            moment: Current time on the shared clock.
         """
         try:
             with self.lock:
@@ -151,21 +151,21 @@ class RateLimiter:
             _log.exception("the pacer %s failed on the end of a request", type(self.pacer).__name__)
 
     def look_again(self) -> None:
-        """Give out what the pacer allows by now: it was told something from outside."""
+        """Hand out the permits that are due, after the pacer's state was changed from outside."""
         with self.lock:
             if self._queue.waiting:
                 self._admit(current_time())
 
     def look_again_everywhere(self) -> None:
-        """Have every event loop in which requests wait do so itself."""
+        """Call `look_again` in each event loop that has waiters."""
         with self.lock:
             for call_soon in self._queue.loops.values():
                 reach(call_soon, self.look_again)
 
     def _expect(self, moment: float, *, bulk: bool, first: bool) -> tuple[float | None, int, str]:
-        """Return how long a newcomer will wait, how many go before it, and what holds them back.
+        """Return the expected seconds, the number of requests ahead and the reason of a newcomer's wait.
 
-        Where the rate is what holds them back, those before it leave as fast as the limit is believed to be.
+        The estimate assumes that the requests ahead start at the estimated limit.
         """
         known, delay = self.pacer.snapshot(moment), self.pacer.delay(moment)
         ahead = 0 if first else self._queue.ahead(bulk=bulk)
@@ -178,7 +178,7 @@ class RateLimiter:
             with self.lock:
                 self._queue.join(waiter)
                 if waiter.ends_at < math.inf:
-                    self._note_deadline(waiter)
+                    self._add_deadline(waiter)
                 self._admit(current_time())
             while waiter.given is None:
                 await self._sleep(waiter)
@@ -192,79 +192,79 @@ class RateLimiter:
             raise
         finally:
             with self.lock:
-                if waiter.loop not in self._keepers and (successor := self._queue.last_of(waiter.loop)) is not None:
+                if waiter.loop not in self._timers and (successor := self._queue.last_of(waiter.loop)) is not None:
                     self._wake(successor)
         if isinstance(waiter.given, Exception):
             raise waiter.given
         return waiter.given
 
     async def _sleep(self, waiter: Waiter) -> None:
-        """Sleep until woken; the first of its event loop to come here also keeps the time."""
-        if waiter.loop in self._keepers:
+        """Sleep until woken. The first waiter of an event loop also becomes its timer."""
+        if waiter.loop in self._timers:
             await waiter.woken.wait()
         else:
-            await self._keep_time(waiter)
+            await self._sleep_as_timer(waiter)
         if waiter.given is None:
             waiter.woken = anyio.Event()
 
-    async def _keep_time(self, waiter: Waiter) -> None:
+    async def _sleep_as_timer(self, waiter: Waiter) -> None:
         with self.lock:
             moment = current_time()
             due = min(moment + self.pacer.delay(moment), self._deadlines[0][0] if self._deadlines else math.inf)
             scope = anyio.move_on_after(timer_seconds(due - moment))
-            self._keepers[waiter.loop] = _Keeper(scope, due, waiter.call_soon)
+            self._timers[waiter.loop] = _Timer(scope, due, waiter.call_soon)
         try:
             with scope:
                 await waiter.woken.wait()
         finally:
-            self._keepers.pop(waiter.loop, None)
+            self._timers.pop(waiter.loop, None)
         with self.lock:
             self._admit(current_time())
 
     def _admit(self, moment: float) -> None:
-        """Give out every permit that is due, and give notice to those whose time is up."""
+        """Hand out the permits that are due, and fail the waiters whose deadline has passed."""
         while self._deadlines and self._deadlines[0][0] <= moment:
             late = heappop(self._deadlines)[2]
             if late.queued:
                 expected, _, _ = self._expect(moment, bulk=late.bulk, first=False)
-                self._give_notice(late, expected)
+                self._fail(late, expected)
         while (first := self._queue.first) is not None:
             delay = self.pacer.delay(moment)
             if delay <= 0.0:
                 self._queue.take(first)
                 first.given = permit = self.pacer.sent(moment)
-                if not self._wake(first):  # its event loop is no more
+                if not self._wake(first):  # its event loop is closed
                     self.pacer.done(moment, permit, Feedback(Signal.NOTHING))
             elif delay < math.inf and moment + delay > first.ends_at:
-                self._give_notice(first, delay)
+                self._fail(first, delay)
             else:
                 self._ring_at(moment + delay, moment)
                 return
 
-    def _give_notice(self, waiter: Waiter, seconds: float | None) -> None:
+    def _fail(self, waiter: Waiter, seconds: float | None) -> None:
         self._queue.leave(waiter)
         waiter.given = WaitTooLongError(seconds)
         self._wake(waiter)
 
     @staticmethod
     def _wake(waiter: Waiter) -> bool:
-        """Wake a waiter in its event loop; return whether there is one."""
+        """Wake a waiter in its event loop; return False if that loop is closed."""
         if runs_here(waiter.loop):
             waiter.wake()
             return True
         return reach(waiter.call_soon, waiter.wake)
 
     def _ring_at(self, at: float, moment: float) -> None:
-        """Let those who keep the time look again by then."""
-        for loop, keeper in list(self._keepers.items()):
-            if at < keeper.rings_at:
+        """Set all timers to ring at `at` at the latest."""
+        for loop, timer in list(self._timers.items()):
+            if at < timer.rings_at:
                 if runs_here(loop):
-                    keeper.rings_at = at
-                    keeper.scope.deadline = anyio.current_time() + timer_seconds(at - moment)
-                elif not reach(keeper.call_soon, self.look_again):  # it sets its own alarm then
-                    del self._keepers[loop]
+                    timer.rings_at = at
+                    timer.scope.deadline = anyio.current_time() + timer_seconds(at - moment)
+                elif not reach(timer.call_soon, self.look_again):  # which sets the timer of that loop
+                    del self._timers[loop]
 
-    def _note_deadline(self, waiter: Waiter) -> None:
+    def _add_deadline(self, waiter: Waiter) -> None:
         if len(self._deadlines) > 2 * self._queue.waiting + _FEW:
             self._deadlines = [entry for entry in self._deadlines if entry[2].queued]
             heapify(self._deadlines)

@@ -1,11 +1,9 @@
-"""Which requests share a limit: all of them, unless told otherwise, or unless the API itself says so.
+"""The limits of an account: one for all endpoints, unless the configuration or the API separates them.
 
-Told: ``pacing={"sendSMS": FixedRate("10/s"), "*": Adaptive()}``. One pacer under several names is one limit for all of them.
-
-Learned: only from `RateLimit-Policy`. Endpoints whose answers name policies that have nothing in common are counted
-apart, by the server's own word. Refusals alone cannot tell: after one the gate is shut for everybody, so nobody is
-admitted in the same moment who could prove that the limit is not shared; and a bucket that is all but empty refuses one
-and admits the next whatever they ask for. To try it out would cost rate_limit_count on every account that has one limit only.
+-   Configured: ``pacing={"sendSMS": FixedRate("10/s"), "*": Adaptive()}``. One pacer under several names is one limit.
+-   Learned: only from `RateLimit-Policy`. The client separates endpoints whose responses name disjoint sets of policies.
+    429s cannot show separate limits: after a 429 the gate is shut for all endpoints, and a bucket that is nearly empty
+    rejects one request and admits the next. A test would cost 429s on every account with a single limit.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ import attrs
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.fixed import FixedRate
-from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, Pacer, Snapshot
+from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, Pacer, PacerSnapshot
 from callsavvy_async.policy.ratelimit_headers import parse_policies
 from callsavvy_async.settings import check_settings
 from callsavvy_async.transport.hooks import Hooks
@@ -27,106 +25,105 @@ from callsavvy_async.transport.shared.reservation_client import ReservationClien
 from callsavvy_async.transport.shared.settings import SharedPacing, share_limit
 
 OnePacing: TypeAlias = Pacer | SharedPacing | str
-"""How one limit is kept: by a pacer, or by all processes that have the same URL."""
+"""The pacing of one limit: a pacer, or a limit shared by all processes with the same URL."""
 
 ALL_OTHERS = "*"
-"""The name of the limit that endpoints share unless they have one of their own."""
+"""Name of the limit for endpoints without a separate one."""
 
 
 class RateLimiters:
     """The limits of an account.
 
     Args:
-        pacing: one pacer for all requests; or pacers by the names of their endpoints on the wire, ``"*"`` for all others,
-            which is `Adaptive` where there is none. A URL, or a `SharedPacing`, stands for a pacer that other processes
-            share.
-        account: whose limits they are.
-        hooks: told when other processes are out of reach.
+        pacing: One pacer for all requests; or pacers by the wire names of endpoints, with ``"*"`` for all others
+            (default: `Adaptive`). A URL or a `SharedPacing` is a pacer that processes share.
+        account: Public key of the account.
+        hooks: Receive the loss and the return of shared limits.
     """
 
     def __init__(
         self, pacing: OnePacing | Mapping[str, OnePacing], account: str = "", hooks: Hooks | None = None
     ) -> None:
-        told = {**pacing} if isinstance(pacing, Mapping) else {ALL_OTHERS: pacing}
-        told.setdefault(ALL_OTHERS, Adaptive())
-        # Each URL is a limit of its own: Python makes one object of equal literals, or does not.
-        each = {resource: SharedPacing(one) if isinstance(one, str) else one for resource, one in told.items()}
-        self._fetchers: list[ReservationClient] = []
+        configured = {**pacing} if isinstance(pacing, Mapping) else {ALL_OTHERS: pacing}
+        configured.setdefault(ALL_OTHERS, Adaptive())
+        # Each URL is a separate limit, whether or not Python makes one object of equal literals.
+        each = {resource: SharedPacing(one) if isinstance(one, str) else one for resource, one in configured.items()}
+        self._clients: list[ReservationClient] = []
         limiters: dict[int, RateLimiter] = {}
-        for resource, one in sorted(each.items()):  # what has several names bears the first, "*" before all: everywhere
+        for resource, one in sorted(each.items()):  # a limit with several names gets the first; "*" sorts before all
             if id(one) not in limiters:
                 limiters[id(one)] = self._make(one, account, resource, hooks or Hooks(()))
         self._shared = limiters[id(each.pop(ALL_OTHERS))]
-        self._observed = {resource: limiters[id(one)] for resource, one in each.items()}
+        self._configured = {resource: limiters[id(one)] for resource, one in each.items()}
         self._learned: dict[str, RateLimiter] = {}
-        self._limiters = dict(self._observed)
+        self._limiters = dict(self._configured)
         self._policies: list[tuple[frozenset[str], RateLimiter]] = []
-        self._kept: dict[str, Mapping[str, object]] = {}
+        self._restored: dict[str, Mapping[str, object]] = {}
 
     def __repr__(self) -> str:
         return ", ".join([repr(self._shared), *(f"{name}: {limiter!r}" for name, limiter in self._apart().items())])
 
     @property
     def waiting(self) -> int:
-        """How many requests wait for their turn."""
+        """Number of requests that wait for their turn."""
         return sum(limiter.waiting for limiter in {self._shared, *self._apart().values()})
 
     def limiter(self, resource: str) -> RateLimiter:
-        """Return what admits requests to an endpoint."""
+        """Return the rate limiter of an endpoint."""
         return self._limiters.get(resource, self._shared)
 
     def observe_headers(self, resource: str, policies: str) -> None:
-        """Note which policies an answer named, and give endpoints that are counted apart a limit of their own.
+        """Give an endpoint a separate limit if its response names policies that no other endpoint has named.
 
         Args:
-            resource: the endpoint that answered.
-            policies: the field `RateLimit-Policy`.
+            resource: Endpoint of the response.
+            policies: Header field `RateLimit-Policy`.
         """
         like = self._shared.pacer
         if resource in self._limiters or type(like) is not Adaptive:
-            return  # what an endpoint was first told counts, and what is shared is not parted
+            return  # the first policies of an endpoint count, and shared limits are never separated
         names = parse_policies(policies)
         if names:
             alike = (limiter for known, limiter in self._policies if known & names)
             self._limiters[resource] = next(alike, None) or self._limiter_for(names, like)
 
-    def snapshot(self) -> Snapshot:
-        """Return what is known of the limit, and what holds requests back now; other limits stand in its `groups`."""
+    def snapshot(self) -> PacerSnapshot:
+        """Return the current state of the main limit, with the other limits in `groups`."""
         groups = {name: limiter.snapshot() for name, limiter in self._apart().items()}
         return attrs.evolve(self._shared.snapshot(), groups=groups)
 
     def restore(self, learned: Mapping[str, object]) -> None:
-        """Start from what an earlier process had learned.
+        """Start from the learned state of an earlier process.
 
         Args:
-            learned: `attrs.asdict` of its snapshot, JSON and back; what is missing or cannot be true is learned again.
+            learned: `attrs.asdict` of its snapshot. Missing or implausible values are learned again.
         """
         self._shared.pacer.restore(learned)
-        self._kept = {name: _mapping(state) for name, state in _mapping(learned.get("groups")).items()}
+        self._restored = {name: _mapping(state) for name, state in _mapping(learned.get("groups")).items()}
         for name, limiter in self._apart().items():
-            limiter.pacer.restore(self._kept.get(name, {}))
+            limiter.pacer.restore(self._restored.get(name, {}))
 
     async def aclose(self) -> None:
-        """Part from the other processes, in this event loop; with the next call they are found again."""
-        for fetcher in self._fetchers:
-            await fetcher.aclose()
+        """Close the connections of shared limits in this event loop. The next request opens them again."""
+        for client in self._clients:
+            await client.aclose()
 
     def _make(self, one: Pacer | SharedPacing, account: str, resource: str, hooks: Hooks) -> RateLimiter:
         if not isinstance(one, SharedPacing):
             return RateLimiter(one)
-        limiter, fetcher = share_limit(one, account, resource, hooks)
-        self._fetchers.append(fetcher)
+        limiter, client = share_limit(one, account, resource, hooks)
+        self._clients.append(client)
         return limiter
 
     def _apart(self) -> dict[str, RateLimiter]:
-        return {**self._observed, **self._learned}
+        return {**self._configured, **self._learned}
 
     def _limiter_for(self, names: frozenset[str], like: Adaptive) -> RateLimiter:
-        """Return the limit for endpoints that are first to name these policies: the shared one, or one of their own."""
+        """Return the limit for the first endpoint with these policies: the main limit for the very first, else a new one."""
         limiter = self._shared
         if self._policies:
             policy, pacer = min(names), attrs.evolve(like)
-            pacer.restore(self._kept.get(policy, {}))
+            pacer.restore(self._restored.get(policy, {}))
             limiter = self._learned[policy] = RateLimiter(pacer)
         self._policies.append((names, limiter))
         return limiter
@@ -139,16 +136,17 @@ def _mapping(value: object) -> Mapping[str, object]:
 def choose_pacing(
     pacing: OnePacing | Mapping[str, OnePacing] | None, rate: str | None, burst: int, max_in_flight: int | None
 ) -> OnePacing | Mapping[str, OnePacing]:
-    """Make what the settings of a client ask for; see `Callsavvy`.
+    """Return the pacing that the settings of a client describe; see `Callsavvy`.
 
     Raises:
-        ConfigurationError: they cannot be used, or contradict each other.
+        ConfigurationError: A setting is invalid, or two settings contradict each other.
     """
     check_settings(pacing=pacing, rate=rate, burst=burst, max_in_flight=max_in_flight)
     if pacing is not None:
         if rate is not None or burst != 1 or max_in_flight is not None:
             raise ConfigurationError(
-                "pacing= brings its own rate, burst and cap; give it alone, as in pacing=FixedRate('10/s', burst=5)."
+                "pacing= was given together with rate=, burst= or max_in_flight=; a pacer already contains them."
+                " Pass pacing= alone, as in pacing=FixedRate('10/s', burst=5)."
             )
         return pacing
     cap = MAX_IN_FLIGHT if max_in_flight is None else max_in_flight

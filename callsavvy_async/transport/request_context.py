@@ -1,7 +1,7 @@
-"""Follow the requests of one task from above the transport: what went over the wire, and whether something is under way.
+"""Observe and control the requests of one task from above the transport.
 
-`Callsavvy.with_raw_response` reads the exchanges; bulk sends also shield what is on the wire, so that stopping them
-waits for the answers to paid requests instead of making them unknown.
+`Callsavvy.with_raw_response` reads the exchanges. Bulk sends also shield requests in flight, so that stopping a bulk send
+waits for the responses of paid requests instead of making their outcome UNKNOWN.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ R_co = TypeVar("R_co", covariant=True)
 
 @attrs.frozen
 class Exchange:
-    """What went over the wire in one request: the last answer, if any, and every attempt."""
+    """The last response, if any, and all attempts of one request."""
 
     response: HttpResponse | None
     attempts: tuple[Attempt, ...]
@@ -32,7 +32,7 @@ class Exchange:
 
 @attrs.frozen
 class RawResponse(Generic[R_co]):
-    """A method's result with what went over the wire."""
+    """A method's result together with its HTTP response."""
 
     value: R_co
     status_code: int
@@ -44,18 +44,18 @@ class RawResponse(Generic[R_co]):
 
 @attrs.define(eq=False)
 class RequestContext:
-    """A view of the running task's requests.
+    """The context of the running task's requests.
 
     Attributes:
-        shield: whether a request on the wire is kept from cancellation until its answer comes or `abandon` is called.
-        bulk: whether its requests belong to a bulk send, which lets interactive ones go first.
-        exchanges: one for each request that settled.
-        on_wire: whether a request was on the wire when it was last seen.
-        on_wait: called when the limit lets a request wait for its turn; not for one that waits for others to come back.
-        before_sending: awaited before the first byte of each request leaves; what it raises keeps the request from being
-            sent. A journal writes ahead here. The parameters that it returns take the place of those of the request.
-        before_waiting: awaited before each wait for a repeat: nothing is on the wire, and what was is proved not done,
-            or may be done twice. A journal takes its mark back here.
+        shield: True to shield a request in flight from cancellation until its response arrives or `abandon` is called.
+        bulk: True for a bulk send, which lets interactive requests go first.
+        exchanges: One exchange for each request that has ended.
+        on_wire: True while a request is in flight.
+        on_wait: Called when a request waits for the rate, but not when it waits for requests in flight.
+        before_sending: Awaited before the first byte of each attempt leaves. An exception prevents the attempt. The
+            journal writes ahead here. The returned parameters override those of the request.
+        before_waiting: Awaited before the wait for each retry, when the failed attempt is proved not done or harmless to
+            repeat. The journal takes its mark back here.
     """
 
     shield: bool = False
@@ -69,29 +69,29 @@ class RequestContext:
 
     @property
     def in_doubt(self) -> bool:
-        """Whether something may have been done, for when the caller was left without its answer: by a cancellation, a bug."""
+        """True if a request may have been processed although its caller has no response, after a cancellation or a bug."""
         last = (exchange.attempts[-1].outcome for exchange in self.exchanges if exchange.attempts)
         return self.on_wire or any(outcome in {Outcome.ACCEPTED, Outcome.UNKNOWN} for outcome in last)
 
     def raw_response(self, value: R) -> RawResponse[R] | None:
-        """Return a result with the last response that came; None when none did."""
+        """Return a result with the last response; None without a response."""
         for exchange in reversed(self.exchanges):
             if (response := exchange.response) is not None:
                 return RawResponse(value, response.status_code, response.headers, response.body, exchange.attempts)
         return None
 
     async def about_to_send(self) -> Mapping[str, str] | None:
-        """Let whoever watches write down that a request is about to leave, and settle what it says."""
+        """Run `before_sending`; return the parameters to override."""
         return None if self.before_sending is None else await self.before_sending()
 
     async def about_to_wait(self) -> None:
-        """Let whoever watches write down that nothing is on the wire until the repeat."""
+        """Run `before_waiting`."""
         if self.before_waiting is not None:
             await self.before_waiting()
 
     @contextmanager
     def exchanging(self) -> Generator[None, None, None]:
-        """Surround one exchange."""
+        """Mark one exchange as in flight, and shield it if `shield` is set."""
         self.on_wire = True
         if not self.shield:
             yield
@@ -99,22 +99,22 @@ class RequestContext:
         with anyio.CancelScope(shield=True) as self._scope:
             yield
         if self._scope.cancelled_caught:
-            raise ExchangeFailedError(FailureKind.ABANDONED, sent=True)
+            raise ExchangeFailedError(FailureKind.CANCELLED, sent=True)
 
     def completed(self) -> None:
-        """Note that the exchange ended with a verdict."""
+        """Record the end of the exchange."""
         self.on_wire = False
         self._scope = None
 
     def abandon(self) -> None:
-        """Stop waiting for the answer; the outcome will be UNKNOWN."""
+        """Stop waiting for the response; the outcome is UNKNOWN."""
         if self._scope is not None:
             self._scope.cancel()
 
 
 @contextmanager
 def tracking(context: RequestContext) -> Generator[RequestContext, None, None]:
-    """Let a context follow the requests of the running task while the block runs."""
+    """Use a context for the requests of the running task while the block runs."""
     token = current_context.set(context)
     try:
         yield context
@@ -122,5 +122,5 @@ def tracking(context: RequestContext) -> Generator[RequestContext, None, None]:
         current_context.reset(token)
 
 
-current_context: ContextVar[RequestContext | None] = ContextVar("callsavvy_watch", default=None)
-"""The context of the running task, if somebody watches."""
+current_context: ContextVar[RequestContext | None] = ContextVar("callsavvy_request_context", default=None)
+"""The context of the running task, if it has one."""

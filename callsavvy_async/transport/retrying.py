@@ -1,7 +1,7 @@
-"""Repeat a request whose first attempt failed: tenacity waits and counts, our own policy decides.
+"""Retry a request whose first attempt failed: tenacity runs the loop, `policy.retry` decides.
 
-Tenacity costs more than a whole request that succeeds at once, so the first attempt is made plainly, and this module, with
-tenacity, is imported when an attempt has failed for the first time.
+Tenacity costs more than a whole successful request. So the first attempt is made without it, and this module is imported
+after the first failure.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ async def retry(
     decide: Callable[[Verdict], Decision],
     pause: Callable[[float], Awaitable[None]],
 ) -> tuple[Verdict, Decision]:
-    """Attempt again for as long as the policy says so.
+    """Retry as long as the policy allows it.
 
     Args:
-        first: the verdict of the attempt that was made already.
-        attempt: makes another one.
-        decide: says of a verdict that was not accepted when to try again, or why not.
-        pause: waits so many seconds before the next attempt.
+        first: Verdict on the first attempt.
+        attempt: Makes another attempt.
+        decide: Decides on a retry after a verdict that is not ACCEPTED.
+        pause: Waits the given seconds before the next attempt.
 
     Returns:
-        The last verdict, and the last decision.
+        The last verdict and the last decision.
     """
-    made: Verdict | None = first  # the plain attempt counts as the first
+    made: Verdict | None = first  # counts as tenacity's first attempt
     decision = Decision(None)
 
     def worth_retrying(state: RetryCallState) -> bool:

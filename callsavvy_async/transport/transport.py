@@ -1,4 +1,4 @@
-"""The loop: build, wait for the turn, exchange, judge, repeat only where that is proved safe, decode."""
+"""Send one request: build it, wait for its turn, exchange, classify, retry if that is proved safe, decode."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from callsavvy_async.errors import (
 )
 from callsavvy_async.policy.budget import RetryBudget
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
-from callsavvy_async.policy.outcome import Verdict, classify_failure, classify_response, error_type, means_done
+from callsavvy_async.policy.outcome import Verdict, classify_failure, classify_response, means_done, signal_of
 from callsavvy_async.policy.pacer import FULL
 from callsavvy_async.policy.ratelimit_headers import LIMIT_FIELDS, parse_hints
 from callsavvy_async.policy.retry import Decision, decide
@@ -44,7 +44,7 @@ from callsavvy_async.transport.pending_request import PendingRequest
 from callsavvy_async.transport.rate_limiter import RateLimiter, WaitTooLongError
 from callsavvy_async.transport.rate_limiters import RateLimiters
 from callsavvy_async.transport.request_context import Exchange, RequestContext, current_context
-from callsavvy_async.transport.targets import Targets
+from callsavvy_async.transport.request_templates import RequestTemplates
 from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.endpoint import Endpoint
 from callsavvy_async.wire.failure import ExchangeFailedError
@@ -57,10 +57,10 @@ R = TypeVar("R")
 
 @attrs.define
 class Shared:
-    """What clients made by `with_options` have in common.
+    """The state that a client and its copies by `with_options` share.
 
     Attributes:
-        is_direct: whether the backend asks neither a proxy nor the environment for the way.
+        is_direct: True if the backend uses neither a proxy nor the proxy variables of the environment.
     """
 
     backend: Backend
@@ -82,23 +82,23 @@ class Transport:
         self.config = config
         self.shared = shared
         self._codec = Codec(config.timezone)
-        self._targets = Targets(config)
+        self._templates = RequestTemplates(config)
 
     async def send(self, endpoint: Endpoint[R], options: RequestOptions, /, **params: str | None) -> R:
-        """PendingRequest an endpoint.
+        """Send a request and return its decoded response.
 
         Args:
-            endpoint: the row of the resource.
-            options: of this pending.
-            params: under their wire names; None leaves a parameter out.
+            endpoint: Endpoint of the request.
+            options: Options of this request.
+            params: Parameters under their wire names; None omits a parameter.
 
         Raises:
-            InvalidRequestError: before anything is sent.
-            RequestError: as the tree in `callsavvy_async.errors` says.
+            InvalidRequestError: A parameter is invalid; nothing was sent.
+            RequestError: The request failed; see the tree in `callsavvy_async.errors`.
         """
         shared = self.shared
         settings = apply_options(self.config.call, options) if options else self.config.call
-        request = build_request(endpoint, params, settings.extra, target=self._targets[endpoint.resource])
+        request = build_request(endpoint, params, settings.extra, template=self._templates[endpoint.resource])
         if shared.closed:
             raise ClientClosedError(f"{endpoint.resource}: the client is closed. Enter it again with 'async with'.")
         clock = running_clock()
@@ -109,7 +109,7 @@ class Transport:
         if observed:
             shared.hooks(RequestStarted(endpoint.resource))
         try:
-            verdict = await self._attempt(pending)  # plainly: tenacity would cost more than the request
+            verdict = await self._attempt(pending)  # without tenacity, which costs more than the request
             if verdict.outcome is not Outcome.ACCEPTED:
                 verdict = await self._retry(pending, verdict)
             value = self._decode(endpoint, pending, verdict)
@@ -123,10 +123,8 @@ class Transport:
             self._settle(pending, Outcome.ACCEPTED)
         return value
 
-    # ------------------------------------------------------------------------------------------------- attempts
-
     async def _attempt(self, pending: PendingRequest) -> Verdict:
-        """Wait for the turn, send the request once, judge what came of it, and learn from that."""
+        """Wait for the turn, send the request once, classify the outcome and give feedback to the rate limiter."""
         limiter, began = self.shared.pacing.limiter(pending.endpoint.resource), pending.clock()
         permit = limiter.try_acquire(began)
         if permit is None:
@@ -147,7 +145,7 @@ class Transport:
             verdict, pending.cause = classify_failure(failure), failure
         except BaseException as error:
             limiter.done(permit, Feedback(Signal.NOTHING), pending.clock())
-            if isinstance(error, ConfigurationError):  # the backend cannot run here: nothing was sent
+            if isinstance(error, ConfigurationError):  # raised before anything is sent
                 pending.completed()
             raise
         ended = pending.clock()
@@ -164,12 +162,12 @@ class Transport:
     async def _exchange_tracked(
         self, pending: PendingRequest, context: RequestContext, *, timeout: float
     ) -> HttpResponse:
-        """Send the request once, under the eyes of whoever follows the requests of this task."""
+        """Send the request once, with the callbacks and the shield of the task's context."""
         late = await context.about_to_send()
-        if late is not None:  # parameters that were settled only when the turn had come
+        if late is not None:
             params = {**pending.params, **late}
             pending.request = build_request(
-                pending.endpoint, params, pending.settings.extra, target=pending.request.target
+                pending.endpoint, params, pending.settings.extra, template=pending.request.template
             )
         pending.on_wire = True
         with context.exchanging():
@@ -178,11 +176,11 @@ class Transport:
             )
 
     async def _retry(self, pending: PendingRequest, first: Verdict) -> Verdict:
-        """Repeat a failed attempt while the policy allows it. Raises what the last one means, unless it was accepted."""
+        """Retry a failed attempt as long as the policy allows it; raise the last verdict unless it is ACCEPTED."""
         try:
             from callsavvy_async.transport.retrying import retry  # noqa: PLC0415 - imported after a first failure
-        except (ImportError, OSError):  # too many files are open: what is known of the first attempt is known
-            raise self._error(pending, first, "not tried again, since a module could not be read") from pending.cause
+        except (ImportError, OSError):  # for example too many open files
+            raise self._error(pending, first, "no retry: a module could not be imported") from pending.cause
 
         async def pause(seconds: float) -> None:
             if pending.context is not None:
@@ -199,16 +197,16 @@ class Transport:
     def _learn(
         self, pending: PendingRequest, limiter: RateLimiter, permit: Permit, verdict: Verdict, moment: float
     ) -> None:
-        """Give the permit back, with what the attempt taught about the limit."""
-        answer = pending.response if verdict.status_code is not None else None
-        signal = Signal.ADMITTED if verdict.outcome is Outcome.ACCEPTED else _signal(verdict)
+        """Return the permit to the rate limiter, with feedback."""
+        response = pending.response if verdict.status_code is not None else None
+        signal = Signal.ADMITTED if verdict.outcome is Outcome.ACCEPTED else signal_of(verdict)
         hints = None
-        if answer is not None and answer.headers.has_any(LIMIT_FIELDS):
-            hints = parse_hints(answer.headers, epoch_now=time.time())
-            self.shared.pacing.observe_headers(pending.endpoint.resource, answer.headers.get("ratelimit-policy", ""))
+        if response is not None and response.headers.has_any(LIMIT_FIELDS):
+            hints = parse_hints(response.headers, epoch_now=time.time())
+            self.shared.pacing.observe_headers(pending.endpoint.resource, response.headers.get("ratelimit-policy", ""))
         plain = signal is Signal.ADMITTED and hints is None
         limiter.done(permit, _ADMITTED if plain else Feedback(signal, verdict.retry_after, hints), moment)
-        if signal is Signal.REFUSED:
+        if signal is Signal.RATE_LIMITED:
             pending.on_rate_limited(moment, admitted=limiter.admitted)
             pause = limiter.snapshot().shut_for
             self.shared.hooks(RateLimited(pending.endpoint.resource, pause, verdict.retry_after))
@@ -229,14 +227,12 @@ class Transport:
         except WaitTooLongError as late:
             wait = "an unknown time" if late.seconds is None else f"{late.seconds:.3g} s"
             left = max(pending.ends_at - pending.clock(), 0.0)
-            why = f"the limit of the client would keep it waiting for {wait}, past its deadline in {left:.3g} s"
+            why = f"the rate limiter expects a wait of {wait}, past the deadline in {left:.3g} s"
             if pending.verdict is not None:
                 raise self._error(pending, pending.verdict, f"gave up: {why}", expected_wait=late.seconds) from None
             raise DeadlineExceededError(
                 why, endpoint=resource, outcome=Outcome.NOT_SENT, expected_wait=late.seconds
             ) from None
-
-    # ------------------------------------------------------------------------------------------------ decisions
 
     def _decide(self, pending: PendingRequest, verdict: Verdict) -> Decision:
         pending.failures += not verdict.limited
@@ -264,17 +260,8 @@ class Transport:
         advice = ""
         if self.shared.is_direct and pending.cause is not None and not pending.cause.sent:
             advice = unread_variables(pending.cause.kind, self.config.base_url)
-        return error_type(verdict, pending.endpoint.effect)(
-            "; ".join(part for part in (verdict.reason, advice, why) if part),
-            endpoint=pending.endpoint.resource,
-            outcome=verdict.outcome,
-            attempts=tuple(pending.attempts),
-            status_code=verdict.status_code,
-            message=verdict.message,
-            retry_after=verdict.retry_after,
-            expected_wait=expected_wait,
-            body=pending.response.body if pending.response and verdict.status_code else None,
-        )
+        reason = "; ".join(part for part in (verdict.reason, advice, why) if part)
+        return pending.error(verdict, reason, expected_wait=expected_wait)
 
     def _decode(self, endpoint: Endpoint[R], pending: PendingRequest, verdict: Verdict) -> R:
         body = pending.response.body if pending.response else b""
@@ -291,7 +278,7 @@ class Transport:
             ) from error
 
     def _settle(self, pending: PendingRequest, outcome: Outcome, *, cancelled: bool = False) -> None:
-        """Tell who follows how a request ended, also when it was cancelled."""
+        """Notify the hooks and the context of the request's end, including a cancellation."""
         if pending.is_observed:
             seconds = pending.clock() - pending.began
             ended = RequestSettled(
@@ -303,15 +290,6 @@ class Transport:
 
 
 _ADMITTED = Feedback(Signal.ADMITTED)
-
-
-def _signal(verdict: Verdict) -> Signal:
-    """Say what an attempt that was not accepted taught."""
-    if verdict.limited or (verdict.outcome is Outcome.REJECTED and verdict.transient):
-        return Signal.REFUSED
-    if verdict.outcome is Outcome.NOT_SENT:
-        return Signal.NOTHING
-    return Signal.FAILED if verdict.outcome is Outcome.UNKNOWN else Signal.ADMITTED
 
 
 def _utc_now() -> datetime:

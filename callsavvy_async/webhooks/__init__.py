@@ -1,6 +1,6 @@
-"""Receive Callsavvy's events in any backend. Start with `Webhooks`; `parse` alone reads a body, without I/O.
+"""Receive Callsavvy's events. Start with `Webhooks`. `parse` reads a body without I/O.
 
-Integrations for FastAPI and aiohttp are in `callsavvy_async.integrations`.
+`callsavvy_async.integrations` holds the integrations for FastAPI and aiohttp.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Who may post: addresses, and the proxies that are believed when they name one.
+"""The addresses that may post, and the proxies that may name one.
 
-Each proxy appends the address that it was called from, so the header reads client, proxy, proxy. Only what our own
-proxies appended is true. Reading from the right, the first address that is no proxy of ours is the caller; everything
-left of it is what the caller wrote (RFC 7239, section 8.1).
+Each proxy appends the address of its peer, so the header reads client, proxy, proxy. Only entries of your own proxies
+are trustworthy. Read from the right, the first address that is not one of your proxies is the client. The client itself
+may have written all entries to its left (RFC 7239, section 8.1).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _PAIR = rf"{_WORD}=(?:{_QUOTED}|{_WORD})"
 _PAIRS = re.compile(rf"({_WORD})=({_QUOTED}|{_WORD})")
 _ELEMENT = re.compile(rf"\s*((?:{_PAIR})?(?:;\s*(?:{_PAIR})?)*)\s*(?:,|$)")
-"""A forwarded-element (RFC 7239, section 4): a comma or semicolon inside a quoted-string separates nothing."""
+"""A forwarded-element (RFC 7239, section 4). A comma or semicolon inside a quoted-string is not a separator."""
 _ESCAPED = re.compile(r"\\(.)")
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d+)?|([0-9.]+):\d+")
 _MOST_HOPS = 20
@@ -37,18 +37,18 @@ def _networks(texts: Iterable[str]) -> tuple[Network, ...]:
         return tuple(ip_network(text.strip(), strict=False) for text in texts)
     except ValueError as error:
         raise ConfigurationError(
-            f"{error}; write addresses or networks, as in '203.0.113.7' or '10.0.0.0/8'."
+            f"{error}; pass addresses or networks, such as '203.0.113.7' or '10.0.0.0/8'."
         ) from None
 
 
 @attrs.frozen
 class AllowList:
-    """The addresses that events are taken from. Callsavvy documents none (quirk Q51): ask its support.
+    """The addresses that may post events. Callsavvy does not document its addresses: ask its support.
 
     Args:
-        networks: addresses and networks that may post.
-        proxies: addresses and networks of your own reverse proxies; from nobody else is the header believed.
-        header: the one header that these proxies append to. Name the right one: the other comes from strangers.
+        networks: Addresses and networks that may post.
+        proxies: Addresses and networks of your own reverse proxies. The header counts only from them.
+        header: Header that these proxies append to. A header that they do not set can be forged.
     """
 
     networks: Sequence[Network] = attrs.field(converter=_networks)
@@ -56,17 +56,17 @@ class AllowList:
     header: Literal["x-forwarded-for", "forwarded"] = attrs.field(default="x-forwarded-for", kw_only=True)
 
     def admit(self, peer: str | None, headers: Iterable[tuple[str, str]]) -> bool:
-        """Tell whether a request may come in.
+        """Return True if the request's client may post.
 
         Args:
-            peer: the address at the other end of the connection, None where there is none (a UNIX socket).
-            headers: of the request, names in lower case.
+            peer: Address at the other end of the connection. None for a UNIX socket.
+            headers: Header fields of the request, names in lower case.
         """
         caller = self.caller(peer, headers)
         return caller is not None and _within(caller, self.networks)
 
     def caller(self, peer: str | None, headers: Iterable[tuple[str, str]]) -> Address | None:
-        """Find the address that a request truly came from; None where it cannot be told."""
+        """Return the client's address. None if it is unknown."""
         address = _parse(peer or "")
         for hop in self._hops(headers):
             if address is None or not _within(address, self.proxies):
@@ -75,7 +75,7 @@ class AllowList:
         return address
 
     def _hops(self, headers: Iterable[tuple[str, str]]) -> Iterator[str]:
-        """Yield the addresses that the header names, nearest first. A malformed header names none."""
+        """Yield the entries of the header, nearest first. A malformed entry yields a text that is not an address."""
         lines = [value for name, value in headers if name == self.header]
         if self.header == "forwarded":
             hops = [_forwarded_for(element) for line in lines for element in _elements(line) if element != ""]
@@ -85,7 +85,7 @@ class AllowList:
 
 
 def _elements(line: str) -> Iterator[str | None]:
-    """Cut a Forwarded header at its commas; None stands for the rest of a line that breaks the grammar."""
+    """Split a Forwarded header into its elements. None stands for the rest of a line that breaks the grammar."""
     place = 0
     while place < len(line):
         element = _ELEMENT.match(line, place)
@@ -97,7 +97,7 @@ def _elements(line: str) -> Iterator[str | None]:
 
 
 def _forwarded_for(element: str | None) -> str:
-    """Return the address that an element names; an empty text, which is no address, where it names none."""
+    """Return an element's ``for`` value. Empty if the element has none."""
     for name, value in _PAIRS.findall(element or ""):
         if name.lower() == "for":
             return _ESCAPED.sub(r"\1", value.strip('"'))

@@ -1,4 +1,4 @@
-"""The ASGI door (ASGI 3: HTTP and lifespan)."""
+"""The ASGI interface of webhooks (ASGI 3: HTTP and lifespan)."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ Respond: TypeAlias = Callable[[WebhookRequest], Awaitable[Reply]]
 
 
 class _ClientGoneError(Exception):
-    """The client closed before its body was whole; there is nobody to answer."""
+    """The client disconnected before the end of its body, so the response has no recipient."""
 
 
 def token_below_mount(scope: Message) -> str:
-    """Return the path below the place where an application is mounted, as old and new servers tell it."""
+    """Return the path below the mount point. Older servers strip the mount point from ``path``, newer ones do not."""
     path, mounted_at = str(scope["path"]), str(scope.get("root_path", ""))
     return path.removeprefix(mounted_at).removeprefix("/")
 
 
 async def answer_http(respond: Respond, scope: Message, receive: Receive, send: Send, *, token: str) -> None:
-    """Answer one request by what `respond` makes of it."""
+    """Read one request, pass it to `respond`, and send the reply."""
     client = cast("tuple[str, int] | None", scope.get("client"))
     request = WebhookRequest(
         token=token,
@@ -66,7 +66,7 @@ def _chunk_reader(receive: Receive) -> Callable[[], Awaitable[bytes]]:
 async def answer_lifespan(
     running: Callable[[], contextlib.AbstractAsyncContextManager[None]], receive: Receive, send: Send
 ) -> None:
-    """Run between the server's start and its shutdown; drained before the shutdown is reported complete."""
+    """Keep `running` open from startup to shutdown. It closes before the shutdown is reported as complete."""
     await receive()
     async with running():
         await send({"type": "lifespan.startup.complete"})

@@ -1,6 +1,6 @@
 """The events that Callsavvy posts to a callback URL (API document: "Callsavvy Webhooks").
 
-Nothing signs them (quirk Q51): every field is a stranger's word until it is confirmed. All but `name` may be None.
+Events are not signed: do not trust a field before you have confirmed it with the API. Every field but `name` may be None.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ class Event(Model):
     """Base of every event."""
 
     name: EventName = ""
-    """The event's name on the wire, there called ``event``."""
+    """Name of the event, in the body called ``event``."""
     raw: bytes = attrs.field(default=b"", repr=False, eq=False)
-    """The body as it came."""
+    """The unchanged body."""
 
 
 @attrs.frozen(kw_only=True)
 class AnsweredEvent(Event):
-    """Base of the events whose sender waits for an answer."""
+    """Base of the events whose response carries an answer."""
 
 
 @attrs.frozen(kw_only=True)
@@ -39,7 +39,7 @@ class Notification(Event):
 
 @attrs.frozen(kw_only=True)
 class CallerInformation(AnsweredEvent):
-    """A call comes in and is being routed: who is calling? (document: "Caller Information")."""
+    """A call is being routed, and its agent's screen asks about the caller (document: "Caller Information")."""
 
     name: EventName = "callerInformation"
     department_id: Annotated[str | None, Wire("call_department")] = None
@@ -50,15 +50,15 @@ class CallerInformation(AnsweredEvent):
 
 @attrs.frozen(kw_only=True)
 class ChatbotCallback(AnsweredEvent):
-    """A chatbot or auto-responder wants its text (document: "Chatbot Response Request"); the one form-encoded event."""
+    """A chatbot asks for its text (document: "Chatbot Response Request"). The only form-encoded event."""
 
     name: EventName = "chatbotCallback"
     original_message: str | None = private()
-    """What triggered the bot. Escape it where you echo it as HTML."""
+    """Message that triggered the bot. Escape it before you echo it as HTML."""
     sender_name: str | None = private()
     bot_name: str | None = None
     department: str | None = None
-    """The department's *name*, "if applicable"; the other events send an id (quirk Q53)."""
+    """*Name* of the department, "if applicable". The other events send its id."""
     business_name: str | None = None
 
 
@@ -66,16 +66,16 @@ class ChatbotCallback(AnsweredEvent):
 class CallSummary(Notification):
     """A call has ended (document: "Call Summary").
 
-    It carries no call id (quirk Q56): find the call in `calls.list` by number and time, and know that it may be another.
+    The event has no call id. A search in `calls.list` by number and time may find another call.
     """
 
     name: EventName = "callSummary"
     direction: Annotated[CallDirection | None, Wire("call_direction")] = None
     department_id: Annotated[str | None, Wire("call_department")] = None
     caller_number: str | None = private()
-    """The other party; on an outgoing call presumably the callee (quirk Q56)."""
+    """The other party. On an outgoing call presumably the callee, which the API does not document."""
     recording_url: str | None = private()
-    """A stranger's URL: check its host before anything fetches it."""
+    """Untrusted URL: check its host before you fetch it."""
     duration: Annotated[timedelta | None, Wire("call_duration")] = None
     call_status: str | None = None
     """The document knows ``finished`` only."""
@@ -101,7 +101,7 @@ class TicketEscalated(Notification):
     ticket_id: str = ""
     department_id: Annotated[str | None, Wire("ticket_department")] = None
     last_reply_at: Annotated[datetime | None, Wire("last_ticket_reply")] = None
-    """Without a zone unless one was given (quirk Q16)."""
+    """Naive unless a time zone was passed, because the API sends times without a zone."""
     subject: Annotated[str | None, Wire("ticket_subject")] = private()
     sender_email: str | None = private()
     status: Annotated[TicketStatus | None, Wire("ticket_status")] = None
@@ -109,7 +109,7 @@ class TicketEscalated(Notification):
 
 @attrs.frozen(kw_only=True)
 class NewChat(Notification):
-    """A visitor began a live chat (document: "New Chat"). It carries no chat id (quirk Q56)."""
+    """A visitor began a live chat (document: "New Chat"). The event has no chat id."""
 
     name: EventName = "newChat"
     department_id: Annotated[str | None, Wire("chat_department")] = None
@@ -120,7 +120,7 @@ class NewChat(Notification):
 
 @attrs.frozen(kw_only=True)
 class UnknownEvent(Notification):
-    """An event that this release does not know; all its fields are in ``extra`` (quirk Q57)."""
+    """An event that this release does not know. ``extra`` holds all its fields."""
 
 
 EVENT_TYPES: Mapping[str, type[Event]] = {
@@ -128,4 +128,4 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
     for kind in tuple(globals().values())
     if isinstance(kind, type) and issubclass(kind, Event) and kind().name
 }
-"""The type of each documented event by its name on the wire, which is matched exactly."""
+"""Type of each documented event by its name, which must match exactly."""

@@ -1,4 +1,4 @@
-"""Which handlers are there for which event, and running them so that nothing they do wrong reaches the sender."""
+"""Register handlers for events and run them. A handler's failure never reaches Callsavvy."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Handler: TypeAlias = Callable[[Event], Awaitable[object]]
 
 @attrs.frozen
 class Subscription:
-    """A handler of notifications, and what confirms them for it."""
+    """A handler of notifications and its confirmation."""
 
     handler: Handler
     confirm: Handler | None
 
 
 class Handlers:
-    """The handlers of one application: at most one where an answer is wanted, any number elsewhere."""
+    """The handlers of one application: at most one for each answered event, any number for each notification."""
 
     def __init__(self, *, answer_timeout: float, handler_timeout: float | None) -> None:
         self._answer_timeout = answer_timeout
@@ -39,28 +39,30 @@ class Handlers:
         """Register a handler.
 
         Raises:
-            ConfigurationError: when it is not async, or the second one that would answer.
+            ConfigurationError: The handler is not async, or the answered event already has a handler.
         """
         _check_async(handler)
         if issubclass(event_type, Notification):
             self._subscriptions.setdefault(event_type, []).append(Subscription(handler, confirm))
             return
         if event_type not in ANSWERING:
-            raise ConfigurationError(f"{event_type.__name__} is no event that comes; name one, such as CallSummary.")
+            raise ConfigurationError(f"{event_type.__name__} is a base class; register an event, such as CallSummary.")
         if confirm is not None:
-            raise ConfigurationError(f"{event_type.__name__} waits for its answer; confirm= is for notifications.")
+            raise ConfigurationError(
+                f"{event_type.__name__} is answered at once; confirm= is for notifications, remove it."
+            )
         if event_type in self._answerers:
             raise ConfigurationError(
-                f"{event_type.__name__} has a handler already; it is answered once, so it has exactly one."
+                f"{event_type.__name__} already has a handler; an answered event has exactly one, remove the other."
             )
         self._answerers[event_type] = handler
 
     def wants(self, event: Notification) -> bool:
-        """Tell whether there is anything to do for a notification."""
+        """Return True if a notification has a handler."""
         return type(event) in self._subscriptions
 
     async def answer(self, event: AnsweredEvent) -> Reply:
-        """Ask the event's handler; without one, after `answer_timeout` seconds or an error, use the safe answer."""
+        """Return the handler's answer, or the safe answer on a timeout, on an error, or without a handler."""
         answering = ANSWERING[type(event)]
         handler = self._answerers.get(type(event))
         if handler is None:
@@ -71,30 +73,30 @@ class Handlers:
         except BaseException as error:
             if not _is_failure(error):
                 raise
-            log_failure(event, handler, error, consequence="the safe answer was given")
+            log_failure(event, handler, error, consequence="the safe answer was sent")
             return answering.fallback
 
     async def notify(self, event: Notification) -> None:
-        """Run the event's handlers one after another; one that fails or hangs does not keep the others from it."""
+        """Run the event's handlers one after another. A failure or a timeout of one does not affect the others."""
         for subscription in self._subscriptions.get(type(event), ()):
             handler, confirm = subscription.handler, subscription.confirm
             try:
                 with anyio.fail_after(self._handler_timeout):
                     if confirm is not None and not await confirm(event):
-                        log.warning("%s: not confirmed; its handler did not run", type(event).__name__)
+                        log.warning("%s: not confirmed; the handler was skipped", type(event).__name__)
                         continue
                     await handler(event)
             except BaseException as error:
                 if not _is_failure(error):
                     raise
-                log_failure(event, handler, error, consequence="the event is not repeated")
+                log_failure(event, handler, error, consequence="the event will not be retried")
 
 
 def _is_failure(error: BaseException) -> bool:
-    """Return whether an error is the handler's own: any exception, or the cancellation of something that it awaited.
+    """Return True if an error is the handler's: any exception, or the cancellation of a task that the handler awaited.
 
-    A cancellation that this task asked for (a timeout, a shutdown) has to go on; one that a handler met elsewhere, such
-    as in a shared task that its owner cancelled, must neither end a live call nor the queue.
+    The cancellation of the current task (a timeout, a shutdown) must propagate. The cancellation of another task that
+    the handler awaited must neither break a live call nor end the queue.
     """
     if isinstance(error, Exception):
         return True
@@ -102,7 +104,7 @@ def _is_failure(error: BaseException) -> bool:
         return False
     try:
         task = asyncio.current_task()
-    except RuntimeError:  # under trio, whose own cancellation is another exception
+    except RuntimeError:  # under trio, which has another exception for cancellation
         return True
     return task is None or not task.cancelling()
 
@@ -111,4 +113,4 @@ def _check_async(handler: Handler) -> None:
     called = handler if inspect.isroutine(handler) else getattr(handler, "__call__", handler)  # noqa: B004
     if not (inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(called)):
         name = getattr(handler, "__qualname__", type(handler).__name__)
-        raise ConfigurationError(f"{name} is no async function; write `async def {name}(event): ...`.")
+        raise ConfigurationError(f"{name} is not an async function; write `async def {name}(event): ...`.")

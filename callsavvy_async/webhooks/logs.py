@@ -1,4 +1,4 @@
-"""What is logged of webhooks: no personal data, no secrets."""
+"""Log records of webhooks, without personal data and secrets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ log = logging.getLogger("callsavvy_async.webhooks")
 
 
 def log_failure(event: Event, handler: object, error: BaseException, *, consequence: str) -> None:
-    """Log that a handler failed: which, by what type of error and where. The error's text may hold anything."""
+    """Log a handler's failure with the type and place of the error. Its text is omitted: it may hold personal data."""
     name = getattr(handler, "__qualname__", type(handler).__name__)
     log.error(
         "%s: %s failed with %s%s; %s", type(event).__name__, name, type(error).__name__, _place(error), consequence
@@ -27,14 +27,14 @@ def _place(error: BaseException) -> str:
 
 
 class MaskSecrets(logging.Filter):
-    """Masks the secrets in log records: put it on the *handlers* or loggers that write access logs, which hold paths."""
+    """Masks the secrets in log records. Add it to the *handlers* or loggers of access logs, which hold paths."""
 
     def __init__(self, secrets: SecretSet) -> None:
         super().__init__()
         self._secrets = secrets
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Mask the record's text and arguments; every record passes."""
+        """Mask the record's text and arguments. Returns True for every record."""
         record.msg = self._mask(record.msg)
         if isinstance(record.args, Mapping):
             record.args = {name: self._mask(value) for name, value in record.args.items()}

@@ -1,4 +1,4 @@
-"""Notifications are acknowledged first and worked off afterwards, by a few workers behind a bounded queue."""
+"""Process notifications in the background, after their acknowledgement, with a bounded queue and a few workers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from callsavvy_async.webhooks.logs import log
 
 
 class NotificationQueue:
-    """Hands notifications to `work`, first come, first served.
+    """Passes notifications to `work` in the order of their arrival.
 
-    While `running`, they wait in the queue, and what does not fit is refused. A worker lives as long as there is work
-    and takes one after another without giving way to the event loop in between: otherwise quick handlers would finish
-    `concurrency` of them in a turn of the loop in which many more may arrive, and the queue would run over by itself.
+    While `running`, notifications wait in the queue, and a full queue rejects them. A worker lives until the queue is
+    empty, and does not yield to the event loop between two notifications. Otherwise quick handlers would finish only
+    `concurrency` notifications per turn of the loop, many more could arrive in that turn, and the queue would overflow.
 
-    Outside of `running` there is nothing that could outlive the request, so a notification is worked off before it is
-    acknowledged: right for a function that is frozen after each answer, and for tests.
+    Outside `running`, a notification is processed before it is acknowledged. This suits tests, and serverless functions
+    that are frozen after each response.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class NotificationQueue:
         self._draining = False
 
     async def take(self, event: Notification) -> bool:
-        """Queue a notification; False when it was refused."""
+        """Queue a notification. Returns False if the queue is full or shutting down."""
         if self._tasks is None:
             await self._work(event)
             return True
@@ -49,15 +49,15 @@ class NotificationQueue:
         self._unfinished += 1
         if self._workers < self._concurrency:
             self._workers += 1
-            self._tasks.start_soon(self._work_off)
+            self._tasks.start_soon(self._process_all)
         return True
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncGenerator[None, None]:
-        """Work in the background while the block runs; at its end finish, in `drain_timeout` seconds at most."""
+        """Process notifications in the background until the block ends, then for at most `drain_timeout` seconds."""
         if self._tasks is not None:
             raise ConfigurationError(
-                "these webhooks run already; enter them once, by the app's lifespan or by `async with`, not by both."
+                "these webhooks are already running; enter them once, by the app's lifespan or by `async with`, not by both."
             )
         try:
             async with anyio.create_task_group() as self._tasks:
@@ -68,11 +68,11 @@ class NotificationQueue:
                     self._tasks.cancel_scope.deadline = anyio.current_time() + self._drain_timeout
         finally:
             if self._unfinished:
-                log.error("%d notifications were acknowledged and are lost: shutdown came first", self._unfinished)
+                log.error("%d acknowledged notifications were lost in the shutdown", self._unfinished)
             self._waiting.clear()
             self._tasks, self._workers, self._unfinished, self._draining = None, 0, 0, False
 
-    async def _work_off(self) -> None:
+    async def _process_all(self) -> None:
         while self._waiting:
             await self._work(self._waiting.popleft())
             self._unfinished -= 1

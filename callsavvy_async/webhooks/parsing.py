@@ -1,7 +1,7 @@
-"""Read the body of a webhook: bytes in, an event out, no I/O.
+"""Parse the body of a webhook into an event, without I/O.
 
-The content type is not documented and so decides nothing: a body whose first byte opens a JSON value is JSON, any other
-is a form (quirks Q53, Q58). What a body may hold is capped, because anybody may have written it.
+The content type is not documented, so the first byte decides: a body that begins with ``{`` or ``[`` is JSON, any other
+is a form. Size and nesting are limited, because a stranger may have written the body.
 """
 
 from __future__ import annotations
@@ -19,52 +19,51 @@ from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.json_bytes import Json, JsonObject
 
 MAX_BODY_BYTES = 256 * 1024
-"""Largest body that is read."""
+"""Maximum size of a body in bytes."""
 MAX_VALUES = 200
-"""Most values in a body, nested ones included."""
+"""Maximum number of values in a body, including nested ones."""
 MAX_DEPTH = 8
-"""Deepest nesting of a JSON body, which itself has depth 1."""
+"""Maximum nesting of a JSON body. The outer object has depth 1."""
 MAX_NAME_LENGTH = 100
-"""Longest name of a field or an event, in characters."""
+"""Maximum length of a field's or an event's name in characters."""
 MAX_TEXT_LENGTH = 64 * 1024
-"""Longest text in a field, in characters."""
+"""Maximum length of a text in characters."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BARE_PLUS = re.compile(rb"=\+(?=\d{6,15}(?:&|$))")
-"""The sign of a number that a sender put into a form unencoded, where a plus means a blank. A text of digits behind a
-blank is much less likely."""
+"""The unencoded plus of a phone number in a form, where a plus means a blank. Digits after a blank are less likely."""
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([A-Za-z0-9_-]+)", re.IGNORECASE)
 _CHARSETS = {"iso-8859-1": "cp1252", "latin1": "cp1252", "windows-1252": "cp1252"}  # cp1252 as browsers read all three
 
 
 class MalformedEventError(CallsavvyError, ValueError):
-    """The body is no event. The text names the rule that it breaks and nothing of what it holds."""
+    """The body is not an event. The message names the violated rule, and no content of the body."""
 
 
 class EventTooLargeError(MalformedEventError):
-    """The body is larger than the cap."""
+    """The body exceeds the maximum size."""
 
 
 def parse(body: bytes, *, content_type: str | None = None, timezone: tzinfo | None = None) -> Event:
-    """Read one event.
+    """Parse one event.
 
     Args:
-        body: the request's body.
-        content_type: the request's header; only its charset is believed, and only if it is a Latin one. Else UTF-8.
-        timezone: the zone that naive times are taken to be in; None leaves them naive (quirk Q16).
+        body: Body of the request.
+        content_type: Content-Type of the request. Only a Latin charset in it counts. The default is UTF-8.
+        timezone: Zone of the API's times, which carry no zone. None leaves them naive.
 
     Raises:
-        MalformedEventError: when it is neither a JSON object nor a form, names no event, or passes a cap.
+        MalformedEventError: The body is neither a JSON object nor a form, names no event, or exceeds a limit.
     """
     if len(body) > MAX_BODY_BYTES:
-        raise EventTooLargeError(f"the body has {len(body)} bytes; at most {MAX_BODY_BYTES} are read.")
+        raise EventTooLargeError(f"the body has {len(body)} bytes; the maximum is {MAX_BODY_BYTES}.")
     content = body.removeprefix(_BYTE_ORDER_MARK).strip()
     charset = _charset(content_type)
     fields = _read_json(content, charset) if content[:1] in {b"{", b"["} else _read_form(content, charset)
-    _check_caps(fields)
+    _check_limits(fields)
     name = fields.get("event")
     if not isinstance(name, str) or not name:
-        raise MalformedEventError("the body has no field 'event' that names one; is it Callsavvy that posts here?")
+        raise MalformedEventError("the body names no event; the field 'event' must hold its name.")
     event_type = EVENT_TYPES.get(name, UnknownEvent)
     return _codec(timezone).row_reader(event_type)(fields, body)
 
@@ -83,9 +82,9 @@ def _read_json(content: bytes, charset: str) -> JsonObject:
     try:
         value: Json = encodable_json(json.loads(content.decode(charset, "replace")))
     except (ValueError, RecursionError):
-        raise MalformedEventError("the body begins like JSON and is none.") from None
+        raise MalformedEventError("the body begins like JSON, but is not valid JSON.") from None
     if not isinstance(value, dict):
-        raise MalformedEventError("the body is a JSON list; an event is an object.")
+        raise MalformedEventError("the body is a JSON list; an event must be an object.")
     return value
 
 
@@ -99,12 +98,12 @@ def _read_form(content: bytes, charset: str) -> JsonObject:
             max_num_fields=MAX_VALUES,
         )
     except ValueError:
-        raise MalformedEventError(f"the form has more than {MAX_VALUES} fields.") from None
+        raise MalformedEventError(f"the form has more than {MAX_VALUES} fields, the maximum.") from None
     return encodable_json(dict(pairs))
 
 
-def _check_caps(fields: JsonObject) -> None:
-    """Walk all values without recursion."""
+def _check_limits(fields: JsonObject) -> None:
+    """Check the limits level by level, without recursion."""
     found, level, depth = 0, list[Json]([fields]), 0
     while level:
         depth += 1
@@ -112,17 +111,18 @@ def _check_caps(fields: JsonObject) -> None:
         for value in level:
             if isinstance(value, str):
                 if len(value) > MAX_TEXT_LENGTH:
-                    raise MalformedEventError(f"a field holds more than {MAX_TEXT_LENGTH} characters.")
+                    raise MalformedEventError(f"a field has more than {MAX_TEXT_LENGTH} characters, the maximum.")
             elif isinstance(value, dict):
-                members = value
-                if any(len(name) > MAX_NAME_LENGTH for name in members):
-                    raise MalformedEventError(f"a field's name has more than {MAX_NAME_LENGTH} characters.")
+                if any(len(name) > MAX_NAME_LENGTH for name in value):
+                    raise MalformedEventError(
+                        f"a field's name has more than {MAX_NAME_LENGTH} characters, the maximum."
+                    )
                 inner.extend(value.values())
             elif isinstance(value, list):
                 inner.extend(value)
         found += len(inner)
         if found > MAX_VALUES:
-            raise MalformedEventError(f"the body holds more than {MAX_VALUES} values.")
+            raise MalformedEventError(f"the body holds more than {MAX_VALUES} values, the maximum.")
         if depth > MAX_DEPTH:
-            raise MalformedEventError(f"the body is nested more than {MAX_DEPTH} deep.")
+            raise MalformedEventError(f"the body is nested more than {MAX_DEPTH} levels deep, the maximum.")
         level = inner

@@ -1,4 +1,4 @@
-"""A webhook request as every server can give it."""
+"""A webhook's HTTP request, independent of the server."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from callsavvy_async.webhooks.parsing import EventTooLargeError
 
 @attrs.frozen(kw_only=True)
 class WebhookRequest:
-    """One HTTP request whose body is still to be read.
+    """An HTTP request whose body is not read yet.
 
     Attributes:
-        token: what follows the webhooks' own path, without the slash before it.
-        method: of HTTP.
-        headers: names in lower case.
-        peer: address at the other end of the connection.
-        next_chunk: gives the body as it comes, and nothing (b"") at its end.
+        token: Path below the webhooks' mount point, without its leading slash.
+        method: HTTP method.
+        headers: Header fields, names in lower case.
+        peer: Address at the other end of the connection. None if unknown.
+        next_chunk: Returns the next chunk of the body, and ``b""`` at its end.
     """
 
     token: str = attrs.field(repr=False)
@@ -29,22 +29,25 @@ class WebhookRequest:
 
     @property
     def content_type(self) -> str | None:
-        """The header of that name."""
+        """The Content-Type header. None if absent."""
         return self._header("content-type")
 
     async def read(self, *, limit: int) -> bytes:
-        """Read the body to its end. What its Content-Length says is believed only where it says too much.
+        """Read the whole body.
+
+        Args:
+            limit: Maximum size in bytes.
 
         Raises:
-            EventTooLargeError: as soon as it is known to be larger than the limit, in bytes.
+            EventTooLargeError: The body, or its Content-Length, exceeds the limit.
         """
         declared = self._header("content-length") or ""
         if declared.isdecimal() and (len(declared) > len(str(limit)) or int(declared) > limit):
-            raise EventTooLargeError(f"the body is said to have more than {limit} bytes.")
+            raise EventTooLargeError(f"the Content-Length exceeds {limit} bytes, the maximum.")
         body = bytearray()
         while chunk := await self.next_chunk():
             if len(body) + len(chunk) > limit:
-                raise EventTooLargeError(f"the body has more than {limit} bytes.")
+                raise EventTooLargeError(f"the body has more than {limit} bytes, the maximum.")
             body += chunk
         return bytes(body)
 

@@ -1,4 +1,4 @@
-"""What a webhook is answered: replies, and how a handler's value becomes one."""
+"""Replies to webhooks, made from the return values of handlers."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ _HTML = "text/html; charset=utf-8"
 
 @attrs.frozen(kw_only=True)
 class CallerCard:
-    """What the call screen shows of a caller (document: "Caller Information")."""
+    """The caller's details on the agent's call screen (document: "Caller Information")."""
 
     name: str = private("")
     email: str = private("")
     info: str = private("")
-    """Any text of yours; on the wire ``customer_info``."""
+    """Free text, in the API called ``customer_info``."""
 
 
 @runtime_checkable
 class SupportsHtml(Protocol):
-    """Something that renders itself as safe HTML, as `markupsafe.Markup` does."""
+    """An object that renders itself as safe HTML, such as `markupsafe.Markup`."""
 
     def __html__(self) -> str:
-        """Return HTML, escaped."""
+        """Return escaped HTML."""
         ...
 
 
 @attrs.frozen(kw_only=True)
 class Reply:
-    """An HTTP answer, for any server to send."""
+    """An HTTP response, independent of the server."""
 
     status: int
     body: bytes = attrs.field(default=b"", repr=lambda body: f"<{len(body)} bytes>")
@@ -45,7 +45,7 @@ class Reply:
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
-        """All headers but those that a server adds itself; names in lower case."""
+        """Header fields, names in lower case. The server adds its own, such as Date."""
         kind = (("content-type", self.content_type),) if self.content_type else ()
         return (*kind, ("content-length", str(len(self.body))), ("cache-control", "no-store"), *self.extra_headers)
 
@@ -60,14 +60,14 @@ OVERLOADED = Reply(status=503, extra_headers=(("retry-after", "5"),))
 
 
 def render_card(value: object) -> Reply:
-    """Answer callerInformation.
+    """Render the answer to callerInformation.
 
     Raises:
-        TypeError: when it is neither a `CallerCard` nor None.
+        TypeError: The value is neither a `CallerCard` nor None.
     """
     card = CallerCard() if value is None else value
     if not isinstance(card, CallerCard):
-        raise TypeError(f"it returned {type(card).__name__}; a CallerCard or None is wanted")
+        raise TypeError(f"the handler returned {type(card).__name__}; return a CallerCard or None")
     fields = {
         "status": "success",
         "caller_name": card.name,
@@ -78,22 +78,22 @@ def render_card(value: object) -> Reply:
 
 
 def render_text(value: object) -> Reply:
-    """Answer chatbotCallback: what has ``__html__`` as HTML, text as plain text.
+    """Render the answer to chatbotCallback: an object with ``__html__`` as HTML, a str as plain text.
 
     Raises:
-        TypeError: when it is neither.
-        UnicodeEncodeError: when the text holds lone surrogates.
+        TypeError: The value is neither.
+        UnicodeEncodeError: The text holds lone surrogates.
     """
     if isinstance(value, SupportsHtml):
         return Reply(status=200, body=value.__html__().encode(), content_type=_HTML)
     if not isinstance(value, str):
-        raise TypeError(f"it returned {type(value).__name__}; a str or an object with __html__ is wanted")
+        raise TypeError(f"the handler returned {type(value).__name__}; return a str or an object with __html__")
     return Reply(status=200, body=value.encode(), content_type=_PLAIN)
 
 
 @attrs.frozen
 class Answering:
-    """How an event is answered: what makes a reply of a handler's value, and the reply when there is no such value."""
+    """The way to answer an event: a function that renders the handler's value, and the reply without a value."""
 
     render: Callable[[object], Reply]
     fallback: Reply
@@ -103,4 +103,4 @@ ANSWERING: Mapping[type[AnsweredEvent], Answering] = {
     CallerInformation: Answering(render_card, fallback=render_card(None)),
     ChatbotCallback: Answering(render_text, fallback=render_text("")),
 }
-"""The events that are answered. The fallback breaks no live call: an unrecognised caller, an empty text (quirk Q54)."""
+"""The answered events. The fallback keeps a live call intact: an unknown caller, or an empty text."""

@@ -1,4 +1,4 @@
-"""`Webhooks`: the way of a request from the door to its answer."""
+"""`Webhooks`: route a request to its handlers and reply."""
 
 from __future__ import annotations
 
@@ -42,25 +42,25 @@ NotificationHandler = Callable[[N], Awaitable[None]]
 
 
 class Webhooks:
-    """Receives Callsavvy's events; itself an ASGI application.
+    """Receives Callsavvy's events. It is an ASGI application.
 
-    The callback URL to enter in Callsavvy's dashboard is where this is mounted, a slash, and one of the secrets.
+    The callback URL for Callsavvy's dashboard is the URL of its mount point, a slash, and one of the secrets.
 
     Args:
-        secrets: the path segments that open the door; two while one replaces the other.
-        insecure: allow to have no secret: any path is taken.
-        allow_list: the addresses that may post; None for all.
-        answer_timeout: seconds that the handler of an answered event has before the safe answer is given.
-        handler_timeout: seconds that each handler of a notification has, `confirm` included; None for no end.
-        body_timeout: seconds that a request has to send its body.
-        concurrency: how many notifications are worked off at a time.
-        queue_size: how many notifications may wait; what comes then is answered 503.
-        drain_timeout: seconds that a shutdown waits for the notifications that were acknowledged.
-        duplicate_window: seconds in which a notification whose body came before is acknowledged and left; None for off.
-        timezone: the zone of the API's naive times; None leaves them naive.
+        secrets: Path segments that authenticate Callsavvy. Pass two while one replaces the other.
+        insecure: Accept any path when `secrets` is empty.
+        allow_list: Addresses that may post. None for all.
+        answer_timeout: Seconds until the safe answer replaces a handler's answer.
+        handler_timeout: Seconds for each handler of a notification, including `confirm`. None for no timeout.
+        body_timeout: Seconds for a request to send its body.
+        concurrency: Maximum number of notifications processed at a time.
+        queue_size: Maximum number of waiting notifications. Further ones get a 503.
+        drain_timeout: Seconds that a shutdown waits for acknowledged notifications.
+        duplicate_window: Seconds in which a repeated notification is acknowledged, but not processed. None turns it off.
+        timezone: Zone of the API's times, which carry no zone. None leaves them naive.
 
     Raises:
-        ConfigurationError: when there is no secret, or one is easily guessed, or a figure makes no sense.
+        ConfigurationError: `secrets` is empty, a secret is too weak, or a number is not positive.
     """
 
     def __init__(
@@ -114,16 +114,16 @@ class Webhooks:
     def on(self, event: type[Event], /, *, confirm: Callable[[N], Awaitable[bool]] | None = None) -> Callable[[H], H]:
         """Register the decorated async function as a handler of an event.
 
-        Answered events (`CallerInformation`, `ChatbotCallback`) take exactly one, which returns the answer.
-        Notifications take any number; those of one event run one after another.
+        An answered event (`CallerInformation`, `ChatbotCallback`) takes exactly one handler, which returns the answer.
+        A notification takes any number of handlers. They run one after another.
 
         Args:
-            event: the event's type.
-            confirm: asked before a notification's handler runs; when it returns False or raises, the handler does not.
-                Nothing signs an event, so let it fetch the ticket or call from the API before you act on the event.
+            event: Type of the event.
+            confirm: Async function that runs before a notification's handler. The handler is skipped if it returns False
+                or raises. Events are not signed, so fetch the ticket or call from the API here.
 
         Raises:
-            ConfigurationError: when the function is not async, or the event has its one handler already.
+            ConfigurationError: The function is not async, or the answered event already has a handler.
         """
 
         def register(handler: H) -> H:
@@ -145,9 +145,9 @@ class Webhooks:
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: object = None) -> AsyncGenerator[None, None]:
-        """Work notifications off in the background while the application runs: ``Starlette(lifespan=hooks.lifespan)``.
+        """Process notifications in the background while the application runs: ``Starlette(lifespan=hooks.lifespan)``.
 
-        At its end whatever was acknowledged is worked off, for `drain_timeout` seconds at most.
+        The shutdown waits at most `drain_timeout` seconds for acknowledged notifications.
         """
         async with self:
             yield
@@ -155,7 +155,7 @@ class Webhooks:
     # ------------------------------------------------------------------------------------------------------ requests
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one ASGI request; served by itself rather than mounted, also the lifespan."""
+        """Handle an ASGI request, or the lifespan of a standalone application."""
         match scope["type"]:
             case "http":
                 await answer_http(self.respond, scope, receive, send, token=token_below_mount(scope))
@@ -174,15 +174,15 @@ class Webhooks:
         peer: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """Answer one request that another server read.
+        """Handle a request that another server has read.
 
         Args:
-            token: what followed the callback URL's own path.
-            body: the whole body.
-            content_type: the header.
-            method: of HTTP.
-            peer: address that the connection came from; needed with an allow-list.
-            headers: others; needed with an allow-list that has proxies.
+            token: Last segment of the callback URL.
+            body: Whole body.
+            content_type: Content-Type header.
+            method: HTTP method.
+            peer: Address at the other end of the connection. An allow-list needs it.
+            headers: Other header fields. An allow-list with proxies needs them.
         """
         chunks = iter((body,))
 
@@ -197,8 +197,8 @@ class Webhooks:
         )
 
     async def respond(self, request: WebhookRequest) -> Reply:
-        """Answer one request whose body is still to be read: what all doors call."""
-        known = self._secrets.admit(request.token.removesuffix("/"))  # dashboards and proxies append one
+        """Handle a request whose body is not read yet. All server integrations use this method."""
+        known = self._secrets.admit(request.token.removesuffix("/"))  # some dashboards and proxies append a slash
         allowed = self._allow_list is None or self._allow_list.admit(request.peer, request.headers)
         if not (known and allowed):
             return NOT_FOUND
@@ -213,7 +213,7 @@ class Webhooks:
         except EventTooLargeError:
             return TOO_LARGE
         except MalformedEventError as error:
-            log.warning("refused what was posted with a valid secret: %s", error)
+            log.warning("rejected a malformed event that came with a valid secret: %s", error)
             return MALFORMED
         if isinstance(event, AnsweredEvent):
             return await self._handlers.answer(event)
@@ -229,7 +229,7 @@ class Webhooks:
         return OVERLOADED
 
     def log_filter(self) -> MaskSecrets:
-        """Make a filter that masks the secrets in the access log of a server, which holds every path.
+        """Return a filter that masks the secrets in a server's access log, which holds every path.
 
         ``logging.getLogger("uvicorn.access").addFilter(hooks.log_filter())``
         """
@@ -239,4 +239,4 @@ class Webhooks:
 def _check_positive(**figures: float | None) -> None:
     for name, figure in figures.items():
         if figure is not None and not figure > 0:
-            raise ConfigurationError(f"{name} is {figure!r}; it must be more than 0.")
+            raise ConfigurationError(f"{name} is {figure!r}; pass a number above 0.")

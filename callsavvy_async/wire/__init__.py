@@ -1,1 +1,1 @@
-"""Pure functions between Python values and HTTP messages; nothing here does I/O."""
+"""Pure functions between Python values and HTTP messages, without I/O."""

@@ -1,4 +1,4 @@
-"""Turn the data of an answer into what its endpoint returns: one model, a list of them, or a receipt."""
+"""Decode a response's data into its endpoint's return type: one model, a tuple of models, or a receipt."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ M = TypeVar("M", bound=Model)
 R = TypeVar("R")
 
 _DataReader: TypeAlias = Callable[[Json, bytes], Any]
-"""Reads an envelope's data; the bytes are the whole answer."""
+"""Reads an envelope's data. The bytes are the whole response body."""
 
 
 class Codec:
-    """Decode the data of answers.
+    """Decodes the data of responses.
 
     Args:
-        timezone: the zone that the API's naive times are taken to be in; None leaves them naive (quirk Q16).
+        timezone: Zone of the API's times, which carry no zone. None leaves them naive.
     """
 
     def __init__(self, timezone: tzinfo | None = None) -> None:
@@ -33,26 +33,26 @@ class Codec:
         self._by_model: dict[type[Model], RowReader[Model]] = {}
 
     def decode(self, endpoint: Endpoint[R], envelope: Envelope | None, body: bytes) -> R:
-        """Read the data of a success answer as the endpoint's type.
+        """Decode the data of a success response.
 
         Args:
-            endpoint: what was called.
-            envelope: of the answer; None holds no data.
-            body: the whole answer, kept on receipts.
+            endpoint: Endpoint of the request.
+            envelope: Envelope of the response. None counts as an envelope without data.
+            body: Whole response body, kept on receipts.
 
         Raises:
-            UnreadableDataError: never for a receipt: it holds what could be read (it may be empty), since the thing was
-                done whatever the answer looks like.
+            UnreadableDataError: The data has the wrong shape. Never raised for a receipt: the API has done the work, so
+                the receipt holds the readable fields, possibly none.
         """
         try:
             read = self._by_return[endpoint.returns]
         except KeyError:
             read = self._by_return[endpoint.returns] = self._data_reader(endpoint.returns)
-        answer: R = read(None if envelope is None else envelope.data, body)
-        return answer
+        decoded: R = read(None if envelope is None else envelope.data, body)
+        return decoded
 
     def row_reader(self, model: type[M]) -> RowReader[M]:
-        """Return what reads one object as a model; it raises UnreadableDataError for what is no object."""
+        """Return the function that reads one object as a model. It raises UnreadableDataError for other JSON values."""
         read = self._by_model.get(model)
         if read is None:
             read = self._by_model[model] = row_reader(model, self._timezone)

@@ -1,4 +1,4 @@
-"""Read one object of an answer into a model: the usual ones fast, all others leniently, with equal results."""
+"""Read one object of a response into a model: usual objects fast, all others leniently, with equal results."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from callsavvy_async.wire.model import Model, wire_fields
 M = TypeVar("M", bound=Model)
 
 RowReader: TypeAlias = Callable[[Json, bytes], M]
-"""Reads an object; the bytes are the whole answer, for models that keep it. Raises UnreadableDataError for no object."""
+"""Reads an object. The bytes are the whole response body, for models that keep it. Raises UnreadableDataError."""
 
 
 def row_reader(model: type[M], timezone: tzinfo | None) -> RowReader[M]:
     """Make the function that reads a model's objects.
 
     Args:
-        model: an answer type.
-        timezone: the zone of naive times.
+        model: Response type.
+        timezone: Zone of naive times.
 
     Raises:
-        TypeError: there is no rule to read a field of this type.
+        TypeError: A field's type has no rule.
     """
     fields = [RowField(field.name, field.wire, *rule_for(field.annotation, timezone)) for field in wire_fields(model)]
     return quick_reader(model, fields, lenient_reader(model, fields))

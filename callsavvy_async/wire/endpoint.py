@@ -1,4 +1,4 @@
-"""One constant row per API resource."""
+"""The description of an API resource."""
 
 from __future__ import annotations
 
@@ -11,28 +11,31 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Effect(enum.Enum):
-    """What a request does to the world, and so whether it may be repeated when its outcome is unknown."""
+    """The effect of a request. It decides whether a request with an unknown outcome may be retried."""
 
     READ = "read"
     """Changes nothing."""
     IDEMPOTENT = "idempotent"
-    """Doing it twice is the same as doing it once; "not found" on a repeat means done (quirk Q38)."""
+    """Doing it twice equals doing it once. "Not found" on a retry means that the first attempt succeeded."""
     WRITE = "write"
-    """Doing it twice makes a second one (quirk Q18)."""
+    """Doing it twice creates two records: the API has no idempotency key."""
     SPEND = "spend"
-    """Doing it twice charges twice and disturbs a person twice (quirk Q18)."""
+    """Doing it twice charges twice and disturbs a person twice: the API has no idempotency key."""
 
     @property
     def retryable(self) -> bool:
-        """Whether repeating it does no harm."""
+        """True if a retry does no harm."""
         return self in {Effect.READ, Effect.IDEMPOTENT}
 
 
 @attrs.frozen
 class Endpoint(Generic[R_co]):
-    """An API resource: its name on the wire, the type its answer becomes, and its effect.
+    """An API resource.
 
-    `returns` is a model class, or ``tuple[Model, ...]`` for a list.
+    Attributes:
+        resource: Last segment of its URL.
+        returns: Model class of its response, or ``tuple[Model, ...]`` for a list.
+        effect: Effect of a request.
     """
 
     resource: str

@@ -1,4 +1,4 @@
-"""What a backend reports when no whole answer came: the stage, and what had left by then."""
+"""The failure of an exchange without a whole response: its stage, and whether the request had left."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ class FailureKind(enum.Enum):
     CONNECT = "no connection"
     CERTIFICATE = "the server's certificate was refused"
     BAD_URL = "the URL cannot be used"
-    TIMEOUT = "no whole answer in time"
+    TIMEOUT = "the response was not complete in time"
     CONNECTION_LOST = "the connection broke"
-    GARBLED = "the answer is not HTTP"
+    PROTOCOL_ERROR = "the answer is not HTTP"
     TOO_LARGE = "the answer is too large"
-    ABANDONED = "nobody waited for the answer"
+    CANCELLED = "nobody waited for the answer"
     ENCODING = "the answer's content encoding is broken"
 
 
 class ExchangeFailedError(Exception):
-    """An exchange of one request broke.
+    """The exchange of one request broke.
 
     Args:
-        kind: the stage.
-        sent: whether a byte of the request may have left. If not, no server can have acted on it; if so, no
-            exception's name proves that it did not (semantics: "Proof that holds on any httpx transport").
-        bytes_sent: how many bytes the kernel took, those of TLS records where TLS is spoken; None where nobody counted.
-        detail: the cause in our words; for those of others see `describe`.
+        kind: Stage of the failure.
+        sent: True if a byte of the request may have left. False proves that the server did not act on it. True leaves
+            the outcome open, whatever the library's exception is called.
+        bytes_sent: Number of bytes that the kernel took, counted as TLS records under TLS. None if not counted.
+        detail: Cause in the SDK's words. For a library's error, see `describe`.
     """
 
     def __init__(self, kind: FailureKind, *, sent: bool, bytes_sent: int | None = None, detail: str = "") -> None:
@@ -41,6 +41,6 @@ class ExchangeFailedError(Exception):
 
 
 def describe(error: BaseException) -> str:
-    """Name an error of a library with what it says, masked: it may quote what the server sent."""
-    said = redact(str(error))
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    """Return the type and the redacted text of a library's error, which may quote the server."""
+    text = redact(str(error))
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,9 +1,9 @@
-"""Read the usual row fast: every documented field, no other, each a text; what differs is read leniently, whole.
+"""Read a usual row fast: all documented fields, no others, all texts. Any other row goes to the lenient reader.
 
-Most of the time that reading a row takes is spent on putting values into a frozen object: attrs does it by a call and a
-look-up for each field. CPython stores into a slot in a few nanoseconds where the name is written out in the code and the
-class does not guard itself. So the reader of a model is written out field by field, as attrs and dataclasses write their
-``__init__``, and it fills an object of an unguarded subclass that becomes one of the model when it is complete.
+Storing values in a frozen attrs object dominates the cost of reading a row: attrs makes a function call for each field.
+CPython stores into a slot in a few nanoseconds if the code names the slot and the class does not override
+``__setattr__``. Therefore the reader of a model is generated field by field, as attrs generates ``__init__``. It fills
+an object of a subclass without that guard and then changes the object's class to the model.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import TypeVar, cast
 
 from callsavvy_async.values import OpenEnum
-from callsavvy_async.wire.field_parsers import RowField, Rule, as_words, read_decimal, read_naive_time, read_text
+from callsavvy_async.wire.field_parsers import RowField, Rule, as_enum, read_decimal, read_naive_time, read_text
 from callsavvy_async.wire.json_bytes import Json
 from callsavvy_async.wire.model import Model
 
@@ -29,13 +29,13 @@ def read(row, raw):
         {fields}
         made.__class__ = model
         return made
-    except refusals:
+    except unusual:
         return otherwise(row, raw)
 """
 _TEXT = "value = row[{wire!r}]; made.{name} = value if value and not value.isspace() else blank(value, {blank!r})"
 _OTHER = "value = row[{wire!r}]; made.{name} = read_{name}(value) if value else blank(value, {blank!r})"
 
-_REFUSALS = (KeyError, ValueError, ArithmeticError, AttributeError, TypeError)  # of a field, of a value, of its type
+_UNUSUAL = (KeyError, ValueError, ArithmeticError, AttributeError, TypeError)
 
 
 def quick_reader(
@@ -44,9 +44,9 @@ def quick_reader(
     """Make the fast reader of a model's rows.
 
     Args:
-        model: an attrs class with slots, whose fields have neither converters nor validators.
-        fields: all that the API sends of it.
-        otherwise: reads the rows that this one refuses.
+        model: Slotted attrs class whose fields have neither converters nor validators.
+        fields: All fields that the API sends.
+        otherwise: Reader of unusual rows.
     """
     names: dict[str, object] = {
         "Draft": type(model.__name__, (model,), {"__slots__": (), **_UNGUARDED}),
@@ -54,18 +54,18 @@ def quick_reader(
         "model": model,
         "new": object.__new__,
         "otherwise": otherwise,
-        "refusals": _REFUSALS,
+        "unusual": _UNUSUAL,
     }
     lines: list[str] = []
     for name, wire, rule, blank in fields:
         lines.append((_TEXT if rule is read_text else _OTHER).format(name=name, wire=wire, blank=blank))
         names[f"read_{name}"] = _from_text(rule)
     code = _READER.format(count=len(lines), fields="\n        ".join([*lines, *_own_fields(model)]))
-    exec(code, names)  # noqa: S102 - made of the names of our own fields
+    exec(code, names)  # noqa: S102 - contains only the names of the SDK's fields
     return cast("Callable[[Json, bytes], M]", names["read"])
 
 
-_UNGUARDED = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}  # both, or CPython takes neither
+_UNGUARDED = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}  # CPython needs both
 
 
 def _own_fields(model: type[Model]) -> list[str]:
@@ -79,13 +79,13 @@ def _blank(value: Json, blank: object) -> object:
 
 
 def _from_text(rule: Rule) -> Callable[[str], object]:
-    """Choose what reads a text as the rule does, or refuses it, and refuses what is no text."""
+    """Return a function that reads texts as the rule does, and raises one of `_UNUSUAL` for any other value."""
     if rule is read_naive_time:
         return datetime.fromisoformat
     if rule is read_decimal:
         return _read_plain_decimal
-    words = as_words(rule)
-    return rule if words is None else _Words(words).__getitem__
+    kind = as_enum(rule)
+    return rule if kind is None else _Members(kind).__getitem__
 
 
 def _read_plain_decimal(value: Json) -> Decimal:
@@ -96,8 +96,8 @@ def _read_plain_decimal(value: Json) -> Decimal:
     raise ValueError
 
 
-class _Words(dict[str, OpenEnum]):
-    """The words of an open enumeration as they are documented; of others the enumeration decides."""
+class _Members(dict[str, OpenEnum]):
+    """The documented members of an open enumeration by value. The enumeration itself reads other values."""
 
     def __init__(self, kind: type[OpenEnum]) -> None:
         super().__init__({member.value: member for member in kind})

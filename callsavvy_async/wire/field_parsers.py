@@ -1,6 +1,6 @@
-"""Rules of reading one value: each a function from the JSON value to ours, raising ValueError when it makes no sense.
+"""Rules that read one JSON value into a Python value, and raise ValueError for a value that makes no sense.
 
-The API sends numbers and booleans as text and marks absence in five ways (quirks Q13, Q15, Q16, Q24, Q25).
+The API sends numbers and booleans as text, and marks an absent value in five ways (docs/explanation/api-quirks.md).
 """
 
 from __future__ import annotations
@@ -18,41 +18,41 @@ from callsavvy_async.values import OpenEnum
 from callsavvy_async.wire.json_bytes import Json
 
 Rule: TypeAlias = Callable[[Json], object]
-"""Reads one value; raises ValueError or ArithmeticError."""
+"""Reads one value. Raises ValueError or ArithmeticError."""
 
 _BETWEEN_URLS = re.compile(r"\s*,\s*(?=[A-Za-z][A-Za-z0-9+.-]*://)")  # a URL may itself hold a comma
 _TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
 
 
 class RowField(NamedTuple):
-    """A field that is read."""
+    """A model field with its rule."""
 
     name: str
-    """Ours."""
+    """Name in the model."""
     wire: str
-    """The API's."""
+    """Name in the API."""
     rule: Rule
     blank: object
-    """What stands for "nothing"."""
+    """Value of an absent field."""
 
 
 class UnreadableDataError(ValueError):
-    """The data of a success answer is not of the shape that the endpoint promises."""
+    """The data of a success response does not have the shape that the endpoint promises."""
 
 
 # ------------------------------------------------------------------------------------------------------------- shapes
 
 
 def is_empty(value: Json) -> bool:
-    """Whether a value stands for "nothing": missing, null, blank text, and PHP's [] and {} (quirk Q15)."""
+    """Return True for the API's marks of an absent value: missing, null, blank text, and PHP's [] and {}."""
     return value is None or value == [] or value == {} or (isinstance(value, str) and not value.strip())  # noqa: PLR1714
 
 
 def rows_of(data: Json) -> list[Json]:
-    """Return the rows of a list, however PHP wrote it.
+    """Return the rows of a list, also of one that PHP wrote as an object.
 
     Raises:
-        UnreadableDataError: it is no list.
+        UnreadableDataError: The data is not a list.
     """
     if isinstance(data, list):
         return data
@@ -60,11 +60,11 @@ def rows_of(data: Json) -> list[Json]:
         return []
     if isinstance(data, dict) and all(key.isdecimal() for key in data):  # PHP's list with gaps: {"0": ..., "2": ...}
         return list(data.values())
-    raise UnreadableDataError(f"the API's document shows a list here, the answer holds {kind_of(data)}")
+    raise UnreadableDataError(f"the API's document shows a list here, the response holds {kind_of(data)}")
 
 
 def single_of(data: Json) -> Json:
-    """Return the one object that an answer holds: itself, or the only row of a list."""
+    """Return the data's only object: the data itself, or the only row of a list."""
     if is_empty(data):
         return {}
     return data[0] if isinstance(data, list) and len(data) == 1 else data
@@ -80,7 +80,7 @@ def kind_of(value: Json) -> str:
 
 
 def read_text(value: Json) -> str:
-    """Read a text; nothing is stripped, for ids are opaque (quirk Q36)."""
+    """Read a text without stripping it, because ids are opaque."""
     if isinstance(value, str):
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -89,7 +89,7 @@ def read_text(value: Json) -> str:
 
 
 def read_decimal(value: Json) -> Decimal:
-    """Read an amount (quirk Q13)."""
+    """Read an amount, which the API sends as text."""
     number = Decimal(read_text(value).strip())
     if not number.is_finite():
         raise ValueError
@@ -99,13 +99,13 @@ def read_decimal(value: Json) -> Decimal:
 def read_int(value: Json) -> int:
     """Read a count."""
     number = read_decimal(value)
-    if number != number.to_integral_value() or number.adjusted() > 18:  # noqa: PLR2004 - past 64 bits it is no count
+    if number != number.to_integral_value() or number.adjusted() > 18:  # noqa: PLR2004 - beyond 64 bits
         raise ValueError
     return int(number)
 
 
 def read_seconds(value: Json) -> timedelta:
-    """Read a duration (quirk Q32)."""
+    """Read a duration in seconds. The API documents no unit."""
     seconds = read_decimal(value)
     if seconds < 0:
         raise ValueError
@@ -113,7 +113,7 @@ def read_seconds(value: Json) -> timedelta:
 
 
 def read_bool(value: Json) -> bool:
-    """Read a truth; the text "false" is False (quirk Q24)."""
+    """Read a boolean, which the API sends as text such as "false"."""
     word = (str(value) if isinstance(value, bool) else read_text(value)).strip().lower()
     if word in _TRUE:
         return True
@@ -123,23 +123,23 @@ def read_bool(value: Json) -> bool:
 
 
 def read_naive_time(value: Json) -> datetime:
-    """Read a time, which has a zone only if it names one (quirk Q16)."""
+    """Read a time. The result is aware only if the value names a zone."""
     return datetime.fromisoformat(read_text(value).strip())
 
 
 def read_time(value: Json, timezone: tzinfo) -> datetime:
-    """Read a time, taken to be in `timezone` unless it names its own zone (quirk Q16)."""
+    """Read a time as an aware one. `timezone` is the zone of a value that names none."""
     moment = read_naive_time(value)
     return moment.replace(tzinfo=timezone) if moment.tzinfo is None else moment
 
 
 def read_urls(value: Json) -> tuple[str, ...]:
-    """Read URLs: a list of them, or a text with commas between (quirk Q25)."""
+    """Read URLs from a list, or from a text that separates them with commas."""
     if isinstance(value, str):
         urls = tuple(url for url in _BETWEEN_URLS.split(value.strip().strip(",").strip()) if url)
     else:
         urls = tuple(read_text(item).strip() for item in rows_of(value) if not is_empty(item))
-    if not urls:  # "," and [""] are no absence of a value: they are kept as they came
+    if not urls:  # "," and [""] do not mark absence: the caller keeps them unchanged
         raise ValueError
     return urls
 
@@ -148,10 +148,10 @@ def read_urls(value: Json) -> tuple[str, ...]:
 
 
 def rule_for(annotation: object, timezone: tzinfo | None) -> tuple[Rule, object]:
-    """Choose the rule by which a field is read, and what stands for "nothing" in it.
+    """Return the rule of a field, and the value of the field when it is absent.
 
     Raises:
-        TypeError: there is no rule for this type.
+        TypeError: The type has no rule.
     """
     if annotation == tuple[str, ...]:
         return read_urls, ()
@@ -163,14 +163,14 @@ def rule_for(annotation: object, timezone: tzinfo | None) -> tuple[Rule, object]
         return functools.partial(read_time, timezone=timezone) if timezone else read_naive_time, None
     if wanted in _RULES:
         return _RULES[wanted], None
-    words = as_words(wanted)
-    if words is not None:
-        return words, None
+    kind = as_enum(wanted)
+    if kind is not None:
+        return kind, None
     raise TypeError(f"no rule to read a {getattr(wanted, '__name__', wanted)}")
 
 
-def as_words(kind: object) -> type[OpenEnum] | None:
-    """Return a type, or a rule, as the open enumeration that it is; None when it is another."""
+def as_enum(kind: object) -> type[OpenEnum] | None:
+    """Return a type or a rule if it is an open enumeration, else None."""
     return kind if isinstance(kind, type) and issubclass(kind, OpenEnum) else None
 
 

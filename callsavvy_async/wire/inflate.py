@@ -1,4 +1,4 @@
-"""Decompress responses in bounded memory: a gzip bomb is cut off, never unpacked."""
+"""Decompress responses in bounded memory, so that a gzip bomb is cut off and never unpacked."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from io import BytesIO
 from typing import Protocol
 
 ACCEPTED_ENCODINGS = "gzip, deflate"
-"""What requests offer (RFC 9110, 12.5.3)."""
+"""Accept-Encoding of requests (RFC 9110, 12.5.3)."""
 
 
 class Decoder(Protocol):
     """Decodes a body chunk by chunk."""
 
     def feed(self, chunk: bytes, room: int) -> bytes:
-        """Decode a chunk into at most `room` bytes. Raises ValueError when it is broken."""
+        """Decode a chunk into at most `room` bytes. Raises ValueError if the chunk is broken."""
         ...
 
     @property
     def rest(self) -> bytes:
-        """What was fed and not decoded, for want of room."""
+        """Input that is not decoded yet, for lack of room."""
         ...
 
     def finish(self) -> None:
-        """Raise ValueError when the stream ended too early."""
+        """Raise ValueError if the stream ended too early."""
         ...
 
 
 class Inflate:
-    """gzip and deflate; deflate with or without the zlib header, since servers send both."""
+    """Decodes gzip and deflate, deflate with or without the zlib header, because servers send both."""
 
     def __init__(self, encoding: str) -> None:
         self._head: bytes | None = b"" if encoding == "deflate" else None
-        """The first byte, kept until the second says whether the two are a zlib header."""
+        """The first byte, kept until the second one shows whether the two are a zlib header."""
         self._decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32)
 
     def feed(self, chunk: bytes, room: int) -> bytes:
@@ -45,7 +45,7 @@ class Inflate:
             self._head = None
             if not _is_zlib_header(chunk):
                 self._decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
-        if self._decompressor.eof:  # zlib would keep all that lies behind the stream
+        if self._decompressor.eof:  # zlib would keep all bytes after the stream
             return b""
         try:
             return self._decompressor.decompress(chunk, room)
@@ -54,7 +54,7 @@ class Inflate:
 
     @property
     def rest(self) -> bytes:
-        """What was fed and not decoded, for want of room."""
+        """See `Decoder.rest`."""
         return self._decompressor.unconsumed_tail
 
     def finish(self) -> None:
@@ -68,39 +68,39 @@ _ZLIB_HEADER = 2
 
 
 def _is_zlib_header(data: bytes) -> bool:
-    """Tell the zlib format (RFC 1950, 2.2) from bare deflate (RFC 1951), which begins with no such pair of bytes."""
+    """Return True for the zlib format (RFC 1950, 2.2), False for bare deflate (RFC 1951)."""
     return data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0  # noqa: PLR2004 - the method, and the check
 
 
 def decoder_for(encoding: str) -> Decoder | None:
-    """Choose a decoder by Content-Encoding.
+    """Return the decoder of a Content-Encoding.
 
     Raises:
-        ValueError: for an encoding that was not offered.
+        ValueError: The request did not offer this encoding.
     """
     word = encoding.strip().lower()
     if word in {"", "identity"}:
         return None
     if word in {"gzip", "x-gzip", "deflate"}:
         return Inflate(word)
-    raise ValueError(f"the answer is encoded as {word!r}, which was not offered")
+    raise ValueError(f"the response is encoded as {word!r}; the request offered {ACCEPTED_ENCODINGS}")
 
 
 STEP = 65_536
-"""Bytes that are decoded at once: zlib holds what one step yields twice."""
+"""Bytes decoded at once: zlib holds the result of one step twice."""
 
 
 class BoundedBody:
-    """A body as it comes in: decoded, and never more of it than one byte past what is allowed.
+    """Decodes a body as it arrives, and keeps at most one byte more than the maximum.
 
-    It grows in one buffer, whose bytes are the result: pieces would cost an object each, and joining them all of it again.
+    One buffer grows and becomes the result. A list of pieces would cost one object each, and a copy to join them.
 
     Args:
-        decoder: of its encoding, if it has one.
-        max_bytes: the largest size that is wanted, decoded.
+        decoder: Decoder of the body's encoding. None for an unencoded body.
+        max_bytes: Maximum decoded size in bytes.
 
     Attributes:
-        full: whether there was more than is allowed.
+        full: True if the body exceeds the maximum.
     """
 
     __slots__ = ("_broken", "_buffer", "_decoder", "_fed", "_only", "_room", "full")
@@ -110,13 +110,13 @@ class BoundedBody:
         self._decoder = decoder
         self._room = max_bytes + 1
         self._only = b""
-        """The first piece: as a rule there is no other, and it is the body."""
+        """The first piece, which usually is the whole body."""
         self._buffer: BytesIO | None = None
         self._fed = False
         self._broken: ValueError | None = None
 
     def take(self, chunk: bytes) -> bool:
-        """Add a chunk as it came over the wire; False when no more is wanted."""
+        """Add an encoded chunk. Returns False if the body is full or broken, so that reading can stop."""
         if self.full or self._broken is not None:
             return False
         if self._decoder is None:
@@ -124,7 +124,7 @@ class BoundedBody:
         return self._decode(self._decoder, chunk)
 
     def finish(self) -> bytes:
-        """Return what was taken. Raises ValueError when its encoding is broken or was cut short."""
+        """Return the decoded body. Raises ValueError if its encoding is broken or cut short."""
         if self._broken is not None:
             raise self._broken
         if self._decoder is not None and self._fed and not self.full:
@@ -137,9 +137,7 @@ class BoundedBody:
             while True:
                 limit = min(self._room, STEP)
                 piece = decoder.feed(chunk, limit)
-                if (
-                    not self._add(piece) or len(piece) < limit
-                ):  # else there may be more, though all of the chunk was read
+                if not self._add(piece) or len(piece) < limit:  # a full piece: zlib may hold more output
                     return not self.full
                 chunk = decoder.rest
         except ValueError as error:

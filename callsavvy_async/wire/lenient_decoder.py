@@ -1,7 +1,7 @@
-"""Read any row, by cattrs: what makes no sense is empty and kept raw in ``extra``, the rest is read.
+"""Read any row with cattrs. A field that cannot be read stays empty, and ``extra`` keeps its raw value.
 
-cattrs costs tens of milliseconds to import and to set up, and most programs never meet an odd row: so it is imported
-when the first one comes.
+Importing and setting up cattrs takes tens of milliseconds, and most programs never receive an unusual row. The first
+unusual row imports it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ M = TypeVar("M", bound=Model)
 
 
 def lenient_reader(model: type[M], fields: Iterable[RowField]) -> Callable[[Json, bytes], M]:
-    """Make the function that reads whatever comes as a model's object; see `rows.RowReader`.
+    """Make a `RowReader` that accepts any object.
 
     Args:
-        model: an answer type.
-        fields: all that the API sends of it.
+        model: Response type.
+        fields: All fields that the API sends.
     """
     documented = {field.wire: field for field in fields}
     keeps_raw = hasattr(model, "raw")
@@ -32,7 +32,7 @@ def lenient_reader(model: type[M], fields: Iterable[RowField]) -> Callable[[Json
     def read(row: Json, raw: bytes) -> M:
         nonlocal structure
         if not isinstance(row, dict):
-            raise UnreadableDataError(f"the API's document shows an object here, the answer holds {kind_of(row)}")
+            raise UnreadableDataError(f"the API's document shows an object here, the response holds {kind_of(row)}")
         if structure is None:
             structure = _structure_by_cattrs(model, documented.values())
         made = structure(row, model)
@@ -48,7 +48,7 @@ def lenient_reader(model: type[M], fields: Iterable[RowField]) -> Callable[[Json
 
 
 def _was_lost(made: Model, field: RowField, sent: Json) -> bool:
-    """Whether a field is empty though something was sent."""
+    """Return True if a field is empty although the API sent a value."""
     return getattr(made, field.name) == field.blank and not is_empty(sent)
 
 
@@ -56,9 +56,9 @@ def _structure_by_cattrs(model: type[M], fields: Iterable[RowField]) -> Callable
     try:
         from cattrs import Converter  # noqa: PLC0415 - see the module
         from cattrs.gen import make_dict_structure_fn, override  # noqa: PLC0415
-    except (ImportError, OSError):  # too many files are open: the response has come, and is read all the same
+    except (ImportError, OSError):  # too many files are open: a response that has arrived must still be read
         return _structure_plainly(fields)
-    make = cast("Callable[..., Callable[[object, type[M]], M]]", make_dict_structure_fn)  # its fields come by name
+    make = cast("Callable[..., Callable[[object, type[M]], M]]", make_dict_structure_fn)  # fields are keyword arguments
     ours = {name: override(omit=True) for name in ("extra", "raw")}
     read = {field.name: override(rename=field.wire, struct_hook=_tolerant(field)) for field in fields}
     return make(model, Converter(detailed_validation=False), **ours, **read)

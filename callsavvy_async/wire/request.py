@@ -1,4 +1,4 @@
-"""Build the HTTP request of a call (API document: "URL Format", "Authentication", "Request Method")."""
+"""Build an HTTP request (API document: "URL Format", "Authentication", "Request Method")."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import attrs
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.wire.endpoint import Endpoint
 from callsavvy_async.wire.json_bytes import dumps
-from callsavvy_async.wire.request_template import Target
+from callsavvy_async.wire.request_template import RequestTemplate
 
 
 @attrs.frozen
 class HttpRequest:
-    """A request ready to be sent. Always POST with a JSON body, also for reads (quirks Q02, Q03)."""
+    """A request ready to be sent: a POST with a JSON body, also for reads, as the API demands."""
 
-    target: Target
+    template: RequestTemplate
     body: bytes = attrs.field(repr=False)
 
 
@@ -25,26 +25,26 @@ def build_request(
     params: Mapping[str, str | None],
     extra: Mapping[str, object],
     *,
-    target: Target,
+    template: RequestTemplate,
 ) -> HttpRequest:
-    """Write a call as a POST of a JSON object.
+    """Build the request of an endpoint.
 
     Args:
-        endpoint: what is called.
-        params: the documented parameters under their wire names; those that are None are left out.
-        extra: undocumented parameters, sent as they are. They may not override documented ones.
-        target: of the endpoint.
+        endpoint: Endpoint of the request.
+        params: Documented parameters under their API names. Those that are None are omitted.
+        extra: Undocumented parameters, sent unchanged. They must not override documented ones.
+        template: Request template of the endpoint.
 
     Raises:
-        InvalidRequestError: when `extra` overrides a parameter, a parameter is no text (quirk Q13), or something is not JSON
-            or not valid Unicode.
+        InvalidRequestError: `extra` overrides a parameter, a parameter is not a text, or a value has no JSON form or is
+            not valid Unicode.
     """
     fields: dict[str, object] = {}
     for name, value in params.items():
         if value is not None:
             if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance] # from untyped code, a database
                 raise InvalidRequestError(
-                    f"{endpoint.resource}: {name} is of the type {type(value).__name__}; the API takes text. Give str(...) of it."
+                    f"{endpoint.resource}: {name} is of the type {type(value).__name__}; the API takes text. Pass str(...)."
                 )
             fields[name] = value
     for name in extra:
@@ -56,6 +56,6 @@ def build_request(
     try:
         body = dumps(fields)
     except (TypeError, ValueError) as error:  # UnicodeEncodeError (a lone surrogate) is a ValueError
-        why = "holds a lone surrogate, which is not text" if isinstance(error, UnicodeEncodeError) else str(error)
+        why = "a lone surrogate is not valid Unicode" if isinstance(error, UnicodeEncodeError) else str(error)
         raise InvalidRequestError(f"{endpoint.resource}: a parameter cannot be written as JSON: {why}.") from None
-    return HttpRequest(target, body)
+    return HttpRequest(template, body)

@@ -1,4 +1,4 @@
-"""Where the requests of one endpoint go and what stands above their bodies: worked out once, used by every request."""
+"""The URL and the headers that all requests of one endpoint share, worked out once."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import attrs
 
 from callsavvy_async.errors import InvalidRequestError
 
-_CANNOT_TRAVEL = re.compile(r"[^\x21-\x7e]")
-"""What has no place in a request line (RFC 9112, 3.2)."""
+_NOT_VISIBLE_ASCII = re.compile(r"[^\x21-\x7e]")
+"""Characters that a request line must not hold (RFC 9112, 3.2)."""
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]")
-"""What has no place in a field (RFC 9110, 5.5): CR, LF and NUL would begin a line, or a request, of their own."""
+"""Characters that a header value must not hold (RFC 9110, 5.5). CR and LF would begin another line, or another request."""
 
 
-@attrs.frozen(eq=False)  # compared by identity: the transport makes one for each endpoint
-class Target:
+@attrs.frozen(eq=False)  # compared by identity: the transport makes one template for each endpoint
+class RequestTemplate:
     """The fixed part of a request.
 
     Attributes:
-        url: the whole URL.
-        headers: all header fields but ``content-length``.
-        secure: whether TLS is spoken.
-        host: to connect to; an IPv6 address without its brackets.
-        port: to connect to.
-        path: with the query, as the request line has it (RFC 9112, 3.2.1).
+        url: Whole URL.
+        headers: All header fields except ``content-length``.
+        secure: True for TLS.
+        host: Host to connect to. An IPv6 address has no brackets.
+        port: Port to connect to.
+        path: Path and query, as in the request line (RFC 9112, 3.2.1).
     """
 
     url: str
@@ -36,22 +36,24 @@ class Target:
     path: str = attrs.field(repr=False)
 
     @classmethod
-    def of(cls, url: str, headers: tuple[tuple[str, str], ...]) -> Target:
-        """Work it out.
+    def of(cls, url: str, headers: tuple[tuple[str, str], ...]) -> RequestTemplate:
+        """Build a template.
 
         Args:
-            url: an absolute http or https URL.
-            headers: the fields that every request carries, ``host`` among them.
+            url: Absolute http or https URL.
+            headers: Fields of every request, including ``host``.
 
         Raises:
-            InvalidRequestError: a part of it cannot be written into a request without changing its meaning.
+            InvalidRequestError: The URL or a field holds a character that HTTP does not allow there.
         """
-        odd = _CANNOT_TRAVEL.search(url)
+        odd = _NOT_VISIBLE_ASCII.search(url)
         if odd:
-            raise InvalidRequestError(f"the URL of a request holds {odd[0]!r}, which no request can carry.")
+            raise InvalidRequestError(f"the URL of a request holds {odd[0]!r}; percent-encode it.")
         for name, value in headers:
-            if _CONTROL.search(value) or _CANNOT_TRAVEL.search(name) or ":" in name:
-                raise InvalidRequestError(f"the header field {name!r} holds a character that no request can carry.")
+            if _CONTROL.search(value) or _NOT_VISIBLE_ASCII.search(name) or ":" in name:
+                raise InvalidRequestError(
+                    f"the header field {name!r} holds a character that HTTP does not allow; remove it."
+                )
         parts = urlsplit(url)
         secure = parts.scheme == "https"
         return cls(

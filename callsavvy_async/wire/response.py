@@ -1,4 +1,4 @@
-"""Read the API's answers: the envelope first (API document: "Response Format"), the data by the codec."""
+"""The API's responses and their envelope (API document: "Response Format"). The codec reads the data."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import enum
 import attrs
 
 from callsavvy_async.wire.json_bytes import Json, loads
-from callsavvy_async.wire.response_headers import Fields
+from callsavvy_async.wire.response_headers import Headers
 
 
 @attrs.frozen
 class HttpResponse:
-    """A whole answer: status, headers under lower-case names, decoded body."""
+    """A complete response: status, headers under lower-case names, decoded body."""
 
     status_code: int
-    headers: Fields = attrs.field(repr=False)
+    headers: Headers = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
 
 
 class EnvelopeStatus(enum.Enum):
-    """The two words that prove something (quirks Q11, Q12)."""
+    """The two documented values of an envelope's status. Other values prove nothing."""
 
     SUCCESS = "success"
     ERROR = "error"
@@ -28,7 +28,7 @@ class EnvelopeStatus(enum.Enum):
 
 @attrs.frozen
 class Envelope:
-    """The outer object of an answer. `status` is None when it says neither success nor error."""
+    """The outer object of a response. `status` is None if it is neither success nor error."""
 
     status: EnvelopeStatus | None
     message: str | None = None
@@ -36,9 +36,9 @@ class Envelope:
 
 
 def read_envelope(body: bytes) -> Envelope | None:
-    """Parse an answer strictly; None when it is not a JSON object (HTML, cut short, NaN, double-encoded, ...).
+    """Parse a response strictly. Returns None if it is not a JSON object (HTML, cut short, NaN, double-encoded, ...).
 
-    Whether it is JSON is decided by parsing, never by the content type (quirk Q39); nothing is repaired (quirk Q09).
+    Parsing alone decides, because the API documents no content type. Broken JSON is never repaired.
     """
     try:
         document = loads(body)
@@ -48,12 +48,12 @@ def read_envelope(body: bytes) -> Envelope | None:
         return None
     status: EnvelopeStatus | None
     try:
-        status = _WORDS[document["status"]]
-    except (KeyError, TypeError):  # none, in other letters, another word, or no text at all
+        status = _STATUSES[document["status"]]
+    except (KeyError, TypeError):  # missing, in other letters, another word, or not a text
         word = document.get("status")
-        status = _WORDS.get(word.strip().lower()) if isinstance(word, str) else None
+        status = _STATUSES.get(word.strip().lower()) if isinstance(word, str) else None
     message = document.get("message")
     return Envelope(status, message if message and isinstance(message, str) else None, document.get("data"))
 
 
-_WORDS: dict[object, EnvelopeStatus] = {status.value: status for status in EnvelopeStatus}
+_STATUSES: dict[object, EnvelopeStatus] = {status.value: status for status in EnvelopeStatus}

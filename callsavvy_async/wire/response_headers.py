@@ -1,4 +1,4 @@
-"""An answer's header fields as they came, read as text only when somebody asks."""
+"""A response's header fields, decoded as text on first access."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set as Abstra
 from typing import Self
 
 
-class Fields(Mapping[str, str]):
-    """Header fields under lower-case names; those of one name are joined by commas (RFC 9110, 5.3).
+class Headers(Mapping[str, str]):
+    """Header fields under lower-case names. Fields of one name are joined by commas (RFC 9110, 5.3).
 
     Args:
-        raw: pairs of a lower-case name and a value, in the order in which they came.
+        raw: Pairs of a lower-case name and a value, in the order of the response.
     """
 
     __slots__ = ("_text", "raw")
@@ -21,12 +21,12 @@ class Fields(Mapping[str, str]):
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[bytes, bytes]]) -> Self:
-        """Take fields whose names may be in any case."""
+        """Build headers from fields whose names may be in any case."""
         return cls([(name.lower(), value) for name, value in pairs])
 
     def has_any(self, names: AbstractSet[bytes]) -> bool:
-        """Whether there is a field of any of these names. It costs next to nothing: nothing is read as text."""
-        for name, _ in self.raw:  # noqa: SIM110 - a generator would cost a call a field
+        """Return True if a field has one of these names, without decoding any text."""
+        for name, _ in self.raw:  # noqa: SIM110 - a generator would cost a function call for each field
             if name in names:
                 return True
         return False
@@ -45,7 +45,7 @@ class Fields(Mapping[str, str]):
         if text is None:
             text = self._text = {}
             for raw_name, raw_value in self.raw:
-                # the parser leaves the white space behind a value (RFC 9110, 5.5)
+                # the parser keeps white space after a value (RFC 9110, 5.5)
                 name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1").strip(" \t")
                 text[name] = f"{text[name]}, {value}" if name in text else value
         return text

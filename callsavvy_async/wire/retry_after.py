@@ -1,4 +1,4 @@
-"""Header fields that carry meaning for the SDK."""
+"""The Retry-After header."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 LONGEST_WAIT = 86_400.0
-"""Seconds; a longer Retry-After is taken for a mistake and cut to this."""
+"""Maximum wait in seconds. A longer Retry-After counts as a mistake and is cut to this."""
 
 
 def parse_retry_after(headers: Mapping[str, str], *, now: Callable[[], datetime]) -> float | None:
-    """Read Retry-After (RFC 9110, 10.2.3): seconds, fractions of a second, or an HTTP-date.
+    """Read Retry-After (RFC 9110, 10.2.3): seconds, also with a fraction, or an HTTP-date.
 
-    A date is counted from the answer's own Date header when there is one, so that a wrong local clock does no harm.
+    A date counts from the response's Date header, so that a wrong local clock does no harm.
 
     Args:
-        headers: of the answer, under lower-case names.
-        now: tells the local time; asked only for a date in an answer without a good Date.
+        headers: Header fields of the response under lower-case names.
+        now: Returns the local time. Used for a date if the response has no valid Date header.
 
     Returns:
-        Seconds from 0 to `LONGEST_WAIT`; None when the header is missing or says nothing.
+        Seconds from 0 to `LONGEST_WAIT`. None if the header is missing or invalid.
     """
     text = headers.get("retry-after", "").strip()
     if not text:
@@ -37,7 +37,7 @@ def parse_retry_after(headers: Mapping[str, str], *, now: Callable[[], datetime]
 
 def _parse_date(text: str) -> datetime | None:
     try:
-        from email.utils import parsedate_to_datetime  # noqa: PLC0415 - dates are rare, and it takes ten modules in
+        from email.utils import parsedate_to_datetime  # noqa: PLC0415 - dates are rare, and the import loads ten modules
     except (ImportError, OSError):  # too many files are open: the response counts without its date
         return None
     try:

@@ -1,7 +1,7 @@
 """Serve the example on loopback: ``python examples/aiohttp_service --simulator``.
 
-Without ``--simulator`` the account's keys are read from CALLSAVVY_PUBLIC_KEY and CALLSAVVY_PRIVATE_KEY, and messages cost
-money. The callback URL's secret is read from CALLBACK_SECRET; a fresh one is drawn without it.
+Without ``--simulator``, CALLSAVVY_PUBLIC_KEY and CALLSAVVY_PRIVATE_KEY hold the account's keys, and messages cost money.
+CALLBACK_SECRET holds the callback URL's secret, random by default.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from callsavvy_async.webhooks import Webhooks, new_secret
 def main() -> None:
     """Serve until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--port", type=int, default=8000, help="0 picks a free one")
+    parser.add_argument("--port", type=int, default=8000, help="0 for any free port")
     parser.add_argument("--simulator", action="store_true", help="send to a simulated account")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each call is too much in a campaign
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a campaign would log a line for each request
     secret = os.environ.get("CALLBACK_SECRET") or new_secret()
     hooks = Webhooks(secrets=[secret])
     logging.getLogger("aiohttp.access").addFilter(hooks.log_filter())

@@ -1,4 +1,4 @@
-"""An aiohttp application around one client: a message, a campaign in the background, and Callsavvy's events."""
+"""An aiohttp application with one client: single messages, a campaign in the background, and Callsavvy's events."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ log = logging.getLogger("service")
 
 
 class Service:
-    """The handlers, and what they share.
+    """The handlers and their shared state.
 
     Args:
-        client: opened and closed by the application.
-        hooks: where Callsavvy's events come in.
+        client: Client, opened and closed by the application.
+        hooks: Webhooks that receive Callsavvy's events.
     """
 
     def __init__(self, client: Callsavvy, hooks: Webhooks) -> None:
@@ -35,7 +35,7 @@ class Service:
         hooks.on(CallSummary)(self.count_call)
 
     async def lifespan(self, _: web.Application) -> AsyncIterator[None]:
-        """Keep the client open; at the end stop the campaign, and wait for what is on the wire."""
+        """Keep the client open. At the end stop the campaign, and wait for its requests in flight."""
         async with self._client:
             yield
             if self._run is not None and self._task is not None:
@@ -43,11 +43,11 @@ class Service:
                 await self._task
 
     async def count_call(self, event: CallSummary) -> None:
-        """Take notice of a call that ended."""
+        """Count a call that ended."""
         self._calls[str(event.direction)] += 1
 
     async def send_sms(self, request: web.Request) -> web.Response:
-        """Send one SMS. 202 says that it may have been sent: only a 503 may be repeated."""
+        """Send one SMS. 202 means that it may have been sent. Only a 503 may be retried."""
         sms = await request.json()
         try:
             receipt = await self._client.messaging.send_sms(sms["recipient"], sms["message"])
@@ -61,10 +61,10 @@ class Service:
         return web.json_response({"outcome": "accepted", "message_id": receipt.message_id})
 
     async def start_campaign(self, request: web.Request) -> web.Response:
-        """Begin to send a message to a JSON list of recipients."""
+        """Start to send a message to a JSON list of recipients."""
         campaign = await request.json()
         if self._task is not None and not self._task.done():
-            return web.json_response({"detail": "One campaign is sent at a time."}, status=409)
+            return web.json_response({"detail": "A campaign is running: wait for it, or stop it."}, status=409)
         try:
             self._run = self._client.bulk.sms(campaign["recipients"], campaign["message"], chunk_size=20)
         except InvalidRequestError as error:
@@ -73,13 +73,13 @@ class Service:
         return web.Response(status=202)
 
     async def stop_campaign(self, _: web.Request) -> web.Response:
-        """Send nothing more; what is on the wire is waited for."""
+        """Stop the campaign. Requests in flight still end."""
         if self._run is not None:
             self._run.stop()
         return web.Response(status=202)
 
     async def progress(self, _: web.Request) -> web.Response:
-        """Tell how far the campaign is, and how many calls ended."""
+        """Return the campaign's progress, and the number of ended calls."""
         report = None if self._run is None else self._run.report.as_dict()
         running = self._task is not None and not self._task.done()
         return web.json_response({"running": running, "report": report, "calls": self._calls})
@@ -88,17 +88,17 @@ class Service:
     async def _send(run: BulkRun) -> None:
         try:
             await run
-        except Exception as error:  # noqa: BLE001 - one broken campaign must not take the application down
-            log.error("campaign broken by %s", type(error).__name__)  # noqa: TRY400 - texts may hold personal data
+        except Exception as error:  # noqa: BLE001 - the application must survive a failed campaign
+            log.error("campaign failed with %s", type(error).__name__)  # noqa: TRY400 - texts may hold personal data
         finally:
             log.info("campaign ended: %s", json.dumps(run.report.as_dict()))
 
 
 @web.middleware
 async def refuse_foreign_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse what a page of another origin makes somebody's browser send. It is no login: put yours in front."""
+    """Reject requests from pages of other origins (CSRF). This is not authentication: add yours in front."""
     if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
-        raise web.HTTPForbidden(text="This comes from a page of another origin.")
+        raise web.HTTPForbidden(text="The request comes from a page of another origin.")
     return await handler(request)
 
 

@@ -15,10 +15,10 @@ def render(public_key: str | embeds.HasPublicKey, *, department: str, number: st
     """Return the page and its Content-Security-Policy.
 
     Args:
-        public_key: the public key, or the `Credentials` that hold it.
-        department: UID of the department that the calls are queued to.
-        number: whom the button calls.
-        nonce: fresh for each answer.
+        public_key: Public key, or the `Credentials` that hold it.
+        department: UID of the department that receives the calls.
+        number: Number that the button calls.
+        nonce: Nonce, new for each response.
     """
     call = embeds.call(public_key, department=department)
     ticket = embeds.ticket_form(public_key)

@@ -1,6 +1,6 @@
 """Serve the page with all five widgets: ``python examples/embeds_page/serve.py --port 8080``.
 
-The public key is read from CALLSAVVY_PUBLIC_KEY; without it, it is the published sandbox key.
+The environment variable CALLSAVVY_PUBLIC_KEY holds the public key. The default is the published sandbox key.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ PUBLIC_KEY = os.environ.get("CALLSAVVY_PUBLIC_KEY") or Credentials.SANDBOX.publi
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers every path with the page, each time with a fresh nonce."""
+    """Responds to every path with the page and a new nonce."""
 
     def do_GET(self) -> None:
-        """Answer with the page and its policy."""
+        """Respond with the page and its policy."""
         page, policy = render(
             PUBLIC_KEY, department="support", number="+2348012345678", nonce=secrets.token_urlsafe(16)
         )
@@ -38,7 +38,7 @@ class Handler(BaseHTTPRequestHandler):
 def main() -> None:
     """Serve on loopback until interrupted."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=8080, help="0 picks a free one")
+    parser.add_argument("--port", type=int, default=8080, help="0 for any free port")
     with ThreadingHTTPServer(("127.0.0.1", parser.parse_args().port), Handler) as server:
         print(f"http://127.0.0.1:{server.server_port}/", flush=True)
         try:

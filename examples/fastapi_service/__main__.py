@@ -1,7 +1,7 @@
 """Serve the example on loopback: ``python examples/fastapi_service --simulator``.
 
-Without ``--simulator`` the account's keys are read from CALLSAVVY_PUBLIC_KEY and CALLSAVVY_PRIVATE_KEY, and messages cost
-money. The callback URL's secret is read from CALLBACK_SECRET; a fresh one is drawn without it.
+Without ``--simulator``, CALLSAVVY_PUBLIC_KEY and CALLSAVVY_PRIVATE_KEY hold the account's keys, and messages cost money.
+CALLBACK_SECRET holds the callback URL's secret, random by default.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Fault, Simulator,
 from callsavvy_async.webhooks import new_secret
 
 TIMEOUT = 10.0
-"""Seconds for one call to the API: so long a stop may take at the most, so give the process more before it is killed."""
+"""Seconds for one request to the API, and so for a shutdown. Let your process manager wait longer before it kills."""
 
 
 def main() -> None:
     """Serve until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--port", type=int, default=8000, help="0 picks a free one")
+    parser.add_argument("--port", type=int, default=8000, help="0 for any free port")
     parser.add_argument(
-        "--simulator", action="store_true", help="send to a simulated account, which loses some answers"
+        "--simulator", action="store_true", help="send to a simulated account, which loses some responses"
     )
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each call is too much in a campaign
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a campaign would log a line for each request
     with contextlib.ExitStack() as stack:
         if options.simulator:
             os.environ |= stack.enter_context(simulated_account())
@@ -58,7 +58,7 @@ def main() -> None:
 
 @contextlib.contextmanager
 def simulated_account() -> Generator[dict[str, str]]:
-    """Run a simulated account; yields the settings that lead to it."""
+    """Run a simulated account, and yield the environment variables that point to it."""
     simulator = Simulator(sms_balance=100_000, latency=lambda random: random.uniform(0.1, 0.4))
     simulator.faults.rule(Fault.DROP_AFTER_READ, resource="sendSMS", probability=0.03)
     with serve(simulator) as server:

@@ -1,4 +1,4 @@
-"""The application: one client for its whole life, and what hangs on it."""
+"""The application, with one client for its whole lifetime."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def create_app(client: Callsavvy, *, public_key: str, secret: str, closing: thre
     """Make the application.
 
     Args:
-        client: opened and closed by the application.
-        public_key: for the chat in the public page.
-        secret: the last segment of the callback URL, ``/hooks/<secret>``.
-        closing: set when the server is about to stop; open event streams then end, which the server waits for.
+        client: Client, opened and closed by the application.
+        public_key: Public key for the chat in the public page.
+        secret: Last segment of the callback URL, ``/hooks/<secret>``.
+        closing: Event set before the server stops. It ends open event streams, for which the server waits.
     """
     campaigns, seen = Campaigns(client), SeenEvents()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        async with client, campaigns.running():  # a campaign drains while the client is still open
+        async with client, campaigns.running():  # a campaign ends before the client closes
             yield
 
     app = FastAPI(title="Callsavvy example", lifespan=lifespan)
@@ -50,6 +50,6 @@ def create_app(client: Callsavvy, *, public_key: str, secret: str, closing: thre
 
 
 def refuse_foreign_pages(sec_fetch_site: Annotated[str, Header()] = "none") -> None:
-    """Refuse what a page of another origin makes the operator's browser send. It is no login: put yours in front."""
+    """Reject requests from pages of other origins (CSRF). This is not authentication: add yours in front."""
     if sec_fetch_site not in {"none", "same-origin"}:
-        raise HTTPException(403, "This comes from a page of another origin.")
+        raise HTTPException(403, "The request comes from a page of another origin.")

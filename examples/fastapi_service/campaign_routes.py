@@ -1,4 +1,4 @@
-"""Start a campaign, stop it, and fetch its report: what the operator's page asks for."""
+"""The operator's page starts and stops a campaign and downloads its report through these routes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from callsavvy_async.bulk.recipient_files import Row, read_rows
 
 
 class NewCampaign(BaseModel):
-    """What to send to whom."""
+    """A message and its recipients."""
 
     message: str
     recipients: str | list[str | dict[str, str]]
-    """A list, or the text of a file: CSV, JSON lines, or one number a line."""
+    """A list, or the content of a file: CSV, JSON lines, or one number per line."""
     max_cost: PositiveInt | None = None
 
 
@@ -32,7 +32,7 @@ def campaign_router(campaigns: Campaigns) -> APIRouter:
 
     @router.post("", status_code=202)
     async def start(new: NewCampaign) -> None:
-        """Begin a campaign; the list is checked whole before the first message leaves."""
+        """Start a campaign. The whole list is checked before the first message leaves."""
         max_cost = None if new.max_cost is None else Decimal(new.max_cost)
         try:
             rows = await anyio.to_thread.run_sync(rows_of, new.recipients)
@@ -40,19 +40,19 @@ def campaign_router(campaigns: Campaigns) -> APIRouter:
         except InvalidRequestError as error:
             raise HTTPException(422, str(error)) from None
         except CampaignUnderWayError:
-            raise HTTPException(409, "One campaign is sent at a time: wait for it, or stop it.") from None
+            raise HTTPException(409, "A campaign is running: wait for it, or stop it.") from None
 
     @router.post("/stop", status_code=202)
     async def stop() -> None:
-        """Send nothing more; what is on the wire is waited for."""
+        """Stop the campaign. Requests in flight still end."""
         campaigns.stop()
 
     @router.get("/report.csv")
     async def report() -> FileResponse:
-        """Download the outcome of every recipient, once the campaign has ended. It holds phone numbers."""
+        """Download the outcome of every recipient after the end of the campaign. The file holds phone numbers."""
         campaign = campaigns.latest
         if campaign is None or campaign.state != "ended":
-            raise HTTPException(409, "There is no campaign that has ended.")
+            raise HTTPException(409, "The report exists only after the end of a campaign.")
         with tempfile.NamedTemporaryFile(prefix="report-", suffix=".csv", delete=False) as file:
             path = Path(file.name)
         await anyio.to_thread.run_sync(campaign.run.report.to_csv, path)
@@ -63,7 +63,7 @@ def campaign_router(campaigns: Campaigns) -> APIRouter:
 
 
 def rows_of(recipients: str | list[str | dict[str, str]]) -> list[Row]:
-    """Return a list's rows, read as a file of any known format when they are a text."""
+    """Return the rows of a list, or of a file's content in any known format."""
     if not isinstance(recipients, str):
         return recipients
     with tempfile.NamedTemporaryFile("w", prefix="recipients-", encoding="utf-8") as file:

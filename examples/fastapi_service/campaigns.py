@@ -23,31 +23,31 @@ from callsavvy_async.bulk.run import BulkRun
 log = logging.getLogger("service.campaigns")
 
 RATE_WINDOW = 5.0
-"""Seconds over which the shown rate is taken."""
+"""Seconds over which the displayed rate is averaged."""
 
 
 class CampaignUnderWayError(Exception):
-    """One campaign is sent at a time: wait for it, or stop it."""
+    """Another campaign is running."""
 
 
 @attrs.define(eq=False)
 class Campaign:
-    """One bulk send, and what its watchers want to know of it."""
+    """One bulk send and its figures."""
 
     plan: Plan
     run: BulkRun = attrs.field(init=False)
     state: Literal["running", "stopping", "ended"] = "running"
-    unknown_calls: int = 0
+    unknown_requests: int = 0
     began: float = attrs.field(factory=anyio.current_time)
     _latest: deque[tuple[float, int]] = attrs.field(factory=deque[tuple[float, int]])
 
     def count(self, result: ChunkResult) -> None:
-        """Take notice of a call that settled."""
-        self.unknown_calls += result.state is ChunkState.UNKNOWN
+        """Count the result of one request."""
+        self.unknown_requests += result.state is ChunkState.UNKNOWN
         self._latest.append((anyio.current_time(), len(result.recipients)))
 
     def snapshot(self) -> dict[str, object]:
-        """Return all figures as JSON-able values. The six counts always add up to ``total``."""
+        """Return all figures as JSON values. The six counts always add up to ``total``."""
         report, now = self.run.report, anyio.current_time()
         settled = report.accepted + report.failed + report.rejected + report.unknown + report.skipped.total()
         return {
@@ -56,14 +56,14 @@ class Campaign:
             "total": self.plan.given,
             "pending": self.plan.given - settled,
             "skipped": report.skipped.total(),
-            "unknown_calls": self.unknown_calls,
+            "unknown_requests": self.unknown_requests,
             "rate": self._rate(now),
             "elapsed": report.elapsed if self.state == "ended" else now - self.began,
             "estimated_cost": str(self.plan.estimated_units),
         }
 
     def _rate(self, now: float) -> float:
-        """Return recipients per second of late; over the whole run once it has ended."""
+        """Return the recent rate in recipients per second. After the end, return the average of the whole run."""
         if self.state == "ended":
             report = self.run.report
             sent = report.accepted + report.failed + report.rejected + report.unknown
@@ -74,26 +74,26 @@ class Campaign:
 
 
 class Campaigns:
-    """Starts campaigns, and sees to it that the application does not end before the last one has drained."""
+    """Starts campaigns, and delays the application's shutdown until their requests in flight have ended."""
 
     def __init__(self, client: Callsavvy) -> None:
         self._client = client
         self.latest: Campaign | None = None
-        """The one under way, or the last that was."""
+        """The running campaign, or the last one."""
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        """Let campaigns run while the block does. At its end nothing more is sent, and open answers are waited for."""
+        """Run campaigns while the block runs. At its end stop them, and wait for requests in flight."""
         async with anyio.create_task_group() as self._tasks:
             yield
             self.stop()
 
     async def start(self, message: str, rows: Sequence[Row], *, max_cost: Decimal | None = None) -> None:
-        """Begin to send a message to everybody in a list.
+        """Start to send a message to all recipients in a list.
 
         Raises:
-            InvalidRequestError: the message or the list breaks a rule; nothing was sent.
-            CampaignUnderWayError: another one is being sent.
+            InvalidRequestError: The message or the list is invalid. No message was sent.
+            CampaignUnderWayError: Another campaign is running.
         """
         text = SMS(message)
         plan = await anyio.to_thread.run_sync(self._client.bulk.plan, rows, text)
@@ -107,7 +107,7 @@ class Campaigns:
         self._tasks.start_soon(self._send, campaign)
 
     def stop(self) -> None:
-        """Send nothing more; what is on the wire is waited for, so that its outcome is known."""
+        """Stop the campaign. Requests in flight still end, so that their outcomes are known."""
         if self.latest is not None and self.latest.state == "running":
             self.latest.state = "stopping"
             self.latest.run.stop()
@@ -116,8 +116,8 @@ class Campaigns:
     async def _send(campaign: Campaign) -> None:
         try:
             await campaign.run
-        except Exception as error:  # noqa: BLE001 - one broken campaign must not take the application down
-            log.error("campaign broken by %s", type(error).__name__)  # noqa: TRY400 - texts may hold personal data
+        except Exception as error:  # noqa: BLE001 - the application must survive a failed campaign
+            log.error("campaign failed with %s", type(error).__name__)  # noqa: TRY400 - texts may hold personal data
         finally:
             campaign.state = "ended"
             log.info("campaign ended: %s", json.dumps(campaign.run.report.as_dict()))

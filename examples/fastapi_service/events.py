@@ -1,4 +1,4 @@
-"""What the service does with Callsavvy's events."""
+"""Handlers of Callsavvy's events."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from callsavvy_async.webhooks import (
 )
 
 SeenEvents: TypeAlias = Counter[str]
-"""How many events came, by name."""
+"""Number of received events by name."""
 
 
 def make_hooks(secret: str, seen: SeenEvents) -> Webhooks:
-    """Make the webhooks; events are counted, and the chatbot has an answer."""
+    """Make the webhooks, which count events and answer the chatbot."""
     hooks = Webhooks(secrets=[secret])
     logging.getLogger("uvicorn.access").addFilter(hooks.log_filter())
 

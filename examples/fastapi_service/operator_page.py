@@ -1,4 +1,4 @@
-"""The operator's page, and the figures that it shows live."""
+"""The operator's page and its live figures."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ POLICY = (
     " form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
 TICK = 0.2
-"""Seconds between two looks at the figures: however fast a campaign is, a page gets five events a second."""
+"""Seconds between two updates, so that a fast campaign sends at most five events per second to a page."""
 KEEP_ALIVE = 10.0
-"""Seconds after which unchanged figures are sent again, so that proxies do not take the stream for dead."""
+"""Seconds until unchanged figures are sent again, so that proxies keep the stream open."""
 
 
 def operator_router(campaigns: Campaigns, seen: SeenEvents, closing: threading.Event) -> APIRouter:

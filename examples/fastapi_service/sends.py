@@ -1,7 +1,7 @@
-"""POST /sms: one message, and an honest answer about what became of it.
+"""POST /sms: send one message and report its outcome.
 
-Whoever reads a 5xx may repeat the request by itself, be it a proxy or a queue. So a 5xx is given only where that cannot
-send twice, and whatever may have been charged is a 2xx.
+Proxies and queues may retry a request after a 5xx. The service therefore responds with a 5xx only if a retry cannot
+send twice. A send that may have been charged is a 2xx.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from callsavvy_async import (
 
 
 class Sms(BaseModel):
-    """What to send to whom."""
+    """A message and its recipient."""
 
     recipient: str
     message: str
 
 
 class SmsOutcome(BaseModel):
-    """What became of it."""
+    """The outcome of a send."""
 
     outcome: Literal["accepted", "failed", "rejected", "not_sent", "unknown"]
     safe_to_resend: bool
@@ -49,7 +49,7 @@ def sends_router(client: Callsavvy) -> APIRouter:
 
     @router.post("/sms")
     async def send_sms(sms: Sms, response: Response) -> SmsOutcome:
-        """Send one SMS. 202 says that it may have been sent and charged: look at the account before it is repeated."""
+        """Send one SMS. 202 means that it may have been sent and charged: check the account before you resend it."""
         try:
             receipt = await client.messaging.send_sms(sms.recipient, sms.message)
         except InvalidRequestError as error:
@@ -73,13 +73,13 @@ def sends_router(client: Callsavvy) -> APIRouter:
 
 
 def status_of(error: RequestError) -> int:
-    """Choose the HTTP status that tells the caller what may be done about an error."""
+    """Return the HTTP status of an error, which decides whether the caller may retry."""
     match error:
         case OutcomeUnknownError():
             return 202
         case NotSentError() | RateLimitError() | ServiceUnavailableError():
-            return 503  # nothing was done: repeat it later
+            return 503  # not sent: the caller may retry later
         case AuthenticationError() | PermissionDeniedError():
-            return 502  # this service is set up wrongly
+            return 502  # this service is misconfigured
         case _:
-            return 409  # refused for good: the balance, the number
+            return 409  # rejected: the balance, the number

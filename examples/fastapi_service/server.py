@@ -1,4 +1,4 @@
-"""uvicorn, told to end event streams when it is asked to stop."""
+"""A uvicorn server that ends event streams when it stops."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import uvicorn
 
 
 class Server(uvicorn.Server):
-    """Stops on the first signal, whatever is under way, and then exits with status 0.
+    """Stops on the first signal and exits with status 0.
 
-    uvicorn closes the application only when the last connection has ended, and an event stream ends only when told.
+    uvicorn waits for the last connection before it closes the application, and an event stream ends only on `closing`.
     """
 
     def __init__(self, config: uvicorn.Config, *, closing: threading.Event) -> None:
@@ -19,7 +19,7 @@ class Server(uvicorn.Server):
         self._closing = closing
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Take note of a signal; uvicorn's own method would raise it again after the shutdown."""
+        """Record a signal. uvicorn's method would raise it again after the shutdown."""
         del sig, frame
         self._closing.set()
         self.should_exit = True

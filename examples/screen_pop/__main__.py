@@ -1,7 +1,7 @@
-"""Show who calls while the phone is ringing: ``python examples/screen_pop --simulator``.
+"""Show the caller's name while the phone is ringing: ``python examples/screen_pop --simulator``.
 
-The application is plain ASGI, so any server and framework will do. Without ``--simulator`` the account's keys are read from
-CALLSAVVY_PUBLIC_KEY and CALLSAVVY_PRIVATE_KEY; the callback URL's secret from CALLBACK_SECRET, or a fresh one is drawn.
+The application is plain ASGI and runs under any ASGI server. Without ``--simulator``, CALLSAVVY_PUBLIC_KEY and
+CALLSAVVY_PRIVATE_KEY hold the account's keys. CALLBACK_SECRET holds the callback URL's secret, random by default.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from callsavvy_async.webhooks import CallerCard, CallerInformation, Webhooks, ne
 
 
 def create_app(client: Callsavvy, hooks: Webhooks, *, refresh_every: float) -> Starlette:
-    """Make the application: the webhooks, and contacts that are kept fresh."""
+    """Make the application: the webhooks, and contacts that are refreshed regularly."""
     contacts = ContactIndex(client, every=refresh_every)
 
     @hooks.on(CallerInformation)
-    async def who(event: CallerInformation) -> CallerCard | None:
+    async def identify(event: CallerInformation) -> CallerCard | None:
         contact = contacts.find(event.caller_number)
         return None if contact is None else CallerCard(name=contact.name or "", email=contact.email or "")
 
@@ -43,7 +43,7 @@ def create_app(client: Callsavvy, hooks: Webhooks, *, refresh_every: float) -> S
 def main() -> None:
     """Serve until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--port", type=int, default=8000, help="0 picks a free one")
+    parser.add_argument("--port", type=int, default=8000, help="0 for any free port")
     parser.add_argument("--simulator", action="store_true", help="use a simulated account and its contacts")
     parser.add_argument("--refresh-every", type=float, default=300.0, metavar="SECONDS")
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Contacts by phone number, kept in memory: the phone is ringing, so nobody waits for the API."""
+"""Contacts by phone number, in memory, because a request to the API would take too long while the phone is ringing."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ log = logging.getLogger("screen_pop")
 
 
 class ContactIndex:
-    """The account's contacts, fetched anew every so often.
+    """The account's contacts, fetched at regular intervals.
 
     Args:
-        client: to fetch them with.
-        every: seconds between two fetches; so long a new contact may stay unknown.
+        client: Client that fetches them.
+        every: Seconds between two fetches, and until a new contact is known.
     """
 
     def __init__(self, client: Callsavvy, *, every: float = 300.0) -> None:
@@ -32,27 +32,27 @@ class ContactIndex:
         return len(self._by_number)
 
     def find(self, number: str | None) -> Contact | None:
-        """Return the contact with a number, however it is written; None for a stranger."""
+        """Return the contact with a number in any spelling. None if unknown."""
         known = _key(number)
         return None if known is None else self._by_number.get(known)
 
     async def refresh(self) -> None:
-        """Fetch all contacts; of several with one number the first stays. What was known stays when the API fails."""
+        """Fetch all contacts. The first of several with one number wins. If the API fails, the old contacts stay."""
         try:
             contacts = await self._client.contacts.list()
         except RequestError as error:
-            log.warning("contacts not refreshed (%s); %d from before are used", type(error).__name__, len(self))
+            log.warning("contacts not refreshed (%s); the old %d stay in use", type(error).__name__, len(self))
             return
         fresh: dict[str, Contact] = {}
         for contact in contacts:
             number = _key(contact.phone)
             if number is not None:
                 fresh.setdefault(number, contact)
-        self._by_number = fresh  # exchanged whole: a lookup never sees half of it
+        self._by_number = fresh  # one assignment: a lookup never uses a partial index
 
     @asynccontextmanager
     async def kept_fresh(self) -> AsyncGenerator[None]:
-        """Refresh while the block runs. It starts with what the API has now, or empty when the API is down."""
+        """Refresh while the block runs. The index starts with the current contacts, or empty if the API is down."""
         await self.refresh()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._keep_fresh)

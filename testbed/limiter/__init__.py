@@ -1,1 +1,1 @@
-"""Servers that hide their limit, and what sends to them: in virtual time, and on loopback."""
+"""Servers with a hidden limit and their clients, in virtual time and on loopback."""

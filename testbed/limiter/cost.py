@@ -1,4 +1,4 @@
-"""One request as a pacer sees it, and the Python function calls that this costs."""
+"""Count the Python function calls of a pacer for one request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ADMITTED = Feedback(Signal.ADMITTED)
 
 
 def calls_per_request(pacer: Pacer) -> int:
-    """Return the Python function calls of one request that need not wait."""
+    """Return the number of Python function calls for one request that does not wait."""
     calls = 0
 
     def count(_frame: FrameType, event: str, _argument: object) -> None:

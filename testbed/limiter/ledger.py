@@ -1,4 +1,4 @@
-"""The row that processes share a limit by, in memory: what Redis and PostgreSQL are held to, and what simulations use."""
+"""The row of a shared limit, in memory: the reference for Redis and PostgreSQL, and the row of simulations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from callsavvy_async.transport.shared.reservation_store import LEASE
 
 @attrs.define
 class Ledger:
-    """One row. Times are by its own clock."""
+    """One row. Its clock gives all times."""
 
     version: str = NO_ROW
     controller: str = ""
@@ -18,26 +18,27 @@ class Ledger:
     taken: int = 0
     after_idle: int = 0
     idle: float = 0.0
-    seen: dict[str, float] = attrs.field(factory=dict)
+    live_until: dict[str, float] = attrs.field(factory=dict)
+    """Time at which each process's lease ends."""
 
     def execute(self, now: float, process: str, request: RowRequest) -> RowState:
-        """Carry a request out, as the scripts do."""
-        self.seen[process] = now + LEASE
-        self.seen = {known: until for known, until in self.seen.items() if until > now}
+        """Execute a request, as the database scripts do."""
+        self.live_until[process] = now + LEASE
+        self.live_until = {name: until for name, until in self.live_until.items() if until > now}
         if isinstance(request, Replace):
-            self._change(request)
+            self._replace(request)
         elif request.version == self.version != NO_ROW:
-            self._book(now, request)
+            self._reserve(now, request)
         return RowState(
-            now, self.version, self.controller, self.slot, self.taken, self.after_idle, self.idle, len(self.seen)
+            now, self.version, self.controller, self.slot, self.taken, self.after_idle, self.idle, len(self.live_until)
         )
 
-    def _change(self, change: Replace) -> None:
+    def _replace(self, change: Replace) -> None:
         if change.expected == self.version:
             self.version, self.controller, self.slot = change.version, change.controller, change.slot
             self.taken, self.after_idle, self.idle = 0, 0, 0.0
 
-    def _book(self, now: float, reservation: Reserve) -> None:
+    def _reserve(self, now: float, reservation: Reserve) -> None:
         self.taken -= reservation.released
         if reservation.count:
             earliest = now - reservation.credit

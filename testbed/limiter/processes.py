@@ -1,7 +1,7 @@
-"""A discrete-event run of several processes that share one limit by one row.
+"""A discrete-event simulation of processes that share one limit through one row.
 
-Each has endless work, a clock that is off by hours, and up to two milliseconds between itself and the row.
-`alone` runs the same without the row: as many processes that know nothing of each other.
+Each process has endless work, a clock that is wrong by hours, and a latency of up to two milliseconds to the row.
+With `alone`, the same processes run without the row and without coordination.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TRIP = 0.001
 
 @attrs.define
 class Process:
-    """One of the processes: its pacer, its clock, and what it has under way."""
+    """One process: its pacer, its clock, and its requests in flight."""
 
     pacer: SharedPacer | Adaptive
     skew: float
@@ -50,12 +50,12 @@ class Fleet:
     reachable: Callable[[float], bool] = lambda _: True
     epoch: float = EPOCH
     arrived: list[float] = attrs.field(factory=list)
-    sent_at: int = 0
+    row_requests: int = 0
     _events: list[tuple[float, int, Callable[[float], None]]] = attrs.field(factory=list)
     _order: int = 0
 
     def run(self, seconds: float) -> None:
-        """Let time pass."""
+        """Run the simulation until this time."""
         for process in self.processes:
             self._at(self.rng.uniform(0.0, 0.1), lambda now, one=process: self._dispatch(now, one))
         while self._events and self._events[0][0] <= seconds:
@@ -63,15 +63,15 @@ class Fleet:
             event(at)
 
     def accepted_between(self, start: float, end: float) -> int:
-        """Count acceptances."""
+        """Return the number of accepted requests in (start, end]."""
         return sum(start < at <= end for process in self.processes for at in process.accepted)
 
     def refused_between(self, start: float, end: float) -> int:
-        """Count refusals."""
+        """Return the number of 429s in (start, end]."""
         return sum(start < at <= end for process in self.processes for at in process.refused)
 
     def most_in_a_second(self, start: float, end: float = math.inf) -> int:
-        """Return the most arrivals in any second that ends between the two times."""
+        """Return the maximum number of arrivals in any second that ends between the two times."""
         times, most, first = sorted(at for at in self.arrived if at <= end), 0, 0
         for last, at in enumerate(times):
             while times[first] <= at - 1.0:
@@ -114,17 +114,17 @@ class Fleet:
             self._wake(process, now + max(wait, 0.001), now)
             return
         process.asking = True
-        self.sent_at += 1
-        self._at(now + self.rng.uniform(0.0, TRIP), lambda at: self._answer(at, process, pacer, request, now))
+        self.row_requests += 1
+        self._at(now + self.rng.uniform(0.0, TRIP), lambda at: self._execute(at, process, pacer, request, now))
 
-    def _answer(self, now: float, process: Process, pacer: SharedPacer, request: RowRequest, sent_at: float) -> None:
+    def _execute(self, now: float, process: Process, pacer: SharedPacer, request: RowRequest, sent_at: float) -> None:
         view = None
         if self.reachable(now):
             view = self.ledger.execute(self.epoch + now, str(id(process)), request)
         back = now + (self.rng.uniform(0.0, TRIP) if view else 0.2)
-        self._at(back, lambda at: self._tell(at, process, pacer, request, view, sent_at=sent_at))
+        self._at(back, lambda at: self._received(at, process, pacer, request, view, sent_at=sent_at))
 
-    def _tell(
+    def _received(
         self,
         now: float,
         process: Process,
@@ -157,7 +157,7 @@ class Fleet:
 def make_fleet(
     server: Server, count: int, *, known: tuple[float, int] | None = None, alone: bool = False, seed: int = 0
 ) -> Fleet:
-    """Make `count` processes, whose clocks are off by up to a day."""
+    """Make `count` processes, whose clocks are wrong by up to a day."""
     rng = random.Random(seed)
     pacers = [Adaptive() if alone else SharedPacer(known=known) for _ in range(count)]
     return Fleet(server, [Process(pacer, rng.uniform(-1e5, 1e5)) for pacer in pacers], rng)

@@ -1,6 +1,6 @@
-"""A loopback server that speaks enough of four APIs to be raced against, and hides one token bucket behind them.
+"""A loopback server that imitates four APIs for a benchmark race, with one hidden token bucket behind them.
 
-It knows nothing of any client: it counts what it let through, refused and was connected to, and that is the witness.
+The server is the independent witness: it counts accepted requests, 429s and connections.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _REFUSAL = {"status": "error", "message": "Too many requests", "ok": False, "err
 
 @attrs.define
 class RaceServer:
-    """`rate` calls per second on average, `burst` at once; what is let through takes 50 to 200 ms."""
+    """Accepts `rate` requests per second on average, and `burst` at once. An accepted request takes 50 to 200 ms."""
 
     rate: float
     burst: float
     retry_after: bool
     delivered: Counter[str] = attrs.field(factory=Counter)
-    calls: int = 0
+    accepted: int = 0
     refused: int = 0
     connections: int = 0
     url: str = ""
@@ -78,7 +78,7 @@ class RaceServer:
     async def _answer(self, path: str, body: str, writer: asyncio.StreamWriter) -> None:
         admitted = self._take()
         if admitted:
-            self.calls += 1
+            self.accepted += 1
             self.delivered.update(_numbers(body))
             await asyncio.sleep(self._rng.uniform(0.05, 0.2))
             answer = next(answer for known, answer in _ANSWERS.items() if known.lower() == path)
@@ -110,7 +110,7 @@ def _numbers(body: str) -> list[str]:
 
 @contextmanager
 def serving(server: RaceServer) -> Iterator[RaceServer]:
-    """Serve in a thread of its own."""
+    """Serve from a background thread while the block runs."""
     loop = asyncio.new_event_loop()
     listening = loop.run_until_complete(server.start())
     thread = threading.Thread(target=loop.run_forever)

@@ -1,10 +1,13 @@
 # ruff: noqa: ARG005  # one signature for all shapes; none needs every argument
-"""The servers that every controller must face, and the figures drawn from each run.
+"""The servers for all controllers, and the figures of each run.
 
-`share` is the part of the true limit that was used, in percent, and `refused` the part of the answers that were 429,
-both over the steady part of the run: after two windows, or two minutes. A run that is shorter than a cold start's forty
-seconds has no steady part. `found` is how long after a change the first stretch begins (a window, or 30 s) that holds 95 % of
-the new limit with at most 2 % refused.
+- `share`: percentage of the true limit that was used.
+- `refused`: percentage of the responses that were 429s.
+- `found`: seconds from a change of the limit to the first interval (a window, or 30 s) with at least 95 % of the new
+  limit and at most 2 % of 429s.
+
+`share` and `refused` cover the steady part of a run, which begins after two windows, but at least two minutes. A run
+shorter than the forty seconds of a cold start has no steady part.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ COLD_START = 40.0
 
 @attrs.frozen
 class Figures:
-    """One run in numbers; None where the scenario does not ask for it."""
+    """The figures of one run. `found` is None if the limit does not change."""
 
     share: float
     refused: float
@@ -44,7 +47,7 @@ class Figures:
 
 @attrs.frozen
 class Scenario:
-    """A server, and how its limit changes. `change` is the part in force in the middle third; 1.0 means no change."""
+    """A server and the change of its limit. `change` is the factor of the middle third of the run. 1.0 is no change."""
 
     name: str
     server: Callable[[int], Server]
@@ -52,21 +55,21 @@ class Scenario:
     latency: Latency = mild
     failures: float = 0.0
     held: bool = True
-    """Whether the adaptive pacer is held to the goal here; the others show where it misses."""
+    """True if the adaptive pacer must reach the goal. The other scenarios show its weaknesses."""
 
     def timeline(self, server: Server, seed: int) -> tuple[float, float, float]:
-        """Return when the limit changes, when it comes back, and when the run ends, in seconds."""
+        """Return the times in seconds of the limit's change, of its restoration, and of the run's end."""
         window = window_of(server)
         third = max(300.0, 4.0 * window, 300.0 / server.rate)
         return third + 7.0 * seed, 2.0 * third + 18.0 * seed, 3.0 * third + 18.0 * seed
 
     def share_at(self, server: Server, seed: int) -> Callable[[float], float]:
-        """Return the part of the limit in force as a function of time."""
+        """Return the factor of the limit as a function of time."""
         changed, restored, _ = self.timeline(server, seed)
         return lambda now: self.change if changed <= now < restored else 1.0
 
     def run(self, make: Callable[[Server], Pacer], *, seed: int) -> tuple[Run, Figures]:
-        """Play the scenario once and measure it."""
+        """Run the scenario once and measure it."""
         server = self.server(seed)
         changed, restored, end = self.timeline(server, seed)
         share = self.share_at(server, seed)
@@ -95,7 +98,7 @@ class Scenario:
 
 
 def window_of(server: Server) -> float:
-    """Return the server's window in seconds, 0 if it has none."""
+    """Return the server's window in seconds. 0 without a window."""
     return server.seconds if isinstance(server, FixedWindow | SlidingWindow) else 0.0
 
 
@@ -190,4 +193,4 @@ HOLDOUT = (
     Scenario("sliding 250 per 30 s halves", _sliding(250, 30), change=0.5),
     Scenario("12 at once", lambda seed: ConcurrencyLimit(12)),
 )
-"""Figures that the controller was not tuned with: played only to report them."""
+"""Scenarios that were not used to tune the controller. They only report figures."""

@@ -1,8 +1,8 @@
 # ruff: noqa: ARG002  # one signature for all shapes; none needs every argument
-"""Servers with a hidden limit, as a client meets them: each request in, one `Answer` out.
+"""Servers with a hidden limit. Each request gets one `Answer`.
 
-`share` is the part of the nominal limit in force at that moment, so that a limit can halve, come back or vanish while
-a run goes on. A refused request is never counted against the limit, except where a shape says so.
+`share` is the current factor of the nominal limit, so that a limit can halve, double or vanish during a run. A rejected
+request does not count against the limit, unless a server says so.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import attrs
 
 
 class Tell(Enum):
-    """What a server says beside the bare status 429."""
+    """The information that a server adds to the status 429."""
 
     NOTHING = "bare"
     RETRY_AFTER = "Retry-After"
@@ -26,7 +26,7 @@ class Tell(Enum):
 
 @attrs.frozen
 class Answer:
-    """What one request comes to: the status, how long the server works on it, and what its headers tell."""
+    """The response to a request: its status, the seconds of its processing, and its headers."""
 
     status: int
     service: float = 0.0
@@ -36,41 +36,41 @@ class Answer:
 
 
 class Server(Protocol):
-    """One hidden limit. `rate` is the highest lasting throughput in requests per second at full share."""
+    """A hidden limit. `rate` is the maximum sustained throughput at full share, in requests per second."""
 
     rate: float
 
     def arrive(self, now: float, *, share: float, rng: random.Random) -> Answer:
-        """Judge one request that reaches the server at `now`."""
+        """Decide about a request that reaches the server at `now`."""
         ...
 
     def leave(self, now: float) -> None:
-        """Note that an accepted request has been received_at."""
+        """Note the end of an accepted request."""
         ...
 
 
 class _Counted:
-    """What the three counting shapes share: refuse or accept by a counter, and tell as much as `tell` allows."""
+    """Base of the three limits that count requests."""
 
     tell: Tell
 
     def leave(self, now: float) -> None:
-        """Counters do not care when a request ends."""
+        """Do nothing: the end of a request does not affect a counter."""
 
     def _answer(self, *, accepted: bool, remaining: int, reset: float) -> Answer:
-        told = self.tell is Tell.HEADERS
+        in_headers = self.tell is Tell.HEADERS
         wait = math.ceil(reset) if self.tell is not Tell.NOTHING and not accepted else None
         return Answer(
             200 if accepted else 429,
             retry_after=None if wait is None else float(max(1, wait)),
-            remaining=remaining if told else None,
-            reset=float(math.ceil(reset)) if told else None,
+            remaining=remaining if in_headers else None,
+            reset=float(math.ceil(reset)) if in_headers else None,
         )
 
 
 @attrs.define
 class TokenBucket(_Counted):
-    """`rate` tokens per second, at most `burst` of them kept; the bucket starts full."""
+    """Gains `rate` tokens per second and keeps at most `burst`. It starts full."""
 
     rate: float
     burst: float
@@ -82,7 +82,7 @@ class TokenBucket(_Counted):
         self._tokens = self.burst
 
     def arrive(self, now: float, *, share: float, rng: random.Random) -> Answer:
-        """Take one token, or refuse."""
+        """Take one token, or return a 429."""
         rate = self.rate * share
         self._tokens = min(self.burst, self._tokens + (now - self._at) * rate)
         self._at = now
@@ -95,7 +95,7 @@ class TokenBucket(_Counted):
 
 @attrs.define
 class FixedWindow(_Counted):
-    """`count` requests in each window of `seconds`; windows begin at `phase` and every `seconds` after it."""
+    """Accepts `count` requests in each window of `seconds`. The first window begins at `phase`."""
 
     count: int
     seconds: float
@@ -109,7 +109,7 @@ class FixedWindow(_Counted):
         self.rate = self.count / self.seconds
 
     def arrive(self, now: float, *, share: float, rng: random.Random) -> Answer:
-        """Count the request in its window, or refuse."""
+        """Count the request in its window, or return a 429."""
         window = math.floor((now - self.phase) / self.seconds)
         if window != self._window:
             self._window, self._used = window, 0
@@ -122,7 +122,7 @@ class FixedWindow(_Counted):
 
 @attrs.define
 class SlidingWindow(_Counted):
-    """At most `count` requests in any stretch of `seconds`; with `counts_refused` a refusal uses the window up too."""
+    """Accepts `count` requests in any interval of `seconds`. With `counts_refused`, 429s count as well."""
 
     count: int
     seconds: float
@@ -135,7 +135,7 @@ class SlidingWindow(_Counted):
         self.rate = self.count / self.seconds
 
     def arrive(self, now: float, *, share: float, rng: random.Random) -> Answer:
-        """Log the request, or refuse."""
+        """Log the request, or return a 429."""
         log = self._log
         while log and log[0] <= now - self.seconds:
             log.popleft()
@@ -149,7 +149,7 @@ class SlidingWindow(_Counted):
 
 @attrs.define
 class ConcurrencyLimit:
-    """Refuses whatever would be more than `slots` requests at once; serving one takes `service` seconds on average."""
+    """Accepts `slots` requests at a time. A request takes `service` seconds on average."""
 
     slots: int
     service: float = 0.225
@@ -161,7 +161,7 @@ class ConcurrencyLimit:
         self.rate = self.slots / self.service
 
     def arrive(self, now: float, *, share: float, rng: random.Random) -> Answer:
-        """Occupy a slot, or refuse."""
+        """Occupy a slot, or return a 429."""
         if self._busy >= max(1, round(self.slots * share)):
             return Answer(429)
         self._busy += 1
@@ -174,9 +174,9 @@ class ConcurrencyLimit:
 
 @attrs.define
 class Queueing:
-    """Never refuses: `workers` serve first come first served, and a gateway answers 504 after `patience` seconds.
+    """Queues all requests for its `workers`. A gateway responds with a 504 after `patience` seconds.
 
-    The work of a request whose client got a 504 is still done: that is what makes the outcome unknown.
+    The server still processes a request after its 504, so the request's outcome is unknown.
     """
 
     workers: int
@@ -190,7 +190,7 @@ class Queueing:
         self._free_at = [0.0] * self.workers
 
     def arrive(self, now: float, *, share: float, rng: random.Random) -> Answer:
-        """Queue behind the worker who is free first."""
+        """Queue the request for the worker that is free first."""
         first = min(range(self.workers), key=self._free_at.__getitem__)
         service = self.service * rng.uniform(0.25, 1.75) / share
         self._free_at[first] = max(now, self._free_at[first]) + service
@@ -198,12 +198,12 @@ class Queueing:
         return Answer(504, service=self.patience) if wait > self.patience else Answer(200, service=wait)
 
     def leave(self, now: float) -> None:
-        """Workers free themselves."""
+        """Do nothing: a worker is free after the request's service time."""
 
 
 @attrs.define
 class Degrading:
-    """Never refuses: past `workers` requests at once the service time grows with the square of the load."""
+    """Accepts all requests. Above `workers` requests at a time, the service time grows with the square of the load."""
 
     workers: int
     service: float = 0.225
@@ -215,12 +215,12 @@ class Degrading:
         self.rate = self.workers / self.service
 
     def arrive(self, now: float, *, share: float, rng: random.Random) -> Answer:
-        """Serve at the speed that the load allows."""
+        """Serve the request at the speed of the current load."""
         self._busy += 1
         load = max(1.0, self._busy / (self.workers * share))
         service = self.service * rng.uniform(0.25, 1.75) * load * load
         return Answer(504, service=self.patience) if service > self.patience else Answer(200, service=service)
 
     def leave(self, now: float) -> None:
-        """Lower the load."""
+        """Reduce the load."""
         self._busy -= 1

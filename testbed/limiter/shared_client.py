@@ -1,7 +1,7 @@
 """One process of `shared`: `python shared_client.py SETTINGS`, with the settings as JSON.
 
-It prints a line when it is ready, reads when it began, sends as fast as it may until the time is up, and prints a line of
-JSON for what it learns of the row. It imports nothing from here, so that it may run beside a wheel that is tested.
+The process prints a line when it is ready, reads the start time from stdin, and sends at full speed until the end. It
+prints each event of the shared limit as a line of JSON. It imports only the SDK, so that it can test an installed wheel.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ WORKERS = 24
 
 
 async def main() -> None:
-    logging.getLogger("callsavvy_async").setLevel(logging.ERROR)  # what is told is printed below, with its time
-    told = json.loads(sys.argv[1])
-    local = FixedRate(told["known"]) if told["known"] else Adaptive()
+    logging.getLogger("callsavvy_async").setLevel(logging.ERROR)  # `note` prints the events with their times
+    settings = json.loads(sys.argv[1])
+    local = FixedRate(settings["known"]) if settings["known"] else Adaptive()
     clock, wall, skew = time.monotonic, time.time, [0.0]
-    if told["jump"]:
+    if settings["jump"]:
         time.monotonic, time.time = lambda: clock() + skew[0], lambda: wall() + 3600.0
 
     def note(event: object) -> None:
@@ -33,28 +33,28 @@ async def main() -> None:
     async with Callsavvy(
         public_key="p",
         private_key="k",
-        base_url=f"{told['url']}/v1",
-        pacing=SharedPacing(told["row"], local=local),
+        base_url=f"{settings['url']}/v1",
+        pacing=SharedPacing(settings["row"], local=local),
         hooks=[note],
         deadline=None,
     ) as client:
-        print("ready", flush=True)  # all is imported
-        ends_at = float(sys.stdin.readline()) + told["seconds"]
+        print("ready", flush=True)  # all imports are done
+        ends_at = float(sys.stdin.readline()) + settings["seconds"]
 
         async def work() -> None:
             while clock() < ends_at:
                 try:
-                    await client.messaging.send_sms(told["number"], "We open at nine.")
+                    await client.messaging.send_sms(settings["number"], "We open at nine.")
                 except CallsavvyError as error:
                     print(json.dumps({"event": "error", "at": clock(), "text": repr(error)}), flush=True)
 
         async def jump() -> None:
-            await asyncio.sleep(told["seconds"] / 2)
-            skew[0] = told["jump"]
+            await asyncio.sleep(settings["seconds"] / 2)
+            skew[0] = settings["jump"]
 
         jumping = asyncio.create_task(jump())
         working = [asyncio.create_task(work()) for _ in range(WORKERS)]
-        while clock() < ends_at + 0.5:  # noqa: ASYNC110 - the loop's timers do not tell the time once its clock has jumped
+        while clock() < ends_at + 0.5:  # noqa: ASYNC110 - the loop's timers are wrong after the jump of its clock
             await asyncio.sleep(0.1)
         for task in (*working, jumping):
             task.cancel()

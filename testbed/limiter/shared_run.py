@@ -1,7 +1,7 @@
-"""Four processes that send at once and share one limit, on a real Redis or PostgreSQL, and what their server saw.
+"""Run four processes that share one limit on a real Redis or PostgreSQL, and record their requests.
 
-Everything runs on loopback: the server with its bucket of requests in this process, each client in a process of its own.
-What is counted is counted by the server.
+All of it runs on loopback. The server with its token bucket runs in this process, each client in a separate one. All
+counts are the server's.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ CLIENT = Path(__file__).with_name("shared_client.py")
 
 @attrs.frozen
 class Case:
-    """What happens in a run."""
+    """The settings of a run."""
 
     seconds: float
     known: str | None = None
     bucket: float = 1e6
     retry_after: bool = False
     from_second: float = 2.0
-    """What is before is left out of the figures."""
+    """Start of the measured interval, in seconds."""
     jump: float = 0.0
     outage: tuple[float, float] | None = None
 
 
 @attrs.define
 class Backend:
-    """A server that keeps rows, and how it is killed and started again."""
+    """A server of rows, with the functions that kill and restart it."""
 
     name: str
     url: Callable[[], str]
@@ -50,10 +50,10 @@ class Backend:
 
 @attrs.define
 class Outcome:
-    """What the server saw, in seconds since the clients began, and what the clients said."""
+    """The arrivals at the server, in seconds since the clients' start, and the events that the clients printed."""
 
     arrivals: list[Arrival]
-    told: list[list[dict[str, object]]]
+    events: list[list[dict[str, object]]]
 
     def between(self, start: float, end: float) -> list[Arrival]:
         return [one for one in self.arrivals if start <= one.at < end]
@@ -67,20 +67,20 @@ class Outcome:
         return most
 
     def fairness(self, start: float, end: float) -> float:
-        """Return calls of the process that had the fewest, as a part of those of the one that had the most."""
+        """Return the fewest accepted requests of a process, divided by the most of a process."""
         admitted = self.admitted(start, end)
         return min(admitted.values()) / max(admitted.values()) if len(admitted) == PROCESSES else 0.0
 
     def admitted(self, start: float, end: float) -> Counter[str]:
-        """Return calls by process, which is known by its number."""
+        """Return the number of accepted requests by process."""
         return Counter(one.process for one in self.between(start, end) if one.admitted)
 
     def times(self, event: str) -> list[float]:
-        """Return when the processes told of an event."""
-        return [float(str(line["at"])) for lines in self.told for line in lines if line["event"] == event]
+        """Return the times of an event in all processes."""
+        return [float(str(line["at"])) for lines in self.events for line in lines if line["event"] == event]
 
     def silences(self, start: float) -> list[tuple[float, int]]:
-        """For each refusal that began a pause: when the last request of the second after it came, and how many did."""
+        """For each 429 that began a pause, return the requests in the next second: the time of the last, and their number."""
         found, quiet_until = list[tuple[float, int]](), start
         for one in self.arrivals:
             if one.admitted or one.at < quiet_until:
@@ -92,7 +92,7 @@ class Outcome:
 
 
 def run(case: Case, backend: Backend) -> Outcome:
-    """Let four processes send."""
+    """Run four processes and return the outcome."""
     with serving(Witness(case.bucket, case.bucket, case.retry_after)) as server:
         row, clients = backend.url(), []
         for number in range(PROCESSES):
@@ -104,12 +104,7 @@ def run(case: Case, backend: Backend) -> Outcome:
                 "seconds": case.seconds,
                 "jump": case.jump * (-1) ** number if number < 2 else 0.0,
             }
-            command = [
-                sys.executable,
-                "-P",
-                CLIENT,
-                json.dumps(settings),
-            ]  # the folder of a script is not to import from
+            command = [sys.executable, "-P", CLIENT, json.dumps(settings)]  # -P: do not import from the script's folder
             clients.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         begins_at = begin(clients)
         if case.outage:
@@ -118,17 +113,17 @@ def run(case: Case, backend: Backend) -> Outcome:
             backend.kill()
             time.sleep(begins_at + up - time.monotonic())
             backend.start()
-        told = [[json.loads(line) for line in client.stdout or ()] for client in clients]
+        events = [[json.loads(line) for line in client.stdout or ()] for client in clients]
         for client in clients:
             client.communicate()
         arrivals = [attrs.evolve(one, at=one.at - begins_at) for one in server.arrivals]
-    for line in (line for lines in told for line in lines):
+    for line in (line for lines in events for line in lines):
         line["at"] = float(line["at"]) - begins_at
-    return Outcome(sorted(arrivals, key=lambda one: one.at), told)
+    return Outcome(sorted(arrivals, key=lambda one: one.at), events)
 
 
 def begin(clients: list[subprocess.Popen[str]]) -> float:
-    """Wait until all have imported everything, let them begin, and return when."""
+    """Wait until all clients are ready, start them, and return the start time."""
     for client in clients:
         assert client.stdout is not None
         client.stdout.readline()
@@ -141,5 +136,5 @@ def begin(clients: list[subprocess.Popen[str]]) -> float:
 
 
 def number_of(process: int) -> str:
-    """Return the number that a process sends to."""
+    """Return the recipient of a process's messages."""
     return f"+23480{process:08}"

@@ -1,4 +1,4 @@
-"""The loopback server of `shared`: one hidden bucket, and the times at which each process's requests arrive."""
+"""The loopback server of `shared`: one hidden token bucket that records each process's requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from testbed.limiter.race_server import RaceServer
 
 @attrs.frozen
 class Arrival:
-    """One request: when it came, of which process, and whether it was let through."""
+    """One request: its time, its process, and True if it was accepted."""
 
     at: float
     process: str
@@ -22,7 +22,7 @@ class Arrival:
 
 @attrs.define
 class Witness(RaceServer):
-    """A `RaceServer` that notes every request. The number that a process sends to says which it is."""
+    """A `RaceServer` that records every request. The recipient identifies the process."""
 
     arrivals: list[Arrival] = attrs.field(factory=list)
 

@@ -1,8 +1,8 @@
-# ruff: noqa: ARG001, ARG005  # one signature for all shapes; none needs every argument
-"""A discrete-event run: one client with endless work, one server, a virtual clock.
+# ruff: noqa: ARG001, ARG005  # one signature for all servers
+"""A discrete-event simulation: one client with endless work, one server, a virtual clock.
 
-The client asks its pacer exactly as the real one does: `delay`, `sent`, `done`. Time jumps from event to event, so ten
-minutes of traffic take about a second, and a seed makes every run retryable.
+The client uses its pacer exactly as the real one does: `delay`, `sent`, `done`. Time jumps from event to event, so ten
+minutes of traffic take about a second. Equal seeds give equal runs.
 """
 
 from __future__ import annotations
@@ -18,43 +18,43 @@ import attrs
 
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.pacer import Pacer
-from callsavvy_async.policy.ratelimit_headers import Hints
+from callsavvy_async.policy.ratelimit_headers import RateLimitHints
 from testbed.limiter.servers import Answer, Server
 
 MOST_REFUSALS = 50_000
-"""A run ends here: a controller that is refused this often has shown what it does."""
+"""Number of 429s that ends a run, because more of them add no information."""
 
 Latency = Callable[[random.Random, float], float]
-"""Seconds from sending a request to its acceptance, given the time; a refusal comes back within 30 to 90 ms."""
+"""Seconds from sending a request to its acceptance, given the time. A 429 takes 30 to 90 ms."""
 
 
 def mild(rng: random.Random, now: float) -> float:
-    """Take 50 to 400 ms, all alike."""
+    """Return 50 to 400 ms, uniformly distributed."""
     return rng.uniform(0.05, 0.4)
 
 
 def stragglers(rng: random.Random, now: float) -> float:
-    """Take 150 ms in the median with a log-normal tail of up to 6 s."""
+    """Return 150 ms in the median, with a log-normal tail of up to 6 s."""
     return min(6.0, rng.lognormvariate(math.log(0.15), 0.9))
 
 
 @attrs.frozen
 class World:
-    """Everything around the pacer. Seconds throughout; `share` maps time to the part of the limit in force."""
+    """The environment of the pacer, in seconds. `share` maps time to the factor of the limit."""
 
     server: Server
     seconds: float = math.inf
-    calls: float = math.inf
+    requests: float = math.inf
     share: Callable[[float], float] = lambda now: 1.0
     latency: Latency = mild
     workers: int = 64
     failures: float = 0.0
-    """Share of the accepted requests that are answered 500."""
+    """Share of the accepted requests with a 500."""
 
 
 @attrs.define
 class Run:
-    """What happened: when requests were accepted, refused, or ended without a usable answer."""
+    """The times at which requests were accepted, rate-limited, or ended with an unknown outcome."""
 
     accepted: list[float] = attrs.field(factory=list)
     refused: list[float] = attrs.field(factory=list)
@@ -62,11 +62,11 @@ class Run:
     ended: float = 0.0
 
     def accepted_between(self, start: float, end: float) -> int:
-        """Count acceptances in (start, end]."""
+        """Return the number of accepted requests in (start, end]."""
         return bisect_right(self.accepted, end) - bisect_right(self.accepted, start)
 
     def refused_between(self, start: float, end: float) -> int:
-        """Count refusals in (start, end]."""
+        """Return the number of 429s in (start, end]."""
         return bisect_right(self.refused, end) - bisect_right(self.refused, start)
 
 
@@ -106,7 +106,7 @@ class _Simulation:
 
     def finished(self) -> bool:
         ended = len(self.run.accepted) + len(self.run.unknown)
-        return ended >= self.world.calls or len(self.run.refused) >= MOST_REFUSALS
+        return ended >= self.world.requests or len(self.run.refused) >= MOST_REFUSALS
 
     def go(self) -> Run:
         self.dispatch(0.0)
@@ -137,7 +137,7 @@ class _Simulation:
         return self.run
 
     def dispatch(self, now: float) -> None:
-        while self.busy < self.world.workers and (self.to_retry or self.started < self.world.calls):
+        while self.busy < self.world.workers and (self.to_retry or self.started < self.world.requests):
             wait = self.pacer.delay(now)
             if wait > 0.0:
                 if now + wait < self.wake_at:
@@ -175,7 +175,7 @@ class _Simulation:
         (self.run.accepted if answer.status == 200 else self.run.unknown).append(now)
 
     def retry(self, now: float, attempt: int) -> None:
-        """Give the request back at once, or let its worker sleep on it as retrying clients do."""
+        """Retry at once through the pacer, or after the pacer's backoff, as other clients do."""
         backoff: Callable[[random.Random, int], float] | None = getattr(self.pacer, "backoff", None)
         if backoff is None:
             self.to_retry.append(attempt)
@@ -185,14 +185,14 @@ class _Simulation:
 
 
 def simulate(pacer: Pacer, world: World, *, seed: int) -> Run:
-    """Run `world` until its time is up or its calls are received_at."""
+    """Run `world` until its end, or until its last request has ended."""
     return _Simulation(pacer, world, random.Random(seed)).go()
 
 
 def feedback_on(answer: Answer) -> Feedback:
-    """Return what a pacer is told of an answer."""
-    signal = {200: Signal.ADMITTED, 429: Signal.REFUSED}.get(answer.status, Signal.FAILED)
+    """Return the pacer's feedback on a response."""
+    signal = {200: Signal.ADMITTED, 429: Signal.RATE_LIMITED}.get(answer.status, Signal.FAILED)
     hints = None
     if answer.remaining is not None and answer.reset:
-        hints = Hints(answer.remaining, answer.reset)
+        hints = RateLimitHints(answer.remaining, answer.reset)
     return Feedback(signal, retry_after=answer.retry_after, hints=hints)

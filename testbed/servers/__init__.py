@@ -1,1 +1,1 @@
-"""Real PostgreSQL and Redis servers on loopback, started by the tests and by long runs themselves."""
+"""Real PostgreSQL and Redis servers on loopback, for tests and long runs."""

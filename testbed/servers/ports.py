@@ -1,4 +1,4 @@
-"""A port for a server, and a wait until it answers there."""
+"""Find a free port, and wait until a server accepts connections on it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody has at the moment."""
+    """Return a loopback port that is free at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -16,14 +16,14 @@ def free_port() -> int:
 
 
 def wait_until_open(port: int, *, seconds: float = 20.0) -> None:
-    """Wait until something accepts connections.
+    """Wait until a server accepts connections.
 
     Raises:
-        TimeoutError: nothing did.
+        TimeoutError: The port is still closed after `seconds`.
     """
     ends_at = time.monotonic() + seconds
     while time.monotonic() < ends_at:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
-        time.sleep(0.02)  # a server's start is not ours to be told of
-    raise TimeoutError(f"nothing listens at port {port}.")
+        time.sleep(0.02)  # the server does not report its start
+    raise TimeoutError(f"port {port} is still closed after {seconds:g} s.")

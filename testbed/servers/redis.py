@@ -1,4 +1,4 @@
-"""A Redis or Valkey that keeps nothing on disk: the system's, or else the Valkey that the test dependencies bring as a wheel."""
+"""A Redis or Valkey without persistence: the system's, or else the Valkey from the wheel of the test dependencies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .wheels import files_of
 
 
 class RedisServer:
-    """Use it as a context manager; it can be killed and started again, on the same port, empty."""
+    """A server, to be used as a context manager. It can be killed and restarted with the same port, but empty."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -30,7 +30,7 @@ class RedisServer:
         self.kill()
 
     def start(self) -> None:
-        """Start it, and wait until it serves."""
+        """Start the server, and wait until it is ready."""
         options = ("--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no")
         self._process = subprocess.Popen(
             [_program(), *options], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/"
@@ -38,7 +38,7 @@ class RedisServer:
         wait_until_open(self.port)
 
     def kill(self) -> None:
-        """End it with SIGKILL, as a crash would."""
+        """End the server with SIGKILL, like a crash."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()

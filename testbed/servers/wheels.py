@@ -1,4 +1,4 @@
-"""Servers that come as wheels: only their programs are used, so their packages are found but not imported."""
+"""Locate servers that are installed as wheels, without importing their packages."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ def files_of(package: str) -> Path:
     """Return the folder of an installed package.
 
     Raises:
-        FileNotFoundError: it is not installed.
+        FileNotFoundError: The package is not installed.
     """
     found = importlib.util.find_spec(package)
     if found is None or found.origin is None:
         raise FileNotFoundError(
-            f"the server is neither on the PATH nor installed as the wheel {package}: install the group test"
+            f"the server is neither on the PATH nor installed as the wheel {package}; install the group test"
         )
     return Path(found.origin).parent

@@ -37,7 +37,8 @@ def test_several_columns_are_read_in_their_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "error"), [("cell", "no column 'cell'"), (["phone", "x"], "no column 'x'"), ([], "names no column")]
+    ("asked", "error"),
+    [("cell", "column 'cell' does not exist"), (["phone", "x"], "column 'x' does not exist"), ([], "column is empty")],
 )
 def test_columns_that_are_not_there(asked: str | list[str], error: str) -> None:
     """A column that is named must be there."""

@@ -34,12 +34,12 @@ def test_region_reads_national_numbers(written: str, number: str) -> None:
 @pytest.mark.parametrize(
     ("written", "reason"),
     [
-        ("12", "no phone number of region NG"),
-        ("7", "no phone number of region NG"),
-        ("0123456", "no phone number of region NG"),
-        ("447911123456", "no phone number of region NG"),
-        ("8031234567.0", "ends in '.0'"),
-        ("0803 123 4567, 0803 123 4568", "two recipients"),
+        ("12", "not a phone number of region NG"),
+        ("7", "not a phone number of region NG"),
+        ("0123456", "not a phone number of region NG"),
+        ("447911123456", "not a phone number of region NG"),
+        ("8031234567.0", "decimal number"),
+        ("0803 123 4567, 0803 123 4568", "may be two numbers"),
         ("0803CALL", "letters"),
         ("", "it is blank"),
     ],

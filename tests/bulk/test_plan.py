@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 from callsavvy_async.bulk.bulk import Bulk
 from callsavvy_async.bulk.chunks import Chunker
 from callsavvy_async.bulk.plan import Plan, make_plan
-from callsavvy_async.bulk.recipients import Intake, RecipientInput, SkipReason
+from callsavvy_async.bulk.recipients import RecipientFilter, RecipientInput, SkipReason
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.messages import SMS, Encoding, Message, Robocall, WhatsApp
 
@@ -33,7 +33,7 @@ def plan(
     return make_plan(
         rows,
         message,
-        intake=Intake(suppress=["+999999999"], template=message.merge),
+        recipient_filter=RecipientFilter(suppress=["+999999999"], template=message.merge),
         chunkers=[Chunker(size=size, message=message)],
         balance=balance,
         max_cost=max_cost,
@@ -93,7 +93,7 @@ def test_summary_for_people() -> None:
         "Recipients: 2 messages by sms in 1 request",
         "Skipped: 1 row (1 invalid)",
         "Encoding: UCS-2 for 2",
-        "UCS-2 is forced by: \u2019 U+2019 (could be \"'\"), ж U+0436, U+00A0 (could be ' ')",
+        "UCS-2 needed for: \u2019 U+2019 (could be \"'\"), ж U+0436, U+00A0 (could be ' ')",
         "Segments: 2 (2 of 1)",
         "Units: about 2, which the balance of 1,000 covers",
     ]
@@ -106,7 +106,7 @@ def test_summary_for_people() -> None:
             plan([]),
             [
                 "Recipients: 0 messages by sms in 0 requests",
-                "The list is empty: nobody is given.",
+                "The list of recipients is empty.",
                 "Encoding: none",
                 "Segments: 0",
                 "Units: about 0",
@@ -114,7 +114,10 @@ def test_summary_for_people() -> None:
         ),
         (
             Plan(channel="whatsapp", recipients=1, requests=1, most_requests=1),
-            ["Recipients: 1 message by whatsapp in 1 request", "Units: the API documents no cost for whatsapp"],
+            [
+                "Recipients: 1 message by whatsapp in 1 request",
+                "Units: unknown; the API does not document the cost of whatsapp",
+            ],
         ),
         (
             Plan(
@@ -188,7 +191,7 @@ def test_a_plan_tells_the_fewest_and_the_most_requests(
 
 def test_a_plan_refuses_what_the_send_would_refuse() -> None:
     """A budget without documented costs, and a template that does not fit its recipients, are found beforehand."""
-    with pytest.raises(InvalidRequestError, match="max_cost cannot be kept for whatsapp"):
+    with pytest.raises(InvalidRequestError, match=r"max_cost is .* the cost of whatsapp"):
         Bulk.plan(numbers(1), WhatsApp("x", channel_uid="c"), max_cost=1)
     with pytest.raises(InvalidRequestError, match=r"names \{name\}, but the recipients have numbers only"):
         Bulk.plan(numbers(1), SMS(template="Hi {name}"))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from callsavvy_async.bulk.number_set import NumberSet
-from callsavvy_async.bulk.recipients import Intake, Recipient, RecipientInput, Skipped, SkipReason, suppression
+from callsavvy_async.bulk.recipients import Recipient, RecipientFilter, RecipientInput, Skipped, SkipReason, suppression
 from callsavvy_async.encodable import encodable
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.messages.templates import Template
@@ -33,7 +33,7 @@ NUMBER = "+2348012345678"
 )
 def test_every_form_is_normalised(item: RecipientInput) -> None:
     """A text, a Recipient and a mapping (also of numbers, as data frames give them) make the same recipient."""
-    admitted = Intake().admit(item, 7)
+    admitted = RecipientFilter().admit(item, 7)
     assert isinstance(admitted, Recipient)
     assert (admitted.number, admitted.row) == (NUMBER, 7)
 
@@ -41,7 +41,7 @@ def test_every_form_is_normalised(item: RecipientInput) -> None:
 def test_fields_are_text() -> None:
     """Values of a row become text: whole floats as integers, None and NaN as blanks."""
     row = {"phone": NUMBER, "name": "Ada", "points": 12.0, "rate": 1.5, "city": None, "age": math.nan, "vip": True}
-    admitted = Intake().admit(row, 1)
+    admitted = RecipientFilter().admit(row, 1)
     assert isinstance(admitted, Recipient)
     assert admitted.fields == {
         "phone": NUMBER, "name": "Ada", "points": "12", "rate": "1.5", "city": "", "age": "", "vip": "True",
@@ -50,36 +50,36 @@ def test_fields_are_text() -> None:
 
 def test_q44_second_writing_is_a_duplicate() -> None:
     """A number is admitted once, however it is written the second time."""
-    intake = Intake()
-    assert isinstance(intake.admit(NUMBER, 1), Recipient)
-    skipped = intake.admit("00234-801-234-5678", 2)
+    recipient_filter = RecipientFilter()
+    assert isinstance(recipient_filter.admit(NUMBER, 1), Recipient)
+    skipped = recipient_filter.admit("00234-801-234-5678", 2)
     assert skipped == Skipped(2, "00234-801-234-5678", SkipReason.DUPLICATE, "an earlier row has the same number.")
 
 
 @pytest.mark.parametrize("suppress", [["00234 801 234 5678"], iter([NUMBER]), NumberSet([NUMBER])])
 def test_suppressed_number_gets_nothing(suppress: list[str] | NumberSet) -> None:
     """Who is suppressed is skipped each time, in any writing."""
-    intake = Intake(suppress=suppress)
+    recipient_filter = RecipientFilter(suppress=suppress)
     for row in (1, 2):
-        skipped = intake.admit("2348012345678", row)
+        skipped = recipient_filter.admit("2348012345678", row)
         assert isinstance(skipped, Skipped)
         assert skipped.reason is SkipReason.SUPPRESSED
 
 
 def test_suppressed_national_number_is_met() -> None:
     """Suppressed numbers are read with the region of the recipients."""
-    skipped = Intake(suppress=["0803 123 4567"], region="NG").admit("+2348031234567", 1)
+    skipped = RecipientFilter(suppress=["0803 123 4567"], region="NG").admit("+2348031234567", 1)
     assert isinstance(skipped, Skipped)
     assert skipped.reason is SkipReason.SUPPRESSED
 
 
 def test_national_number_is_known_again() -> None:
     """A number is one number, whether it is written nationally or internationally."""
-    intake = Intake(region="NG")
-    admitted = intake.admit("0803 123 4567", 1)
+    recipient_filter = RecipientFilter(region="NG")
+    admitted = recipient_filter.admit("0803 123 4567", 1)
     assert isinstance(admitted, Recipient)
     assert admitted.number == "+2348031234567"
-    skipped = intake.admit("+234 803 123 4567", 2)
+    skipped = recipient_filter.admit("+234 803 123 4567", 2)
     assert isinstance(skipped, Skipped)
     assert skipped.reason is SkipReason.DUPLICATE
 
@@ -87,7 +87,7 @@ def test_national_number_is_known_again() -> None:
 def test_bad_suppressed_number_raises() -> None:
     """A suppress list that cannot be read wholly is refused, with the position: nobody is sent to by a typing error."""
     with pytest.raises(InvalidRequestError, match="entry 2 of the suppress list"):
-        Intake(suppress=[NUMBER, "0801"])
+        RecipientFilter(suppress=[NUMBER, "0801"])
 
 
 def test_suppress_is_not_one_text() -> None:
@@ -98,7 +98,7 @@ def test_suppress_is_not_one_text() -> None:
 
 def test_invalid_row_is_skipped_with_the_reason() -> None:
     """Bad data never raises; the detail is the reason, without the number."""
-    skipped = Intake().admit("+234801234567890123", 3)
+    skipped = RecipientFilter().admit("+234801234567890123", 3)
     assert isinstance(skipped, Skipped)
     assert (skipped.row, skipped.reason) == (3, SkipReason.INVALID)
     assert "18 digits" in skipped.detail
@@ -110,18 +110,18 @@ def test_invalid_row_is_skipped_with_the_reason() -> None:
 )
 def test_column_is_guessed(name: str) -> None:
     """The usual names of the number's column are known, whatever their case."""
-    admitted = Intake().admit({"name": "Ada", name: NUMBER}, 1)
+    admitted = RecipientFilter().admit({"name": "Ada", name: NUMBER}, 1)
     assert isinstance(admitted, Recipient)
 
 
 def test_only_column_needs_no_name() -> None:
     """A single column holds the numbers, whatever its name."""
-    assert isinstance(Intake().admit({"Kontakt": NUMBER}, 1), Recipient)
+    assert isinstance(RecipientFilter().admit({"Kontakt": NUMBER}, 1), Recipient)
 
 
 def test_named_column_wins_over_usual_names() -> None:
     """column= is taken at its word."""
-    admitted = Intake(column="second").admit({"phone": "+111111111", "second": NUMBER}, 1)
+    admitted = RecipientFilter(column="second").admit({"phone": "+111111111", "second": NUMBER}, 1)
     assert isinstance(admitted, Recipient)
     assert admitted.number == NUMBER
 
@@ -129,7 +129,7 @@ def test_named_column_wins_over_usual_names() -> None:
 @pytest.mark.parametrize(
     ("column", "row", "text"),
     [
-        ("cell", {"phone": NUMBER, "name": "x"}, "no column 'cell'; the columns are 'phone', 'name'"),
+        ("cell", {"phone": NUMBER, "name": "x"}, "column 'cell' does not exist; the columns are 'phone', 'name'"),
         (None, {"a": NUMBER, "b": "x"}, r"the columns are 'a', 'b'\. Name it: column="),
         (None, {}, "the row is empty"),
         (None, {"+2348012345678": "1", "x": "2"}, r"'\+234\*+78', 'x'"),
@@ -138,14 +138,14 @@ def test_named_column_wins_over_usual_names() -> None:
 def test_misuse_names_the_columns(column: str | None, row: dict[str, object], text: str) -> None:
     """Where the number stands must be clear from the first row; the error lists the columns, numbers masked."""
     with pytest.raises(InvalidRequestError, match=text):
-        Intake(column=column).admit(row, 1)
+        RecipientFilter(column=column).admit(row, 1)
 
 
 def test_later_row_without_the_column_is_skipped() -> None:
     """Once the column is settled, a row without it is bad data of that row, and does not stop a send under way."""
-    intake = Intake()
-    intake.admit({"phone": NUMBER, "name": "Ada"}, 1)
-    skipped = intake.admit({"mobile": "+111111111", "name": "Bob"}, 2)
+    recipient_filter = RecipientFilter()
+    recipient_filter.admit({"phone": NUMBER, "name": "Ada"}, 1)
+    skipped = recipient_filter.admit({"mobile": "+111111111", "name": "Bob"}, 2)
     assert isinstance(skipped, Skipped)
     assert skipped.reason is SkipReason.INVALID
     assert "blank" in skipped.detail
@@ -155,11 +155,11 @@ def test_later_row_without_the_column_is_skipped() -> None:
 @pytest.mark.parametrize("before", [[], [None, math.nan]])
 def test_a_list_that_begins_with_another_type_is_misuse(item: object, before: list[object]) -> None:
     """The first row that holds anything is a recipient, or the list is none; the error names the type, not the value."""
-    intake = Intake()
+    recipient_filter = RecipientFilter()
     for row, missing in enumerate(before, 1):
-        assert isinstance(intake.admit(missing, row), Skipped)  # type: ignore[arg-type]
+        assert isinstance(recipient_filter.admit(missing, row), Skipped)  # type: ignore[arg-type]
     with pytest.raises(InvalidRequestError, match=f"row 4 is of type {type(item).__name__}") as caught:
-        intake.admit(item, 4)  # type: ignore[arg-type]
+        recipient_filter.admit(item, 4)  # type: ignore[arg-type]
     assert "2348012345678" not in str(caught.value)
 
 
@@ -207,21 +207,21 @@ HALF = "\ud83d"
         (b"+2348012345678", "is of type bytes"),
         ((NUMBER,), "is of type tuple"),
         (Unspeakable(), "is of type Unspeakable"),
-        (NUMBER + HALF, "no part of a number"),
-        ("+" * 100_000, "no phone number"),
+        (NUMBER + HALF, "not part of a number"),
+        ("+" * 100_000, "not a phone number"),
         ({"phone": None, "name": "x"}, "blank"),
         ({"phone": NAType(), "name": "x"}, "blank"),
         ({"phone": b"+2348012345678", "name": "x"}, "the field 'phone' holds bytes"),
         ({"phone": Unspeakable(), "name": "x"}, "the field 'phone' is of type Unspeakable"),
-        ({"phone": NUMBER, "name": object()}, "the field 'name' is of type object, which is no text"),
-        ({"phone": NUMBER, "name": ["Ada"]}, "the field 'name' is of type list, which is no text"),
-        ({"phone": NUMBER, "name": HALF}, "the field 'name' holds half a character"),
-        ({"phone": NUMBER, "name": "a\0b"}, "the field 'name' holds half a character"),
+        ({"phone": NUMBER, "name": object()}, "the field 'name' is of type object, which is not text"),
+        ({"phone": NUMBER, "name": ["Ada"]}, "the field 'name' is of type list, which is not text"),
+        ({"phone": NUMBER, "name": HALF}, "the field 'name' holds a lone surrogate"),
+        ({"phone": NUMBER, "name": "a\0b"}, "the field 'name' holds a lone surrogate"),
         ({"phone": NUMBER, "name": "x" * 70_000}, "the field 'name' has 70,000 characters"),
         ({"phone": NUMBER, "name": NAType()}, "'name' is blank"),
-        ({"phone": NUMBER, HALF: "x"}, "needs a field 'name'"),
+        ({"phone": NUMBER, HALF: "x"}, "needs the field 'name'"),
         (BrokenRow(phone=NUMBER, name="x"), "cannot be read"),
-        (Recipient(NUMBER, {"name": HALF}), "the field 'name' holds half a character"),
+        (Recipient(NUMBER, {"name": HALF}), "the field 'name' holds a lone surrogate"),
         (Recipient(None, {"name": "x"}), "blank"),  # type: ignore[arg-type]
         (Contact(contact_id="c", name="Ada"), "blank"),
     ],
@@ -229,30 +229,30 @@ HALF = "\ud83d"
 )
 def test_one_odd_row_is_skipped_and_ends_nothing(item: object, why: str) -> None:
     """Whatever stands in a row: it is left out with the reason, in words that can be written down, and the next is taken."""
-    intake = Intake(template=Template("Hi {name}"))
-    assert isinstance(intake.admit({"phone": "+2348000000001", "name": "Ada"}, 1), Recipient)
-    skipped = intake.admit(item, 2)  # type: ignore[arg-type]
+    recipient_filter = RecipientFilter(template=Template("Hi {name}"))
+    assert isinstance(recipient_filter.admit({"phone": "+2348000000001", "name": "Ada"}, 1), Recipient)
+    skipped = recipient_filter.admit(item, 2)  # type: ignore[arg-type]
     assert isinstance(skipped, Skipped)
     assert skipped.reason is SkipReason.INVALID
     assert why in skipped.detail
     assert len(skipped.given) <= 200
     json.dumps([skipped.given, skipped.detail], ensure_ascii=False).encode()
-    assert isinstance(intake.admit({"phone": "+2348000000002", "name": "Ada"}, 3), Recipient)
+    assert isinstance(recipient_filter.admit({"phone": "+2348000000002", "name": "Ada"}, 3), Recipient)
 
 
 def test_what_is_odd_but_not_needed_does_not_matter() -> None:
     """A field that the template does not use may hold anything; of what can be kept, a text is kept."""
     row = {"phone": NUMBER, "name": "Ada", "photo": b"\xff", "note": f"cut {HALF}", HALF: "x", "thing": Unspeakable()}
-    admitted = Intake(template=Template("Hi {name}")).admit(row, 1)
+    admitted = RecipientFilter(template=Template("Hi {name}")).admit(row, 1)
     assert isinstance(admitted, Recipient)
     assert admitted.fields == {"phone": NUMBER, "name": "Ada", "note": "cut \ufffd", "\ufffd": "x"}
 
 
 def test_later_mapping_without_a_column_is_skipped() -> None:
     """Only the first row can show that the list is misused; a later one is bad data of that row."""
-    intake = Intake()
-    intake.admit(NUMBER, 1)
-    skipped = intake.admit({"a": "x", "b": "y"}, 2)
+    recipient_filter = RecipientFilter()
+    recipient_filter.admit(NUMBER, 1)
+    skipped = recipient_filter.admit({"a": "x", "b": "y"}, 2)
     assert isinstance(skipped, Skipped)
     assert "the columns are 'a', 'b'" in skipped.detail
 
@@ -260,7 +260,7 @@ def test_later_mapping_without_a_column_is_skipped() -> None:
 def test_contacts_of_the_address_book_are_recipients() -> None:
     """A contact is sent to by its phone number, and its fields may stand in a template."""
     contact = Contact(contact_id="c1", name="Ada", phone="+234 801 234 5678", group_id="g")
-    admitted = Intake(template=Template("Hi {name}")).admit(contact, 1)
+    admitted = RecipientFilter(template=Template("Hi {name}")).admit(contact, 1)
     assert admitted == Recipient(
         NUMBER,
         {"contact_id": "c1", "name": "Ada", "email": "", "phone": "+234 801 234 5678", "group_id": "g"},
@@ -273,14 +273,14 @@ def test_contacts_of_the_address_book_are_recipients() -> None:
 )
 def test_numbers_that_may_not_be_international_are_counted(options: dict[str, Any], doubtful: int) -> None:
     """A number without plus that is sent to is counted, and the first is shown masked, unless its country is known."""
-    intake = Intake(**options)
+    recipient_filter = RecipientFilter(**options)
     people = ["+2348000000001", "002348000000002", "2348031234567", "2348031234567", "2348031234568"]
     for row, number in enumerate(people, 1):
-        intake.admit(number, row)
-    assert intake.doubtful.count == doubtful
+        recipient_filter.admit(number, row)
+    assert recipient_filter.doubtful.count == doubtful
     if doubtful:
-        assert str(intake.doubtful) == (
-            "2 without '+', taken to begin with a country code, the first '2348*******67' in row 3"
+        assert str(recipient_filter.doubtful) == (
+            "2 without '+', assumed to begin with a country code, the first '2348*******67' in row 3"
         )
 
 
@@ -300,10 +300,10 @@ def test_recipients_are_values() -> None:
 @given(st.lists(st.one_of(st.text(max_size=16), st.sampled_from([NUMBER, "+123456", "123-456", "+7654321"]))))
 def test_every_row_is_admitted_or_skipped(rows: list[str]) -> None:
     """Whatever texts come: no error, no number twice, and only suppressed ones count as suppressed."""
-    intake = Intake(suppress=["+7654321"])
+    recipient_filter = RecipientFilter(suppress=["+7654321"])
     admitted: list[str] = []
     for row, item in enumerate(rows, 1):
-        result = intake.admit(item, row)
+        result = recipient_filter.admit(item, row)
         assert result.row == row
         if isinstance(result, Recipient):
             admitted.append(result.number)
@@ -317,9 +317,9 @@ def test_every_row_is_admitted_or_skipped(rows: list[str]) -> None:
 
 def test_who_lacks_a_field_is_left_out_and_is_no_double() -> None:
     """A row without what the template needs is invalid; a complete row of the same number is sent to."""
-    intake = Intake(template=Template("Hi {name}"))
-    lacking = intake.admit({"phone": "+2348012345678", "name": " "}, 1)
+    recipient_filter = RecipientFilter(template=Template("Hi {name}"))
+    lacking = recipient_filter.admit({"phone": "+2348012345678", "name": " "}, 1)
     assert isinstance(lacking, Skipped)
     assert lacking.reason is SkipReason.INVALID
     assert "'name'" in lacking.detail
-    assert isinstance(intake.admit({"phone": "+2348012345678", "name": "Ada"}, 2), Recipient)
+    assert isinstance(recipient_filter.admit({"phone": "+2348012345678", "name": "Ada"}, 2), Recipient)

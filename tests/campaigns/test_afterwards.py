@@ -87,7 +87,7 @@ async def test_the_balance_decides_all_or_none(journal, charged):
     assert (status.accepted, status.not_sent) == ((100, 0) if charged else (80, 20))
     assert status.cost == status.accepted
     found = await campaign.reconcile(client, exclusive=True)
-    assert "nothing is unknown" in found.why
+    assert "0 unknown requests" in found.why
     assert (found.solutions, found.acted) == (0, False)
 
 
@@ -105,7 +105,7 @@ async def test_distinct_sizes_decide_every_chunk(journal):
     ("prepare", "why"),
     [
         (lambda client: setattr(client, "balance", client.balance - 3), "something else"),
-        (lambda client: setattr(client, "balance", client.balance - 10), "agree on none"),
+        (lambda client: setattr(client, "balance", client.balance - 10), "share no request"),
         (lambda client: setattr(client, "balance", None), "no balance"),
     ],
 )
@@ -129,14 +129,14 @@ async def test_sending_unknown_again_ends_what_the_balance_proves(journal):
     await campaign.resend_unknown(again, max_in_flight=1)
     found = await campaign.reconcile(again, exclusive=True)
     assert (found.acted, found.charged, found.not_charged) == (False, (), ())
-    assert "sent again" in found.why
+    assert "were resent since" in found.why
     assert (await campaign.status()).unknown == 10
 
 
 async def test_costs_that_surprise_are_no_evidence(journal):
     """When the API's costs are not the estimates, what the unknown calls cost is not known."""
     campaign = await ran(journal, client := Doubtful({2}, set(), cost=2))
-    assert "another than estimated" in (await campaign.reconcile(client, exclusive=True)).why
+    assert "differ from the estimate" in (await campaign.reconcile(client, exclusive=True)).why
 
 
 async def test_evidence_has_limits(journal, monkeypatch):
@@ -157,7 +157,7 @@ async def test_evidence_has_limits(journal, monkeypatch):
     await sql("UPDATE chunk SET state = 'in_flight' WHERE campaign = 2 AND number = 1")
     assert "in flight" in (await campaign.reconcile(client)).why
     await sql("UPDATE campaign SET balance = NULL WHERE name = 'd'")
-    assert "not known" in (await campaign.reconcile(client)).why
+    assert "is missing" in (await campaign.reconcile(client)).why
 
 
 async def test_rows_are_written_in_three_formats(journal, tmp_path):
@@ -200,10 +200,10 @@ async def test_other_files_are_refused(journal, tmp_path, monkeypatch):
     [
         ("UPDATE payload SET checksum = 'x' WHERE number = 2", "chunk 2: its checksum is wrong"),
         ("DELETE FROM payload WHERE number = 2", "chunk 2: its recipients are missing"),
-        ("UPDATE chunk SET recipients = 9 WHERE number = 2", "chunk 2: it has 10 recipients, but counts 9"),
-        ("UPDATE chunk SET recipients = 0 WHERE number = 2", "chunk 2: it has 0 recipients"),
-        ("UPDATE chunk SET state = 'lost' WHERE number = 2", "chunk 2: there is no state 'lost'"),
-        ("DELETE FROM chunk WHERE number = 2", "the payloads: 1 belong to no chunk"),
+        ("UPDATE chunk SET recipients = 9 WHERE number = 2", "chunk 2: its count of recipients is 9, but it has 10"),
+        ("UPDATE chunk SET recipients = 0 WHERE number = 2", "chunk 2: its count of recipients is 0"),
+        ("UPDATE chunk SET state = 'lost' WHERE number = 2", "chunk 2: its state 'lost' is invalid"),
+        ("DELETE FROM chunk WHERE number = 2", "the payloads: 1 have no chunk"),
         ("DELETE FROM chunk WHERE number = 2", "the sums: 30 recipients were given, but 20"),
     ],
 )

@@ -16,7 +16,7 @@ from callsavvy_async.campaigns.journal import repository, runs, sql
 from callsavvy_async.campaigns.journal.postgres import _translated
 from callsavvy_async.campaigns.journal_source import JournalSource
 from callsavvy_async.campaigns.report import CampaignReport
-from callsavvy_async.campaigns.run_context import Patience, RunContext
+from callsavvy_async.campaigns.run_context import RetryingWriter, RunContext
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.states import MOVES, Actor, sources
 
@@ -45,7 +45,9 @@ async def source(journal: Journal, at_a_time: int) -> AsyncIterator[JournalSourc
     """Open the source of a run of the journal's only campaign."""
     writer = journal._writer
     run_id = await writer.run(lambda cursor: runs.begin(cursor, 1, writer.database.lease))
-    yield JournalSource(RunContext(1, run_id, Patience(writer, 0)), Spec(HELLO), CampaignReport(), at_a_time, None)
+    yield JournalSource(
+        RunContext(1, run_id, RetryingWriter(writer, 0)), Spec(HELLO), CampaignReport(), at_a_time, None
+    )
     await writer.run(lambda cursor: runs.end(cursor, 1, run_id))
 
 

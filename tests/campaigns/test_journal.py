@@ -17,7 +17,7 @@ from callsavvy_async.campaigns import (
     OtherAccountError,
     State,
 )
-from callsavvy_async.campaigns.journal import patience
+from callsavvy_async.campaigns.journal import retrying_writer
 from callsavvy_async.campaigns.journal.payload import unpack
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 
@@ -125,7 +125,7 @@ async def test_what_is_no_error_of_the_journal_is_raised_as_it_is(journal):
 
 async def test_opening_waits_an_outage_out(url, monkeypatch):
     """A journal that is away for a moment is opened when it is back, and given up when patience is used up."""
-    monkeypatch.setattr(patience, "_BETWEEN_TRIES", 0.001)
+    monkeypatch.setattr(retrying_writer, "_BETWEEN_ATTEMPTS", 0.001)
     journal = Journal.open(url)
     tries, really_open = [], journal._database.open
 

@@ -253,7 +253,7 @@ async def test_nothing_is_loaded_while_it_is_sent(journal):
         report = await run
     assert (report.accepted, report.given) == (100, 100)
     assert len(refused) == 1
-    assert "under way" in refused[0]
+    assert "active run" in refused[0]
     assert (await campaign.load(numbers(110))).pending == 10
 
 

@@ -30,7 +30,7 @@ def test_the_extra_is_named(monkeypatch):
 
 def test_a_url_that_cannot_be_read_is_not_shown():
     """Libpq's own text would repeat it, and with it its password."""
-    with pytest.raises(ConfigurationError, match="cannot be read") as caught:
+    with pytest.raises(ConfigurationError, match="URL is invalid") as caught:
         Journal.open("postgresql://user:secret@127.0.0.1:port/db?nonsense=1")
     assert "secret" not in str(caught.value)
 
@@ -59,7 +59,7 @@ async def test_a_server_that_is_not_there_is_named_without_its_password():
 @pytest.mark.parametrize(
     ("error", "kind", "says"),
     [
-        (psycopg.errors.DuplicateTable("relation"), JournalError, "tables of something else"),
+        (psycopg.errors.DuplicateTable("relation"), JournalError, "tables of another application"),
         (psycopg.errors.ReadOnlySqlTransaction("standby"), JournalUnavailableError, "cannot be used now"),
         (psycopg.errors.InsufficientPrivilege("denied\nDETAIL: +234"), JournalUnavailableError, "denied. Nothing"),
         (psycopg.errors.CheckViolation("row +234"), JournalError, "CheckViolation"),
@@ -68,8 +68,8 @@ async def test_a_server_that_is_not_there_is_named_without_its_password():
         (psycopg.errors.AdminShutdown("terminated\nDETAIL: +234"), JournalUnavailableError, "cannot be used now"),
         (psycopg.errors.DataCorrupted("page +234"), JournalDamagedError, "is damaged: DataCorrupted"),
         (psycopg.errors.UndefinedTable("chunk +234"), JournalDamagedError, "is damaged: UndefinedTable"),
-        (UnicodeEncodeError("utf-8", "+234\ud800", 4, 5, "no"), JournalError, "cannot hold a text"),
-        (ValueError("+234"), JournalDamagedError, "holds what no journal does"),
+        (UnicodeEncodeError("utf-8", "+234\ud800", 4, 5, "no"), JournalError, "cannot store a text"),
+        (ValueError("+234"), JournalDamagedError, "a value in it is invalid"),
     ],
 )
 def test_errors_are_explained_without_values(error, kind, says):
@@ -85,7 +85,7 @@ def test_errors_are_explained_without_values(error, kind, says):
 async def test_tables_of_something_else_are_left_alone(url, raw):
     """A schema in which others have tables of our names is refused, and nothing is in it afterwards."""
     raw("CREATE TABLE campaign (theirs TEXT)")
-    with pytest.raises(JournalError, match="tables of something else"):
+    with pytest.raises(JournalError, match="tables of another application"):
         await Journal.open(url).__aenter__()
     assert raw("SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema()") == [(1,)]
 

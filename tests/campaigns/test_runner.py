@@ -77,9 +77,9 @@ async def test_sends_everything_and_counts_it(url):
     report = await runner.work(client := FakeClient())
     assert report.complete
     assert client.reached == dict.fromkeys(numbers(100), 1)
-    assert runner.vitals.requests == {"accepted": len(told)} == {"accepted": 10}
-    assert runner.vitals.recipients == {"accepted": 100}
-    assert (runner.vitals.joined, runner.vitals.sending, runner.vitals.stopping) == (False, False, False)
+    assert runner.status.requests == {"accepted": len(told)} == {"accepted": 10}
+    assert runner.status.recipients == {"accepted": 100}
+    assert (runner.status.joined, runner.status.sending, runner.status.stopping) == (False, False, False)
 
 
 async def test_finds_nothing_to_do(url):
@@ -124,7 +124,7 @@ async def test_stopped_it_waits_for_what_is_on_the_wire(url):
     assert report.stopped is StopReason.INTERRUPTED
     assert (report.unknown, report.in_flight) == (0, 0)
     assert 0 < report.accepted == client.reached.total() < 100
-    assert runner.vitals.stopping
+    assert runner.status.stopping
 
 
 async def test_abandoned_it_does_not_wait(url):
@@ -170,10 +170,10 @@ async def test_a_campaign_that_is_not_ready_is_refused(url, is_there):
         async with Journal.open(url) as journal:
             await journal.campaign("c", HELLO, chunk_size=10)
     runner = Runner(url, "c", poll=POLL)
-    with pytest.raises(InvalidRequestError, match="not loaded to their end" if is_there else "no campaign"):
+    with pytest.raises(InvalidRequestError, match="not completely loaded" if is_there else "no campaign"):
         await runner.work(client := FakeClient())
     assert not client.calls
-    assert not runner.vitals.joined
+    assert not runner.status.joined
 
 
 async def test_forever_it_waits_until_it_is_told(url):
@@ -182,7 +182,7 @@ async def test_forever_it_waits_until_it_is_told(url):
     async with working(runner, FakeClient()) as reports:
         await anyio.sleep(5 * POLL)
         assert not reports
-        assert not runner.vitals.joined
+        assert not runner.status.joined
         runner.stop()
     assert reports[0].stopped is StopReason.INTERRUPTED
 
@@ -196,7 +196,7 @@ async def test_forever_it_stays_when_nothing_is_left(url):
         await sums.are_in.wait()
         await anyio.sleep(5 * POLL)
         assert not reports
-        assert runner.vitals.joined
+        assert runner.status.joined
         runner.stop()
     assert (reports[0].accepted, reports[0].stopped) == (100, StopReason.INTERRUPTED)
 
@@ -276,7 +276,7 @@ async def test_forever_it_waits_for_a_list_that_began_to_be_loaded_since_it_look
     async def begin_a_load():
         if not begun:
             raw("INSERT INTO load (id, campaign, given) VALUES (99, 1, 0)")
-        begun.append(runner.vitals.sending)
+        begun.append(runner.status.sending)
         return await summary()
 
     async def look(campaign: Campaign) -> CampaignReport:

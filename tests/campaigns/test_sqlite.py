@@ -128,7 +128,7 @@ async def test_a_foreign_database_is_refused(url, theirs):
     with sqlite3.connect(path(url)) as foreign:
         foreign.execute(theirs)
     foreign.close()
-    with pytest.raises(JournalError, match="something else"):
+    with pytest.raises(JournalError, match="another application"):
         async with Journal.open(url):
             pass
 

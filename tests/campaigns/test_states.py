@@ -22,7 +22,7 @@ from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.campaigns import ChunkLostError, LeaseLostError, State
 from callsavvy_async.campaigns.journal import repository, runs, sums
-from callsavvy_async.campaigns.journal.repository import Outcome
+from callsavvy_async.campaigns.journal.repository import ChunkUpdate
 from callsavvy_async.campaigns.open_journal import _database
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.states import MOVES, Actor, sources
@@ -51,7 +51,7 @@ def test_nothing_comes_to_be_in_flight_but_what_the_run_claimed() -> None:
 
 
 ALLOWED = """
-the run that claimed it:
+the run that claimed the chunk:
     pending -> claimed
     in_flight -> claimed
     claimed -> in_flight
@@ -66,17 +66,17 @@ the run that claimed it:
     unknown -> failed
     unknown -> rejected
     unknown -> not_sent
-whoever notices that its process died:
+the takeover of a dead run:
     claimed -> pending
     in_flight -> unknown
-a person, or what the balance proves:
+a person, or proof by the balance:
     unknown -> accepted
     unknown -> not_sent
     unknown -> pending
     not_sent -> pending
     pending -> cancelled
     not_sent -> cancelled
-whoever notices that the journal is an older copy:
+the recovery of an older copy of the journal:
     pending -> unknown
     claimed -> unknown
     in_flight -> unknown
@@ -195,7 +195,8 @@ class JournalModel(RuleBasedStateMachine):
         allowed = row.state in sources(to, by) and (by is Actor.PERSON or row.run_id == self.run_id)
         done_before = by is Actor.OWNER and (row.state, row.run_id) == (to, self.run_id)
         try:
-            moved = repository.move(self.cursor, OURS, number, Outcome(to, cost=cost), by=by, run_id=self.run_id)
+            update = ChunkUpdate(to, cost=cost)
+            moved = repository.move(self.cursor, OURS, number, update, by=by, run_id=self.run_id) is not None
         except ChunkLostError:
             assert not allowed
             assert not done_before
@@ -231,7 +232,7 @@ class JournalModel(RuleBasedStateMachine):
         """What its owner knows is honoured, also late; that it was not sent makes nothing unknown pending."""
         number = data.draw(st.sampled_from(self._of(State.IN_FLIGHT, State.UNKNOWN, owned=True)))
         row = self.chunks[number]
-        repository.settle(self.cursor, OURS, self.run_id, number, Outcome(to), estimate=Decimal(row.size))
+        repository.settle(self.cursor, OURS, self.run_id, number, ChunkUpdate(to))
         late = row.state is State.UNKNOWN and to is State.PENDING
         self.chunks[number] = attrs.evolve(row, state=State.NOT_SENT if late else to, cost=None)
 
@@ -295,7 +296,7 @@ class JournalModel(RuleBasedStateMachine):
     @rule()
     def release(self) -> None:
         claimed = self._of(State.CLAIMED, owned=True)
-        repository.release(self.cursor, OURS, self.run_id, claimed)
+        repository._unclaim(self.cursor, OURS, self.run_id, claimed)
         for number in claimed:
             self.chunks[number] = attrs.evolve(self.chunks[number], state=State.PENDING, run_id=None)
 

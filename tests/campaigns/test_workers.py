@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from callsavvy_async import SMS
-from callsavvy_async.bulk.fan_out import ChunkDeferredError
+from callsavvy_async.bulk.protocols import ChunkDeferredError
 from callsavvy_async.bulk.recipients import Doubtful
 from callsavvy_async.bulk.report import StopReason
 from callsavvy_async.campaigns import (
@@ -25,7 +25,7 @@ from callsavvy_async.campaigns import (
     purge,
 )
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalInUseError, JournalUnavailableError
-from callsavvy_async.campaigns.journal import patience, repository, runs, sums
+from callsavvy_async.campaigns.journal import repository, retrying_writer, runs, sums
 from callsavvy_async.campaigns.journal.budget import CampaignBudget
 from callsavvy_async.campaigns.journal.postgres import _Cursor
 from callsavvy_async.campaigns.journal_sink import JournalSink
@@ -118,7 +118,7 @@ async def test_what_is_given_back_while_a_run_begins_is_not_room(url, monkeypatc
             result = execute(cursor, statement, values)
             if not given_back and "FROM run" in statement and "reserved" in statement:
                 given_back.extend(chunk.number for chunk in chunks)
-                repository.give_back(other.cursor(), 1, run_id, given_back)
+                repository.release(other.cursor(), 1, run_id, given_back)
             return result
 
         monkeypatch.setattr(_Cursor, "execute", give_back_after_a_look)
@@ -188,7 +188,7 @@ async def test_what_is_not_in_the_journal_yet_counts_too(journal, raw):
         return runs.begin(cursor, 1, None), CampaignBudget.of(cursor, 1, Decimal(50))
 
     run_id, allowance = await writer.run(begin)
-    run = RunContext(1, run_id, patience.Patience(writer, 0))
+    run = RunContext(1, run_id, retrying_writer.RetryingWriter(writer, 0))
     source = JournalSource(run, Spec(HELLO), report, 2, allowance)
     sink = JournalSink(run, HELLO.common, report, source.is_open, allowance)
     chunk = await source.next_chunk()
@@ -267,22 +267,19 @@ async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done
     run_id = await journal._writer.run(lambda cursor: runs.begin(cursor, 1, 30.0))
 
     def claim(cursor):
-        return repository.claim(cursor, 1, run_id, zone="", since=0, limit=1, text="Hello", allowance=None)
+        return repository.claim(cursor, 1, run_id, zone="", since=0, limit=1, text="Hello", budget=None)
 
     (chunk,) = await journal._writer.run(claim)
     assert chunk.estimate == 10
 
     def settle(cursor):
-        repository.settle(
-            cursor, 1, run_id, 1, repository.Outcome(State.ACCEPTED, cost=Decimal(13)), estimate=chunk.estimate
-        )
+        repository.settle(cursor, 1, run_id, 1, repository.ChunkUpdate(State.ACCEPTED, cost=Decimal(13)))
 
     def send(cursor):
-        return repository.move(
-            cursor, 1, 1, repository.Outcome(State.IN_FLIGHT), by=repository.Actor.OWNER, run_id=run_id
-        )
+        update = repository.ChunkUpdate(State.IN_FLIGHT)
+        return repository.move(cursor, 1, 1, update, by=repository.Actor.OWNER, run_id=run_id)
 
-    assert [await journal._writer.run(send) for _ in range(2)] == [True, False]
+    assert [await journal._writer.run(send) for _ in range(2)] == [Decimal(10), None]
     for _ in range(2):
         await journal._writer.run(settle)
     assert raw(f"SELECT reserved FROM run WHERE id = {run_id}") == [(13_000_000,)]
@@ -292,15 +289,15 @@ async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done
         return repository.split(cursor, 1, run_id, chunk, common="Hello")
 
     assert [len(await journal._writer.run(split)) for _ in range(2)] == [2, 0]
-    put_back = repository.Outcome(State.PENDING)
+    put_back = repository.ChunkUpdate(State.PENDING)
     raw("UPDATE chunk SET state = 'pending', run = NULL WHERE number = 2")
-    await journal._writer.run(lambda cursor: repository.settle(cursor, 1, run_id, 2, put_back, estimate=chunk.estimate))
+    await journal._writer.run(lambda cursor: repository.settle(cursor, 1, run_id, 2, put_back))
     assert raw("SELECT state FROM chunk WHERE number = 2") == [("pending",)]
 
 
 async def test_a_claim_that_was_done_unheard_of_is_given_back_and_claimed_again(journal, raw, monkeypatch):
     """The answer to its COMMIT was lost: nobody holds the chunk, and the run finds that out when nothing else is left."""
-    monkeypatch.setattr(patience, "_BETWEEN_TRIES", 0)
+    monkeypatch.setattr(retrying_writer, "_BETWEEN_ATTEMPTS", 0)
     campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(10))
     campaign._patience, run_unit, lost = 30.0, journal._writer.run, []
@@ -354,7 +351,7 @@ async def test_a_run_under_way_keeps_its_recipients(journal):
     campaign = await journal.campaign("c", HELLO, chunk_size=10)
     await campaign.load(numbers(10))
     await journal._writer.run(lambda cursor: runs.begin(cursor, 1, 30.0))
-    with pytest.raises(InvalidRequestError, match="under way"):
+    with pytest.raises(InvalidRequestError, match="active run"):
         await campaign.purge()
 
 
@@ -399,12 +396,12 @@ async def test_who_wakes_after_its_lease_sends_nothing_that_was_purged_or_is_bei
         if disturb == "purge":
             purge.purge(cursor, 1, campaign._spec.without_texts().to_json())
         else:
-            load.begin(cursor, 1)
+            load._begin(cursor, 1)
         cursor.execute("COMMIT")
         other.close()
 
     client.on_wire = sleep
-    with pytest.raises(InvalidRequestError, match="was purged" if disturb == "purge" else "not loaded to their end"):
+    with pytest.raises(InvalidRequestError, match="was purged" if disturb == "purge" else "not completely loaded"):
         await campaign.run(client, max_in_flight=1)
     left = "cancelled" if disturb == "purge" else "pending"
     assert states(raw) == {"accepted": 1, left: 2}
@@ -435,14 +432,14 @@ async def test_one_process_loads_a_campaign_at_a_time(journal, url):
     await journal.campaign("c", HELLO, chunk_size=10)
     async with Journal.open(url) as other:
         await other.campaign("c")
-        await journal._writer.run(lambda cursor: load.lock(cursor, 1))
+        await journal._writer.run(lambda cursor: load._lock(cursor, 1))
         with pytest.raises(JournalInUseError, match="another process loads"):
-            await other._writer.run(lambda cursor: load.lock(cursor, 1))
+            await other._writer.run(lambda cursor: load._lock(cursor, 1))
         with pytest.raises(JournalInUseError, match="another process loads"):  # or what it adds would stay
             await (await other.campaign("c")).purge()
-        await journal._writer.run(lambda cursor: load.unlock(cursor, 1))
-        with pytest.raises(JournalInUseError, match="leave it to that one"):
-            await other._writer.run(lambda cursor: load.hold(cursor, 99, 1, Doubtful()))
+        await journal._writer.run(lambda cursor: load._unlock(cursor, 1))
+        with pytest.raises(JournalInUseError, match="deleted this load"):
+            await other._writer.run(lambda cursor: load._update(cursor, 99, 1, Doubtful()))
 
 
 async def test_who_missed_its_lease_reports_late_and_sends_nothing_it_had_claimed(journal, raw, url):

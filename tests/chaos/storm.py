@@ -227,7 +227,7 @@ class Run:
     def _judge_ledger(self, ledger: Ledger) -> None:
         posts = defaultdict[str, list[tuple[float, str]]](list)
         ids: dict[str, set[str]] = defaultdict(set)
-        for entry in ledger.calls:
+        for entry in ledger.requests:
             posts[entry.recipient].append((entry.at.timestamp(), entry.fault))
             ids[entry.recipient].add(entry.message_id)
         self.summary.mixed_up = sum(message_id not in ids[number] for number, message_id in self.receipts.items())

@@ -360,7 +360,7 @@ def test_wrong_keys(run: Run, account: Simulator, people: Path, monkeypatch: pyt
     monkeypatch.setenv("CALLSAVVY_PRIVATE_KEY", "my-secret-key")
     result = run("bulk", "sms", people, "--message", "Hello", "--yes")
     assert result.code == 5
-    assert "the keys were refused" in result.out
+    assert "the API refused the keys" in result.out
     assert "my-secret-key" not in result.out + result.err
 
 
@@ -391,7 +391,7 @@ def test_a_folder_that_takes_no_report_is_refused_before_anything_is_sent(
     result = run("bulk", "sms", people, "--message", "Hello", "--yes", "--report", "/proc/report.csv")
     assert result.code == 2
     assert "name another file" in result.err
-    assert not account.ledger.calls
+    assert not account.ledger.requests
 
 
 def test_report_file_cannot_be_written(

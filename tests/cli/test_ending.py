@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from callsavvy_async.cli import app as app_module, bulk, main, reading, sending, writing
-from callsavvy_async.cli.books import EFFECTS, Books
+from callsavvy_async.cli.activity import EFFECTS, Activity
 from callsavvy_async.simulator import Fault, Simulator, SimulatorServer, serve
 from callsavvy_async.wire.endpoint import Effect
 
@@ -202,7 +202,7 @@ def test_the_receipt_of_a_single_send_comes_out_too(
     """What the API answered is not lost with the output: the id of the message stands on stderr."""
     code, out, err = attempt("stdout on a full disk", ["send", "sms", ADA, "--message", "Hello"], monkeypatch)
     assert (code, out) == (1, "")
-    assert "standard output cannot be written (No space left on device)" in err
+    assert "cannot write to standard output (No space left on device)" in err
     assert "message_id" in err
 
 
@@ -241,10 +241,10 @@ def test_a_bug_after_a_request_left_is_no_refusal(
     def fail(*_: object) -> None:
         raise FileNotFoundError(errno.ENOENT, "gone")
 
-    monkeypatch.setattr("callsavvy_async.cli.sending.receive", fail)
+    monkeypatch.setattr("callsavvy_async.cli.sending.set_receipt", fail)
     result = run("send", "sms", ADA, "--message", "Hello")
     assert result.code == 1
-    assert "of the requests of this command 1 were accepted" in result.err
+    assert "requests of this command: 1 accepted" in result.err
 
 
 def fill_the_disk(_: object, path: Path) -> None:
@@ -265,12 +265,12 @@ def test_requests_that_never_settled_are_unknown() -> None:
     """What began and was not heard of again counts as unknown; a read counts as nothing."""
     from callsavvy_async.transport.hooks import RequestStarted, RequestWaiting  # noqa: PLC0415
 
-    books = Books()
-    books.note(RequestStarted("getSummary"))
-    books.note(RequestWaiting("sendSMS", 1.0, "cold start"))
-    assert books.nothing_left
-    books.note(RequestStarted("someNewResource"))
-    assert (books.unknown, books.nothing_left) == (1, False)
+    activity = Activity()
+    activity.note(RequestStarted("getSummary"))
+    activity.note(RequestWaiting("sendSMS", 1.0, "cold start"))
+    assert activity.nothing_done
+    activity.note(RequestStarted("someNewResource"))
+    assert (activity.unknown, activity.nothing_done) == (1, False)
 
 
 # ---------------------------------------------------------------------------------------------------- real processes
@@ -368,7 +368,7 @@ def test_a_single_send_waits_for_its_answer(here: Path, number: signal.Signals) 
         out, err = sending.communicate(timeout=60)
     assert sending.returncode == 0
     assert "message_id" in out
-    assert "waiting for what is on the wire" in err
+    assert "waiting for requests in flight" in err
 
 
 @pytest.mark.sockets
@@ -392,4 +392,4 @@ def test_a_second_signal_makes_it_unknown(here: Path) -> None:
         err = sending.stderr.read()
         sending.wait(60)
     assert sending.returncode == 3
-    assert "of 1 nothing is known" in err
+    assert "1 unknown" in err

@@ -11,10 +11,10 @@ import psycopg
 import pytest
 
 from callsavvy_async.campaigns import CampaignReport, Worker
-from callsavvy_async.cli.campaign_watch import Sight
+from callsavvy_async.cli.campaign_watch import CampaignView
 from callsavvy_async.cli.client import client_options
 from callsavvy_async.cli.options import Pace
-from callsavvy_async.policy.shared import OUT_OF_REACH
+from callsavvy_async.policy.standalone import OUT_OF_REACH
 from callsavvy_async.simulator import Simulator, serve
 from testbed.servers.postgres import PostgresServer
 from testbed.servers.redis import RedisServer
@@ -59,7 +59,7 @@ def test_a_server_that_is_not_there(run: Run, account: Simulator, people: Path) 
     """It is said, without the password, and sending goes on."""
     result = run("bulk", "sms", people, *HELLO, "--pacing", SECRET)
     assert result.code == 0
-    assert result.err.count("out of reach") == 1
+    assert result.err.count("is unavailable") == 1
     assert "cret" not in result.err + result.out
     assert len(account.ledger.charged) == 3
 
@@ -116,8 +116,8 @@ def worker(name: str, *, age: float = 1.0, alive: bool = True, **status: object)
     return Worker(1, name, 0.0, None, age, alive, 1, 2, status)
 
 
-def sight(*workers: Worker) -> Sight:
-    return Sight(CampaignReport(name="r"), workers)
+def sight(*workers: Worker) -> CampaignView:
+    return CampaignView(CampaignReport(name="r"), workers)
 
 
 def test_watch_shows_the_limit_that_workers_share() -> None:
@@ -130,7 +130,7 @@ def test_watch_shows_the_limit_that_workers_share() -> None:
     )
     assert (
         list(seen.lines())[1]
-        == "  shared limit: 97.2 requests/s, 3 processes, refused: shut for 2.5 s, OUT OF REACH of c"
+        == "  shared limit: 97.2 requests/s, 3 processes, paused by a 429 for 2.5 s, UNREACHABLE for c"
     )
     assert seen.as_dict()["shared_limit"] == {
         "requests_per_second": 97.25,
@@ -146,8 +146,8 @@ def test_watch_shows_the_limit_that_workers_share() -> None:
     [
         ([worker("a", limit=5.0, processes=None, why="learned rate")], None),
         ([worker("a")], None),
-        ([worker("a", limit=None, processes=1, why="cold start, shared")], "not known yet, 1 processes"),
-        ([worker("a", limit=5.0, processes=None, why=OUT_OF_REACH)], "not known yet, 0 processes, OUT OF REACH of a"),
+        ([worker("a", limit=None, processes=1, why="cold start, shared")], "unknown, 1 processes"),
+        ([worker("a", limit=5.0, processes=None, why=OUT_OF_REACH)], "unknown, 0 processes, UNREACHABLE for a"),
     ],
 )
 def test_watch_where_little_is_known(workers: list[Worker], line: str | None) -> None:

@@ -12,8 +12,7 @@ import pytest
 from callsavvy_async import FixedRate, Unlimited
 from callsavvy_async.bulk.report import BulkReport
 from callsavvy_async.cli import progress as module
-from callsavvy_async.cli.progress import progress
-from callsavvy_async.cli.rate_meter import number_of
+from callsavvy_async.cli.progress import format_rate, progress
 
 
 class Terminal(io.StringIO):
@@ -25,7 +24,7 @@ def test_no_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     """Without a terminal there is a line from time to time, and nothing for a short run."""
     now = 100.0
     monkeypatch.setattr(module.time, "monotonic", lambda: now)
-    report = BulkReport(accepted=50, unknown=10, rejected=5, cost=Decimal(50), refusals=2, requests=5)
+    report = BulkReport(accepted=50, unknown=10, rejected=5, cost=Decimal(50), rate_limited=2, requests=5)
     nothing = Unlimited().snapshot(0)
     with progress(130) as meter:
         meter.show(report, nothing)
@@ -35,7 +34,7 @@ def test_no_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         meter.show(report, nothing)
         meter.show(report, nothing)
     assert capsys.readouterr().err == (
-        "104/130, 4/s, cost 50, 5 not accepted, 10 unknown, 2 times 429, about 7 s left\n"
+        "104/130, 4/s, cost 50, 5 not accepted, 10 unknown, 2 rate-limited, about 7 s left\n"
     )
 
 
@@ -51,14 +50,14 @@ def test_what_was_settled_before_is_no_speed(
         now += 11
         meter.show(BulkReport(accepted=911, requests=10), Unlimited().snapshot(0))
     first, second = capsys.readouterr().err.splitlines()
-    assert first == "900/1,000, cost 0, 0 not accepted, 0 unknown, 0 times 429"
-    assert second == "911/1,000, 1/s, cost 0, 0 not accepted, 0 unknown, 0 times 429, about 89 s left"
+    assert first == "900/1,000, cost 0, 0 not accepted, 0 unknown, 0 rate-limited"
+    assert second == "911/1,000, 1/s, cost 0, 0 not accepted, 0 unknown, 0 rate-limited, about 89 s left"
 
 
 @pytest.mark.parametrize(("rate", "text"), [(0.254, "0.254"), (97.25, "97.2"), (1000.0, "1,000"), (12345.6, "12,346")])
 def test_rates_are_written_as_people_read_them(rate: float, text: str) -> None:
     """Three digits, and whole numbers from a hundred on."""
-    assert number_of(rate) == text
+    assert format_rate(rate) == text
 
 
 def test_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,10 +77,10 @@ def test_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("rate", "shut_for", "told"),
     [
-        (None, 0.0, "0 times 429, about 100 s left"),
-        (50.0, 0.0, "0 times 429, limit 50 requests/s, about 100 s left"),
-        (0.5, 0.4, "0 times 429, limit 0.5 requests/s, about 180 s left"),
-        (0.5, 42.0, "0 times 429, limit 0.5 requests/s, paused for 42 s, about 180 s left"),
+        (None, 0.0, "0 rate-limited, about 100 s left"),
+        (50.0, 0.0, "0 rate-limited, limit 50 requests/s, about 100 s left"),
+        (0.5, 0.4, "0 rate-limited, limit 0.5 requests/s, about 180 s left"),
+        (0.5, 42.0, "0 rate-limited, limit 0.5 requests/s, paused for 42 s, about 180 s left"),
     ],
 )
 def test_what_is_known_of_the_limit(

@@ -27,7 +27,7 @@ OPTIONS: RequestOptions = {"deadline": DEADLINE}
 
 
 async def batch(client: Callsavvy, _: Simulator) -> None:
-    async with client.messaging.batching() as batching:
+    async with client.batcher() as batching:
         await batching.send_sms(NUMBER, "Hi")
 
 

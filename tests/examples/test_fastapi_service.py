@@ -167,7 +167,7 @@ def test_stop_under_load(tmp_path: Any) -> None:
     assert report["stopped"] == "the run was stopped"
     assert report["accepted"] + report["unknown"] + report["pending"] == report["given"] == len(numbers)
     assert report["accepted"] + report["unknown"] == ledger.totals.charged_recipients < len(numbers)
-    assert report["unknown"] == sum(len(call.recipients) for call in ledger.calls if call.fault)
+    assert report["unknown"] == sum(len(entry.recipients) for entry in ledger.requests if entry.fault)
     assert max(ledger.charged.values()) == 1
     assert_clean(program.log)
 

@@ -110,7 +110,7 @@ def test_live_and_stopped(browser: Browser, service: Program, slow: Slow) -> Non
     seen = set[int]()
     page.wait(lambda: seen.add(page.counts["accepted"]) or len(seen) > 4)
     assert page.text("state") == "Sending"
-    assert "20 recipients may have got the message" in page.text("unknown")
+    assert "20 recipients may have received the message" in page.text("unknown")
     page.click("stop")
     page.wait(lambda: page.text("state") == "Ended")
     counts, ledger = page.counts, slow.simulator.ledger

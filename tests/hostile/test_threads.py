@@ -181,7 +181,7 @@ def test_a_batching_of_another_loop(server: Counting) -> None:
             await batching.send_sms(numbers[0], "hello")  # type: ignore[attr-defined]
 
     async def work() -> None:
-        async with client.messaging.batching() as batching:
+        async with client.batcher() as batching:
             assert (
                 await anyio.to_thread.run_sync(lambda: run_in_threads([lambda: asyncio.run(elsewhere(batching))])) == []
             )

@@ -50,7 +50,7 @@ async def test_fastapi_lifespans_are_joined(hooks: Webhooks) -> None:
     app = FastAPI()
     app.include_router(fastapi_router(hooks))
     async with app.router.lifespan_context(app):
-        with pytest.raises(ConfigurationError, match="run already"):
+        with pytest.raises(ConfigurationError, match="already running"):
             await hooks.__aenter__()
 
 
@@ -90,7 +90,7 @@ async def test_aiohttp_start_fails_loudly(hooks: Webhooks) -> None:
     app = web.Application()
     app.cleanup_ctx.append(aiohttp_lifespan(hooks))
     async with hooks:
-        with pytest.raises(ConfigurationError, match="run already"):
+        with pytest.raises(ConfigurationError, match="already running"):
             await web.AppRunner(app).setup()
 
 

@@ -14,7 +14,7 @@ from cyclopts import App
 from callsavvy_async.bulk.bulk import Bulk
 from callsavvy_async.campaigns import Journal
 from callsavvy_async.cli import bulk as bulk_commands, channels, sending
-from callsavvy_async.cli.books import opened_books
+from callsavvy_async.cli.activity import new_activity
 from callsavvy_async.cli.channels import CONTENTS, Content
 from callsavvy_async.messages import CHANNELS, Message, message as message_module
 from tests.bulk.fakes import ACCEPT, numbers
@@ -122,7 +122,7 @@ def test_it_has_its_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     ):
         app = App()
         channels.add_commands(app, command)
-        with opened_books():
+        with new_activity():
             app(
                 ["fax", str(people), "--message", "Hi", "--pages", "2", *arguments],
                 exit_on_error=False,

@@ -72,9 +72,9 @@ def test_placeholders_are_distinct_and_in_order() -> None:
     [
         ("", "blank"),
         (" \n", "blank"),
-        ("Hi {", "single '{' stands at character 4"),
-        ("Hi }", "single '}' stands at character 4"),
-        ("{a{b}", "single '{' stands at character 1"),
+        ("Hi {", "character 4 of the template is a single '{'"),
+        ("Hi }", "character 4 of the template is a single '}'"),
+        ("{a{b}", "character 1 of the template is a single '{'"),
         ("Hi {}", r"placeholder \{\} at character 4"),
         ("Hi {name!r}", r"placeholder \{name!r\} at character 4"),
         ("Hi {name:>9}", r"\{name:>9\}"),
@@ -91,8 +91,8 @@ def test_bad_placeholders_are_refused(text: str, error: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "error"),
     [
-        ({}, "needs a field 'name'"),
-        ({"other": "Ada"}, "needs a field 'name'"),
+        ({}, "needs the field 'name'"),
+        ({"other": "Ada"}, "needs the field 'name'"),
         ({"name": " "}, "field 'name' is blank"),
     ],
 )

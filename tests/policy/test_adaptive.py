@@ -16,13 +16,13 @@ from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.fixed import FixedRate, Unlimited
 from callsavvy_async.policy.pacer import Pacer
-from callsavvy_async.policy.ratelimit_headers import Hints
+from callsavvy_async.policy.ratelimit_headers import RateLimitHints
 from testbed.limiter.cost import calls_per_request
 from testbed.limiter.scenarios import CHANGES, COLD_START, OVERLOAD, STEADY, Scenario, window_of
 from testbed.limiter.servers import ConcurrencyLimit, FixedWindow, Server, Tell, TokenBucket
 from testbed.limiter.simulation import World, simulate
 
-ADMITTED, REFUSED = Feedback(Signal.ADMITTED), Feedback(Signal.REFUSED)
+ADMITTED, REFUSED = Feedback(Signal.ADMITTED), Feedback(Signal.RATE_LIMITED)
 
 PACERS: list[Callable[[], Pacer]] = [
     lambda: Adaptive(max_in_flight=5),
@@ -59,7 +59,7 @@ _STEPS = st.lists(
         st.booleans(),
         st.sampled_from(Signal),
         st.none() | st.floats(0.0, 5.0),
-        st.none() | st.builds(Hints, st.integers(0, 20), st.floats(0.1, 5.0)),
+        st.none() | st.builds(RateLimitHints, st.integers(0, 20), st.floats(0.1, 5.0)),
     ),
     max_size=120,
 )
@@ -68,7 +68,7 @@ _STEPS = st.lists(
 @pytest.mark.parametrize("make", PACERS)
 @given(steps=_STEPS)
 def test_any_history(
-    make: Callable[[], Pacer], steps: list[tuple[float, bool, Signal, float | None, Hints | None]]
+    make: Callable[[], Pacer], steps: list[tuple[float, bool, Signal, float | None, RateLimitHints | None]]
 ) -> None:
     """Never more in flight than allowed, never a send before Retry-After is over, and never a deadlock."""
     pacer, now, not_before = make(), 0.0, 0.0
@@ -82,7 +82,7 @@ def test_any_history(
         elif flying:
             permit = flying.pop(0)
             pacer.done(now, permit, Feedback(signal, retry_after, hints))
-            if signal is Signal.REFUSED and retry_after:
+            if signal is Signal.RATE_LIMITED and retry_after:
                 not_before = max(not_before, now + retry_after)
     for permit in flying:
         pacer.done(now, permit, Feedback(Signal.NOTHING))
@@ -92,7 +92,7 @@ def test_any_history(
 
 
 def test_refusals_from_before_the_gate_change_nothing() -> None:
-    """A hundred requests refused at once are one episode: the belief is cut once, the pause is one pause."""
+    """A hundred requests refused at once are one episode: the estimate is cut once, the pause is one pause."""
     alone, crowd = Adaptive(), Adaptive()
     for pacer, others in ((alone, 0), (crowd, 7)):
         first = pacer.sent(0.0)
@@ -195,9 +195,9 @@ def test_fixed_rate_is_exact() -> None:
 def test_told_pacers_obey_retry_after(make: Callable[[], Pacer]) -> None:
     """Retry-After pauses every request of the account, whatever the pacer."""
     pacer = make()
-    pacer.done(1.0, pacer.sent(0.0), Feedback(Signal.REFUSED, retry_after=7.0))
+    pacer.done(1.0, pacer.sent(0.0), Feedback(Signal.RATE_LIMITED, retry_after=7.0))
     assert pacer.delay(1.0) == pytest.approx(7.0)
-    assert pacer.snapshot(1.0).why == "refused, gate shut"
+    assert pacer.snapshot(1.0).why == "rate-limited"
 
 
 @pytest.mark.parametrize("scenario", played(row for row in STEADY if row.held), ids=lambda row: row.name)
@@ -259,7 +259,7 @@ def test_one_request_costs_few_calls() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_three_hundred_sends(tell: Tell, seed: int) -> None:
     """300 concurrent sends at a hidden 20/s: 300 delivered with at most 15 refusals."""
-    world = World(TokenBucket(20, 20, tell), calls=300, workers=300)
+    world = World(TokenBucket(20, 20, tell), requests=300, workers=300)
     run = simulate(Adaptive(), world, seed=seed)
     assert len(run.accepted) == 300
     assert len(run.refused) <= 15
@@ -299,8 +299,8 @@ def test_late_retry_after_extends_the_pause() -> None:
     """A second refusal may ask for longer, never for less."""
     pacer = Adaptive()
     first, second, third = (pacer.sent(0.1 * i) for i in range(3))
-    pacer.done(1.0, first, Feedback(Signal.REFUSED, retry_after=2.0))
-    pacer.done(1.1, second, Feedback(Signal.REFUSED, retry_after=9.0))
+    pacer.done(1.0, first, Feedback(Signal.RATE_LIMITED, retry_after=2.0))
+    pacer.done(1.1, second, Feedback(Signal.RATE_LIMITED, retry_after=9.0))
     pacer.done(1.2, third, REFUSED)
     assert pacer.delay(2.0) == pytest.approx(8.1)
 
@@ -312,7 +312,7 @@ def test_late_retry_after_shuts_an_open_gate() -> None:
     pacer.done(0.2, first, REFUSED)
     pacer.done(1.1, pacer.sent(1.0), ADMITTED)
     assert pacer.snapshot(1.2).shut_for == 0.0
-    pacer.done(1.2, late, Feedback(Signal.REFUSED, retry_after=9.0))
+    pacer.done(1.2, late, Feedback(Signal.RATE_LIMITED, retry_after=9.0))
     assert pacer.delay(1.2) == pytest.approx(9.0)
 
 
@@ -322,7 +322,7 @@ def test_late_retry_after_outlasts_an_admitted_probe() -> None:
     first, late = pacer.sent(0.0), pacer.sent(0.1)
     pacer.done(0.2, first, REFUSED)
     probe = pacer.sent(1.0)
-    pacer.done(1.1, late, Feedback(Signal.REFUSED, retry_after=9.0))
+    pacer.done(1.1, late, Feedback(Signal.RATE_LIMITED, retry_after=9.0))
     pacer.done(1.2, probe, ADMITTED)
     assert pacer.delay(1.2) == pytest.approx(8.9)
     pacer.done(10.2, pacer.sent(10.1), ADMITTED)
@@ -337,8 +337,8 @@ def test_why_says_what_holds_back(pacer: Pacer) -> None:
     assert pacer.snapshot(0.0).why in {"cold start", "fixed rate", "no limit"}
     permit = pacer.sent(0.0)
     assert pacer.snapshot(0.0).why == "in flight"
-    pacer.done(0.1, permit, Feedback(Signal.REFUSED, retry_after=2.0))
-    assert pacer.snapshot(0.1).why == "refused, gate shut"
+    pacer.done(0.1, permit, Feedback(Signal.RATE_LIMITED, retry_after=2.0))
+    assert pacer.snapshot(0.1).why == "rate-limited"
 
 
 def test_late_refusal_is_not_taken_from_the_next_interval() -> None:

@@ -6,8 +6,7 @@ import math
 
 import pytest
 
-from callsavvy_async.policy.gate import EARLY_IN_WINDOW, GROWTH, LANDING, LONGEST_PAUSE, UNPROVEN, Gate
-from callsavvy_async.policy.rate_controller import Forecast
+from callsavvy_async.policy.gate import EARLY_IN_WINDOW, GROWTH, LANDING, LONGEST_PAUSE, UNPROVEN, Forecast, Gate
 
 NOTHING = Forecast()
 
@@ -36,7 +35,7 @@ def test_refused_probes_wait_longer() -> None:
     for _ in range(40):
         now += gate.delay(now)
         gate.probe_sent()
-        gate.probe_refused(now, sent_at=now, forecast=NOTHING, retry_after=None)
+        gate.probe_rate_limited(now, sent_at=now, forecast=NOTHING, retry_after=None)
         pauses.append(gate.delay(now))
     assert pauses[1] == pytest.approx(pauses[0] * GROWTH)
     assert pauses[-1] == LONGEST_PAUSE
@@ -55,7 +54,7 @@ def test_foretold_pause_is_mostly_waited_for() -> None:
     """A foretold reopening spares the probes that would come too early."""
     gate = Gate()
     gate.close(0.0, interval=0.1, took=0.0, forecast=NOTHING, retry_after=None)
-    gate.probe_refused(0.2, sent_at=0.15, forecast=Forecast(debt=10.0), retry_after=None)
+    gate.probe_rate_limited(0.2, sent_at=0.15, forecast=Forecast(debt=10.0), retry_after=None)
     assert gate.delay(0.2) == pytest.approx(7.0)
 
 
@@ -80,7 +79,7 @@ def test_server_reopened_between_two_probes() -> None:
     gate = Gate()
     gate.close(0.0, interval=0.1, took=0.1, forecast=NOTHING, retry_after=None)
     assert not gate.proven
-    gate.probe_refused(0.5, sent_at=0.4, forecast=NOTHING, retry_after=None)
+    gate.probe_rate_limited(0.5, sent_at=0.4, forecast=NOTHING, retry_after=None)
     gate.probe_admitted(1.2, sent_at=1.0)
     assert gate.proven
     assert gate.reopened_at == pytest.approx(0.7)
@@ -90,7 +89,7 @@ def test_retry_after_tells_when_it_reopened() -> None:
     """With a Retry-After the probe that follows it is not late."""
     gate = Gate()
     gate.close(0.0, interval=0.1, took=0.1, forecast=NOTHING, retry_after=2.0)
-    gate.probe_refused(2.1, sent_at=2.0, forecast=NOTHING, retry_after=3.0)
+    gate.probe_rate_limited(2.1, sent_at=2.0, forecast=NOTHING, retry_after=3.0)
     gate.probe_admitted(5.4, sent_at=5.1)
     assert gate.proven
     assert gate.reopened_at == 5.1
@@ -109,7 +108,7 @@ def test_the_rest_of_a_known_window_is_waited_for_in_steps() -> None:
     """Where only the window is known, and no longer what it holds, each probe waits for a part of the rest."""
     gate = Gate()
     gate.close(0.0, interval=0.1, took=0.0, forecast=NOTHING, retry_after=None)
-    gate.probe_refused(0.2, sent_at=0.15, forecast=Forecast(rest=10.0), retry_after=None)
+    gate.probe_rate_limited(0.2, sent_at=0.15, forecast=Forecast(rest=10.0), retry_after=None)
     assert gate.delay(0.2) == pytest.approx(10.0 * EARLY_IN_WINDOW)
 
 
@@ -118,7 +117,7 @@ def test_a_pause_ends_at_a_round_time() -> None:
     gate, searching = Gate(), Forecast(began=100.0, window_known=False)
     gate.close(104.0, interval=0.1, took=0.1, forecast=searching, retry_after=None)
     for _ in range(12):
-        gate.probe_refused(104.9, sent_at=104.8, forecast=searching, retry_after=None)
+        gate.probe_rate_limited(104.9, sent_at=104.8, forecast=searching, retry_after=None)
     assert gate.opens_at == pytest.approx(105.0 + 0.1 * LANDING)
     gate.probe_admitted(105.2, sent_at=gate.opens_at)
     assert gate.reopened_at == gate.opens_at

@@ -14,7 +14,7 @@ from callsavvy_async.policy.outcome import Verdict, classify_failure, classify_r
 from callsavvy_async.wire.endpoint import Effect
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.response import HttpResponse, read_envelope
-from callsavvy_async.wire.response_headers import Fields
+from callsavvy_async.wire.response_headers import Headers
 
 NOW = datetime(2026, 11, 22, 8, 15, tzinfo=UTC)
 SUCCESS = b'{"resource":"x","status":"success","data":{}}'
@@ -28,7 +28,7 @@ def said(message: str = "No.") -> bytes:
 def judge(status: int, body: bytes = b"", **headers: str) -> Verdict:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return classify_response(
-        HttpResponse(status, Fields([(name.encode(), value.encode()) for name, value in named.items()]), body),
+        HttpResponse(status, Headers([(name.encode(), value.encode()) for name, value in named.items()]), body),
         read_envelope(body),
         now=lambda: NOW,
     )
@@ -213,7 +213,7 @@ def test_a_body_that_left_is_unknown(kind: FailureKind) -> None:
     verdict = classify_failure(ExchangeFailedError(kind, sent=True, detail="why"))
     assert verdict.outcome is Outcome.UNKNOWN
     assert verdict.error is READ_ERRORS.get(kind, errors.ConnectionLostError)
-    assert verdict.transient is (kind not in {FailureKind.ABANDONED, FailureKind.TOO_LARGE, FailureKind.ENCODING})
+    assert verdict.transient is (kind not in {FailureKind.CANCELLED, FailureKind.TOO_LARGE, FailureKind.ENCODING})
     assert verdict.reason == f"{kind.value} (why)"
 
 
@@ -244,7 +244,7 @@ def test_not_found_means_done(error: type[RequestError], earlier: tuple[Outcome,
 def test_an_answer_is_always_judged(status: int, body: bytes, headers: dict[str, str]) -> None:
     """No answer, however odd, raises; and ACCEPTED needs a 2xx that says success."""
     verdict = classify_response(
-        HttpResponse(status, Fields([(name.encode(), value.encode()) for name, value in headers.items()]), body),
+        HttpResponse(status, Headers([(name.encode(), value.encode()) for name, value in headers.items()]), body),
         read_envelope(body),
         now=lambda: NOW,
     )

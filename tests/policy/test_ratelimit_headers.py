@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from callsavvy_async.policy.ratelimit_headers import LONGEST_RESET, Hints, parse_hints, parse_policies
+from callsavvy_async.policy.ratelimit_headers import LONGEST_RESET, RateLimitHints, parse_hints, parse_policies
 
 NOW = 1_790_000_000.0
 
@@ -14,18 +14,18 @@ NOW = 1_790_000_000.0
     ("headers", "hints"),
     [
         ({}, None),
-        ({"ratelimit": '"default";r=50;t=30'}, Hints(50, 30.0)),
-        ({"ratelimit": "default;r=50;t=30"}, Hints(50, 30.0)),
-        ({"ratelimit": '"a";r=50;t=30, "b";r=1;t=10'}, Hints(1, 10.0)),
-        ({"ratelimit": '"a";r=7', "ratelimit-policy": '"a";q=100;w=60'}, Hints(7, 60.0)),
+        ({"ratelimit": '"default";r=50;t=30'}, RateLimitHints(50, 30.0)),
+        ({"ratelimit": "default;r=50;t=30"}, RateLimitHints(50, 30.0)),
+        ({"ratelimit": '"a";r=50;t=30, "b";r=1;t=10'}, RateLimitHints(1, 10.0)),
+        ({"ratelimit": '"a";r=7', "ratelimit-policy": '"a";q=100;w=60'}, RateLimitHints(7, 60.0)),
         ({"ratelimit-policy": '"a";q=100;w=60'}, None),
         ({"ratelimit": '"a";t=30'}, None),
         ({"ratelimit": '"a";r=5;t=0'}, None),
-        ({"ratelimit-remaining": "9", "ratelimit-reset": "3"}, Hints(9, 3.0)),
-        ({"x-ratelimit-remaining": "9", "x-ratelimit-reset": "1.5"}, Hints(9, 1.5)),
-        ({"x-rate-limit-remaining": "0", "x-rate-limit-reset": str(int(NOW) + 20)}, Hints(0, 20.0)),
-        ({"x-ratelimit-remaining": "9", "x-ratelimit-reset": str(int(NOW + 20) * 1000)}, Hints(9, 20.0)),
-        ({"x-ratelimit-remaining": "9, 8", "x-ratelimit-reset": "3"}, Hints(9, 3.0)),
+        ({"ratelimit-remaining": "9", "ratelimit-reset": "3"}, RateLimitHints(9, 3.0)),
+        ({"x-ratelimit-remaining": "9", "x-ratelimit-reset": "1.5"}, RateLimitHints(9, 1.5)),
+        ({"x-rate-limit-remaining": "0", "x-rate-limit-reset": str(int(NOW) + 20)}, RateLimitHints(0, 20.0)),
+        ({"x-ratelimit-remaining": "9", "x-ratelimit-reset": str(int(NOW + 20) * 1000)}, RateLimitHints(9, 20.0)),
+        ({"x-ratelimit-remaining": "9, 8", "x-ratelimit-reset": "3"}, RateLimitHints(9, 3.0)),
         ({"x-ratelimit-remaining": "9"}, None),
         ({"x-ratelimit-remaining": "-1", "x-ratelimit-reset": "3"}, None),
         ({"x-ratelimit-remaining": "nan", "x-ratelimit-reset": "3"}, None),
@@ -34,7 +34,7 @@ NOW = 1_790_000_000.0
         ({"x-ratelimit-remaining": "9", "x-ratelimit-reset": str(int(NOW) - 5)}, None),
     ],
 )
-def test_dialects(headers: dict[str, str], hints: Hints | None) -> None:
+def test_dialects(headers: dict[str, str], hints: RateLimitHints | None) -> None:
     """Seconds, epochs and milliseconds are told apart; what cannot be true is ignored; the tightest hint wins."""
     assert parse_hints(headers, epoch_now=NOW) == hints
 

@@ -11,14 +11,15 @@ import pytest
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.rate_controller import RateController
-from callsavvy_async.policy.ratelimit_headers import Hints
+from callsavvy_async.policy.ratelimit_headers import RateLimitHints
 from callsavvy_async.policy.reservation_protocol import Replace, Reserve, RowState
-from callsavvy_async.policy.shared import AHEAD, LOOK, LOW, OUT_OF_REACH, RETURN, SAFETY, SharedPacer
+from callsavvy_async.policy.shared import AHEAD, LOOK, LOW, SharedPacer
+from callsavvy_async.policy.standalone import OUT_OF_REACH, RETURN, SAFETY
 from testbed.limiter.ledger import Ledger
 from testbed.limiter.processes import EPOCH, Fleet, make_fleet
 from testbed.limiter.servers import FixedWindow, Server, Tell, TokenBucket
 
-ADMITTED, REFUSED, FAILED = Feedback(Signal.ADMITTED), Feedback(Signal.REFUSED), Feedback(Signal.FAILED)
+ADMITTED, REFUSED, FAILED = Feedback(Signal.ADMITTED), Feedback(Signal.RATE_LIMITED), Feedback(Signal.FAILED)
 KNOWN = (100.0, 1)
 
 
@@ -158,7 +159,7 @@ def test_a_row_that_is_out_of_reach(known: tuple[float, int] | None, *, emptied:
 
 @attrs.define
 class Alone:
-    """A pacer and a row, sent_at by hand."""
+    """A pacer and a row, driven by hand."""
 
     pacer: SharedPacer
     ledger: Ledger = attrs.field(factory=Ledger)
@@ -253,7 +254,7 @@ def test_what_leaves_before_a_process_knows_of_a_refusal_counts() -> None:
     assert held >= 2
     assert one.ledger.taken == 0
     other.settle()
-    assert "gate shut" in other.pacer.snapshot(other.now).why
+    assert "rate-limited" in other.pacer.snapshot(other.now).why
     assert one.ledger.taken == held
 
 
@@ -264,7 +265,7 @@ def test_a_longer_retry_after_that_comes_late_counts() -> None:
     now = max(one.now, other.now) + 0.05
     for process, permit, seconds in zip((one, other), permits, (1.0, 30.0), strict=True):
         process.now = now
-        process.pacer.done(now, permit, Feedback(Signal.REFUSED, seconds))
+        process.pacer.done(now, permit, Feedback(Signal.RATE_LIMITED, seconds))
         process.settle()
     one.now += 0.9
     one.settle()
@@ -432,7 +433,7 @@ def test_a_process_that_dies_holds_nobody_up_for_long(rate: float) -> None:
 
 def test_calls_after_an_idle_time_count_for_windows_only() -> None:
     """As in one process: they are not the controller's doing, but a window's budget is used up by them all the same."""
-    controller, alone = RateController(belief=10.0, started=True, rate=10.0), Alone(SharedPacer())
+    controller, alone = RateController(estimated_limit=10.0, started=True, rate=10.0), Alone(SharedPacer())
     alone.pacer.restore({"learned_rate": 10.0})
     for _ in range(12):
         alone.now += 5.0
@@ -498,7 +499,7 @@ def test_alone_a_refusal_is_obeyed_all_the_same() -> None:
     first, second = pacer.sent(0.0), pacer.sent(0.1)
     pacer.done(0.2, first, REFUSED)
     assert pacer.delay(0.3) == pytest.approx(0.9)
-    pacer.done(0.3, second, Feedback(Signal.REFUSED, 20.0))
+    pacer.done(0.3, second, Feedback(Signal.RATE_LIMITED, 20.0))
     assert pacer.snapshot(0.3).shut_for == pytest.approx(20.0)
     alone = Alone(pacer, now=5.0)
     alone.settle()
@@ -510,16 +511,16 @@ def test_a_refusal_that_comes_as_the_row_is_lost() -> None:
     """Neither one that was about to be judged nor one that comes after is forgotten; nor that the gate was shut."""
     one, _ = pair()
     early, late, later = one.send(), one.send(), one.send()
-    one.pacer.done(one.now, early, Feedback(Signal.REFUSED, 3.0))
+    one.pacer.done(one.now, early, Feedback(Signal.RATE_LIMITED, 3.0))
     one.pacer.on_disconnect(one.now)
     assert one.pacer.delay(one.now) == pytest.approx(3.0)
-    one.pacer.done(one.now, late, Feedback(Signal.REFUSED, 4.0))
+    one.pacer.done(one.now, late, Feedback(Signal.RATE_LIMITED, 4.0))
     assert one.pacer.delay(one.now) == pytest.approx(4.0)
     one.pacer.done(one.now, later, FAILED)
     one.pacer.on_disconnect(one.now)
     shut, _ = pair()
     permit = shut.send()
-    shut.pacer.done(shut.now, permit, Feedback(Signal.REFUSED, 9.0))
+    shut.pacer.done(shut.now, permit, Feedback(Signal.RATE_LIMITED, 9.0))
     shut.settle()
     shut.pacer.on_disconnect(shut.now)
     assert shut.pacer.delay(shut.now) == pytest.approx(9.0, abs=0.1)
@@ -555,7 +556,7 @@ def test_a_row_whose_times_are_none(value: float) -> None:
     alone.settle()
     alone.pacer.on_disconnect(alone.now)
     alone.ledger.slot = value
-    with pytest.raises(ValueError, match="times that are none"):
+    with pytest.raises(ValueError, match="not finite"):
         alone.next_request()
     assert alone.pacer.is_standalone
 
@@ -580,7 +581,7 @@ def test_what_headers_tell_is_kept_when_the_law_changes() -> None:
     """Each process hears the headers itself; the controllers of others do not overrule them."""
     one, other = pair()
     permit = one.send()
-    one.pacer.done(one.now, permit, Feedback(Signal.ADMITTED, hints=Hints(1, 100.0)))
+    one.pacer.done(one.now, permit, Feedback(Signal.ADMITTED, hints=RateLimitHints(1, 100.0)))
     refuse(other)
     one.now = other.now = max(one.now, other.now)
     probe = other.send()

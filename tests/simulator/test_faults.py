@@ -51,7 +51,7 @@ def test_every_name_is_a_constant() -> None:
     assert set(FaultKind) - {fault.kind for fault in FAULTS.values()} == set()
     assert Fault.named("status-503") == Fault.with_status(503)
     assert Fault.named("redirect-308") == Fault.redirect(308)
-    with pytest.raises(ValueError, match=r"no fault is named 'nonsense'; there are .*drop-after-read, "):
+    with pytest.raises(ValueError, match=r"'nonsense' is not the name of a fault; pass one of .*drop-after-read, "):
         Fault.named("nonsense")
 
 
@@ -74,7 +74,7 @@ def test_the_ledger_knows_whether_a_fault_charged(wire: httpx.Client, sim: Simul
     assert sim.ledger.posts("sendSMS") == fault.reads
     assert sim.ledger.charged_count(NUMBER) == fault.processed
     assert balance - sim.world.balances.sms == fault.processed
-    assert [entry.fault for entry in sim.ledger.calls] == [str(fault)] * fault.reads
+    assert [entry.fault for entry in sim.ledger.requests] == [str(fault)] * fault.reads
     assert sim.faults.waiting == 0
     assert wire.post("sendSMS", json=SEND).status_code == 200, "a fault strikes once"
 
@@ -165,7 +165,7 @@ async def test_hanging_in_process_can_be_cancelled(sim: Simulator) -> None:
 
 def test_closing_behind_an_answer(wire: httpx.Client, sim: Simulator) -> None:
     """The answer is whole and promises nothing about closing; then the connection is gone."""
-    sim.faults.next("getSummary", Fault.CLOSE_AFTER_ANSWER)
+    sim.faults.next("getSummary", Fault.CLOSE_AFTER_RESPONSE)
     response = wire.post("getSummary", json={})
     assert response.json()["status"] == "success"
     assert "connection" not in response.headers
@@ -207,8 +207,8 @@ def data(response: httpx.Response) -> object:
 MANGLED: dict[str, Callable[[httpx.Response], object]] = {
     "malformed-json": lambda r: r.text.startswith("{'resource':'sendSMS'"),
     "truncated-json": lambda r: r.text.startswith('{"resource":"sendSMS","status":"') and not r.text.endswith("}"),
-    "empty-answer": lambda r: r.content == b"",
-    "html-answer": lambda r: r.text.startswith("<html>") and r.headers["content-type"].startswith("text/html"),
+    "empty-response": lambda r: r.content == b"",
+    "html-response": lambda r: r.text.startswith("<html>") and r.headers["content-type"].startswith("text/html"),
     "wrong-content-type": lambda r: r.headers["content-type"] == "text/plain" and r.json()["status"] == "success",
     "double-encoded": lambda r: json.loads(r.json())["status"] == "success",
     "nan": lambda r: math.isnan(r.json()["data"]["cost"]) and math.isnan(r.json()["took"]),
@@ -226,7 +226,7 @@ MANGLED: dict[str, Callable[[httpx.Response], object]] = {
     "huge-body": lambda r: len(r.content) > 3_000_000 and r.json()["status"] == "success",
     "gzip-bomb": lambda r: len(r.content) > 3_000_000 and r.json()["status"] == "success",
     "slow-drip": lambda r: r.json()["status"] == "success",
-    "close-after-answer": lambda r: r.json()["status"] == "success",
+    "close-after-response": lambda r: r.json()["status"] == "success",
     "early-413": lambda r: r.status_code == 413,
 }
 
@@ -321,7 +321,7 @@ async def test_probabilities_follow_the_seed() -> None:
     assert 40 <= first.count(500) <= 80
 
 
-@pytest.mark.parametrize("name", ["early-413", "html-answer", "status-503"])
+@pytest.mark.parametrize("name", ["early-413", "html-response", "status-503"])
 def test_a_request_can_name_its_fault(wire: httpx.Client, name: str) -> None:
     """The header strikes that one request, before its body is read or after."""
     response = wire.post("getSummary", json={}, headers={FAULT_HEADER: name})
@@ -334,5 +334,5 @@ def test_a_fault_does_not_lift_a_refusal(wire: httpx.Client, sim: Simulator) -> 
     sim.faults.next("sendSMS", Fault.DROP_AFTER_READ)
     with pytest.raises(httpx.RemoteProtocolError):
         wire.post("sendSMS", json={**SEND, "recipient": "+12"})
-    (entry,) = sim.ledger.calls
+    (entry,) = sim.ledger.requests
     assert (entry.charged, entry.reason) == (False, "Invalid recipient: +12")

@@ -58,7 +58,7 @@ async def test_a_refused_request_is_never_charged(call, sim, clock) -> None:
     assert answers[2].json() == {"resource": "sendSMS", "status": "error", "message": "Too many requests"}
     assert answers[2].headers["retry-after"] == "2"
     assert sim.ledger.charged_count(SEND["recipient"]) == 2
-    assert [entry.reason for entry in sim.ledger.calls[2:]] == ["Too many requests"] * 2
+    assert [entry.reason for entry in sim.ledger.requests[2:]] == ["Too many requests"] * 2
     clock.seconds += 2
     assert (await call("sendSMS", **SEND)).status_code == 200
 

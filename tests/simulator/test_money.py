@@ -83,7 +83,7 @@ async def test_without_balance_nothing_is_charged(call, sim, resource: str, para
     assert (response.status_code, response.json()["message"]) == (402, f"Insufficient {kind} balance")
     assert sim.world.balances == before
     assert not sim.ledger.charged
-    (entry,) = sim.ledger.calls
+    (entry,) = sim.ledger.requests
     assert (entry.charged, entry.status, entry.reason) == (False, 402, f"Insufficient {kind} balance")
 
 
@@ -103,7 +103,7 @@ async def test_the_ledger_tells_every_send_that_was_read(call, sim) -> None:
     sim.faults.next("sendSMS", Fault.with_status(503))
     await call("sendSMS", recipient=HOME, message="Hi")
     await call("getSummary")
-    charged, invalid, faulted = sim.ledger.calls
+    charged, invalid, faulted = sim.ledger.requests
     assert (charged.recipients, charged.cost, charged.message_id) == ((HOME, ABROAD), Decimal(2), sent["message_id"])
     assert (charged.charged, charged.reason, charged.fault) == (True, "charged", "")
     assert (invalid.charged, invalid.reason, invalid.status) == (False, "Invalid recipient: +12", 422)
@@ -122,12 +122,12 @@ async def test_a_request_without_good_keys_is_never_charged(client: httpx.AsyncC
     response = await client.post("sendSMS", json=params, headers={"Public-Key": "wrong"})
     assert response.status_code == 401
     assert not sim.ledger.charged
-    assert [entry.reason for entry in sim.ledger.calls] == ["Invalid API credentials"]
+    assert [entry.reason for entry in sim.ledger.requests] == ["Invalid API credentials"]
 
 
 async def test_no_repr_tells_keys_numbers_or_texts(call, sim) -> None:
     """What tests print of the simulator holds no key, number or message."""
     await call("sendSMS", recipient=HOME, message="secret text")
     await call("sendSMS", recipient="+12", message="secret text")
-    shown = f"{sim!r} {list(sim.requests)!r} {sim.ledger.calls!r} {sim.ledger!r}"
+    shown = f"{sim!r} {list(sim.requests)!r} {sim.ledger.requests!r} {sim.ledger!r}"
     assert not any(secret in shown for secret in (HOME, "+12", "secret text", "TEST-public", "TEST-private"))

@@ -56,7 +56,7 @@ plans = st.builds(
     bulk=st.booleans(),
     patience=st.one_of(st.just(math.inf), moments),
     cancelled=st.one_of(st.just(math.inf), moments),
-    signal=st.sampled_from([Signal.ADMITTED] * 6 + [Signal.REFUSED, Signal.NOTHING, Signal.FAILED]),
+    signal=st.sampled_from([Signal.ADMITTED] * 6 + [Signal.RATE_LIMITED, Signal.NOTHING, Signal.FAILED]),
     steps=st.integers(0, 3),
 )
 

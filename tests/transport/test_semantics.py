@@ -125,8 +125,8 @@ TABLE: dict[str, Row] = {
     # A success that cannot be read.
     "malformed-json": unreadable(Fault.MALFORMED_JSON),
     "truncated-json": unreadable(Fault.TRUNCATED_JSON),
-    "empty-answer": unreadable(Fault.EMPTY_ANSWER),
-    "html-answer": unreadable(Fault.HTML_ANSWER),
+    "empty-response": unreadable(Fault.EMPTY_RESPONSE),
+    "html-response": unreadable(Fault.HTML_RESPONSE),
     "double-encoded": unreadable(Fault.DOUBLE_ENCODED),
     "nan": unreadable(Fault.NAN),
     "no-break-spaces": unreadable(Fault.NO_BREAK_SPACES),
@@ -144,7 +144,7 @@ TABLE: dict[str, Row] = {
     "shouted-status": accepted(Fault.SHOUTED_STATUS),
     "wrong-content-type": accepted(Fault.WRONG_CONTENT_TYPE),
     "byte-order-mark": accepted(Fault.BYTE_ORDER_MARK),
-    "close-after-answer": accepted(Fault.CLOSE_AFTER_ANSWER),
+    "close-after-response": accepted(Fault.CLOSE_AFTER_RESPONSE),
     "slow-drip": accepted(Fault.SLOW_DRIP.but(size=64, seconds=0.001)),
 }
 

@@ -32,10 +32,10 @@ from callsavvy_async.hooks import (
     SharedLimitLost,
     SharedLimitRestored,
 )
-from callsavvy_async.pacing import Feedback, Pacer, Permit, Signal, Snapshot
+from callsavvy_async.pacing import Feedback, Pacer, PacerSnapshot, Permit, Signal
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
-from callsavvy_async.wire.response_headers import Fields
+from callsavvy_async.wire.response_headers import Headers
 
 
 class PacerOfMyOwn:
@@ -50,7 +50,7 @@ class PacerOfMyOwn:
     def done(self, now: float, permit: Permit, feedback: Feedback) -> None:
         assert_type(feedback.signal, Signal)
 
-    def snapshot(self, now: float) -> Snapshot:
+    def snapshot(self, now: float) -> PacerSnapshot:
         return Adaptive().snapshot(now)
 
     def restore(self, learned: Mapping[str, object]) -> None:
@@ -138,7 +138,7 @@ class BackendOfMyOwn:
         return False
 
     async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
-        return HttpResponse(200, Fields.of([(b"Content-Type", b"application/json")]), b"{}")
+        return HttpResponse(200, Headers.of([(b"Content-Type", b"application/json")]), b"{}")
 
     async def aclose(self) -> None: ...
 

@@ -58,7 +58,7 @@ def test_agrees_with_the_plain_rule(steps: list[tuple[int, bytes]]) -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(("window", "campaigns"), [(None, 2), (60.0, 1)])
+@pytest.mark.parametrize(("window", "runs"), [(None, 2), (60.0, 1)])
 async def test_duplicates_are_acknowledged_and_left(window: float | None, runs: int) -> None:
     """With a window a repeated notification is acknowledged and its handlers do not run; without one they do."""
     seen: list[CallSummary] = []

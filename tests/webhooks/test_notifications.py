@@ -148,7 +148,7 @@ async def test_drain_has_an_end(caplog: pytest.LogCaptureFixture) -> None:
             await anyio.wait_all_tasks_blocked()
     assert not gate.done
     [record] = caplog.records
-    assert "3 notifications were acknowledged and are lost" in record.getMessage()
+    assert "3 acknowledged notifications were lost" in record.getMessage()
 
 
 async def test_works_again_after_a_restart() -> None:
@@ -166,7 +166,7 @@ async def test_entering_twice_is_an_error() -> None:
     """Two lifespans for one set of webhooks are a mistake in the wiring, and told as that."""
     hooks = Webhooks(insecure=True)
     async with hooks:
-        with pytest.raises(ConfigurationError, match="run already"):
+        with pytest.raises(ConfigurationError, match="already running"):
             await hooks.__aenter__()
         assert (await post(hooks)).status == 200
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from callsavvy_async.simulator.webhooks import EVENTS, CallbackAnswer, encode_event, post_event
+from callsavvy_async.simulator.webhooks import EVENTS, CallbackResponse, encode_event, post_event
 
 
 class Callback(BaseHTTPRequestHandler):
@@ -36,7 +36,7 @@ def test_events_are_posted(name: str) -> None:
         answer = post_event(f"http://127.0.0.1:{server.server_port}/a/b?c=d", name, {"x": "1"}).result(5)
         thread.join()
     kind, body = encode_event(name, {"x": "1"})
-    assert answer == CallbackAnswer(201, f"{kind}; from /a/b?c=d", body)
+    assert answer == CallbackResponse(201, f"{kind}; from /a/b?c=d", body)
 
 
 @pytest.mark.sockets

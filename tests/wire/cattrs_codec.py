@@ -64,7 +64,7 @@ class CattrsCodec:
 
     def _read_row(self, model: type[R], row: object) -> R:
         if not isinstance(row, dict):
-            raise UnreadableDataError(f"the API's document shows an object here, the answer holds {_kind(row)}")
+            raise UnreadableDataError(f"the API's document shows an object here, the response holds {_kind(row)}")
         return self._converter.structure(cast("dict[str, object]", row), model)
 
 
@@ -83,7 +83,7 @@ def _rows(data: object) -> list[object]:
         fields = cast("dict[str, object]", data)
         if all(key.isdecimal() for key in fields):  # PHP writes a list with gaps as {"0": ..., "2": ...}
             return list(fields.values())
-    raise UnreadableDataError(f"the API's document shows a list here, the answer holds {kind}")
+    raise UnreadableDataError(f"the API's document shows a list here, the response holds {kind}")
 
 
 def _single(data: object) -> object:

@@ -12,7 +12,7 @@ from callsavvy_async.resources.tickets import LIST_TICKETS
 from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.json_bytes import dumps
 from callsavvy_async.wire.response import HttpResponse, read_envelope
-from callsavvy_async.wire.response_headers import Fields
+from callsavvy_async.wire.response_headers import Headers
 from tests.wire.conftest import speed
 
 RECEIPT = b'{"resource":"sendSMS","status":"success","data":{"message_id":"m-1234","cost":"4","status":"sent"}}'
@@ -47,14 +47,14 @@ def no_clock() -> None:
 
 
 def read(codec: Codec, body: bytes) -> object:
-    response = HttpResponse(200, Fields([(b"content-type", b"application/json")]), body)
+    response = HttpResponse(200, Headers([(b"content-type", b"application/json")]), body)
     envelope = read_envelope(response.body)
     classify_response(response, envelope, now=no_clock)
     return codec.decode(SEND_SMS, envelope, response.body)
 
 
 def test_a_receipt() -> None:
-    """Parsing, judging and decoding a success answer of sendSMS is at most 25 requests, and asks no clock."""
+    """Parsing, judging and decoding a success answer of sendSMS takes at most 25 function calls, and reads no clock."""
     codec = Codec()
     with speed(installed=True):
         names = calls(lambda: read(codec, RECEIPT))
@@ -62,7 +62,7 @@ def test_a_receipt() -> None:
 
 
 def test_a_row() -> None:
-    """Another ticket in a list costs at most 12 requests, though a field of it is empty."""
+    """Another ticket in a list costs at most 12 function calls, even if one of its fields is empty."""
     codec = Codec()
     counts = [
         len(calls(lambda body=body: codec.decode(LIST_TICKETS, read_envelope(body), body)))
@@ -72,7 +72,7 @@ def test_a_row() -> None:
 
 
 def test_a_body() -> None:
-    """Writing a request's body is at most 4 requests."""
+    """Writing a request's body takes at most 4 function calls."""
     with speed(installed=True):
         names = calls(lambda: dumps({"recipient": "+2348012345678", "message": "Hello"}))
     assert len(names) <= 4, names

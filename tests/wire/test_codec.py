@@ -116,7 +116,7 @@ def test_php_lists(data: object) -> None:
 @pytest.mark.parametrize("data", ["text", 7, True, {"a": 1}, [1], ["x"], [["x"]]], ids=repr)
 def test_lists_that_are_none(data: object) -> None:
     """A list of a wrong shape is refused, naming what came."""
-    with pytest.raises(UnreadableDataError, match=r"the answer holds (text|an? \w+)"):
+    with pytest.raises(UnreadableDataError, match=r"the response holds (text|an? \w+)"):
         read(Ticket, data, many=True)
 
 

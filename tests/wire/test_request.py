@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.resources.account import GET_SUMMARY
 from callsavvy_async.wire.request import HttpRequest, build_request
-from callsavvy_async.wire.request_template import Target
+from callsavvy_async.wire.request_template import RequestTemplate
 
 
 def build(params: dict[str, str | None] | None = None, extra: dict[str, object] | None = None) -> HttpRequest:
@@ -19,14 +19,14 @@ def build(params: dict[str, str | None] | None = None, extra: dict[str, object] 
         GET_SUMMARY,
         params or {},
         extra or {},
-        target=Target.of("https://api.example/v1/getSummary", (("public-key", "secret"),)),
+        template=RequestTemplate.of("https://api.example/v1/getSummary", (("public-key", "secret"),)),
     )
 
 
 def test_a_call_without_parameters() -> None:
     """Endpoints without parameters are sent an empty object (quirk Q03)."""
     request = build()
-    assert request.target.url == "https://api.example/v1/getSummary"
+    assert request.template.url == "https://api.example/v1/getSummary"
     assert request.body == b"{}"
 
 

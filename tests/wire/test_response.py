@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 
 from callsavvy_async.encodable import encodable
 from callsavvy_async.wire.response import Envelope, EnvelopeStatus, HttpResponse, read_envelope
-from callsavvy_async.wire.response_headers import Fields
+from callsavvy_async.wire.response_headers import Headers
 
 
 @given(
@@ -70,5 +70,5 @@ def test_a_byte_order_mark_is_read() -> None:
 
 def test_an_answer_hides_what_it_carries() -> None:
     """Neither headers nor body nor data are in a repr."""
-    assert "secret" not in repr(HttpResponse(200, Fields([(b"x", b"secret")]), b"secret"))
+    assert "secret" not in repr(HttpResponse(200, Headers([(b"x", b"secret")]), b"secret"))
     assert "secret" not in repr(Envelope(None, None, "secret"))

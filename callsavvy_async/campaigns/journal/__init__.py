@@ -1,1 +1,1 @@
-"""The journal's own rooms: the databases it lies in, the thread that writes it, and every unit of work that is done in it."""
+"""The journal's internals: its databases, its writer thread, and all of its transactions."""

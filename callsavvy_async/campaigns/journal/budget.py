@@ -1,14 +1,16 @@
-"""What all runs of a campaign together may spend.
+"""The budget that all runs of a campaign share.
 
-Theory: the sums of the journal say what was spent or may have been, but adding them up reads every chunk: that is done
-once, when a run begins. From then on each run counts in its own run_id what it reserves as it claims, and gives back; the
-sum over the runs, less what it was at the beginning, is what came to it since. Both are read by one statement, which
-sees them as of one moment: what others give back between two would be room that there never was. Who claims under a limit
-holds the campaign's row meanwhile, so no two runs see the same room.
+Theory:
 
-What is claimed is reserved by its estimate, and what is reported may be more: then what was claimed before has no room any
-more. So each chunk is checked again as it goes in flight. That needs no lock: what others report a moment later is reported
-while this chunk is on its way.
+1. Baseline. Adding up the cost of every chunk is slow, so a run does it once, when it begins. The same statement reads
+   the reservations of all runs: two statements would count a release between them as free budget.
+2. Reservations. Each run counts in its own row the units that it reserves by claiming and releases. The sum over all runs
+   less the sum at the baseline is the amount spent or reserved since.
+3. Exclusion. A run with a limit locks the campaign's row while it claims, so two runs cannot claim the same budget.
+4. Second check. A claim reserves the estimate, but the reported cost may be higher. So each chunk is checked again before
+   it goes in flight. This check takes no lock: a cost reported a moment later belongs to a request in flight with it.
+
+Example: the limit is 100, the baseline 60, and the runs reserved 25 since. A claim of 15 succeeds, a claim of 16 fails.
 """
 
 from __future__ import annotations
@@ -28,52 +30,53 @@ from callsavvy_async.campaigns.states import State
 
 
 class OutOfBudgetError(JournalError):
-    """The next chunk would pass the limit."""
+    """The next chunk would exceed the limit."""
 
 
 @attrs.frozen
 class CampaignBudget:
-    """A limit, and where everybody stood when the run began."""
+    """A limit, and the baseline at the beginning of the run."""
 
     limit: Decimal
+    """Largest number of units that the campaign may spend."""
     committed: Decimal
-    """Units that were spent, may have been, or were claimed for, by all runs."""
+    """Units spent, possibly spent or claimed by all runs at the baseline."""
     reserved: int
-    """What all runs had reserved by then, in millionths of a unit."""
+    """Reservations of all runs at the baseline, in millionths of a unit."""
 
     @classmethod
     def of(cls, cursor: Cursor, campaign: int, limit: Decimal) -> Self:
-        """Return a limit, beginning now."""
+        """Return a budget whose baseline is now."""
         committed, reserved = Decimal(0), 0
-        states = (*sorted(SPENT), State.CLAIMED)
-        for requests, estimate, cost, units in cursor.execute(sql.standing(states), (campaign, campaign)).fetchall():
+        query = sql.spending({*SPENT, State.CLAIMED})
+        for requests, estimate, cost, units in cursor.execute(query, (campaign, campaign)).fetchall():
             committed += counted(Decimal(estimate), None if cost is None else Decimal(cost)) * requests
             reserved += units
         return cls(limit, committed, reserved)
 
-    def room(self, cursor: Cursor, campaign: int) -> Decimal:
-        """Return how many units are left, and keep others from claiming any until the transaction ends."""
+    def left_to_claim(self, cursor: Cursor, campaign: int) -> Decimal:
+        """Return the units left, and block claims of other runs until the transaction ends."""
         cursor.execute(sql.LOCK_CAMPAIGN, (campaign,)).fetchone()
         return self.left(cursor, campaign)
 
     def left(self, cursor: Cursor, campaign: int) -> Decimal:
-        """Return how many units are left at this moment; fewer than none when more was reported than was estimated."""
+        """Return the units left now; negative if reported costs exceeded their estimates."""
         rows = cursor.execute("SELECT reserved FROM run WHERE campaign = ?", (campaign,)).fetchall()
-        since = sum(units for (units,) in rows) - self.reserved  # added here: a sum might pass what SQLite can hold
+        since = sum(units for (units,) in rows) - self.reserved  # in Python: a sum in SQLite may overflow
         return self.limit - self.committed - Decimal(since) / 1_000_000
 
 
-def affordable(estimates: Sequence[Decimal], room: Decimal | None) -> tuple[int, Decimal]:
-    """Return how many of some chunks fit, in their order, and what they come to.
+def affordable(estimates: Sequence[Decimal], left: Decimal | None) -> tuple[int, Decimal]:
+    """Return the number of leading chunks that fit into the budget, and their sum in units.
 
     Raises:
-        OutOfBudgetError: there are some, and none fits.
+        OutOfBudgetError: the first chunk does not fit.
     """
     units = Decimal(0)
     for count, estimate in enumerate(estimates):
-        if room is not None and units + estimate > room:
+        if left is not None and units + estimate > left:
             if not count:
-                raise OutOfBudgetError("max_cost would be passed.")
+                raise OutOfBudgetError(f"the next request costs {estimate} units; max_cost leaves {left}.")
             return count, units
         units += estimate
     return len(estimates), units

@@ -1,11 +1,10 @@
-"""What a journal asks of the database that it lies in.
+"""The interface between a journal and its database, implemented by `sqlite.py` and `postgres.py`.
 
-`sqlite.py` and `postgres.py` answer it. Everything else in this package speaks one SQL to both, that of SQLite, in which
+All other modules write the SQL of SQLite, with these conventions:
 
-- ``?`` stands for a value,
-- ``clock()`` is the time in seconds since 1970, on the one clock that all who write the journal share,
-- ``/*! ... */`` holds what only a database needs that several processes use at once: the locking of rows. To SQLite,
-  where one process has the whole file, it is a comment.
+- ``?`` is a placeholder for a value.
+- ``clock()`` is the time in seconds since 1970, on the clock that all processes share.
+- ``/*! ... */`` encloses row locks for databases with several writers. SQLite, which has one, treats it as a comment.
 """
 
 from __future__ import annotations
@@ -19,111 +18,111 @@ from callsavvy_async.errors import CallsavvyError
 
 
 class Cursor(Protocol):
-    """What runs statements: the part of DB-API that is used."""
+    """The subset of a DB-API cursor that the journal needs."""
 
     @property
     def rowcount(self) -> int:
-        """Rows that the last statement changed."""
+        """Number of rows that the last statement changed."""
         ...
 
     def execute(self, statement: str, values: Sequence[object] = (), /) -> Cursor:
-        """Run a statement."""
+        """Execute a statement."""
         ...
 
     def executemany(self, statement: str, values: Iterable[Sequence[object]], /) -> object:
-        """Run a statement for each of some rows."""
+        """Execute a statement for each row of values."""
         ...
 
     def fetchone(self) -> Any:
-        """Return the next row, None when there is none."""
+        """Return the next row, or None."""
         ...
 
     def fetchall(self) -> list[Any]:
-        """Return all rows that are left."""
+        """Return all remaining rows."""
         ...
 
     def __iter__(self) -> Iterator[Any]: ...
 
 
 class Database(Protocol):
-    """One connection to where a journal lies. It is used by one thread, the writer's."""
+    """One connection to a journal's database. Only the writer's thread uses it."""
 
     @property
     def name(self) -> str:
-        """What it is called in texts, without a secret."""
+        """Name of the database in errors, without secrets."""
         ...
 
     @property
     def lease(self) -> float | None:
-        """Seconds after which a run that does not write is taken for dead; None where one process has the journal."""
+        """Seconds without a heartbeat after which a run counts as dead; None for a database with one writer."""
         ...
 
     def open(self) -> None:
-        """Connect, and bring the journal to the current version.
+        """Connect, and create the tables of a new journal.
 
         Raises:
-            JournalError: it cannot be opened, or is no journal of ours.
+            JournalError: the database cannot be opened, or belongs to another application.
         """
         ...
 
     def renew(self) -> None:
-        """Make sure before each transaction that the journal is there, connecting again if need be.
+        """Check before a transaction that the journal is available, and reconnect if necessary.
 
         Raises:
-            JournalUnavailableError: it is not.
+            JournalUnavailableError: the journal is unavailable.
         """
         ...
 
     def cursor(self) -> Cursor:
-        """Return a cursor. Outside of BEGIN and COMMIT every statement is durable by itself."""
+        """Return a cursor. Outside of BEGIN and COMMIT, each statement is durable immediately."""
         ...
 
     def commit(self, cursor: Cursor) -> None:
-        """Make the transaction that is under way durable."""
+        """Commit the current transaction durably."""
         ...
 
     def close(self) -> None:
-        """Disconnect. What was committed is long durable, so nothing is raised."""
+        """Disconnect. Never raises, because every commit is already durable."""
         ...
 
     def explain(self, error: BaseException) -> BaseException:
-        """Return what an error means for the journal; one that is not of the database's is returned as it is."""
+        """Translate an error of the database into one of the journal. Return other errors unchanged."""
         ...
 
     def damages(self, cursor: Cursor) -> list[str]:
-        """Say what is wrong with the database itself."""
+        """Return descriptions of damage to the database file."""
         ...
 
     def forget_deleted(self, cursor: Cursor) -> None:
-        """Rewrite what holds personal data, so that nothing deleted is left in it. Outside of any transaction."""
+        """Rewrite the tables with personal data, to erase deleted rows. Call it outside of transactions."""
         ...
 
     def backup(self, cursor: Cursor, path: Path) -> None:
-        """Write a copy of the journal to a new file. Outside of any transaction.
+        """Write a copy of the journal to a new file. Call it outside of transactions.
 
         Raises:
-            JournalError: it cannot be written, or the database has tools of its own for it.
+            JournalError: the file cannot be written, or the database has its own backup tools.
         """
         ...
 
 
 def explain_content(error: BaseException, name: str) -> BaseException:
-    """Return what an error of handling the journal's content means; any other is returned as it is.
+    """Translate an error about the journal's content. Return other errors unchanged.
 
-    What was read and is no state, number or text of ours is damage. What cannot be written is not: a text or a number that
-    came from outside. Neither is repeated, since it may be what is left of somebody's number.
+    An invalid state, number or text in the journal means damage. A text or number that cannot be stored came from outside.
+    The errors omit the value, because it may be part of a phone number.
     """
     if isinstance(error, CallsavvyError):
         return error
     if isinstance(error, UnicodeEncodeError | OverflowError):
-        return JournalError(f"{name} cannot hold a text or a number that was to be written: {type(error).__name__}.")
+        return JournalError(f"{name} cannot store a text or a number of this update: {type(error).__name__}.")
     if isinstance(error, ValueError | ArithmeticError | TypeError):
-        return damaged(name, "it holds what no journal does")
+        return damaged(name, "a value in it is invalid")
     return error
 
 
 def damaged(name: str, why: str) -> JournalDamagedError:
-    """Return the error that a journal is damaged. It advises nothing that might send, and charge, twice."""
+    """Return the error for a damaged journal. Its advice never leads to a second send."""
     return JournalDamagedError(
         f"{name} is damaged: {why}. Nothing is sent from it. An older copy lacks what was sent since; see 'Backups and damage'"
         " in docs/how-to/campaigns.md."

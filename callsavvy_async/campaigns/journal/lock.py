@@ -1,11 +1,11 @@
-"""One process per SQLite file.
+"""Locks a SQLite file for one process.
 
-The lock is the operating system's: it goes when its process goes, however that ends. It lies on a file of its own beside
-the database, since SQLite's own locks are lost when any other handle of the database is closed (POSIX fcntl locks).
-The file stays: removing it would let two processes lock two files of one name.
+The operating system releases the lock when the process ends in any way. The lock is on a separate file beside the
+database, because closing any handle of the database releases SQLite's own locks (POSIX fcntl locks). The file is never
+removed: otherwise two processes could lock two files of the same name.
 
-A lock of this kind belongs to the open file, which a forked child shares: the child closes it, or the lock would be held
-until the child ends, too.
+A forked child shares the open file and thus the lock, so it closes the file. Otherwise the lock would last until the
+child ends.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ else:
 
 
 _MAY_PASS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EINTR}
-"""What may be otherwise a moment later: a full disk, an input/output error, too many open files."""
+"""Temporary errors: a full disk, an I/O error, too many open files."""
 
 
 def unusable(path: Path, error: OSError) -> JournalError:
-    """Return what it means that a file of the journal cannot be opened."""
+    """Return the error for a file of the journal that cannot be opened."""
     if error.errno in _MAY_PASS:
         return JournalUnavailableError(f"{path} cannot be opened now: {error.strerror}. Nothing is sent without it.")
     return JournalError(
@@ -46,13 +46,13 @@ def unusable(path: Path, error: OSError) -> JournalError:
 
 
 def make_private(path: Path) -> None:
-    """Let nobody but its owner read or write a file. One that belongs to somebody else keeps the rights that it has."""
+    """Restrict a file to its owner. A file of another user keeps its permissions."""
     with suppress(OSError):
         path.chmod(0o600)
 
 
 class FileLock:
-    """An exclusive lock that is held from `acquire` to `release`, or to the end of the process."""
+    """An exclusive lock, held from `acquire` to `release` or to the end of the process."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -60,11 +60,11 @@ class FileLock:
         _locks.add(self)
 
     def acquire(self) -> int:
-        """Take the lock, and return the descriptor of its file.
+        """Acquire the lock, and return the descriptor of its file.
 
         Raises:
-            JournalInUseError: another process, or another journal object of this one, holds it.
-            JournalError: the lock's file cannot be made.
+            JournalInUseError: another process, or another `Journal` in this process, holds the lock.
+            JournalError: the lock file cannot be opened.
         """
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -76,14 +76,14 @@ class FileLock:
         except OSError:
             os.close(descriptor)
             raise JournalInUseError(
-                f"{self._path.name.removesuffix('.lock')} is open in another process; wait for it to end, or look at it"
-                " with read_only=True."
+                f"{self._path.name.removesuffix('.lock')} is open in another process; wait until it ends, or open it with"
+                " read_only=True."
             ) from None
         self._descriptor = descriptor
         return descriptor
 
     def release(self) -> None:
-        """Give the lock back, if it is held."""
+        """Release the lock if it is held."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

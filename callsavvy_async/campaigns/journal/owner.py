@@ -1,7 +1,7 @@
-"""Whose a campaign is: one account at one server, or nobody's, when it is a rehearsal with a simulator.
+"""The owner of a campaign: an account at a server, or the simulator.
 
-A campaign is bound when it is first run, for good. What was accepted in a rehearsal reached nobody, and what one account
-was charged for another was not: neither says anything about the other, so they never share a campaign.
+The first run binds a campaign permanently. Accounts do not share a campaign, because each has its own costs and balance. A
+rehearsal does not become a real campaign, because its accepted requests reached no recipient.
 """
 
 from __future__ import annotations
@@ -20,46 +20,41 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Owner:
-    """Whose a campaign is."""
+    """The owner of a campaign."""
 
     account: str
-    """A hash of the account's public key."""
+    """Hash of the account's public key."""
     server: str
-    """The API's base URL; blank for a simulator, whose address is another one every time."""
+    """Base URL of the API; blank for the simulator, whose address varies."""
     simulated: bool
 
     @classmethod
     def of(cls, callsavvy: Callsavvy, *, simulated: bool) -> Owner:
-        """Return whose a campaign is that this client sends."""
+        """Return the owner of campaigns that a client sends."""
         to = callsavvy.destination
         return cls(to.account, "" if simulated else to.server, simulated)
-
-    @classmethod
-    def from_json(cls, text: str) -> Owner:
-        """Read back what `bind` wrote."""
-        return cls(**json.loads(text))
 
     def __str__(self) -> str:
         return "the simulator" if self.simulated else f"account {self.account} at {self.server}"
 
 
 def bind(cursor: Cursor, campaign: int, owner: Owner) -> None:
-    """Bind a campaign that is nobody's yet.
+    """Bind a campaign to its owner, unless it is bound.
 
     Raises:
-        OtherAccountError: it is somebody else's.
+        OtherAccountError: the campaign belongs to another owner.
     """
     written = json.dumps(attrs.asdict(owner))
     cursor.execute("UPDATE campaign SET owner = ? WHERE id = ? AND owner IS NULL", (written, campaign))
     kept = owner_of(cursor, campaign)
     if kept is not None and kept != owner:
         raise OtherAccountError(
-            f"this campaign belongs to {kept}, not to {owner}; give this one a name of its own, or use the keys, the base URL"
-            " and the simulator as it was begun with."
+            f"this campaign belongs to {kept}, not to {owner}; create a campaign of another name, or use the keys, base URL"
+            " and simulator of its first run."
         )
 
 
 def owner_of(cursor: Cursor, campaign: int) -> Owner | None:
-    """Return whose a campaign is; None before it is first run."""
+    """Return the owner of a campaign; None before its first run."""
     (written,) = cursor.execute("SELECT owner FROM campaign WHERE id = ?", (campaign,)).fetchone()
-    return None if written is None else Owner.from_json(written)
+    return None if written is None else Owner(**json.loads(written))

@@ -1,4 +1,4 @@
-"""The recipients of a chunk as bytes: their rows and numbers as 64-bit integers, little-endian, deflated."""
+"""Packs the recipients of a chunk: rows and numbers as little-endian 64-bit integers, compressed by zlib."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import zlib
 from array import array
 from collections.abc import Iterable
+from contextlib import suppress
 
 from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.campaigns.errors import JournalDamagedError
@@ -15,7 +16,7 @@ _FASTEST = 1
 
 
 def pack(recipients: Iterable[Recipient]) -> bytes:
-    """Pack rows and numbers. A number is told by its digits: it never begins with 0 (E.164)."""
+    """Pack rows and numbers. An integer preserves a number, because E.164 allows no leading 0."""
     people = tuple(recipients)
     words = array("Q", [person.row for person in people])
     words.extend(int(person.number) for person in people)
@@ -23,10 +24,10 @@ def pack(recipients: Iterable[Recipient]) -> bytes:
 
 
 def unpack(body: bytes) -> tuple[Recipient, ...]:
-    """Return the recipients, without the fields that their text was made of.
+    """Unpack the recipients, without template fields.
 
     Raises:
-        JournalDamagedError: these are no bytes of `pack`.
+        JournalDamagedError: the bytes are invalid.
     """
     words = _words(body)
     half = len(words) // 2
@@ -34,10 +35,10 @@ def unpack(body: bytes) -> tuple[Recipient, ...]:
 
 
 def unpack_numbers(body: bytes) -> array[int]:
-    """Return the numbers alone, as integers.
+    """Unpack only the numbers, as integers.
 
     Raises:
-        JournalDamagedError: these are no bytes of `pack`.
+        JournalDamagedError: the bytes are invalid.
     """
     words = _words(body)
     return words[len(words) // 2 :]
@@ -45,17 +46,15 @@ def unpack_numbers(body: bytes) -> array[int]:
 
 def _words(body: bytes) -> array[int]:
     words = array("Q")
-    try:
+    with suppress(zlib.error, ValueError):
         words.frombytes(zlib.decompress(body))
-    except (zlib.error, ValueError):
-        raise JournalDamagedError("the recipients of a chunk cannot be read back.") from None
-    if len(words) % 2:
-        raise JournalDamagedError("the recipients of a chunk cannot be read back.")
-    return _little_endian(words)
+        if len(words) % 2 == 0:
+            return _little_endian(words)
+    raise JournalDamagedError("the recipients of a chunk cannot be read back.")
 
 
 def checksum(campaign: int, number: int, body: bytes, text: str | None) -> str:
-    """Return what tells a payload that is whole and in its place from any other."""
+    """Return a checksum of a payload and its place in the journal."""
     digest = hashlib.sha256(f"{campaign} {number} {text is None} ".encode())
     digest.update(body)
     digest.update((text or "").encode())
@@ -63,6 +62,6 @@ def checksum(campaign: int, number: int, body: bytes, text: str | None) -> str:
 
 
 def _little_endian(words: array[int]) -> array[int]:
-    if sys.byteorder == "big":  # pragma: no cover - no such machine at hand
+    if sys.byteorder == "big":  # pragma: no cover - CI runs on little-endian machines
         words.byteswap()
     return words

@@ -1,11 +1,10 @@
-"""A journal in PostgreSQL, which any number of processes use at once (extra ``postgres``).
+"""A journal in PostgreSQL, shared by any number of processes (extra ``postgres``).
 
-Connect to the server itself, or to a pooler that gives each client a session of its own: the lock of a load belongs to
-the session.
+Connect to the server itself or to a pooler in session mode, because the lock of a load belongs to the session.
 
-Where the journal lies is written down in it: the server's identifier and timeline, the database and the table. When these are
-others, it was restored from a copy, or another server took over and may lack the last commits: what it shows as pending
-may have been sent. So that becomes unknown; see `copies.py`.
+The journal stores its own place: the server's identifier and timeline, the database and the table. If the place changes, the
+journal was restored from a copy, or a standby took over that may lack the last commits. Its pending chunks may have been
+sent, so they become unknown; see `copies.py`.
 """
 
 from __future__ import annotations
@@ -29,46 +28,46 @@ SCHEMES = ("postgresql://", "postgres://")
 _CONNECT: Mapping[str, str | int] = {
     "application_name": "callsavvy-async",
     "connect_timeout": 10,
-    # a server that went away without a word is noticed in half a minute, and not after two hours
+    # detect a silently lost server within 30 s instead of the default two hours
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }
-"""What a URL need not say."""
+"""Defaults for parameters that the URL omits."""
 _SESSION = """SET default_transaction_isolation = 'read committed';
     SET lock_timeout = '10s';
     SET idle_in_transaction_session_timeout = '10s';
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local')
     """
-"""A process that is stopped in the middle of a transaction keeps nobody waiting. And durable means durable: a mark "in
-flight" that a power cut undoes would be sent again."""
+"""The time-outs keep a process that is suspended in a transaction from blocking others. Synchronous commits are required: a
+power cut would otherwise undo an "in flight" mark, and the chunk would be sent again."""
 _READ_ONLY = "SET default_transaction_read_only = on"
 _HAS_TABLE = """SELECT count(*) > 0 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE relname = 'journal' AND nspname = ANY (current_schemas(false))"""
-"""Reads the catalogue as it is now. `to_regclass` answers from a cache that the wait for a lock does not refresh: who waited
-while another process made the tables would make them again."""
+"""Reads the current catalogue. `to_regclass` uses a cache that the wait for a lock does not refresh, so a process that waited
+for another one to create the tables would create them again."""
 _LOCK_CREATION = "SELECT pg_advisory_xact_lock(hashtext('callsavvy journal'), hashtext(current_schema()))"
 _PLACE = """SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()),
         substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8),
         (SELECT oid FROM pg_database WHERE datname = current_database()), 'journal'::regclass::oid)
     WHERE NOT pg_is_in_recovery()"""
-"""The first eight digits of a log file's name are the timeline, which grows with every recovery and every take-over."""
+"""The first eight digits of a WAL file's name are the timeline, which grows with each recovery and failover."""
 _SERVER = "server"
-_REFUSED = ("25", "42501", "3F", "57", "53")
-"""SQLSTATE: a server that takes no writes, that is about to go, or is out of resources; a right or a schema that is missing."""
-_NOT_OURS = "42P07"
+_UNAVAILABLE = ("25", "42501", "3F", "57", "53")
+"""SQLSTATE: the server is read-only, shutting down or out of resources; or a privilege or schema is missing."""
+_TABLE_EXISTS = "42P07"
 _OTHER_SESSION = ("26000", "42P05", "25P01")
-"""SQLSTATE: a prepared statement or a transaction that this session ought to have."""
+"""SQLSTATE: this session lacks a prepared statement or a transaction that it created."""
 _DAMAGE = ("XX001", "XX002", "42P01", "42703")
-"""SQLSTATE: data or an index is corrupted; a table or a column is gone."""
+"""SQLSTATE: data or an index is corrupt; a table or a column is missing."""
 
 
 class PostgreSQL:
-    """A database: ``postgresql://user@host:port/database``, or whatever else libpq takes as a URL.
+    """A database: ``postgresql://user@host:port/database``, or another URL that libpq accepts.
 
     Raises:
-        ConfigurationError: it is no such URL, or the extra is not installed.
+        ConfigurationError: the URL is invalid, or the extra is not installed.
     """
 
     def __init__(self, url: str, *, read_only: bool, lease: float) -> None:
@@ -81,10 +80,8 @@ class PostgreSQL:
             ) from None
         try:
             given = conninfo_to_dict(url)
-        except psycopg.Error:  # its text would show the URL, and so its password
-            raise ConfigurationError(
-                "the journal's URL cannot be read; write postgresql://user@host/database."
-            ) from None
+        except psycopg.Error:  # its text contains the URL, and so the password
+            raise ConfigurationError("the journal's URL is invalid; write postgresql://user@host/database.") from None
         self._psycopg = psycopg
         self._parameters: dict[str, Any] = {**_CONNECT, **given}
         self._read_only = read_only
@@ -93,20 +90,20 @@ class PostgreSQL:
 
     @property
     def name(self) -> str:
-        """Host and database; neither user nor password."""
+        """Host and database, without user and password."""
         host, database = (self._parameters.get(key, "") for key in ("host", "dbname"))
         return f"postgresql://{host}/{database}"
 
     @property
     def lease(self) -> float:
-        """Seconds after which a run that does not write is taken for dead."""
+        """Seconds without a heartbeat after which a run counts as dead."""
         return self._lease
 
     def open(self) -> None:
-        """Connect, and make the tables if there are none.
+        """Connect, and create the tables if they do not exist.
 
         Raises:
-            JournalError: it is no journal of ours.
+            JournalError: the tables belong to another application.
         """
         connection = self._psycopg.connect(**self._parameters, autocommit=True)
         try:
@@ -123,17 +120,17 @@ class PostgreSQL:
         self._connection = connection
 
     def renew(self) -> None:
-        """Connect again when the connection was lost."""
+        """Reconnect if the connection was lost."""
         if self._connection is None or self._connection.closed:
             self.open()
 
     def cursor(self) -> Cursor:
         """Return a cursor."""
-        assert self._connection is not None  # noqa: S101 - `open` comes first
+        assert self._connection is not None  # noqa: S101 - set by `open`
         return _Cursor(self._connection.cursor(binary=True))
 
     def commit(self, cursor: Cursor) -> None:
-        """Make a transaction durable."""
+        """Commit durably."""
         cursor.execute("COMMIT")
 
     def close(self) -> None:
@@ -142,53 +139,51 @@ class PostgreSQL:
             self._connection.close()
 
     def explain(self, error: BaseException) -> BaseException:
-        """Return what an error of PostgreSQL, or of reading what it gave, means for the journal."""
+        """Translate an error of PostgreSQL or of its content into one of the journal."""
         if not isinstance(error, self._psycopg.Error):
             return explain_content(error, self.name)
         state = error.sqlstate or ""
         if state in _DAMAGE:
             return damaged(self.name, type(error).__name__)
-        if state == _NOT_OURS:
+        if state == _TABLE_EXISTS:
             return JournalError(
-                f"{self.name} has tables of something else; give the journal a database or a schema of its own."
+                f"{self.name} has tables of another application; use a separate database or schema for the journal."
             )
         if state in _OTHER_SESSION:
             return JournalError(
-                f"{self.name} gives each transaction another session ({type(error).__name__}), as PgBouncer does with"
+                f"{self.name} changes the session between transactions ({type(error).__name__}), as PgBouncer does with"
                 " pool_mode=transaction; connect to the server itself, or to a pool with pool_mode=session."
             )
         if isinstance(error, self._psycopg.OperationalError | self._psycopg.InterfaceError) or state.startswith(
-            _REFUSED
+            _UNAVAILABLE
         ):
-            reason = str(error).partition("\n")[0]  # the lines that follow may show values
+            reason = str(error).partition("\n")[0]  # later lines may contain values
             return JournalUnavailableError(f"{self.name} cannot be used now: {reason}. Nothing is sent without it.")
-        return JournalError(f"{self.name} cannot take what is written to it: {type(error).__name__}.")
+        return JournalError(f"{self.name} rejects an update: {type(error).__name__}.")
 
-    def damages(self, cursor: Cursor) -> list[str]:  # noqa: ARG002 - amcheck is for those who run the server
-        """Say nothing: PostgreSQL checks its pages as it reads them, and the journal its rows."""
+    def damages(self, cursor: Cursor) -> list[str]:  # noqa: ARG002 - amcheck needs rights of an administrator
+        """Return []: PostgreSQL checks its pages on every read, and the journal its rows."""
         return []
 
     def forget_deleted(self, cursor: Cursor) -> None:
-        """Rewrite the tables that hold numbers or texts. Its log and its copies are the server's to forget."""
+        """Rewrite the tables with numbers or texts. The server's log and backups keep them longer."""
         cursor.execute("VACUUM (FULL) payload, skipped, campaign")
 
-    def backup(self, cursor: Cursor, path: Path) -> None:  # noqa: ARG002 - of the protocol
-        """Refuse: the server has its own tools for it.
+    def backup(self, cursor: Cursor, path: Path) -> None:  # noqa: ARG002 - required by `Database`
+        """Refuse: PostgreSQL has its own backup tools.
 
         Raises:
             JournalError: always.
         """
-        raise JournalError(
-            f"{self.name} is backed up by the server's own tools, such as pg_dump; {path} was not written."
-        )
+        raise JournalError(f"{self.name} needs the server's own backup tools, such as pg_dump; {path} was not written.")
 
     # ------------------------------------------------------------------------------------------------------ opening
 
     def _make_ready(self, cursor: Cursor) -> None:
-        """Make the tables if there are none, once, and settle what was sent when the journal was exchanged for a copy."""
+        """Create the tables if they do not exist, and recover the journal if its place changed."""
         if not self._is_journal(cursor):
             cursor.execute("BEGIN")
-            cursor.execute(_LOCK_CREATION)  # of those that start together the others wait, and find it done
+            cursor.execute(_LOCK_CREATION)  # other processes that start now wait, and then find the tables
             if not self._is_journal(cursor):
                 schema.create(cursor)
             cursor.execute("COMMIT")
@@ -196,10 +191,10 @@ class PostgreSQL:
         if place is None or place == schema.fact(cursor, _SERVER):
             return
         cursor.execute("BEGIN")
-        cursor.execute(sql.LOCK_NUMBERS).fetchone()
+        cursor.execute(sql.LOCK_IDS).fetchone()
         noted = schema.fact(cursor, _SERVER)
         if noted not in {None, place}:
-            copies.settle(cursor, None)
+            copies.recover(cursor, None)
         schema.set_fact(cursor, _SERVER, place)
         cursor.execute("COMMIT")
 
@@ -214,7 +209,7 @@ class PostgreSQL:
         return bool(exists)
 
     def _place(self, cursor: Cursor) -> str | None:
-        """Return where the journal lies; None where the server does not say, or takes no writes."""
+        """Return the place of the journal; None if the server does not reveal it, or is a standby."""
         try:
             found = cursor.execute(_PLACE).fetchone()
         except (self._psycopg.errors.InsufficientPrivilege, self._psycopg.NotSupportedError):
@@ -223,7 +218,7 @@ class PostgreSQL:
 
 
 class _Cursor:
-    """A cursor of psycopg that takes the journal's SQL."""
+    """A psycopg cursor for the journal's SQL."""
 
     __slots__ = ("_cursor",)
 
@@ -253,12 +248,12 @@ class _Cursor:
 
 @lru_cache(maxsize=256)
 def _translated(statement: str) -> bytes:
-    """Return a statement as PostgreSQL has it; see `database.py`."""
+    """Translate a statement to PostgreSQL's SQL; see `database.py`."""
     locking = re.sub(r"/\*!(.*?)\*/", r"\1", statement, flags=re.DOTALL)
     clock = locking.replace("clock()", "extract(epoch FROM clock_timestamp())::float8")
     return clock.replace("?", "%s").encode()
 
 
 def _storable(value: object) -> object:
-    """Replace what a text of PostgreSQL cannot hold: an API or a list may send NUL, and its outcome must be written."""
+    """Replace NUL, which PostgreSQL cannot store. A response or a list may contain it, and its outcome must be recorded."""
     return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) and "\0" in value else value

@@ -1,4 +1,4 @@
-"""What is done in the journal's database, each as a unit of work for the writer."""
+"""Reads and updates the chunks of a journal, within the writer's transactions."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from callsavvy_async.campaigns.states import Actor, State, sources
 
 
 @attrs.frozen
-class Outcome:
-    """What a chunk is moved to."""
+class ChunkUpdate:
+    """The new state of a chunk, and the outcome of its request."""
 
     state: State
     cost: Decimal | None = None
@@ -38,32 +38,34 @@ def claim(
     since: int,
     limit: int,
     text: str,
-    allowance: CampaignBudget | None = None,
+    budget: CampaignBudget | None = None,
 ) -> list[Chunk]:
-    """Claim pending chunks of a zone that this run did not try yet, and read their recipients.
+    """Claim pending chunks of a zone that this run has not tried, and read their recipients.
 
     Args:
-        cursor: of the journal.
-        campaign: of the chunks.
-        run_id: that claims them.
-        zone: of the chunks.
-        since: the lowest number that is looked at.
-        limit: chunks at most.
-        text: of those that have none of their own.
-        allowance: what may be spent; None for no limit.
+        cursor: cursor of the journal.
+        campaign: id of the campaign.
+        run_id: number of the run.
+        zone: time zones of the chunks.
+        since: lowest chunk number to claim.
+        limit: largest number of chunks to claim.
+        text: text of chunks that store no text.
+        budget: budget of the campaign; None for no limit.
 
     Raises:
-        OutOfBudgetError: there are some, but the allowance does not cover the first of them.
-        LeaseLostError: the run was taken for dead.
+        OutOfBudgetError: the budget does not cover the first chunk.
+        LeaseLostError: the run lost its lease.
     """
-    room = None if allowance is None else allowance.room(cursor, campaign)
+    left = None if budget is None else budget.left_to_claim(cursor, campaign)
     parameters = (campaign, State.PENDING, zone, since, run_id, limit, State.CLAIMED, run_id)
     claimed = sorted(cursor.execute(sql.CLAIM, parameters).fetchall())
-    taken, units = affordable([Decimal(estimate) for *_, estimate in claimed], room)
-    release(cursor, campaign, run_id, [number for number, *_ in claimed[taken:]])
+    taken, units = affordable([Decimal(estimate) for *_, estimate in claimed], left)
+    _unclaim(cursor, campaign, run_id, [number for number, *_ in claimed[taken:]])
     cursor.execute(sql.RESERVE_AND_BEAT, (runs.millionths(units), run_id))
     if cursor.rowcount != 1:
-        raise LeaseLostError(f"run {run_id} was taken for dead: it did not write for longer than its lease.")
+        raise LeaseLostError(
+            f"run {run_id} lost its lease: it sent no heartbeat in time, and another process ended it."
+        )
     return [
         attrs.evolve(read_chunk(cursor, campaign, number, text), depth=depth, zone=zone, estimate=Decimal(estimate))
         for number, depth, estimate in claimed[:taken]
@@ -71,10 +73,10 @@ def claim(
 
 
 def read_chunk(cursor: Cursor, campaign: int, number: int, text: str) -> Chunk:
-    """Read the recipients of a chunk, and its own text if it has one.
+    """Read the recipients of a chunk, and its text if it stores one.
 
     Raises:
-        JournalDamagedError: they are not what was written.
+        JournalDamagedError: the recipients are missing, or their checksum is wrong.
     """
     query = "SELECT body, text, checksum FROM payload WHERE campaign = ? AND number = ?"
     found = cursor.execute(query, (campaign, number)).fetchone()
@@ -84,86 +86,76 @@ def read_chunk(cursor: Cursor, campaign: int, number: int, text: str) -> Chunk:
 
 
 def pending_zones(cursor: Cursor, campaign: int, run_id: int) -> list[str]:
-    """Return the zones of which there are pending chunks that this run did not try yet."""
+    """Return the zones of the pending chunks that this run has not tried."""
     values = (campaign, State.PENDING, run_id)
     return [zone for (zone,) in cursor.execute(sql.ZONES, values * 2)]
 
 
-def move(cursor: Cursor, campaign: int, number: int, outcome: Outcome, *, by: Actor, run_id: int | None = None) -> bool:
-    """Move one chunk; False when its owner did so before, in a transaction whose end it never heard of.
+def move(
+    cursor: Cursor, campaign: int, number: int, update: ChunkUpdate, *, by: Actor, run_id: int | None = None
+) -> Decimal | None:
+    """Move one chunk to another state.
+
+    Returns:
+        The chunk's estimate in units; or None if its run moved it before, in a transaction whose COMMIT was not confirmed.
 
     Raises:
-        ChunkLostError: it was in no state from which it may be moved there, or another run's.
+        ChunkLostError: the transition is invalid, or the chunk belongs to another run.
     """
-    cost = None if outcome.cost is None else str(outcome.cost)
+    cost = None if update.cost is None else str(update.cost)
     owned = by is Actor.OWNER
-    parameters = (
-        outcome.state,
-        cost,
-        outcome.message_id,
-        outcome.detail,
-        campaign,
-        number,
-        *((run_id,) if owned else ()),
-    )
-    cursor.execute(sql.move(sources(outcome.state, by), owned=owned), parameters)
-    if cursor.rowcount == 1:
-        return True
-    if owned and whereabouts(cursor, campaign, number) == (outcome.state, run_id):
-        return False
-    raise ChunkLostError(f"chunk {number} cannot become {outcome.state}: it is in no state that leads there.")
+    parameters = (update.state, cost, update.message_id, update.detail, campaign, number, *((run_id,) if owned else ()))
+    moved = cursor.execute(sql.move(sources(update.state, by), owned=owned), parameters).fetchall()
+    if moved:
+        return Decimal(moved[0][0])
+    if owned and _state_and_run(cursor, campaign, number) == (update.state, run_id):
+        return None
+    raise ChunkLostError(f"chunk {number} cannot become {update.state}: another run or a person moved it before.")
 
 
-def depart(cursor: Cursor, campaign: int, run_id: int, number: int) -> None:
-    """Write down that a claimed chunk goes in flight."""
-    move(cursor, campaign, number, Outcome(State.IN_FLIGHT), by=Actor.OWNER, run_id=run_id)
+def withdraw(cursor: Cursor, campaign: int, run_id: int, number: int) -> None:
+    """Release a chunk whose request has not left."""
+    if _state_and_run(cursor, campaign, number) == (State.IN_FLIGHT, run_id):
+        move(cursor, campaign, number, ChunkUpdate(State.CLAIMED), by=Actor.OWNER, run_id=run_id)
+    release(cursor, campaign, run_id, (number,))
 
 
-def retreat(cursor: Cursor, campaign: int, run_id: int, number: int) -> None:
-    """Give back a chunk that is claimed, or in flight and did not leave."""
-    if whereabouts(cursor, campaign, number) == (State.IN_FLIGHT, run_id):
-        move(cursor, campaign, number, Outcome(State.CLAIMED), by=Actor.OWNER, run_id=run_id)
-    give_back(cursor, campaign, run_id, (number,))
-
-
-def settle(cursor: Cursor, campaign: int, run_id: int, number: int, outcome: Outcome, *, estimate: Decimal) -> None:
-    """Write down what its owner knows of a chunk, also when it was taken for dead in the meantime.
+def settle(cursor: Cursor, campaign: int, run_id: int, number: int, update: ChunkUpdate) -> None:
+    """Record the outcome of a run's chunk, even if the run lost its lease meanwhile.
 
     Args:
-        cursor: of the journal.
-        campaign: of the chunk.
-        run_id: of the owner.
-        number: of the chunk.
-        outcome: what became of it. Not sent is pending; if it was declared unknown before, it is proved not to be sent.
-        estimate: units that were reserved for it.
+        cursor: cursor of the journal.
+        campaign: id of the campaign.
+        run_id: number of the run.
+        number: number of the chunk.
+        update: the outcome. `PENDING` means not sent; a chunk that became unknown meanwhile then becomes `NOT_SENT`.
 
     Raises:
-        ChunkLostError: it was sent, and somebody decided otherwise in the meantime.
+        ChunkLostError: the chunk was sent, and a person or another process decided otherwise meanwhile.
     """
     try:
-        moved = move(cursor, campaign, number, outcome, by=Actor.OWNER, run_id=run_id)
+        estimate = move(cursor, campaign, number, update, by=Actor.OWNER, run_id=run_id)
     except ChunkLostError:
-        if outcome.state is not State.PENDING:
+        if update.state is not State.PENDING:
             raise
-        if whereabouts(cursor, campaign, number) != (State.UNKNOWN, run_id):
-            return  # it is pending already, or somebody else's
-        moved = move(cursor, campaign, number, Outcome(State.NOT_SENT), by=Actor.OWNER, run_id=run_id)
-    if moved:
-        runs.reserve(cursor, run_id, spent(outcome, estimate) - estimate)
+        if _state_and_run(cursor, campaign, number) != (State.UNKNOWN, run_id):
+            return  # already pending, or moved by another actor
+        estimate = move(cursor, campaign, number, ChunkUpdate(State.NOT_SENT), by=Actor.OWNER, run_id=run_id)
+    if estimate is not None:
+        runs.reserve(cursor, run_id, spent(update, estimate) - estimate)
 
 
-def whereabouts(cursor: Cursor, campaign: int, number: int) -> tuple[str, int | None] | None:
-    """Return the state of a chunk, and whose it is."""
+def _state_and_run(cursor: Cursor, campaign: int, number: int) -> tuple[str, int | None] | None:
     query = "SELECT state, run FROM chunk WHERE campaign = ? AND number = ?"
     found: tuple[str, int | None] | None = cursor.execute(query, (campaign, number)).fetchone()
     return found
 
 
-def spent(outcome: Outcome, estimate: Decimal) -> Decimal:
-    """Return what a chunk cost, or may have cost, as far as a limit is concerned."""
-    if outcome.state in {State.PENDING, State.REJECTED}:
+def spent(update: ChunkUpdate, estimate: Decimal) -> Decimal:
+    """Return the units that a chunk counts for in a budget."""
+    if update.state in {State.PENDING, State.REJECTED}:
         return Decimal(0)
-    return counted(estimate, outcome.cost)
+    return counted(estimate, update.cost)
 
 
 def insert_chunks(
@@ -175,7 +167,7 @@ def insert_chunks(
     load: int,
     run_id: int | None = None,
 ) -> None:
-    """Add chunks: pending, or claimed by an run. Only a text that is not the common one is written with its chunk."""
+    """Insert chunks, pending or claimed by a run. A chunk stores its text only if it differs from the common text."""
     state = State.PENDING if run_id is None else State.CLAIMED
     rows: list[tuple[object, ...]] = []
     payloads: list[tuple[object, ...]] = []
@@ -190,14 +182,14 @@ def insert_chunks(
 
 
 def insert_skipped(cursor: Cursor, *, campaign: int, load: int, skipped: Iterable[Skipped]) -> None:
-    """Add recipients who are left out."""
+    """Insert skipped recipients."""
     rows = [(campaign, load, row.row, row.reason.value, row.given, row.detail) for row in skipped]
     cursor.executemany(sql.INSERT_SKIPPED, rows)
 
 
 def split(cursor: Cursor, campaign: int, run_id: int, chunk: Chunk, *, common: str | None) -> tuple[Chunk, ...]:
-    """Put two halves, claimed already, in the place of a rejected chunk; none when they were put there before."""
-    if not move(cursor, campaign, chunk.number, Outcome(State.SPLIT), by=Actor.OWNER, run_id=run_id):
+    """Replace a rejected chunk by two claimed halves. Return () if an earlier, unconfirmed transaction did so."""
+    if move(cursor, campaign, chunk.number, ChunkUpdate(State.SPLIT), by=Actor.OWNER, run_id=run_id) is None:
         return ()
     first = next_number(cursor, campaign)
     halves = tuple(attrs.evolve(half, number=first + index) for index, half in enumerate(chunk.halves()))
@@ -210,16 +202,15 @@ def split(cursor: Cursor, campaign: int, run_id: int, chunk: Chunk, *, common: s
 
 
 def next_number(cursor: Cursor, campaign: int) -> int:
-    """Return the number that the next chunk gets; who adds chunks at the same time waits."""
+    """Return the next chunk number, and block other insertions until the transaction ends."""
     cursor.execute(sql.LOCK_CAMPAIGN, (campaign,)).fetchone()
-    (last,) = cursor.execute("SELECT coalesce(max(number), 0) FROM chunk WHERE campaign = ?", (campaign,)).fetchone()
-    return int(last) + 1
+    return sql.last_number(cursor, campaign) + 1
 
 
 def page_of_recipients(
     cursor: Cursor, *, campaign: int, after: int, limit: int
 ) -> list[tuple[int, State, str | None, str, tuple[Recipient, ...]]]:
-    """Read the next chunks with their recipients."""
+    """Read number, state, message id, detail and recipients of the next chunks."""
     rows = cursor.execute(sql.ROWS_AFTER, (campaign, after, limit)).fetchall()
     return [
         (number, State(state), message_id, detail, unpack(body)) for number, state, message_id, detail, body in rows
@@ -227,7 +218,7 @@ def page_of_recipients(
 
 
 def page_of_numbers(cursor: Cursor, *, campaign: int, after: int, limit: int) -> list[tuple[int, array[int]]]:
-    """Read the next chunks' recipients as integers."""
+    """Read the numbers of the next chunks' recipients as integers."""
     rows = cursor.execute(sql.BODIES_AFTER, (campaign, after, limit)).fetchall()
     return [(number, unpack_numbers(body)) for number, body in rows]
 
@@ -235,12 +226,12 @@ def page_of_numbers(cursor: Cursor, *, campaign: int, after: int, limit: int) ->
 def page_of_skipped(
     cursor: Cursor, *, campaign: int, after: tuple[int, int], limit: int
 ) -> list[tuple[int, int, str, str, str]]:
-    """Read load, row, reason, what was given and detail of the next recipients who were left out."""
+    """Read load, row, reason, input and detail of the next skipped recipients."""
     return cursor.execute(sql.SKIPPED_AFTER, (campaign, *after, limit)).fetchall()
 
 
-def release(cursor: Cursor, campaign: int, run_id: int, numbers: Iterable[int]) -> Decimal:
-    """Make claimed chunks pending, as if they had never been claimed; return the sum of their estimates."""
+def _unclaim(cursor: Cursor, campaign: int, run_id: int, numbers: Iterable[int]) -> Decimal:
+    """Make claimed chunks pending, and return the sum of their estimates in units."""
     units = Decimal(0)
     for number in numbers:
         values = (State.PENDING, campaign, number, State.CLAIMED, run_id)
@@ -249,20 +240,20 @@ def release(cursor: Cursor, campaign: int, run_id: int, numbers: Iterable[int]) 
     return units
 
 
-def give_back(cursor: Cursor, campaign: int, run_id: int, numbers: Iterable[int]) -> None:
-    """Release chunks that were claimed, and what was reserved for them."""
-    runs.reserve(cursor, run_id, -release(cursor, campaign, run_id, numbers))
+def release(cursor: Cursor, campaign: int, run_id: int, numbers: Iterable[int]) -> None:
+    """Make claimed chunks pending, and release their reservations."""
+    runs.reserve(cursor, run_id, -_unclaim(cursor, campaign, run_id, numbers))
 
 
-def give_back_all_but(cursor: Cursor, campaign: int, run_id: int, held: Collection[int]) -> None:
-    """Release what this run claimed in a transaction whose end it never heard of: all but what it holds."""
+def release_all_but(cursor: Cursor, campaign: int, run_id: int, held: Collection[int]) -> None:
+    """Release the run's claimed chunks except `held`: claims whose COMMIT was not confirmed."""
     query = "SELECT number FROM chunk WHERE campaign = ? AND state = ? AND run = ?"
     rows = cursor.execute(query, (campaign, State.CLAIMED, run_id)).fetchall()
-    give_back(cursor, campaign, run_id, [number for (number,) in rows if number not in held])
+    release(cursor, campaign, run_id, [number for (number,) in rows if number not in held])
 
 
 def make_pending(cursor: Cursor, campaign: int, states: Iterable[str]) -> None:
-    """Make chunks pending that a person wants to be sent again. Where one is unknown, the balance proves nothing from then on."""
+    """Make chunks pending for a resend. If one was unknown, delete the balance, which can prove nothing afterwards."""
     for state in sorted(sources(State.PENDING, Actor.PERSON) & set(map(State, states))):
         cursor.execute(
             "UPDATE chunk SET state = ?, run = NULL, detail = '' WHERE campaign = ? AND state = ?",

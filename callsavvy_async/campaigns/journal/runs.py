@@ -1,10 +1,13 @@
-"""The runs of a journal: each is a run, one row with one heartbeat, that says who has what it claimed.
+"""The runs of a journal: their leases, heartbeats and reservations.
 
-Theory: a number that a run gets when it begins fences off everybody else: each of its moves says "where the run is
-mine". Where several processes write the journal, a run that does not write for longer than its lease is taken for dead by
-any other: what it had claimed is pending again, what it had in flight is unknown. It is told by the database's clock, and
-need not be right: a run that was merely asleep finds its run ended and its chunks in other states, so it sends nothing
-of what it had claimed; what it knows of those on the wire it still reports.
+Theory:
+
+1. Fencing. A run gets a number when it begins, and owns the chunks that carry it. Each of its updates requires
+   ``run = <own number>``.
+2. Leases. Where several processes write the journal, a run without a heartbeat within its lease counts as dead, by the
+   database's clock. Any other process takes over: claimed chunks become pending, chunks in flight become unknown.
+3. False alarms are safe. A run that was only suspended finds its chunks in other states, so it sends none of the claimed
+   chunks. It still reports the outcomes of its requests in flight.
 """
 
 from __future__ import annotations
@@ -21,29 +24,30 @@ import attrs
 from callsavvy_async.campaigns.journal import sql
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.states import Actor, State, sources
+from callsavvy_async.errors import InvalidRequestError
 
 PROCESS_DIED = "the process died while it was in flight"
 _MILLION = 1_000_000
 _MOST = Decimal(4_000_000_000_000)
-"""Units; see `sql.RESERVE`."""
+"""Largest reservation in units; see `sql.RESERVE`."""
 
 
 @attrs.frozen
 class Worker:
-    """A run of a campaign, of any process, as the journal knows it.
+    """A run of a campaign by any process, as the journal records it.
 
     Attributes:
-        number: of its run.
-        name: host and process: ``"web-3:4711"``.
-        began: seconds since 1970, as all times here, on the journal's clock.
-        ended: None while it runs, or when nobody noticed yet that it died.
-        heartbeat_age: seconds since it last wrote.
-        alive: whether it runs and wrote within its lease.
-        in_flight: requests on the wire.
-        claimed: requests that it took and did not send yet.
-        status: what it last said of itself: ``settled`` requests, and ``rate`` in requests a second; of the account's limit
-            ``limit`` in requests a second (None until known), ``shut_for`` seconds, ``why`` it is kept to, and by how many
-            ``processes`` (None where the limit is not shared, or they are out of reach).
+        number: number of the run.
+        name: host and process, such as ``"web-3:4711"``.
+        began: start in seconds since 1970, on the journal's clock.
+        ended: end in seconds since 1970; None while the run is active, or dead but not taken over.
+        heartbeat_age: seconds since the last heartbeat.
+        alive: True if the run has not ended and its lease has not expired.
+        in_flight: number of requests in flight.
+        claimed: number of claimed chunks that are not sent yet.
+        status: last reported status: ``settled`` requests and ``rate`` in requests per second; and of the account's limit:
+            ``limit`` in requests per second (None until known), ``shut_for`` in seconds, ``why`` it applies, and the number
+            of ``processes`` that share it (None if it is not shared, or the others are unreachable).
     """
 
     number: int
@@ -62,51 +66,55 @@ class Worker:
 
 
 def begin(cursor: Cursor, campaign: int, lease: float | None) -> int:
-    """Write down that a run begins, and return its number."""
-    cursor.execute(sql.LOCK_NUMBERS).fetchone()
-    (run_id,) = cursor.execute(sql.NEXT_ID["run"]).fetchone()
-    cursor.execute(sql.BEGIN_RUN, (run_id, campaign, f"{socket.gethostname()}:{os.getpid()}", lease))
-    return int(run_id)
+    """Begin a run, and return its number."""
+    run_id = sql.next_id(cursor, "run")
+    cursor.execute(sql.BEGIN_RUN, (run_id, campaign, process_name(), lease))
+    return run_id
+
+
+def process_name() -> str:
+    """Return the name of this process in the journal: host and process id."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def beat(cursor: Cursor, run_id: int, status: Mapping[str, object]) -> bool:
-    """Write down that a run is alive; False when it was taken for dead."""
+    """Write a heartbeat. Return False if the run lost its lease."""
     cursor.execute(sql.BEAT, (json.dumps(status), run_id))
     return cursor.rowcount == 1
 
 
 def end(cursor: Cursor, campaign: int, run_id: int) -> None:
-    """Write down that a run ended; what it had claimed is pending again."""
+    """End a run, and make its claimed chunks pending."""
     released = cursor.execute(
         "UPDATE chunk SET state = ? WHERE campaign = ? AND state = ? AND run = ? RETURNING run, estimate",
         (State.PENDING, campaign, State.CLAIMED, run_id),
     ).fetchall()
-    _give_back(cursor, released)
+    _unreserve(cursor, released)
     cursor.execute("UPDATE run SET ended = clock() WHERE id = ?", (run_id,))
 
 
 def end_late(cursor: Cursor, campaign: int, run_id: int) -> None:
-    """Write down that a run ended some time ago; what it had in flight, and cannot say any more, is unknown."""
+    """End a run that stopped before this write, and make its chunks in flight unknown."""
     end(cursor, campaign, run_id)
     take_over(cursor, [campaign])
 
 
 def take_over_all(cursor: Cursor, *, all_are_dead: bool) -> None:
-    """Settle what dead runs left, of every campaign; see `take_over`.
+    """Take over the dead runs of every campaign; see `take_over`.
 
     Args:
-        cursor: of the journal.
-        all_are_dead: also those without a lease: who calls this has the journal alone.
+        cursor: cursor of the journal.
+        all_are_dead: True to include runs without a lease, if this process has exclusive use of the journal.
     """
     campaigns = cursor.execute("SELECT id FROM campaign ORDER BY id").fetchall()
     take_over(cursor, [campaign for (campaign,) in campaigns], all_are_dead=all_are_dead)
 
 
 def take_over(cursor: Cursor, campaigns: Iterable[int], *, all_are_dead: bool = False) -> None:
-    """Settle what dead runs left: what they had claimed is pending, what was in flight is unknown.
+    """End dead runs, and make their claimed chunks pending and their chunks in flight unknown.
 
-    A row that somebody holds at the moment is left to the next time: nobody waits here. Chunks that a run moved while it
-    was being declared dead are found the next time, too: they belong to a run that ended.
+    Skips rows that another transaction has locked, so it never waits. The next takeover finds them, and also chunks that a
+    run moved while it was declared dead, because their run has ended.
     """
     for (run_id,) in cursor.execute(sql.DEAD_RUNS, (all_are_dead,)).fetchall():
         cursor.execute("UPDATE run SET ended = clock() WHERE id = ?", (run_id,))
@@ -116,29 +124,35 @@ def take_over(cursor: Cursor, campaigns: Iterable[int], *, all_are_dead: bool = 
                 values = (campaign, source, to, detail)
                 settled = cursor.execute(sql.SETTLE_DEAD, values).fetchall()
                 if to is State.PENDING:
-                    _give_back(cursor, settled)
+                    _unreserve(cursor, settled)
 
 
 def is_running(cursor: Cursor, campaign: int) -> bool:
-    """Whether a run began and did not end, nor passed its lease."""
+    """Return True if a run has not ended and its lease has not expired."""
     return cursor.execute(sql.IS_RUNNING, (campaign,)).fetchone() is not None
 
 
-def nobody_runs(cursor: Cursor, campaign: int) -> bool:
-    """Whether no run is under way, for who holds the campaign's row. Who passed its lease finds its run ended when it wakes."""
+def lock_without_run(cursor: Cursor, campaign: int, fix: str) -> None:
+    """Check that a campaign has no active run, and block new runs until the transaction ends.
+
+    Raises:
+        InvalidRequestError: a run is active; the text ends with `fix`.
+    """
+    cursor.execute(sql.LOCK_CAMPAIGN, (campaign,)).fetchone()  # a run begins under the same lock
     take_over(cursor, [campaign])
-    query = "SELECT 1 FROM run WHERE campaign = ? AND ended IS NULL"  # also who beats at this moment
-    return cursor.execute(query, (campaign,)).fetchone() is None
+    query = "SELECT 1 FROM run WHERE campaign = ? AND ended IS NULL"  # includes a run that writes its heartbeat now
+    if cursor.execute(query, (campaign,)).fetchone() is not None:
+        raise InvalidRequestError(f"this campaign has an active run; {fix}.")
 
 
 def others_hold(cursor: Cursor, campaign: int, run_id: int) -> bool:
-    """Whether other runs that did not end have chunks which may yet become pending."""
+    """Return True if other active runs hold chunks that may become pending."""
     values = (campaign, State.CLAIMED, State.IN_FLIGHT, run_id)
     return cursor.execute(sql.HELD_BY_OTHERS, values).fetchone() is not None
 
 
 def workers(cursor: Cursor, campaign: int) -> tuple[Worker, ...]:
-    """Return all runs of a campaign, the oldest first."""
+    """Return every run of a campaign, the oldest first."""
     query = "SELECT run, state, count(*) FROM chunk WHERE campaign = ? AND state IN (?, ?) GROUP BY run, state"
     rows = cursor.execute(query, (campaign, State.CLAIMED, State.IN_FLIGHT)).fetchall()
     held = {(run_id, state): count for run_id, state, count in rows}
@@ -158,27 +172,28 @@ def workers(cursor: Cursor, campaign: int) -> tuple[Worker, ...]:
     )
 
 
-# ------------------------------------------------------------------------------------------------- what runs may spend
+# ------------------------------------------------------------------------------------------------------ reservations
 
 
 def reserve(cursor: Cursor, run_id: int, units: Decimal) -> None:
-    """Count units that a run spent or may spend; fewer than none are given back."""
+    """Add to the run's reserved units. A negative number releases units."""
     if units:
         cursor.execute(sql.RESERVE, (millionths(units), run_id))
 
 
 def millionths(units: Decimal) -> int:
-    """Return units as a whole number that a database adds up exactly; rounded to the side of spending less.
+    """Convert units to whole millionths, which a database adds up exactly. Rounds up, so a limit is never exceeded.
 
-    An answer may name any cost; what no column could hold becomes what is more than anybody's limit.
+    A response may contain any cost, so the result is capped to fit the column.
     """
     return int((min(units, _MOST) * _MILLION).to_integral_value(ROUND_CEILING))
 
 
-def _give_back(cursor: Cursor, released: Iterable[tuple[int | None, Any]]) -> None:
-    returned: dict[int, Decimal] = {}
+def _unreserve(cursor: Cursor, released: Iterable[tuple[int | None, Any]]) -> None:
+    """Release the estimates of chunks, given as rows of run and estimate."""
+    totals: dict[int, Decimal] = {}
     for run_id, estimate in released:
         if run_id is not None:
-            returned[run_id] = returned.get(run_id, Decimal(0)) + Decimal(estimate)
-    for run_id, units in returned.items():
+            totals[run_id] = totals.get(run_id, Decimal(0)) + Decimal(estimate)
+    for run_id, units in totals.items():
         reserve(cursor, run_id, -units)

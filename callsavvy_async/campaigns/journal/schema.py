@@ -1,7 +1,7 @@
-"""The journal's tables, and what tells a journal from any other database.
+"""The journal's tables, and the facts that identify a journal.
 
-A chunk is a small row that moves often; its recipients lie apart, in a payload that never changes. SQLite takes any name
-of a type, so that the tables are the same on PostgreSQL. Units of money are texts: exact decimals.
+A chunk is a small row that changes often. Its recipients are in a separate `payload` row that never changes. SQLite accepts
+any type name, so both databases share the definitions. Units of cost are stored as text, as exact decimals.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ TABLES = (
         given TEXT NOT NULL, detail TEXT NOT NULL)""",
     "CREATE INDEX skipped_by_campaign ON skipped (campaign, load, row)",
 )
-"""Of `run`, ``lease`` is in seconds, NULL where one process has the journal, and ``reserved`` in millionths of a unit."""
+"""In `run`, ``lease`` is in seconds (NULL in SQLite) and ``reserved`` in millionths of a unit."""
 
 
 def create(cursor: Cursor) -> None:
-    """Make the tables of a new journal, in the transaction that is under way."""
+    """Create the tables of a new journal, in the current transaction."""
     for statement in TABLES:
         cursor.execute(statement)
     facts = (("format", FORMAT), ("version", VERSION), ("id", secrets.token_hex(16)))
@@ -52,31 +52,31 @@ def create(cursor: Cursor) -> None:
 
 
 def check(cursor: Cursor, name: str) -> None:
-    """Refuse a database that has a table called `journal` and is no journal of this version.
+    """Check that a database with a table `journal` is a journal of this version.
 
     Args:
-        cursor: of its database.
-        name: its name in texts.
+        cursor: cursor of the database.
+        name: name of the database in errors.
 
     Raises:
-        JournalError: it belongs to something else, or to another version.
+        JournalError: the database belongs to another application or version.
     """
     facts: dict[str, str] = dict(cursor.execute("SELECT name, value FROM journal").fetchall())
     if facts.get("format") != FORMAT:
-        raise JournalError(f"{name} is a database of something else; give the journal one of its own.")
+        raise JournalError(f"{name} is a database of another application; name another one for the journal.")
     if facts.get("version") != VERSION:
         raise JournalError(
-            f"{name} was written by another version of callsavvy-async; open it with that version, or begin a new journal."
+            f"{name} was written by another version of callsavvy-async; open it with that version, or create a new journal."
         )
 
 
 def fact(cursor: Cursor, name: str) -> str | None:
-    """Return what the journal says of itself under a name."""
+    """Return a named fact about the journal, or None."""
     found = cursor.execute("SELECT value FROM journal WHERE name = ?", (name,)).fetchall()
     return str(found[0][0]) if found else None
 
 
 def set_fact(cursor: Cursor, name: str, value: str) -> None:
-    """Write down what the journal says of itself under a name."""
+    """Store a named fact about the journal."""
     query = "INSERT INTO journal (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
     cursor.execute(query, (name, value))

@@ -1,26 +1,25 @@
-"""The journal's statements, in the SQL that `database.py` describes. Its tables: `schema.py`."""
+"""The journal's statements, in the dialect of `database.py`. `schema.py` defines the tables."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-LOCK_NUMBERS = "SELECT value FROM journal WHERE name = 'version' /*! FOR UPDATE */"
+from callsavvy_async.campaigns.journal.database import Cursor
+
+LOCK_IDS = "SELECT value FROM journal WHERE name = 'version' /*! FOR UPDATE */"
 LOCK_CAMPAIGN = "SELECT id FROM campaign WHERE id = ? /*! FOR UPDATE */"
 LOCK_LOADING = """SELECT id /*!, pg_try_advisory_lock(hashtext(current_schema()), id::int) */
     FROM campaign WHERE id = ?"""
-"""A lock of the session: it outlives transactions, and goes with the connection."""
+"""A session lock: it outlives transactions and ends with the connection."""
 UNLOCK_LOADING = """SELECT id /*!, pg_advisory_unlock(hashtext(current_schema()), id::int) */
     FROM campaign WHERE id = ?"""
 
 _PICKED = "(campaign, number) IN (SELECT campaign, number FROM picked)"
 _STATE = "coalesce(state, '')"
-"""Theory of both: as a campaign runs, PostgreSQL's statistics age (nobody may have taken any), and of what it went through there
-are dead rows and index entries (nobody may have vacuumed, and none of them can be while a backup goes on). A chunk whose
-number is known must be found by its primary key then, so nothing else that it is asked for may offer another way: not
-the campaign alone, of which all chunks are, and not a state, of which thousands were that are dead. What is picked first is
-materialised, or it would be picked once for every row."""
-
-NEXT_ID = {table: f"SELECT coalesce(max(id), 0) + 1 FROM {table}" for table in ("campaign", "load", "run")}
+"""Both force PostgreSQL to find a chunk by its primary key. During a campaign the planner's statistics may be missing or
+outdated, and many dead rows and index entries may await a vacuum, which a running backup delays. An index on the state
+would then lead through thousands of entries, so `_PICKED` names only the primary key and `_STATE` hides the column from
+the planner. `picked` is materialised; otherwise PostgreSQL may evaluate it once per row."""
 
 INSERT_CHUNK = """INSERT INTO chunk (campaign, number, load, state, run, zone, recipients, depth, estimate)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
@@ -35,7 +34,7 @@ BEGIN_RUN = """INSERT INTO run (id, campaign, began, heartbeat, worker, lease)
 BEAT = "UPDATE run SET heartbeat = clock(), status = ? WHERE id = ? AND ended IS NULL"
 RESERVE = """UPDATE run SET reserved = CASE WHEN reserved < 4000000000000000000 THEN reserved + ? ELSE reserved END
     WHERE id = ?"""
-"""What is reserved never passes what the column can hold."""
+"""Stops short of the largest value of the column."""
 RESERVE_AND_BEAT = """UPDATE run SET heartbeat = clock(), reserved = reserved + ? WHERE id = ?
     AND ended IS NULL"""
 DEAD_RUNS = """SELECT id FROM run WHERE ended IS NULL AND (lease IS NULL AND ? OR heartbeat + lease < clock())
@@ -57,7 +56,7 @@ CLAIM = f"""WITH picked AS MATERIALIZED (
     SELECT campaign, number FROM chunk WHERE campaign = ? AND state = ? AND zone = ? AND number >= ?
     AND (run IS NULL OR run <> ?) ORDER BY number LIMIT ? /*! FOR UPDATE SKIP LOCKED */)
     UPDATE chunk SET state = ?, run = ? WHERE {_PICKED} RETURNING number, depth, estimate"""
-"""Claims pending chunks of a zone, from a number on, which this run did not try yet."""
+"""Claims pending chunks of a zone, from a number on, that this run has not tried."""
 RELEASE = f"""UPDATE chunk SET state = ?, run = NULL WHERE campaign = ? AND number = ? AND {_STATE} = ? AND run = ?
     RETURNING estimate"""
 
@@ -69,7 +68,7 @@ ZONES = """WITH RECURSIVE found (zone) AS (
         AND zone > found.zone ORDER BY zone LIMIT 1)
     FROM found WHERE found.zone IS NOT NULL)
     SELECT zone FROM found WHERE zone IS NOT NULL"""
-"""One step in the index for each zone, however many chunks are pending."""
+"""Takes one step in the index per zone, independent of the number of pending chunks."""
 
 ROWS_AFTER = """SELECT chunk.number, state, message_id, detail, body FROM chunk
     JOIN payload ON payload.campaign = chunk.campaign AND payload.number = chunk.number
@@ -79,16 +78,31 @@ SKIPPED_AFTER = """SELECT load, row, reason, given, detail FROM skipped WHERE ca
     ORDER BY load, row LIMIT ?"""
 
 
-def standing(states: Iterable[str]) -> str:
-    """Return the statement that reads what chunks in these states cost, and what each run has reserved, at one moment."""
-    words = ", ".join(f"'{state}'" for state in states)
-    return f"""SELECT count(*), estimate, cost, 0 FROM chunk WHERE campaign = ? AND state IN ({words})
+def next_id(cursor: Cursor, table: str) -> int:
+    """Return the next id of `campaign`, `load` or `run`; other processes wait for it until the transaction ends."""
+    cursor.execute(LOCK_IDS).fetchone()
+    return int(cursor.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()[0])
+
+
+def last_number(cursor: Cursor, campaign: int) -> int:
+    """Return the highest chunk number of a campaign; 0 if it has no chunks."""
+    query = "SELECT coalesce(max(number), 0) FROM chunk WHERE campaign = ?"
+    return int(cursor.execute(query, (campaign,)).fetchone()[0])
+
+
+def spending(states: Iterable[str]) -> str:
+    """Return a query for the costs of chunks in these states and the reservations of all runs, from one snapshot."""
+    return f"""SELECT count(*), estimate, cost, 0 FROM chunk WHERE campaign = ? AND state IN ({listed(states)})
     GROUP BY estimate, cost UNION ALL SELECT 0, '0', NULL, reserved FROM run WHERE campaign = ?"""
 
 
 def move(sources: Iterable[str], *, owned: bool) -> str:
-    """Return the statement that moves one chunk from any of these states; 0 rows: it was not there, stop."""
-    states = ", ".join(f"'{state}'" for state in sorted(sources))
+    """Return a statement that moves one chunk from any of these states and returns its estimate."""
     run = " AND run = ?" if owned else ""
     return f"""UPDATE chunk SET state = ?, cost = ?, message_id = ?, detail = ?
-    WHERE campaign = ? AND number = ? AND {_STATE} IN ({states}){run}"""
+    WHERE campaign = ? AND number = ? AND {_STATE} IN ({listed(sources)}){run} RETURNING estimate"""
+
+
+def listed(states: Iterable[str]) -> str:
+    """Return states as a list of SQL literals."""
+    return ", ".join(f"'{state}'" for state in sorted(states))

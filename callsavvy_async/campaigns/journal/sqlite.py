@@ -1,4 +1,4 @@
-"""A journal in a SQLite file: durable, private, checked, and written by one process at a time."""
+"""A journal in a SQLite file, written by one process at a time."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from callsavvy_async.errors import CallsavvyError
 
 SCHEME = "sqlite:///"
 _MAGIC = b"SQLite format 3\0"
-"""How every file of SQLite begins (SQLite: "Database File Format")."""
+"""First bytes of a SQLite file (SQLite: "Database File Format")."""
 _UNREADABLE = "Could not decode"
-"""How the error begins that sqlite3 raises for a text that is none; the rest of it is the text."""
+"""Beginning of sqlite3's error for invalid UTF-8. The error's remainder is the text itself."""
 _OTHER_TABLES = re.compile("no such (table|column)|has no column")
 _DEPARTURES = "departures"
 _WATCH_DEPARTURES = """CREATE TEMP TRIGGER departed AFTER UPDATE OF state ON chunk WHEN NEW.state = 'in_flight'
     BEGIN SELECT departed(NEW.campaign, NEW.zone, NEW.number); END"""
-"""Belongs to the connection: nothing of it is in the file."""
+"""A temporary trigger belongs to the connection and is not stored in the file."""
 
 
 class SQLite:
@@ -35,7 +35,7 @@ class SQLite:
     lease = None
 
     def __init__(self, url: str, *, read_only: bool) -> None:
-        self._path = path = Path(url.removeprefix(SCHEME)).resolve()  # or a link's lock would be another
+        self._path = path = Path(url.removeprefix(SCHEME)).resolve()  # so that a link has the same lock
         self._read_only = read_only
         lock = path.with_name(f"{path.name}.lock")
         self._lock = FileLock(lock)
@@ -52,10 +52,10 @@ class SQLite:
         return self._path.name
 
     def open(self) -> None:
-        """Open the file, making it if there is none; a reader never writes, not even a checkpoint.
+        """Open the file, and create it if it does not exist. A reader never writes, not even a checkpoint.
 
         Raises:
-            JournalError: it cannot be opened, or is no journal of ours.
+            JournalError: the file cannot be opened, or belongs to another application.
         """
         self._refuse_other_files()
         if self._read_only:
@@ -70,7 +70,11 @@ class SQLite:
         self._opened = {path: _identity(path) for path in self._guarded}
 
     def renew(self) -> None:
-        """Raise when one of the files is not there any more under its name."""
+        """Check that the journal's files have not been moved or removed.
+
+        Raises:
+            JournalUnavailableError: a file is missing or another one.
+        """
         for path, identity in self._opened.items():
             if _identity(path) != identity:
                 raise JournalUnavailableError(
@@ -78,11 +82,11 @@ class SQLite:
                 )
 
     def cursor(self) -> sqlite3.Cursor:
-        """Return the cursor: there is one, since one that were left open would keep the file open when it is closed."""
+        """Return the only cursor. A second one, left open, would keep the file open after `close`."""
         return self._cursor
 
     def commit(self, cursor: Cursor) -> None:
-        """Make a transaction durable; then let the witness know which requests are about to leave."""
+        """Commit durably, then record in the witness which chunks are in flight."""
         if not self._departed or self._witness is None:
             cursor.execute("COMMIT")
             return
@@ -93,8 +97,8 @@ class SQLite:
         self._departed.clear()
 
     def close(self) -> None:
-        """Close the file, and let others write it."""
-        with suppress(sqlite3.Error):  # the last commit is long durable
+        """Close the file and release its lock."""
+        with suppress(sqlite3.Error):  # every commit is already durable
             self._cursor.close()
             self._connection.close()
         if self._witness is not None:
@@ -102,34 +106,34 @@ class SQLite:
         self._lock.release()
 
     def explain(self, error: BaseException) -> BaseException:
-        """Return what an error of SQLite, or of reading what it gave, means for the journal."""
+        """Translate an error of SQLite or of its content into one of the journal."""
         if isinstance(error, CallsavvyError):
             return error
         if _UNREADABLE in str(error):
-            return damaged(self.name, "it holds a text that is none")
+            return damaged(self.name, "a text in it is not UTF-8")
         if _is_damage(error):
             return damaged(self.name, str(error))
         if isinstance(error, sqlite3.OperationalError):
             return JournalUnavailableError(f"{self._path} cannot be used now: {error}. Nothing is sent without it.")
         if isinstance(error, sqlite3.Error):
-            return JournalError(f"{self._path} cannot take what is written to it: {error}.")
+            return JournalError(f"{self._path} rejects an update: {error}.")
         return explain_content(error, self.name)
 
     def damages(self, cursor: Cursor) -> list[str]:
-        """Say what SQLite finds wrong with the file."""
+        """Return SQLite's findings about the file."""
         found = [str(row[0]) for row in cursor.execute("PRAGMA integrity_check(20)")]
         return [] if found == ["ok"] else [f"the file: {finding}" for finding in found]
 
     def forget_deleted(self, cursor: Cursor) -> None:
-        """Rewrite the file, so that nothing deleted is left in it or in its log."""
+        """Rewrite the file, to erase deleted rows in it and in its log."""
         cursor.execute("VACUUM")
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def backup(self, cursor: Cursor, path: Path) -> None:
-        """Write a copy of the journal as it is at this moment to a new file.
+        """Write a snapshot of the journal to a new file.
 
         Raises:
-            JournalError: there is such a file already, or it cannot be written.
+            JournalError: the file exists, or cannot be written.
         """
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
@@ -161,7 +165,7 @@ class SQLite:
         connection = sqlite3.connect(path, isolation_level=None)
         with self._closed_on_error(connection) as cursor:
             new = new or path.stat().st_size == 0 or not self._is_journal(cursor)
-            # Fetched: PyPy ends a statement only with its last row, and no transaction begins beside one.
+            # Fetched, because PyPy ends a statement only with its last row, and a transaction needs all to be ended.
             connection.execute("PRAGMA journal_mode = WAL").fetchall()
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone leaves the disk's cache
@@ -169,9 +173,9 @@ class SQLite:
             connection.execute("BEGIN IMMEDIATE")
             if new:
                 schema.create(cursor)
-            self._witness = self._call_witness(cursor, lock)
+            self._witness = self._check_witness(cursor, lock)
             connection.execute("COMMIT")
-            connection.create_function("departed", 3, self._depart)
+            connection.create_function("departed", 3, self._on_departure)
             connection.execute(_WATCH_DEPARTURES)
         return connection, cursor
 
@@ -180,42 +184,42 @@ class SQLite:
         with self._closed_on_error(connection) as cursor:
             add_clock(connection)
             if not self._is_journal(cursor):
-                raise JournalError(f"{self._path} holds no journal yet.")
+                raise JournalError(f"{self._path} is empty; open it once without read_only=True.")
         return connection, cursor
 
     def _is_journal(self, cursor: sqlite3.Cursor) -> bool:
-        """Whether there is a journal; False when there is no table at all, as when its making was cut off."""
-        tables = {name for (name,) in cursor.execute("SELECT name FROM sqlite_master")}  # or views
+        """Return True if the file is a journal, and False if it has no tables, as after an interrupted creation."""
+        tables = {name for (name,) in cursor.execute("SELECT name FROM sqlite_master")}  # and views
         if tables and "journal" not in tables:
-            raise JournalError(f"{self._path} is a database of something else; name another file for the journal.")
+            raise JournalError(f"{self._path} is a database of another application; name another file for the journal.")
         if tables:
             schema.check(cursor, str(self._path))
         return bool(tables)
 
-    def _call_witness(self, cursor: sqlite3.Cursor, lock: int) -> Witness:
-        """Ask how far requests went; where the journal knows less it is an older copy, and settles what that means."""
+    def _check_witness(self, cursor: sqlite3.Cursor, lock: int) -> Witness:
+        """Compare the journal with its witness, and recover it if it is an older copy."""
         witness = Witness(schema.fact(cursor, "id") or "", lock)
         witness.recall()
         departures = int(schema.fact(cursor, _DEPARTURES) or 0)
         if witness.departures > departures:
-            copies.settle(cursor, witness.reached)
+            copies.recover(cursor, witness.reached)
             schema.set_fact(cursor, _DEPARTURES, str(witness.departures))
         witness.departures = max(witness.departures, departures)
         return witness
 
-    def _depart(self, campaign: int, zone: str, number: int) -> None:
-        """Take down that a chunk goes in flight with the next commit. Its undoing is not heard of, which errs safely."""
+    def _on_departure(self, campaign: int, zone: str, number: int) -> None:
+        """Note that the next commit puts a chunk in flight. A rollback does not remove the note, which is safe."""
         key = (campaign, zone)
         self._departed[key] = max(number, self._departed.get(key, 0))
 
     def _refuse_other_files(self) -> None:
-        """Refuse a file of another kind before anything is made beside it. SQLite would write over a small one."""
+        """Refuse a file of another format before any file is created. SQLite would overwrite a small one."""
         try:
             begins = _beginning(self._path) if self._path.is_file() else b""
         except OSError as error:
             raise unusable(self._path, error) from None
         if begins and begins != _MAGIC:
-            raise JournalError(f"{self._path} is no journal; name another file, which is made if there is none.")
+            raise JournalError(f"{self._path} is no journal; name another file, or one that does not exist yet.")
         if self._read_only and not self._path.exists():
             raise JournalError(f"there is no journal {self._path}.")
 
@@ -224,23 +228,23 @@ class SQLite:
         cursor = connection.cursor()
         try:
             yield cursor
-        except Exception as error:  # noqa: BLE001 - explained
+        except Exception as error:  # noqa: BLE001 - translated
             cursor.close()
             connection.close()
             raise self.explain(error) from None
 
 
 def _is_damage(error: BaseException) -> bool:
-    """Whether an error says that the file, or the shape of its tables, is not as it was written."""
+    """Return True if an error means that the file is corrupt, or a table or column is missing."""
     if not isinstance(error, sqlite3.DatabaseError):
         return False
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the lowest byte: without what extends it
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code, without the extended bits
     return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or bool(_OTHER_TABLES.search(str(error)))
 
 
 def add_clock(connection: sqlite3.Connection) -> None:
-    """Let statements say ``clock()``."""
-    connection.create_function("clock", 0, lambda: time.time())  # noqa: PLW0108 - a test may set it
+    """Define the SQL function ``clock()``."""
+    connection.create_function("clock", 0, lambda: time.time())  # noqa: PLW0108 - a test may replace time.time
 
 
 def _beginning(path: Path) -> bytes:

@@ -1,13 +1,16 @@
-"""Remembers beside a SQLite file how far its requests went, so that an older copy of the file is noticed.
+"""Records the progress of requests outside of a SQLite file, to detect an older copy of the file.
 
-Theory: each commit that puts requests in flight counts up a number in the journal. Once it is durable, and before the first
-of these requests leaves, the number is written down in two other places: in the lock's file, which stays beside the
-journal, and in the user's state folder, under the id of the journal. A journal whose number is lower than one of these is
-an older copy, whether only the file was put back, or its whole folder, or the copy is used in another place. A crash leaves
-the witness at most one number behind, never ahead, so a journal that was not exchanged is never taken for a copy.
+Theory:
 
-The witness is not synchronised with the disk: after a power cut it may know less, and then notices less. A place that
-cannot be written is left out: the witness guards against a mistake, and is no part of the journal.
+1. Each commit that puts chunks in flight increments a counter in the journal, `departures`.
+2. After the commit, and before the requests leave, two other files get the same number: the lock file beside the journal,
+   and a file in the user's state folder, named after the journal's id.
+3. A journal whose counter is lower than one of these is an older copy, no matter whether the file, its folder or a copy
+   in another folder was restored.
+4. A crash between 1 and 2 leaves the files behind the journal, never ahead, so the current journal always passes.
+
+The files are not synchronised with the disk: after a power cut they may miss a copy. A file that cannot be written is
+skipped, because the witness only guards against mistakes.
 """
 
 from __future__ import annotations
@@ -23,33 +26,33 @@ import attrs
 from callsavvy_async.campaigns.journal.copies import Reached
 
 _LARGEST = 1 << 20
-"""Bytes that are read of a place."""
+"""Largest number of bytes to read from a file."""
 
 
 @attrs.define
 class Witness:
-    """What is known of the requests of one journal, and where that is kept."""
+    """The recorded progress of one journal's requests."""
 
     journal: str
-    """The journal's id."""
+    """Id of the journal."""
     lock: int
-    """The descriptor of the lock's file."""
+    """Descriptor of the lock file."""
     departures: int = 0
-    """Commits that put requests in flight."""
+    """Number of commits that put chunks in flight."""
     reached: dict[tuple[int, str], int] = attrs.field(factory=dict[tuple[int, str], int])
     """See `copies.Reached`."""
     _state: int | None = None
-    """The descriptor of the file in the state folder, once it was needed."""
+    """Descriptor of the file in the state folder, once it is open."""
 
     def recall(self) -> None:
-        """Read what was written down about the journal, in whichever place knows more."""
+        """Read both files, and keep the higher numbers."""
         os.lseek(self.lock, 0, os.SEEK_SET)
         self._learn(os.read(self.lock, _LARGEST))
         with suppress(OSError, RuntimeError):
             self._learn(_state_file(self.journal).read_bytes()[:_LARGEST])
 
     def note(self, departures: int, chunks: Reached) -> None:
-        """Write down that these chunks are in flight by now, and by which commit."""
+        """Record that a commit put these chunks in flight."""
         self._merge(departures, chunks)
         reached = [[campaign, zone, number] for (campaign, zone), number in self.reached.items()]
         line = json.dumps({"journal": self.journal, "departures": departures, "reached": reached}).encode() + b"\n"
@@ -63,18 +66,18 @@ class Witness:
             _overwrite(self._state, line)
 
     def close(self) -> None:
-        """Close what was opened."""
+        """Close the file in the state folder."""
         if self._state is not None:
             os.close(self._state)
             self._state = None
 
     def _learn(self, content: bytes) -> None:
-        """Take in what a place says, unless it speaks of another journal, or was cut off by a power cut."""
+        """Merge the content of a file, unless it belongs to another journal or a power cut damaged it."""
         try:
-            said = json.loads(content.partition(b"\n")[0])
-            if said["journal"] == self.journal:
-                reached = {(int(campaign), str(zone)): int(number) for campaign, zone, number in said["reached"]}
-                self._merge(int(said["departures"]), reached)
+            record = json.loads(content.partition(b"\n")[0])
+            if record["journal"] == self.journal:
+                reached = {(int(campaign), str(zone)): int(number) for campaign, zone, number in record["reached"]}
+                self._merge(int(record["departures"]), reached)
         except (ValueError, KeyError, TypeError):
             return
 
@@ -85,17 +88,17 @@ class Witness:
 
 
 def _overwrite(descriptor: int, line: bytes) -> None:
-    """Write the first line of a file; what is left of a longer one stands behind it, and is not read."""
+    """Overwrite the first line of a file. Readers ignore the remainder of a longer line after it."""
     os.lseek(descriptor, 0, os.SEEK_SET)
     os.write(descriptor, line)
 
 
 def _state_file(journal: str) -> Path:
-    """Return where the state folder keeps what is known of a journal (XDG Base Directory Specification)."""
+    """Return the path of a journal's file in the user's state folder (XDG Base Directory Specification)."""
     if sys.platform == "win32":  # pragma: no cover
         folder = os.environ.get("LOCALAPPDATA")
-        below = Path.home() / "AppData" / "Local"
+        default = Path.home() / "AppData" / "Local"
     else:
         folder = os.environ.get("XDG_STATE_HOME")
-        below = Path.home() / ".local" / "state"
-    return (Path(folder) if folder else below) / "callsavvy-async" / "journals" / journal
+        default = Path.home() / ".local" / "state"
+    return (Path(folder) if folder else default) / "callsavvy-async" / "journals" / journal

@@ -1,15 +1,17 @@
-"""The journal's own thread: one connection, and a group of units of work to every commit.
+"""Writes the journal in one thread, with one connection and group commits.
 
-Theory: a durable commit costs an fsync, some milliseconds however much it holds. So while one group is being committed,
-the coroutines that want to write queue up, and the next commit takes all of them: the more there are, the larger the
-group (group commit). The units of a group run one after the other in one transaction. When one of them fails they all run
-again, each in a savepoint, so that it is unsent alone; failing is rare, and a savepoint costs more than the statement in
-it. A unit's result is given out after the commit, never before. Works with asyncio and trio: a coroutine waits for an
-event that its own loop sets.
+Theory:
 
-When the connection breaks off, the group that was under way fails, and the next one connects again. Whether a COMMIT took
-place whose answer never came, nobody can tell. So a unit that is tried again (`patience.py`) has to recognise what it did
-before, and each says how.
+1. Group commit. A durable commit costs an fsync of some milliseconds, regardless of its size. During a commit, new units
+   of work queue up, and the next commit takes all of them. So groups grow with the load.
+2. Isolation. The units of a group run in turn in one transaction. If one fails, the group is rolled back and runs again
+   with a savepoint per unit, so that only the failed unit is lost. Failures are rare, and a savepoint costs more than the
+   statement in it, so the first attempt has none.
+3. Durability. A unit's result is returned only after the commit.
+4. Outages. If the connection breaks, the current group fails, and the next one reconnects. A COMMIT without confirmation
+   may have succeeded, so a unit that is retried (`retrying_writer.py`) must detect its own repetition.
+
+A coroutine waits for an event that its own loop sets, so asyncio and trio both work.
 """
 
 from __future__ import annotations
@@ -31,33 +33,33 @@ from callsavvy_async.campaigns.journal.database import Cursor, Database
 
 T = TypeVar("T")
 Work: TypeAlias = Callable[[Cursor], T]
-"""A unit of work. It may be run again when its transaction failed, so it changes nothing but the database."""
+"""A unit of work. It changes only the database, because it runs again if its transaction fails."""
 
 LARGEST_GROUP = 512
 
 
 @attrs.define(eq=False)
 class _Job(Generic[T]):
-    """A unit of work on its way through the thread."""
+    """A unit of work in the writer's queue."""
 
     work: Work[T]
     alone: bool
-    call_in_loop: Callable[[Callable[[], object]], object]
+    run_in_loop: Callable[[Callable[[], object]], object]
     done: anyio.Event = attrs.field(factory=anyio.Event)
     result: T | None = None
     error: BaseException | None = None
 
     def finish(self) -> None:
-        """Wake its coroutine, if its event loop still runs."""
+        """Wake the waiting coroutine, unless its event loop has ended."""
         with suppress(RuntimeError):
-            self.call_in_loop(self.done.set)
+            self.run_in_loop(self.done.set)
 
 
 class Writer:
-    """Runs units of work, one group after the other, in one thread.
+    """Runs units of work in groups, in one thread.
 
     Args:
-        database: where the journal lies; it is used in that thread only.
+        database: database of the journal; only that thread uses it.
     """
 
     def __init__(self, database: Database) -> None:
@@ -66,12 +68,16 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._process = os.getpid()
-        self._owed: list[Work[None]] = []
+        self._deferred: list[Work[None]] = []
 
     async def open(self) -> None:
-        """Start the thread and wait until the connection is open; raise what opening it raised."""
+        """Start the thread, and wait until the connection is open.
+
+        Raises:
+            JournalError: the database cannot be opened.
+        """
         self._closed, self._process = False, os.getpid()
-        opening = cast("_Job[object]", _Job(_nothing, alone=True, call_in_loop=_loop_caller()))
+        opening = cast("_Job[object]", _Job(_nothing, alone=True, run_in_loop=_loop_runner()))
         self._thread = threading.Thread(target=self._run, args=(opening,), name="callsavvy-journal", daemon=True)
         self._thread.start()
         with anyio.CancelScope(shield=True):
@@ -80,33 +86,33 @@ class Writer:
             raise self.database.explain(opening.error)
 
     async def run(self, work: Work[T], *, alone: bool = False) -> T:
-        """Run a unit of work and return its result once it is durable.
+        """Run a unit of work, and return its result once it is durable.
 
         Args:
-            work: what to do. When this is cancelled it is done all the same.
-            alone: outside of any transaction, as VACUUM must be.
+            work: the unit. Cancelling this method does not cancel it.
+            alone: True to run it outside of transactions, as VACUUM requires.
 
         Raises:
-            JournalError: as `explain` says, or it was closed; nothing of the unit is in the database.
-            Exception: what the work raised.
+            JournalError: the journal is closed, or the database raised an error; see `Database.explain`.
+            Exception: an exception of the work.
         """
         if self._closed:
-            raise JournalError("the journal was closed; use its campaigns inside its 'async with' block.")
+            raise JournalError("the journal is closed; use its campaigns inside its 'async with' block.")
         if self._process != os.getpid():
-            raise JournalError("the journal was opened before this process was forked; open it anew here.")
-        job = _Job(work, alone, _loop_caller())
+            raise JournalError("the journal was opened before this process was forked; open it again in this process.")
+        job = _Job(work, alone, _loop_runner())
         self._jobs.put(cast("_Job[object]", job))
         await job.done.wait()
         if job.error is not None:
             raise self.database.explain(job.error)
         return cast("T", job.result)
 
-    def owe(self, work: Work[None]) -> None:
-        """Do a unit of work before the next that is asked for: the journal is away, and nobody waits for this one."""
-        self._owed.append(work)
+    def defer(self, work: Work[None]) -> None:
+        """Run a unit of work in the next transaction, without waiting for it. For use while the journal is unavailable."""
+        self._deferred.append(work)
 
     async def close(self) -> None:
-        """Finish what is queued, and close the connection."""
+        """Run all queued units, and close the connection."""
         self._closed = True
         self._jobs.put(None)
         if self._thread is not None and self._process == os.getpid():
@@ -130,13 +136,13 @@ class Writer:
                 for job in group:
                     job.error = error
             else:
-                _carry_out(self.database, group, self._owed)
+                _execute(self.database, group, self._deferred)
             for job in group:
                 job.finish()
         self.database.close()
 
     def _next_group(self) -> list[_Job[object]]:
-        """Wait for a job, and take those that came with it; none when the writer is closed."""
+        """Wait for a job, and take all queued jobs. Return [] when the writer is closed."""
         group: list[_Job[object]] = []
         while len(group) < LARGEST_GROUP:
             try:
@@ -151,10 +157,10 @@ class Writer:
         return group
 
 
-def _carry_out(database: Database, group: list[_Job[object]], owed: list[Work[None]]) -> None:
+def _execute(database: Database, group: list[_Job[object]], deferred: list[Work[None]]) -> None:
     together = [job for job in group if not job.alone]
-    if not _commit(database, together, _try, owed) and len(together) > 1:
-        _commit(database, together, _try_in_savepoint, owed)
+    if not _commit(database, together, _try, deferred) and len(together) > 1:
+        _commit(database, together, _try_in_savepoint, deferred)
     for job in group:
         if job.alone:
             _try(database.cursor(), job)
@@ -164,24 +170,24 @@ def _commit(
     database: Database,
     group: list[_Job[object]],
     attempt: Callable[[Cursor, _Job[object]], object],
-    owed: list[Work[None]],
+    deferred: list[Work[None]],
 ) -> bool:
-    """Run units in one transaction; False when the first attempt at one failed, and all are unsent."""
-    done = len(owed)  # more may be owed meanwhile
+    """Run units in one transaction. Return False if a unit failed and the transaction was rolled back."""
+    done = len(deferred)  # another thread may append meanwhile
     for job in group:
         job.error = None
     cursor = database.cursor()
     try:
         cursor.execute("BEGIN")
-        for work in owed[:done]:
+        for work in deferred[:done]:
             work(cursor)
         for job in group:
             if not attempt(cursor, job):
                 cursor.execute("ROLLBACK")
                 return False
         database.commit(cursor)
-        del owed[:done]
-    except BaseException as error:  # noqa: BLE001 - of nobody in particular, so of everybody
+        del deferred[:done]
+    except BaseException as error:  # noqa: BLE001 - raised by `run` for every unit
         with suppress(Exception):
             cursor.execute("ROLLBACK")
         for job in group:
@@ -201,7 +207,7 @@ def _try(cursor: Cursor, job: _Job[object]) -> bool:
 def _try_in_savepoint(cursor: Cursor, job: _Job[object]) -> bool:
     cursor.execute("SAVEPOINT unit")
     if not _try(cursor, job):
-        cursor.execute("ROLLBACK TO unit")  # fails when the whole transaction is unsent already, as by a full disk
+        cursor.execute("ROLLBACK TO unit")  # fails if the database rolled back the transaction, as on a full disk
     cursor.execute("RELEASE unit")
     return True
 
@@ -210,10 +216,10 @@ def _nothing(_: Cursor) -> None:
     """Do nothing."""
 
 
-def _loop_caller() -> Callable[[Callable[[], object]], object]:
-    """Return what runs a function in the event loop that calls this, from any thread."""
+def _loop_runner() -> Callable[[Callable[[], object]], object]:
+    """Return a thread-safe function that schedules a callback in the current event loop."""
     if sniffio.current_async_library() == "trio":
-        import trio  # noqa: PLC0415 - only when it runs already
+        import trio  # noqa: PLC0415 - already imported in this case
 
         return trio.lowlevel.current_trio_token().run_sync_soon
     return asyncio.get_running_loop().call_soon_threadsafe

@@ -1,10 +1,10 @@
-"""Campaigns hosted by a task queue: one job is one runner, never one request.
+"""Campaigns in a task queue: one job is one worker of a campaign, never one request.
 
-A row in a queue for every request would double the journal, and a queue that repeats a job whose worker died would send twice.
-So a job only hosts a runner (`run_campaign`); what was sent and what may be sent is in the journal, and a job that is
-repeated, or delivered twice, is one more runner beside the others.
+With one job per request, the queue would duplicate the journal, and a retry of a job whose process died would send twice. So
+a job only hosts a worker (`run_campaign`), and the journal records the requests. A job that is retried or delivered twice is
+one more worker.
 
-`procrastinate`, `pgqueuer` and `taskiq` are modules of this package, each of which imports its engine.
+The modules `procrastinate`, `pgqueuer` and `taskiq` each import their engine.
 """
 
 from callsavvy_async.integrations.taskqueue.hosting import CampaignStoppedError, run_campaign

@@ -1,4 +1,4 @@
-"""What every engine's job calls."""
+"""The job that every engine runs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from callsavvy_async.client import Callsavvy
 from callsavvy_async.errors import CallsavvyError
 
 MakeClient = Callable[[], Callsavvy]
-"""Makes the client of a job."""
+"""Creates the client of a job."""
 
 Enqueue = Callable[[str], Awaitable[None]]
-"""Enqueues one runner of the campaign of this name; once for each that there shall be."""
+"""Enqueues one worker of the named campaign. Call it once per worker."""
 
 
 class CampaignStoppedError(CallsavvyError):
-    """A campaign stopped before its end: the keys, the balance, the budget, or an API that refuses or is away."""
+    """A campaign stopped early: because of the keys, the balance, the budget, or a failing or unreachable API."""
 
 
 async def run_campaign(
@@ -29,26 +29,26 @@ async def run_campaign(
     lease: float = 30.0,
     **options: Unpack[RunOptions],
 ) -> Mapping[str, object]:
-    """Work on a campaign until nothing of it is left to send, and return its sums as JSON-able values.
+    """Work on a campaign until all workers together have sent everything, and return its sums as JSON-able values.
 
-    A job that is cancelled sends nothing more and waits for the answers to what is on the wire.
+    A cancelled job sends nothing more, and waits for its requests in flight.
 
     Args:
-        journal: its URL.
-        name: of the campaign.
-        client: makes the client to send with; from the environment unless given.
+        journal: URL of the journal.
+        name: name of the campaign.
+        client: creates the client; by default from the environment.
         lease: see `Journal.open`.
-        **options: of every run.
+        **options: options of each run.
 
     Raises:
-        ConfigurationError: an option does not exist, or breaks a rule.
-        CampaignStoppedError: something is left that could not be sent.
+        ConfigurationError: an option does not exist or is invalid.
+        CampaignStoppedError: chunks are left that cannot be sent now.
         JournalError: the journal cannot be used.
     """
-    run_settings(**options)  # raises what a run would raise
+    run_settings(**options)  # validates before the client opens
     async with client() as callsavvy:
         report: CampaignReport = await Runner(journal, name, lease=lease, **options).work(callsavvy)
     if report.stopped is not None or report.pending:
-        why = "nothing of it can be sent now" if report.stopped is None else report.stopped.value
+        why = "they cannot be sent now" if report.stopped is None else report.stopped.value
         raise CampaignStoppedError(f"campaign {name!r} stopped with {report.pending:,} recipients pending: {why}.")
     return report.as_dict()

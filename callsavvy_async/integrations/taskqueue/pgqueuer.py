@@ -1,8 +1,7 @@
-"""Campaigns hosted by PgQueuer, in the same PostgreSQL.
+"""Campaigns in PgQueuer, in the same PostgreSQL.
 
-It gives a job whose worker sends no heartbeat to the next worker by itself: `PgQueuer.run(heartbeat_timeout=...)`. A worker
-that shuts down tells its jobs nothing and waits for them, so a job looks for that itself, or it would stay to the campaign's
-end.
+PgQueuer restarts a job whose process sends no heartbeat: `PgQueuer.run(heartbeat_timeout=...)`. A process that shuts down
+waits for its jobs without a notification, so each job watches for the shutdown. Otherwise it would last to the campaign's end.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from callsavvy_async.integrations.taskqueue.hosting import Enqueue, MakeClient, 
 
 ENTRYPOINT = "callsavvy.run_campaign"
 _WAIT = timedelta(seconds=5)
-"""Before a job that was interrupted is tried again."""
+"""Delay before the retry of an interrupted job."""
 
 
 def add_campaigns(
@@ -33,27 +32,27 @@ def add_campaigns(
     lease: float = 30.0,
     **options: Unpack[RunOptions],
 ) -> Enqueue:
-    """Add the entry point that hosts a runner: ``await enqueue("welcome-2026-11")``.
+    """Add the entry point for workers, and return a function to enqueue one: ``await enqueue("welcome-2026-11")``.
 
-    Elsewhere: ``await queries.enqueue(ENTRYPOINT, b"welcome-2026-11")``. What a shutdown or a journal that was away
-    interrupted is tried again.
+    Other processes use ``await queries.enqueue(ENTRYPOINT, b"welcome-2026-11")``. A job that a shutdown or an outage of the
+    journal interrupts is retried.
 
     Args:
-        queuer: yours.
-        journal: its URL.
-        client: makes the client of a job.
+        queuer: your queuer.
+        journal: URL of the journal.
+        client: creates the client of a job.
         lease: see `Journal.open`.
-        **options: of every run.
+        **options: options of each run.
 
     Raises:
-        ConfigurationError: an option does not exist, or breaks a rule.
+        ConfigurationError: an option does not exist or is invalid.
     """
-    run_settings(**options)  # raises what a run would raise
+    run_settings(**options)  # validates at start-up
 
     @queuer.entrypoint(ENTRYPOINT)
     async def host(job: Job) -> None:
         own = asyncio.current_task()
-        assert own is not None  # noqa: S101 - a coroutine runs in one
+        assert own is not None  # noqa: S101 - a coroutine runs in a task
         watch = asyncio.create_task(_cancel_at_shutdown(queuer, own))
         try:
             await run_campaign(journal, (job.payload or b"").decode(), client=client, lease=lease, **options)

@@ -1,7 +1,7 @@
-"""Campaigns hosted by procrastinate, in the same PostgreSQL.
+"""Campaigns in procrastinate, in the same PostgreSQL.
 
-It never repeats a job by itself: one whose worker died stays "doing". So a periodic task gives such jobs back. A worker that
-shuts down waits for its jobs, for `shutdown_graceful_timeout` at most: give it one, or it stays to the campaign's end.
+procrastinate leaves a job whose process died in the status "doing", so a periodic task restarts it. A process that shuts down
+waits for its jobs for `shutdown_graceful_timeout`: set it, or the process lasts to the campaign's end.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from callsavvy_async.integrations.taskqueue.hosting import Enqueue, MakeClient, 
 QUEUE = "callsavvy"
 REVIVE_QUEUE = "callsavvy-revive"
 _WAIT = 5
-"""Seconds before a job that was interrupted is tried again."""
+"""Seconds before the retry of an interrupted job."""
 
 
 def add_campaigns(
@@ -34,31 +34,31 @@ def add_campaigns(
     lease: float = 30.0,
     **options: Unpack[RunOptions],
 ) -> Enqueue:
-    """Add the task that hosts a runner, and the one that revives it: ``await enqueue("welcome-2026-11")``.
+    """Add the task for workers and its restart task, and return a function to enqueue one: ``await enqueue("welcome-2026-11")``.
 
-    What a shutdown or a journal that was away interrupted is tried again.
+    A job that a shutdown or an outage of the journal interrupts is retried.
 
     Args:
-        app: yours. A worker's `concurrency` must leave room for the reviving task, which is short.
-        journal: its URL.
-        client: makes the client of a job.
-        revive: when to look for jobs whose worker died, as cron writes it.
-        dead_after: seconds without a heartbeat of procrastinate's worker after which it is taken for dead.
+        app: your app. Its `concurrency` must leave room for the restart task, which is short.
+        journal: URL of the journal.
+        client: creates the client of a job.
+        revive: schedule of the restart task, in cron syntax.
+        dead_after: seconds without a heartbeat after which a procrastinate worker counts as dead.
         lease: see `Journal.open`.
-        **options: of every run.
+        **options: options of each run.
 
     Raises:
-        ConfigurationError: an option does not exist, or breaks a rule.
+        ConfigurationError: an option does not exist or is invalid.
     """
-    run_settings(**options)  # raises what a run would raise
+    run_settings(**options)  # validates at start-up
 
-    @app.task(name="callsavvy.run_campaign", queue=QUEUE, retry=_Again())
+    @app.task(name="callsavvy.run_campaign", queue=QUEUE, retry=_RetryInterrupted())
     async def host(name: str) -> None:
         await run_campaign(journal, name, client=client, lease=lease, **options)
 
     @app.periodic(cron=revive)
     @app.task(name="callsavvy.revive", queue=REVIVE_QUEUE, queueing_lock="callsavvy.revive")
-    async def revive_dead(timestamp: int) -> None:  # noqa: ARG001 - procrastinate gives it
+    async def revive_dead(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes it
         stalled = await app.job_manager.get_stalled_jobs(task_name=host.name, seconds_since_heartbeat=dead_after)
         for job in stalled:
             await app.job_manager.retry_job(job)
@@ -69,8 +69,8 @@ def add_campaigns(
     return enqueue
 
 
-class _Again(BaseRetryStrategy):
-    """Tries what was interrupted again, and nothing else."""
+class _RetryInterrupted(BaseRetryStrategy):
+    """Retries only interrupted jobs."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:  # noqa: ARG002
         interrupted = isinstance(exception, asyncio.CancelledError | JobAborted | JournalError)

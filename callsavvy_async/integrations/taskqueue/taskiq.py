@@ -1,13 +1,12 @@
-"""Campaigns hosted by taskiq, with `taskiq_redis.RedisStreamBroker`.
+"""Campaigns in taskiq, with `taskiq_redis.RedisStreamBroker`.
 
-A message that nobody acknowledged for `idle_timeout` is delivered again, whether its worker died or is only busy: that is no
-proof of death, and needs none. Two runners of a campaign share it. But taskiq-redis 1.2 looks for such messages only after a
-new one came: when a worker died on a quiet stream, enqueue the campaign once more (or let a scheduler do it). Give the broker
-``consumer_id="0"``, or it forgets what was enqueued before the first worker started; and ``xread_count=1``, or the first worker
-takes the runners of all.
-
-A job that ends is acknowledged, also by a cancellation, and a worker that shuts down tells its jobs nothing. So what a shutdown
-or a journal that was away interrupted enqueues itself again.
+- Redelivery. The broker delivers a message again that stays unacknowledged for `idle_timeout`, even if its process is only
+  busy. This is harmless: the campaign then has one more worker. taskiq-redis 1.2 looks for such messages only when a new one
+  arrives, so after a crash on a quiet stream enqueue the campaign again, for example from a scheduler.
+- Broker options. Set ``consumer_id="0"``; otherwise messages enqueued before the first process are lost. Set
+  ``xread_count=1``; otherwise the first process takes all workers.
+- Interruption. taskiq acknowledges every job that ends, including a cancelled one, and a shutdown does not notify jobs. So a
+  job that a shutdown or an outage of the journal interrupts enqueues itself again.
 """
 
 from __future__ import annotations
@@ -32,28 +31,28 @@ def add_campaigns(
     lease: float = 30.0,
     **options: Unpack[RunOptions],
 ) -> Enqueue:
-    """Add the task that hosts a runner: ``await enqueue("welcome-2026-11")``.
+    """Add the task for workers, and return a function to enqueue one: ``await enqueue("welcome-2026-11")``.
 
-    A worker's ``--wait-tasks-timeout`` says how long it waits before runners are stopped at a shutdown, its
-    ``--shutdown-timeout`` for how long they may wait for the answers to what is on the wire.
+    At a shutdown, taskiq's ``--wait-tasks-timeout`` limits the wait before the jobs are stopped, and its
+    ``--shutdown-timeout`` limits their wait for the requests in flight.
 
     Args:
-        broker: yours.
-        journal: its URL.
-        client: makes the client of a job.
+        broker: your broker.
+        journal: URL of the journal.
+        client: creates the client of a job.
         lease: see `Journal.open`.
-        **options: of every run.
+        **options: options of each run.
 
     Raises:
-        ConfigurationError: an option does not exist, or breaks a rule.
+        ConfigurationError: an option does not exist or is invalid.
     """
-    run_settings(**options)  # raises what a run would raise
+    run_settings(**options)  # validates at start-up
     hosting: set[asyncio.Task[object]] = set()
 
     @broker.task(task_name="callsavvy.run_campaign")
     async def host(name: str) -> Mapping[str, object]:
         own = asyncio.current_task()
-        assert own is not None  # noqa: S101 - a coroutine runs in one
+        assert own is not None  # noqa: S101 - a coroutine runs in a task
         hosting.add(own)
         try:
             return await run_campaign(journal, name, client=client, lease=lease, **options)
@@ -64,7 +63,7 @@ def add_campaigns(
             hosting.discard(own)
 
     @broker.on_event(TaskiqEvents.WORKER_SHUTDOWN)
-    async def stop_runners(_: TaskiqState) -> None:
+    async def stop_jobs(_: TaskiqState) -> None:
         jobs = tuple(hosting)
         for job in jobs:
             job.cancel()

@@ -1,1 +1,1 @@
-"""What each resource does to the world, and the `data` it answers with."""
+"""The handlers of the resources: they change the world and return the response's `data`."""

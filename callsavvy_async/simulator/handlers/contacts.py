@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from callsavvy_async.simulator.answers import Json, RequestRefused
 from callsavvy_async.simulator.handlers.rows import check_reference, columns, find, select
+from callsavvy_async.simulator.responses import Json, RequestRejected
 from callsavvy_async.simulator.state import World
 
 
 def get_contacts(world: World, params: Mapping[str, str]) -> Json:
-    """Answer all contacts, or those of one group."""
+    """Return all contacts, or those of one group."""
     check_reference(world.groups, params, "group_id")
     return select(world.contacts, params, group_id="group_id")
 
 
 def get_contact_groups(world: World, _params: Mapping[str, str]) -> Json:
-    """Answer all contact groups."""
+    """Return all contact groups."""
     return list(world.groups.values())
 
 
 def create_contact(world: World, params: Mapping[str, str]) -> Json:
-    """Store a contact; either way of reaching it is enough. Equal contacts may exist more than once."""
+    """Store a contact. It needs an e-mail address or a phone number. Equal contacts may exist."""
     if "email" not in params and "phone" not in params:
-        raise RequestRefused(422, "Missing required parameter: email or phone")
+        raise RequestRejected(422, "Missing required parameter: email or phone")
     check_reference(world.groups, params, "group_id")
     contact_id = world.record_id()
     world.contacts[contact_id] = {
@@ -37,7 +37,7 @@ def create_contact(world: World, params: Mapping[str, str]) -> Json:
 
 
 def delete_contact(world: World, params: Mapping[str, str]) -> Json:
-    """Remove a contact; once it is gone it is not found."""
+    """Remove a contact, or raise 404 if it does not exist."""
     contact_id = params["contact_id"]
     find(world.contacts, contact_id, kind="Contact")
     del world.contacts[contact_id]

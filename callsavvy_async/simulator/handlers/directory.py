@@ -1,16 +1,16 @@
-"""getSummary, getDepartments, getCategories, getAgents: who the business is."""
+"""getSummary, getDepartments, getCategories, getAgents."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
 
-from callsavvy_async.simulator.answers import Json
+from callsavvy_async.simulator.responses import Json
 from callsavvy_async.simulator.state import World
 
 
 def get_summary(world: World, _params: Mapping[str, str]) -> Json:
-    """Answer the account and its balances, numbers as text."""
+    """Return the account and its balances, with numbers as text."""
     return {
         "assigned_number": world.assigned_number,
         "account_status": world.account_status,
@@ -23,20 +23,20 @@ def get_summary(world: World, _params: Mapping[str, str]) -> Json:
 
 
 def get_departments(world: World, _params: Mapping[str, str]) -> Json:
-    """Answer all departments."""
+    """Return all departments."""
     return list(world.departments.values())
 
 
 def get_categories(world: World, _params: Mapping[str, str]) -> Json:
-    """Answer all request categories."""
+    """Return all categories."""
     return list(world.categories.values())
 
 
 def get_agents(world: World, _params: Mapping[str, str]) -> Json:
-    """Answer all agents."""
+    """Return all agents."""
     return list(world.agents.values())
 
 
 def plain(number: Decimal) -> str:
-    """Write a number without exponent and without needless zeros."""
+    """Format a number without exponent and trailing zeros."""
     return f"{number.normalize():f}"

@@ -1,8 +1,8 @@
-"""sendSMS, sendRobocall, sendWhatsapp: the calls that cost money.
+"""sendSMS, sendRobocall, sendWhatsapp: the requests that cost money.
 
-What a call costs is the stand-in's own reading, since the document gives no price: an SMS one unit per segment and
-recipient; a robocall its minutes per recipient; a WhatsApp message one call unit per recipient. Local or
-international is told by the number's prefix. A call is charged wholly or not at all.
+The document gives no prices, so these are assumptions: an SMS costs one unit per segment and recipient, a robocall its
+minutes per recipient, a WhatsApp message one call minute per recipient. The number's prefix decides between local and
+international. A request is charged completely or not at all.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from callsavvy_async.simulator import checks
-from callsavvy_async.simulator.answers import Json
 from callsavvy_async.simulator.handlers.directory import plain
+from callsavvy_async.simulator.responses import Json
 from callsavvy_async.simulator.segments import segments
 from callsavvy_async.simulator.state import World
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What a send was charged, and the data that it answers with."""
+    """The cost of a send, and the data of its response."""
 
     cost: Decimal
     data: Mapping[str, Json]
     message_id: str = ""
-    """Empty for WhatsApp: the API gives none."""
+    """Empty for WhatsApp: the API returns none."""
 
 
 def send_sms(world: World, params: Mapping[str, str]) -> Charge:
@@ -36,14 +36,14 @@ def send_sms(world: World, params: Mapping[str, str]) -> Charge:
 
 
 def send_robocall(world: World, params: Mapping[str, str]) -> Charge:
-    """Call all recipients for as many minutes as asked."""
+    """Call all recipients for the requested number of minutes."""
     if params["call_type"] == "Pre-recorded-Audio":
         checks.audio_url("message", params["message"])
     return _charge(world, _spend_calls(world, params["recipient"], units=Decimal(params["duration"])))
 
 
 def send_whatsapp(world: World, params: Mapping[str, str]) -> Charge:
-    """Send one message to all recipients from one of the business's channels."""
+    """Send one message to all recipients through one of the business's channels."""
     if params["uid"] not in world.whatsapp_uids:
         raise checks.invalid("uid", params["uid"])
     cost = _spend_calls(world, params["recipient"], units=Decimal(1))

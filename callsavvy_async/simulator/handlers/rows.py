@@ -1,40 +1,40 @@
-"""The few things that the handlers do to tables."""
+"""Operations of the handlers on tables."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from callsavvy_async.simulator.answers import RequestRefused
+from callsavvy_async.simulator.responses import RequestRejected
 from callsavvy_async.simulator.state import Row, Table
 
 
 def columns(row: Row, *names: str) -> Row:
-    """Take the fields that an answer shows, in its order."""
+    """Return these fields of a row, in this order."""
     return {name: row[name] for name in names}
 
 
 def find(table: Table, key: str, *, kind: str) -> Row:
-    """Return the record that a call is about, or refuse with 404."""
+    """Return a record, or raise 404 if it does not exist."""
     try:
         return table[key]
     except KeyError:
-        raise RequestRefused(404, f"{kind} not found") from None
+        raise RequestRejected(404, f"{kind} not found") from None
 
 
 def check_reference(table: Table, params: Mapping[str, str], name: str) -> None:
-    """Refuse with 422 a parameter that names no record ("Pass a valid ... ID"); not given is fine."""
+    """Raise 422 if a parameter is present and is not the id of a record ("Pass a valid ... ID")."""
     value = params.get(name)
     if value and value not in table:
-        raise RequestRefused(422, f"Invalid {name}: {value}")
+        raise RequestRejected(422, f"Invalid {name}: {value}")
 
 
 def select(table: Table, params: Mapping[str, str], **fields_by_parameter: str) -> list[Row]:
-    """Return the records that agree with every filter given.
+    """Return the records that match all filters.
 
     Args:
-        table: The records.
-        params: The call's parameters; `datetime` keeps the records whose time begins with it.
-        **fields_by_parameter: The record's field that each other parameter is compared with, ignoring case.
+        table: Records.
+        params: Parameters of the request. `datetime` matches the records whose time begins with it.
+        **fields_by_parameter: Field of the record that each other parameter must equal, ignoring case.
     """
     wanted = {
         field: params[parameter].casefold() for parameter, field in fields_by_parameter.items() if parameter in params

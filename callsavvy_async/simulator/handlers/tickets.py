@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from callsavvy_async.simulator.answers import Json
 from callsavvy_async.simulator.handlers.rows import check_reference, columns, find, select
+from callsavvy_async.simulator.responses import Json
 from callsavvy_async.simulator.state import World
 
 
 def get_tickets(world: World, params: Mapping[str, str]) -> Json:
-    """Answer the tickets that agree with the filters."""
+    """Return the tickets that match the filters."""
     check_reference(world.departments, params, "department_id")
     return select(
         world.tickets,
@@ -22,13 +22,13 @@ def get_tickets(world: World, params: Mapping[str, str]) -> Json:
 
 
 def get_ticket_conversation(world: World, params: Mapping[str, str]) -> Json:
-    """Answer the messages of one ticket, oldest first."""
+    """Return the messages of one ticket, oldest first."""
     find(world.tickets, params["ticket_id"], kind="Ticket")
     return world.conversations[params["ticket_id"]]
 
 
 def create_ticket(world: World, params: Mapping[str, str]) -> Json:
-    """Open a ticket whose first message is the customer's."""
+    """Open a ticket with the customer's message."""
     check_reference(world.departments, params, "department_id")
     moment, ticket_id = world.timestamp(), world.record_id()
     ticket = {
@@ -48,7 +48,7 @@ def create_ticket(world: World, params: Mapping[str, str]) -> Json:
 
 
 def reply_ticket(world: World, params: Mapping[str, str]) -> Json:
-    """Add a message; the ticket then waits for the other side."""
+    """Add a message. The ticket then waits for the other side."""
     ticket_id, agent_id = params["ticket_id"], params.get("replying_agent_id", "")
     ticket = find(world.tickets, ticket_id, kind="Ticket")
     check_reference(world.agents, params, "replying_agent_id")

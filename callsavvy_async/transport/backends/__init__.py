@@ -1,1 +1,1 @@
-"""What carries one request to the API and its answer back; everything above knows only `Backend`."""
+"""The backends that exchange one request for one response, behind the protocol `Backend`."""

@@ -1,4 +1,4 @@
-"""aiohttp behind the limiter: a session of our own for each event loop, or a user's. asyncio only."""
+"""The aiohttp backend, for asyncio: one session per event loop, or a user's session."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from callsavvy_async.wire.response import HttpResponse
 
 
 class AiohttpBackend:
-    """A session of our own for each event loop, closed with it.
+    """Sends over one session per event loop, which closes with it.
 
-    It stores and sends no cookies, and reads no proxy from the environment.
+    Cookies and the proxy variables of the environment are ignored.
 
     Args:
-        verify: see `Verify`.
+        verify: See `Verify`.
         proxy: URL of a proxy.
     """
 
@@ -35,11 +35,11 @@ class AiohttpBackend:
     async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
         """See `Backend.exchange`."""
         loop = _running_asyncio()
-        if request.target.secure and self._trust.ssl_context is None:  # all requests of a client go to one place
+        if request.template.secure and self._trust.ssl_context is None:  # a client has one base URL
             await loop.run_in_executor(None, self._trust.load)
         patch = find_patch(("aiohttp",))
         is_replaced = patch is not None and patch.where == "aiohttp.ClientSession"
-        session = self._make_session() if is_replaced else await self._sessions.enter()  # a mock is not kept
+        session = self._make_session() if is_replaced else await self._sessions.enter()  # a mock's session is not kept
         return await exchange(session, request, timeout=timeout, max_bytes=max_bytes)
 
     async def aclose(self) -> None:
@@ -62,7 +62,7 @@ class AiohttpBackend:
     def _make_session(self) -> aiohttp.ClientSession:
         ssl_context = self._trust.ssl_context or True
         return aiohttp.ClientSession(
-            # No limit on connections: the limiter stands in front of them.
+            # Without a limit on connections, because the rate limiter bounds the requests in flight.
             connector=aiohttp.TCPConnector(limit=0, ssl=ssl_context, keepalive_timeout=KEEPALIVE_EXPIRY),
             cookie_jar=aiohttp.DummyCookieJar(),
             proxy=self._proxy,
@@ -74,7 +74,7 @@ class AiohttpBackend:
 
 
 class BorrowedSession(Borrowed):
-    """A user's own ``aiohttp.ClientSession``."""
+    """Sends over a user's ``aiohttp.ClientSession``."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         super().__init__(f"aiohttp {type(session).__name__}")
@@ -91,5 +91,5 @@ def _running_asyncio() -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
     except RuntimeError:
         raise ConfigurationError(
-            "backend='aiohttp' runs on asyncio only; on trio leave backend= out, or give backend='httpx'."
+            "backend='aiohttp' runs on asyncio only; on trio, omit backend= or pass backend='httpx'."
         ) from None

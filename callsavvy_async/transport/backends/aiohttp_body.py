@@ -1,4 +1,4 @@
-"""A request's body as aiohttp takes it. It looks at the connection before it is written to it, which aiohttp does not."""
+"""A request body for aiohttp, which checks its connection before it is written. aiohttp itself does not check."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from callsavvy_async.transport.backends.proof import OnceBody
 
 
 class StaleConnectionError(Exception):
-    """The connection was closed, or bytes came that no request asked for. Nothing was written to it."""
+    """The connection was closed or holds unexpected bytes. Nothing was written to it."""
 
 
 class PayloadBody(OnceBody, aiohttp.Payload):
     """The body of one request.
 
     Attributes:
-        is_built: whether aiohttp has built a request of it; a mock does not.
-        is_stale: whether it was to be written to a connection that is stale.
+        is_built: True once aiohttp has built a request with it. Mocks do not build one.
+        is_stale: True if its connection was stale.
     """
 
-    _autoclose = True  # there is nothing to close
+    _autoclose = True  # nothing to close
 
     def __init__(self, body: bytes) -> None:
         OnceBody.__init__(self, body)
@@ -37,7 +37,7 @@ class PayloadBody(OnceBody, aiohttp.Payload):
 
     @property
     def size(self) -> int | None:
-        """How many bytes; aiohttp asks for it when it builds a request."""
+        """Size in bytes. aiohttp reads it when it builds a request."""
         self.is_built = True
         return self._size
 
@@ -50,7 +50,7 @@ class PayloadBody(OnceBody, aiohttp.Payload):
         """Write the bytes to a connection.
 
         Raises:
-            StaleConnectionError: no response on it could be trusted.
+            StaleConnectionError: The connection is stale, so a response on it could belong to another request.
         """
         self._transport = getattr(writer, "transport", None)
         if self._transport is not None and _is_stale(self._transport):
@@ -60,35 +60,35 @@ class PayloadBody(OnceBody, aiohttp.Payload):
         await writer.write(self.give())
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        """Give out the bytes as text, for a middleware."""
+        """Return the bytes as text, for a middleware."""
         return self.give().decode(encoding, errors)
 
     async def as_bytes(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:  # noqa: ARG002 - aiohttp's
-        """Give out the bytes, for a middleware."""
+        """Return the bytes, for a middleware."""
         return self.give()
 
     def retire_connection(self, *, whole: bool) -> None:
-        """Keep aiohttp from using the connection again, unless the server has read the request from it.
+        """Prevent aiohttp from reusing the connection, unless the server has read the whole request.
 
         Args:
-            whole: whether the response says so. Bytes that have not left say the opposite.
+            whole: True if the response's status implies that. Bytes that have not left prove the opposite.
         """
         if self._transport is not None and not (whole and self._transport.get_write_buffer_size() == 0):
             self._transport.abort()
 
 
-_seen: weakref.WeakSet[ResponseHandler] = weakref.WeakSet()
+_used: weakref.WeakSet[ResponseHandler] = weakref.WeakSet()
 """Connections that have carried a request."""
 
 
 def _is_stale(transport: asyncio.Transport) -> bool:
-    """Whether a connection has ended, or holds bytes before its request is written."""
+    """Return True if a connection has ended, or holds bytes before its request is written."""
     connection = transport.get_protocol()
     if transport.is_closing() or not isinstance(connection, ResponseHandler) or connection.should_close:
         return True
-    is_new = connection not in _seen
-    _seen.add(connection)
-    if is_new and transport.get_extra_info("sslcontext") is not None:  # may be read from: TLS sends session tickets
+    is_new = connection not in _used
+    _used.add(connection)
+    if is_new and transport.get_extra_info("sslcontext") is not None:  # the bytes may be TLS session tickets
         return False
     poll = getattr(select, "poll", None)
     descriptor = transport.get_extra_info("socket").fileno()

@@ -1,7 +1,7 @@
-"""One exchange of a request for a response over a session of aiohttp, with the proof of `proof.py`.
+"""One exchange over an aiohttp session, with the proof of `proof.py`.
 
-With a difference: a mock of aiohttp may answer, or fail, without ever building a request. Then nothing proves that nothing
-was sent, and a failure counts as not sent only where the exception says so.
+A mock of aiohttp may respond or fail without building a request. Then an unread body proves nothing, and a failure is
+NOT_SENT only if its exception implies that.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from callsavvy_async.transport.backends.proof import NOT_READ_WHOLE, prove, read
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
-from callsavvy_async.wire.response_headers import Fields
+from callsavvy_async.wire.response_headers import Headers
 
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
-"""The exchange has one clock, and it is ours."""
-_MOST_STALE = 3
-"""Stale connections that one exchange may meet. The event loop finds the others meanwhile, and aiohttp drops them."""
+"""`prove` applies the timeout."""
+_MAX_STALE = 3
+"""Maximum number of stale connections in one exchange. Meanwhile the event loop notices the others."""
 
 _BEFORE_SENDING = (
-    aiohttp.ClientConnectorError,  # DNS, refused, TLS, proxy away
+    aiohttp.ClientConnectorError,  # DNS, connection refused, TLS, proxy unavailable
     aiohttp.ConnectionTimeoutError,
     aiohttp.ClientHttpProxyError,  # the proxy refused to CONNECT
     aiohttp.ServerFingerprintMismatch,
     aiohttp.InvalidURL,
     aiohttp.NonHttpUrlClientError,
 )
-"""What aiohttp raises before a request has a connection. `ServerDisconnectedError` is not among them."""
+"""Errors that aiohttp raises before a request has a connection. `ServerDisconnectedError` is not one of them."""
 
 
 async def exchange(
     session: aiohttp.ClientSession, request: HttpRequest, *, timeout: float, max_bytes: int
 ) -> HttpResponse:
-    """Run one exchange over a session; see `Backend.exchange`. Cancelling it closes the connection."""
+    """Run one exchange over a session; see `Backend.exchange`. A cancellation closes the connection."""
     body = PayloadBody(request.body)
 
     async def post() -> HttpResponse:
         nonlocal body
-        for _ in range(_MOST_STALE):
+        for _ in range(_MAX_STALE):
             try:
                 response = await _post(session, request, body, max_bytes)
             except aiohttp.ClientError:
@@ -55,7 +55,7 @@ async def exchange(
         raise ExchangeFailedError(FailureKind.CONNECTION_LOST, sent=False, detail="every idle connection was stale")
 
     def was_sent(error: Exception | None) -> bool:
-        return body.asked or not (body.is_built or error is None or isinstance(error, _BEFORE_SENDING))
+        return body.was_read or not (body.is_built or error is None or isinstance(error, _BEFORE_SENDING))
 
     return await prove(post, _kind, was_sent, timeout)
 
@@ -63,27 +63,27 @@ async def exchange(
 async def _post(
     session: aiohttp.ClientSession, request: HttpRequest, body: PayloadBody, max_bytes: int
 ) -> HttpResponse | None:
-    """Post once; return None when what came is no response to this request, which has not left."""
-    if session.closed is True:  # and no mock's
+    """Post once; return None if the response belongs to another request, because this one has not left."""
+    if session.closed is True:  # a mock's attribute is not True
         raise ExchangeFailedError(FailureKind.CONNECT, sent=False, detail="the aiohttp.ClientSession is closed")
-    entry = find_entry(session, ("post", "request"), "aiohttp")  # who patched one of them expects the request there
+    entry = find_entry(session, ("post", "request"), "aiohttp")  # a patched method must see the request
     send = session.post if entry == "post" else functools.partial(session.request, "POST")
     response = await send(
-        request.target.url,
+        request.template.url,
         data=body,
-        headers=request.target.headers,
-        allow_redirects=False,  # the keys would travel
+        headers=request.template.headers,
+        allow_redirects=False,  # a redirect would disclose the keys
         raise_for_status=False,
-        auto_decompress=False,  # ours is bounded
+        auto_decompress=False,  # `read_response` limits the size
         timeout=_NO_TIMEOUT,
     )
     try:
-        if body.is_built and not body.asked:
+        if body.is_built and not body.was_read:
             return None
-        fields, chunks = Fields.of(response.raw_headers), response.content.iter_any()
+        fields, chunks = Headers.of(response.raw_headers), response.content.iter_any()
         received = await read_response(response.status, fields, chunks, max_bytes)
     finally:
-        response.close()  # gives the connection up, unless the whole response came
+        response.close()  # closes the connection unless the response is complete
     body.retire_connection(whole=response.status not in NOT_READ_WHOLE)
     return received
 
@@ -98,5 +98,5 @@ def _kind(error: Exception) -> FailureKind:
     if isinstance(error, _BEFORE_SENDING):
         return FailureKind.CONNECT
     if isinstance(error, aiohttp.ClientResponseError):
-        return FailureKind.GARBLED
+        return FailureKind.PROTOCOL_ERROR
     return FailureKind.CONNECTION_LOST

@@ -1,4 +1,4 @@
-"""The default: native connections where they can run, and the HTTP library that somebody has patched."""
+"""The default backend: native connections if possible, or an HTTP library that a mock or a tracer has patched."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from callsavvy_async.wire.response import HttpResponse
 
 
 class AutoBackend:
-    """Decides anew for every exchange: a client may be made before its event loop runs, and before a mock is set up.
+    """Chooses a backend for each exchange, because a client may be older than its event loop and its mocks.
 
     Args:
-        usual: what sends unless something speaks against it.
-        over: makes the backend that sends over a library, once it is needed.
-        library: the one over which `usual` sends; None for native connections, which need asyncio.
+        usual: Backend to use by default.
+        over: Creates the backend of a library.
+        library: Library of `usual`; None for native connections, which need asyncio.
     """
 
     def __init__(self, usual: Backend, over: Callable[[str], Backend], *, library: str | None = None) -> None:
@@ -54,7 +54,7 @@ class AutoBackend:
         return f"{backend!r}{why and ', '}{why}"
 
     def _choose(self) -> tuple[Backend, str]:
-        """Return the backend that sends now, and why it is not the usual one."""
+        """Return the backend to use now, and the reason if it is not the usual one."""
         on_asyncio = thread_local.name in _ASYNCIO
         patch = find_patch(LIBRARIES if on_asyncio else _ON_TRIO)
         if patch is not None and patch.library != self._library:
@@ -64,11 +64,9 @@ class AutoBackend:
         return self._usual, ""
 
     def _other(self, library: str) -> Backend:
-        if library not in self._others:
-            self._others[library] = self._over(library)
-        return self._others[library]
+        return self._others.get(library) or self._others.setdefault(library, self._over(library))
 
 
 _ON_TRIO = ("httpx", "httpx2")
 _ASYNCIO = frozenset({None, "asyncio"})
-"""What stands in `sniffio.thread_local` while asyncio runs; to ask sniffio itself would cost a system call."""
+"""Values of `sniffio.thread_local` under asyncio. sniffio's function would cost a system call."""

@@ -1,4 +1,4 @@
-"""What every backend promises."""
+"""The protocol of backends."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from callsavvy_async.wire.response import HttpResponse
 
 
 class Backend(Protocol):
-    """Exchanges one request for one whole answer. Backends swap here."""
+    """Exchanges one request for one complete response."""
 
     def exchange(
         self, request: HttpRequest, *, timeout: float, max_bytes: int
     ) -> Coroutine[object, object, HttpResponse]:
-        """Send a request and read the whole answer.
+        """Send a request and read the complete response.
 
         Args:
-            request: what to send.
-            timeout: seconds for everything.
-            max_bytes: largest body that is read, after decompression.
+            request: Request to send.
+            timeout: Seconds for the whole exchange.
+            max_bytes: Maximum size of the decompressed body.
 
         Raises:
-            ExchangeFailedError: when no whole answer came.
-            ConfigurationError: when it cannot run in this event loop; then nothing was sent.
+            ExchangeFailedError: The response is missing or incomplete.
+            ConfigurationError: The backend cannot run in this event loop; nothing was sent.
         """
         ...
 
     async def aclose(self) -> None:
-        """Close what was opened in this event loop."""
+        """Close the connections of this event loop."""
         ...
 
     @property
     def is_open(self) -> bool:
-        """Whether something is open that `aclose` would close."""
+        """True if `aclose` would close a connection."""
         ...

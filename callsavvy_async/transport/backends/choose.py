@@ -1,4 +1,4 @@
-"""Choose what carries the requests of a client. httpx and aiohttp are imported only where they are chosen."""
+"""Choose the backend of a client. HTTP libraries are imported only when they are chosen."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BackendName = Literal["auto", "native", "httpx", "httpx2", "aiohttp"]
 
 @attrs.frozen
 class Brought:
-    """What users bring to send with. At most one of them; it stays theirs to close."""
+    """A client, a transport or a session of the user, at most one of them. The SDK never closes it."""
 
     http_client: httpx.AsyncClient | httpx2.AsyncClient | None = None
     transport: httpx.AsyncBaseTransport | httpx2.AsyncBaseTransport | None = None
@@ -45,10 +45,10 @@ def choose_backend(
     proxy: str | None = None,
     base_url: str = "",
 ) -> Backend:
-    """Make the backend that the settings of a client ask for; see `Callsavvy`.
+    """Create the backend that the settings of a client describe; see `Callsavvy`.
 
     Raises:
-        ConfigurationError: when they cannot be used, contradict each other, or need something that is not installed.
+        ConfigurationError: A setting is invalid, contradicts another one, or needs a package that is not installed.
     """
     own = attrs.asdict(brought, recurse=False)
     check_settings(**own, backend=backend, verify=verify, proxy=proxy)
@@ -57,7 +57,7 @@ def choose_backend(
         given.insert(0, "backend=")
     if len(given) > 1 or (given and (verify is not True or proxy is not None)):
         raise ConfigurationError(
-            f"{' and '.join(given)} would bring TLS and proxy settings of their own; give one of them alone."
+            f"{' and '.join(given)} cannot be combined with TLS, proxy or other transport settings; pass one of them alone."
         )
     if not isinstance(backend, str):
         return backend
@@ -67,16 +67,16 @@ def choose_backend(
         return _borrow_session(brought.session, backend)
     if backend not in _MAKERS:
         raise ConfigurationError(
-            f"backend is {backend!r}; it is one of {', '.join(_MAKERS)}, or a Backend of your own."
+            f"backend is {backend!r}; it must be one of {', '.join(_MAKERS)}, or a Backend object."
         )
     return _MAKERS[backend](verify=verify, proxy=proxy_for(base_url) if proxy == FROM_ENVIRONMENT else proxy)
 
 
-# The imports below are made where they are needed: each costs more than all of this package.
+# The functions below import libraries when needed: each import costs more than this whole package.
 
 
 def goes_directly(chosen: Backend, backend: BackendName | Backend, proxy: str | None) -> bool:
-    """Whether a backend that was chosen asks neither a proxy nor the environment for the way."""
+    """Return True if a chosen backend uses neither a proxy nor the proxy variables of the environment."""
     return isinstance(backend, str) and proxy is None and not isinstance(chosen, Borrowed)
 
 
@@ -90,7 +90,7 @@ def _auto(*, verify: Verify, proxy: str | None) -> Backend:
 
 
 def _over(library: str, *, verify: Verify, proxy: str | None) -> Backend:
-    """Make the backend that sends over a library."""
+    """Create the backend of a library."""
     if library == "aiohttp":
         return _aiohttp(verify=verify, proxy=proxy)
     return _httpx(verify=verify, proxy=proxy, library=library)
@@ -98,7 +98,7 @@ def _over(library: str, *, verify: Verify, proxy: str | None) -> Backend:
 
 def _native(*, verify: Verify, proxy: str | None = None) -> Backend:
     if proxy is not None:
-        raise ConfigurationError("backend='native' speaks to no proxy; give backend='httpx', or leave backend= out.")
+        raise ConfigurationError("backend='native' does not support proxies; pass backend='httpx', or omit backend=.")
     _need("native", "httptools", "httptools")
     from callsavvy_async.transport.native.backend import NativeBackend  # noqa: PLC0415
 
@@ -117,7 +117,7 @@ def _httpx(*, verify: Verify, proxy: str | None = None, why: str = "", library: 
 def _aiohttp(*, verify: Verify, proxy: str | None) -> Backend:
     _need("aiohttp", "aiohttp", "callsavvy-async[aiohttp]")
     if _is_socks(proxy):
-        raise ConfigurationError("backend='aiohttp' speaks to no SOCKS proxy; give backend='httpx'.")
+        raise ConfigurationError("backend='aiohttp' does not support SOCKS proxies; pass backend='httpx'.")
     from callsavvy_async.transport.backends.aiohttp import AiohttpBackend  # noqa: PLC0415
 
     return AiohttpBackend(verify=verify, proxy=proxy)
@@ -143,7 +143,7 @@ def _borrow_httpx(brought: Brought, backend: BackendName) -> Backend:
 
 
 def _library_of(sender: object) -> ModuleType:
-    """Return the library, httpx or httpx2, whose object this is."""
+    """Return the library of an object, httpx or httpx2."""
     packages = (kind.__module__.partition(".")[0] for kind in sender.__class__.__mro__)
     return sys.modules[next(package for package in packages if package in {"httpx", "httpx2"})]
 

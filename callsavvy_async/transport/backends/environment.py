@@ -1,4 +1,4 @@
-"""What variables of the environment say of the way to a server; and what an error says where they were not asked."""
+"""The proxy variables of the environment, and advice for errors about variables that the client does not read."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from callsavvy_async.wire.failure import FailureKind
 
 
 def find_proxy(url: str, environ: Mapping[str, str] = os.environ) -> tuple[str, str] | None:
-    """Return the variable that names a proxy for this URL, and its value; None where there is no proxy for it.
+    """Return the name and the value of the variable with the proxy for a URL, or None.
 
-    HTTPS_PROXY goes before ALL_PROXY, small letters before capitals, and NO_PROXY exempts hosts.
+    HTTPS_PROXY precedes ALL_PROXY, lower case precedes upper case, and NO_PROXY exempts hosts.
     """
-    import urllib.request  # noqa: PLC0415 - it costs more than this package
+    import urllib.request  # noqa: PLC0415 - costs more than this whole package
 
     parts = urlsplit(url)
     found = next(((name, environ[name]) for name in _names(parts.scheme, environ) if environ.get(name)), None)
@@ -29,36 +29,38 @@ def find_proxy(url: str, environ: Mapping[str, str] = os.environ) -> tuple[str, 
 def _names(scheme: str, environ: Mapping[str, str]) -> Iterator[str]:
     for name in (f"{scheme}_proxy", "all_proxy"):
         yield name
-        if not (name == "http_proxy" and "REQUEST_METHOD" in environ):  # a CGI: that is the request's field "Proxy"
+        if not (
+            name == "http_proxy" and "REQUEST_METHOD" in environ
+        ):  # under CGI, it is the request's header field "Proxy"
             yield name.upper()
 
 
 def proxy_for(url: str) -> str | None:
-    """Return the proxy that the environment names for a URL.
+    """Return the proxy for a URL from the environment, or None.
 
     Raises:
-        ConfigurationError: naming the variable whose value is none.
+        ConfigurationError: A variable has an invalid value; the text names it.
     """
     found = find_proxy(url)
     if found is None:
         return None
     name, proxy = found[0], found[1] if "://" in found[1] else f"http://{found[1]}"
     if not RULES["proxy"].holds(proxy):
-        raise ConfigurationError(f"{name} cannot be used; it must be {RULES['proxy'].words}.")
+        raise ConfigurationError(f"{name} is invalid; it must be {RULES['proxy'].words}.")
     return proxy
 
 
 def unread_variables(kind: FailureKind, url: str) -> str:
-    """Name what might have helped where an exchange failed before anything was sent, and is not read.
+    """Return advice about a variable that is set but not read, and may be the cause of a failure before sending.
 
     Args:
-        kind: the stage at which it failed.
-        url: where to.
+        kind: Stage of the failure.
+        url: URL of the request.
     """
     if kind in {FailureKind.CONNECT, FailureKind.TIMEOUT}:
         found = find_proxy(url)
-        return f"{found[0]} is set but not read: give proxy='env' (--proxy env) to use it" if found else ""
+        return f"{found[0]} is set but not read: pass proxy='env' (--proxy env) to use it" if found else ""
     bundles = [name for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if os.environ.get(name)]
     if kind is FailureKind.CERTIFICATE and bundles:
-        return f"{bundles[0]} is set but not read: give verify=, or set SSL_CERT_FILE"
+        return f"{bundles[0]} is set but not read: pass verify=, or set SSL_CERT_FILE"
     return ""

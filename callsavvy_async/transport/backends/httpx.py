@@ -1,4 +1,4 @@
-"""httpx or httpx2 behind the limiter: a stock transport for each connection, or what a user brought."""
+"""The httpx and httpx2 backends: one transport per connection, or a user's client or transport."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from callsavvy_async.wire.response import HttpResponse
 
 @attrs.define
 class _Connections:
-    """The idle connections of one event loop, the one used last at the end, each with the time at which it is too old."""
+    """The idle connections of one event loop, each with its expiry, the one used last at the end."""
 
     idle: deque[tuple[httpx.AsyncHTTPTransport, float]] = attrs.field(
         factory=deque[tuple[httpx.AsyncHTTPTransport, float]]
@@ -31,14 +31,14 @@ class _Connections:
 
 
 class HttpxBackend:
-    """Reservations httpx behind the limiter, one transport and one connection to a request at a time.
+    """Sends each request over a transport with a single connection.
 
-    httpx's own pool costs several times as much under load, so it is given one connection at a time.
+    httpx's pool costs several times as much under load, so each transport has a pool of one connection.
 
     Args:
-        verify: see `Verify`.
+        verify: See `Verify`.
         proxy: URL of a proxy.
-        why: the reason for which it was taken, for the repr.
+        why: Reason for the choice of this backend, for the repr.
         library: httpx or httpx2.
     """
 
@@ -56,16 +56,16 @@ class HttpxBackend:
         """See `Backend.exchange`."""
         connections = await self._connections.enter()
         idle = connections.idle
-        if idle and type(idle[-1][0]) is self._library.AsyncHTTPTransport:  # and not replaced since by a mock
+        if idle and type(idle[-1][0]) is self._library.AsyncHTTPTransport:  # no mock has replaced it since
             transport = idle.pop()[0]
         else:
-            transport = await self._open_transport(secure=request.target.secure)
+            transport = await self._open_transport(secure=request.template.secure)
         send: Sender = transport.handle_async_request
         if find_patch((self._library.__name__,)) is not None:
             send = functools.partial(self._send_by_client, transport)
         try:
             response = await exchange(self._library, send, request, timeout=timeout, max_bytes=max_bytes)
-        except BaseException:  # a cancelled transport may have lost its connection, and with it its only place for one
+        except BaseException:  # a cancellation may have cost the transport its only connection slot
             await self._discard(transport)
             raise
         idle.append((transport, anyio.current_time() + KEEPALIVE_EXPIRY))
@@ -107,17 +107,17 @@ class HttpxBackend:
         return transport
 
     async def _send_by_client(self, transport: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:
-        """Send where mocks of the library's `AsyncClient` see it too."""
-        client = self._library.AsyncClient(transport=transport, trust_env=False)  # not closed: the transport stays
+        """Send through an `AsyncClient`, whose mocks then see the request."""
+        client = self._library.AsyncClient(transport=transport, trust_env=False)  # not closed: the transport stays open
         return await _send_through(client, request, self._library)
 
 
 _PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Stands in where no TLS is spoken: httpx would load the certificates of the system."""
+"""A placeholder for plaintext connections; httpx would load the system's certificates otherwise."""
 
 
 async def _send_through(client: httpx.AsyncClient, request: httpx.Request, library: ModuleType) -> httpx.Response:
-    """Send by the outermost method of a client that is patched: who patched it expects the request there."""
+    """Send by the client's outermost patched method, because the patch must see the request."""
     entry = find_entry(client, ("post", "request", "send"), library.__name__)
     if entry == "send":
         return await client.send(request, stream=True, follow_redirects=False)
@@ -132,7 +132,7 @@ async def _send_through(client: httpx.AsyncClient, request: httpx.Request, libra
 
 
 class BorrowedClient(Borrowed):
-    """A user's own ``AsyncClient`` of httpx or httpx2; what it carries by itself is sent too."""
+    """Sends over a user's ``AsyncClient`` of httpx or httpx2, with its headers, cookies and query parameters."""
 
     def __init__(self, client: httpx.AsyncClient, library: ModuleType) -> None:
         super().__init__(f"{library.__name__}.{type(client).__name__}")
@@ -146,7 +146,7 @@ class BorrowedClient(Borrowed):
 
 
 class BorrowedTransport(Borrowed):
-    """A user's own ``AsyncBaseTransport`` of httpx or httpx2."""
+    """Sends over a user's ``AsyncBaseTransport`` of httpx or httpx2."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport, library: ModuleType = httpx) -> None:
         super().__init__(f"{library.__name__}.{type(transport).__name__}")

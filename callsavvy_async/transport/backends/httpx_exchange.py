@@ -1,6 +1,6 @@
-"""One exchange of a request for a response over httpx or httpx2, with the proof of `proof.py`.
+"""One exchange over httpx or httpx2, with the proof of `proof.py`.
 
-httpx2 is httpx under another name. So the library is an argument here, a module; types are written as those of httpx.
+httpx2 is httpx under another name, so the library's module is an argument here. The type hints name httpx.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from callsavvy_async.transport.backends.httpx_reuse import HandshakeGuard, retir
 from callsavvy_async.wire.failure import FailureKind
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
-from callsavvy_async.wire.response_headers import Fields
+from callsavvy_async.wire.response_headers import Headers
 
 if TYPE_CHECKING:
     import httpx
 
 
 class Sender(Protocol):
-    """What sends one httpx request; it is held for one exchange at a time."""
+    """Sends one httpx request."""
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Send it, without following redirects and without reading the body of the response."""
+        """Send a request, without following redirects and without reading the body of the response."""
         ...
 
 
 class StreamedBody(proof.OnceBody):
-    """A request body as httpx asks for it, but for its class, which each library wants to be its own."""
+    """A request body as an async iterable. `body_of` derives it from the stream class of each library."""
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return _OnePiece(self.give)
@@ -45,7 +45,7 @@ def body_of(library: ModuleType) -> type[StreamedBody]:
 
 
 class _OnePiece:
-    """One piece. No async generator: trio warns of those that a broken connection leaves half-way."""
+    """An iterator with one item. It is not an async generator, because trio warns about unfinished ones."""
 
     def __init__(self, give: Callable[[], bytes]) -> None:
         self._give = give
@@ -70,24 +70,24 @@ async def exchange(
     max_bytes: int,
     carrying: httpx.AsyncClient | None = None,
 ) -> HttpResponse:
-    """Run one exchange over a library; see `Backend.exchange`. Cancelling it closes the connection.
+    """Run one exchange over a library; see `Backend.exchange`. A cancellation closes the connection.
 
     Args:
         library: httpx or httpx2.
-        send: sends the request.
-        request: what to send.
-        timeout: seconds for everything.
-        max_bytes: largest body that is read, after decompression.
-        carrying: a client whose headers, cookies and query parameters are sent too; those of the request win.
+        send: Sends the request.
+        request: Request to send.
+        timeout: Seconds for the whole exchange.
+        max_bytes: Maximum size of the decompressed body.
+        carrying: Client with headers, cookies and query parameters to add; those of the request win.
     """
     body = body_of(library)(request.body)
 
     async def post() -> HttpResponse:
         headers = library.Headers(None if carrying is None else carrying.headers)
-        headers.update([*request.target.headers, ("content-length", str(len(request.body)))])
+        headers.update([*request.template.headers, ("content-length", str(len(request.body)))])
         outgoing: httpx.Request = library.Request(
             "POST",
-            _parse_url(library, request.target.url),
+            _parse_url(library, request.template.url),
             params=(carrying and carrying.params) or None,
             headers=headers,
             cookies=carrying and carrying.cookies,
@@ -99,21 +99,21 @@ async def exchange(
         )
         response = await send(outgoing)
         try:
-            decoded = response.is_stream_consumed  # the response of a mock, made whole already
+            decoded = response.is_stream_consumed  # a mock's response, already complete
             chunks = (
                 _OnePiece(lambda: response.content)
                 if decoded
                 else aiter(cast("httpx.AsyncByteStream", response.stream))
             )
-            status, fields = response.status_code, Fields.of(response.headers.raw)
+            status, fields = response.status_code, Headers.of(response.headers.raw)
             received = await proof.read_response(status, fields, chunks, max_bytes, decoded=decoded)
             retire_unless_clean(response, whole=status not in proof.NOT_READ_WHOLE)
             return received
         finally:
-            with anyio.CancelScope(shield=True):  # it does not wait for the peer
+            with anyio.CancelScope(shield=True):  # aclose() does not wait for the peer
                 await response.aclose()
 
-    return await proof.prove(post, functools.partial(_kind, library), lambda _: body.asked, timeout)
+    return await proof.prove(post, functools.partial(_kind, library), lambda _: body.was_read, timeout)
 
 
 @functools.lru_cache(maxsize=256)

@@ -1,11 +1,11 @@
-"""Whether httpcore may use a connection again: not where anything lies behind the response.
+"""Prevent httpcore from reusing a connection with bytes after the response.
 
-httpcore uses an idle connection again when its socket has nothing to read. But what a server sent beyond a response may
-have left the socket together with it: then it lies in the parser (h11), in TLS, or in the queue of anyio's stream. The
-next request on that connection would get it for its response, and every later request the response of the one before.
+httpcore reuses an idle connection if its socket has nothing to read. But bytes after a response may have been read together
+with it. Then they are in the parser (h11), in TLS, or in the queue of anyio's stream. The next request on that connection
+would receive them as its response, and each later request would receive the response of the one before.
 
-httpcore and anyio hide these places, so this module knows their private names. Where it does not find one of them, the
-connection is not used again: a new release of theirs may cost time, never a wrong response.
+httpcore and anyio hide these buffers, so this module uses their private names. If one of them is missing, the connection
+is not reused. So a new release of these libraries may cost time, but never delivers a wrong response.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import httpx
 import sniffio
 
 _INWARD = (
-    "_stream",  # of httpx's and httpcore's streams, what they wrap; of httpcore's network streams, anyio's or trio's
+    "_stream",  # wrapped stream of httpx and httpcore; anyio's or trio's stream in httpcore's network streams
     "_httpcore_stream",
     "_connection",
     "_h11_state",
@@ -32,7 +32,7 @@ _INWARD = (
 
 
 class _NetworkStream(Protocol):
-    """What httpcore shows of a connection."""
+    """The public interface of a connection in httpcore."""
 
     def get_extra_info(self, info: str) -> object: ...
 
@@ -40,24 +40,24 @@ class _NetworkStream(Protocol):
 
 
 def retire_unless_clean(response: httpx.Response, *, whole: bool) -> None:
-    """Keep httpcore from using the connection of a response again, unless it is clean.
+    """Prevent httpcore from reusing the connection of a response, unless it is clean.
 
-    Call it when the body was read, and before the response is closed. What does not come from httpcore over HTTP/1.1 is
-    left alone.
+    Call it after the body was read, and before the response is closed. Connections that are not HTTP/1.1 of httpcore stay
+    as they are.
 
     Args:
-        response: whose connection it is.
-        whole: whether the server has read the whole request.
+        response: Response on the connection.
+        whole: True if the server has read the whole request.
     """
     stream: _NetworkStream | None = response.extensions.get("network_stream")
     if stream is None or not response.http_version.startswith("HTTP/1") or (whole and _is_clean(response, stream)):
         return
     descriptor = getattr(stream.get_extra_info("socket"), "fileno", lambda: -1)()
     if descriptor >= 0:
-        with contextlib.suppress(OSError):  # the server was faster
-            sock = socket.socket(fileno=descriptor)  # the socket of an event loop cannot be shut down
+        with contextlib.suppress(OSError):  # the server has closed it first
+            sock = socket.socket(fileno=descriptor)  # asyncio's socket has no shutdown()
             try:
-                sock.shutdown(socket.SHUT_RDWR)  # an idle socket that can be read from is what httpcore closes
+                sock.shutdown(socket.SHUT_RDWR)  # makes it readable, and httpcore closes readable idle sockets
             finally:
                 sock.detach()
 
@@ -69,7 +69,7 @@ def _is_clean(response: httpx.Response, stream: _NetworkStream) -> bool:
     if sniffio.current_async_library() == "asyncio":
         missing.add("read_queue")
     for part in _parts(response.stream):
-        for name, holds_bytes in _PLACES.items():
+        for name, holds_bytes in _BUFFERS.items():
             if hasattr(part, name):
                 missing.discard(name)
                 if holds_bytes(getattr(part, name)):
@@ -78,7 +78,7 @@ def _is_clean(response: httpx.Response, stream: _NetworkStream) -> bool:
 
 
 def _parts(outermost: object) -> Iterator[object]:
-    """Yield an object and what it is made of, from the outside in."""
+    """Yield a stream and the streams that it wraps, from the outside in."""
     parts = [outermost]
     for part in parts:
         yield part
@@ -86,7 +86,7 @@ def _parts(outermost: object) -> Iterator[object]:
 
 
 def _holds_plaintext(tls: ssl.SSLObject) -> bool:
-    """Whether TLS has received more than was read from it. A byte of that is lost, and so is the connection."""
+    """Return True if TLS holds unread bytes. The test loses one of them, so the connection is then unusable."""
     try:
         tls.read(1)
     except ssl.SSLWantReadError:
@@ -96,16 +96,16 @@ def _holds_plaintext(tls: ssl.SSLObject) -> bool:
     return True
 
 
-_PLACES: dict[str, Callable[[Any], bool]] = {
-    "trailing_data": lambda data: bool(data[0]),  # of h11: what it has not parsed, and whether the stream has ended
+_BUFFERS: dict[str, Callable[[Any], bool]] = {
+    "trailing_data": lambda data: bool(data[0]),  # h11's pair of unparsed bytes and end of stream
     "_ssl_object": _holds_plaintext,
     "read_queue": bool,
 }
-"""Where bytes may lie that were received, by the names of attributes."""
+"""By attribute name: a function that returns True if that buffer holds received bytes."""
 
 
 class HandshakeGuard:
-    """Closes the socket of a TLS handshake that was cancelled, which httpcore leaves open. It is a "trace" extension."""
+    """A "trace" extension that closes the socket of a cancelled TLS handshake, which httpcore leaves open."""
 
     def __init__(self) -> None:
         self._stream: _NetworkStream | None = None

@@ -1,11 +1,11 @@
-"""Notice what stands in the way of HTTP libraries: a test that mocks the API must never really send.
+"""Detect patched HTTP libraries, because a test that mocks the API must never really send.
 
-Theory. Mocks (respx, pytest-httpx, vcrpy, aioresponses, `mock.patch` by hand) and instrumentation (OpenTelemetry, Sentry,
-Datadog, Elastic) replace methods of a library's classes, before or after a client was made. Names prove nothing: wrappers
-copy them, and `wrapt` copies a function's globals and passes for the function in every comparison. So this looks at each
-member of the classes through which requests pass: an own function is of the very type of functions, has the very globals
-of its module, and carries no attributes. What was found is kept for as long as every member stays the same object.
-Instrumentation and mocks want the same, to see the request; where both are there, in two libraries, mocks go first.
+Theory. Mocks (respx, pytest-httpx, vcrpy, aioresponses, a manual `mock.patch`) and instrumentation (OpenTelemetry, Sentry,
+Datadog, Elastic) replace methods of a library's classes, before or after a client is created. Names prove nothing:
+wrappers copy them, and `wrapt` even copies a function's globals and compares as equal. So this module checks each member
+of the classes that requests pass through. An original function has exactly the type of functions and the globals of its
+module, and has no attributes. The result is cached as long as all members remain the same objects. If mocks and
+instrumentation patch two libraries, the mock takes precedence.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import attrs
 
 LIBRARIES = ("httpx", "httpx2", "aiohttp")
 
-_WATCHED = {
+_CLASSES = {
     "httpx": (
         ("httpx", "httpx._client", "AsyncClient"),
         ("httpx", "httpx._transports.default", "AsyncHTTPTransport"),
@@ -34,17 +34,17 @@ _WATCHED = {
     ),
     "aiohttp": (("aiohttp", "aiohttp.client", "ClientSession"),),
 }
-"""The classes through which requests pass: packages, the modules in which they are written, and names."""
+"""The classes that requests pass through: package, module and name, by library."""
 
 
 @attrs.frozen
 class Patch:
-    """Something that is not a library's own.
+    """A replaced part of a library.
 
     Attributes:
-        library: whose place it takes.
-        where: what it replaced, such as ``"httpx.AsyncClient.send"``.
-        traces: whether it is known to send what it sees: instrumentation.
+        library: Name of the library.
+        where: Name of the replaced part, such as ``"httpx.AsyncClient.send"``.
+        traces: True for known instrumentation, which sends the requests that it sees.
     """
 
     library: str
@@ -56,34 +56,34 @@ class Patch:
 
 
 def find_patch(libraries: Sequence[str] = LIBRARIES) -> Patch | None:
-    """Find a patch in libraries that are imported; a mock goes before instrumentation."""
+    """Return a patch of an imported library, or None. Mocks precede instrumentation."""
     found = [patch for name in libraries if name in sys.modules and (patch := _look_at(name)) is not None]
     return min(found, key=lambda patch: patch.traces) if found else None
 
 
 def find_entry(client: object, names: Sequence[str], library: str) -> str:
-    """Return the outermost method of a client that is patched, on itself or its class; the last name if none is.
+    """Return the outermost patched method of a client; the last name if no method is patched.
 
     Args:
-        client: that of a library, or of a class that took its place.
-        names: of methods, each of which requests the next.
-        library: whose client it is.
+        client: Client of a library, or of a class that replaced it.
+        names: Names of methods, each of which calls the next.
+        library: Name of the library.
     """
     own = next((kind for kind in type(client).__mro__ if kind.__module__.partition(".")[0] == library), None)
     if own is None:
         return names[0]
-    home = sys.modules[_WATCHED[library][0][1]]
+    home = sys.modules[_CLASSES[library][0][1]]
     return next((name for name in names if name in vars(client) or _is_foreign(vars(own).get(name), home)), names[-1])
 
 
 _known: dict[str, tuple[list[object], Patch | None]] = {}
-"""What libraries were made of when they were last looked through, and what was found."""
+"""By library: the members at the last check, and its result."""
 
 
 def _look_at(library: str) -> Patch | None:
-    """Look a library through, unless all is as it was. The first is for every request, so it is done without a loop."""
+    """Return a library's patch. The comparison with the last check runs for each request, so it avoids a Python loop."""
     parts: list[object] = []
-    for package, module, name in _WATCHED[library]:
+    for package, module, name in _CLASSES[library]:
         home = sys.modules.get(module)
         if home is not None:
             kind = home.__dict__.get(name)
@@ -97,7 +97,7 @@ def _look_at(library: str) -> Patch | None:
 
 
 def _patches(library: str) -> Iterator[Patch]:
-    for package, module, name in _WATCHED[library]:
+    for package, module, name in _CLASSES[library]:
         home = sys.modules.get(module)
         if home is None:
             continue
@@ -116,7 +116,7 @@ _DESCRIPTORS = (property, GetSetDescriptorType, MemberDescriptorType)
 
 
 def _is_foreign(member: object, home: object) -> bool:
-    """Whether a member of a class does something, and is not a function of the module."""
+    """Return True if a member of a class is active code, but not a function of the class's module."""
     kind = type(member)
     if kind is staticmethod or kind is classmethod:
         member = vars(kind)["__func__"].__get__(member)
@@ -135,4 +135,4 @@ _TRACERS = frozenset({"ddtrace", "elasticapm", "newrelic", "opentelemetry", "sen
 def _traces(member: object) -> bool:
     if type(member) is FunctionType:
         return str(member.__globals__.get("__name__")).partition(".")[0] in _TRACERS
-    return type(member).__name__.endswith("FunctionWrapper")  # of wrapt
+    return type(member).__name__.endswith("FunctionWrapper")  # wrapt's

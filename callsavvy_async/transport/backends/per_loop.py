@@ -1,4 +1,4 @@
-"""What belongs to one event loop: connections cannot outlive it, so each loop has its own and closes them when it ends."""
+"""Values that belong to one event loop, such as connections, and close with it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @attrs.define
 class _Held(Generic[T]):
-    """A loop's own, with what closes it."""
+    """The value of one loop, and the generator that closes it."""
 
     value: T
     closer: AsyncGenerator[None, None]
@@ -25,22 +25,22 @@ _serial_numbers = itertools.count()
 
 
 class PerLoop(Generic[T]):
-    """One value for each event loop, so that one client serves several ``asyncio.run()``.
+    """One value per event loop, so that one client works in several ``asyncio.run()``.
 
     Args:
-        make: makes a value; it is called in the loop.
-        close: closes it, cancelled or not: when asked to, and at the latest when the loop ends.
+        make: Creates a value, in the loop.
+        close: Closes a value, at the latest at the end of the loop. Shielded from cancellation.
     """
 
     def __init__(self, make: Callable[[], T], close: Callable[[T], Awaitable[None]]) -> None:
         self._make = make
         self._close = close
-        # Older anyio tells run variables apart by their names: two clients must never share connections.
+        # Unique, because older anyio identifies run variables by name, and two clients must not share connections.
         name = f"callsavvy_{next(_serial_numbers)}"
         self._held: anyio.lowlevel.RunVar[_Held[T] | None] = anyio.lowlevel.RunVar(name)
 
     async def enter(self) -> T:
-        """Return the value of the running loop; made, if there is none."""
+        """Return the value of the running loop, after creating it if necessary."""
         held = self._held.get(None)
         if held is None:
             value = self._make()
@@ -50,14 +50,14 @@ class PerLoop(Generic[T]):
         return held.value
 
     async def aclose(self) -> None:
-        """Close the value of the running loop, if there is one."""
+        """Close the value of the running loop."""
         held = self._held.get(None)
         if held is not None:
             self._held.set(None)
             await held.closer.aclose()
 
     async def _close_with_loop(self, value: T) -> AsyncGenerator[None, None]:
-        # asyncio.run and trio.run finalise the async generators that are left over: what nobody closed is closed here.
+        # asyncio.run and trio.run finalise open async generators, so this closes the value at the latest.
         try:
             yield
         finally:

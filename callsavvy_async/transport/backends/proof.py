@@ -1,9 +1,9 @@
-"""The proof that nothing was sent, for backends that cannot count bytes: nobody asked for the request's body.
+"""The proof that a request was not sent, for backends that cannot count bytes: its body was never read.
 
-Theory. A POST of JSON without its body cannot be acted on. So the body is an object that notes whether it was asked for
-its bytes. Never asked: NOT_SENT, whatever broke. Asked: the request may have been done, whatever the exception is called.
-The body gives its bytes once, so that nothing underneath, a retrying transport or a middleware, sends a paid message
-again.
+Theory. A server cannot act on a POST of JSON without its body. So the body is an object that records whether its bytes
+were read. If not, the outcome is NOT_SENT, whatever failed. If so, the request may have been processed, whatever the
+exception is named. The body returns its bytes only once, so that a retrying transport or a middleware cannot send a
+paid message again.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ import anyio
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind, describe
 from callsavvy_async.wire.inflate import BoundedBody, decoder_for
 from callsavvy_async.wire.response import HttpResponse
-from callsavvy_async.wire.response_headers import Fields
+from callsavvy_async.wire.response_headers import Headers
 
 KEEPALIVE_EXPIRY = 4.0
-"""Seconds that an idle connection is kept: short, so that the race with the server closing it stays rare."""
+"""Seconds before an idle connection is closed; short, so that the server rarely closes it first."""
 NOT_READ_WHOLE = frozenset({408, 413})
-"""Statuses of a server that has not read the request to its end: its connection is not used again (RFC 9110, 15.5)."""
+"""Statuses of a server that has not read the whole request, so that its connection is not reused (RFC 9110, 15.5)."""
 
 
-class BodyGivenTwiceError(Exception):
-    """Something underneath tried to send a request again."""
+class BodyReadTwiceError(Exception):
+    """The HTTP library or a middleware tried to send a request again."""
 
 
 class OnceBody:
-    """Gives the bytes of a request's body once, and notes it.
+    """A request body that returns its bytes only once.
 
     Attributes:
-        asked: whether anybody asked for the bytes.
+        was_read: True once the bytes were read.
     """
 
     def __init__(self, body: bytes) -> None:
         self._bytes = body
-        self.asked = False
+        self.was_read = False
 
     def give(self) -> bytes:
-        """Give out the bytes. Raises `BodyGivenTwiceError` the second time."""
-        if self.asked:
-            raise BodyGivenTwiceError
-        self.asked = True
+        """Return the bytes. Raises `BodyReadTwiceError` the second time."""
+        if self.was_read:
+            raise BodyReadTwiceError
+        self.was_read = True
         return self._bytes
 
 
@@ -52,16 +52,16 @@ async def prove(
     was_sent: Callable[[Exception | None], bool],
     timeout: float,
 ) -> HttpResponse:
-    """Run an exchange in its time, and say of its failure whether the request may have left.
+    """Run an exchange within its timeout, and prove for a failure whether the request may have left.
 
     Args:
-        post: sends the request and reads the response; cancelling it closes the connection.
-        explain: names the stage at which an exchange broke with this exception.
-        was_sent: whether the request may have left, given what was raised; None when time ran out.
-        timeout: seconds for everything.
+        post: Sends the request and reads the response; a cancellation closes the connection.
+        explain: Returns the stage of the failure for an exception.
+        was_sent: Returns True if the request may have left, given the exception; None for a time-out.
+        timeout: Seconds for the whole exchange.
 
     Raises:
-        ExchangeFailedError: when no whole response came.
+        ExchangeFailedError: The response is missing or incomplete.
     """
     failure: ExchangeFailedError | None = None
     with anyio.move_on_after(timeout):
@@ -69,7 +69,7 @@ async def prove(
             return await post()
         except ExchangeFailedError as error:
             failure = error
-        except Exception as error:  # noqa: BLE001 - what others wrote raises what it likes; the body is the proof
+        except Exception as error:  # noqa: BLE001 - foreign code may raise anything; the body is the proof
             detail = describe(error)
             failure = ExchangeFailedError(explain(error), sent=was_sent(error), detail=detail)
             failure.__cause__ = error
@@ -77,23 +77,23 @@ async def prove(
 
 
 async def read_response(
-    status: int, fields: Fields, chunks: AsyncIterator[bytes], max_bytes: int, *, decoded: bool = False
+    status: int, fields: Headers, chunks: AsyncIterator[bytes], max_bytes: int, *, decoded: bool = False
 ) -> HttpResponse:
-    """Read a whole response.
+    """Read a complete response.
 
     Args:
-        status: of the response.
-        fields: its header fields.
-        chunks: its body as it comes in.
-        max_bytes: the largest body that is read, after decompression.
-        decoded: whether the body is decompressed already.
+        status: Status of the response.
+        fields: Header fields.
+        chunks: Chunks of the body.
+        max_bytes: Maximum size of the decompressed body.
+        decoded: True if the body is already decompressed.
 
     Raises:
-        ExchangeFailedError: it is too large, or its encoding is broken.
+        ExchangeFailedError: The body is too large, or its encoding is broken.
     """
     try:
         body = BoundedBody(decoder_for("" if decoded else fields.get("content-encoding", "")), max_bytes)
-        # Cancelled where enough is known, not left by `break`: that would leave async generators half-way.
+        # Cancelled instead of left by `break`, which would not finish async generators.
         with anyio.CancelScope() as reading:
             async for chunk in chunks:
                 if not body.take(chunk):
@@ -107,17 +107,17 @@ async def read_response(
 
 
 class Borrowed:
-    """What a user brought to send with: used as it is, never closed by us.
+    """Base of backends over a user's object, which the SDK never closes.
 
     Args:
-        kind: what it is, for the repr.
+        kind: Name of the object, for the repr.
     """
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
 
     async def aclose(self) -> None:
-        """See `Backend.aclose`; what was borrowed stays open."""
+        """See `Backend.aclose`. The user's object stays open."""
 
     @property
     def is_open(self) -> bool:

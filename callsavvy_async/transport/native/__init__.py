@@ -1,1 +1,1 @@
-"""HTTP/1.1 over connections of the SDK's own, on asyncio; README.md says why."""
+"""The native HTTP/1.1 stack on asyncio; see README.md."""

@@ -1,6 +1,6 @@
-"""The native backend: HTTP/1.1 over keep-alive connections of our own, whose bytes are counted. README.md says why.
+"""The native backend: HTTP/1.1 over keep-alive connections that count their bytes; see README.md.
 
-Connections belong to the event loop that opened them and are closed with it, so one client serves several
+Connections belong to the event loop that opened them and close with it. So one client works in several
 ``asyncio.run()``, in one thread or in many.
 """
 
@@ -20,26 +20,26 @@ from callsavvy_async.transport.native.pool import ConnectionPool
 from callsavvy_async.transport.native.trust import Trust, Verify
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.request import HttpRequest
-from callsavvy_async.wire.request_template import Target
+from callsavvy_async.wire.request_template import RequestTemplate
 from callsavvy_async.wire.response import HttpResponse
 
 MAX_CONNECTIONS = 256
-"""Connections to one server at a time, in one event loop."""
+"""Maximum number of connections to one server in one event loop."""
 MAX_WAITING = 10_000
-"""Exchanges that may wait for a connection."""
-_MOST_HEADS = 64
-"""Targets whose written heads are kept: more than the API has endpoints."""
+"""Maximum number of exchanges that wait for a connection."""
+_MAX_HEADS = 64
+"""Maximum number of cached request heads; more than the API has endpoints."""
 
 
-def write_head(target: Target) -> bytes:
-    """Write request line and header fields (RFC 9112, 2.1), up to the value of ``content-length``, which comes last."""
-    fields = (f"{name}: {value}" for name, value in target.headers)
-    return "\r\n".join((f"POST {target.path} HTTP/1.1", *fields, "content-length: ")).encode("latin-1")
+def write_head(template: RequestTemplate) -> bytes:
+    """Return the request line and header fields (RFC 9112, 2.1), up to the value of ``content-length``, the last one."""
+    fields = (f"{name}: {value}" for name, value in template.headers)
+    return "\r\n".join((f"POST {template.path} HTTP/1.1", *fields, "content-length: ")).encode("latin-1")
 
 
 @attrs.define(eq=False)
 class _LoopPools:
-    """What belongs to one event loop."""
+    """The pools of one event loop."""
 
     loop: asyncio.AbstractEventLoop
     pools: dict[tuple[bool, str, int], ConnectionPool] = attrs.field(
@@ -49,12 +49,12 @@ class _LoopPools:
 
 
 class NativeBackend:
-    """HTTP/1.1 over connections of our own; see the module.
+    """The native HTTP/1.1 backend; see the module.
 
     Args:
-        verify: see `Verify`.
-        max_connections: connections to one server at a time.
-        max_waiting: exchanges that may wait for one.
+        verify: See `Verify`.
+        max_connections: Maximum number of connections to one server.
+        max_waiting: Maximum number of exchanges that wait for one.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class NativeBackend:
         self._trust = Trust(verify)
         self._max_connections = max_connections
         self._max_waiting = max_waiting
-        self._head = functools.lru_cache(_MOST_HEADS)(write_head)
+        self._head = functools.lru_cache(_MAX_HEADS)(write_head)
         self._entering = threading.Lock()
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopPools] = weakref.WeakKeyDictionary()
         self._last: _LoopPools | None = None
@@ -78,27 +78,27 @@ class NativeBackend:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             raise ConfigurationError(
-                "backend='native' runs on asyncio only; on trio leave backend= out, or give backend='httpx'."
+                "backend='native' runs on asyncio only; on trio, omit backend= or pass backend='httpx'."
             ) from None
         here = self._last
         if here is None or here.loop is not loop:
             here = await self._enter(loop)
-        target = request.target
-        origin = (target.secure, target.host, target.port)
+        template = request.template
+        origin = (template.secure, template.host, template.port)
         pool = here.pools.get(origin) or self._make_pool(here, origin)
         deadline = loop.time() + timeout
         if timeout <= 0:
             raise ExchangeFailedError(FailureKind.TIMEOUT, sent=False, bytes_sent=0, detail="no time left")
         connection = pool.take() or await pool.acquire(deadline)
         try:
-            response = connection.send(  # nothing of the request stands in a local variable, which a traceback may show
-                b"%b%d\r\n\r\n%b" % (self._head(target), len(request.body), request.body), deadline, max_bytes
+            response = connection.send(  # without a local variable for the bytes, which a traceback might show
+                b"%b%d\r\n\r\n%b" % (self._head(template), len(request.body), request.body), deadline, max_bytes
             )
             if deadline < pool.alarm_at:
                 pool.set_alarm(deadline)
             received = await response
         except BaseException:
-            connection.close()  # whatever came on it now would be a response to this request
+            connection.close()  # a late response to this request may still arrive on it
             raise
         pool.release(connection)
         return received
@@ -107,7 +107,7 @@ class NativeBackend:
         """See `Backend.aclose`."""
         try:
             loop = asyncio.get_running_loop()
-        except RuntimeError:  # trio: no connection was opened there
+        except RuntimeError:  # trio, where it opens no connections
             return
         here = self._loops.pop(loop, None)
         self._last = None
@@ -134,15 +134,15 @@ class NativeBackend:
             here = _LoopPools(loop)
             here.closer = self._close_with_loop(here)
             await anext(here.closer)
-            with self._entering:  # other threads have loops of their own
+            with self._entering:  # other threads enter with their own loops
                 for other in [other for other in self._loops if other.is_closed()]:
-                    del self._loops[other]  # closed without its async generators: its connections are out of reach
+                    del self._loops[other]  # closed without shutdown_asyncgens: its connections cannot be closed
                 self._loops[loop] = here
         self._last = here
         return here
 
     async def _close_with_loop(self, here: _LoopPools) -> AsyncGenerator[None, None]:
-        # asyncio.run finalises the async generators that are left over; so this closes what was left open.
+        # asyncio.run finalises open async generators, so this closes the loop's remaining connections.
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""Open a connection: look the host up, connect, shake hands, all in the exchange's time. No byte of a request leaves."""
+"""Open a connection: DNS lookup, TCP connection, TLS handshake, within the exchange's deadline."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import attrs
-from aiohappyeyeballs import start_connection  # pyright: ignore[reportUnknownVariableType] - a tuple of anything
+from aiohappyeyeballs import start_connection  # pyright: ignore[reportUnknownVariableType] - has an untyped tuple
 
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.transport.native.connection import Connection, ConnectionState
@@ -19,14 +19,14 @@ from callsavvy_async.transport.native.trust import Trust
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind, describe
 
 DELAY = 0.25
-"""Seconds before the next address of a host is tried beside the last (RFC 8305, Happy Eyeballs, 5)."""
+"""Seconds before a connection to the host's next address starts in parallel (RFC 8305, Happy Eyeballs, 5)."""
 
 _Address: TypeAlias = "tuple[int, int, int, str, tuple[Any, ...]]"
 
 
 @attrs.frozen
 class Origin:
-    """A server: what a connection leads to."""
+    """A server, as scheme, host and port."""
 
     secure: bool
     host: str
@@ -43,15 +43,15 @@ async def connect(
     """Open a connection.
 
     Args:
-        loop: the running event loop.
-        origin: where to.
+        loop: Running event loop.
+        origin: Server to connect to.
         trust: TLS settings.
-        on_closed: see `Connection`.
-        deadline: when to give up, on the loop's clock.
+        on_closed: See `Connection`.
+        deadline: Deadline on the loop's clock.
 
     Raises:
-        ExchangeFailedError: it cannot be had; nothing was sent.
-        ConfigurationError: what the environment says to trust cannot be read.
+        ExchangeFailedError: The connection failed; nothing was sent.
+        ConfigurationError: SSL_CERT_FILE or SSL_CERT_DIR cannot be read.
     """
     limit = until(deadline)
     connection: Connection | None = None
@@ -79,7 +79,7 @@ async def connect(
 
 
 def until(deadline: float) -> asyncio.Timeout:
-    """Return a context that ends at `deadline` on the loop's clock."""
+    """Return a timeout context that ends at `deadline` on the loop's clock."""
     return asyncio.timeout_at(None if deadline == math.inf else deadline)
 
 
@@ -93,18 +93,18 @@ async def _connect(loop: asyncio.AbstractEventLoop, connection: Connection, orig
     try:
         await loop.create_connection(lambda: connection, sock=sock)
     except BaseException:
-        sock.close()  # as a rule asyncio has done it
+        sock.close()  # asyncio usually has closed it already
         raise
 
 
 async def connect_tcp(loop: asyncio.AbstractEventLoop, host: str, port: int) -> socket.socket:
-    """Look a host up and connect to whichever of its addresses answers first. Cancelling it leaves nothing open.
+    """Look a host up and connect to the first of its addresses that accepts. A cancellation leaves no socket open.
 
     Raises:
-        OSError: the host has no address, or none of them could be reached.
+        OSError: The host has no address, or all connections failed.
     """
     found: Sequence[_Address]
-    try:  # an address needs no look-up, and so no thread
+    try:  # a numeric address needs no thread for the lookup
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except socket.gaierror:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -117,7 +117,7 @@ def _explain(error: Exception, *, late: bool) -> ExchangeFailedError:
     detail = describe(error)
     if isinstance(error, ssl.SSLCertVerificationError):
         return _failure(FailureKind.CERTIFICATE, detail)
-    if isinstance(error, ValueError | OverflowError):  # a host name or a port that cannot be
+    if isinstance(error, ValueError | OverflowError):  # an invalid host name or port
         return _failure(FailureKind.BAD_URL, detail)
     return _failure(FailureKind.CONNECT, detail)
 

@@ -1,12 +1,12 @@
-"""One connection: a request goes out, its response comes in, and every byte that left is counted.
+"""One connection, which counts the bytes of each request that have left.
 
-Theory. A request's bytes go to the kernel in order, and the transport's buffer holds those that the kernel has not taken.
-So at any moment ``handed - buffered`` bytes have left, exactly; and where that is 0 the server knows nothing of the
-request: NOT_SENT is proved, not guessed from the name of an exception. When the kernel refuses a write the transport is
-closing right after it, and took nothing of it. Only where a connection dies while the transport still holds bytes is the
-number lost with the buffer: then it is None, and something may have left.
+Theory. A request's bytes go to the kernel in order, and asyncio's transport buffers the bytes that the kernel has not
+taken. So exactly ``written - buffered`` bytes have left. If that is 0, the server has not seen the request: NOT_SENT is
+proved, not guessed from the name of an exception. If the kernel rejects a write, the transport is closing right after it
+and took none of its bytes. Only if a connection breaks while the transport holds bytes, the count is lost with the
+buffer. Then `bytes_sent` is None, and bytes may have left.
 
-The hot path makes no task and no timer: a future for the response, and one time in `expires_at` for the pool's alarm.
+The hot path creates a future for the response, but neither a task nor a timer: `expires_at` serves the pool's alarm.
 """
 
 from __future__ import annotations
@@ -25,40 +25,40 @@ from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.response import HttpResponse
 
 READ_SIZE = 65_536
-"""Bytes that are read at once. A buffer of our own: asyncio's costs a quarter of a megabyte at every read."""
+"""Maximum bytes of a read, into one buffer per connection; asyncio allocates 256 KiB for each read otherwise."""
 WRITE_SIZE = 65_536
-"""Bytes that are handed over at once; the next follow when the kernel has taken these."""
+"""Maximum bytes of a write. The next write follows when the kernel has taken them."""
 
 _COUNTS = sys.platform != "win32"
-"""Windows' proactor keeps a whole write in its books until all of it was taken."""
+"""False on Windows, whose proactor reports a whole write as buffered until the kernel has taken all of it."""
 
 
 class ConnectionState(enum.Enum):
-    """What a connection does, in httpcore's words."""
+    """The state of a connection, with httpcore's names."""
 
     NEW = "new"
-    """Connected, and has carried no request."""
+    """Connected, before the first request."""
     ACTIVE = "active"
-    """Carries a request whose response is not complete."""
+    """Carries a request whose response is incomplete."""
     IDLE = "idle"
-    """Has carried requests, and can carry another: nothing lies behind the last response."""
+    """Ready for another request, without bytes after the last response."""
     CLOSED = "closed"
     """Not connected yet, or closed."""
 
 
-_NEW, _ACTIVE, _IDLE, _CLOSED = ConnectionState  # bound once: looking a member up costs as much as a request
+_NEW, _ACTIVE, _IDLE, _CLOSED = ConnectionState  # bound once, because enum lookups are slow
 
 
 class Connection(asyncio.BufferedProtocol):
     """A plaintext connection, used for one request at a time.
 
     Args:
-        loop: its event loop.
-        on_closed: called once, when it is closed.
+        loop: Event loop of the connection.
+        on_closed: Called once, when it is closed.
 
     Attributes:
-        state: what it does.
-        expires_at: when, on the loop's clock, `expire` is to be called: the end of the exchange, or of its idle life.
+        state: Current state.
+        expires_at: Deadline of the exchange, or end of the idle time, on the loop's clock. The pool then calls `expire`.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_closed: Callable[[Connection], None]) -> None:
@@ -72,27 +72,25 @@ class Connection(asyncio.BufferedProtocol):
         self._reader = ResponseReader()
         self._waiter: asyncio.Future[HttpResponse] | None = None
         self._rest = memoryview(b"")
-        self._handed = 0
+        self._written = 0
         self._paused = False
         self.is_readable: Callable[[], object]
-        """Asks the kernel for what the event loop has not read yet: on an idle connection that is EOF or garbage."""
-
-    # --------------------------------------------------------------------------------------------------- an exchange
+        """Polls for bytes that the event loop has not read yet; on an idle connection they are EOF or unexpected."""
 
     def send(self, request_bytes: bytes, deadline: float, max_bytes: int) -> asyncio.Future[HttpResponse]:
-        """Send a request. The future may raise `ExchangeFailedError`.
+        """Send a request; return a future of its response. The future may raise `ExchangeFailedError`.
 
         Args:
-            request_bytes: the whole request as it goes over the wire.
-            deadline: when to give up, on the loop's clock.
-            max_bytes: the largest body that is wanted, decoded.
+            request_bytes: Complete request.
+            deadline: Deadline on the loop's clock.
+            max_bytes: Maximum size of the decompressed body.
         """
         self.state = _ACTIVE
         self.expires_at = deadline
         waiter: asyncio.Future[HttpResponse] = asyncio.Future(loop=self._loop)
         self._waiter = waiter
         self._reader.expect(max_bytes)
-        self._handed = 0
+        self._written = 0
         if len(request_bytes) <= WRITE_SIZE and not self._paused:
             self._write(request_bytes)
         else:
@@ -101,14 +99,14 @@ class Connection(asyncio.BufferedProtocol):
         return waiter
 
     def expire(self) -> None:
-        """Close it: the exchange took too long, or no request had a use for it."""
+        """Close the connection after its exchange timed out or its idle time ended."""
         if self._waiter is None:
             self.close()
         else:
             self._fail(FailureKind.TIMEOUT, "")
 
     def close(self) -> None:
-        """Close it at once, whatever is under way. May be called again."""
+        """Close the connection at once, even during an exchange. Further calls do nothing."""
         if self.state is not _CLOSED:
             self.state = _CLOSED
             self._waiter = None
@@ -117,12 +115,12 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def bytes_sent(self) -> int | None:
-        """How many of the request's bytes the kernel took."""
-        if self._handed == 0:
+        """Number of the request's bytes that the kernel took; None if unknown."""
+        if self._written == 0:
             return 0
-        if self._transport.is_closing():  # the transport emptied its buffer; it is exact if that was empty before
-            return None if self._paused else self._handed
-        sent = max(self._handed - self._transport.get_write_buffer_size(), 0)
+        if self._transport.is_closing():  # its buffer is gone; the count is exact only if the buffer was empty
+            return None if self._paused else self._written
+        sent = max(self._written - self._transport.get_write_buffer_size(), 0)
         return sent if sent or _COUNTS else None
 
     def _push(self) -> None:
@@ -131,13 +129,13 @@ class Connection(asyncio.BufferedProtocol):
             self._write(piece)
 
     def _write(self, data: bytes | memoryview) -> None:
-        """Give bytes of the request to the kernel, or what it does not take to the transport."""
+        """Write bytes of the request to the transport."""
         transport = self._transport
         transport.write(data)
         if transport.is_closing():
             self._lost("the connection was closed before the request was written")
         else:
-            self._handed += len(data)
+            self._written += len(data)
 
     def _settle(self) -> None:
         reader = self._reader
@@ -146,7 +144,9 @@ class Connection(asyncio.BufferedProtocol):
             if waiter is not None and not waiter.done():
                 waiter.set_result(reader.response)
             reader.response = None  # an idle connection keeps no body alive
-            if not reader.reusable or self._rest or self._paused:  # also: answered before the request was all read
+            if (
+                not reader.reusable or self._rest or self._paused
+            ):  # or the response came before the whole request had left
                 self.close()
             else:
                 self.state = _IDLE
@@ -161,7 +161,7 @@ class Connection(asyncio.BufferedProtocol):
         self.close()
 
     def _end(self, *, clean: bool) -> None:
-        """Take note that nothing more comes."""
+        """Handle the end of the stream."""
         if self._waiter is None:
             self.close()
         else:
@@ -169,18 +169,18 @@ class Connection(asyncio.BufferedProtocol):
             self._settle()
 
     def _lost(self, detail: str) -> None:
-        """Take note that the connection broke; a response that arrived before it did counts (RFC 9112, 9.6)."""
+        """Handle a broken connection. A response that arrived before counts (RFC 9112, 9.6)."""
         if self._waiter is not None and self.bytes_sent != 0:
-            self._read_last_words()
+            self._read_remaining()
         if self._waiter is not None:
             self._fail(FailureKind.CONNECTION_LOST, detail)
         self.close()
 
-    def _read_last_words(self) -> None:
-        """Read what arrived before the connection broke, which asyncio throws away."""
+    def _read_remaining(self) -> None:
+        """Read the bytes that arrived before the connection broke, which asyncio discards."""
         sock = self._transport.get_extra_info("socket")
         if not isinstance(sock, TransportSocket) or sock.fileno() < 0:
-            return  # another loop's: it reads before it notices
+            return  # not asyncio's own loop, so it has read them already
         try:
             with sock.dup() as copy:
                 copy.setblocking(False)
@@ -189,23 +189,21 @@ class Connection(asyncio.BufferedProtocol):
         except OSError:
             pass
 
-    # ------------------------------------------------------------------------------------------------ asyncio requests
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.BaseProtocol`."""
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=0)  # "paused" is then the same as "holds bytes"
+        self._transport.set_write_buffer_limits(high=0)  # then `_paused` means that it holds bytes
         self.is_readable = _poller(self._transport.get_extra_info("socket").fileno())
         self.state = _NEW
 
-    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - the protocol's name
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio's signature
         """See `asyncio.BufferedProtocol`."""
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """See `asyncio.BufferedProtocol`."""
         if self._waiter is None:
-            self.close()  # no request is under way: no response on this connection could be trusted any more
+            self.close()  # unexpected bytes: a later response on this connection could belong to another request
         elif self._reader.feed(self._view[:nbytes]):
             self._settle()
 

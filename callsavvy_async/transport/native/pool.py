@@ -1,9 +1,9 @@
-"""The connections to one server in one event loop: idle ones last in, first out; a bounded queue where all are taken.
+"""The connections to one server in one event loop, and a bounded queue of exchanges that wait for one.
 
-Theory. The connection used last is the least likely to have been closed by the server meanwhile, and those that are not
-needed grow old together and are closed. Waiters are served in turn: a connection that comes free goes to the first in the
-queue, and so does the place of one that was closed. One alarm serves all: every connection says when it expires, at the
-end of its exchange or of its idle life, and the alarm is set to the earliest. An exchange costs it one comparison.
+Theory. Idle connections are last in, first out: the server is least likely to have closed the one used last, and surplus
+connections expire. Waiting exchanges are first in, first out: the first gets the next free connection, or the slot of a
+closed one. One alarm serves all connections. Each has an expiry, the deadline of its exchange or the end of its idle
+time, and the alarm is set to the earliest. So an exchange costs one comparison.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from callsavvy_async.transport.native.trust import Trust
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 
 KEEPALIVE_EXPIRY = 4.0
-"""Seconds that an idle connection is kept: short, so that the race with the server closing it stays rare."""
+"""Seconds before an idle connection is closed; short, so that the server rarely closes it first."""
 
 _CLOSED = ConnectionState.CLOSED
 
 
 class PoolTimeoutError(ExchangeFailedError):
-    """All connections were taken, and none came free in time, or too many waited already."""
+    """All connections were in use, and the deadline passed or the queue was full."""
 
 
 class ConnectionPool:
     """The connections to one server in one event loop.
 
     Args:
-        loop: the event loop.
-        origin: the server.
+        loop: Event loop of the pool.
+        origin: Server to connect to.
         trust: TLS settings.
-        max_connections: how many may be open at a time.
-        max_waiting: how many exchanges may wait for one.
+        max_connections: Maximum number of open connections.
+        max_waiting: Maximum number of exchanges that wait for one.
 
     Attributes:
-        connections: those that are connected, idle ones among them.
-        idle: those that wait for a request, the one used last at the end.
-        alarm_at: when, on the loop's clock, the alarm goes off.
+        connections: Open connections, including idle ones.
+        idle: Idle connections, the one used last at the end.
+        alarm_at: Time of the alarm on the loop's clock.
     """
 
     def __init__(
@@ -53,19 +53,19 @@ class ConnectionPool:
         self._origin = origin
         self._trust = trust
         self._max_waiting = max_waiting
-        self._places = max_connections
-        """Connections that may still be opened."""
+        self._free_slots = max_connections
+        """Number of connections that may still be opened."""
         self._queue: OrderedDict[asyncio.Future[Connection | None], None] = OrderedDict()
-        """None says: a place is yours, open a connection."""
+        """Waiting exchanges. A result of None is a free slot in which to open a connection."""
         self._alarm: asyncio.TimerHandle | None = None
         self._closed = False
 
     def take(self) -> Connection | None:
-        """Take the idle connection used last, if there is one; dead ones found on the way are closed."""
+        """Return the idle connection used last, or None. Dead connections are closed on the way."""
         idle = self.idle
         while idle:
             connection, _ = idle.popitem()
-            if connection.is_readable():  # EOF or garbage that the event loop has not read yet
+            if connection.is_readable():  # EOF or unexpected bytes
                 connection.close()
             else:
                 return connection
@@ -75,16 +75,16 @@ class ConnectionPool:
         """Wait for a connection, or open one.
 
         Args:
-            deadline: when to give up, on the loop's clock.
+            deadline: Deadline on the loop's clock.
 
         Raises:
-            ExchangeFailedError: there is none; nothing was sent.
+            ExchangeFailedError: No connection is available; nothing was sent.
         """
-        if self._places > 0:
-            self._places -= 1
+        if self._free_slots > 0:
+            self._free_slots -= 1
             return await self._open(deadline)
         if len(self._queue) >= self._max_waiting:
-            raise _timeout("too many wait for a connection")
+            raise _timeout("too many requests wait for a connection")
         turn: asyncio.Future[Connection | None] = self._loop.create_future()
         self._queue[turn] = None
         try:
@@ -92,20 +92,20 @@ class ConnectionPool:
                 connection = await turn
         except BaseException as error:
             self._queue.pop(turn, None)
-            if turn.done() and not turn.cancelled():  # it came at the same moment
+            if turn.done() and not turn.cancelled():  # a result arrived at the same moment
                 self._pass_on(turn.result())
             if isinstance(error, TimeoutError):
-                raise _timeout("no connection came free") from None
+                raise _timeout("all connections are in use") from None
             raise
         if connection is None:
             return await self._open(deadline)
         if connection.state is not _CLOSED and not connection.is_readable():
             return connection
-        connection.close()  # which frees its place
+        connection.close()  # frees its slot
         return await self.acquire(deadline)
 
     def set_alarm(self, at: float) -> None:
-        """Have the alarm go off by then."""
+        """Set the alarm to `at`, if that is earlier."""
         if at < self.alarm_at:
             if self._alarm is not None:
                 self._alarm.cancel()
@@ -113,7 +113,7 @@ class ConnectionPool:
             self._alarm = self._loop.call_at(at, self._on_alarm)
 
     def release(self, connection: Connection) -> None:
-        """Take a connection back whose exchange is over."""
+        """Return a connection to the pool after its exchange."""
         if connection.state is _CLOSED:
             return
         if self._closed:
@@ -127,30 +127,30 @@ class ConnectionPool:
                 self.set_alarm(expires_at)
 
     async def aclose(self) -> None:
-        """Close the idle connections and wait for it; close the others when their exchanges are over."""
+        """Close the idle connections now, and the others after their exchanges."""
         self._closed = True
         for connection in list(self.idle):
             connection.close()
-        await asyncio.sleep(0)  # in which asyncio closes the sockets
+        await asyncio.sleep(0)  # lets asyncio close the sockets
 
     def __repr__(self) -> str:
         return f"{len(self.connections)} open, {len(self.idle)} idle"
 
     def _pass_on(self, connection: Connection | None) -> None:
-        """Give a connection, or the place of one, to the first in the queue."""
+        """Give a connection, or a free slot, to the first waiting exchange."""
         while self._queue:
             turn, _ = self._queue.popitem(last=False)
-            if not turn.done():  # cancelled, its coroutine has not run since to leave the queue
+            if not turn.done():  # a cancelled exchange may still be in the queue
                 turn.set_result(connection)
                 return
         if connection is None:
-            self._places += 1
+            self._free_slots += 1
         else:
             self.release(connection)
 
     def _on_closed(self, connection: Connection) -> None:
         self.idle.pop(connection, None)
-        if connection in self.connections:  # and does not just try to become one
+        if connection in self.connections:  # not while it is being opened
             self.connections.remove(connection)
             self._pass_on(None)
         if self._alarm is not None and not self.connections:
@@ -167,7 +167,7 @@ class ConnectionPool:
             self.set_alarm(min(connection.expires_at for connection in self.connections))
 
     async def _open(self, deadline: float) -> Connection:
-        """Open a connection in a place that was taken for it."""
+        """Open a connection in a slot that the caller has taken."""
         try:
             connection = await connect(self._loop, self._origin, self._trust, self._on_closed, deadline)
         except BaseException:

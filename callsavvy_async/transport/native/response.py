@@ -1,9 +1,9 @@
-"""Read the responses of one connection, one at a time; no I/O.
+"""Parse the responses of one connection, one at a time, without I/O.
 
-llhttp (httptools) frames, in its strict mode. It is the parser of Node.js and refuses what two readers could read in two
-ways: both Content-Length and Transfer-Encoding, a length twice, folded fields, bare LF, odd chunk sizes. What it leaves
-open is decided here, always towards not using the connection again: a response decides about money, and the next one on
-the connection must be the next request's.
+llhttp (httptools), the parser of Node.js, does the framing in its strict mode. It rejects ambiguous messages: both
+Content-Length and Transfer-Encoding, two lengths, folded fields, bare LF, malformed chunk sizes. This module handles the
+cases that llhttp leaves open, and in doubt gives the connection up: responses decide about money, so the next response
+on a connection must belong to the next request.
 """
 
 from __future__ import annotations
@@ -14,36 +14,36 @@ import httptools
 from callsavvy_async.wire.failure import FailureKind, describe
 from callsavvy_async.wire.inflate import BoundedBody, decoder_for
 from callsavvy_async.wire.response import HttpResponse
-from callsavvy_async.wire.response_headers import Fields
+from callsavvy_async.wire.response_headers import Headers
 
 MAX_HEAD = 65_536
-"""Bytes that may come without becoming a piece of a body: head, interim responses, chunk extensions, trailers."""
+"""Maximum bytes outside the body: head, interim responses, chunk extensions, trailers."""
 MAX_FIELDS = 256
-"""Header fields that a response may have."""
+"""Maximum number of header fields in a response."""
 
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"content-encoding"})
 _BODILESS = frozenset({204, 304})
 _NOT_READ_WHOLE = frozenset({408, 413})
-"""Statuses of a server that has not read the request to its end: what follows on the connection is uncertain (RFC 9110)."""
+"""Statuses of a server that has not read the whole request, so that its connection cannot be reused (RFC 9110, 15.5)."""
 _SWITCHING_PROTOCOLS = 101
 _FIRST_FINAL = 200
 
 
 @attrs.frozen
 class Broken:
-    """Why there will be no response."""
+    """The reason for which a response cannot be read."""
 
     kind: FailureKind
     detail: str
 
 
 class ResponseReader:
-    """Reads the responses of one connection.
+    """Parses the responses of one connection.
 
     Attributes:
-        response: the whole response, once it is there.
-        broken: why there will be none.
-        reusable: whether nothing lies behind the response, so that what comes next can only be the next one.
+        response: Complete response; None until then.
+        broken: Reason of the failure; None without one.
+        reusable: True if no bytes follow the response, so that the connection can be reused.
     """
 
     __slots__ = (
@@ -67,10 +67,10 @@ class ResponseReader:
         self.expect(0)
 
     def expect(self, max_bytes: int) -> None:
-        """Make ready for the response to one request.
+        """Prepare for the response to the next request.
 
         Args:
-            max_bytes: the largest body that is wanted, decoded.
+            max_bytes: Maximum size of the decompressed body.
         """
         self.response = None
         self._max_bytes = max_bytes
@@ -81,50 +81,48 @@ class ResponseReader:
         self._body: BoundedBody | None = None
 
     def feed(self, data: bytes | memoryview) -> bool:
-        """Read on; return whether the exchange is over: there is a `response`, or the reason why there is none."""
+        """Parse more bytes; return True once `response` or `broken` is set."""
         self._unread += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:  # after a 101, which on_message_complete has refused
+        except httptools.HttpParserUpgrade:  # after a 101, which on_message_complete has rejected
             self.reusable = False
         except httptools.HttpParserError as error:
-            self._refuse(FailureKind.GARBLED, str(error))
+            self._reject(FailureKind.PROTOCOL_ERROR, str(error))
         if self._unread > MAX_HEAD and self.response is None:
-            self._refuse(FailureKind.TOO_LARGE, f"more than {MAX_HEAD} bytes beside the body")
+            self._reject(FailureKind.TOO_LARGE, f"more than {MAX_HEAD} bytes outside the body")
         return self.response is not None or self.broken is not None
 
     def end(self, *, clean: bool) -> None:
-        """Note the end of the stream: the end of a response that has no other, or the end of the hope for one.
+        """Handle the end of the stream, which may also be the end of a response without a length.
 
         Args:
-            clean: whether the peer said that it was done, and did not just go away.
+            clean: True if the peer ended the stream regularly.
         """
         if self.response is None and clean and self._to_eof:
             self._finish(self._parser.get_status_code())
         self.reusable = False
         if self.response is None:
-            self._refuse(FailureKind.CONNECTION_LOST, "cut short" if self._unread else "closed before a response")
-
-    # -------------------------------------------------------------------------------------------- httptools requests
+            self._reject(FailureKind.CONNECTION_LOST, "cut short" if self._unread else "closed before a response")
 
     def on_message_begin(self) -> None:
-        """Notice a second response, which no request asked for."""
+        """Give the connection up if this is a second, unexpected response."""
         if self.response is not None:
             self.reusable = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a field; trailers are dropped (RFC 9112, 7.1.2)."""
+        """Store a header field; trailers are dropped (RFC 9112, 7.1.2)."""
         if not self._has_head:
             self._fields.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """Choose how the body is read; refuse what could be read in two ways."""
+        """Choose the body's decoder; reject ambiguous framing."""
         status = self._parser.get_status_code()
         if self._has_head or self.broken is not None or status < _FIRST_FINAL:
             return
         self._has_head = True
         if len(self._fields) > MAX_FIELDS:
-            self._refuse(FailureKind.TOO_LARGE, f"more than {MAX_FIELDS} header fields")
+            self._reject(FailureKind.TOO_LARGE, f"more than {MAX_FIELDS} header fields")
         self._to_eof = status not in _BODILESS
         encoding = b""
         for name, value in self._fields:
@@ -141,18 +139,18 @@ class ResponseReader:
             self._body = BoundedBody(None, self._max_bytes)
 
     def on_body(self, piece: bytes) -> None:
-        """Take a piece of the body."""
+        """Store a piece of the body."""
         self._unread = 0
         body = self._body
         if body is not None and self.response is None and not body.take(piece):
             self._finish(self._parser.get_status_code())
 
     def on_message_complete(self) -> None:
-        """Give the response out, or go on to the final one after an interim one (RFC 9110, 15.2)."""
+        """Finish the response, or continue to the final one after an interim one (RFC 9110, 15.2)."""
         parser = self._parser
         status = parser.get_status_code()
         if status == _SWITCHING_PROTOCOLS:
-            self._refuse(FailureKind.GARBLED, "101, but no other protocol was offered")
+            self._reject(FailureKind.PROTOCOL_ERROR, "101, although the request offered no other protocol")
         elif status < _FIRST_FINAL:
             self._fields = []
         else:
@@ -161,20 +159,18 @@ class ResponseReader:
             if self.response is None:
                 self._finish(status)
 
-    # ---------------------------------------------------------------------------------------------------- decisions
-
     def _check_transfer_encoding(self, value: bytes) -> None:
         if value.rstrip(b" ").lower() != b"chunked":
-            # llhttp would read other words to the end of the stream, and "chunked" with a tab behind it, too
-            self._refuse(FailureKind.GARBLED, "a transfer encoding that is not chunked")
+            # llhttp would read other values, and "chunked" before a tab, to the end of the stream
+            self._reject(FailureKind.PROTOCOL_ERROR, "a transfer encoding that is not chunked")
         elif self._parser.get_http_version() == "1.0":
-            self.reusable = False  # RFC 9112, 6.1: the framing may be a mistake of something in between
+            self.reusable = False  # RFC 9112, 6.1: an intermediary may have framed it wrongly
 
     def _make_body(self, status: int, encoding: bytes) -> BoundedBody | None:
         try:
             return BoundedBody(decoder_for(encoding.decode("latin-1")), self._max_bytes)
         except ValueError as error:
-            self._refuse(FailureKind.ENCODING, f"{status}, {describe(error)}")
+            self._reject(FailureKind.ENCODING, f"{status}, {describe(error)}")
             return None
 
     def _finish(self, status: int) -> None:
@@ -184,15 +180,15 @@ class ResponseReader:
         try:
             content = body.finish()
         except ValueError as error:
-            self._refuse(FailureKind.ENCODING, f"{status}, {describe(error)}")
+            self._reject(FailureKind.ENCODING, f"{status}, {describe(error)}")
             return
         if body.full:
-            self._refuse(FailureKind.TOO_LARGE, f"{status}, more than {self._max_bytes} bytes")
+            self._reject(FailureKind.TOO_LARGE, f"{status}, more than {self._max_bytes} bytes")
             return
         self._body = None
-        self.response = HttpResponse(status, Fields(self._fields), content)
+        self.response = HttpResponse(status, Headers(self._fields), content)
 
-    def _refuse(self, kind: FailureKind, detail: str) -> None:
+    def _reject(self, kind: FailureKind, detail: str) -> None:
         self.reusable = False
         if self.response is None and self.broken is None:
             self.broken = Broken(kind, detail)

@@ -1,7 +1,7 @@
-"""TLS spoken in memory: the records of a request are counted as the bytes of a plaintext one are.
+"""A connection over TLS, which runs in memory so that the bytes of its records can be counted.
 
-asyncio's own TLS transport has a buffer that it does not show, and does not say whether the kernel took a record; nor
-whether the peer ended the stream (close_notify) or somebody cut the wire.
+asyncio's TLS transport hides its buffer, so it does not tell whether the kernel took a record. It also does not tell a
+regular end of the stream (close_notify) from a cut connection.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _CLOSED = ConnectionState.CLOSED
 
 
 class TLSConnection(Connection):
-    """A connection over TLS. `do_handshake` comes first.
+    """A connection over TLS. Call `do_handshake` before the first request.
 
     Args:
-        loop: its event loop.
-        on_closed: called once, when it is closed.
-        ssl_context: the TLS settings.
-        host: whose certificate is wanted.
+        loop: Event loop of the connection.
+        on_closed: Called once, when it is closed.
+        ssl_context: TLS settings.
+        host: Host name that the certificate must have.
     """
 
     def __init__(
@@ -45,10 +45,10 @@ class TLSConnection(Connection):
         self._handshake: asyncio.Future[None] | None = None
 
     async def do_handshake(self) -> None:
-        """Agree on keys.
+        """Do the TLS handshake.
 
         Raises:
-            OSError: the peer's certificate was refused (`ssl.SSLCertVerificationError`), or the handshake broke.
+            OSError: The certificate was rejected (`ssl.SSLCertVerificationError`), or the handshake failed.
         """
         self._handshake = self._loop.create_future()
         self._step_handshake()
@@ -58,10 +58,10 @@ class TLSConnection(Connection):
             self._handshake = None
 
     def close(self) -> None:
-        """See `Connection.close`; says goodbye where nothing is under way."""
+        """See `Connection.close`. Sends close_notify if the connection is idle."""
         unused = self._waiter is None and self._handshake is None
         if unused and self.state is not _CLOSED and not self._transport.is_closing():
-            with contextlib.suppress(ssl.SSLError):  # it does not wait for the peer's goodbye
+            with contextlib.suppress(ssl.SSLError):  # unwrap() does not wait for the peer's close_notify
                 self._tls.unwrap()
             self._flush()
         super().close()
@@ -84,7 +84,7 @@ class TLSConnection(Connection):
                 handshake.set_result(None)
             else:
                 handshake.set_exception(
-                    ConnectionError(f"the server chose {protocol}; the SSLContext must not offer it")
+                    ConnectionError(f"the server chose {protocol}; the SSLContext must offer only HTTP/1.1")
                 )
 
     def _flush(self) -> None:
@@ -101,7 +101,7 @@ class TLSConnection(Connection):
         else:
             super()._write(self._outgoing.read())
 
-    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - the protocol's name
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio's signature
         """See `asyncio.BufferedProtocol`."""
         return self._sealed
 
@@ -119,7 +119,7 @@ class TLSConnection(Connection):
         tls, incoming = self._tls, self._incoming
         try:
             while self.state is not _CLOSED and (incoming.pending or tls.pending()):
-                size = cast("int", tls.read(READ_SIZE, self._buffer))  # typeshed knows the other form only
+                size = cast("int", tls.read(READ_SIZE, self._buffer))  # typeshed lacks this overload
                 if size == 0:
                     self._end(clean=True)
                     return
@@ -132,7 +132,7 @@ class TLSConnection(Connection):
             self._flush()
 
     def eof_received(self) -> None:
-        """See `asyncio.BufferedProtocol`; without a close_notify the end may be a forgery (RFC 8446, 6.1)."""
+        """See `asyncio.BufferedProtocol`. Without a close_notify the end may be an attack (RFC 8446, 6.1)."""
         self._end(clean=False)
 
     def connection_lost(self, exc: Exception | None) -> None:

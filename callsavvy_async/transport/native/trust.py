@@ -1,4 +1,4 @@
-"""Whom to trust in TLS: decided by the type of a setting, never by its truth, and alike for every backend."""
+"""The trusted TLS certificates, the same for all backends."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import TypeAlias
 from callsavvy_async.errors import ConfigurationError
 
 Verify: TypeAlias = ssl.SSLContext | bool | str | os.PathLike[str]
-"""True for the certificates that httpx trusts: those of SSL_CERT_FILE or SSL_CERT_DIR, else certifi's; False for any; an
-SSLContext; or the path of a PEM file, or of a directory of hashed ones, in whose place nothing else is trusted."""
+"""True for the certificates of SSL_CERT_FILE or SSL_CERT_DIR, else certifi's, as in httpx; False to accept any; an
+SSLContext; or the path of a PEM file, or of a directory of hashed ones, to trust only these."""
 
 _HTTP_1 = "http/1.1"
 
 
 class Trust:
-    """The TLS settings that the connections of a client share.
+    """The TLS settings of a client's connections.
 
-    What is trusted by default takes tens of milliseconds to load: `load` does it once, when first called.
+    The default certificates take tens of milliseconds to load, so `load` reads them once, at its first call.
 
     Args:
-        verify: see `Verify`.
+        verify: See `Verify`.
 
     Raises:
-        ConfigurationError: it is of another type, or a path that cannot be read.
+        ConfigurationError: `verify` has another type, or its path cannot be read.
     """
 
     def __init__(self, verify: Verify) -> None:
@@ -43,16 +43,16 @@ class Trust:
 
     @property
     def ssl_context(self) -> ssl.SSLContext | None:
-        """The settings; None until they are loaded."""
+        """SSLContext; None until it is loaded."""
         return self._ssl_context
 
     def load(self) -> ssl.SSLContext:
-        """Return the settings, loaded if need be. It reads files: call it off the event loop.
+        """Return the SSLContext, after loading it if necessary. It reads files, so call it outside the event loop.
 
         Raises:
-            ConfigurationError: SSL_CERT_FILE or SSL_CERT_DIR names what cannot be read.
+            ConfigurationError: SSL_CERT_FILE or SSL_CERT_DIR cannot be read.
         """
-        with self._loading:  # the first exchanges may come all at the same time
+        with self._loading:  # several first exchanges may run at the same time
             if self._ssl_context is None:
                 self._ssl_context = _trust_by_default()
             return self._ssl_context
@@ -63,7 +63,7 @@ def _trust_by_default() -> ssl.SSLContext:
         path = os.environ.get(variable)
         if path:
             return _trust_path(variable, path)
-    import certifi  # noqa: PLC0415 - only where it is used
+    import certifi  # noqa: PLC0415 - not needed with SSL_CERT_FILE
 
     return _speak_http_1(ssl.create_default_context(cafile=certifi.where()))
 
@@ -75,21 +75,20 @@ def _trust_path(setting: str, path: str) -> ssl.SSLContext:
             context = ssl.create_default_context(capath=path)
             if not any(_is_hashed(file.name) for folder in folders for file in Path(folder).iterdir()):
                 raise ConfigurationError(
-                    f"{setting} is {path!r}, which holds no certificate under its hash; run 'openssl rehash' on it."
+                    f"{setting} is {path!r}, a directory without hashed certificates; run 'openssl rehash' on it."
                 )
         else:
             context = ssl.create_default_context(cafile=path)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         why = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         raise ConfigurationError(
-            f"{setting} is {path!r}, which cannot be read ({why}); name a file of certificates in PEM form, or a directory"
-            " of them."
+            f"{setting} is {path!r}, which cannot be read ({why}); it must be a PEM file, or a directory of them."
         ) from error
     return _speak_http_1(context)
 
 
 def _is_hashed(name: str) -> bool:
-    """Whether a name is one under which OpenSSL looks a certificate up, such as ``9d66eef0.0``."""
+    """Return True for a file name by which OpenSSL looks up a certificate, such as ``9d66eef0.0``."""
     stem, _, number = name.partition(".")
     return len(stem) == 8 and number.isdecimal()  # noqa: PLR2004 - hexadecimal digits of 32 bits
 

@@ -1,1 +1,1 @@
-"""One rate limit for several processes: who keeps the reservations, and who fetches slots from there."""
+"""Rate limits that several processes share: the stores of the row, and the client that sends requests to it."""

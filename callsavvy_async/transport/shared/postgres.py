@@ -1,9 +1,9 @@
-"""The row in PostgreSQL: one statement for each request, atomic by the lock of its row.
+"""The shared row in PostgreSQL: one statement for each request, atomic by the row's lock.
 
-psycopg is used synchronously, in a worker thread, so that it serves asyncio and trio alike. A statement whose answer does
-not come is left alone with its connection: the socket is shut down, which ends it.
+psycopg runs synchronously in a worker thread, which works under asyncio and trio. If a statement takes too long, its
+socket is shut down, which ends the statement and the connection.
 
-The table is made once, under a lock, and only if it is not there; a role that may not make tables needs it made for it.
+The first client creates the table, under a lock. A role without the right to create tables needs an existing one.
 """
 
 from __future__ import annotations
@@ -41,31 +41,31 @@ CREATE TABLE IF NOT EXISTS callsavvy_pacing (
     after_idle bigint NOT NULL,
     idle double precision NOT NULL,
     processes jsonb NOT NULL
-) WITH (fillfactor = 10)  -- updated often: leaves the page room for the newest versions of a row
+) WITH (fillfactor = 10)  -- leaves room in the page for new versions of a row
 """
 _SESSION: LiteralString = "SET default_transaction_isolation = 'read committed'; SET synchronous_commit = off"
-"""A crash may forget the last reservations: they are a second old."""
-_LOCK = 0x63616C6C70616365  # the transaction lock under which the table is made
+"""Without synchronous commits: a crash may lose reservations that are at most a second old."""
+_LOCK = 0x63616C6C70616365  # of the transaction that creates the table
 
 _BEGIN: LiteralString = """
 WITH clock AS MATERIALIZED (SELECT extract(epoch FROM clock_timestamp())::double precision AS now),
-asked AS MATERIALIZED (
+requester AS MATERIALIZED (
     SELECT now, jsonb_build_object(%(process)s::text, now + %(lease)s) AS process FROM clock
 )
 INSERT INTO callsavvy_pacing AS row (name, version, controller, slot, taken, after_idle, idle, processes)
 """
 _PROCESSES: LiteralString = """
     processes = (
-        SELECT coalesce(jsonb_object_agg(key, value), '{}') || (SELECT process FROM asked)
+        SELECT coalesce(jsonb_object_agg(key, value), '{}') || (SELECT process FROM requester)
         FROM jsonb_each(row.processes) WHERE value::double precision > (SELECT now FROM clock)
     )
 RETURNING (SELECT now FROM clock), version, controller, slot, taken, after_idle, idle,
     (SELECT count(*) FROM jsonb_object_keys(processes))
 """
-_BOOK: LiteralString = (
+_RESERVE: LiteralString = (
     _BEGIN
     + """
-SELECT %(name)s, '', '', 0, 0, 0, 0, process FROM asked
+SELECT %(name)s, '', '', 0, 0, 0, 0, process FROM requester
 ON CONFLICT (name) DO UPDATE SET (slot, taken, after_idle, idle) = (
         SELECT
             CASE WHEN ours AND %(count)s > 0 THEN greatest(row.slot, earliest) + length ELSE row.slot END,
@@ -88,10 +88,10 @@ ON CONFLICT (name) DO UPDATE SET (slot, taken, after_idle, idle) = (
 """
     + _PROCESSES
 )
-_CHANGE: LiteralString = (
+_REPLACE: LiteralString = (
     _BEGIN
     + """
-SELECT %(name)s, %(version)s, %(controller)s, %(slot)s, 0, 0, 0, process FROM asked
+SELECT %(name)s, %(version)s, %(controller)s, %(slot)s, 0, 0, 0, process FROM requester
 ON CONFLICT (name) DO UPDATE SET (version, controller, slot, taken, after_idle, idle) = (
         SELECT %(version)s, %(controller)s, %(slot)s::double precision, 0, 0, 0 WHERE row.version = %(expected)s
         UNION ALL
@@ -103,31 +103,31 @@ ON CONFLICT (name) DO UPDATE SET (version, controller, slot, taken, after_idle, 
 
 
 class PostgresReservations:
-    """One limit's row, over a connection of its own."""
+    """The row of one limit, over a dedicated connection."""
 
     def __init__(self, url: str, name: str, process: str) -> None:
         self._connection: psycopg.Connection | None = None
         self._url = url
         self._fixed = {"name": name, "process": process, "lease": LEASE}
         self._thread = anyio.CapacityLimiter(1)
-        """Not one of those that the program's own blocking requests may have taken up."""
+        """Separate from anyio's default limiter, whose threads the program may use up."""
         self._busy = False
         self._left = False
 
     async def open(self) -> None:
-        """Connect, and see to the table.
+        """Connect, and create the table if it is missing.
 
         Raises:
-            UnreachableError: that cannot be done.
+            UnreachableError: The connection or the table could not be created.
         """
         await self._do(self._open, within=2 * PATIENCE)
 
     async def execute(self, request: RowRequest) -> RowState:
-        """See `ReservationStore.answer`."""
-        return await self._do(partial(self._answer, request), within=PATIENCE)
+        """See `ReservationStore.execute`."""
+        return await self._do(partial(self._execute, request), within=PATIENCE)
 
     def leave(self) -> None:
-        """Close the connection; the thread that still waits for an answer on it, or for it, does so itself."""
+        """Close the connection. A thread that still uses it closes it at its end."""
         self._left = True
         if self._connection is None:
             return
@@ -165,10 +165,10 @@ class PostgresReservations:
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
                 connection.execute(TABLE)
 
-    def _answer(self, request: RowRequest) -> RowState:
-        assert self._connection is not None  # noqa: S101 - it was opened first
+    def _execute(self, request: RowRequest) -> RowState:
+        assert self._connection is not None  # noqa: S101 - set by `open`
         found = self._connection.execute(
-            _BOOK if isinstance(request, Reserve) else _CHANGE, self._fixed | attrs.asdict(request), prepare=True
+            _RESERVE if isinstance(request, Reserve) else _REPLACE, self._fixed | attrs.asdict(request), prepare=True
         ).fetchone()
         assert found is not None  # noqa: S101 - INSERT .. ON CONFLICT DO UPDATE always returns the row
         return RowState(*found)

@@ -1,7 +1,7 @@
-"""The row in Redis or Valkey: a hash, a sorted set of processes, and two scripts, which run without interruption.
+"""The shared row in Redis or Valkey: a hash, a sorted set of processes, and two atomic scripts.
 
-The clock is the server's. What nobody has asked for in a week is forgotten. Both keys carry one hash tag, so that they
-lie together in a cluster that is reached through a proxy.
+The clock is the server's. A row expires after a week without requests. Both keys have the same hash tag, so that a cluster
+behind a proxy stores them in one slot.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 import anyio
+import attrs
 from coredis import Redis
 from coredis.connection import BaseConnection
 from coredis.exceptions import NoScriptError, RedisError
@@ -47,14 +48,14 @@ return {exact(now), version, controller, exact(slot), taken, after_idle, exact(i
 
 
 class _Script:
-    """A script, made of its middle part, and Redis's name for it."""
+    """A script, built around its middle part, and its SHA-1 digest for EVALSHA."""
 
     def __init__(self, middle: str) -> None:
         self.text = _BEGIN + middle + _END
         self.digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
-_BOOK = _Script("""
+_RESERVE = _Script("""
 if version == ARGV[3] and version ~= '' then
     local count, interval, counted = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[7] == '1'
     local earliest, length = now - tonumber(ARGV[6]), count * interval
@@ -74,7 +75,7 @@ if version == ARGV[3] and version ~= '' then
     controller = ''
 end
 """)
-_CHANGE = _Script("""
+_REPLACE = _Script("""
 if version == ARGV[3] then
     version, controller, slot, taken, after_idle, idle = ARGV[4], ARGV[5], tonumber(ARGV[6]), 0, 0, 0
     redis.call('HSET', KEYS[1], 'version', version, 'controller', controller, 'slot', exact(slot),
@@ -84,13 +85,13 @@ end
 
 
 class RedisReservations:
-    """One limit's row, over one connection, which is never made anew: whoever holds this should hear that it is lost.
+    """The row of one limit, over one connection that never reconnects, so that the caller notices a loss.
 
     Args:
-        connection: for nobody else.
-        url: where it goes to.
-        name: of the row.
-        process: that asks.
+        connection: Dedicated connection.
+        url: URL of the server.
+        name: Name of the row.
+        process: Name of this process.
     """
 
     def __init__(self, connection: BaseConnection, url: str, name: str, process: str) -> None:
@@ -100,8 +101,8 @@ class RedisReservations:
         self._fixed = (2, key, f"{key}:processes", process, LEASE)
 
     async def execute(self, request: RowRequest) -> RowState:
-        """See `ReservationStore.answer`."""
-        script = _BOOK if isinstance(request, Reserve) else _CHANGE
+        """See `ReservationStore.execute`."""
+        script = _RESERVE if isinstance(request, Reserve) else _REPLACE
         arguments = (*self._fixed, *_arguments(request))
         try:
             try:
@@ -110,7 +111,7 @@ class RedisReservations:
                 reply = await self._connection.create_request(b"EVAL", script.text, *arguments)
         except (RedisError, OSError) as error:  # a TimeoutError is an OSError
             raise UnreachableError(describe(error, self._url)) from error
-        return _view(cast("list[str]", reply))
+        return _parse(cast("list[str]", reply))
 
 
 @asynccontextmanager
@@ -119,7 +120,7 @@ async def connect(url: str, name: str, process: str) -> AsyncGenerator[Reservati
     scheme, rest = url.split("://", 1)
     address = f"{'rediss' if scheme in {'rediss', 'valkeys'} else 'redis'}://{rest}"
     try:
-        await _knock(address)
+        await _check_reachable(address)
         client = Redis[str].from_url(address, decode_responses=True, connect_timeout=PATIENCE, stream_timeout=PATIENCE)
         async with client, client.connection_pool.acquire() as connection:
             yield RedisReservations(connection, url, name, process)
@@ -129,28 +130,19 @@ async def connect(url: str, name: str, process: str) -> AsyncGenerator[Reservati
         raise UnreachableError(describe(group, url)) from group
 
 
-async def _knock(address: str) -> None:
-    """See whether anybody is there: coredis 6.9 leaves streams unclosed for each connection that it cannot make."""
+async def _check_reachable(address: str) -> None:
+    """Open a TCP connection first: coredis 6.9 leaves a stream unclosed for each connection that it cannot open."""
     parts = urlsplit(address)
     with anyio.fail_after(PATIENCE):
         await (await anyio.connect_tcp(parts.hostname or "", parts.port or DEFAULT_PORT)).aclose()
 
 
 def _arguments(request: RowRequest) -> tuple[str | float, ...]:
-    if isinstance(request, Reserve):
-        return (
-            request.version,
-            request.count,
-            request.interval,
-            request.credit,
-            int(request.counted),
-            request.released,
-            request.throttled_for,
-        )
-    return request.expected, request.version, request.controller, request.slot
+    """Return the fields in their order, which is that of the script's arguments; Redis takes no booleans."""
+    return tuple(int(value) if isinstance(value, bool) else value for value in attrs.astuple(request))
 
 
-def _view(reply: list[str]) -> RowState:
+def _parse(reply: list[str]) -> RowState:
     now, version, controller, slot, taken, after_idle, idle, processes = reply
     return RowState(
         float(now), version, controller, float(slot), int(taken), int(after_idle), float(idle), int(processes)

@@ -1,9 +1,9 @@
-"""The one task of a client that asks the row, so that no call has to.
+"""The background task that exchanges requests with the shared row, so that API requests never wait for it.
 
-It runs while there is demand, in no task group of anybody's, and ends with the client or after `IDLE` seconds without
-demand; the next call that needs a slot starts it again, in whatever event loop that request runs. Event loops that run at
-once, in threads of their own, have one of it together; when its loop ends, another takes it over. When the row is out of
-reach it says so once, lets the pacer go on alone, and tries again until the row is back.
+A client has one such task per shared limit, even with event loops in several threads. The first request that needs a slot
+starts it in its own event loop. It ends with the client, or after `IDLE` seconds without demand. If its event loop ends,
+the next request starts it in another one. While the row is unavailable, the task notifies the hooks once, puts the pacer
+into standalone mode, and reconnects.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from callsavvy_async.transport.shared.reservation_store import Connect, Reservat
 
 IDLE = 30.0
 FIRST_RETRY, LONGEST_RETRY = 0.1, 1.0
-"""Seconds between two tries to reach the row: they double."""
+"""Seconds between two attempts to reach the row; the wait doubles from the first to the longest."""
 _TICK = 1e-3
 
 
@@ -36,18 +36,18 @@ class _Running:
     scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
     wanted_at: float = 0.0
     is_over: bool = False
-    """Whether it asks no more, though its connection may still be open."""
+    """True once it sends no more requests, although its connection may still be open."""
 
 
 class ReservationClient:
-    """Carries the requests of a pacer to its row, and tells the limiter when there is an answer.
+    """Sends the requests of a pacer to its row, and wakes the rate limiter after each response.
 
     Args:
-        limiter: whose pacer is `pacer`.
-        pacer: asks.
-        connect: opens the row.
-        name: of the limit, for who listens.
-        hooks: who listens.
+        limiter: Rate limiter of `pacer`.
+        pacer: Pacer of the shared limit.
+        connect: Opens a connection to the row.
+        name: Name of the limit, for the hooks.
+        hooks: Receive the loss and the return of the row.
     """
 
     def __init__(self, limiter: RateLimiter, pacer: SharedPacer, connect: Connect, name: str, hooks: Hooks) -> None:
@@ -61,7 +61,7 @@ class ReservationClient:
         pacer.wake = self.wake
 
     def wake(self) -> None:
-        """Look whether there is something to ask."""
+        """Start the task, or wake it to look for a request."""
         running, (loop, call_soon) = self._running, running_loop()
         if running is None or running.is_over or not self._wake(running, loop):
             running = self._running = _Running(loop, call_soon)
@@ -69,22 +69,22 @@ class ReservationClient:
         running.wanted_at = current_time()
 
     async def aclose(self) -> None:
-        """Stop asking, and close the connection, in this event loop."""
+        """Stop the task and close its connection, if it runs in this event loop."""
         running = self._running
         if running is not None and runs_here(running.loop):
             running.is_over = True
             running.scope.cancel()
             with anyio.CancelScope(shield=True):
                 await running.ended.wait()
-            self._limiter.look_again()  # requests that still wait would never hear of a slot: they begin it anew
+            self._limiter.look_again()  # waiting requests start the task again
 
     @staticmethod
     def _wake(running: _Running, loop: object) -> bool:
-        """Wake the task in its event loop; return whether that still runs."""
+        """Wake the task in its event loop; return False if that loop is closed."""
         if running.loop is loop:
             running.woken.set()
             return True
-        return reach(running.call_soon, lambda: running.woken.set())  # noqa: PLW0108 - the event of that moment
+        return reach(running.call_soon, lambda: running.woken.set())  # noqa: PLW0108 - `woken` changes
 
     async def _run(self, running: _Running) -> None:
         retry = FIRST_RETRY
@@ -96,17 +96,17 @@ class ReservationClient:
                             try:
                                 await self._serve(row, running)
                             except anyio.get_cancelled_exc_class():
-                                running.is_over = True  # also if an error of the connection takes this one's place
+                                running.is_over = True  # even if closing the connection raises another error
                                 raise
-                    except Exception as error:  # noqa: BLE001 - whatever it is, requests go on, and it is told
-                        if running.is_over:  # nothing is lost by how a connection ends that nobody needs
+                    except Exception as error:  # noqa: BLE001 - requests continue whatever fails here
+                        if running.is_over:  # an error while closing is harmless
                             return
                         retry = min(2.0 * retry, LONGEST_RETRY) if self._pacer.is_standalone else FIRST_RETRY
                         self._lose(str(error) if isinstance(error, UnreachableError) else repr(error))
                         await anyio.sleep(retry)
                         if self._is_idle(running, current_time()):
                             return
-                    except BaseExceptionGroup as group:  # the same, in one group with a cancellation
+                    except BaseExceptionGroup as group:  # an error in one group with a cancellation
                         if (cancelled := group.split(Exception)[1]) is not None:
                             raise cancelled from None
                     if running.is_over:
@@ -114,21 +114,21 @@ class ReservationClient:
         finally:
             running.is_over = True
             running.ended.set()
-            self._limiter.look_again_everywhere()  # where requests wait in other event loops, they begin it anew
+            self._limiter.look_again_everywhere()  # requests that wait in other event loops start the task again
 
     async def _serve(self, row: ReservationStore, running: _Running) -> None:
-        """Ask whatever there is to ask, until nobody has wanted anything for long."""
+        """Send the pacer's requests until there is no demand for `IDLE` seconds."""
         pacer, limiter = self._pacer, self._limiter
         while not running.is_over:
             now = current_time()
             with limiter.lock:
                 request = pacer.next_request(now, limiter.waiting)
             if request is not None:
-                view = await row.execute(request)
-                was_alone, received_at = pacer.is_standalone, current_time()
+                state = await row.execute(request)
+                was_standalone, received_at = pacer.is_standalone, current_time()
                 with limiter.lock:
-                    pacer.on_response(request, view, sent_at=now, received_at=received_at)
-                if was_alone:
+                    pacer.on_response(request, state, sent_at=now, received_at=received_at)
+                if was_standalone:
                     self._hooks(SharedLimitRestored(self._name, received_at - self._lost_at, pacer.processes))
                 limiter.look_again()
                 continue

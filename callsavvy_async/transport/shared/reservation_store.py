@@ -1,4 +1,4 @@
-"""Who keeps the row that processes share a limit by, as the fetcher sees it."""
+"""The interface of a store that keeps the row of a shared limit."""
 
 from __future__ import annotations
 
@@ -11,41 +11,39 @@ from callsavvy_async.policy.reservation_protocol import RowRequest, RowState
 from callsavvy_async.redaction import MASK
 
 LEASE = 5.0
-"""Seconds for which a process counts as one of those that share a limit after it has asked."""
+"""Seconds after its last request to the row for which a process counts as sharing the limit."""
 PATIENCE = 1.0
-"""Seconds to wait for a connection, and for an answer."""
+"""Maximum seconds to wait for a connection, and for a response."""
 
 
 class UnreachableError(Exception):
-    """The row cannot be had now. The text says why, without secrets."""
+    """The row is unavailable. The text gives the reason, without secrets."""
 
 
 class ReservationStore(Protocol):
-    """An open connection to the row of one limit, on behalf of one process."""
+    """An open connection of one process to the row of one limit."""
 
     async def execute(self, request: RowRequest) -> RowState:
-        """Carry a request out, atomically, and return the row after it.
+        """Execute a request atomically, and return the row after it.
 
         Raises:
-            UnreachableError: it is not known whether it was carried out.
+            UnreachableError: The response is missing; the request may or may not have been executed.
         """
         ...
 
 
 Connect: TypeAlias = Callable[[], AbstractAsyncContextManager[ReservationStore]]
-"""Opens a connection; raises `UnreachableError`, on entering and while it is in use."""
+"""Opens a connection. Raises `UnreachableError` on entering and during use."""
 
 
 def describe(error: BaseException, url: str) -> str:
-    """Return what an error says, in a line, without the secrets of the URL."""
+    """Return an error's text in one line, without the secrets of the URL."""
     first = _first(error)
     if isinstance(first, UnreachableError):
         return str(first)
-    text = " ".join(str(first).split()) or "no answer in time"
+    text = " ".join(str(first).split()) or "no response in time"
     parts = urlsplit(url)
-    options = [
-        value for name, value in parse_qsl(parts.query) if "password" in name
-    ]  # libpq and coredis take it there too
+    options = [value for name, value in parse_qsl(parts.query) if "password" in name]  # as in libpq and coredis
     for secret in filter(None, (url, parts.password, unquote(parts.password or ""), *options)):
         text = text.replace(secret, MASK)
     return f"{type(first).__name__}: {text}"

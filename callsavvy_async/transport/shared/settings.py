@@ -1,4 +1,4 @@
-"""The setting by which a client shares its limit with other processes, and what is made of it."""
+"""The setting `SharedPacing`, and the rate limiter built from it."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ _EXTRAS = {
     **dict.fromkeys(("redis", "rediss", "valkey", "valkeys"), _REDIS),
     **dict.fromkeys(("postgresql", "postgres"), _POSTGRES),
 }
-"""Schemes of URLs: the extra that they need, which is also the name of the module here; and the package behind it."""
+"""By URL scheme: the extra, which is also the name of a module in this package, and the package that it installs."""
 
 
 def _check_url(_: object, __: attrs.Attribute[str], url: str) -> None:
     try:
         parts = urlsplit(url)
-        has_host = bool(parts.hostname) or _EXTRAS.get(parts.scheme) is _POSTGRES  # which has a host by default
+        has_host = bool(parts.hostname) or _EXTRAS.get(parts.scheme) is _POSTGRES  # PostgreSQL has a default host
         whole = parts.scheme in _EXTRAS and has_host and parts.port != 0
         if _EXTRAS.get(parts.scheme) is _POSTGRES and parts.netloc.count("@") > 1:
-            whole = False  # libpq ends the password at the first, and tells the rest as a host that it cannot find
-    except ValueError:  # brackets or a port that make no sense
+            whole = False  # libpq ends the password at the first @, and its error shows the rest
+    except ValueError:  # malformed brackets or port
         whole = False
     if not whole:
         raise ConfigurationError(
             "the URL of a shared limit must look like redis://host:6379/0, rediss://, valkey:// or"
-            " postgresql://user@host/database; this one does not."  # and is not shown: it may hold a password
+            " postgresql://user@host/database; this one does not."  # not shown: it may contain a password
         )
 
 
@@ -53,20 +53,19 @@ def _without_secrets(url: str) -> str:
 
 @attrs.frozen
 class SharedPacing:
-    """Share one limit with every other process that has the same account and the same URL.
+    """Share one limit with all processes that have the same account and the same URL.
 
     Args:
-        url: of what keeps the limit: ``redis://``, ``rediss://`` or ``valkey://`` (extra ``redis``), or ``postgresql://``
-            (extra ``postgres``).
-        local: what the limit is: `Adaptive` finds it, `FixedRate` knows it. Caps on what is in flight stay those of each
-            process.
-        name: of the limit; limits that differ in name are apart. By default the name of the endpoint it is given for, of
-            several the first in the alphabet.
-        block: most requests that are reserved at a time.
-        share: requests per time that this process may make while it has never reached the URL.
+        url: URL of the server that stores the limit: ``redis://``, ``rediss://`` or ``valkey://`` (extra ``redis``), or
+            ``postgresql://`` (extra ``postgres``).
+        local: `Adaptive` to find the limit, `FixedRate` to configure it. `max_in_flight` applies to each process.
+        name: Name of the limit. Limits with different names are separate. The default is the endpoint that has this
+            pacing; the alphabetically first of several.
+        block: Maximum number of requests in a reservation.
+        share: Rate of this process if it has never reached the URL, in requests per second or as ``"1/s"``.
 
     Raises:
-        ConfigurationError: naming the value that cannot work.
+        ConfigurationError: A value is invalid; the text names it.
     """
 
     url: str = attrs.field(validator=_check_url, repr=_without_secrets)
@@ -77,24 +76,24 @@ class SharedPacing:
 
 
 def share_limit(shared: SharedPacing, account: str, name: str, hooks: Hooks) -> tuple[RateLimiter, ReservationClient]:
-    """Make the limiter of one process, and what keeps it in touch with the others.
+    """Create the rate limiter of this process, and the client of the shared row.
 
     Args:
-        shared: what was asked for.
-        account: whose limit it is. Only a hash of it leaves the process.
-        name: of the limit, if it has none of its own.
-        hooks: told when the others are out of reach.
+        shared: The setting.
+        account: Public key of the account. Only a hash of it leaves the process.
+        name: Default name of the limit.
+        hooks: Receive the loss and the return of the row.
 
     Raises:
-        ConfigurationError: an extra is not installed.
+        ConfigurationError: An extra is not installed.
     """
     extra, package = _EXTRAS[urlsplit(shared.url).scheme]
     try:
         module = importlib.import_module(f"callsavvy_async.transport.shared.{extra}")
     except ImportError as error:
         raise ConfigurationError(
-            f"a limit that is shared by this URL needs {package}, which is not installed or does not work here:"
-            f" pip install 'callsavvy-async[{extra}]'."
+            f"a shared limit with this URL needs {package}, which cannot be imported."
+            f" Install it: pip install 'callsavvy-async[{extra}]'."
         ) from error
     name = shared.name or name
     row = hashlib.sha256(f"{account}\n{name}".encode()).hexdigest()[:32]
@@ -109,7 +108,7 @@ def share_limit(shared: SharedPacing, account: str, name: str, hooks: Hooks) -> 
     token = secrets.token_hex(8)
 
     def connect() -> AbstractAsyncContextManager[ReservationStore]:
-        process = f"{token}-{os.getpid()}"  # a fork is another process, and has the same token
+        process = f"{token}-{os.getpid()}"  # a fork has the same token
         return cast("AbstractAsyncContextManager[ReservationStore]", module.connect(shared.url, row, process))
 
     return limiter, ReservationClient(limiter, pacer, connect, name, hooks)

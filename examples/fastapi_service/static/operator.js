@@ -1,4 +1,4 @@
-// The figures come as server-sent events, whole each time, so that a page that missed some is right again by the next.
+// Each server-sent event holds all figures, so that a page that missed some events recovers with the next one.
 "use strict";
 
 const STATES = { running: "Sending", stopping: "Stopping", ended: "Ended" };
@@ -47,10 +47,10 @@ function showCampaign(campaign) {
 
   element("unknown").hidden = campaign.unknown === 0;
   element("unknown").textContent =
-    `${many(campaign.unknown_calls, "call")} got no answer. ${many(campaign.unknown, "recipient")} may have got the message, ` +
-    "at a cost; they are not sent to again, and the report lists them.";
+    `${many(campaign.unknown_requests, "request")} got no response. ${many(campaign.unknown, "recipient")} may have received the ` +
+    "message, at a cost. They do not get it again, and the report lists them.";
   element("stopped").hidden = !campaign.stopped;
-  element("stopped").textContent = `Ended early: ${campaign.stopped}. ${many(campaign.pending, "recipient")} got nothing.`;
+  element("stopped").textContent = `Ended early: ${campaign.stopped}. ${many(campaign.pending, "recipient")} received nothing.`;
 }
 
 async function post(path, body) {
@@ -91,6 +91,6 @@ element("file").addEventListener("change", async () => {
   if (file) element("recipients").value = await file.text();
 });
 
-const source = new EventSource("/operator/events"); // connects again by itself
+const source = new EventSource("/operator/events"); // reconnects automatically
 source.addEventListener("message", (event) => show(JSON.parse(event.data)));
 source.addEventListener("error", () => showState("lost", "Connection lost"));

@@ -18,15 +18,15 @@ from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Fault, Simulator,
 from callsavvy_async.transport.backends.aiohttp import AiohttpBackend
 from callsavvy_async.transport.backends.aiohttp_body import PayloadBody
 from callsavvy_async.transport.backends.aiohttp_exchange import exchange
-from callsavvy_async.transport.backends.proof import BodyGivenTwiceError
+from callsavvy_async.transport.backends.proof import BodyReadTwiceError
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.request import HttpRequest
-from callsavvy_async.wire.request_template import Target
+from callsavvy_async.wire.request_template import RequestTemplate
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
 
 NUMBER = "+2348012345678"
-REQUEST = HttpRequest(Target.of("http://127.0.0.1:9/v1/sendSMS", (("host", "127.0.0.1:9"),)), b'{"to":"x"}')
+REQUEST = HttpRequest(RequestTemplate.of("http://127.0.0.1:9/v1/sendSMS", (("host", "127.0.0.1:9"),)), b'{"to":"x"}')
 SUCCESS = b'{"status":"success"}'
 
 
@@ -62,7 +62,7 @@ class Writer:
 async def test_a_body_is_given_out_once_and_notes_it(way: str) -> None:
     """However the bytes are taken, by the connection or by a middleware, it is noted, and there is no second time."""
     body, writer = PayloadBody(b"abc"), Writer()
-    assert (body.size, body.asked, body.consumed) == (3, False, False)
+    assert (body.size, body.was_read, body.consumed) == (3, False, False)
 
     async def take() -> object:
         if way == "write":
@@ -71,9 +71,9 @@ async def test_a_body_is_given_out_once_and_notes_it(way: str) -> None:
         return body.decode() if way == "decode" else (await body.as_bytes()).decode()
 
     assert await take() == "abc"
-    assert body.asked
+    assert body.was_read
     assert body.consumed
-    with pytest.raises(BodyGivenTwiceError):
+    with pytest.raises(BodyReadTwiceError):
         await take()
 
 
@@ -101,7 +101,7 @@ AT_ANY_TIME = [
     (aiohttp.ClientConnectionResetError("closing"), FailureKind.CONNECTION_LOST),
     (aiohttp.ClientPayloadError("cut"), FailureKind.CONNECTION_LOST),
     (aiohttp.ClientConnectionError("odd"), FailureKind.CONNECTION_LOST),
-    (aiohttp.ClientResponseError(INFO, (), status=400), FailureKind.GARBLED),
+    (aiohttp.ClientResponseError(INFO, (), status=400), FailureKind.PROTOCOL_ERROR),
     (aiohttp.SocketTimeoutError("late"), FailureKind.TIMEOUT),
     (aiohttp.ServerTimeoutError("late"), FailureKind.TIMEOUT),
     (TimeoutError(), FailureKind.TIMEOUT),
@@ -265,7 +265,9 @@ async def test_our_own_session_keeps_no_cookies() -> None:
 
     server = await asyncio.start_server(answer, "localhost", 0)
     port = server.sockets[0].getsockname()[1]
-    request = HttpRequest(Target.of(f"http://localhost:{port}/v1/x", (("host", f"localhost:{port}"),)), REQUEST.body)
+    request = HttpRequest(
+        RequestTemplate.of(f"http://localhost:{port}/v1/x", (("host", f"localhost:{port}"),)), REQUEST.body
+    )
     backend = AiohttpBackend()
     for _ in range(2):
         await backend.exchange(request, timeout=5, max_bytes=100)
@@ -301,7 +303,7 @@ async def test_encodings(encoding: str, body: bytes, kind: FailureKind | None, s
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    request = HttpRequest(Target.of(f"http://127.0.0.1:{port}/v1/x", ()), REQUEST.body)
+    request = HttpRequest(RequestTemplate.of(f"http://127.0.0.1:{port}/v1/x", ()), REQUEST.body)
     if kind is None:
         assert (await exchange(session, request, timeout=5, max_bytes=1000)).body == SUCCESS
     else:

@@ -21,7 +21,7 @@ from callsavvy_async.transport.backends.httpx import BorrowedClient, BorrowedTra
 from callsavvy_async.transport.native.backend import NativeBackend
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
-from callsavvy_async.wire.response_headers import Fields
+from callsavvy_async.wire.response_headers import Headers
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +37,7 @@ class Own:
     is_open = False
 
     async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
-        return HttpResponse(200, Fields([]), b'{"status": "success", "data": {"status": "sent"}}')
+        return HttpResponse(200, Headers([]), b'{"status": "success", "data": {"status": "sent"}}')
 
     async def aclose(self) -> None:
         """Nothing is open."""
@@ -82,15 +82,15 @@ def test_what_is_chosen(options: dict[str, Any], kind: type, words: str) -> None
         ({"http_client": httpx.AsyncClient(), "transport": MOCK}, "http_client= and transport="),
         ({"session": SESSION, "transport": MOCK}, "transport= and session="),
         ({"backend": Own(), "transport": MOCK}, "backend= and transport="),
-        ({"transport": MOCK, "verify": False}, "give one of them alone"),
-        ({"transport": MOCK, "proxy": "http://proxy.example"}, "give one of them alone"),
-        ({"session": SESSION, "proxy": "http://proxy.example"}, "give one of them alone"),
-        ({"backend": Own(), "verify": False}, "give one of them alone"),
+        ({"transport": MOCK, "verify": False}, "pass one of them alone"),
+        ({"transport": MOCK, "proxy": "http://proxy.example"}, "pass one of them alone"),
+        ({"session": SESSION, "proxy": "http://proxy.example"}, "pass one of them alone"),
+        ({"backend": Own(), "verify": False}, "pass one of them alone"),
         ({"backend": "native", "transport": MOCK}, "backend='native' cannot use them"),
         ({"backend": "aiohttp", "http_client": httpx.AsyncClient()}, "backend='aiohttp' cannot use them"),
         ({"backend": "httpx", "session": SESSION}, "backend='httpx' cannot use it"),
-        ({"backend": "native", "proxy": "http://proxy.example"}, "give backend='httpx'"),
-        ({"backend": "requests"}, "'requests'; it is one of auto, native, httpx, httpx2, aiohttp"),
+        ({"backend": "native", "proxy": "http://proxy.example"}, "pass backend='httpx'"),
+        ({"backend": "requests"}, "'requests'; it must be one of auto, native, httpx, httpx2, aiohttp"),
     ],
 )
 def test_settings_that_contradict_each_other(options: dict[str, Any], words: str) -> None:

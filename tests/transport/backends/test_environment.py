@@ -57,7 +57,7 @@ def test_a_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_variable_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is named; its value may hold a password and is not shown."""
     monkeypatch.setenv("HTTPS_PROXY", "gopher://user:password@proxy.example")
-    with pytest.raises(ConfigurationError, match="HTTPS_PROXY cannot be used") as caught:
+    with pytest.raises(ConfigurationError, match="HTTPS_PROXY is invalid") as caught:
         Callsavvy(public_key="p", private_key="q", proxy="env")
     assert "password" not in str(caught.value)
 
@@ -66,7 +66,7 @@ def test_a_variable_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None
     ("options", "words"),
     [
         ({"proxy": "socks5://proxy.example:1080"}, r"pip install 'httpx\[socks\]'"),
-        ({"proxy": "socks5://proxy.example:1080", "backend": "aiohttp"}, "no SOCKS proxy"),
+        ({"proxy": "socks5://proxy.example:1080", "backend": "aiohttp"}, "SOCKS proxies"),
     ],
 )
 def test_socks(options: dict[str, str], words: str) -> None:
@@ -78,9 +78,9 @@ def test_socks(options: dict[str, str], words: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "variable", "words"),
     [
-        (FailureKind.CONNECT, "HTTPS_PROXY", "HTTPS_PROXY is set but not read: give proxy='env'"),
+        (FailureKind.CONNECT, "HTTPS_PROXY", "HTTPS_PROXY is set but not read: pass proxy='env'"),
         (FailureKind.TIMEOUT, "ALL_PROXY", "ALL_PROXY is set but not read"),
-        (FailureKind.CERTIFICATE, "REQUESTS_CA_BUNDLE", "REQUESTS_CA_BUNDLE is set but not read: give verify="),
+        (FailureKind.CERTIFICATE, "REQUESTS_CA_BUNDLE", "REQUESTS_CA_BUNDLE is set but not read: pass verify="),
         (FailureKind.CERTIFICATE, "CURL_CA_BUNDLE", "CURL_CA_BUNDLE is set"),
         (FailureKind.BAD_URL, "HTTPS_PROXY", ""),
     ],

@@ -21,16 +21,16 @@ import pytest
 from callsavvy_async import AuthenticationError, Callsavvy, RedirectError
 from callsavvy_async.transport.backends.httpx import BorrowedTransport, HttpxBackend
 from callsavvy_async.transport.backends.httpx_exchange import StreamedBody, exchange
-from callsavvy_async.transport.backends.proof import BodyGivenTwiceError
+from callsavvy_async.transport.backends.proof import BodyReadTwiceError
 from callsavvy_async.transport.native import trust
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.request import HttpRequest
-from callsavvy_async.wire.request_template import Target
+from callsavvy_async.wire.request_template import RequestTemplate
 
 pytestmark = pytest.mark.anyio
 
 NUMBER = "+2348012345678"
-REQUEST = HttpRequest(Target.of("http://127.0.0.1:9/v1/sendSMS", ()), b"{}")
+REQUEST = HttpRequest(RequestTemplate.of("http://127.0.0.1:9/v1/sendSMS", ()), b"{}")
 SUCCESS = b'{"status":"success"}'
 
 
@@ -42,9 +42,9 @@ async def test_a_body_notes_that_it_was_asked_for() -> None:
     body = StreamedBody(b"abc")
     iterator = aiter(body)
     assert aiter(iterator) is iterator
-    assert not body.asked
+    assert not body.was_read
     assert [piece async for piece in iterator] == [b"abc"]
-    assert body.asked
+    assert body.was_read
 
 
 async def test_a_body_is_given_out_once() -> None:
@@ -53,7 +53,7 @@ async def test_a_body_is_given_out_once() -> None:
     first, second = aiter(body), aiter(body)
     assert await anext(first) == b"abc"
     for again in (second, aiter(body)):
-        with pytest.raises(BodyGivenTwiceError):
+        with pytest.raises(BodyReadTwiceError):
             await anext(again)
     with pytest.raises(StopAsyncIteration):
         await anext(first)
@@ -97,9 +97,9 @@ async def test_failures(library: ModuleType, asks: bool) -> None:
 async def test_a_url_that_httpx_refuses() -> None:
     """A URL that cannot even be written as a request is NOT_SENT, not an error of httpx."""
     backend = BorrowedTransport(httpx.MockTransport(lambda _: httpx.Response(200)))
-    target = attrs.evolve(REQUEST.target, url="http://a:b:c/v1")
+    template = attrs.evolve(REQUEST.template, url="http://a:b:c/v1")
     with pytest.raises(ExchangeFailedError) as caught:
-        await backend.exchange(HttpRequest(target, b"{}"), timeout=1, max_bytes=1)
+        await backend.exchange(HttpRequest(template, b"{}"), timeout=1, max_bytes=1)
     assert (caught.value.kind, caught.value.sent) == (FailureKind.BAD_URL, False)
 
 
@@ -293,4 +293,4 @@ async def test_the_ssl_context_is_built_once_and_off_the_loop(monkeypatch: pytes
 
 async def _fail_to_connect(backend: HttpxBackend, url: str) -> None:
     with pytest.raises(ExchangeFailedError):
-        await backend.exchange(HttpRequest(Target.of(url, ()), b"{}"), timeout=5, max_bytes=10)
+        await backend.exchange(HttpRequest(RequestTemplate.of(url, ()), b"{}"), timeout=5, max_bytes=10)

@@ -189,7 +189,7 @@ async def test_a_connection_that_the_server_closed_is_not_used(
     server: SimulatorServer, sim: Simulator, client_of: Make
 ) -> None:
     """EOF on an idle connection is noticed before writing: a paid call then goes out once, on a new one."""
-    sim.faults.next("getSummary", Fault.CLOSE_AFTER_ANSWER)
+    sim.faults.next("getSummary", Fault.CLOSE_AFTER_RESPONSE)
     async with client_of(server) as client:
         await client.account.summary()
         while server._open:  # noqa: ASYNC110 - another thread ends it
@@ -278,7 +278,7 @@ async def test_a_success_that_is_no_json_keeps_its_bytes(
     server: SimulatorServer, sim: Simulator, client_of: Make
 ) -> None:
     """The raw answer is on the error, for who wants to look."""
-    sim.faults.next("getSummary", Fault.HTML_ANSWER)
+    sim.faults.next("getSummary", Fault.HTML_RESPONSE)
     async with client_of(server) as client:
         with pytest.raises(DecodeError) as caught:
             await client.account.summary()

@@ -18,7 +18,7 @@ import pytest
 from callsavvy_async.transport.native.backend import NativeBackend, write_head
 from callsavvy_async.wire.failure import ExchangeFailedError
 from callsavvy_async.wire.request import HttpRequest
-from callsavvy_async.wire.request_template import Target
+from callsavvy_async.wire.request_template import RequestTemplate
 from callsavvy_async.wire.response import HttpResponse
 
 _LENGTH = re.compile(rb"content-length: (\d+)")
@@ -118,11 +118,11 @@ class Hostile:
         """Make a request for it."""
         scheme = "https" if self.secure else "http"
         headers = (("host", "hostile"), ("private-key", "secret"))
-        return HttpRequest(Target.of(f"{scheme}://{host}:{self.port}/v1/sendSMS", headers), body)
+        return HttpRequest(RequestTemplate.of(f"{scheme}://{host}:{self.port}/v1/sendSMS", headers), body)
 
     def wire(self, body: bytes = b"{}") -> bytes:
         """Return a request as it goes over the wire."""
-        return write_head(self.request(body).target) + str(len(body)).encode() + b"\r\n\r\n" + body
+        return write_head(self.request(body).template) + str(len(body)).encode() + b"\r\n\r\n" + body
 
     async def post(self, backend: NativeBackend, body: bytes = b"{}", **options: Any) -> HttpResponse:
         """Send a request to it."""

@@ -143,4 +143,4 @@ async def test_many_cancelled_at_random(backend: NativeBackend) -> None:
             await asyncio.gather(*(one(server, number) for number in range(start, start + 40)))
         pool = backend._last.pools[False, "127.0.0.1", server.port]
         assert len(pool.connections) == len(pool.idle)
-        assert pool._places + len(pool.connections) == 256
+        assert pool._free_slots + len(pool.connections) == 256

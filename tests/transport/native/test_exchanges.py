@@ -13,7 +13,7 @@ from callsavvy_async.transport.native.connection import WRITE_SIZE
 from callsavvy_async.transport.native.response import MAX_HEAD
 from callsavvy_async.wire.failure import FailureKind
 from callsavvy_async.wire.request import HttpRequest
-from callsavvy_async.wire.request_template import Target
+from callsavvy_async.wire.request_template import RequestTemplate
 
 from .hostile import OK, Peer, hostile, seen
 from .test_response import BODY, GARBLED, LAST, LINE, TO_EOF, WHOLE, named
@@ -70,14 +70,14 @@ async def test_an_answer_to_the_end_of_the_stream(backend: NativeBackend, data: 
 
 def test_the_head_of_a_request() -> None:
     """It is a request line and all fields, and ends where the length of the body goes."""
-    target = Target.of("https://api.example/v1/sendSMS", (("host", "api.example"), ("public-key", "secret")))
-    assert write_head(target) == (
+    template = RequestTemplate.of("https://api.example/v1/sendSMS", (("host", "api.example"), ("public-key", "secret")))
+    assert write_head(template) == (
         b"POST /v1/sendSMS HTTP/1.1\r\nhost: api.example\r\npublic-key: secret\r\ncontent-length: "
     )
 
 
 async def test_what_goes_over_the_wire(backend: NativeBackend) -> None:
-    """Head, length and body, in one piece, as the target wrote them."""
+    """Head, length and body, in one piece, as the template wrote them."""
 
     async def script(peer: Peer) -> None:
         data = await peer.reader.read(10_000)
@@ -135,7 +135,7 @@ async def test_garbage(backend: NativeBackend, data: bytes) -> None:
 
     async with hostile(script) as server:
         failure = await server.fails(backend)
-        assert (failure.kind, failure.bytes_sent) == (FailureKind.GARBLED, len(server.wire()))
+        assert (failure.kind, failure.bytes_sent) == (FailureKind.PROTOCOL_ERROR, len(server.wire()))
         assert "secret" not in str(failure)
         await seen(lambda: len(server.requests) == 2)
         assert (await server.post(backend)).body == b"{}"
@@ -218,7 +218,7 @@ async def test_an_early_answer_that_asyncio_would_throw_away(backend: NativeBack
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         port = listener.getsockname()[1]
-        request = HttpRequest(Target.of(f"http://127.0.0.1:{port}/", ()), BIG)
+        request = HttpRequest(RequestTemplate.of(f"http://127.0.0.1:{port}/", ()), BIG)
         task = asyncio.create_task(backend.exchange(request, timeout=10, max_bytes=10))
         await seen(
             lambda: backend.is_open and next(iter(backend._last.pools[False, "127.0.0.1", port].connections))._paused
@@ -397,7 +397,7 @@ async def test_a_refused_connection(backend: NativeBackend) -> None:
     """Nobody listens: not sent."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
-        request = HttpRequest(Target.of(f"http://127.0.0.1:{sock.getsockname()[1]}/", ()), b"{}")
+        request = HttpRequest(RequestTemplate.of(f"http://127.0.0.1:{sock.getsockname()[1]}/", ()), b"{}")
         with pytest.raises(Exception, match="CONNECT") as caught:
             await backend.exchange(request, timeout=5, max_bytes=10)
     assert (caught.value.kind, caught.value.bytes_sent) == (FailureKind.CONNECT, 0)
@@ -412,7 +412,7 @@ async def test_a_connection_that_is_not_accepted(backend: NativeBackend) -> None
         for filler in (first, second):  # fill the backlog: Linux then drops further SYNs
             filler.setblocking(False)
             filler.connect_ex(sock.getsockname())
-        request = HttpRequest(Target.of(f"http://127.0.0.1:{sock.getsockname()[1]}/", ()), b"{}")
+        request = HttpRequest(RequestTemplate.of(f"http://127.0.0.1:{sock.getsockname()[1]}/", ()), b"{}")
         with pytest.raises(Exception, match="TIMEOUT") as caught:
             await backend.exchange(request, timeout=0.2, max_bytes=10)
     assert (caught.value.kind, caught.value.bytes_sent) == (FailureKind.TIMEOUT, 0)
@@ -421,7 +421,7 @@ async def test_a_connection_that_is_not_accepted(backend: NativeBackend) -> None
 @pytest.mark.parametrize("host", ["does-not-exist.invalid", "a" * 64 + ".invalid", "a..b"])
 async def test_a_name_without_an_address(backend: NativeBackend, host: str) -> None:
     """A host that cannot be found, or cannot be: not sent."""
-    request = HttpRequest(Target.of(f"http://{host}/", ()), b"{}")
+    request = HttpRequest(RequestTemplate.of(f"http://{host}/", ()), b"{}")
     with pytest.raises(Exception, match=r"CONNECT|BAD_URL") as caught:
         await backend.exchange(request, timeout=5, max_bytes=10)
     assert caught.value.bytes_sent == 0

@@ -163,12 +163,13 @@ async def test_the_queue_is_bounded() -> None:
         await peer.hang()
 
     async with hostile(script) as server:
-        tasks = [asyncio.create_task(server.fails(backend, timeout=0.2)) for _ in range(3)]
+        # The first one ends last: its connection would otherwise be the second one's for an instant.
+        tasks = [asyncio.create_task(server.fails(backend, timeout=seconds)) for seconds in (0.6, 0.2, 0.2)]
         failures = await asyncio.gather(*tasks)
         assert [failure.bytes_sent for failure in failures] == [len(server.wire()), 0, 0]
         assert [isinstance(failure, PoolTimeoutError) for failure in failures] == [False, True, True]
         assert {failure.kind for failure in failures} == {FailureKind.TIMEOUT}
-        assert failures[2].detail == "too many wait for a connection"
+        assert failures[2].detail == "too many requests wait for a connection"
         await backend.aclose()
 
 
@@ -189,7 +190,7 @@ async def test_a_place_that_comes_free_goes_to_the_first() -> None:
         assert server.requests == [b"%d" % number for number in range(9)]
     failures = await asyncio.gather(*(server.fails(backend) for _ in range(9)))  # nobody listens any more
     assert {failure.kind for failure in failures} == {FailureKind.CONNECT}
-    assert pool_of(backend, server)._places == 1
+    assert pool_of(backend, server)._free_slots == 1
     await backend.aclose()
 
 
@@ -218,7 +219,7 @@ async def test_waiting_is_given_up() -> None:
                 await waiting[0]
             assert [(await task).body for task in waiting[1:]] == [b"1", b"2"]
         assert server.connections == 1
-        assert (pool._places, len(pool.connections)) == (0, 1)
+        assert (pool._free_slots, len(pool.connections)) == (0, 1)
         await backend.aclose()
 
 
@@ -236,7 +237,7 @@ async def test_the_place_of_a_lane_when_who_waits_was_just_cancelled() -> None:
         connection.close()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        assert (pool._places, len(pool.connections), len(pool._queue)) == (1, 0, 0)
+        assert (pool._free_slots, len(pool.connections), len(pool._queue)) == (1, 0, 0)
         assert (await server.post(backend, b"2")).body == b"2"
         await backend.aclose()
 

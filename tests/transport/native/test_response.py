@@ -250,7 +250,7 @@ def test_what_could_be_read_in_two_ways(data: bytes) -> None:
         read.feed(sized())
         assert read.response is None
         assert read.broken is not None
-        assert read.broken.kind is FailureKind.GARBLED
+        assert read.broken.kind is FailureKind.PROTOCOL_ERROR
         assert not read.reusable
         read.end(clean=True)
         assert read.response is None
@@ -348,7 +348,7 @@ def test_what_never_ends(start: bytes, more: bytes) -> None:
         over = read.feed(more)
         fed += len(more)
     assert read.broken is not None
-    assert read.broken.kind in {FailureKind.TOO_LARGE, FailureKind.GARBLED}
+    assert read.broken.kind in {FailureKind.TOO_LARGE, FailureKind.PROTOCOL_ERROR}
 
 
 def test_a_long_body_of_small_pieces() -> None:
@@ -409,7 +409,7 @@ def test_any_bytes_in_any_pieces(data: bytes, cuts: list[int]) -> None:
 @given(st.binary(max_size=200), st.lists(st.integers(0, 200), max_size=4))
 def test_noise(data: bytes, cuts: list[int]) -> None:
     """Noise is no answer."""
-    assert outcome(data, cuts)[0] in {FailureKind.GARBLED, FailureKind.CONNECTION_LOST}
+    assert outcome(data, cuts)[0] in {FailureKind.PROTOCOL_ERROR, FailureKind.CONNECTION_LOST}
 
 
 @given(mutations())

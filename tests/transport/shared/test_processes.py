@@ -31,7 +31,7 @@ def backend(request: pytest.FixtureRequest, redis: RedisServer, postgres: Postgr
 
 
 def errors(outcome: Outcome) -> list[dict[str, object]]:
-    return [line for lines in outcome.told for line in lines if line["event"] == "error"]
+    return [line for lines in outcome.events for line in lines if line["event"] == "error"]
 
 
 @pytest.mark.parametrize("backend", ["redis", "postgres"], indirect=True)

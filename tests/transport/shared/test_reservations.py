@@ -77,7 +77,7 @@ def requests(rng: random.Random, now: float, versions: list[str]) -> RowRequest:
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_the_same_as_in_memory(row: ReservationStore, seed: int) -> None:
-    """Whatever is sent_at, the row after it is the ledger's, by the clock of the server."""
+    """Whatever the request, the row after it is the ledger's, by the clock of the server."""
     rng, ledger, versions, now = random.Random(seed), Ledger(), ["", "v"], 0.0
     for _ in range(60):
         request = requests(rng, now, versions)
@@ -104,7 +104,7 @@ async def test_late_and_timely_bookings(row: ReservationStore) -> None:
 
 
 async def test_processes_are_counted(rows: Rows) -> None:
-    """Everybody who has lately sent_at, once."""
+    """Every process that has lately sent a request counts once."""
     name = uuid.uuid4().hex
     async with rows.connect(name, "a") as first, rows.connect(name, "b") as second:
         counts = [(await one.execute(Reserve("?"))).processes for one in (first, first, second, first)]
@@ -170,7 +170,7 @@ def test_errors_are_told_without_secrets() -> None:
     error = BaseExceptionGroup("", [ExceptionGroup("", [OSError(f"no {url}\n at s/cret or s%2Fcret")])])
     assert describe(error, url) == "OSError: no *** at *** or ***"
     assert describe(OSError("no s/cret"), "postgresql://host/db?user=me&password=s%2Fcret") == "OSError: no ***"
-    assert describe(TimeoutError(), "redis://host") == "TimeoutError: no answer in time"
+    assert describe(TimeoutError(), "redis://host") == "TimeoutError: no response in time"
     assert describe(ExceptionGroup("", [UnreachableError("gone")]), url) == "gone"
 
 
@@ -183,7 +183,7 @@ async def test_an_answer_that_does_not_come(urls: dict[str, str], monkeypatch: p
         async with rows.connect("hangs") as row:
             await row.execute(Reserve("?"))
             other.execute("SELECT 1 FROM callsavvy_pacing WHERE name = 'hangs' FOR UPDATE")
-            with pytest.raises(UnreachableError, match="no answer in time"):
+            with pytest.raises(UnreachableError, match="no response in time"):
                 await row.execute(Reserve("?"))
         other.rollback()
         with anyio.fail_after(60):
@@ -200,7 +200,7 @@ async def test_a_table_that_cannot_be_made_for_long(postgres, monkeypatch: pytes
         other.execute("SELECT pg_advisory_xact_lock(%s)", (postgres_rows._LOCK,))
         before = threading.active_count()
         for _ in range(3):
-            with pytest.raises(UnreachableError, match="no answer in time"):
+            with pytest.raises(UnreachableError, match="no response in time"):
                 async with rows.connect("r"):
                     pass
         with anyio.fail_after(60):

@@ -89,7 +89,7 @@ def test_the_row_is_the_same_in_whatever_order_limits_are_told(monkeypatch: pyte
     told = {"sendRobocall": voice, "sendWhatsapp": voice, "sendSMS": URL, "*": URL}
     for names in (list(told), list(reversed(told))):
         pacing = RateLimiters({name: told[name] for name in names}, "account")
-        for fetcher in pacing._fetchers:
+        for fetcher in pacing._clients:
             fetcher._connect()
         assert pacing.limiter("sendSMS") is not pacing.limiter("getSummary")
     assert len(rows) == 3
@@ -99,7 +99,7 @@ def test_a_fork_is_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None
     """Workers forked from one that has made the client would pass for one, and each spend the whole limit in an outage."""
     processes = set[str]()
     monkeypatch.setattr(redis_rows, "connect", lambda url, row, process: processes.add(process))
-    (fetcher,) = RateLimiters(URL, "account")._fetchers
+    (fetcher,) = RateLimiters(URL, "account")._clients
     for pid in (1, 1, 2):
         monkeypatch.setattr(os, "getpid", lambda pid=pid: pid)
         fetcher._connect()

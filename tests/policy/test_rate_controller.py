@@ -19,7 +19,7 @@ from callsavvy_async.policy.rate_controller import (
 )
 
 
-@pytest.mark.parametrize("controller", [RateController(), RateController(belief=10.0, started=True)])
+@pytest.mark.parametrize("controller", [RateController(), RateController(estimated_limit=10.0, started=True)])
 def test_before_an_interval_the_pace_is_that_of_its_beginning(controller: RateController) -> None:
     """However far its beginning lies ahead: below zero a pace would let everybody through."""
     controller.begin(1000.0)
@@ -35,12 +35,12 @@ def _send(controller: RateController, *, since: float, seconds: float) -> float:
     return now
 
 
-def _settled(belief: float, *, window: float = 0.0) -> RateController:
+def _settled(estimate: float, *, window: float = 0.0) -> RateController:
     """Return a controller in its first interval after a reopening at 0, with a full period."""
-    controller = RateController(belief=belief, started=True, rate=belief, window=window)
+    controller = RateController(estimated_limit=estimate, started=True, rate=estimate, window=window)
     controller.shut(0.0)
     controller.reopened(0.0, at=0.0, proven=False)
-    controller.belief, controller.period, controller._dip, controller._soon = belief, PERIOD, RISE, 0
+    controller.estimated_limit, controller.period, controller._dip, controller._soon = estimate, PERIOD, RISE, 0
     return controller
 
 
@@ -63,7 +63,7 @@ def test_cold_start_doubles() -> None:
     [(0.0, 1.0 - RISE), (1.0, 1.0), (2.0, 1.0 + RISE), (3.19, 2.0), (4.93, 20.0)],
 )
 def test_curve(periods: float, ratio: float) -> None:
-    """One curve dips below the belief, lingers at it, overshoots it, and leaves it behind if no refusal comes."""
+    """One curve dips below the estimate, lingers at it, overshoots it, and leaves it behind if no refusal comes."""
     controller = _settled(10.0)
     _send(controller, since=0.0, seconds=periods * controller.period)
     assert controller.rate == pytest.approx(10.0 * ratio, rel=0.03)
@@ -103,7 +103,7 @@ def test_belief_is_admissions_over_time() -> None:
     end = _send(controller, since=0.0, seconds=1.8 * PERIOD)
     controller.shut(end)
     controller.reopened(end + 3.0, at=end + 3.0, proven=False)
-    assert controller.belief == pytest.approx(10.0 * 1.8 * PERIOD / (1.8 * PERIOD + 3.0), rel=0.01)
+    assert controller.estimated_limit == pytest.approx(10.0 * 1.8 * PERIOD / (1.8 * PERIOD + 3.0), rel=0.01)
 
 
 def test_one_early_refusal_does_not_overturn_the_belief() -> None:
@@ -111,9 +111,9 @@ def test_one_early_refusal_does_not_overturn_the_belief() -> None:
     controller = _settled(1000.0)
     controller.sent(0.0)
     _refused(controller, 0.15, pause=0.2, proven=False)
-    assert 950.0 < controller.belief < 1000.0
+    assert 950.0 < controller.estimated_limit < 1000.0
     controller.sent(0.4)
-    assert controller.rate == pytest.approx(controller.belief * (1.0 - 2.0 * RISE))
+    assert controller.rate == pytest.approx(controller.estimated_limit * (1.0 - 2.0 * RISE))
 
 
 def test_each_early_refusal_doubles_the_dip() -> None:
@@ -125,22 +125,22 @@ def test_each_early_refusal_doubles_the_dip() -> None:
         _refused(controller, now, pause=0.2, proven=False)
         now += 0.2
     controller.sent(now)
-    assert controller.rate == pytest.approx(controller.belief / 2.0)
+    assert controller.rate == pytest.approx(controller.estimated_limit / 2.0)
     end = _send(controller, since=now, seconds=20.0)
     _refused(controller, end, pause=0.2, proven=False)
     controller.sent(end + 0.2)
     assert controller.rate == pytest.approx(
-        controller.belief * (1.0 - COUNT_ERROR / (controller.belief * controller.period))
+        controller.estimated_limit * (1.0 - COUNT_ERROR / (controller.estimated_limit * controller.period))
     )
 
 
 def test_a_dip_saves_up_what_a_count_may_be_wrong_by() -> None:
     """Over the first period it spares a quarter of `COUNT_ERROR`, however few requests the period has."""
-    for belief in (0.5, 2.0, 10.0):
-        controller = RateController(belief=belief, started=True, rate=belief)
+    for estimate in (0.5, 2.0, 10.0):
+        controller = RateController(estimated_limit=estimate, started=True, rate=estimate)
         controller.shut(0.0)
         controller.reopened(0.0, at=0.0, proven=False)
-        spared = controller.belief * controller.period - (
+        spared = controller.estimated_limit * controller.period - (
             controller._sent_until(controller.period) - controller._sent_until(0.0)
         )
         assert spared == pytest.approx(COUNT_ERROR / 4.0, rel=0.3)
@@ -152,7 +152,7 @@ def test_the_later_half_counts_where_nothing_is_saved_up() -> None:
         controller = _settled(10.0)
         end = _send(controller, since=0.0, seconds=periods * controller.period)
         _refused(controller, end, pause=2.0, proven=False)
-        assert (controller.belief > 10.0) == (periods > LATE)
+        assert (controller.estimated_limit > 10.0) == (periods > LATE)
 
 
 def test_disproved_belief_is_searched_anew_with_short_periods() -> None:
@@ -160,7 +160,7 @@ def test_disproved_belief_is_searched_anew_with_short_periods() -> None:
     controller = _settled(10.0)
     end = _send(controller, since=0.0, seconds=3.3 * controller.period)
     _refused(controller, end, pause=0.2, proven=False)
-    assert controller.belief > 11.5
+    assert controller.estimated_limit > 11.5
     assert controller.period < PERIOD / 3.0
 
 
@@ -170,7 +170,7 @@ def test_window_and_budget_are_read_off_an_early_refusal() -> None:
     end = _send(controller, since=0.0, seconds=4.0)
     _refused(controller, end, pause=60.0 - end, proven=True)
     assert controller.window == pytest.approx(60.0)
-    assert controller.belief == pytest.approx(200.0 / 60.0, rel=0.05)
+    assert controller.estimated_limit == pytest.approx(200.0 / 60.0, rel=0.05)
     assert controller.period > 0.5 * controller.window
 
 
@@ -187,10 +187,10 @@ def test_window_survives_the_next_and_is_refined() -> None:
     controller = _settled(50.0)
     now = 0.0
     for seen in (62.0, 60.0, 61.0):
-        end = _send(controller, since=now, seconds=60.0 / controller.belief)
+        end = _send(controller, since=now, seconds=60.0 / controller.estimated_limit)
         _refused(controller, end, pause=now + seen - end, proven=True)
         now += seen
-        controller.belief = 50.0
+        controller.estimated_limit = 50.0
     assert controller.window == pytest.approx(60.0)
 
 
@@ -200,7 +200,7 @@ def test_one_short_stretch_does_not_take_the_window_away() -> None:
     end = _send(controller, since=0.0, seconds=1.5)
     _refused(controller, end, pause=1.5, proven=True)
     assert controller.window == pytest.approx(30.0)
-    assert 9.0 < controller.belief < 10.1
+    assert 9.0 < controller.estimated_limit < 10.1
 
 
 def test_last_window_is_counted_on_its_own() -> None:
@@ -209,19 +209,19 @@ def test_last_window_is_counted_on_its_own() -> None:
     end = _send(controller, since=0.0, seconds=3.0 * controller.period)
     mean = 10.0 * 1.1
     _refused(controller, end, pause=0.2, proven=False)
-    assert controller.belief > mean
+    assert controller.estimated_limit > mean
 
 
 def test_the_first_pause_proves_nothing() -> None:
     """A client that is refused at once may have met a budget that others had used up: it keeps its guess."""
     for controller, guess in (
         (RateController(), START_RATE),
-        (RateController(belief=25.0, started=True, rate=25.0), 25.0),
+        (RateController(estimated_limit=25.0, started=True, rate=25.0), 25.0),
     ):
         controller.sent(0.0)
         controller.shut(0.1)
         controller.reopened(45.0, at=45.0, proven=True)
-        assert controller.belief == pytest.approx(guess, rel=0.1)
+        assert controller.estimated_limit == pytest.approx(guess, rel=0.1)
         assert controller.window == 0.0
 
 
@@ -246,7 +246,7 @@ def test_ceiling_stops_the_clock() -> None:
 
 
 def test_debt_foretells_a_window() -> None:
-    """Ahead of the belief by a little, the rest of the window is still to wait; far ahead, nothing is foretold."""
+    """Ahead of the estimate by a little, the rest of the window is still to wait; far ahead, nothing is foretold."""
     controller = _settled(10.0, window=20.0)
     for _ in range(110):
         controller.probed(late=0.0)
@@ -257,7 +257,7 @@ def test_debt_foretells_a_window() -> None:
 
 
 def test_no_window_no_debt() -> None:
-    """Where no window has been seen, being ahead of the belief foretells no pause."""
+    """Where no window has been seen, being ahead of the estimate foretells no pause."""
     controller = _settled(10.0)
     for _ in range(110):
         controller.probed(late=0.0)
@@ -266,7 +266,7 @@ def test_no_window_no_debt() -> None:
 
 def test_a_known_window_foretells_its_end() -> None:
     """Whatever it holds by now, it is over when it is; where none is known, only its beginning is foretold."""
-    controller = RateController(belief=10.0, started=True, rate=10.0, window=20.0)
+    controller = RateController(estimated_limit=10.0, started=True, rate=10.0, window=20.0)
     controller.sent(100.0)
     assert controller.forecast(104.0).rest == pytest.approx(16.0)
     assert controller.forecast(130.0).rest == 0.0
@@ -292,4 +292,4 @@ def test_idle_behind_a_shut_gate_is_no_window() -> None:
     controller.probed(late=3600.0)
     controller.reopened(end + 3600.2, at=end + 3600.2, proven=True)
     assert controller.window == 0.0
-    assert controller.belief == pytest.approx(10.0, rel=0.05)
+    assert controller.estimated_limit == pytest.approx(10.0, rel=0.05)

@@ -98,7 +98,7 @@ def test_no_stretch_of_time_has_more_than_its_share(rate: float, burst: int, gap
 
 
 def refuse(pacer: Pacer, now: float, permit: Permit, retry_after: float | None = None) -> float:
-    pacer.done(now, permit, Feedback(Signal.REFUSED, retry_after))
+    pacer.done(now, permit, Feedback(Signal.RATE_LIMITED, retry_after))
     return pacer.snapshot(now).shut_for
 
 
@@ -110,7 +110,7 @@ def test_a_refusal_shuts_the_gate_for_all() -> None:
     assert pacer.delay(1) == 5
     assert pacer.delay(5.9) == pytest.approx(0.1)
     assert pacer.delay(6) == 0
-    assert pacer.snapshot(9).refused == 1
+    assert pacer.snapshot(9).rate_limited == 1
 
 
 def test_the_pause_grows() -> None:
@@ -151,7 +151,7 @@ def test_refusals_of_one_volley_count_once() -> None:
     assert {refuse(pacer, 1, permit) for permit in volley[:8]} == {1.0}
     assert refuse(pacer, 1.5, volley[8], 4.0) == 4.0
     assert refuse(pacer, 2.0, volley[9], 0.5) == 3.5, "a shorter request must not open the gate early"
-    assert pacer.snapshot(9).refused == 10
+    assert pacer.snapshot(9).rate_limited == 10
 
 
 def test_a_retry_after_of_nothing_is_no_leave_to_hammer() -> None:
@@ -220,7 +220,7 @@ class PacerMachine(RuleBasedStateMachine):
         shut_for = self.pacer.snapshot(self.now).shut_for
         self.pacer.done(self.now, permit, Feedback(signal, retry_after))
         pause = self.pacer.snapshot(self.now).shut_for
-        if signal is Signal.REFUSED:
+        if signal is Signal.RATE_LIMITED:
             assert pause >= (retry_after or 0.0) - 1e-9, "less than the API asked for"
             self.shut_until = max(self.shut_until, self.now + (retry_after or 0.0))
         else:

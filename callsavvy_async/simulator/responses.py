@@ -1,4 +1,4 @@
-"""The two envelopes in which the API answers (API document, "Response Format")."""
+"""The two envelopes of the API's responses (API document, "Response Format")."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | bool | None"
-"""Any value JSON can hold."""
-
+"""Any JSON value."""
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
-class RequestRefused(Exception):
-    """The API does not do what was asked; nothing changed and nothing was charged."""
+class RequestRejected(Exception):
+    """The API rejects a request, without any change or charge."""
 
     def __init__(self, status: int, message: str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, message)
@@ -26,7 +25,7 @@ class RequestRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer before it is turned into bytes."""
+    """A response before it is encoded."""
 
     status: int
     envelope: Mapping[str, Json]
@@ -48,10 +47,10 @@ def success(resource: str, data: Json) -> Reply:
     return Reply(200, {"resource": resource, "status": "success", "data": data})
 
 
-def error(resource: str, refusal: RequestRefused) -> Reply:
-    """Build the error envelope for a refusal."""
+def error(resource: str, rejection: RequestRejected) -> Reply:
+    """Build the error envelope of a rejected request."""
     return Reply(
-        refusal.status,
-        {"resource": resource, "status": "error", "message": refusal.message},
-        refusal.headers,
+        rejection.status,
+        {"resource": resource, "status": "error", "message": rejection.message},
+        rejection.headers,
     )

@@ -1,14 +1,15 @@
-"""Sends to one number each, which share requests."""
+"""Combines single sends into shared requests."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from types import TracebackType
-from typing import Protocol, Self, Unpack
+from typing import Self, Unpack
 
+from callsavvy_async.batching.coalescing import BatchKey, Coalescer
 from callsavvy_async.phone_numbers import normalise_number
-from callsavvy_async.resources.coalescing import Coalescer, Line
+from callsavvy_async.resources.messaging import Messaging
 from callsavvy_async.resources.sends import (
     MAX_WHATSAPP_RECIPIENTS,
     SEND_SMS,
@@ -21,33 +22,17 @@ from callsavvy_async.transport.options import RequestOptions
 from callsavvy_async.wire.endpoint import Endpoint
 
 
-class SendsToMany(Protocol):
-    """What a batching makes its requests with; `Messaging` is one."""
-
-    async def send_sms(
-        self, recipients: Sequence[str], message: str, *, sender_id: str | None, **options: Unpack[RequestOptions]
-    ) -> SendReceipt:
-        """See `Messaging.send_sms`."""
-        ...
-
-    async def send_whatsapp(
-        self, recipients: Sequence[str], message: str, *, channel_uid: str, **options: Unpack[RequestOptions]
-    ) -> SendReceipt:
-        """See `Messaging.send_whatsapp`."""
-        ...
-
-
 @private_arguments
 class Batcher:
-    """Send to one number at a time, from many coroutines, in as few requests as the limit demands.
+    """Sends to one number at a time, from many coroutines, in few requests. Made by `Callsavvy.batcher`.
 
-    Made by `Messaging.batching`. What has the same text, sender, channel and options shares requests; the same number twice
-    is two sends and goes with two requests. Each send gets the receipt of its request (whose id, cost and status are those of
-    all its recipients) or its error. Cancelling one withdraws its recipient, unless the request has left. A request that is
-    rejected for a recipient is cut in halves until the bad number stands alone.
+    Sends with the same text, sender, channel and options share a request. Two sends to the same number go in two requests.
+    Each send returns the receipt of its request or raises its error; the id, cost and status are those of the whole request.
+    Cancelling a send removes its recipient, unless the request has left. When the API rejects a request because of one
+    recipient, the request is split in half until the bad number is alone.
     """
 
-    def __init__(self, messaging: SendsToMany, max_delay: float) -> None:
+    def __init__(self, messaging: Messaging, max_delay: float) -> None:
         self._messaging = messaging
         self._coalescer = Coalescer(max_delay)
 
@@ -82,5 +67,5 @@ class Batcher:
         alike: tuple[object, ...],
     ) -> SendReceipt:
         most = MAX_WHATSAPP_RECIPIENTS if endpoint is SEND_WHATSAPP else USUAL_RECIPIENTS
-        line = Line((endpoint.resource, *alike), endpoint.resource, most, send)
-        return await self._coalescer.send(line, normalise_number(recipient))
+        key = BatchKey((endpoint.resource, *alike), endpoint.resource, most, send)
+        return await self._coalescer.send(key, normalise_number(recipient))

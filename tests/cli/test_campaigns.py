@@ -66,7 +66,7 @@ def test_unknown_calls_are_settled_by_a_person(run: Run, account: Simulator, peo
     assert run("bulk", "sms", people, *HELLO, "--campaign", "r").code == 3
     listed = run("campaigns", "unknown", "r", "--numbers")
     assert listed.code == 3
-    assert "call 2: 1 recipients, about 1 units" in listed.out
+    assert "request 2: 1 recipients, about 1 units" in listed.out
     assert "+2345990000002" in listed.out
     assert run("campaigns", "unknown", "r").out.count("\n") == 3
     assert run("campaigns", "resolve", "r", 1, "--sent").code == 0
@@ -90,7 +90,7 @@ def test_the_balance_settles_them(run: Run, account: Simulator, people: Path) ->
     assert "charged: 1, 2; not charged: none" in shown.out
     assert run("campaigns", "reconcile", "r", "--exclusive").code == 0
     assert run("campaigns", "show", "r").code == 0
-    assert "nothing is unknown" in run("campaigns", "reconcile", "r").out
+    assert "0 unknown requests" in run("campaigns", "reconcile", "r").out
 
 
 def test_purging_and_resuming_need_a_yes(run: Run, account: Simulator, people: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_finding_has_exit_code_1(run: Run, account: Simulator, people: Path) -
     raw.close()
     assert run("campaigns", "verify", "r").code == 1
     resumed = run("campaigns", "resume", "r", "--yes")
-    assert "did not end well" in resumed.err
+    assert "an error ended the send" in resumed.err
     assert resumed.code == 1
 
 
@@ -185,7 +185,7 @@ def test_watching_ends_with_the_run(run: Run, people: Path, monkeypatch) -> None
     assert any("s left" in line for line in lines)
     assert lines[-1].startswith("3 settled, 0 pending, 0 in flight, 0 unknown, cost 3")
     assert watched.code == 0
-    monkeypatch.setattr(campaign_watch, "_TAKEN_FOR_DEAD", 0.1)
+    monkeypatch.setattr(campaign_watch, "_DEAD_AFTER", 0.1)
     with sqlite3.connect("callsavvy-campaigns.db") as raw:
         raw.execute("UPDATE run SET ended = NULL")
     raw.close()
@@ -216,7 +216,7 @@ def test_watching_goes_on_while_a_run_waits(run: Run, account: Simulator, people
 def test_who_is_being_loaded_is_not_settled() -> None:
     """A list that is under way is given before it is pending: nobody of it has got anything."""
     report = CampaignReport(name="r", given=100, accepted=10, cancelled=5, pending=20, in_flight=5)
-    assert campaign_watch.Sight(report, ()).settled == 15
+    assert campaign_watch.CampaignView(report, ()).settled == 15
 
 
 @pytest.mark.long
@@ -282,7 +282,7 @@ def test_nothing_is_sent_out_of_hours(run: Run, account: Simulator, people: Path
     """Outside of the window, and before the first moment, everything stays pending; the deadline ends the waiting."""
     name, *options = channel
     result = run("bulk", name, people, *options, *HELLO, "--campaign", "r", *schedule, "--deadline", "0.2", "--json")
-    assert (result.json["pending"], result.json["stopped"]) == (3, "the run's deadline came")
+    assert (result.json["pending"], result.json["stopped"]) == (3, "the run reached its deadline")
     assert run("campaigns", "resume", "r", "--yes", "--deadline", "0.2", "--json").json["pending"] == 3
     assert not account.ledger.charged
 
@@ -300,7 +300,7 @@ def test_within_hours_it_is_sent(run: Run, account: Simulator, people: Path) -> 
         (("--send-window", "09:00-18:00", "--time-zone", "UTC"), "--send-window needs --campaign"),
         (("--start-at", "2096-11-30T09:00+01:00"), "--start-at needs --campaign"),
         (("--reconcilable",), "--reconcilable needs --campaign"),
-        (("--report", "r.parquet"), ".parquet with --campaign only"),
+        (("--report", "r.parquet"), ".parquet file, which needs --campaign"),
         (("--campaign", "r", "--start-at", "2096-11-30T09:00"), "no offset"),
         (("--campaign", "r", "--start-at", "2096-11-30T09:00", "--time-zone", "Mars/Olympus"), "IANA"),
         (("--campaign", "r", "--send-window", "09:00-18:00"), "time_zone"),
@@ -334,7 +334,7 @@ def test_calls_that_the_balance_tells_apart(run: Run, account: Simulator, tmp_pa
 def test_a_durable_run_to_the_simulator(run: Run, people: Path) -> None:
     """With --simulator the report is compared with the ledger; of a continued run, what this process sent."""
     first = run("bulk", "sms", people, *HELLO, "--campaign", "r", "--simulator", "--max-cost", 2)
-    assert "ledger: 2 recipients charged once, 0 twice; report: 2 accepted\n" in first.out
+    assert "ledger: 2 recipients charged once, 0 more than once; report: 2 accepted\n" in first.out
     assert first.code == 4
     second = run("bulk", "sms", people, *HELLO, "--campaign", "r", "--simulator", "--json")
     assert (second.json["accepted"], second.json["ledger"]) == (
@@ -349,7 +349,7 @@ def test_a_report_that_cannot_be_written_is_no_loss(run: Run, account: Simulator
     monkeypatch.setattr(Campaign, "export", fail_to_export)
     result = run("bulk", "sms", people, *HELLO, "--campaign", "r", "--report", "r.csv")
     assert "3 accepted" in result.out
-    assert "did not end well" in result.err
+    assert "an error ended the send" in result.err
     assert result.code == 1
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from callsavvy_async.errors import InvalidRequestError
-from callsavvy_async.wire.request_template import Target
+from callsavvy_async.wire.request_template import RequestTemplate
 
 HEADERS = (("host", "api.example"), ("public-key", "secret"))
 
@@ -21,15 +21,15 @@ HEADERS = (("host", "api.example"), ("public-key", "secret"))
 )
 def test_where_to_connect(url: str, secure: bool, host: str, port: int, path: str) -> None:
     """Scheme, host, port and path come from the URL, the port by the scheme where it is not named."""
-    target = Target.of(url, ())
-    assert (target.secure, target.host, target.port, target.path) == (secure, host, port, path)
+    template = RequestTemplate.of(url, ())
+    assert (template.secure, template.host, template.port, template.path) == (secure, host, port, path)
 
 
 @pytest.mark.parametrize("odd", ["\r", "\n", "\0", " ", "\x7f", "é"])
 def test_nothing_is_smuggled_by_a_resource(odd: str) -> None:
     """A resource that would end the request line early is refused before anything is sent (RFC 9112, 3.2)."""
     with pytest.raises(InvalidRequestError, match="URL"):
-        Target.of(f"https://api.example/v1/send{odd}SMS", HEADERS)
+        RequestTemplate.of(f"https://api.example/v1/send{odd}SMS", HEADERS)
 
 
 @pytest.mark.parametrize(
@@ -38,10 +38,13 @@ def test_nothing_is_smuggled_by_a_resource(odd: str) -> None:
 def test_nothing_is_smuggled_by_a_field(field: tuple[str, str]) -> None:
     """A field that would begin another is refused, and its value is not shown (RFC 9110, 5.5)."""
     with pytest.raises(InvalidRequestError, match="header field") as caught:
-        Target.of("https://api.example/v1/sendSMS", (*HEADERS, field))
+        RequestTemplate.of("https://api.example/v1/sendSMS", (*HEADERS, field))
     assert field[1] not in str(caught.value) or field[1] == "1"
 
 
 def test_a_target_hides_the_keys() -> None:
     """Keys stand in the header fields, which are not in the repr."""
-    assert repr(Target.of("https://api.example/v1/x", HEADERS)) == "Target(url='https://api.example/v1/x')"
+    assert (
+        repr(RequestTemplate.of("https://api.example/v1/x", HEADERS))
+        == "RequestTemplate(url='https://api.example/v1/x')"
+    )

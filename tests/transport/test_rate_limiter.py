@@ -139,7 +139,7 @@ async def test_a_refusal_pauses_everybody() -> None:
     """One 429 shuts the gate for those who wait and those who come."""
     limiter = RateLimiter(Unlimited(max_in_flight=8))
     permit = await limiter.acquire(math.inf, ignore)
-    limiter.done(permit, Feedback(Signal.REFUSED, 7.0), current_time())
+    limiter.done(permit, Feedback(Signal.RATE_LIMITED, 7.0), current_time())
     assert limiter.snapshot().shut_for == pytest.approx(7)
     began, starts = current_time(), list[float]()
 

@@ -15,7 +15,7 @@ from callsavvy_async.policy.reservation_protocol import Replace, RowState, read_
 
 def test_a_law_goes_through_the_row_unchanged() -> None:
     """Every field, infinity included, to the last bit."""
-    rate = RateController(belief=1 / 3, window=60.0, started=True)
+    rate = RateController(estimated_limit=1 / 3, window=60.0, started=True)
     rate.begin(1.7e9 + 0.123456789)
     rate.reserved(7, idle=0.1)
     gate = Gate(shut=True, opens_at=1.7e9 + 1 / 3, episode=4)
@@ -30,18 +30,18 @@ def test_a_law_goes_through_the_row_unchanged() -> None:
         lambda controller: "[]",
         lambda controller: json.dumps(controller | {"rate": None}),
         lambda controller: json.dumps(controller | {"gate": {}}),
-        lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"belief": "10"}}),
-        lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"belief": 0}}),
-        lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"belief": None}}),
+        lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"estimated_limit": "10"}}),
+        lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"estimated_limit": 0}}),
+        lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"estimated_limit": None}}),
         lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"period": float("nan")}}),
         lambda controller: json.dumps(controller | {"gate": controller["gate"] | {"shut": 1}}),
-        lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"belief": math.inf}}),
-        lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"belief": 10**400}}),
+        lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"estimated_limit": math.inf}}),
+        lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"estimated_limit": 10**400}}),
         lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"rate": 0.0}}),
         lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"period": 1e-300}}),
         lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"_dip": 50.0}}),
         lambda controller: json.dumps(controller | {"rate": controller["rate"] | {"_opened": -math.inf}}),
-        lambda controller: json.dumps(controller | {"gate": controller["gate"] | {"_refused_at": -math.inf}}),
+        lambda controller: json.dumps(controller | {"gate": controller["gate"] | {"_rate_limited_at": -math.inf}}),
         lambda controller: "[" * 100_000,
     ],
 )
@@ -53,8 +53,10 @@ def test_what_cannot_be_a_law_is_none(spoil: object) -> None:
 
 def test_a_limit_that_is_known_stays_what_it_is() -> None:
     """Neither what is measured nor what other processes were told moves it."""
-    configured = FixedRateController(belief=100.0, rate=100.0, started=True)
-    other = read_controller(write_controller(RateController(belief=7.0, started=True), Gate()), FixedRateController)
+    configured = FixedRateController(estimated_limit=100.0, rate=100.0, started=True)
+    other = read_controller(
+        write_controller(RateController(estimated_limit=7.0, started=True), Gate()), FixedRateController
+    )
     assert other is not None
     rate, _ = other
     rate.limit_as(configured)
@@ -62,7 +64,7 @@ def test_a_limit_that_is_known_stays_what_it_is() -> None:
     rate.reserved(10)
     rate.shut(1.0)
     rate.reopened(2.0, at=2.0, proven=True)
-    assert rate.belief == 100.0
+    assert rate.estimated_limit == 100.0
     assert rate.pace(5.0) == (100.0, 0.0)
 
 

@@ -1,15 +1,15 @@
-"""Where the requests of a client go, and the header fields that they have in common."""
+"""The URLs of a client's requests, and their common header fields."""
 
 from __future__ import annotations
 
 from callsavvy_async._version import __version__
 from callsavvy_async.config import Config
 from callsavvy_async.wire.inflate import ACCEPTED_ENCODINGS
-from callsavvy_async.wire.request_template import Target
+from callsavvy_async.wire.request_template import RequestTemplate
 
 
-class Targets(dict[str, Target]):
-    """Where requests go, by the names of their resources; worked out when a resource is first called."""
+class RequestTemplates(dict[str, RequestTemplate]):
+    """Request templates by resource, each built at the first request to it."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -24,9 +24,9 @@ class Targets(dict[str, Target]):
             ("user-agent", f"callsavvy-async/{__version__}"),
         )
 
-    def __missing__(self, resource: str) -> Target:
-        target = self[resource] = Target.of(f"{self._base_url}/{resource}", self._headers)
-        return target
+    def __missing__(self, resource: str) -> RequestTemplate:
+        template = self[resource] = RequestTemplate.of(f"{self._base_url}/{resource}", self._headers)
+        return template
 
 
 def _host(base_url: str) -> str:

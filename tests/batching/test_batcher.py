@@ -28,9 +28,9 @@ from callsavvy_async import (
     RequestError,
     Unlimited,
 )
+from callsavvy_async.batching.batcher import Batcher
 from callsavvy_async.policy.feedback import Feedback, Signal
 from callsavvy_async.policy.pacer import Pacer
-from callsavvy_async.resources.batching import Batcher
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, WHATSAPP_UID, Fault, Simulator, TokenBucket
 from callsavvy_async.testing.virtual_time import run_in_virtual_time
 from callsavvy_async.transport.clock import current_time
@@ -69,7 +69,7 @@ def number(n: int) -> str:
 
 
 def sizes(sim: Simulator) -> list[int]:
-    return [len(entry.recipients) for entry in sim.ledger.calls if entry.charged]
+    return [len(entry.recipients) for entry in sim.ledger.requests if entry.charged]
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ async def test_the_first_goes_at_once_and_the_rest_gather() -> None:
     """While the first is on its way those that come gather; they leave when it is answered, or after max_delay."""
     sim = make_simulator()
     ended: list[float] = []
-    async with over(sim, Unlimited()) as client, client.messaging.batching(max_delay=0.05) as messaging:
+    async with over(sim, Unlimited()) as client, client.batcher(max_delay=0.05) as messaging:
         began = current_time()
 
         async def one(n: int) -> None:
@@ -106,7 +106,7 @@ async def test_as_few_calls_as_the_limit_demands(most: int, channel: str) -> Non
     sim = make_simulator(limit=TokenBucket(1, 1))
     async with (
         over(sim, FixedRate("1/s")) as client,
-        client.messaging.batching() as messaging,
+        client.batcher() as messaging,
         anyio.create_task_group() as group,
     ):
         for n in range(300):
@@ -118,7 +118,7 @@ async def test_as_few_calls_as_the_limit_demands(most: int, channel: str) -> Non
     assert sim.ledger.charged == Counter({number(n): 1 for n in range(300)})
     assert max(sizes(sim)) <= most
     assert len(sizes(sim)) <= 300 / most + 2
-    assert client.pacing.snapshot().refused == 0
+    assert client.pacing.snapshot().rate_limited == 0
 
 
 async def _whatsapp(messaging: Batcher, to: str) -> None:
@@ -130,7 +130,7 @@ async def test_who_comes_while_the_call_waits_for_its_turn_joins_it() -> None:
     sim = make_simulator()
     async with over(sim, FixedRate("0.1/s", burst=1)) as client:
         await client.messaging.send_sms(number(99), "first")
-        async with client.messaging.batching() as messaging, anyio.create_task_group() as group:
+        async with client.batcher() as messaging, anyio.create_task_group() as group:
             for n in range(9):
                 group.start_soon(messaging.send_sms, number(n), TEXT)
                 await anyio.sleep(1)
@@ -142,7 +142,7 @@ async def test_nothing_is_shared_across_texts_senders_channels_and_options() -> 
     sim = make_simulator()
     async with (
         over(sim, Unlimited()) as client,
-        client.messaging.batching() as messaging,
+        client.batcher() as messaging,
         anyio.create_task_group() as group,
     ):
         for n in range(3):
@@ -151,7 +151,7 @@ async def test_nothing_is_shared_across_texts_senders_channels_and_options() -> 
             group.start_soon(_from, messaging, number(n), "Shop")
             group.start_soon(_whatsapp, messaging, number(n))
             group.start_soon(_patient, messaging, number(n))
-    told = Counter((entry.resource, len(entry.recipients)) for entry in sim.ledger.calls)
+    told = Counter((entry.resource, len(entry.recipients)) for entry in sim.ledger.requests)
     assert told == {("sendSMS", 3): 4, ("sendWhatsapp", 3): 1}
 
 
@@ -177,12 +177,12 @@ async def test_texts_are_told_apart_by_what_they_say() -> None:
     sim = make_simulator()
     async with (
         over(sim, FixedRate("1/s")) as client,
-        client.messaging.batching() as messaging,
+        client.batcher() as messaging,
         anyio.create_task_group() as group,
     ):
         for n in range(4):
             group.start_soon(messaging.send_sms, number(n), Hidden(f"your code is {n}"))
-    assert len(sim.ledger.calls) == 4
+    assert len(sim.ledger.requests) == 4
 
 
 async def test_the_same_number_twice_is_two_sends() -> None:
@@ -190,13 +190,13 @@ async def test_the_same_number_twice_is_two_sends() -> None:
     sim = make_simulator()
     async with (
         over(sim, Unlimited()) as client,
-        client.messaging.batching() as messaging,
+        client.batcher() as messaging,
         anyio.create_task_group() as group,
     ):
         for n in (1, 2, 1, 1):
             group.start_soon(messaging.send_sms, number(n), TEXT)
     assert sim.ledger.charged == Counter({number(1): 3, number(2): 1})
-    assert all(len(set(entry.recipients)) == len(entry.recipients) for entry in sim.ledger.calls)
+    assert all(len(set(entry.recipients)) == len(entry.recipients) for entry in sim.ledger.requests)
 
 
 async def test_the_same_number_in_another_spelling_is_the_same_number() -> None:
@@ -204,7 +204,7 @@ async def test_the_same_number_in_another_spelling_is_the_same_number() -> None:
     sim = make_simulator()
     async with (
         over(sim, Unlimited()) as client,
-        client.messaging.batching() as messaging,
+        client.batcher() as messaging,
         anyio.create_task_group() as group,
     ):
         group.start_soon(messaging.send_sms, "+234 801 234 5678", TEXT)
@@ -217,7 +217,7 @@ async def test_cancelling_withdraws_only_its_own_recipient() -> None:
     sim = make_simulator()
     async with over(sim, FixedRate("0.1/s")) as client:
         await client.messaging.send_sms(number(99), "first")
-        async with client.messaging.batching() as messaging, anyio.create_task_group() as group:
+        async with client.batcher() as messaging, anyio.create_task_group() as group:
             for n in range(4):
                 group.start_soon(messaging.send_sms, number(n), TEXT)
             with anyio.move_on_after(3):
@@ -228,7 +228,7 @@ async def test_cancelling_withdraws_only_its_own_recipient() -> None:
 async def test_when_all_withdraw_no_call_is_made_and_no_permit_is_lost() -> None:
     """An empty call never leaves, and its turn is given on."""
     sim = make_simulator()
-    async with over(sim, Unlimited(max_in_flight=1)) as client, client.messaging.batching() as messaging:
+    async with over(sim, Unlimited(max_in_flight=1)) as client, client.batcher() as messaging:
         async with anyio.create_task_group() as group:
             group.start_soon(client.messaging.send_sms, number(99), "first")
             await anyio.sleep(0.1)
@@ -245,7 +245,7 @@ async def test_the_last_may_withdraw_at_any_step_while_its_turn_comes() -> None:
         sim = make_simulator()
         async with (
             over(sim, Unlimited(max_in_flight=1)) as client,
-            client.messaging.batching() as messaging,
+            client.batcher() as messaging,
             anyio.create_task_group() as group,
         ):
             limiter = client.pacing.limiter("sendSMS")
@@ -262,7 +262,7 @@ async def test_the_last_may_withdraw_at_any_step_while_its_turn_comes() -> None:
             scope.cancel()
             await anyio.sleep(1)
             assert client.pacing.snapshot().in_flight == client.pacing.waiting == 0
-            assert all(entry.recipients == (number(1),) for entry in sim.ledger.calls)
+            assert all(entry.recipients == (number(1),) for entry in sim.ledger.requests)
             await messaging.send_sms(number(2), TEXT)
         assert sim.ledger.charged[number(2)] == 1
 
@@ -275,7 +275,7 @@ async def _within(scope: anyio.CancelScope, messaging: Batcher) -> None:
 async def test_trying_again_at_once_after_the_last_withdrew() -> None:
     """Who comes in the step in which a call lost its last recipient is not taken into it, and does not wait for ever."""
     sim = make_simulator()
-    async with over(sim, FixedRate("0.1/s")) as client, client.messaging.batching() as messaging:
+    async with over(sim, FixedRate("0.1/s")) as client, client.batcher() as messaging:
         await client.messaging.send_sms(number(99), "first")
         for patience in (1.0, 100.0):  # no step of the event loop lies between the two sends
             with anyio.move_on_after(patience) as scope:
@@ -299,7 +299,7 @@ async def test_an_error_that_cannot_be_copied_reaches_everybody() -> None:
         def delay(self, now: float) -> float:
             raise UncopiableError(why="broken")
 
-    async with over(make_simulator(), Breaking()) as client, client.messaging.batching() as messaging:
+    async with over(make_simulator(), Breaking()) as client, client.batcher() as messaging:
         for _ in range(2):
             with anyio.fail_after(5), pytest.raises(UncopiableError):
                 await messaging.send_sms(number(1), TEXT)
@@ -325,7 +325,7 @@ async def test_broken_off_while_under_way_is_unknown(monkeypatch: pytest.MonkeyP
     with pytest.raises(BaseExceptionGroup):
         async with anyio.create_task_group() as group, over(sim, Unlimited()) as client:
             monkeypatch.setattr(type(client._transport.shared.backend), "exchange", ended)
-            async with client.messaging.batching() as messaging:
+            async with client.batcher() as messaging:
                 group.start_soon(one, messaging)
                 await anyio.sleep(2)
     assert [type(error) for error in told] == [OutcomeUnknownError]
@@ -335,7 +335,7 @@ async def test_cancelling_after_the_call_has_left_stops_only_the_waiting() -> No
     """What is on the wire is waited for, so that the others learn what became of it; the block's end waits too."""
     sim = make_simulator()
     async with over(sim, Unlimited()) as client:
-        async with client.messaging.batching() as messaging:
+        async with client.batcher() as messaging:
             with anyio.move_on_after(0.1):
                 await messaging.send_sms(number(1), TEXT)
             left = current_time()
@@ -347,12 +347,12 @@ async def test_leaving_waits_for_what_is_gathered() -> None:
     """Sends of other tasks that wait for the limit are sent before the block ends."""
     sim = make_simulator()
     async with anyio.create_task_group() as group, over(sim, FixedRate("1/s")) as client:
-        async with client.messaging.batching() as messaging:
+        async with client.batcher() as messaging:
             for n in range(3):
                 group.start_soon(messaging.send_sms, number(n), f"text {n}")
             await anyio.sleep(0.1)
         assert len(sim.ledger.calls) == 3
-        with pytest.raises(ClientClosedError, match="was left"):
+        with pytest.raises(ClientClosedError, match="is closed"):
             await messaging.send_sms(number(9), TEXT)
 
 
@@ -369,7 +369,7 @@ async def test_an_error_in_the_block_sends_nothing_more_and_comes_out_bare() -> 
 
     async with anyio.create_task_group() as group, over(sim, FixedRate("1/s")) as client:
         with pytest.raises(ZeroDivisionError):
-            async with client.messaging.batching() as messaging:
+            async with client.batcher() as messaging:
                 group.start_soon(one, messaging, 0, "a")
                 group.start_soon(one, messaging, 1, "b")
                 await anyio.sleep(0.1)
@@ -377,7 +377,7 @@ async def test_an_error_in_the_block_sends_nothing_more_and_comes_out_bare() -> 
         await anyio.wait_all_tasks_blocked()
         assert client.pacing.snapshot().in_flight == client.pacing.waiting == 0
     assert sorted(type(result).__name__ for result in told.values()) == ["NotSentError", "SendReceipt"]
-    assert len(sim.ledger.calls) == 1
+    assert len(sim.ledger.requests) == 1
 
 
 async def test_cancelling_the_block_leaves_nothing_behind() -> None:
@@ -385,7 +385,7 @@ async def test_cancelling_the_block_leaves_nothing_behind() -> None:
     sim = make_simulator()
     async with over(sim, FixedRate("1/s")) as client:
         with anyio.move_on_after(0.1) as scope:
-            async with client.messaging.batching() as messaging, anyio.create_task_group() as group:
+            async with client.batcher() as messaging, anyio.create_task_group() as group:
                 for n in range(3):
                     group.start_soon(messaging.send_sms, number(n), f"text {n}")
         assert scope.cancelled_caught
@@ -412,11 +412,11 @@ async def test_one_bad_number_fails_alone() -> None:
         except BadRequestError:
             failed.append(n)
 
-    async with client, client.messaging.batching() as messaging, anyio.create_task_group() as group:
+    async with client, client.batcher() as messaging, anyio.create_task_group() as group:
         for n in range(40):
             group.start_soon(one, messaging, n)
     assert failed == [17]
-    assert not sim.ledger.calls
+    assert not sim.ledger.requests
 
 
 async def test_everybody_gets_an_error_of_their_own() -> None:
@@ -432,7 +432,7 @@ async def test_everybody_gets_an_error_of_their_own() -> None:
 
     async with (
         over(sim, Unlimited()) as client,
-        client.messaging.batching() as messaging,
+        client.batcher() as messaging,
         anyio.create_task_group() as group,
     ):
         for n in range(5):
@@ -449,7 +449,7 @@ async def test_a_refused_call_lets_go_of_who_gives_up_before_it_is_repeated(pati
     sim.faults.next("sendSMS", Fault.with_status(429, retry_after="5"))
     async with (
         over(sim, Unlimited()) as client,
-        client.messaging.batching() as messaging,
+        client.batcher() as messaging,
         anyio.create_task_group() as group,
     ):
         group.start_soon(messaging.send_sms, number(1), TEXT)
@@ -461,7 +461,7 @@ async def test_a_refused_call_lets_go_of_who_gives_up_before_it_is_repeated(pati
 async def test_a_deadline_and_a_bad_argument_are_told_to_everybody() -> None:
     """What would be raised by a send of one's own is raised here too, before anything is sent."""
     sim = make_simulator()
-    async with over(sim, FixedRate("1/h"), deadline=5) as client, client.messaging.batching() as messaging:
+    async with over(sim, FixedRate("1/h"), deadline=5) as client, client.batcher() as messaging:
         with pytest.raises(InvalidRequestError):
             await messaging.send_sms("12", TEXT)
         with pytest.raises(InvalidRequestError):
@@ -469,7 +469,7 @@ async def test_a_deadline_and_a_bad_argument_are_told_to_everybody() -> None:
         await messaging.send_sms(number(1), TEXT)
         with pytest.raises(DeadlineExceededError):
             await messaging.send_sms(number(2), TEXT)
-    assert len(sim.ledger.calls) == 1
+    assert len(sim.ledger.requests) == 1
 
 
 @attrs.frozen
@@ -526,7 +526,7 @@ def test_nobody_is_lost_or_reached_twice(
         for fault in faults:
             sim.faults.next("sendSMS", FAULTS[fault])
         async with over(sim, pacer()) as client:
-            async with client.messaging.batching() as messaging, anyio.create_task_group() as group:
+            async with client.batcher() as messaging, anyio.create_task_group() as group:
                 for send in sends:
                     group.start_soon(one, messaging, send)
             assert client.pacing.snapshot().in_flight == client.pacing.waiting == 0
@@ -536,5 +536,5 @@ def test_nobody_is_lost_or_reached_twice(
     charged = sim.ledger.charged
     for to in {number(send.to) for send in sends}:
         assert sure[to] <= charged[to] <= sure[to] + perhaps[to]
-    for entry in sim.ledger.calls:
+    for entry in sim.ledger.requests:
         assert len(set(entry.recipients)) == len(entry.recipients)

@@ -1,4 +1,4 @@
-"""Commands of one call: read, send, write, and any resource by its name."""
+"""Commands that make one request: read, send, write, and any resource by its name."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_contact(run: Run, account: Simulator) -> None:
 
 
 def test_send(run: Run, account: Simulator) -> None:
-    """One call for all numbers, and its receipt on stdout."""
+    """One request for all numbers, and its receipt on stdout."""
     sms = run("send", "sms", "+2345990000001", "+2345990000002", "--message", "Hi", "--sender-id", "ACME", "-o", "json")
     chat = run("send", "whatsapp", "+2345990000001", "--message", "Hi", "--channel-uid", "TEST-whatsapp")
     call = run("send", "robocall", "+2345990000001", "--message", "Hi", "--duration-minutes", 2, "-o", "csv")
@@ -182,7 +182,7 @@ def test_api_unknown_resource(run: Run, account: Simulator) -> None:
 
 def test_api_without_json(run: Run, account: Simulator) -> None:
     """A send whose answer is no JSON is unknown; a deletion that a gateway's page proves is printed as it came."""
-    account.faults.next("sendSMS", Fault.HTML_ANSWER)
+    account.faults.next("sendSMS", Fault.HTML_RESPONSE)
     assert run("api", "sendSMS", "-d", "recipient=+2345990000001", "-d", "message=Hi").code == 3
     account.faults.next("deleteContact", Fault.DROP_AFTER_READ)
     account.faults.next("deleteContact", Fault.with_status(404, body="html"))

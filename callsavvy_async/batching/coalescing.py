@@ -1,11 +1,10 @@
-"""Single sends of one text, by many coroutines, in as few requests as the limit demands.
+"""Combine equal sends by many coroutines into few requests.
 
-Theory. Nagle's algorithm (RFC 896) with recipients for bytes: the first goes at once; while it is on its way those that
-come gather, and leave together when it is answered, when a request takes no more of them, or after `max_delay`. The
-recipients of a request are settled only when its turn has come at the limiter, so whoever comes while it waits there joins
-too: the scarcer requests are, the more go into one.
+Theory: Nagle's algorithm (RFC 896), with recipients instead of bytes. The first send leaves at once. Later sends gather
+while that request is in flight. They leave together when its response arrives, when the request is full, or after
+`max_delay`. Recipients can join until the rate limiter admits the request, so requests get larger as the limit gets tighter.
 
-Each batch has a task of its own in the task group of the context, so cancelling one sender harms no other.
+Each batch runs in its own task, so cancelling one sender does not affect the others.
 """
 
 from __future__ import annotations
@@ -35,25 +34,25 @@ R = TypeVar("R")
 
 
 @attrs.frozen
-class Line(Generic[R]):
-    """What can share requests: everything is alike but the recipient.
+class BatchKey(Generic[R]):
+    """The kind of a send. Sends of the same kind differ only in the recipient and may share a request.
 
     Attributes:
-        key: equal for what is alike, whatever it is.
+        value: equal for sends that may share a request.
         resource: the endpoint, for errors.
-        most: recipients that one request takes.
+        max_recipients: most recipients of one request.
         send: sends one request.
     """
 
-    key: Hashable = attrs.field(repr=False)
+    value: Hashable = attrs.field(repr=False)
     resource: str
-    most: int
+    max_recipients: int
     send: Callable[[Sequence[str]], Awaitable[R]] = attrs.field(repr=False)
 
 
 @attrs.define(eq=False)
 class _Member(Generic[R]):
-    """One send: waits for what becomes of its recipient."""
+    """One send, which waits for its result."""
 
     batch: _Batch[R]
     settled: anyio.Event = attrs.field(factory=anyio.Event)
@@ -63,66 +62,66 @@ class _Member(Generic[R]):
 
 @attrs.define(eq=False)
 class _Batch(Generic[R]):
-    """The sends that will share a request."""
+    """Sends that share a request."""
 
-    line: Line[R]
+    key: BatchKey[R]
     members: dict[str, _Member[R]] = attrs.field(factory=dict[str, _Member[R]], repr=False)
     go: anyio.Event = attrs.field(factory=anyio.Event)
     next: _Batch[R] | None = None
     leaving: bool = False
-    """Whether its recipients are settled: nobody joins any more."""
+    """Whether the recipients are final."""
     scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
     context: RequestContext = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.context = RequestContext(shield=True, before_sending=self._settle_recipients)
+        self.context = RequestContext(shield=True, before_sending=self._fix_recipients)
 
-    def takes(self, number: str) -> bool:
-        """Whether one more may join. A number that is in it already is another send, and goes with another request."""
-        return not self.leaving and len(self.members) < self.line.most and number not in self.members
+    def accepts(self, number: str) -> bool:
+        """Return whether a number may join. A second send to the same number needs another request."""
+        return not self.leaving and len(self.members) < self.key.max_recipients and number not in self.members
 
     def join(self, number: str) -> _Member[R]:
         member = self.members[number] = _Member(self)
-        if len(self.members) >= self.line.most:
+        if len(self.members) >= self.key.max_recipients:
             self.go.set()
         return member
 
-    def withdraw(self, number: str) -> None:
-        """Leave a recipient out of every request that has not left; one that has is shielded, and answered for the rest."""
+    def cancel(self, number: str) -> None:
+        """Remove a recipient. A request that has left is shielded and continues for the other recipients."""
         self.members.pop(number, None)
         if not self.members:
-            self.leaving = True  # who came before the scope has ended would be told nothing
+            self.leaving = True  # a send that joined now would never get a result
             self.scope.cancel()
 
-    async def _settle_recipients(self) -> Mapping[str, str]:
+    async def _fix_recipients(self) -> Mapping[str, str]:
         self.leaving = True
         if not self.members:
-            await anyio.sleep_forever()  # the last one has just withdrawn and cancelled the scope
+            await anyio.sleep_forever()  # the last member was cancelled, and the scope with it
         return {"recipient": ",".join(self.members)}
 
     def settle(self, value: R | None, error: Exception | None) -> None:
-        """Tell everybody. Each gets an error of their own, since raising one writes into it."""
+        """Set the result of every member. Each gets a copy of the error, because raising an error modifies it."""
         for member in self.members.values():
             member.value = value
             if error is not None:
                 member.error = _copy(error)
             member.settled.set()
 
-    def break_off(self) -> None:
-        """Tell everybody that nobody waits for the request any more, and what is known of it."""
-        resource = self.line.resource
+    def abort(self) -> None:
+        """Fail every member, because the request was cancelled."""
+        resource = self.key.resource
         if self.context.in_doubt:
-            why = "the batching was broken off while the request was under way"
+            why = "the batcher was closed while the request was in flight"
             self.settle(None, OutcomeUnknownError(why, endpoint=resource, outcome=Outcome.UNKNOWN))
         else:
-            why = "the batching was left before the request could start"
+            why = "the batcher was closed before the request could start"
             self.settle(None, NotSentError(why, endpoint=resource, outcome=Outcome.NOT_SENT))
 
     def halves(self) -> tuple[_Batch[R], _Batch[R]]:
-        """Move the recipients into two batches that nobody joins."""
+        """Move the recipients into two closed batches."""
         numbers = list(self.members)
         middle = len(numbers) // 2
-        first, second = _Batch(self.line, leaving=True), _Batch(self.line, leaving=True)
+        first, second = _Batch(self.key, leaving=True), _Batch(self.key, leaving=True)
         for half, part in ((first, numbers[:middle]), (second, numbers[middle:])):
             for number in part:
                 half.members[number] = self.members[number]
@@ -134,17 +133,17 @@ class _Batch(Generic[R]):
 def _copy(error: Exception) -> Exception:
     try:
         copied = copy.copy(error)
-    except Exception:  # noqa: BLE001 - not ours, and made so that it cannot be: better shared than untold
+    except Exception:  # noqa: BLE001 - a foreign error that cannot be copied is shared
         return error
     copied.__cause__ = error.__cause__
     return copied
 
 
 class Coalescer:
-    """Gathers sends into requests, inside ``async with``; leaving waits for everything that is gathered.
+    """Gathers sends into requests inside ``async with``. Leaving the block waits for all gathered sends.
 
     Args:
-        max_delay: seconds for which a send may be held back, beside waiting for the limit, to gather company.
+        max_delay: most seconds that a send waits for others, besides its wait for the limit.
     """
 
     def __init__(self, max_delay: float) -> None:
@@ -165,42 +164,42 @@ class Coalescer:
         group, self._group = self._group, None
         if group is not None:
             if error is not None:
-                group.cancel_scope.cancel()  # what is on the wire is shielded, and waited for
-            await group.__aexit__(None, None, None)  # no ExceptionGroup around what the block raised
+                group.cancel_scope.cancel()  # requests in flight are shielded and awaited
+            await group.__aexit__(None, None, None)  # no ExceptionGroup around the block's own error
 
-    async def send(self, line: Line[R], number: str) -> R:
-        """Send to one number, with whoever sends the same at the same time.
+    async def send(self, key: BatchKey[R], number: str) -> R:
+        """Send to one number, together with equal sends of other coroutines.
 
         Raises:
-            ClientClosedError: the context was left.
-            ConfigurationError: it was entered in another event loop.
-            RequestError: what became of the request.
+            ClientClosedError: the block was left.
+            ConfigurationError: the block was entered in another event loop.
+            RequestError: the request failed.
         """
         if self._group is None:
-            raise ClientClosedError(f"{line.resource}: the batching was left. Send inside its 'async with' block.")
+            raise ClientClosedError(f"{key.resource}: the batcher is closed. Send inside its 'async with' block.")
         if running_loop()[0] is not self._loop:
             raise ConfigurationError(
-                f"{line.resource}: the batching was entered in another event loop, and its requests run there."
-                " Enter one in each loop; they may be of one client."
+                f"{key.resource}: the batcher was entered in another event loop, and its requests run there."
+                " Enter one batcher per loop; they may share a client."
             )
-        batch: _Batch[R] | None = self._newest.get(line.key)  # type: ignore[assignment] # one key, one type of answer
-        if batch is None or not batch.takes(number):
-            fresh = _Batch(line)
+        batch: _Batch[R] | None = self._newest.get(key.value)  # type: ignore[assignment] # one key, one result type
+        if batch is None or not batch.accepts(number):
+            fresh = _Batch(key)
             if batch is None:
                 fresh.go.set()
             else:
                 batch.next = fresh
-            batch = self._newest[line.key] = fresh  # type: ignore[assignment]
+            batch = self._newest[key.value] = fresh  # type: ignore[assignment]
             self._group.start_soon(self._run, fresh, self._group)
         member = batch.join(number)
         try:
             await member.settled.wait()
         except BaseException:
-            member.batch.withdraw(number)
+            member.batch.cancel(number)
             raise
         if member.error is not None:
             raise member.error
-        return member.value  # type: ignore[return-value] # there is no error, so there is a value
+        return member.value  # type: ignore[return-value] # set, because there is no error
 
     async def _run(self, batch: _Batch[R], group: TaskGroup) -> None:
         try:
@@ -208,21 +207,21 @@ class Coalescer:
                 with anyio.move_on_after(self._max_delay):
                     await batch.go.wait()
                 current_context.set(batch.context)
-                batch.settle(await batch.line.send(tuple(batch.members)), None)
+                batch.settle(await batch.key.send(tuple(batch.members)), None)
         except RequestError as error:
             if len(batch.members) > 1 and (names_recipient(error, batch.members) or too_large(error)):
-                for half in batch.halves():  # nothing was charged: only the bad number is to fail
+                for half in batch.halves():  # nothing was charged, so only the bad number has to fail
                     half.go.set()
                     group.start_soon(self._run, half, group)
             batch.settle(None, error)
-        except Exception as error:  # noqa: BLE001 - raised by those who wait
+        except Exception as error:  # noqa: BLE001 - raised by the waiting members
             batch.settle(None, error)
         except BaseException:
-            batch.break_off()
+            batch.abort()
             raise
         finally:
             batch.leaving = True
             if batch.next is not None:
                 batch.next.go.set()
-            if self._newest.get(batch.line.key) is batch:
-                del self._newest[batch.line.key]
+            if self._newest.get(batch.key.value) is batch:
+                del self._newest[batch.key.value]

@@ -13,7 +13,7 @@ import pytest
 from callsavvy_async import SMS
 from callsavvy_async.campaigns import Journal, journal_source
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalInUseError
-from callsavvy_async.campaigns.journal import patience
+from callsavvy_async.campaigns.journal import retrying_writer
 from tests.bulk.fakes import rejected
 
 from .conftest import only_postgresql
@@ -50,7 +50,7 @@ class Deaf:
 )
 async def test_a_commit_whose_answer_is_lost_is_not_misjudged(url, raw, monkeypatch, every, max_in_flight):
     """Every unit that is tried again recognises what it did: nobody is reached twice, none is left behind, the sums fit."""
-    monkeypatch.setattr(patience, "_BETWEEN_TRIES", 0.001)
+    monkeypatch.setattr(retrying_writer, "_BETWEEN_ATTEMPTS", 0.001)
     bad = numbers(200)[13]
 
     def script(called):

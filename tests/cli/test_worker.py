@@ -170,11 +170,11 @@ def test_probes_and_metrics(run: Run, journal: str, people: Path, busy) -> None:
             assert ask(address, "/readyz") == (503, "no\n")
             load(run, journal, people)
         until(lambda: len(account.simulator.ledger.charged) == PEOPLE)
-        counted = f'callsavvy_calls_total{{campaign="r",outcome="accepted"}} {PEOPLE}\n'
+        counted = f'callsavvy_requests_total{{campaign="r",outcome="accepted"}} {PEOPLE}\n'
         until(lambda: counted in ask(address, "/metrics")[1])
         assert ask(address, "/readyz") == (200, "ok\n")
-        assert 'callsavvy_calls_in_flight{campaign="r"} 0\n' in ask(address, "/metrics")[1]
-        assert "callsavvy_calls_per_second" in ask(address, "/metrics")[1]
+        assert 'callsavvy_requests_in_flight{campaign="r"} 0\n' in ask(address, "/metrics")[1]
+        assert "callsavvy_requests_per_second" in ask(address, "/metrics")[1]
         assert ask(address, "/elsewhere")[0] == 404
         assert program.poll() is None
         program.send_signal(signal.SIGTERM)

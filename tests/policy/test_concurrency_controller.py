@@ -99,7 +99,7 @@ def test_concurrency_limit_is_attributed() -> None:
     for i in range(20):
         for level in (1, 2, 3, 4, 5):
             controller.admitted(float(i), level=level, sent_at=i - 0.1)
-        explained = controller.refused(float(i), level=6)
+        explained = controller.rate_limited(float(i), level=6)
     assert explained
     assert controller.cap == 5.0
     assert controller.allowed(19.0) == 5.0
@@ -113,7 +113,7 @@ def test_rate_limit_is_not_attributed() -> None:
         for level in (1, 2, 3, 4):
             for _ in range(20):
                 controller.admitted(float(i), level=level, sent_at=i - 0.1)
-        assert not controller.refused(float(i), level=1 + i % 4)
+        assert not controller.rate_limited(float(i), level=1 + i % 4)
     assert controller.cap == math.inf
 
 
@@ -122,7 +122,7 @@ def test_a_cold_start_is_not_attributed() -> None:
     controller = ConcurrencyController()
     for level in range(1, 9):
         controller.admitted(0.1 * level, level=level, sent_at=0.0)
-    assert not any(controller.refused(1.0, level=level) for level in (9, 9, 8, 9, 8, 9))
+    assert not any(controller.rate_limited(1.0, level=level) for level in (9, 9, 8, 9, 8, 9))
 
 
 def test_an_accidental_cap_wears_off() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from callsavvy_async.wire.response_headers import Fields
+from callsavvy_async.wire.response_headers import Headers
 
-FIELDS = Fields.of([(b"Via", b"a "), (b"Retry-After", b"7"), (b"VIA", b"b")])
+FIELDS = Headers.of([(b"Via", b"a "), (b"Retry-After", b"7"), (b"VIA", b"b")])
 
 
 def test_fields_are_a_mapping() -> None:

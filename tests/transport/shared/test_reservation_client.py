@@ -16,7 +16,8 @@ import trio
 from callsavvy_async.hooks import HookEvent, SharedLimitLost, SharedLimitRestored
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.reservation_protocol import RowRequest, RowState
-from callsavvy_async.policy.shared import SAFETY, SharedPacer
+from callsavvy_async.policy.shared import SharedPacer
+from callsavvy_async.policy.standalone import SAFETY
 from callsavvy_async.transport.clock import current_time
 from callsavvy_async.transport.hooks import Hooks, log_event
 from callsavvy_async.transport.rate_limiter import RateLimiter, WaitTooLongError
@@ -191,7 +192,7 @@ async def test_a_row_that_is_lost_and_found(error: Exception) -> None:
     lost = [event for event in client.events if isinstance(event, SharedLimitLost)]
     assert [(event.limit, event.processes, event.rate) for event in lost] == [("*", 1, 10.0 * SAFETY)]
     assert lost[0].reason in {"gone", "KeyError('a bug')"}
-    assert "out of reach" in client.limiter.snapshot().why
+    assert "unavailable" in client.limiter.snapshot().why
     client.row.fails = None
     await client.requests(40)
     found = [event for event in client.events if isinstance(event, SharedLimitRestored)]
@@ -206,8 +207,8 @@ def test_it_is_loud(caplog: pytest.LogCaptureFixture) -> None:
     log_event(SharedLimitLost("*", 23.75, 4, "gone"))
     log_event(SharedLimitRestored("*", 8.5, 2))
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("WARNING", "the shared limit '*' is out of reach (gone); going on alone at 23.8/s, one of 4"),
-        ("WARNING", "the shared limit '*' is back after 8.5 s; 2 share it so far"),
+        ("WARNING", "the shared limit '*' is unavailable (gone); continuing at 23.8/s, the share of one of 4"),
+        ("WARNING", "the shared limit '*' is back after 8.5 s; processes so far: 2"),
     ]
 
 
@@ -225,7 +226,7 @@ async def test_a_row_that_was_never_reached() -> None:
 async def test_a_refusal_is_told_at_once() -> None:
     """The row knows within the time of two requests, though nobody waits for it."""
     client = Client()
-    await client.request(feedback=Feedback(Signal.REFUSED, 5.0))
+    await client.request(feedback=Feedback(Signal.RATE_LIMITED, 5.0))
     await anyio.sleep(0.003)
     assert client.row.ledger.slot == pytest.approx(1e9 + current_time() + 5.0, abs=0.01)
     assert client.limiter.snapshot().shut_for == pytest.approx(5.0, abs=0.01)

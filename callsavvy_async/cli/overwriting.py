@@ -1,4 +1,4 @@
-"""Where a command writes is not where it reads from, by whatever name; and it is no device."""
+"""Checks that an output file is neither an input file, under any name, nor a device."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ from pathlib import Path
 from callsavvy_async.errors import InvalidRequestError
 
 _BESIDE_A_JOURNAL = ("", "-wal", "-shm", "-journal")
-"""What SQLite keeps beside a database."""
+"""Endings of the files of a SQLite database."""
 
 
 def refuse_overwriting(inputs: Mapping[str, Path], *, report: Path | None = None, journal: str | None = None) -> None:
-    """Raise `InvalidRequestError` where a file would be overwritten that is read, or that something else is written to.
+    """Refuse output files that would overwrite an input or each other.
 
     Args:
-        inputs: what is read, by what it is called.
-        report: the report's file.
-        journal: the journal's file or URL.
+        inputs: Input files by their names in error texts.
+        report: Report file.
+        journal: File or URL of the journal.
+
+    Raises:
+        InvalidRequestError: Two of the files are the same, or the report is a device.
     """
     files = dict(_files_of_journal(journal))
     if report is not None:
@@ -40,14 +43,14 @@ def _files_of_journal(journal: str | None) -> Iterator[tuple[str, Path]]:
 def _refuse_same(name: str, output: Path, others: Mapping[str, Path]) -> None:
     for other, path in others.items():
         if _same(output, path):
-            raise InvalidRequestError(f"{name} and {other} are the same file, {output}; it would be overwritten.")
+            raise InvalidRequestError(f"{name} and {other} are the same file, {output}; name another file.")
 
 
 def _same(one: Path, other: Path) -> bool:
-    """Compare files, not names: links of both kinds lead to one."""
+    """Compare the files behind two names, following hard and symbolic links."""
     try:
         return one.samefile(other)
-    except OSError:  # one of them is not there
+    except OSError:  # one of them does not exist
         return os.path.realpath(one) == os.path.realpath(other)
 
 
@@ -57,4 +60,4 @@ def _refuse_device(path: Path) -> None:
     except OSError:
         return
     if stat.S_ISBLK(mode) or stat.S_ISCHR(mode):
-        raise InvalidRequestError(f"--report leads to a device, {path}; name a file.")
+        raise InvalidRequestError(f"--report leads to a device, {path}; name a regular file.")

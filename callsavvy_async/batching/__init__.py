@@ -1,0 +1,1 @@
+"""Many single sends that share requests."""

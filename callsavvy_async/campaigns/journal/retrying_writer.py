@@ -1,0 +1,62 @@
+"""Retries writes while the journal is unavailable.
+
+Theory: during an outage nothing is sent, because the journal records each request first. Outcomes wait in their tasks.
+Each write is retried until it succeeds or the time limit passes. A failed attempt may have been committed, so each write
+must detect its own repetition; `run_context.py` explains how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+import attrs
+
+from callsavvy_async.campaigns.errors import JournalUnavailableError
+from callsavvy_async.campaigns.journal.writer import Work, Writer
+
+T = TypeVar("T")
+
+_BETWEEN_ATTEMPTS = 0.5
+"""Seconds."""
+
+
+@attrs.define
+class RetryingWriter:
+    """A writer that retries during an outage of the journal."""
+
+    writer: Writer
+    seconds: float
+    """Seconds for which a write is retried; 0 after the first write that failed."""
+    outages: int = 0
+    """Number of failed attempts, each of which may have been committed."""
+
+    async def open(self) -> None:
+        """Open the journal.
+
+        Raises:
+            JournalUnavailableError: the journal stayed unavailable for too long.
+            JournalError: the journal cannot be opened.
+        """
+        await self._retry(self.writer.open)
+
+    async def write(self, work: Work[T]) -> T:
+        """Run a transaction that detects its own repetition.
+
+        Raises:
+            JournalUnavailableError: the journal stayed unavailable for too long.
+        """
+        return await self._retry(lambda: self.writer.run(work))
+
+    async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        began = anyio.current_time()
+        while True:
+            try:
+                return await attempt()
+            except JournalUnavailableError:
+                self.outages += 1
+                if anyio.current_time() - began >= self.seconds:
+                    self.seconds = 0
+                    raise
+                await anyio.sleep(_BETWEEN_ATTEMPTS)
