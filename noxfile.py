@@ -6,6 +6,7 @@ imported by accident.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tarfile
@@ -38,7 +39,7 @@ def wheel(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def tests(session: nox.Session) -> None:
-    """Run the tests on the wheel, with coverage: all but the long ones and those that need a browser or networks."""
+    """Run the tests on the wheel: all but the long ones and those that need a browser or networks; CI measures coverage."""
     _tests(session, *_measuring(session))
 
 
@@ -54,7 +55,7 @@ for version in nox.project.python_versions(PROJECT):
 def tests_long(session: nox.Session) -> None:
     """Run the long tests, and the properties with many more examples: storms, crashes, fleets, statistics; with coverage."""
     long = "-m=(long or hypothesis) and not browser and not network"
-    _tests(session, long, "--hypothesis-profile=thorough", *_measuring(session))
+    _tests(session, long, "--hypothesis-profile=thorough", *_measuring(session), spread="worksteal")
 
 
 @nox.session
@@ -63,7 +64,7 @@ def coverage(session: nox.Session) -> None:
     session.install(*_group("test"))
     measured = sorted(map(str, COVERAGE.glob("tests*")))
     if not {"tests", "tests_long"} <= {Path(name).name.partition(".")[0] for name in measured}:
-        session.error("nothing was measured: nox -s tests tests_long coverage")
+        session.error("nothing was measured: CI=true nox -s tests tests_long coverage")
     session.run("coverage", "combine", "--keep", f"--data-file={COVERAGE / 'all'}", *measured)
     report = ("coverage", "report", f"--data-file={COVERAGE / 'all'}")
     session.run(*report)
@@ -124,7 +125,7 @@ def sdist(session: nox.Session) -> None:
 @nox.session(requires=["wheel"])
 def docs(session: nox.Session) -> None:
     """Run the code blocks of README.md and docs/ against the simulator."""
-    _tests(session, part="tests/samples")
+    _tests(session, "-m=not browser and not network", part="tests/samples")
 
 
 @nox.session
@@ -232,8 +233,8 @@ def _beside(session: nox.Session, *folders: str) -> None:
 
 
 def _measuring(session: nox.Session) -> tuple[str, ...]:
-    """Return options that measure coverage, unless only a part of the tests is run: it covers a part of the code."""
-    if session.posargs:
+    """Return options that measure coverage in CI, which has the time, and where no part of the tests was chosen."""
+    if session.posargs or not os.environ.get("CI"):
         return ()
     for old in (*COVERAGE.glob(session.name), *COVERAGE.glob(f"{session.name}.*")):
         old.unlink()
@@ -246,8 +247,13 @@ def _tests_of_loop(session: nox.Session, loop: str) -> None:
     _tests(session, f"--loop={loop}", part="tests/transport")
 
 
-def _tests(session: nox.Session, *options: str, part: str = "tests", leave_out: tuple[str, ...] = ()) -> None:
-    """Run tests on the wheel and on all cores; one that was skipped or expected to fail did not hold its rule: it fails."""
+def _tests(
+    session: nox.Session, *options: str, part: str = "tests", leave_out: tuple[str, ...] = (), spread: str = "loadfile"
+) -> None:
+    """Run tests on the wheel and on all cores; one that was skipped or expected to fail did not hold its rule: it fails.
+
+    A file's tests stay together unless `spread` says otherwise: they share servers and browsers.
+    """
     _install_wheel(session)
     session.install(*_group("test"))
     results = Path(session.create_tmp()).resolve() / "results.xml"
@@ -255,9 +261,9 @@ def _tests(session: nox.Session, *options: str, part: str = "tests", leave_out: 
     chosen = [*session.posargs] or [str(ROOT / part)]
     ignored = [f"--ignore={ROOT / 'tests' / folder}" for folder in leave_out]
     settings = (f"--config-file={SETTINGS}", f"--rootdir={ROOT}", f"--junitxml={results}")
-    spread = ("--numprocesses=auto", "--dist=loadfile")  # a file's tests stay together: they share servers and browsers
+    cores = ("--numprocesses=auto", f"--dist={spread}")
     compiled = {"PYTHONDONTWRITEBYTECODE": ""}  # programs that tests start find compiled what those before compiled
-    session.run("pytest", *settings, *spread, *options, *ignored, *chosen, env=compiled)
+    session.run("pytest", *settings, *cores, *options, *ignored, *chosen, env=compiled)
     skipped = sum(int(suite.get("skipped", 0)) for suite in ET.parse(results).iter("testsuite"))  # noqa: S314 - our own
     if skipped:
         session.error(f"{skipped} tests were skipped: they prove nothing here; make them run or remove them")

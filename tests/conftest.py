@@ -45,6 +45,14 @@ def pytest_configure(config: pytest.Config) -> None:
         asyncio.events.new_event_loop = functools.partial(_make_loop, chosen, asyncio.new_event_loop)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what reaches into an event loop that is not there, instead of skipping it."""
+    if "uvloop" in config.getoption("--loop"):
+        left_out = [item for item in items if item.get_closest_marker("inside_asyncio")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+
+
 def _make_loop(chosen: str, make: Callable[[], asyncio.AbstractEventLoop]) -> asyncio.AbstractEventLoop:
     if "uvloop" in chosen:
         import uvloop  # noqa: PLC0415 - not on every platform
@@ -78,6 +86,13 @@ EVERY_BACKEND = (
     ("trio", "httpx"),
 )
 """Event loops, and what can carry requests on them."""
+QUICK_BACKENDS = (("asyncio", "native"), ("asyncio", "aiohttp"), ("trio", "httpx"))
+"""One for each adapter of ours: the quick suite runs these, and the long one the others too."""
+
+
+def marks_of(pair: tuple[str, str]) -> tuple[pytest.MarkDecorator, ...]:
+    """Return the marks of what runs over these."""
+    return () if pair in QUICK_BACKENDS else (pytest.mark.long,)
 
 
 @pytest.fixture
@@ -100,10 +115,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     names = ("anyio_backend", "backend")
     chosen = metafunc.definition.get_closest_marker("every_backend") and not named_by(metafunc.definition) & {*names}
     if chosen and {*names} <= {*metafunc.fixturenames}:
-        ids = ["-".join(pair) for pair in EVERY_BACKEND]
-        metafunc.definition.add_marker(
-            pytest.mark.parametrize(names, EVERY_BACKEND, indirect=["anyio_backend"], ids=ids)
-        )
+        every = [pytest.param(*pair, id="-".join(pair), marks=marks_of(pair)) for pair in EVERY_BACKEND]
+        metafunc.definition.add_marker(pytest.mark.parametrize(names, every, indirect=["anyio_backend"]))
 
 
 @pytest.fixture(params=["asyncio", "trio"])

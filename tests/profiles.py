@@ -1,12 +1,16 @@
-"""How many examples hypothesis draws: few and always the same ones in the quick profile, many new ones in the thorough one.
+"""What the quick suite draws and runs of what the long one does whole.
 
-The quick profile is the default; `pytest --hypothesis-profile=thorough` chooses the other.
+Hypothesis draws few examples, always the same ones, in the quick profile, and many new ones in the thorough one. The quick
+profile is the default; `pytest --hypothesis-profile=thorough` chooses the other. Of tests with many parameters the quick
+suite runs a few; the mark `long` keeps the others for `nox -s tests_long`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 _NO_CLOCK = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -20,3 +24,13 @@ settings.load_profile("quick")
 def examples(thorough: int, **others: Any) -> settings:
     """Draw this many examples in the thorough profile, and a quarter of them in the quick one."""
     return settings(max_examples=max(5, thorough * settings.default.max_examples // 100), **others)
+
+
+def mostly_long(values: Iterable[object], *, quick: int = 1) -> list[object]:
+    """Return parameters of a test of which the quick suite runs the first few, and the long one the others."""
+    every = [*values]
+    return [*every[:quick], *(pytest.param(value, marks=pytest.mark.long) for value in every[quick:])]
+
+
+trio_is_long = pytest.mark.parametrize("anyio_backend", mostly_long(["asyncio", "trio"]), indirect=True)
+"""For what does not depend on the event loop, or is slow: the quick suite runs it on asyncio only."""

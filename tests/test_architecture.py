@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "callsavvy_async"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 PACKAGES = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
-LONGEST_MODULE = 320
+LONGEST_MODULE = 300
 """Lines. Past this a module has more than one purpose."""
 
 

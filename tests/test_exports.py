@@ -21,6 +21,7 @@ from callsavvy_async.hooks import HookEvent
 from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.response import Envelope
+from tests.profiles import trio_is_long
 
 PACKAGE = Path(callsavvy_async.__file__).parent
 WITH_LIST = [
@@ -171,6 +172,7 @@ SCRIPTS: dict[str, list[object]] = {
 }
 
 
+@trio_is_long
 @pytest.mark.anyio
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
 async def test_nothing_personal_is_ever_shown(
@@ -185,7 +187,9 @@ async def test_nothing_personal_is_ever_shown(
     caplog.set_level(logging.DEBUG)
     events: list[HookEvent] = []
     transport = httpx.MockTransport(type(scripted.answers)(script))
-    client = Callsavvy(public_key=PUBLIC_KEY, private_key=PRIVATE_KEY, transport=transport, hooks=[events.append])
+    client = Callsavvy(
+        public_key=PUBLIC_KEY, private_key=PRIVATE_KEY, transport=transport, hooks=[events.append], rate="1000/s"
+    )
     shown = await call_everything(client)
     captured = capsys.readouterr()
     everything = "\n".join([*shown, *map(repr, events), caplog.text, captured.out, captured.err])

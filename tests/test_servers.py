@@ -14,6 +14,7 @@ from testbed.servers.redis import RedisServer
 pytestmark = pytest.mark.sockets
 
 
+@pytest.mark.long
 def test_postgresql_is_there_again_after_a_crash(postgres: PostgresServer) -> None:
     """Committed rows survive an immediate stop, which is a crash for PostgreSQL."""
     url = postgres.new_database()

@@ -109,7 +109,7 @@ def make_plan(
     Raises:
         InvalidRequestError: the input as a whole is wrong, as for the send.
     """
-    tally = _Tally(message, len(chunkers))
+    tally = _PlanTally(message, len(chunkers))
     refuse_misuse(rows)
     if not isinstance(rows, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - from untyped code
         raise InvalidRequestError(
@@ -180,7 +180,7 @@ def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-class _Tally:
+class _PlanTally:
     """Counts skipped rows and chunks."""
 
     def __init__(self, message: Message, cuts: int) -> None:

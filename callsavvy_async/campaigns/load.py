@@ -64,7 +64,7 @@ class _HashedFilter:
 
 
 @attrs.define
-class _Tally:
+class _LoadTally:
     """Counts of the rows read, and the skipped rows that are not written yet."""
 
     doubtful: Doubtful
@@ -119,7 +119,7 @@ async def load(
         InvalidRequestError: the input is unusable, or the campaign has an active run.
         Exception: an error of the iterable; the load is then incomplete.
     """
-    tally, hashed = _Tally(recipient_filter.doubtful), _HashedFilter(recipient_filter)
+    tally, hashed = _LoadTally(recipient_filter.doubtful), _HashedFilter(recipient_filter)
     source = InputSource(recipients, recipient_filter=hashed, chunker=spec.chunker(), report=tally)
     loading = _Loading(writer, campaign, spec, tally)
     while (chunks := await source.next_chunks()) is not None:
@@ -134,7 +134,7 @@ class _Loading:
     writer: Writer
     campaign: int
     spec: Spec
-    tally: _Tally
+    tally: _LoadTally
     _id: int | None = None
     _batch: list[Chunk] = attrs.field(factory=list[Chunk])
 

@@ -95,7 +95,7 @@ class Health:
 
     def serve(self, host: str, port: int) -> AbstractContextManager[str]:
         """Serve while the block runs and yield ``host:port``."""
-        return serving(partial(_Handler, self.respond), host=host, port=port)
+        return serving(partial(_HealthHandler, self.respond), host=host, port=port)
 
     def _metrics(self) -> Iterator[str]:
         """Yield all metrics in Prometheus' text format, version 0.0.4."""
@@ -143,7 +143,7 @@ def _escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
-class _Handler(Handler):
+class _HealthHandler(Handler):
     def __init__(self, respond: Callable[[str], tuple[HTTPStatus, str]], *arguments: object) -> None:
         self._respond = respond
         super().__init__(*arguments)  # type: ignore[arg-type] # socketserver's arguments

@@ -63,7 +63,7 @@ def serve_events(
         bot_text: Text that replies to chatbotCallback events.
     """
     valid = secret or new_secret()
-    handler = partial(_Handler, _printing(valid, bot_text))
+    handler = partial(_WebhookHandler, _printing(valid, bot_text))
     with serving(handler, host="127.0.0.1", port=port) as address, until_interrupted() as wait:
         tell(f"callback URL: http://{address}/{valid}")
         tell("Press Ctrl-C to stop.")
@@ -106,7 +106,7 @@ def trigger(
     return ExitCode.DONE if response.status == http.client.OK else ExitCode.FAILED
 
 
-class _Handler(Handler):
+class _WebhookHandler(Handler):
     def __init__(self, hooks: Webhooks, *arguments: object) -> None:
         self._hooks = hooks
         super().__init__(*arguments)  # type: ignore[arg-type] # socketserver's arguments

@@ -62,6 +62,7 @@ def test_repr_shows_the_count_only() -> None:
     assert repr(NumberSet(["+2348012345678"])) == "<NumberSet of 1>"
 
 
+@pytest.mark.long
 def test_a_quarter_of_the_memory_of_a_set() -> None:
     """100,000 numbers take at most 24 bytes each, and less than a quarter of what a set[str] takes."""
     count = 100_000

@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from callsavvy_async.bulk.source import PATIENCE
+from tests.profiles import mostly_long
 
 from .fakes import FakeMessaging, bulk_over, numbers
 
@@ -34,7 +35,7 @@ class Timed(FakeMessaging):
         return await super().send_sms(people, message, **options)
 
 
-@pytest.mark.parametrize("workers", [1, 8])
+@pytest.mark.parametrize("workers", mostly_long([1, 8]))
 @pytest.mark.parametrize("content", [{"text": "Hello"}, {"template": "Hi {name}"}], ids=["one text", "many"])
 async def test_a_stream_that_trickles_is_sent_as_it_comes(workers, content):
     """Who waits in a stream that yields slowly leaves soon, and not when the chunk is full or the stream ends."""

@@ -12,6 +12,7 @@ import pytest
 from callsavvy_async.campaigns import Journal
 from testbed.servers.postgres import PostgresServer
 from tests.conftest import named_by
+from tests.profiles import mostly_long, trio_is_long
 
 from .raw import Raw
 
@@ -30,24 +31,31 @@ def new_schema(postgres: PostgresServer) -> Callable[[], str]:
     return make
 
 
-EVERY_JOURNAL = (
-    ("asyncio", "sqlite"),
-    ("trio", "postgresql"),
-    pytest.param("asyncio", "postgresql", marks=pytest.mark.long),
-    pytest.param("trio", "sqlite", marks=pytest.mark.long),
-)
-"""Event loops and databases: each of both in the quick suite, each with each in the long one."""
+JOURNALS = (("asyncio", "sqlite"), ("trio", "postgresql"), ("asyncio", "postgresql"), ("trio", "sqlite"))
+"""Event loops and databases. The long suite runs all, the quick one the first: what a server costs, it costs each test.
+
+Tests with the mark ``every_journal`` run over the first two in the quick suite too.
+"""
 
 
 @pytest.hookimpl(tryfirst=True)  # before the parameters of the fixtures themselves are taken
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Pair loops with databases, where a test does not name one itself."""
     names = ("anyio_backend", "url")
-    if {*names} <= {*metafunc.fixturenames} and not named_by(metafunc.definition) & {*names}:
-        metafunc.definition.add_marker(pytest.mark.parametrize(names, EVERY_JOURNAL, indirect=True))
+    named = named_by(metafunc.definition)
+    if not {*names} <= {*metafunc.fixturenames} or "anyio_backend" in named:
+        return
+    if "url" in named:
+        metafunc.definition.add_marker(trio_is_long)
+        return
+    quick = 2 if metafunc.definition.get_closest_marker("every_journal") else 1
+    every = [
+        pytest.param(*pair, marks=() if number < quick else pytest.mark.long) for number, pair in enumerate(JOURNALS)
+    ]
+    metafunc.definition.add_marker(pytest.mark.parametrize(names, every, indirect=True))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=mostly_long(["sqlite", "postgresql"]))
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Name a journal that does not exist yet."""
     if request.param == "sqlite":

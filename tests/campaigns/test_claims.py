@@ -57,6 +57,7 @@ async def take(chunks: JournalSource, count: int) -> list[int]:
     return [chunk.number for chunk in taken if isinstance(chunk, Chunk)]
 
 
+@pytest.mark.long
 @only_postgresql
 @only_asyncio
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from callsavvy_async.campaigns import Journal, JournalError
 from callsavvy_async.campaigns.journal.copies import RESTORED
 from callsavvy_async.campaigns.journal.witness import Witness
 from testbed.servers.postgres import PostgresServer
+from tests.profiles import mostly_long, trio_is_long
 
 from .conftest import only_postgresql, only_sqlite
 from .fakes import FakeClient, numbers
@@ -61,8 +62,11 @@ def move_without_its_lock(folder: Path, copy: Path) -> Path:
     return folder
 
 
+@trio_is_long
 @pytest.mark.anyio
-@pytest.mark.parametrize("way", [put_back_the_file, put_back_the_folder, use_the_copy, move_without_its_lock])
+@pytest.mark.parametrize(
+    "way", mostly_long([put_back_the_file, move_without_its_lock, put_back_the_folder, use_the_copy], quick=2)
+)
 async def test_what_was_sent_after_the_copy_was_made_is_unknown(tmp_path: Path, way: Callable[[Path, Path], Path]):
     """Whichever way an older file comes back: what may have left since is unknown, the rest is sent, and nobody gets it twice."""
     client, folder = FakeClient(), tmp_path / "folder"
@@ -179,6 +183,7 @@ async def test_a_person_settles_a_copy(url, tmp_path: Path):
         assert await campaign.resolve_restored(as_sent=False) == 0
 
 
+@trio_is_long
 @pytest.mark.anyio
 async def test_a_copy_of_a_database_is_noticed(postgres: PostgresServer, anyio_backend):
     """A database that was restored is another one: all that is not settled in it is unknown, and can be declared not sent."""

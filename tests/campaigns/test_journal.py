@@ -23,7 +23,7 @@ from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 
 from .fakes import FakeClient, numbers
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.every_journal]
 
 HELLO = SMS("Hello")
 

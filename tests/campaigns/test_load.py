@@ -262,6 +262,7 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * resource.getpagesize()
 
 
+@pytest.mark.long
 async def test_memory_does_not_grow_with_the_list(monkeypatch):
     """Numbers that were seen lie on disk: once the page cache is full, half a million more cost next to no memory."""
     monkeypatch.setattr(seen_module, "CACHE", 1024)  # KiB, or the test would need millions

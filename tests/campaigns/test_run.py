@@ -53,6 +53,7 @@ async def states(journal: Journal) -> dict[int, str]:
     return await journal._writer.run(lambda cursor: dict(cursor.execute(query).fetchall()))
 
 
+@pytest.mark.every_journal
 async def test_everybody_is_reached_once(journal):
     """A run sends every chunk once, and its report adds up over the journal."""
     campaign = await loaded(journal)
@@ -85,6 +86,7 @@ async def test_in_flight_is_durable_before_the_first_byte(journal, raw):
     assert [row[State.ACCEPTED] for row in seen] == [0, 1, 2]
 
 
+@pytest.mark.every_journal
 @pytest.mark.parametrize(
     ("script", "word"),
     [

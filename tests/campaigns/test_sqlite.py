@@ -19,6 +19,7 @@ from callsavvy_async.campaigns import (
     JournalInUseError,
     JournalUnavailableError,
 )
+from tests.profiles import mostly_long
 
 from .fakes import FakeClient, numbers
 
@@ -203,7 +204,7 @@ async def test_one_writer_under_whatever_name(journal, url, tmp_path):
             pass
 
 
-@pytest.mark.parametrize("replaced", [False, True])
+@pytest.mark.parametrize("replaced", mostly_long([False, True]))
 @pytest.mark.parametrize("suffix", ["", ".lock"])
 async def test_a_journal_that_goes_away_stops_the_run(journal, url, suffix, replaced):
     """Once its file or its lock is moved, removed or replaced, nothing more is sent: nobody would know of it."""

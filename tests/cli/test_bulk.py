@@ -17,6 +17,7 @@ import pytest
 from callsavvy_async.bulk.report import BulkReport
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.simulator import Fault, Simulator
+from tests.profiles import mostly_long
 
 from .harness import Run
 
@@ -154,7 +155,9 @@ LISTS = {
 @pytest.mark.parametrize("text", LISTS.values(), ids=LISTS.keys())
 @pytest.mark.parametrize(
     "options",
-    [("--yes",), ("--dry-run",), ("--simulator",), ("--yes", "--campaign", "a"), ("--campaign", "a", "--load-only")],
+    mostly_long(
+        [("--yes",), ("--dry-run",), ("--simulator",), ("--yes", "--campaign", "a"), ("--campaign", "a", "--load-only")]
+    ),
     ids=" ".join,
 )
 def test_a_list_that_is_none_is_refused_everywhere(
@@ -214,7 +217,7 @@ def test_columns_are_chosen_by_the_command(run: Run, account: Simulator, tmp_pat
     assert set(account.ledger.charged) == {"+2345990000001", "+2345990000002"}
 
 
-@pytest.mark.parametrize("link", [None, "symbolic", "hard"])
+@pytest.mark.parametrize("link", mostly_long(["symbolic", None, "hard"]))
 @pytest.mark.parametrize("target", ["people.csv", "stop.csv", "text.csv", "j.csv"])
 def test_nothing_that_is_read_is_overwritten(
     run: Run, account: Simulator, tmp_path: Path, target: str, link: str | None

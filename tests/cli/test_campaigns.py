@@ -16,10 +16,12 @@ from callsavvy_async.campaigns import Campaign, CampaignReport
 from callsavvy_async.cli import campaign_watch
 from callsavvy_async.simulator import Fault, Simulator, serve
 from testbed.servers.postgres import PostgresServer
+from tests.profiles import mostly_long
 
 from .harness import Run, environment, start
 
-HELLO = ("--message", "Hello", "--yes", "--chunk-size", 1, "--max-in-flight", 1)
+HELLO = ("--message", "Hello", "--yes", "--chunk-size", 1, "--max-in-flight", 1, "--rate", "1000/s")
+CHANNELS = [("sms",), ("whatsapp", "--channel-uid", "TEST-whatsapp"), ("robocall", "--duration-minutes", 1)]
 
 
 @pytest.fixture(autouse=True)
@@ -27,9 +29,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "channel", [("sms",), ("whatsapp", "--channel-uid", "TEST-whatsapp"), ("robocall", "--duration-minutes", 1)]
-)
+@pytest.mark.parametrize("channel", CHANNELS)
 def test_a_run_is_sent_once_however_often_it_is_asked_for(run: Run, account: Simulator, people: Path, channel) -> None:
     """The same command again changes nothing; the journal lists, shows and writes what became of it."""
     name, *options = channel
@@ -48,6 +48,7 @@ def test_a_run_is_sent_once_however_often_it_is_asked_for(run: Run, account: Sim
     assert "3 settled, 0 pending" in run("campaigns", "watch", "r", "--every", "0.01").out
 
 
+@pytest.mark.long
 def test_a_journal_may_be_in_postgresql(run: Run, account: Simulator, people: Path, postgres: PostgresServer) -> None:
     """A URL stands wherever the journal's file may; a second command continues what the first began."""
     journal = ("--journal", postgres.new_database())
@@ -130,6 +131,7 @@ def test_a_finding_has_exit_code_1(run: Run, account: Simulator, people: Path) -
     assert resumed.code == 1
 
 
+@pytest.mark.long
 @pytest.mark.sockets
 @pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGKILL])
 def test_stopped_or_killed_it_is_resumed(run: Run, tmp_path: Path, number: signal.Signals, monkeypatch) -> None:
@@ -170,6 +172,7 @@ def sending(account: Simulator, told: threading.Event, seconds: float) -> float:
     return seconds
 
 
+@pytest.mark.long
 @pytest.mark.sockets
 def test_watching_ends_with_the_run(run: Run, people: Path, monkeypatch) -> None:
     """A second terminal sees how far it is, and for how long, until the run ends; a killed one is given up after a while."""
@@ -275,9 +278,7 @@ def closed_window() -> str:
         ("--start-at", "2096-11-30T09:00", "--time-zone", "Africa/Lagos"),
     ],
 )
-@pytest.mark.parametrize(
-    "channel", [("sms",), ("whatsapp", "--channel-uid", "TEST-whatsapp"), ("robocall", "--duration-minutes", 1)]
-)
+@pytest.mark.parametrize("channel", mostly_long(CHANNELS))
 def test_nothing_is_sent_out_of_hours(run: Run, account: Simulator, people: Path, schedule, channel) -> None:
     """Outside of the window, and before the first moment, everything stays pending; the deadline ends the waiting."""
     name, *options = channel

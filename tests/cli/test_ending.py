@@ -20,11 +20,12 @@ from callsavvy_async.cli import app as app_module, bulk, main, reading, sending,
 from callsavvy_async.cli.activity import EFFECTS, Activity
 from callsavvy_async.simulator import Fault, Simulator, SimulatorServer, serve
 from callsavvy_async.wire.endpoint import Effect
+from tests.profiles import mostly_long
 
 from .harness import Run, commands_of, environment, sample_arguments
 
 ADA = "+2345990000001"
-HELLO = ("--message", "Hello", "--yes", "--chunk-size", "1")
+HELLO = ("--message", "Hello", "--yes", "--chunk-size", "1", "--rate", "1000/s")
 
 COMMANDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("api",): ("sendSMS", "-d", f"recipient={ADA}", "-d", "message=Hello"),
@@ -150,7 +151,7 @@ def changes(account: Simulator) -> int:
     return sum(account.ledger.posts(name) for name, effect in EFFECTS.items() if effect is not Effect.READ)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", mostly_long(reversed(WAYS)))
 def test_exit_code_2_means_that_nothing_was_sent(
     way: str, run: Run, account: Simulator, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,8 +172,8 @@ def test_exit_code_2_means_that_nothing_was_sent(
     assert sent >= len(EFFECTS) // 2
 
 
-@pytest.mark.parametrize("json", [False, True])
-@pytest.mark.parametrize("durable", [False, True])
+@pytest.mark.parametrize("json", mostly_long([False, True]))
+@pytest.mark.parametrize("durable", mostly_long([False, True]))
 @pytest.mark.parametrize("way", WAYS)
 def test_the_sums_come_out_somewhere(
     way: str, durable: bool, json: bool, account: Simulator, here: Path, monkeypatch: pytest.MonkeyPatch
@@ -280,6 +281,14 @@ def program(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "callsavvy_async", *map(str, arguments)]
 
 
+@pytest.fixture
+def hangup() -> Iterator[None]:
+    """Give SIGHUP its usual meaning, which the programs inherit: ``nohup`` and the like take it away from the tests."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 class Watched:
     """A simulator that takes its time to answer, and says when so many requests were made."""
 
@@ -295,9 +304,12 @@ class Watched:
 
 
 @pytest.mark.sockets
-@pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", ">/dev/full", "| true"])
 @pytest.mark.parametrize(
-    "command", [("bulk", "sms", "people.csv", *HELLO, "--campaign", "r"), ("send", "sms", ADA, "--message", "H")]
+    "redirection", mostly_long([">/dev/full", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", "| true"])
+)
+@pytest.mark.parametrize(
+    "command",
+    mostly_long([("bulk", "sms", "people.csv", *HELLO, "--campaign", "r"), ("send", "sms", ADA, "--message", "H")]),
 )
 def test_descriptors_that_are_closed_or_full(
     server: SimulatorServer, sim: Simulator, here: Path, redirection: str, command: tuple[str, ...]
@@ -319,8 +331,10 @@ def test_descriptors_that_are_closed_or_full(
     assert len(sim.ledger.charged) == (3 if "bulk" in command else 1)
 
 
+@pytest.mark.long
 @pytest.mark.sockets
 @pytest.mark.parametrize("ignored", [False, True])
+@pytest.mark.usefixtures("hangup")
 def test_a_terminal_that_goes_away(here: Path, ignored: bool) -> None:
     """Its SIGHUP drains as SIGTERM does; under nohup everybody is reached. Both leave a report that equals the ledger."""
     people = here / "many.txt"
@@ -348,8 +362,10 @@ def test_a_terminal_that_goes_away(here: Path, ignored: bool) -> None:
     assert any(f"{len(charged)} accepted" in path.read_text() for path in here.glob("callsavvy-result-*.txt"))
 
 
+@pytest.mark.long
 @pytest.mark.sockets
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.usefixtures("hangup")
 def test_a_single_send_waits_for_its_answer(here: Path, number: signal.Signals) -> None:
     """The first signal lets a request on the wire end: what is known of it is said, and the exit code is its own."""
     watched = Watched(1, 1.0)
@@ -371,6 +387,7 @@ def test_a_single_send_waits_for_its_answer(here: Path, number: signal.Signals) 
     assert "waiting for requests in flight" in err
 
 
+@pytest.mark.long
 @pytest.mark.sockets
 def test_a_second_signal_makes_it_unknown(here: Path) -> None:
     """Who does not wait is told that nothing is known of the request."""

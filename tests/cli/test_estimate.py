@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from callsavvy_async.simulator import Simulator
+from tests.profiles import mostly_long
 
 from .harness import Run
 
@@ -53,7 +54,7 @@ def test_balance_of_minutes(run: Run, account: Simulator, people: Path) -> None:
     assert run(*arguments, 33_334).json["affordable"] is False
 
 
-@pytest.mark.parametrize("output", [(), ("--json",)], ids=["text", "json"])
+@pytest.mark.parametrize("output", mostly_long([("--json",), ()]), ids=["json", "text"])
 @pytest.mark.parametrize(
     "message",
     [

@@ -72,6 +72,7 @@ def test_interrupted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (result.code, result.err) == (130, "callsavvy: interrupted.\n")
 
 
+@pytest.mark.long
 def test_reader_goes_away() -> None:
     """A reader that closes the pipe early causes no traceback."""
     with start("estimate", "sms", EXAMPLES / "recipients.csv", "--message", "Hello") as program:
@@ -83,6 +84,7 @@ def test_reader_goes_away() -> None:
     assert (program.returncode, err) == (1, "")
 
 
+@pytest.mark.long
 def test_process_substitution() -> None:
     """A list that comes through a named pipe is read once and still planned and sent."""
     command = (

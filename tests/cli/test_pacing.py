@@ -33,6 +33,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 # ----------------------------------------------------------------------------------------------------- the option
 
 
+@pytest.mark.long
 @pytest.mark.sockets
 def test_a_limit_in_postgresql(run: Run, account: Simulator, people: Path, postgres: PostgresServer) -> None:
     """A send and a run that is resumed share one row, by the option or by the variable."""

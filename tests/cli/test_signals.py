@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from callsavvy_async.simulator import Simulator, SimulatorServer, serve
+from tests.profiles import mostly_long
 
 from .harness import environment, start
 
@@ -62,7 +63,7 @@ def report(tmp_path: Path) -> Iterator[Path]:
     return tmp_path / "report.csv"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", mostly_long([signal.SIGINT, signal.SIGTERM]))
 def test_first_signal_drains(list_of_people: Path, report: Path, number: signal.Signals) -> None:
     """The first signal waits for what is on the wire, leaves the rest pending, and there is a report."""
     slow = Slow(0.5)

@@ -20,8 +20,9 @@ from .harness import EXAMPLES, Run, run_program, start
 ADA, BOLA = "+2345990000001", "+2345990000002"
 
 
+@pytest.mark.long
 @pytest.mark.sockets
-@pytest.mark.parametrize("channel", ["sms", pytest.param("whatsapp", marks=pytest.mark.long)])
+@pytest.mark.parametrize("channel", ["sms", "whatsapp"])
 def test_the_main_job(channel: str, tmp_path: Path) -> None:
     """The examples' 5,200 rows go out once each, and the report's counts are those of the ledger."""
     report = tmp_path / "report.csv"
@@ -37,6 +38,7 @@ def test_the_main_job(channel: str, tmp_path: Path) -> None:
     assert len(report.read_text().splitlines()) == 5_201
 
 
+@pytest.mark.long
 @pytest.mark.sockets
 def test_through_a_pipe(people: Path) -> None:
     """The list may come on standard input of a real program."""
@@ -45,6 +47,7 @@ def test_through_a_pipe(people: Path) -> None:
     assert "ledger: 3 recipients charged once, 0 more than once; report: 3 accepted" in result.out
 
 
+@pytest.mark.long
 @pytest.mark.sockets
 def test_server() -> None:
     """The server tells its address and keys, answers, and ends in order with Ctrl-C."""

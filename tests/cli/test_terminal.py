@@ -47,7 +47,7 @@ def _answer(answer: str, server: SimulatorServer, *arguments: object) -> tuple[i
     return program.returncode, shown.decode()
 
 
-@pytest.mark.parametrize(("answer", "code", "sent"), [("yes", 0, 3), ("", 2, 0)])
+@pytest.mark.parametrize(("answer", "code", "sent"), [("yes", 0, 3), pytest.param("", 2, 0, marks=pytest.mark.long)])
 def test_question(sim: Simulator, server: SimulatorServer, people: Path, answer: str, code: int, sent: int) -> None:
     """Only a yes sends; before it the plan and its cost are shown."""
     ended, shown = _answer(answer, server, "bulk", "sms", people, "--message", "Hello")

@@ -21,6 +21,7 @@ def test_secret(run: Run) -> None:
     assert len(first.out.strip()) == 43
 
 
+@pytest.mark.long
 @pytest.mark.sockets
 def test_serve_and_trigger(run: Run) -> None:
     """Every event that `trigger` posts is printed by `serve` as a line of JSON; chatbots get the given text."""
@@ -43,6 +44,7 @@ def test_serve_and_trigger(run: Run) -> None:
     assert (stranger.status_code, giant.status_code, getter.status_code) == (404, 413, 405)
 
 
+@pytest.mark.long
 @pytest.mark.sockets
 def test_trigger_with_fields(run: Run) -> None:
     """Fields given replace those of the sample; a server's refusal is exit code 1."""

@@ -18,6 +18,7 @@ import pytest
 from callsavvy_async.cli import campaign_watch
 from callsavvy_async.simulator import Simulator, SimulatorServer, serve
 from testbed.servers.postgres import PostgresServer
+from tests.profiles import mostly_long
 
 from .harness import Run, environment, start
 
@@ -60,7 +61,7 @@ def busy() -> Iterator[tuple[Busy, SimulatorServer]]:
         account.goes_on.set()
 
 
-@pytest.fixture(params=["postgres", pytest.param("sqlite", marks=pytest.mark.long)])
+@pytest.fixture(params=mostly_long(["sqlite", "postgres"]))
 def journal(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Name an empty journal in each database."""
     if request.param == "sqlite":
@@ -101,6 +102,7 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.long
 def test_loaded_by_one_and_sent_by_another(run: Run, journal: str, people: Path, busy) -> None:
     """--load-only sends nothing; a worker sends everything, once, and ends with 0; another one finds nothing to do."""
     account, server = busy
@@ -115,6 +117,7 @@ def test_loaded_by_one_and_sent_by_another(run: Run, journal: str, people: Path,
     assert set(account.simulator.ledger.charged.values()) == {1}
 
 
+@pytest.mark.long
 def test_sigterm_drains(run: Run, journal: str, people: Path, busy) -> None:
     """After SIGTERM nothing is unknown or in flight, the rest is pending, and the exit code says that it was told to."""
     account, server = busy
@@ -134,6 +137,7 @@ def test_sigterm_drains(run: Run, journal: str, people: Path, busy) -> None:
     assert 0 < shown["accepted"] == len(account.simulator.ledger.charged) < PEOPLE
 
 
+@pytest.mark.long
 def test_the_second_sigterm_abandons(run: Run, journal: str, people: Path) -> None:
     """A second one does not wait: what was on the wire is unknown, no more."""
     account = Busy(4)
@@ -155,6 +159,7 @@ def _is_send(account: Busy) -> bool:
     return bool(account.simulator.ledger.posts("sendSMS"))
 
 
+@pytest.mark.long
 def test_probes_and_metrics(run: Run, journal: str, people: Path, busy) -> None:
     """With --forever it is alive but not ready before the run is there, ready while it waits, and counts its calls."""
     account, server = busy
@@ -220,6 +225,7 @@ def _no_more(_: float) -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.long
 def test_watch_names_every_worker(run: Run, postgres: PostgresServer, people: Path, busy, monkeypatch) -> None:
     """A line of sums, and a line for each worker: alive, when it wrote last, what it has in flight."""
     account, server = busy
@@ -258,6 +264,7 @@ def test_a_run_that_is_not_there(run: Run, account: Simulator, journal: str) -> 
     assert "there is no campaign" in result.err
 
 
+@pytest.mark.long
 def test_the_journal_may_be_named_by_the_environment(
     run: Run, account: Simulator, journal, people, monkeypatch
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from .killer import kill
 
-pytestmark = [pytest.mark.sockets, pytest.mark.long]
+pytestmark = [pytest.mark.sockets, pytest.mark.long, pytest.mark.timeout(600)]
 
 
 def test_nobody_is_lost_or_reached_twice_however_often_it_is_killed() -> None:

@@ -53,6 +53,7 @@ def test_a_disk_that_is_full_from_the_start_sends_nothing(tmp_path: Path, servic
     assert not service.charged()
 
 
+@pytest.mark.long
 def test_a_load_on_a_full_disk_is_loaded_anew(tmp_path: Path) -> None:
     """Half a load is no load: it is refused, and done again when there is room."""
     url = f"sqlite:///{tmp_path}/x.db"

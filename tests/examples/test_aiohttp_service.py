@@ -55,6 +55,7 @@ def test_sends_and_events(service: Program, http: httpx.Client, account: Simulat
     assert_clean(service.log)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("by", [pytest.param("signal", marks=pytest.mark.long), "request"])
 def test_stop_under_load(service: Program, http: httpx.Client, account: SimulatorServer, by: str) -> None:
     """A campaign that is stopped waits for what is on the wire; its report adds up and agrees with the ledger."""
@@ -72,6 +73,7 @@ def test_stop_under_load(service: Program, http: httpx.Client, account: Simulato
     assert_clean(service.log)
 
 
+@pytest.mark.long
 def test_one_command(tmp_path: Path) -> None:
     """``--simulator`` is all that it needs."""
     with running("aiohttp_service", tmp_path / "stderr") as program:

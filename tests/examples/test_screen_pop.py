@@ -60,6 +60,7 @@ def test_refreshed(tmp_path: Path) -> None:
         assert who(program, NEW)["caller_name"] == "Ada Obi"
 
 
+@pytest.mark.long
 def test_one_command(tmp_path: Path) -> None:
     """``--simulator`` is all that it needs."""
     with running("screen_pop", tmp_path / "stderr") as program:

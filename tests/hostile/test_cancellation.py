@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 from callsavvy_async import Callsavvy, Unlimited
+from tests.profiles import mostly_long
 
 from .interrupt import cancel_at
 from .play import COMBINATIONS, Combination, Tls, contradiction, opened, send
@@ -20,7 +21,9 @@ from .tricks import truth
 
 pytestmark = pytest.mark.sockets
 
-OURS = [one for one in COMBINATIONS if one.carrier in {"native", "httpx", "aiohttp"}]
+OURS = sorted(
+    (one for one in COMBINATIONS if one.carrier in {"native", "httpx", "aiohttp"}), key=lambda one: not one.secure
+)
 """What opens connections of its own. Pools that users bring are theirs: httpcore's loses a place at some awaits."""
 
 
@@ -79,7 +82,7 @@ def cancellations(combination: Combination) -> list[bool]:
 
 
 @pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
-@pytest.mark.parametrize("combination", OURS, ids=str)
+@pytest.mark.parametrize("combination", mostly_long(OURS, quick=4), ids=str)
 def test_at_every_await(combination: Combination, warm: bool, tls: Tls) -> None:
     """Wherever a request is cancelled, the next get their own responses over at most one new connection; none leaks."""
     before = descriptors()

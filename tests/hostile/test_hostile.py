@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.profiles import mostly_long
+
 from .play import COMBINATIONS, Combination, Tls, cut_cases, play
 from .tricks import CASES
 
@@ -21,6 +23,12 @@ FEW = (
 )
 """One of each kind."""
 
+OURS_FIRST = sorted(
+    COMBINATIONS,
+    key=lambda one: (one.loop != "asyncio", not one.secure, one.carrier not in {"native", "httpx", "aiohttp"}),
+)
+"""All of them; the first three, each backend of ours over TLS, are the quick suite's."""
+
 
 @pytest.fixture(scope="module")
 def tls() -> Tls:
@@ -28,7 +36,7 @@ def tls() -> Tls:
     return Tls()
 
 
-@pytest.mark.parametrize("combination", COMBINATIONS, ids=str)
+@pytest.mark.parametrize("combination", mostly_long(OURS_FIRST, quick=3), ids=str)
 def test_one_of_each_kind(combination: Combination, tls: Tls) -> None:
     """A response is the response to its request; a connection behind whose response anything lies is not used again."""
     assert play(combination, {name: CASES[name] for name in FEW}, tls) == []

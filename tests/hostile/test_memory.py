@@ -55,6 +55,7 @@ async def peak_of(combination: Combination, trick: object, expected: type[Except
         server.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("combination", [one for one in PLAIN if one.carrier == "native"], ids=str)
 def test_small_chunks(combination: Combination) -> None:
     """What the server cuts small is not kept in small objects."""

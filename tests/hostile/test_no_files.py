@@ -17,7 +17,14 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("loop", "backend"), [("asyncio", "native"), ("asyncio", "httpx"), ("asyncio", "aiohttp"), ("trio", "httpx")]
+    ("loop", "backend"),
+    [
+        ("asyncio", "native"),
+        *(
+            pytest.param(*pair, marks=pytest.mark.long)
+            for pair in [("asyncio", "httpx"), ("asyncio", "aiohttp"), ("trio", "httpx")]
+        ),
+    ],
 )
 def test_no_module_can_be_imported(loop: str, backend: str) -> None:
     """No outcome depends on a module that is imported after the request has left."""

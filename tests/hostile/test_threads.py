@@ -13,6 +13,7 @@ import pytest
 
 from callsavvy_async import Adaptive, Callsavvy, ConfigurationError, DeadlineExceededError, FixedRate, Unlimited
 from callsavvy_async.policy.pacer import Pacer
+from tests.profiles import mostly_long
 
 from .server import Server, Turn, is_refused
 
@@ -86,8 +87,8 @@ PACERS: dict[str, Callable[[], Pacer]] = {
 }
 
 
-@pytest.mark.parametrize("pacer", PACERS)
-@pytest.mark.parametrize("backend", ["auto", "native", "httpx", "aiohttp"])
+@pytest.mark.parametrize("pacer", mostly_long(reversed(PACERS), quick=2))
+@pytest.mark.parametrize("backend", mostly_long(["auto", "native", "httpx", "aiohttp"]))
 def test_at_once(backend: str, pacer: str, server: Counting) -> None:
     """Every request is answered, the limit holds for all threads together, and nothing is left in flight."""
     client = Callsavvy(

@@ -34,11 +34,9 @@ QUICK = {
     "bucket 10/s, burst 20",
     "bucket 10/s, burst 20, Retry-After",
     "bucket 0.5/s, burst 5",
-    "fixed 600 per 60 s",
     "fixed 600 per 60 s, headers",
     "sliding 100 per 10 s",
     "bucket 10/s doubles",
-    "fixed 100 per 10 s halves",
     "sliding 100 per 10 s halves",
     "queue, 3 workers",
 }

@@ -64,6 +64,7 @@ def test_a_hidden_limit_is_found_by_all(make: Callable[[], Server], count: int) 
     assert min(shares) >= 0.9 * max(shares)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("known", [KNOWN, pytest.param(None, marks=pytest.mark.long)])
 def test_few_places_in_flight_do_not_cost_a_share(known: tuple[float, int] | None) -> None:
     """What is in flight now is over when the slots come: eight places, a quarter of a second each, are plenty for 25/s."""
@@ -75,6 +76,7 @@ def test_few_places_in_flight_do_not_cost_a_share(known: tuple[float, int] | Non
     assert sum(shares) >= 0.97 * 60.0 * 100.0
 
 
+@pytest.mark.long
 def test_too_few_places_in_flight_book_what_they_can_use() -> None:
     """Four places, a quarter of a second each, serve less than 25/s: the others have the rest, and little is reserved in vain."""
     fleet = make_fleet(TokenBucket(1e6, 1e6), 4, known=KNOWN)

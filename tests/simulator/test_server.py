@@ -160,6 +160,7 @@ async def test_the_thread_door_serves_any_loop(sim: Simulator) -> None:
             assert (await client.post(f"{server.url}/getSummary", json={})).status_code == 200
 
 
+@pytest.mark.long
 def test_the_thread_door_leaves_nothing_behind(sim: Simulator) -> None:
     """Threads, file descriptors and sockets are as before, with connections idle, hanging and half-sent."""
     gc.collect()

@@ -152,6 +152,7 @@ def test_nobody_starves(backend: str, kinds: list[bool], pacer: str) -> None:
         assert in_a_row <= MOST_IN_A_ROW
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", ["asyncio", pytest.param("trio", marks=pytest.mark.long)])
 def test_thousands_wait_for_one_timer(backend: str) -> None:
     """Ten thousand waiters with deadlines of their own set one timer; each is told in time, the middle first or last."""
@@ -209,6 +210,7 @@ def test_a_deadline_that_those_ahead_will_use_up(backend: str) -> None:
     run_in_virtual_time(backend, run)  # type: ignore[arg-type]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_deadlines_of_those_long_gone_are_forgotten(backend: str) -> None:
     """Calls with long deadlines that wait for a moment each leave nothing behind that grows with their number."""

@@ -37,7 +37,7 @@ from callsavvy_async.models import SendStatus
 from callsavvy_async.simulator import FAULTS, PRIVATE_KEY, PUBLIC_KEY, Fault, Simulator, SimulatorServer
 from callsavvy_async.transport.backends.choose import BackendName
 from callsavvy_async.wire.endpoint import Effect
-from tests.conftest import EVERY_BACKEND
+from tests.conftest import EVERY_BACKEND, marks_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sockets, pytest.mark.every_backend]
 
@@ -148,18 +148,20 @@ TABLE: dict[str, Row] = {
     "slow-drip": accepted(Fault.SLOW_DRIP.but(size=64, seconds=0.001)),
 }
 
-LOWEST = ("asyncio", "lanes")
+LOWEST = EVERY_BACKEND[0]
 """Proves the most about a failure; the others prove no more than it does."""
 
 
 def every_effect() -> Iterator[object]:
-    """Yield each effect over each backend; the quick ones are spending over all of them, and reads over two.
+    """Yield each effect over each backend; the quick ones are spending over each adapter, and reads over one.
 
     What an effect allows is the policy's (tests/policy/test_outcome.py); what a fault proves is the backend's.
     """
     for pair, effect in product(EVERY_BACKEND, Effect):
-        quick = effect is Effect.SPEND or (effect is Effect.READ and pair in {LOWEST, ("trio", "httpx")})
-        yield pytest.param(*pair, effect, marks=() if quick else pytest.mark.long, id="-".join((*pair, effect.name)))
+        marks = (
+            marks_of(pair) if effect is Effect.SPEND or (effect, pair) == (Effect.READ, LOWEST) else pytest.mark.long
+        )
+        yield pytest.param(*pair, effect, marks=marks, id="-".join((*pair, effect.name)))
 
 
 rows = pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
@@ -235,11 +237,7 @@ async def test_one_fault(row: Row, effect: Effect, client: Callsavvy, sim: Simul
     assert sim.faults.waiting == 0
 
 
-@pytest.mark.parametrize(
-    ("anyio_backend", "backend"),
-    [pair if pair == LOWEST else pytest.param(*pair, marks=pytest.mark.long) for pair in EVERY_BACKEND],
-    indirect=["anyio_backend"],
-)
+@pytest.mark.long
 @rows
 async def test_a_fault_that_stays(row: Row, client: Callsavvy, sim: Simulator) -> None:
     """A read is given up after its retries, and every try is told."""

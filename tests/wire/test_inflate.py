@@ -150,6 +150,7 @@ def peak_of(body: BoundedBody, chunks: Iterator[bytes]) -> int:
         tracemalloc.stop()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [2, 1000, 65_536])
 def test_the_memory_of_a_body_in_pieces(size: int) -> None:
     """Small pieces cost no more than their bytes: a body of the largest size takes at most half as much again."""

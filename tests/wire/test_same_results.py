@@ -19,6 +19,7 @@ from callsavvy_async.wire.field_parsers import UnreadableDataError
 from callsavvy_async.wire.json_bytes import dumps, loads
 from callsavvy_async.wire.model import Model, Receipt, wire_fields
 from callsavvy_async.wire.response import Envelope, read_envelope
+from tests.profiles import mostly_long
 from tests.wire.cattrs_codec import CattrsCodec
 from tests.wire.conftest import speed
 
@@ -119,6 +120,7 @@ def test_a_read_object_is_like_one_that_was_made(model: type[Any]) -> None:
     assert hash(Codec().row_reader(model)({}, b"raw")) == hash(made)
 
 
+@pytest.mark.parametrize("libraries", mostly_long([True, False]), ids=["speed", "stdlib"], indirect=True)
 @pytest.mark.parametrize("model", MODELS)
 def test_each_field_meets_each_quirk(model: type[Any]) -> None:
     """The code that is written out for a model reads or refuses every quirk in every field as cattrs reads it."""

@@ -34,6 +34,7 @@ from callsavvy_async import (
 from callsavvy_async.errors import NotSentError, RequestTimeoutError
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Fault, Simulator, SimulatorServer
 from callsavvy_async.transport.backends.choose import BackendName
+from tests.profiles import mostly_long
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sockets, pytest.mark.every_backend]
 
@@ -80,8 +81,8 @@ async def test_a_slow_drip_does_not_outlast_the_timeout(
     server: SimulatorServer, sim: Simulator, client_of: Make
 ) -> None:
     """The timeout is for the whole answer, not for each of its bytes, of which the last would come after minutes."""
-    sim.faults.rule(Fault.SLOW_DRIP.but(size=1, seconds=0.3))
-    async with client_of(server, timeout=1, max_retries=0) as client:
+    sim.faults.rule(Fault.SLOW_DRIP.but(size=1, seconds=0.15))
+    async with client_of(server, timeout=0.5, max_retries=0) as client:
         began = time.monotonic()
         with pytest.raises(RequestTimeoutError):
             await client.account.summary()
@@ -93,7 +94,7 @@ async def test_a_hang_does_not_outlast_the_timeout(server: SimulatorServer, sim:
     """A server that says nothing is given up after the timeout, and a deadline that is nearer goes first."""
     sim.faults.rule(Fault.HANG)
     async with client_of(server, max_retries=0) as client:
-        for limits in ({"timeout": 0.5, "deadline": 60}, {"timeout": 60, "deadline": 0.5}):
+        for limits in ({"timeout": 0.3, "deadline": 60}, {"timeout": 60, "deadline": 0.3}):
             began = time.monotonic()
             with pytest.raises(OutcomeUnknownError):
                 await client.messaging.send_sms(NUMBER, "Hi", **limits)
@@ -318,7 +319,7 @@ async def test_nothing_private_is_logged(
         assert secret not in ours + said
 
 
-@pytest.mark.parametrize("backend", ["auto", "native", "httpx", "aiohttp"])
+@pytest.mark.parametrize("backend", mostly_long(["auto", "native", "httpx", "aiohttp"]))
 def test_three_runs_of_one_client(backend: BackendName, server: SimulatorServer) -> None:
     """One client serves several event loops one after the other; each closes what it opened."""
     client = Callsavvy(

@@ -212,6 +212,7 @@ async def test_an_early_answer_to_a_request_of_which_all_left(backend: NativeBac
             assert (await server.post(backend)).status_code == 413
 
 
+@pytest.mark.inside_asyncio
 async def test_an_early_answer_that_asyncio_would_throw_away(backend: NativeBackend) -> None:
     """Where the next write fails before the answer was read, it is read from what the kernel still holds."""
     with socket.socket() as listener:

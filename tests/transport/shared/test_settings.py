@@ -13,6 +13,7 @@ from callsavvy_async import Adaptive, Callsavvy, ConfigurationError, Credentials
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, SimulatorServer
 from callsavvy_async.transport.rate_limiters import RateLimiters
 from callsavvy_async.transport.shared import redis as redis_rows
+from tests.profiles import trio_is_long
 
 URL = "redis://me:secret@host:6379/3?key=secret"
 
@@ -111,6 +112,7 @@ def _client(url: str, server: SimulatorServer, name: str, public_key: str = PUBL
     return Callsavvy(public_key=public_key, private_key=PRIVATE_KEY, base_url=server.url, pacing=pacing)
 
 
+@trio_is_long
 @pytest.mark.anyio
 @pytest.mark.sockets
 @pytest.mark.parametrize("on", ["redis", "postgres"])
