@@ -118,7 +118,7 @@ class Callsavvy:
     ) -> None:
         check_settings(hooks=hooks, extra=extra)
         check_resources(pacing)
-        call = RequestSettings(
+        request = RequestSettings(
             timeout=timeout, deadline=deadline, retry=RetryPolicy(max_retries), extra={**(extra or {})}
         )
         config = Config(
@@ -127,7 +127,7 @@ class Callsavvy:
             timezone=timezone,
             max_response_bytes=max_response_bytes,
             allow_insecure=allow_insecure,
-            call=call,
+            request=request,
         )
         all_hooks = Hooks((log_event, *hooks))
         limiters = RateLimiters(
@@ -223,7 +223,7 @@ class Callsavvy:
         """Return a client with other options that shares the connections, rate limiters and hooks of this one."""
         client = object.__new__(type(self))
         config = self._transport.config
-        config = attrs.evolve(config, call=apply_options(config.call, options))
+        config = attrs.evolve(config, request=apply_options(config.request, options))
         client._transport = Transport(config, self._transport.shared)
         return client
 

@@ -107,7 +107,7 @@ class Config:
         timezone: time zone of the API's naive times; None leaves them naive.
         max_response_bytes: largest response in bytes, after decompression.
         allow_insecure: allow plain http to any host, which sends the keys unencrypted.
-        call: default settings of each request.
+        request: default settings of each request.
     """
 
     credentials: Credentials = attrs.field(validator=_by_rule)
@@ -115,7 +115,7 @@ class Config:
     timezone: tzinfo | None = attrs.field(default=None, validator=_by_rule)
     max_response_bytes: int = attrs.field(default=64 * 2**20, validator=_by_rule)
     allow_insecure: bool = attrs.field(default=False, validator=_by_rule)
-    call: RequestSettings = attrs.field(factory=RequestSettings)
+    request: RequestSettings = attrs.field(factory=RequestSettings)
 
     def __attrs_post_init__(self) -> None:
         try:

@@ -106,7 +106,7 @@ def test_retries() -> None:
 
 def test_extras_show_their_names_only() -> None:
     """The values of undocumented parameters may be anything."""
-    shown = repr(Config(credentials=KEYS, call=RequestSettings(extra={"beta": "secret"})))
+    shown = repr(Config(credentials=KEYS, request=RequestSettings(extra={"beta": "secret"})))
     assert "beta" in shown
     assert "secret" not in shown
 

@@ -25,7 +25,7 @@ class ReportRow:
     recipient: str = attrs.field(repr=mask_number)
     """The number; for a skipped row, the number as given."""
     outcome: str
-    call: int | None
+    request: int | None
     message_id: str | None
     detail: str
 

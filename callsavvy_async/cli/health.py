@@ -104,7 +104,7 @@ class Health:
         for what, counts in (("requests", status.requests), ("recipients", status.recipients)):
             values = {outcome: counts[outcome] for outcome in outcomes}
             yield from _family(f"{what}_total", "counter", f"Outcomes of {what} of this worker.", name, values)
-        yield from _family("refusals_total", "counter", "Responses 429.", name, limit.rate_limited)
+        yield from _family("rate_limited_total", "counter", "Responses 429.", name, limit.rate_limited)
         yield from _family(
             "requests_per_second", "gauge", "Settled requests per second, over ten seconds.", name, self.rate
         )

@@ -97,7 +97,7 @@ class Transport:
             RequestError: The request failed; see the tree in `callsavvy_async.errors`.
         """
         shared = self.shared
-        settings = apply_options(self.config.call, options) if options else self.config.call
+        settings = apply_options(self.config.request, options) if options else self.config.request
         request = build_request(endpoint, params, settings.extra, template=self._templates[endpoint.resource])
         if shared.closed:
             raise ClientClosedError(f"{endpoint.resource}: the client is closed. Enter it again with 'async with'.")

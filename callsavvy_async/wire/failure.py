@@ -15,10 +15,10 @@ class FailureKind(enum.Enum):
     BAD_URL = "the URL cannot be used"
     TIMEOUT = "the response was not complete in time"
     CONNECTION_LOST = "the connection broke"
-    PROTOCOL_ERROR = "the answer is not HTTP"
-    TOO_LARGE = "the answer is too large"
-    CANCELLED = "nobody waited for the answer"
-    ENCODING = "the answer's content encoding is broken"
+    PROTOCOL_ERROR = "the response is not HTTP"
+    TOO_LARGE = "the response is too large"
+    CANCELLED = "the request was cancelled before its response"
+    ENCODING = "the response's content encoding is broken"
 
 
 class ExchangeFailedError(Exception):

@@ -351,7 +351,7 @@ async def test_leaving_waits_for_what_is_gathered() -> None:
             for n in range(3):
                 group.start_soon(messaging.send_sms, number(n), f"text {n}")
             await anyio.sleep(0.1)
-        assert len(sim.ledger.calls) == 3
+        assert len(sim.ledger.requests) == 3
         with pytest.raises(ClientClosedError, match="is closed"):
             await messaging.send_sms(number(9), TEXT)
 

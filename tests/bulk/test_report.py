@@ -47,7 +47,7 @@ def test_csv_has_one_row_per_recipient_and_runs_nothing(tmp_path):
     path = tmp_path / "report.csv"
     report_of_three().to_csv(path)
     rows = list(csv.DictReader(path.read_text("utf-8-sig").splitlines()))
-    assert [(r["row"], r["recipient"], r["outcome"], r["call"], r["message_id"]) for r in rows] == [
+    assert [(r["row"], r["recipient"], r["outcome"], r["request"], r["message_id"]) for r in rows] == [
         ("1", "+2348000000001", "accepted", "1", "m1"),
         ("2", "+2348000000002", "rejected", "2", ""),
         ("3", "'=HYPERLINK(1)", "skipped: invalid", "", ""),
