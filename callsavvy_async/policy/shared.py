@@ -1,7 +1,6 @@
 """The pacer of processes that share a limit: together they send at one rate.
 
 Theory.
-
 1.  One controller. The rate controller and the gate are stored in a row that all processes read (`reservation_protocol`).
     Each process holds a replica and follows the row's counts, so all replicas are the same.
 2.  Reservations. Each process reserves slots in blocks, ahead of time, at the controller's rate, and starts a request at
@@ -14,7 +13,6 @@ Theory.
     the next process probes.
 5.  Own limits. Each process limits its own requests in flight, and reserves only as many slots as it can serve. While
     the row is unavailable, it continues in standalone mode (`standalone`).
-
 Quantities
     LOOK       s           time between two looks at the row, while the process might send
     SELDOM     s           the same while its next slot is farther away
@@ -26,8 +24,8 @@ Quantities
 from __future__ import annotations
 
 import math
-import secrets
 from collections.abc import Callable, Mapping
+from itertools import count
 
 import attrs
 
@@ -43,11 +41,11 @@ from callsavvy_async.policy.reservation_protocol import Replace, Reserve, RowReq
 from callsavvy_async.policy.reservations import Reservations
 from callsavvy_async.policy.standalone import OUT_OF_REACH, STANDALONE, Standalone
 
-LOOK = 0.15
+LOOK, SELDOM = 0.15, 1.0
 AHEAD = 0.5
-SELDOM = 1.0
 LOW = 0.1
 PATIENCE = 1.0
+_VERSIONS = count()
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
@@ -59,11 +57,13 @@ class SharedPacer(Adaptive):
         block: Maximum number of slots in a reservation.
         share: Requests per second of this process if it has never reached the row.
         known: Rate and burst of a configured limit; None to find the limit.
+        new_version: Returns a text that no other process returns, such as a random one.
     """
 
     block: int = 10
     share: float = 1.0
     known: tuple[float, int] | None = None
+    new_version: Callable[[], str] = attrs.field(default=lambda: str(next(_VERSIONS)), repr=False)
     wake: Callable[[], None] = attrs.field(default=lambda: None, init=False, repr=False)
     """Called when `next_request` may have a request."""
 
@@ -163,7 +163,7 @@ class SharedPacer(Adaptive):
         """
         version = self._replica.version
         if self._proposed:
-            return Replace(version, secrets.token_hex(8), *self._replica.write(now))
+            return Replace(version, self.new_version(), *self._replica.write(now))
         if self.is_standalone or version == UNKNOWN or self._pending:
             return Reserve(version)
         if count := self._needed(now, waiting):

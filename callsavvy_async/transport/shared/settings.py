@@ -7,6 +7,7 @@ import importlib
 import os
 import secrets
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -103,6 +104,7 @@ def share_limit(shared: SharedPacing, account: str, name: str, hooks: Hooks) -> 
         block=shared.block,
         share=shared.share,
         known=(local.rate, local.burst) if isinstance(local, FixedRate) else None,
+        new_version=partial(secrets.token_hex, 8),
     )
     limiter = RateLimiter(pacer)
     token = secrets.token_hex(8)
