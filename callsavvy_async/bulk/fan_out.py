@@ -21,7 +21,7 @@ import anyio
 import anyio.abc
 
 from callsavvy_async.bulk.chunks import Chunk
-from callsavvy_async.bulk.protocols import ChunkDeferredError, Sink, Source
+from callsavvy_async.bulk.protocols import BudgetExceededError, ChunkDeferredError, Sink, Source
 from callsavvy_async.bulk.report import ChunkResult, ChunkState, StopReason, Sums
 from callsavvy_async.bulk.stop_rules import StopRules
 from callsavvy_async.errors import Outcome, RateLimitError, RequestError, ServiceUnavailableError
@@ -155,15 +155,16 @@ class FanOut:
         """Send a chunk and settle it, or return its halves if the API rejects one of its recipients."""
         result = ChunkResult(chunk, ChunkState.PENDING)
         if not self._sink.reserve(chunk):
-            await self._settle(result)
-            self._report.stopped = self._report.stopped or StopReason.MAX_COST  # reserved chunks are still sent
-            return ()
+            return await self._stop_over_budget(result)
         with self._watching(chunk) as context:
             try:
                 result = await self._outcome(chunk)
             except ChunkDeferredError:
                 self._sink.release(result)
                 return ()
+            except BudgetExceededError:
+                self._sink.release(result)
+                return await self._stop_over_budget(result)
             except BaseException:  # cancelled, or not an error of the API
                 result = ChunkResult(chunk, ChunkState.UNKNOWN) if context.in_doubt else result
                 self._sink.release(result)
@@ -171,6 +172,12 @@ class FanOut:
                 raise
         self._sink.release(result)
         return await self._conclude(result)
+
+    async def _stop_over_budget(self, result: ChunkResult) -> tuple[Chunk, ...]:
+        """Keep a chunk pending, and start no further one. Chunks with a reservation are still sent."""
+        await self._settle(result)
+        self._report.stopped = self._report.stopped or StopReason.MAX_COST
+        return ()
 
     @contextmanager
     def _watching(self, chunk: Chunk) -> Generator[RequestContext]:

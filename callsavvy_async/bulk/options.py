@@ -36,6 +36,7 @@ class RecipientOptions(TypedDict, total=False):
         international: whether numbers without ``+`` begin with their country code. If False and `region` is None, they are
             read the same way, but counted as doubtful.
         validate: check of the numbers: ``"shape"``; or ``"possible"`` or ``"valid"``, which need the ``phone`` extra.
+        max_recipients: most people who get the message: the first of the list. For a campaign, the sum over all its loads.
     """
 
     column: str | Sequence[str] | None
@@ -43,6 +44,7 @@ class RecipientOptions(TypedDict, total=False):
     region: str | None
     international: bool
     validate: NumberCheck
+    max_recipients: int | None
 
 
 class SendOptions(TypedDict, total=False):
@@ -116,6 +118,7 @@ class RecipientSettings:
     region: str | None = None
     international: bool = False
     validate: NumberCheck = "shape"
+    max_recipients: int | None = attrs.field(default=None, validator=attrs.validators.optional(at_least_one))
 
     def recipient_filter(
         self, message: Message, number_set: NumberMemory | None = None, *, doubtful: Doubtful | None = None
@@ -127,6 +130,7 @@ class RecipientSettings:
             region=self.region,
             international=self.international,
             validate=self.validate,
+            max_recipients=self.max_recipients,
             template=message.merge,
             number_set=number_set,
             doubtful=doubtful,

@@ -14,6 +14,10 @@ class ChunkDeferredError(Exception):
     """The sink has deferred a chunk. It goes back to the source, which returns it when it is due."""
 
 
+class BudgetExceededError(Exception):
+    """Costs that were reported since a chunk was reserved have used up the budget. The run ends with it pending."""
+
+
 class Source(Protocol):
     """The source of the chunks."""
 
@@ -54,6 +58,7 @@ class Sink(Protocol):
 
         Raises:
             ChunkDeferredError: the chunk is deferred, and is not settled.
+            BudgetExceededError: the chunk stays pending, and the run ends.
         """
         ...
 

@@ -50,6 +50,8 @@ class SkipReason(enum.Enum):
     """The number is on the suppress list."""
     INVALID = "invalid"
     """The number is not valid, or a field of the template is missing or blank."""
+    LIMIT = "over the limit"
+    """`max_recipients` were admitted before this row."""
 
 
 @attrs.frozen
@@ -96,6 +98,8 @@ class NumberMemory(Protocol):
         """Add a normalised number. Return False if the set had it already."""
         ...
 
+    def __len__(self) -> int: ...
+
 
 class RecipientFilter:
     """Admits recipients one by one: validates the number, and skips duplicate and suppressed ones.
@@ -110,6 +114,7 @@ class RecipientFilter:
         international: whether numbers without ``+`` begin with their country code. If False and `region` is None, they count
             as doubtful.
         validate: check of the numbers; "possible" and "valid" need the extra ``phone``.
+        max_recipients: most numbers in `number_set`, those of earlier loads included; later rows are skipped.
         template: the template. A row that lacks one of its fields is skipped; a later complete row of the same number is not
             a duplicate.
         number_set: numbers that were admitted before. Newly admitted numbers are added.
@@ -128,6 +133,7 @@ class RecipientFilter:
         region: str | None = None,
         international: bool = False,
         validate: NumberCheck = "shape",
+        max_recipients: int | None = None,
         template: Template | None = None,
         number_set: NumberMemory | None = None,
         doubtful: Doubtful | None = None,
@@ -138,6 +144,7 @@ class RecipientFilter:
             region,
             international,
             validate,
+            max_recipients,
         )
         """The options that affect how rows are read."""
         self._asked_column = column
@@ -149,6 +156,7 @@ class RecipientFilter:
         self._needed = frozenset(() if template is None else (field.name for field in template.placeholders))
         self._field_check = None if template is None else FieldCheck(template)
         self._admitted: NumberMemory = NumberSet() if number_set is None else number_set
+        self._most = max_recipients
         self._began = False
 
     @property
@@ -207,8 +215,10 @@ class RecipientFilter:
                 self._template.check(fields)
         except InvalidRequestError as error:
             return _skipped(row, given, SkipReason.INVALID, str(error))
-        if not self._admitted.add(number):
-            return _skipped(row, given, SkipReason.DUPLICATE, "an earlier row has the same number.")
+        full = self._most is not None and len(self._admitted) >= self._most
+        if full or not self._admitted.add(number):
+            reason, detail = _OVER_LIMIT if full else _ADMITTED_BEFORE
+            return _skipped(row, given, reason, detail)
         if number is not given and not self._trusted and lacks_country_code(given):
             self.doubtful.note(row, given)
         return Recipient(number, fields, row)
@@ -246,6 +256,10 @@ class RecipientFilter:
             f"row {row} is of type {type(item).__name__}; a recipient is a str, a Recipient, a Contact or a mapping. Convert"
             " the row to one of them."
         )
+
+
+_OVER_LIMIT = SkipReason.LIMIT, "max_recipients were admitted before it."
+_ADMITTED_BEFORE = SkipReason.DUPLICATE, "an earlier row has the same number."
 
 
 def _skipped(row: int, given: str, reason: SkipReason, detail: str) -> Skipped:

@@ -6,6 +6,7 @@ import attrs
 
 from callsavvy_async.bulk.chunk_size import ChunkSize
 from callsavvy_async.bulk.chunks import Chunk
+from callsavvy_async.bulk.protocols import BudgetExceededError
 from callsavvy_async.bulk.report import ChunkResult, Sums
 from callsavvy_async.bulk.stop_rules import Budget
 from callsavvy_async.policy.rejection import too_large
@@ -37,8 +38,14 @@ class ReportSink:
         """Enlarge the next chunks, because requests are scarce."""
         self.size.scarce()
 
-    async def before_sending(self, chunk: Chunk) -> None:
-        """Do nothing; the report does not outlive the process."""
+    async def before_sending(self, chunk: Chunk) -> None:  # noqa: ARG002 - its estimate is reserved
+        """Check the budget again: requests that settled while this one waited may have cost more than estimated.
+
+        Raises:
+            BudgetExceededError: they did.
+        """
+        if self.budget.is_exceeded:
+            raise BudgetExceededError
 
     async def before_waiting(self, chunk: Chunk) -> None:
         """Do nothing."""

@@ -47,6 +47,11 @@ class Budget:
         self.committed += chunk.estimate
         return True
 
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether the units spent, perhaps spent or reserved exceed the limit."""
+        return self.limit is not None and self.committed > self.limit
+
     def settle(self, result: ChunkResult) -> None:
         """Release the reservation of a chunk that was not charged, or replace it by the cost (`counted`)."""
         estimate = result.chunk.estimate

@@ -29,6 +29,7 @@ class SqliteNumberSet:
         self._connection.execute("CREATE TABLE known (number INTEGER PRIMARY KEY)")
         self._connection.execute("BEGIN")  # never committed: a transaction per number would cost more than the insert
         self._insert = self._connection.cursor()
+        self._count = 0
 
     def __enter__(self) -> Self:
         return self
@@ -37,6 +38,9 @@ class SqliteNumberSet:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._connection.close()
+
+    def __len__(self) -> int:
+        return self._count
 
     def add(self, number: str) -> bool:
         """Add a number. Return False if the set contained it.
@@ -49,8 +53,10 @@ class SqliteNumberSet:
     def add_all(self, numbers: Iterable[tuple[int]]) -> int:
         """Add the integer values of numbers. Return the count of numbers that are new to the set."""
         try:
-            return self._insert.executemany("INSERT OR IGNORE INTO known VALUES (?)", numbers).rowcount
+            added = self._insert.executemany("INSERT OR IGNORE INTO known VALUES (?)", numbers).rowcount
         except sqlite3.Error as error:
             raise JournalUnavailableError(
                 f"the temporary file of known numbers cannot be written: {error}. TMPDIR selects its folder."
             ) from None
+        self._count += added
+        return added

@@ -72,6 +72,7 @@ def make_job(file: str, message: Message, audience: Audience, chunk_size: int | 
         "region": audience.region,
         "international": audience.international,
         "validate": audience.validate,
+        "max_recipients": audience.limit,
     }
     if audience.suppress is not None:
         recipients["suppress"] = read_suppressed(

@@ -110,6 +110,8 @@ class Audience:
     """Read numbers without + as international: they begin with a country code."""
     validate: NumberCheck = "shape"
     """How strictly numbers are checked. "possible" and "valid" need the extra phone."""
+    limit: Annotated[int | None, Parameter(validator=Number(gte=1))] = None
+    """Send to the first N people of the list only."""
     suppress: Path | None = None
     """File of numbers that are never sent to."""
     suppress_column: tuple[str, ...] = ()

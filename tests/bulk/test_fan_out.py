@@ -335,6 +335,25 @@ async def test_a_cost_below_the_estimate_frees_nothing(cost):
     assert report.cost == 2 * Decimal(cost)
 
 
+async def test_a_chunk_that_waits_is_checked_again_before_it_leaves():
+    """Requests that settle while others wait for the limit may cost more than estimated: those that wait then do not leave."""
+    spent = 0
+
+    async def charge(request: httpx.Request) -> httpx.Response:
+        nonlocal spent
+        spent += 100
+        await anyio.sleep(0.1)
+        return httpx.Response(
+            200, json={"status": "success", "data": {"message_id": "m", "cost": "100", "status": "sent"}}
+        )
+
+    transport = httpx.MockTransport(charge)
+    async with Callsavvy(public_key="k", private_key="p", transport=transport, rate="1/s") as client:
+        report = await client.bulk.sms(numbers(40), "Hello", chunk_size=1, max_cost=50, max_in_flight=8)
+    assert (spent, report.accepted, report.pending) == (100, 1, 39)
+    assert report.stopped is StopReason.MAX_COST
+
+
 @pytest.mark.parametrize(
     ("script", "calls"),
     [(raising(unknown()), 2), (lambda _: SendReceipt(), 2), (raising(rejected("x")), 10)],

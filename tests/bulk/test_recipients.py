@@ -323,3 +323,12 @@ def test_who_lacks_a_field_is_left_out_and_is_no_double() -> None:
     assert lacking.reason is SkipReason.INVALID
     assert "'name'" in lacking.detail
     assert isinstance(recipient_filter.admit({"phone": "+2348012345678", "name": "Ada"}, 2), Recipient)
+
+
+def test_only_the_first_get_the_message() -> None:
+    """`max_recipients` counts people, not rows; everybody behind is skipped and says so."""
+    admit = RecipientFilter(max_recipients=2).admit
+    rows = ["+2348000000001", "not a number", "+2348000000001", "+2348000000002", "+2348000000003"]
+    admitted = [admit(given, row) for row, given in enumerate(rows, 1)]
+    reasons = [one.reason if isinstance(one, Skipped) else None for one in admitted]
+    assert reasons == [None, SkipReason.INVALID, SkipReason.DUPLICATE, None, SkipReason.LIMIT]

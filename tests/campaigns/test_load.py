@@ -52,6 +52,15 @@ async def test_the_same_list_again_changes_nothing(journal):
     assert await campaign.load(iter(rows)) == first
 
 
+async def test_a_larger_limit_adds_the_next(journal):
+    """`max_recipients` counts over all loads: the same list under a larger limit adds those who come next, and nobody twice."""
+    campaign = await journal.campaign("c", HELLO, chunk_size=10)
+    first = await campaign.load(numbers(25), max_recipients=10)
+    assert (first.pending, first.skipped[SkipReason.LIMIT]) == (10, 15)
+    assert await campaign.load(numbers(25), max_recipients=10) == first
+    assert (await campaign.load(numbers(25), max_recipients=12)).pending == 12
+
+
 async def test_another_list_adds_to_it(journal):
     """Who is there already is a duplicate; the others are added."""
     campaign = await journal.campaign("c", HELLO, chunk_size=10)
