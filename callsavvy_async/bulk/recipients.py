@@ -50,7 +50,7 @@ class SkipReason(enum.Enum):
     """The number is on the suppress list."""
     INVALID = "invalid"
     """The number is not valid, or a field of the template is missing or blank."""
-    LIMIT = "over the limit"
+    LIMIT = "over_limit"
     """`max_recipients` were admitted before this row."""
 
 
@@ -258,7 +258,7 @@ class RecipientFilter:
         )
 
 
-_OVER_LIMIT = SkipReason.LIMIT, "max_recipients were admitted before it."
+_OVER_LIMIT = SkipReason.LIMIT, "the limit of recipients was reached before this row."
 _ADMITTED_BEFORE = SkipReason.DUPLICATE, "an earlier row has the same number."
 
 
