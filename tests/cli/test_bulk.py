@@ -260,7 +260,7 @@ def test_report_leads_to_no_device(run: Run, account: Simulator, people: Path, t
     report.symlink_to("/dev/null")
     result = run("bulk", "sms", people, "--message", "x", "--yes", "--report", report)
     assert result.code == 2
-    assert "is a device" in result.err
+    assert "leads to a device" in result.err
     assert not account.requests
     with pytest.raises(InvalidRequestError, match="is a device"):
         BulkReport().to_csv(report)
