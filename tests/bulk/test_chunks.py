@@ -63,6 +63,7 @@ def test_mail_merge_in_any_order_makes_no_more_requests(shuffled: bool) -> None:
     assert requests <= 1.1 * texts * -(-each // size)
 
 
+@pytest.mark.long
 def test_who_waits_takes_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """A text of their own each, with wide rows: as many leave as come, once the memory is full."""
     monkeypatch.setattr(chunks_module, "UNPACKED", 100)

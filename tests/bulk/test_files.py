@@ -382,6 +382,7 @@ def test_suppress_file_that_cannot_be_read_raises(write: Write, content: str, er
         read_suppressed(write("a.csv", content))
 
 
+@pytest.mark.long
 def test_memory_is_constant(write: Write) -> None:
     """A file of many megabytes is never held."""
     path = write("a.csv", "phone,name\n" + "".join(f"+{n},{'x' * 90}\n" for n in range(10**9, 10**9 + 50_000)))

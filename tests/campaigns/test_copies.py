@@ -139,6 +139,7 @@ async def test_a_backup_that_fails_leaves_no_file(url, tmp_path: Path):
     assert not (tmp_path / "kept.db").exists()
 
 
+@pytest.mark.long
 @pytest.mark.anyio
 @only_postgresql
 async def test_a_server_makes_its_own_backups(url, tmp_path: Path):
@@ -264,6 +265,7 @@ chunks = st.dictionaries(
 )
 
 
+@pytest.mark.long
 @given(steps=st.lists(chunks, min_size=1, max_size=5), cut=st.integers(0, 60), garbage=st.binary(max_size=30))
 def test_a_witness_remembers_the_highest_and_never_makes_up(tmp_path_factory, steps, cut, garbage):
     """Whatever a power cut leaves of its line, what is recalled is what was noted last, or nothing."""

@@ -230,6 +230,7 @@ async def test_an_odd_field_is_one_skipped_row(journal, odd):
     assert (await campaign.verify()).sound
 
 
+@pytest.mark.long
 async def test_mail_merge_in_any_order_makes_full_chunks(journal):
     """Texts wait for company while a list is loaded, however many there are and in whatever order."""
     campaign = await journal.campaign("c", SMS(template="Hi {name}"), chunk_size=5)

@@ -172,6 +172,7 @@ def test_stop_under_load(tmp_path: Any) -> None:
     assert_clean(program.log)
 
 
+@pytest.mark.long
 def test_one_command(tmp_path: Any) -> None:
     """``--simulator`` is all that it needs."""
     with running("fastapi_service", tmp_path / "stderr") as program:

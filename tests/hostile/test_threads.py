@@ -112,6 +112,7 @@ def test_at_once(backend: str, pacer: str, server: Counting) -> None:
         assert max(server.times) - min(server.times) >= 0.9 * 59 / 100
 
 
+@pytest.mark.long
 def test_a_loop_that_stands_still(server: Counting) -> None:
     """A thread that blocks its event loop holds up no request of another but by the permits that it has."""
     client = Callsavvy(public_key="p", private_key="k", base_url=server.url, pacing=FixedRate("50/s"), deadline=10)

@@ -75,7 +75,7 @@ async def test_lanes_of_two_servers(backend: NativeBackend) -> None:
 
 
 @pytest.mark.parametrize("answers", mostly_long([1, 2, 3, 4, 5]))
-@pytest.mark.parametrize("notice", ["loop", "kernel"])
+@pytest.mark.parametrize("notice", mostly_long(["loop", "kernel"]))
 async def test_a_server_that_closes_after_some_answers(backend: NativeBackend, answers: int, notice: str) -> None:
     """EOF on an idle connection is noticed before writing, by the event loop or by asking the kernel: no request is lost."""
     closed = 0
