@@ -166,5 +166,5 @@ def _number(value: object) -> float | None:
 async def _read(url: str, name: str) -> tuple[CampaignReport, tuple[Worker, ...]]:
     async with Journal.open(url, read_only=True, patience=0) as opened:
         campaign = await opened.campaign(name)
-        workers = await campaign.workers()
-        return await campaign.status(), tuple(worker for worker in workers if worker.ended is None)
+        status = await campaign.status()  # first: the view of a campaign that has ended lists no worker
+        return status, tuple(worker for worker in await campaign.workers() if worker.ended is None)
