@@ -57,7 +57,11 @@ def groups() -> dict[str, type]:
 
 def methods(owner: str, kind: type) -> Iterator[tuple[str, Callable[..., object]]]:
     for name, value in inspect.getmembers(kind, inspect.isroutine):
-        if not name.startswith("_") and str(getattr(value, "__module__", "")).startswith("callsavvy_async"):
+        if (
+            not name.startswith("_")
+            and callable(value)
+            and str(getattr(value, "__module__", "")).startswith("callsavvy_async")
+        ):
             yield f"{owner}.{name}", value
 
 
