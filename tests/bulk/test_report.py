@@ -6,8 +6,10 @@ import csv
 import errno
 import io
 import json
+import os
 import stat
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
@@ -140,3 +142,14 @@ def test_what_a_full_disk_does_not_take_stays_in_memory(room, monkeypatch, tmp_p
 def test_a_cost_that_was_not_reported_is_no_zero(cost: str, without: int, said: str) -> None:
     """WhatsApp answers no cost (quirk Q48): nobody reads "0 units" as "free"."""
     assert said in str(BulkReport(cost=Decimal(cost), requests_without_cost=without))
+
+
+def test_a_pipe_takes_a_report(tmp_path):
+    """Only a regular file is made private; a pipe keeps its mode."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o640)
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit(pipe.read_text, "utf-8-sig")
+        report_of_three().to_csv(pipe)
+    assert read.result().startswith("row,recipient,outcome")
+    assert stat.S_IMODE(pipe.stat().st_mode) == 0o640

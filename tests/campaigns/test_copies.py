@@ -16,7 +16,9 @@ from hypothesis import given, strategies as st
 
 from callsavvy_async import SMS
 from callsavvy_async.campaigns import Journal, JournalError
+from callsavvy_async.campaigns.journal import lock as lock_module
 from callsavvy_async.campaigns.journal.copies import RESTORED
+from callsavvy_async.campaigns.journal.lock import FileLock
 from callsavvy_async.campaigns.journal.witness import Witness
 from testbed.servers.postgres import PostgresServer
 from tests.profiles import mostly_long, trio_is_long
@@ -304,3 +306,22 @@ def test_a_witness_that_cannot_write_is_left_out(tmp_path: Path, monkeypatch):
     assert witness.departures == 2
     os.close(descriptor)
     witness.note(3, {})
+
+
+def test_a_witness_of_another_journal_is_no_witness(tmp_path: Path):
+    """A lock file that was copied along tells nothing about this journal."""
+    descriptor = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
+    Witness("theirs", descriptor).note(7, {(1, ""): 7})
+    ours = Witness("ours", descriptor)
+    ours.recall()
+    assert (ours.departures, ours.reached) == (0, {})
+    os.close(descriptor)
+
+
+def test_a_child_gives_up_the_locks_that_it_inherited(tmp_path: Path):
+    """After a fork the child holds no lock: its parent may close and open the journal."""
+    inherited, other = FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
+    inherited.acquire()
+    lock_module._release_all()
+    other.acquire()
+    other.release()

@@ -10,10 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, strategies as st
 
 from callsavvy_async import SMS
-from callsavvy_async.bulk.recipients import Recipient, SkipReason
+from callsavvy_async.bulk.recipients import Recipient, RecipientFilter, SkipReason
 from callsavvy_async.campaigns import JournalUnavailableError, load as load_module, sqlite_number_set as seen_module
+from callsavvy_async.campaigns.load import _HashedFilter
 from callsavvy_async.campaigns.sqlite_number_set import SqliteNumberSet
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.messages.templates import Template
+from callsavvy_async.resources.contacts import Contact
 from tests.profiles import examples
 
 from .conftest import only_sqlite
@@ -300,3 +303,27 @@ async def test_numbers_that_cannot_be_kept_end_the_load(journal, monkeypatch):
         await campaign.load(numbers(5000))
     monkeypatch.setattr(SqliteNumberSet, "__init__", original)
     assert (await campaign.load(numbers(5000))).pending == 5000
+
+
+class Unprintable:
+    """A value of a user's class whose text cannot be had."""
+
+    def __str__(self) -> str:
+        raise ZeroDivisionError
+
+
+async def test_contacts_and_odd_values_are_compared_too(journal):
+    """A list is known again whatever its rows are, also those of which a value has no text."""
+    campaign = await journal.campaign("c", SMS(template="Hi {name}"), chunk_size=10)
+    rows = [Contact(name="Ada", phone=numbers(1)[0]), {"phone": numbers(2)[1], "name": Unprintable()}]
+    first = await campaign.load(rows)
+    assert (first.given, first.pending, first.skipped) == (2, 1, {SkipReason.INVALID: 1})
+    assert await campaign.load(rows) == first
+
+
+def test_a_load_waits_for_the_template_as_a_send_does():
+    """The filter of a load says, as the one that it hashes, whether more rows are needed."""
+    inner = RecipientFilter(template=Template("Hi {name|friend}"))
+    hashed = _HashedFilter(inner)
+    hashed.admit({"phone": numbers(1)[0], "surname": "Obi"}, 1)
+    assert hashed.is_looking is inner.is_looking is True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import functools
 import sqlite3
 import stat
@@ -19,6 +21,7 @@ from callsavvy_async.campaigns import (
     JournalInUseError,
     JournalUnavailableError,
 )
+from callsavvy_async.campaigns.journal.sqlite import SQLite
 from tests.profiles import mostly_long
 
 from .fakes import FakeClient, numbers
@@ -271,3 +274,38 @@ async def test_a_file_that_was_full_when_it_was_opened_is_closed(url, monkeypatc
         async with Journal.open(url):
             pass
     assert not opened(url), kept
+
+
+async def test_a_file_that_cannot_be_opened_now_may_be_opened_later(url, monkeypatch):
+    """Too many open files are no damage, whichever file of the journal meets them first."""
+
+    def full(*_: object) -> bytes:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async with Journal.open(url):
+        pass
+    for place in (
+        "callsavvy_async.campaigns.journal.sqlite._beginning",
+        "callsavvy_async.campaigns.journal.lock.os.open",
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, full)
+            with pytest.raises(JournalUnavailableError, match="cannot be opened now: Too many open files"):
+                async with Journal.open(url, patience=0):
+                    pass
+
+
+async def test_a_database_without_tables_is_no_journal_to_read(url):
+    """A journal that was never completely made has nothing to show."""
+    with contextlib.closing(sqlite3.connect(path(url))) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    with pytest.raises(JournalError, match="open it once without read_only=True"):
+        async with Journal.open(url, read_only=True):
+            pass
+
+
+def test_an_update_that_is_rejected_is_no_damage(url):
+    """A constraint that an update breaks says nothing about the file."""
+    error = SQLite(url, read_only=True).explain(sqlite3.IntegrityError("UNIQUE constraint failed"))
+    assert type(error) is JournalError
+    assert "rejects an update: UNIQUE constraint failed" in str(error)

@@ -203,3 +203,11 @@ def test_a_loop_that_is_gone_is_not_waited_for(tmp_path):
         anyio.run(leave, backend=backend)
         anyio.run(writer.close)
         assert not writer._thread.is_alive()
+
+
+async def test_a_child_does_not_write(writer, monkeypatch):
+    """A forked child has no thread that would write."""
+    monkeypatch.setattr(writer, "_process", -1)
+    with pytest.raises(JournalError, match="before this process was forked"):
+        await writer.run(lambda cursor: None)
+    monkeypatch.undo()
