@@ -282,5 +282,5 @@ def _text(value: object) -> str:
         return value
     try:
         return str(value)
-    except Exception:  # noqa: BLE001 - raised by a user's class; the intake skips the row
+    except Exception:  # noqa: BLE001 - raised by a user's class; the filter skips the row
         return type(value).__name__
