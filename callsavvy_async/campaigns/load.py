@@ -43,7 +43,7 @@ _MOST_SKIPPED = 5_000
 
 
 class _HashedFilter:
-    """An intake that also hashes its options and every row."""
+    """A filter that also hashes its options and every row."""
 
     def __init__(self, recipient_filter: RecipientFilter) -> None:
         self._filter = recipient_filter
