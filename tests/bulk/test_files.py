@@ -234,6 +234,12 @@ def test_files_of_another_kind_are_refused_by_name(write: Write, name: str, cont
         list(read_rows(write(name, content)))
 
 
+def test_a_dropped_iterator_may_outlive_its_stream(write: Write) -> None:
+    """Whoever stops reading in the middle closes the file in any order."""
+    with write("list.txt", NUMBER).open("rb") as stream, file_lines.open_lines(stream, "list.txt"):
+        stream.close()
+
+
 def test_plain_lines(write: Write) -> None:
     """One number a line; comments and blank lines are passed over."""
     assert list(read_rows(write("a.txt", f"# customers\n\n {NUMBER} \n0803 1\n"))) == [NUMBER, "0803 1"]

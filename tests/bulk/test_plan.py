@@ -113,6 +113,25 @@ def test_summary_for_people() -> None:
             ],
         ),
         (
+            plan(["bad"]),
+            [
+                "Recipients: 0 messages by sms in 0 requests",
+                "Not one row holds a valid number.",
+                "Skipped: 1 row (1 invalid)",
+                "Encoding: none",
+                "Segments: 0",
+                "Units: about 0",
+            ],
+        ),
+        (
+            plan(["2348000000001"], WhatsApp("Hello", channel_uid="c")),
+            [
+                "Recipients: 1 message by whatsapp in 1 request",
+                "Doubtful: 1 without '+', assumed to begin with a country code, the first '2348*******01' in row 1",
+                "Units: unknown; the API does not document the cost of whatsapp",
+            ],
+        ),
+        (
             Plan(channel="whatsapp", recipients=1, requests=1, most_requests=1),
             [
                 "Recipients: 1 message by whatsapp in 1 request",

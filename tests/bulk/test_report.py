@@ -18,7 +18,7 @@ from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.recipients import Recipient, Skipped, SkipReason
 from callsavvy_async.bulk.report import BulkReport, ChunkResult, ChunkState, ReportError, StopReason
 from callsavvy_async.bulk.spool import IN_MEMORY, Spool
-from callsavvy_async.errors import BadRequestError, Outcome
+from callsavvy_async.errors import BadRequestError, InvalidRequestError, Outcome
 from callsavvy_async.resources.sends import SendReceipt
 
 
@@ -141,7 +141,15 @@ def test_what_a_full_disk_does_not_take_stays_in_memory(room, monkeypatch, tmp_p
 )
 def test_a_cost_that_was_not_reported_is_no_zero(cost: str, without: int, said: str) -> None:
     """WhatsApp answers no cost (quirk Q48): nobody reads "0 units" as "free"."""
-    assert said in str(BulkReport(cost=Decimal(cost), requests_without_cost=without))
+    report = BulkReport(cost=Decimal(cost), requests_without_cost=without)
+    assert said in str(report)
+    assert report.reported_cost in said
+
+
+def test_a_device_takes_no_report() -> None:
+    """A report on a device would be lost; only a file or a pipe is written to."""
+    with pytest.raises(InvalidRequestError, match="/dev/null is a device; name a file"):
+        report_of_three().to_csv("/dev/null")
 
 
 def test_a_pipe_takes_a_report(tmp_path):

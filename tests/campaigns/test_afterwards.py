@@ -271,6 +271,7 @@ async def test_a_purge_by_another_process_is_seen(journal):
     assert not client.calls
 
 
+@pytest.mark.every_journal
 async def test_purging_keeps_the_sums_and_nothing_else(journal, raw):
     """After a purge no number and no text is left in the files, the sums are the same, and nothing more is sent."""
     message = SMS(template="Dear {name}")

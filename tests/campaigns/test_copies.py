@@ -141,7 +141,6 @@ async def test_a_backup_that_fails_leaves_no_file(url, tmp_path: Path):
     assert not (tmp_path / "kept.db").exists()
 
 
-@pytest.mark.long
 @pytest.mark.anyio
 @only_postgresql
 async def test_a_server_makes_its_own_backups(url, tmp_path: Path):

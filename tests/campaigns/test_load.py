@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from decimal import Decimal
 from pathlib import Path
 
 import anyio
@@ -13,8 +14,9 @@ from callsavvy_async import SMS
 from callsavvy_async.bulk.recipients import Recipient, RecipientFilter, SkipReason
 from callsavvy_async.campaigns import JournalUnavailableError, load as load_module, sqlite_number_set as seen_module
 from callsavvy_async.campaigns.load import _HashedFilter
+from callsavvy_async.campaigns.spec import plan_campaign
 from callsavvy_async.campaigns.sqlite_number_set import SqliteNumberSet
-from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 from callsavvy_async.messages.templates import Template
 from callsavvy_async.resources.contacts import Contact
 from tests.profiles import examples
@@ -319,6 +321,15 @@ async def test_contacts_and_odd_values_are_compared_too(journal):
     first = await campaign.load(rows)
     assert (first.given, first.pending, first.skipped) == (2, 1, {SkipReason.INVALID: 1})
     assert await campaign.load(rows) == first
+
+
+def test_a_plan_takes_the_options_of_a_campaign_and_of_its_load():
+    """A campaign is planned as a bulk send is, with its own sizes; what would be refused later is refused now."""
+    message = SMS("Hello")
+    plan = plan_campaign(numbers(6), message, {"chunk_size": 3}, {"suppress": numbers(1)}, max_cost=Decimal(9))
+    assert (plan.recipients, plan.requests, plan.skipped) == (5, 2, {SkipReason.SUPPRESSED: 1})
+    with pytest.raises(ConfigurationError, match="chunk_sizes"):
+        plan_campaign(numbers(6), message, {"chunk_sizes": 3}, {})  # type: ignore[typeddict-unknown-key]
 
 
 def test_a_load_waits_for_the_template_as_a_send_does():

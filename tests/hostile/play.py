@@ -159,12 +159,13 @@ def play(combination: Combination, cases: Mapping[str, Case], tls: Tls) -> list[
         logging.disable(logging.NOTSET)
 
 
-def cut_cases(step: int = 1) -> dict[str, Case]:
-    """Make the cases of servers that break off at a byte."""
+def cut_cases(first: int = 0, step: int = 1) -> dict[str, Case]:
+    """Make the cases of servers that break off at a byte: at each, or at each `step`-th from `first` on."""
     cases = {
-        f"reset after {size} bytes of the request": reset_in_request(size) for size in range(1, LONGEST_REQUEST, step)
+        f"reset after {size} bytes of the request": reset_in_request(size)
+        for size in range(1 + first, LONGEST_REQUEST, step)
     }
-    for missing in range(0, LONGEST_RESPONSE, step):
+    for missing in range(first, LONGEST_RESPONSE, step):
         cases[f"reset {missing} bytes before the response's end"] = cut_in_response(missing, reset=True)
         cases[f"closed {missing} bytes before the response's end"] = cut_in_response(missing, reset=False)
     return cases

@@ -10,9 +10,17 @@ from hypothesis import given, strategies as st
 
 from callsavvy_async import errors
 from callsavvy_async.errors import Attempt, Outcome, OutcomeUnknownError, RequestError
-from callsavvy_async.policy.outcome import Verdict, classify_failure, classify_response, error_type, means_done
+from callsavvy_async.policy.feedback import Signal
+from callsavvy_async.policy.outcome import (
+    Verdict,
+    classify_failure,
+    classify_response,
+    error_type,
+    means_done,
+    signal_of,
+)
 from callsavvy_async.wire.endpoint import Effect
-from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
+from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind, describe
 from callsavvy_async.wire.response import HttpResponse, read_envelope
 from callsavvy_async.wire.response_headers import Headers
 
@@ -251,3 +259,38 @@ def test_an_answer_is_always_judged(status: int, body: bytes, headers: dict[str,
     if verdict.outcome is Outcome.ACCEPTED:
         assert 200 <= status < 300
         assert b"success" in body.lower()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "signal"),
+    [
+        (judge(429), Signal.RATE_LIMITED),
+        (judge(503, said(), retry_after="3"), Signal.RATE_LIMITED),
+        (judge(400), Signal.ADMITTED),
+        (judge(502), Signal.FAILED),
+        (classify_failure(ExchangeFailedError(FailureKind.CONNECT, sent=False)), Signal.NOTHING),
+    ],
+)
+def test_the_pacer_learns_what_a_failure_says_of_the_limit(verdict: Verdict, signal: Signal) -> None:
+    """A rejection says that there was room; a request that never left says nothing; a failing server asks for less."""
+    assert signal_of(verdict) is signal
+
+
+def test_a_masked_verdict_keeps_nothing_of_the_api_unmasked() -> None:
+    """The reason and the API's own words are masked; a verdict without words stays as it is."""
+    verdict = judge(400, said("No, key-1.")).masked(lambda text: text.replace("key-1", "***"))
+    assert verdict.message == "No, ***."
+    assert "key-1" not in verdict.reason
+    assert judge(502).masked(str.upper).message is None
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError("no route to +2348012345678"), "OSError: no route to +234********78"),
+        (ConnectionResetError(), "ConnectionResetError"),
+    ],
+)
+def test_an_error_of_a_library_is_named_by_its_type_and_redacted_words(error: Exception, words: str) -> None:
+    """A library may quote the server, and so a number."""
+    assert describe(error) == words

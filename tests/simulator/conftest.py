@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, SimulatorServer, serve
+from tests.profiles import mostly_long
 
 KEYS = {"Public-Key": PUBLIC_KEY, "Private-Key": PRIVATE_KEY}
 
@@ -39,9 +40,15 @@ def sim(clock: FakeClock) -> Simulator:
     return Simulator(now=lambda: datetime(2024, 3, 13, 15, 0, 48), clock=clock, sleep=anyio.sleep)  # noqa: DTZ001
 
 
-@pytest.fixture(params=["in process", "sockets"])
+@pytest.fixture(params=mostly_long(["asyncio", "trio"]))
+def anyio_backend(request: pytest.FixtureRequest) -> object:
+    """Run every async test on asyncio, and in the long suite on trio: the world behind the doors knows no event loop."""
+    return request.param
+
+
+@pytest.fixture(params=mostly_long(["in process", "sockets"]))
 async def client(request: pytest.FixtureRequest, sim: Simulator) -> AsyncGenerator[httpx.AsyncClient]:
-    """Speak to `sim` through either door."""
+    """Speak to `sim` in process, and in the long suite over sockets, as the quick tests of the transport do."""
     if request.param == "in process":
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app=sim), base_url=sim.base_url, headers=KEYS
