@@ -6,7 +6,6 @@ imported by accident.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tarfile
@@ -258,10 +257,8 @@ def _tests(
     chosen = [*session.posargs] or [str(ROOT / part) for part in parts]
     ignored = [f"--ignore={ROOT / 'tests' / folder}" for folder in leave_out]
     settings = (f"--config-file={SETTINGS}", f"--rootdir={ROOT}", f"--junitxml={results}")
-    workers = 1 + (os.cpu_count() or 1)  # one may run while another waits for its servers
-    cores = (f"--numprocesses={workers}", f"--dist={spread}")
     compiled = {"PYTHONDONTWRITEBYTECODE": ""}  # programs that tests start find compiled what those before compiled
-    session.run("pytest", *settings, *cores, *options, *ignored, *chosen, env=compiled)
+    session.run("pytest", *settings, f"--dist={spread}", *options, *ignored, *chosen, env=compiled)
     skipped = sum(int(suite.get("skipped", 0)) for suite in ET.parse(results).iter("testsuite"))  # noqa: S314 - our own
     if skipped:
         session.error(f"{skipped} tests were skipped: they prove nothing here; make them run or remove them")

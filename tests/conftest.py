@@ -6,6 +6,7 @@ import asyncio
 import functools
 import gc
 import importlib.util
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from pathlib import Path
@@ -44,6 +45,13 @@ def pytest_configure(config: pytest.Config) -> None:
     chosen = config.getoption("--loop")
     if chosen != "asyncio":
         asyncio.events.new_event_loop = functools.partial(_make_loop, chosen, asyncio.new_event_loop)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Run files in this process, and folders on all cores: one worker more than cores, since some wait for their servers."""
+    if all(Path(argument.partition("::")[0]).is_file() for argument in config.args):
+        return 0
+    return 1 + (os.cpu_count() or 1)
 
 
 @pytest.hookimpl(wrapper=True)

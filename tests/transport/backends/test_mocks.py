@@ -29,6 +29,7 @@ from pytest_httpx import HTTPXMock
 from callsavvy_async import BASE_URL, Callsavvy, NotSentError, OutcomeUnknownError, RequestError
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, SimulatorServer
 from callsavvy_async.transport.backends.mocks import LIBRARIES, find_patch
+from tests.profiles import mostly_long
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
 
@@ -43,6 +44,12 @@ def client_of(server: SimulatorServer, **options: Any) -> Callsavvy:
 async def send(client: Callsavvy) -> None:
     async with client:
         assert (await client.messaging.send_sms(NUMBER, "Hi")).status == "sent"
+
+
+@pytest.fixture(params=mostly_long(["asyncio", "trio"]))
+def anyio_backend(request: pytest.FixtureRequest) -> object:
+    """Run on asyncio, and in the long suite on trio: a mock is found in the same way."""
+    return request.param
 
 
 @pytest.fixture(params=["auto", "httpx"])
