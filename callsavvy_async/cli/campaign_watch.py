@@ -18,6 +18,7 @@ from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.options import DEFAULT_JOURNAL, JournalName, journal_and_name
 from callsavvy_async.cli.progress import Speed, format_rate
 from callsavvy_async.policy.standalone import OUT_OF_REACH
+from callsavvy_async.wording import quantity
 
 _DEAD_AFTER = 60.0
 """Seconds without a change or a heartbeat after which the watching ends."""
@@ -40,7 +41,7 @@ class SharedLimit:
         rate = "unknown" if self.requests_per_second is None else f"{format_rate(self.requests_per_second)} requests/s"
         paused = f", paused by a 429 for {self.shut_for:.1f} s" if self.shut_for else ""
         cut_off = f", UNREACHABLE for {', '.join(self.out_of_reach_of)}" if self.out_of_reach_of else ""
-        return f"{rate}, {self.processes} processes{paused}{cut_off}"
+        return f"{rate}, {quantity(self.processes, 'process', 'processes')}{paused}{cut_off}"
 
 
 @attrs.frozen
@@ -120,7 +121,7 @@ class CampaignView:
             speed = f", {format_rate(rate)} requests/s" if isinstance(rate, int | float) else ""
             yield (
                 f"  {worker.name} {state} wrote {worker.heartbeat_age:,.1f} s ago:"
-                f" {worker.in_flight:,} requests in flight, {worker.claimed:,} claimed{speed}"
+                f" {quantity(worker.in_flight, 'request')} in flight, {worker.claimed:,} claimed{speed}"
             )
 
 

@@ -10,6 +10,7 @@ import attrs
 from callsavvy_async.errors import Outcome
 from callsavvy_async.policy.outcome import Verdict
 from callsavvy_async.wire.endpoint import Effect
+from callsavvy_async.wording import quantity
 
 
 @attrs.frozen
@@ -84,7 +85,9 @@ def decide(
         # The rate limiter pauses all requests of the client, so only the deadline matters here.
         return _within(seconds_left, verdict.retry_after or 0.0, waits_here=False)
     if failures > policy.max_retries:
-        return Decision(None, f"gave up after {policy.max_retries} retries" if policy.max_retries else "")
+        return Decision(
+            None, f"gave up after {quantity(policy.max_retries, 'retry', 'retries')}" if policy.max_retries else ""
+        )
     backoff = min(policy.cap, policy.base * 2.0 ** (failures - 1)) * jitter()
     decision = _within(seconds_left, max(backoff, verdict.retry_after or 0.0), waits_here=True)
     if decision.wait is not None and not take_budget():
