@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated
 
 import anyio
@@ -36,6 +36,23 @@ class SharedLimit:
     """Seconds until a request may start after a 429."""
     out_of_reach_of: tuple[str, ...]
     """Names of workers that cannot reach the others and send at a share of the limit."""
+
+    @classmethod
+    def of(cls, workers: Iterable[Worker]) -> SharedLimit | None:
+        """Return the shared limit, by the live one of these workers that reported last; None if they share none."""
+        alive = sorted((worker for worker in workers if worker.alive), key=lambda worker: worker.heartbeat_age)
+        sharing = [worker for worker in alive if isinstance(worker.status.get("processes"), int)]
+        cut_off = tuple(worker.name for worker in alive if worker.status.get("why") == OUT_OF_REACH)
+        if sharing:
+            return cls._reported_by(sharing, cut_off)
+        return cls(None, 0, 0.0, cut_off) if cut_off else None
+
+    @classmethod
+    def _reported_by(cls, sharing: Sequence[Worker], cut_off: tuple[str, ...]) -> SharedLimit:
+        latest = sharing[0]
+        rate, shut_for = (_number(latest.status.get(key)) for key in ("limit", "shut_for"))
+        processes = max(int(_number(worker.status["processes"]) or 0) for worker in sharing)
+        return cls(rate, processes, max(0.0, (shut_for or 0.0) - latest.heartbeat_age), cut_off)
 
     def __str__(self) -> str:
         rate = "unknown" if self.requests_per_second is None else f"{format_rate(self.requests_per_second)} requests/s"
@@ -81,15 +98,7 @@ class CampaignView:
     @property
     def shared_limit(self) -> SharedLimit | None:
         """The shared limit; None if the workers share none."""
-        alive = sorted((worker for worker in self.workers if worker.alive), key=lambda worker: worker.heartbeat_age)
-        sharing = [worker for worker in alive if isinstance(worker.status.get("processes"), int)]
-        cut_off = tuple(worker.name for worker in alive if worker.status.get("why") == OUT_OF_REACH)
-        if not sharing:
-            return SharedLimit(None, 0, 0.0, cut_off) if cut_off else None
-        latest = sharing[0]
-        rate, shut_for = (_number(latest.status.get(key)) for key in ("limit", "shut_for"))
-        processes = max(int(_number(worker.status["processes"]) or 0) for worker in sharing)
-        return SharedLimit(rate, processes, max(0.0, (shut_for or 0.0) - latest.heartbeat_age), cut_off)
+        return SharedLimit.of(self.workers)
 
     def as_dict(self) -> Mapping[str, object]:
         """Return JSON-serializable values."""
