@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from datetime import tzinfo
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
@@ -97,6 +97,16 @@ class Destination:
     server: str
 
 
+def _split_url(url: str) -> SplitResult:
+    """Return the parts of a URL; empty parts if its brackets or its port are invalid."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - raises for an invalid port
+    except ValueError:
+        return urlsplit("")
+    return parts
+
+
 @attrs.frozen(kw_only=True)
 class Config:
     """The settings of a client.
@@ -118,11 +128,7 @@ class Config:
     request: RequestSettings = attrs.field(factory=RequestSettings)
 
     def __attrs_post_init__(self) -> None:
-        try:
-            url = urlsplit(self.base_url)
-            url.port  # noqa: B018 - raises for an invalid port
-        except ValueError:  # invalid brackets or port
-            url = urlsplit("")
+        url = _split_url(self.base_url)
         if url.scheme not in {"http", "https"} or not url.hostname or url.username or url.query or url.fragment:
             raise ConfigurationError(
                 f"base_url has the scheme {url.scheme!r} and the host {url.hostname!r}; it must look like {BASE_URL},"

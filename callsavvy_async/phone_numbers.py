@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 
 from callsavvy_async.phone_text import no_number, read_digits
+from callsavvy_async.wording import quantity
 
 _DIALS_ZERO = (
     "2(?:[07]|1[1-38]|3[1-4]|4[39]|5[0-24-6]|6[0-5]|91)|3(?:[1-36]|5[3589]|7[03-57]|8[0-35-79])|4(?:[013469]|2[13])"
@@ -75,7 +76,7 @@ def canonical(number: str, text: str) -> str:
             text,
             "write it with '+' and the country code, as in +2348012345678."
             if number[1:2] == "0"
-            else f"it has {digits} digits; it must have 6 to 15.",
+            else f"it has {quantity(digits, 'digit')}; it must have 6 to 15.",
         )
     return _by_numbering_plan(number, text)
 

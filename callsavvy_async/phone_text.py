@@ -91,12 +91,7 @@ def _digits_of_groups(unmarked: str, text: str) -> str:
     plus, body = ("+", compact[1:]) if compact[:1] == "+" else ("", compact)
     if "+" in body:
         raise no_number(text, "it holds a '+' in the middle, so it may be two numbers; give each number separately.")
-    area, slash, rest = body.partition("/")
-    if slash:
-        national = _COUNTRY.sub("", plus + area, count=1) if plus else area
-        if not (_AREA.fullmatch(_bare(national)) and _BEHIND_SLASH.fullmatch(rest)):
-            raise no_number(text, "it holds a slash, so it may be two numbers; give each number separately.")
-        body = area + rest
+    body = _joined_at_slash(plus, body, text)
     if not _BODY.fullmatch(body):
         raise no_number(text, "its brackets may hold digits that do not belong to it; write digits only.")
     trunk = _CODE_AND_TRUNK.match(plus + body)
@@ -107,6 +102,17 @@ def _digits_of_groups(unmarked: str, text: str) -> str:
 
 def _bare(grouped: str) -> str:
     return grouped.replace("(", "").replace(")", "")
+
+
+def _joined_at_slash(plus: str, body: str, text: str) -> str:
+    """Return a number without the slash behind its area code."""
+    area, slash, rest = body.partition("/")
+    if not slash:
+        return body
+    national = _COUNTRY.sub("", plus + area, count=1) if plus else area
+    if not (_AREA.fullmatch(_bare(national)) and _BEHIND_SLASH.fullmatch(rest)):
+        raise no_number(text, "it holds a slash, so it may be two numbers; give each number separately.")
+    return area + rest
 
 
 def _fault(text: str) -> str | None:

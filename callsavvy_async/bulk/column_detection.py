@@ -81,9 +81,10 @@ def number_columns(row: Collection[str], asked: str | Sequence[str] | None) -> N
             "this file is the report of a send, so all its recipients would get a second message. Select the recipients that"
             " you mean, and give their numbers as a list."
         )
-    known = _google(row) or _outlook(row)
-    if known is not None:
-        return known
+    return _google(row) or _outlook(row) or _only_column(row)
+
+
+def _only_column(row: Collection[str]) -> NumberColumns:
     candidates = [name for name in row if has_usual_name(name)]
     names = candidates or list(row)
     if len(names) == 1:

@@ -13,6 +13,7 @@ from callsavvy_async.bulk.misuse import refuse_misuse
 from callsavvy_async.bulk.recipients import Doubtful, RecipientFilter, RecipientInput, Skipped, SkipReason
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.messages import Encoding, Message, Segments
+from callsavvy_async.wording import quantity
 
 FIRST_SKIPPED = 20
 """Number of skipped rows that a plan keeps as examples."""
@@ -129,14 +130,14 @@ def make_plan(
 
 def _summary(plan: Plan) -> Iterator[str]:
     source = f", numbers from column {plan.columns}" if plan.columns else ""
-    yield f"Recipients: {_counted(plan.recipients, 'message')} by {plan.channel} in {_requests(plan)}{source}"
+    yield f"Recipients: {quantity(plan.recipients, 'message')} by {plan.channel} in {_requests(plan)}{source}"
     if not plan.given:
         yield "The list of recipients is empty."
     if plan.misread:
         yield "Not one row holds a valid number."
     if plan.skipped:
         reasons = ", ".join(f"{count:,} {reason.value}" for reason, count in plan.skipped.items())
-        yield f"Skipped: {_counted(sum(plan.skipped.values()), 'row')} ({reasons})"
+        yield f"Skipped: {quantity(sum(plan.skipped.values()), 'row')} ({reasons})"
     if plan.doubtful.count:
         yield f"Doubtful: {plan.doubtful}"
     if plan.segments_per_message is not None:
@@ -145,7 +146,7 @@ def _summary(plan: Plan) -> Iterator[str]:
 
 
 def _requests(plan: Plan) -> str:
-    most = _counted(plan.most_requests, "request")
+    most = quantity(plan.most_requests, "request")
     return most if plan.requests == plan.most_requests else f"{plan.requests:,} to {most}"
 
 
@@ -174,10 +175,6 @@ def _units_summary(plan: Plan) -> str:
 def _replaced(char: str, replacements: Mapping[str, str]) -> str:
     name = f"{char if char.isprintable() else ''} U+{ord(char):04X}".strip()
     return f"{name} (could be {replacements[char]!r})" if char in replacements else name
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 class _PlanTally:

@@ -207,6 +207,10 @@ class RecipientFilter:
                 return _skipped(row, given, SkipReason.INVALID, fault)
         if self._field_check is not None:
             self._field_check.look(fields)
+        return self._decide(given, fields, row)
+
+    def _decide(self, given: str, fields: dict[str, str], row: int) -> Recipient | Skipped:
+        """Admit a row that was read, or skip it."""
         try:
             number = self._read_number(given)
             if self._suppressed and number in self._suppressed:

@@ -17,6 +17,7 @@ from callsavvy_async.bulk.spool import Spool
 from callsavvy_async.errors import CallsavvyError, RequestError
 from callsavvy_async.redaction import redact
 from callsavvy_async.resources.sends import SendReceipt
+from callsavvy_async.wording import quantity
 
 
 class ChunkState(enum.Enum):
@@ -146,7 +147,7 @@ class Sums:
         total = self.accounted
         if total != self.given:
             raise ReportError(
-                f"{self.given} recipients were given, but {total} are accounted for. Please report this bug: {self!r}"
+                f"the sums of {quantity(self.given, 'recipient')} add up to {total:,}. Please report this bug: {self!r}"
             )
 
     @property
@@ -175,17 +176,21 @@ class Sums:
         }
 
     def _cost_line(self) -> str:
-        return f"cost: {self.reported_cost}" if self.requests_without_cost else f"cost as reported: {self.cost} units"
+        return (
+            f"cost: {self.reported_cost}"
+            if self.requests_without_cost
+            else f"cost as reported: {quantity(self.cost, 'unit')}"
+        )
 
     def __str__(self) -> str:
-        skipped = ", ".join(f"{count} {reason.value}" for reason, count in sorted(self.skipped.items(), key=str))
+        skipped = ", ".join(f"{count:,} {reason.value}" for reason, count in sorted(self.skipped.items(), key=str))
         lines = [
-            f"{self.given} recipients given"
+            f"{quantity(self.given, 'recipient')} given"
             + (": the list was empty" if self.input_complete and not self.given else ""),
-            f"  {self.accepted} accepted in {self.requests} requests",
-            f"  {self.failed} failed, {self.rejected} rejected, {self.unknown} unknown, {self.pending} pending",
-            f"  {self.skipped.total()} skipped" + (f" ({skipped})" if skipped else ""),
-            f"{self._cost_line()}; {self.elapsed:.1f} s; {self.rate_limited} rate-limited responses",
+            f"  {self.accepted:,} accepted in {quantity(self.requests, 'request')}",
+            f"  {self.failed:,} failed, {self.rejected:,} rejected, {self.unknown:,} unknown, {self.pending:,} pending",
+            f"  {self.skipped.total():,} skipped" + (f" ({skipped})" if skipped else ""),
+            f"{self._cost_line()}; {self.elapsed:.1f} s; {quantity(self.rate_limited, 'rate-limited response')}",
         ]
         if self.doubtful.count:
             lines.append(f"doubtful: {self.doubtful}")

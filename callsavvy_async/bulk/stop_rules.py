@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 
 import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
+from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.bulk.report import ChunkResult, ChunkState, StopReason
 from callsavvy_async.errors import (
     AuthenticationError,
@@ -15,6 +17,7 @@ from callsavvy_async.errors import (
     NotSentError,
     PermissionDeniedError,
     RejectedError,
+    RequestError,
 )
 from callsavvy_async.policy.rejection import names_recipient
 
@@ -80,11 +83,7 @@ class StopRules:
             return StopReason.AUTHENTICATION
         if isinstance(error, InsufficientBalanceError):
             return StopReason.BALANCE
-        numbers = (recipient.number for recipient in result.recipients)
-        counts = isinstance(error, NotSentError) or (
-            isinstance(error, RejectedError) and not names_recipient(error, numbers)
-        )
-        if error is None or not counts:
+        if error is None or not _may_recur(error, result.recipients):
             self._in_a_row = 0
             return None
         kind = f"{type(error).__name__} {_DIGITS.sub('#', error.message or '')}"
@@ -93,3 +92,10 @@ class StopRules:
         if self._in_a_row < self.most_in_a_row:
             return None
         return StopReason.UNREACHABLE if isinstance(error, NotSentError) else StopReason.REJECTIONS
+
+
+def _may_recur(error: RequestError, recipients: Iterable[Recipient]) -> bool:
+    """Return True if other recipients may get the same error: nothing was sent, or the reason names no recipient."""
+    if isinstance(error, NotSentError):
+        return True
+    return isinstance(error, RejectedError) and not names_recipient(error, (each.number for each in recipients))

@@ -15,6 +15,7 @@ from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.purge import is_purged
 from callsavvy_async.campaigns.sqlite_number_set import SqliteNumberSet
 from callsavvy_async.campaigns.states import State
+from callsavvy_async.wording import quantity
 
 _PAGE = 200
 
@@ -109,7 +110,7 @@ def _check_sums(cursor: Cursor, campaign: int) -> Iterator[str]:
         return  # reported by `_check_chunk`; a sum needs valid states
     report = sums.read(cursor, campaign)
     if report.input_complete and report.accounted != report.given:
-        yield f"the sums: {report.given} recipients were given, but {report.accounted} are accounted for"
+        yield f"the sums of {quantity(report.given, 'recipient')} add up to {report.accounted:,}"
     orphans = cursor.execute(
         """SELECT count(*) FROM payload WHERE campaign = ? AND NOT EXISTS (SELECT 1 FROM chunk
         WHERE chunk.campaign = payload.campaign AND chunk.number = payload.number AND state <> ?)""",

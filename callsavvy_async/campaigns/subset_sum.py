@@ -15,14 +15,18 @@ Example: chunks of 84, 83 and 40 units are unknown and 124 units are missing. On
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from math import comb
+from typing import TypeAlias
 
 import attrs
 
 MOST_SUMS = 1_000_000
 """Largest number of sums in memory. Beyond it, every chunk stays undecided."""
+
+_Groups: TypeAlias = Sequence[tuple[Decimal, int]]
+"""Costs of a chunk, each with its number of chunks."""
 
 
 @attrs.frozen
@@ -65,14 +69,26 @@ def decide(costs: Mapping[int, Decimal], missing: Decimal) -> tuple[int, Mapping
         The number of solutions; and, for each decided chunk, True if it was charged.
     """
     groups = sorted(Counter(costs.values()).items())
+    before = _sums_before(groups, missing)
+    solutions = before[-1][missing] if before else 0
+    if not solutions:
+        return 0, {}
+    verdicts = _agreed(groups, before, missing)
+    return solutions, {number: verdicts[cost] for number, cost in costs.items() if cost in verdicts}
+
+
+def _sums_before(groups: _Groups, missing: Decimal) -> list[Counter[Decimal]]:
+    """Count the selections for each sum, before each group and after the last; empty if there are too many sums."""
     before = [Counter({Decimal(0): 1})]
     for cost, count in groups:
         before.append(_with_group(before[-1], cost, count, missing))
         if sum(map(len, before)) > MOST_SUMS:
-            return 0, {}
-    solutions = before[-1][missing]
-    if not solutions:
-        return 0, {}
+            return []
+    return before
+
+
+def _agreed(groups: _Groups, before: Sequence[Counter[Decimal]], missing: Decimal) -> dict[Decimal, bool]:
+    """Return the costs of which all solutions take all chunks (True), or none (False)."""
     after = {missing}
     verdicts: dict[Decimal, bool] = {}
     for index in range(len(groups) - 1, -1, -1):
@@ -81,7 +97,7 @@ def decide(costs: Mapping[int, Decimal], missing: Decimal) -> tuple[int, Mapping
         if taken in ({0}, {count}):
             verdicts[cost] = taken == {count}
         after = {rest - c * cost for c in taken for rest in after}
-    return solutions, {number: verdicts[cost] for number, cost in costs.items() if cost in verdicts}
+    return verdicts
 
 
 def _with_group(sums: Counter[Decimal], cost: Decimal, count: int, most: Decimal) -> Counter[Decimal]:

@@ -140,15 +140,19 @@ class Runner:
         while not self._stopped.is_set():
             before = await self._look(journal)
             self.status.joined = before is not None
-            if self._campaign is not None and before is not None and (before.input_complete or not self._forever):
-                report = before
-                if before.pending + before.in_flight or not before.input_complete:  # a run raises for incomplete input
-                    report = await self._send(self._campaign, callsavvy, before)
+            if before is not None and (before.input_complete or not self._forever):
+                report = await self._send_rest(callsavvy, before)
                 if report.stopped is not None or not (self._forever or _may_go_on(before, report)):
                     return report
             await self._pause()
         report.stopped = report.stopped or StopReason.INTERRUPTED
         return report
+
+    async def _send_rest(self, callsavvy: Callsavvy, before: CampaignReport) -> CampaignReport:
+        if before.input_complete and not before.pending + before.in_flight:
+            return before
+        assert self._campaign is not None  # noqa: S101 - found by `_look`
+        return await self._send(self._campaign, callsavvy, before)  # raises for incomplete input
 
     async def _pause(self) -> None:
         with anyio.move_on_after(self._poll):

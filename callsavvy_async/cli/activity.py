@@ -19,17 +19,12 @@ from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.ledger import Comparison
 from callsavvy_async.cli.output import Format, as_text
 from callsavvy_async.errors import Outcome
-from callsavvy_async.resources import account, calls, chats, contacts, meetings, messaging, sends, tickets
+from callsavvy_async.resources import endpoints
 from callsavvy_async.transport.hooks import HookEvent, RequestSettled, RequestStarted
-from callsavvy_async.wire.endpoint import Effect, Endpoint
+from callsavvy_async.wire.endpoint import Effect
 from callsavvy_async.wire.model import Model
 
-EFFECTS = {
-    row.resource: row.effect
-    for module in (account, calls, chats, contacts, meetings, messaging, sends, tickets)
-    for row in vars(module).values()
-    if isinstance(row, Endpoint)
-}
+EFFECTS = {resource: row.effect for resource, row in endpoints().items()}
 """Effect of each resource. Treat a resource that is missing here as `Effect.SPEND`."""
 
 

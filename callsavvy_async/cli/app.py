@@ -22,6 +22,7 @@ from callsavvy_async.cli.interrupts import as_ctrl_c
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.cli.streams import Stdout, safe_streams
 from callsavvy_async.redaction import redact
+from callsavvy_async.wording import quantity
 
 _log = logging.getLogger("callsavvy_async")
 _log.addHandler(logging.NullHandler())  # without a handler logging would print warnings into the progress bar
@@ -89,5 +90,5 @@ def _attempt(arguments: Sequence[str], stdout: Stdout) -> tuple[ExitCode | None,
 def _usage(error: CycloptsError) -> str:
     """Describe a usage error without repeating arguments that may be a message's text."""
     if isinstance(error, UnusedCliTokensError):
-        return f"{len(error.unused_tokens or ())} arguments too many; put a text that contains spaces in quotes."
+        return f"{quantity(len(error.unused_tokens or ()), 'argument')} too many; put a text that contains spaces in quotes."
     return redact(str(error))

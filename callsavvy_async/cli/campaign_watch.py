@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated
 
 import anyio
@@ -18,6 +18,7 @@ from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.options import DEFAULT_JOURNAL, JournalName, journal_and_name
 from callsavvy_async.cli.progress import Speed, format_rate
 from callsavvy_async.policy.standalone import OUT_OF_REACH
+from callsavvy_async.wording import quantity
 
 _DEAD_AFTER = 60.0
 """Seconds without a change or a heartbeat after which the watching ends."""
@@ -36,11 +37,28 @@ class SharedLimit:
     out_of_reach_of: tuple[str, ...]
     """Names of workers that cannot reach the others and send at a share of the limit."""
 
+    @classmethod
+    def of(cls, workers: Iterable[Worker]) -> SharedLimit | None:
+        """Return the shared limit, by the live one of these workers that reported last; None if they share none."""
+        alive = sorted((worker for worker in workers if worker.alive), key=lambda worker: worker.heartbeat_age)
+        sharing = [worker for worker in alive if isinstance(worker.status.get("processes"), int)]
+        cut_off = tuple(worker.name for worker in alive if worker.status.get("why") == OUT_OF_REACH)
+        if sharing:
+            return cls._reported_by(sharing, cut_off)
+        return cls(None, 0, 0.0, cut_off) if cut_off else None
+
+    @classmethod
+    def _reported_by(cls, sharing: Sequence[Worker], cut_off: tuple[str, ...]) -> SharedLimit:
+        latest = sharing[0]
+        rate, shut_for = (_number(latest.status.get(key)) for key in ("limit", "shut_for"))
+        processes = max(int(_number(worker.status["processes"]) or 0) for worker in sharing)
+        return cls(rate, processes, max(0.0, (shut_for or 0.0) - latest.heartbeat_age), cut_off)
+
     def __str__(self) -> str:
         rate = "unknown" if self.requests_per_second is None else f"{format_rate(self.requests_per_second)} requests/s"
         paused = f", paused by a 429 for {self.shut_for:.1f} s" if self.shut_for else ""
         cut_off = f", UNREACHABLE for {', '.join(self.out_of_reach_of)}" if self.out_of_reach_of else ""
-        return f"{rate}, {self.processes} processes{paused}{cut_off}"
+        return f"{rate}, {quantity(self.processes, 'process', 'processes')}{paused}{cut_off}"
 
 
 @attrs.frozen
@@ -80,15 +98,7 @@ class CampaignView:
     @property
     def shared_limit(self) -> SharedLimit | None:
         """The shared limit; None if the workers share none."""
-        alive = sorted((worker for worker in self.workers if worker.alive), key=lambda worker: worker.heartbeat_age)
-        sharing = [worker for worker in alive if isinstance(worker.status.get("processes"), int)]
-        cut_off = tuple(worker.name for worker in alive if worker.status.get("why") == OUT_OF_REACH)
-        if not sharing:
-            return SharedLimit(None, 0, 0.0, cut_off) if cut_off else None
-        latest = sharing[0]
-        rate, shut_for = (_number(latest.status.get(key)) for key in ("limit", "shut_for"))
-        processes = max(int(_number(worker.status["processes"]) or 0) for worker in sharing)
-        return SharedLimit(rate, processes, max(0.0, (shut_for or 0.0) - latest.heartbeat_age), cut_off)
+        return SharedLimit.of(self.workers)
 
     def as_dict(self) -> Mapping[str, object]:
         """Return JSON-serializable values."""
@@ -120,7 +130,7 @@ class CampaignView:
             speed = f", {format_rate(rate)} requests/s" if isinstance(rate, int | float) else ""
             yield (
                 f"  {worker.name} {state} wrote {worker.heartbeat_age:,.1f} s ago:"
-                f" {worker.in_flight:,} requests in flight, {worker.claimed:,} claimed{speed}"
+                f" {quantity(worker.in_flight, 'request')} in flight, {worker.claimed:,} claimed{speed}"
             )
 
 

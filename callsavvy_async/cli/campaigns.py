@@ -30,6 +30,7 @@ from callsavvy_async.cli.stderr import ask, can_ask, tell
 from callsavvy_async.cli.worker import work
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.wording import quantity
 
 T = TypeVar("T")
 
@@ -121,7 +122,8 @@ def unknown(
     chunks = _read(journal, name, lambda campaign: campaign.unknown())
     for chunk in chunks:
         print(
-            f"request {chunk.number}: {len(chunk.recipients):,} recipients, about {chunk.estimate} units: {chunk.detail}"
+            f"request {chunk.number}: {quantity(len(chunk.recipients), 'recipient')},"
+            f" about {quantity(chunk.estimate, 'unit')}: {chunk.detail}"
         )
         for recipient in chunk.recipients if numbers else ():
             print(f"  {recipient.number}")
@@ -154,7 +156,7 @@ def resolve(
 
     async def settle(campaign: Campaign) -> None:
         if restored:
-            print(f"{await campaign.resolve_restored(as_sent=sent):,} requests resolved")
+            print(f"{quantity(await campaign.resolve_restored(as_sent=sent), 'request')} resolved")
         for number in requests:
             await campaign.resolve(number, as_sent=sent)
 
@@ -199,7 +201,8 @@ def verify(name: CampaignName, /, *, journal: JournalName = DEFAULT_JOURNAL) -> 
     for finding in verification.findings:
         print(finding)
     print(
-        f"{verification.chunks:,} requests, {verification.recipients:,} recipients, {len(verification.findings)} findings"
+        f"{quantity(verification.chunks, 'request')}, {quantity(verification.recipients, 'recipient')},"
+        f" {quantity(len(verification.findings), 'finding')}"
     )
     return ExitCode.DONE if verification.sound else ExitCode.FAILED
 

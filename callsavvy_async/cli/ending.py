@@ -30,17 +30,23 @@ def end(activity: Activity, code: ExitCode | None, error: BaseException | None, 
     """
     refused = error is not None and activity.nothing_done and code_of_error(error) is not ExitCode.FAILED
     codes = {code or ExitCode.DONE} if error is None else {_code_of(error, activity)}
-    text = None if refused else _result_of(activity)
-    if text is not None and not _publish(text, activity.folder, stderr):
-        codes.add(ExitCode.FAILED)
-    if activity.sums is not None and not refused:
-        codes.add(activity.exit_code(activity.sums))
-        codes |= {ExitCode.FAILED} if activity.comparison is not None and not activity.comparison.agrees else set()
+    if not refused:
+        text = _result_of(activity)
+        if text is not None and not _publish(text, activity.folder, stderr):
+            codes.add(ExitCode.FAILED)
+        codes |= _codes_of_sums(activity)
     if activity.unknown:
         codes.add(ExitCode.UNKNOWN)
     if error is not None:
         _report_error(error, activity)
     return most_pressing(codes)
+
+
+def _codes_of_sums(activity: Activity) -> set[ExitCode]:
+    if activity.sums is None:
+        return set()
+    agrees = activity.comparison is None or activity.comparison.agrees
+    return {activity.exit_code(activity.sums), ExitCode.DONE if agrees else ExitCode.FAILED}
 
 
 def _code_of(error: BaseException, activity: Activity) -> ExitCode:

@@ -12,6 +12,7 @@ from callsavvy_async.bulk.report import ChunkState, Sums
 from callsavvy_async.bulk.report_files import ReportRow
 from callsavvy_async.cli.output import as_json
 from callsavvy_async.simulator import Ledger
+from callsavvy_async.wording import quantity
 
 Outcomes: TypeAlias = tuple[AbstractSet[str], AbstractSet[str]]
 """Accepted recipients, and recipients that may have been charged."""
@@ -39,7 +40,7 @@ class Comparison:
     def __str__(self) -> str:
         verdict = "" if self.agrees else "; THEY DIFFER"
         return (
-            f"ledger: {self.once:,} recipients charged once, {self.more_than_once:,} more than once;"
+            f"ledger: {quantity(self.once, 'recipient')} charged once, {self.more_than_once:,} more than once;"
             f" report: {self.accepted:,} accepted{verdict}"
         )
 

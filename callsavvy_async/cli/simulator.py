@@ -14,6 +14,7 @@ from callsavvy_async.cli.options import Port, Units
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.policy.fixed import parse_rate
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, WHATSAPP_UID, Simulator, TokenBucket, serve
+from callsavvy_async.wording import quantity
 
 _PLENTY = Decimal(1_000)
 
@@ -67,4 +68,6 @@ def simulator(
         tell("Press Ctrl-C to stop.")
         wait()
     totals = account.ledger.totals
-    tell(f"{totals.requests:,} sends, {totals.charged_recipients:,} recipients charged, cost {totals.cost}.")
+    tell(
+        f"{quantity(totals.requests, 'send')}, {quantity(totals.charged_recipients, 'recipient')} charged, cost {totals.cost}."
+    )

@@ -39,51 +39,49 @@ class Adaptive:
     _rate: RateController = attrs.field(factory=RateController, init=False, repr=False)
     _gate: Gate = attrs.field(factory=Gate, init=False, repr=False)
     _concurrency: ConcurrencyController = attrs.field(factory=ConcurrencyController, init=False, repr=False)
-    _in_flight: int = attrs.field(default=0, init=False, repr=False)
+    in_flight: int = attrs.field(default=0, init=False, repr=False)
     _sent: int = attrs.field(default=0, init=False, repr=False)
     _rate_limited: int = attrs.field(default=0, init=False, repr=False)
 
     def delay(self, now: float) -> float:
         """See `Pacer.delay`."""
-        if self._in_flight >= self._allowed(now):
+        if self.in_flight >= self.allowed(now):
             return math.inf
         return self._gate.delay(now) if self._gate.shut else self._rate.delay(now)
 
-    def sent(self, now: float) -> Permit:
-        """See `Pacer.sent`."""
-        self._in_flight += 1
+    def sent(self, now: float, *, reserved: bool = False) -> Permit:
+        """See `Pacer.sent`. With `reserved`, a reservation has timed the request, not the controller."""
+        self.in_flight += 1
         self._sent += 1
-        self._concurrency.sent(self._in_flight)
+        self._concurrency.sent(self.in_flight)
         probe = self._gate.shut
         if probe:
             self._rate.probed(late=now - self._gate.opens_at)
             self._gate.probe_sent()
-        else:
+        elif not reserved:
             self._rate.sent(now)
-        return Permit(now, self._in_flight, self._gate.episode, probe)
+        return Permit(now, self.in_flight, self._gate.episode, probe)
 
-    def done(self, now: float, permit: Permit, feedback: Feedback) -> None:
-        """See `Pacer.done`."""
-        self._in_flight -= 1
+    def done(self, now: float, permit: Permit, feedback: Feedback, *, judge: bool = True) -> None:
+        """See `Pacer.done`. Without `judge`, the caller judges a 429 or the end of a probe, perhaps later."""
+        self.in_flight -= 1
         if feedback.hints is not None:
             self._apply_hints(now, feedback.hints)
+        if judge and (permit.probe or feedback.signal is Signal.RATE_LIMITED):
+            self.judge(now, permit, feedback)
         if feedback.signal is Signal.RATE_LIMITED:
             self._rate_limited += 1
-            self._judge(now, permit, feedback)
-            return
-        if permit.probe:
-            self._judge(now, permit, feedback)
-        if feedback.signal is Signal.ADMITTED:
+        elif feedback.signal is Signal.ADMITTED:
             self._concurrency.admitted(now, level=permit.level, sent_at=permit.sent_at)
         elif feedback.signal is Signal.FAILED:
             self._concurrency.failed(now)
 
     def snapshot(self, now: float) -> PacerSnapshot:
         """See `Pacer.snapshot`."""
-        allowed = self._allowed(now)
+        allowed = self.allowed(now)
         return PacerSnapshot(
             rate=self._rate.rate,
-            in_flight=self._in_flight,
+            in_flight=self.in_flight,
             allowed_in_flight=allowed,
             shut_for=max(0.0, self._gate.opens_at - now) if self._gate.shut else 0.0,
             sent=self._sent,
@@ -103,10 +101,20 @@ class Adaptive:
             )
         self._concurrency = ConcurrencyController(limit=_positive(learned.get("learned_in_flight")) or START_LIMIT)
 
-    def _allowed(self, now: float) -> int:
+    @property
+    def controllers(self) -> tuple[RateController, Gate, ConcurrencyController]:
+        """The controllers of the rate, of the pauses, and of the number in flight."""
+        return self._rate, self._gate, self._concurrency
+
+    def use(self, rate: RateController, gate: Gate, concurrency: ConcurrencyController | None = None) -> None:
+        """Continue with other controllers. None keeps the number in flight's."""
+        self._rate, self._gate, self._concurrency = rate, gate, concurrency or self._concurrency
+
+    def allowed(self, now: float) -> int:
+        """Return the number of requests that may be in flight now."""
         return max(1, int(min(self.max_in_flight, self._concurrency.allowed(now))))
 
-    def _judge(self, now: float, permit: Permit, feedback: Feedback) -> None:
+    def judge(self, now: float, permit: Permit, feedback: Feedback) -> None:
         """Learn from an event that moves the gate: a 429, or the end of a probe."""
         if feedback.signal is Signal.RATE_LIMITED:
             self._on_rate_limited(now, permit, feedback.retry_after)
@@ -140,11 +148,11 @@ class Adaptive:
 
     def _apply_hints(self, now: float, hints: RateLimitHints) -> None:
         """Spread the remaining requests, less those in flight, over the time until the reset."""
-        left = max(hints.remaining - self._in_flight, 0) + 1
+        left = max(hints.remaining - self.in_flight, 0) + 1
         self._rate.limit_to(left / hints.reset, until=now + hints.reset)
 
     def _why(self, allowed: int) -> str:
-        if self._in_flight >= allowed:
+        if self.in_flight >= allowed:
             return FULL
         if self._gate.shut:
             return RATE_LIMITED

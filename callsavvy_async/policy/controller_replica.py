@@ -53,7 +53,7 @@ class ControllerReplica:
 
     def adopt(self, now: float, row: RowState) -> bool:
         """Copy the row's controller. Return False if the row has none, and prepare this one for writing."""
-        found = read_controller(row.controller, type(self.rate))
+        found = read_controller(row.controller)
         self.version = row.version
         self._taken, self._after_idle, self._idle = row.taken, row.after_idle, row.idle
         if found is None:

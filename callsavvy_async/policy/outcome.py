@@ -169,12 +169,16 @@ def _judge(
         return Outcome.REJECTED, "429, too many requests", RateLimitError, True
     if status == 503 and is_error and retry_after is not None:  # noqa: PLR2004
         return Outcome.REJECTED, "503, come back later", ServiceUnavailableError, True
-    if status in {307, 308}:
-        target = _host(headers.get("location", ""))
-        return Outcome.REJECTED, f"{status}, a redirect to {target} was not followed", RedirectError, False
     if 300 <= status < 400:  # noqa: PLR2004
-        return Outcome.UNKNOWN, f"{status}, a redirect after the request was not followed", ServerError, False
+        return _judge_redirect(status, headers.get("location", ""))
     return Outcome.UNKNOWN, f"status {status}", ServerError, status >= 500 or status in {408, 425}  # noqa: PLR2004
+
+
+def _judge_redirect(status: int, location: str) -> tuple[Outcome, str, type[RequestError], bool]:
+    """Only 307 and 308 ask for the same request elsewhere, so that nothing was done (RFC 9110, 15.4)."""
+    if status in {307, 308}:
+        return Outcome.REJECTED, f"{status}, a redirect to {_host(location)} was not followed", RedirectError, False
+    return Outcome.UNKNOWN, f"{status}, a redirect after the request was not followed", ServerError, False
 
 
 def _host(location: str) -> str:

@@ -99,6 +99,8 @@ class RateController:
     """Seconds; 0 if unknown."""
     started: bool = False
     """True after the cold start, once the limit has been measured."""
+    fixed: bool = False
+    """True for a configured limit, which never changes. Windows are still measured, to predict when a gate reopens."""
     period: float = PERIOD
     rate: float = START_RATE
     """Requests per second at the latest request."""
@@ -190,8 +192,11 @@ class RateController:
         self._ceiling_until += seconds
 
     def limit_as(self, other: RateController) -> None:
-        """Copy the ceiling of another controller, from the server's headers."""
+        """Copy the limits of this process's controller: the ceiling from the server's headers, and a configured rate."""
         self._ceiling, self._ceiling_until = other._ceiling, other._ceiling_until
+        self.fixed = other.fixed
+        if other.fixed:
+            self.estimated_limit = self.rate = other.estimated_limit
 
     def limit_to(self, rate: float, *, until: float) -> None:
         """Limit the rate to `rate` requests per second until `until`, as the server's headers demand."""
@@ -261,6 +266,8 @@ class RateController:
         return (self._sent_since(end - last, open_for) - 1.0) / last if end >= last else 0.0  # exact to one request
 
     def _learn(self, measured: float, elapsed: float) -> None:
+        if self.fixed:
+            return
         window = WINDOW_PERIOD * self._known_window
         longest = max(PERIOD, PERIOD_REQUESTS / measured, window)
         shortest = max(SHORTEST_PERIOD, SHORTEST_PERIOD_REQUESTS / measured, window)
@@ -269,6 +276,8 @@ class RateController:
         self.estimated_limit, self.started = measured, True
 
     def _curve(self, since: float) -> float:
+        if self.fixed:
+            return self.estimated_limit
         since = max(since, 0.0)  # a cubic falls below zero before the interval
         if not self.started:
             return self.estimated_limit * math.exp2(min(since / START_DOUBLING, 30.0))

@@ -105,11 +105,11 @@ def write_controller(rate: RateController, gate: Gate) -> str:
     return json.dumps({"rate": attrs.asdict(rate), "gate": attrs.asdict(gate)})
 
 
-def read_controller(text: str, like: type[RateController]) -> tuple[RateController, Gate] | None:
+def read_controller(text: str) -> tuple[RateController, Gate] | None:
     """Deserialise another process's controller; return None if the text is not a valid controller."""
     try:
         state = json.loads(text)
-        rate, gate = _remake(like, state["rate"]), _remake(Gate, state["gate"])
+        rate, gate = _remake(RateController, state["rate"]), _remake(Gate, state["gate"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return (rate, gate) if rate.is_sound else None

@@ -10,6 +10,7 @@ import attrs
 from callsavvy_async.errors import Outcome
 from callsavvy_async.policy.outcome import Verdict
 from callsavvy_async.wire.endpoint import Effect
+from callsavvy_async.wording import quantity
 
 
 @attrs.frozen
@@ -77,19 +78,27 @@ def decide(
     if not may_retry(verdict, effect):
         return Decision(None)
     if verdict.limited:
-        if passed_over >= MOST_PASSED_OVER:
-            return Decision(None, f"gave up: rate-limited {passed_over} times while others were admitted; {_TOO_HEAVY}")
-        if rate_limited_for > LONGEST_WINDOW:
-            return Decision(None, f"gave up: the API admitted no request for {rate_limited_for:.0f} s; {_TOO_HEAVY}")
+        why = _too_heavy(passed_over, rate_limited_for)
         # The rate limiter pauses all requests of the client, so only the deadline matters here.
-        return _within(seconds_left, verdict.retry_after or 0.0, waits_here=False)
+        return Decision(None, why) if why else _within(seconds_left, verdict.retry_after or 0.0, waits_here=False)
     if failures > policy.max_retries:
-        return Decision(None, f"gave up after {policy.max_retries} retries" if policy.max_retries else "")
+        return Decision(
+            None, f"gave up after {quantity(policy.max_retries, 'retry', 'retries')}" if policy.max_retries else ""
+        )
     backoff = min(policy.cap, policy.base * 2.0 ** (failures - 1)) * jitter()
     decision = _within(seconds_left, max(backoff, verdict.retry_after or 0.0), waits_here=True)
     if decision.wait is not None and not take_budget():
         return Decision(None, "gave up: the retry budget is spent, too many requests are failing")
     return decision
+
+
+def _too_heavy(passed_over: int, rate_limited_for: float) -> str:
+    """Return why the API will never admit a request that it keeps rejecting with 429; empty while it may."""
+    if passed_over >= MOST_PASSED_OVER:
+        return f"gave up: rate-limited {passed_over} times while others were admitted; {_TOO_HEAVY}"
+    if rate_limited_for > LONGEST_WINDOW:
+        return f"gave up: the API admitted no request for {rate_limited_for:.0f} s; {_TOO_HEAVY}"
+    return ""
 
 
 def _within(seconds_left: float, wait: float, *, waits_here: bool) -> Decision:

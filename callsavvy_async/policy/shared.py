@@ -34,9 +34,9 @@ from callsavvy_async.policy.concurrency_controller import ConcurrencyController
 from callsavvy_async.policy.controller_replica import UNKNOWN, ControllerReplica
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.fixed import FIRST_PAUSE
-from callsavvy_async.policy.fixed_controller import FixedRateController
-from callsavvy_async.policy.pacer import PacerSnapshot
-from callsavvy_async.policy.rate_controller import CATCH_UP
+from callsavvy_async.policy.gate import Gate
+from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, PacerSnapshot
+from callsavvy_async.policy.rate_controller import CATCH_UP, RateController
 from callsavvy_async.policy.reservation_protocol import Replace, Reserve, RowRequest, RowState
 from callsavvy_async.policy.reservations import Reservations
 from callsavvy_async.policy.standalone import OUT_OF_REACH, STANDALONE, Standalone
@@ -49,7 +49,7 @@ _VERSIONS = count()
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
-class SharedPacer(Adaptive):
+class SharedPacer:
     """Share a limit with other processes. The caller carries what `next_request` returns to the row.
 
     Args:
@@ -60,6 +60,7 @@ class SharedPacer(Adaptive):
         new_version: Returns a text that no other process returns, such as a random one.
     """
 
+    max_in_flight: int = MAX_IN_FLIGHT
     block: int = 10
     share: float = 1.0
     known: tuple[float, int] | None = None
@@ -67,6 +68,8 @@ class SharedPacer(Adaptive):
     wake: Callable[[], None] = attrs.field(default=lambda: None, init=False, repr=False)
     """Called when `next_request` may have a request."""
 
+    _local: Adaptive = attrs.field(init=False, repr=False)
+    """Counts this process's requests, and judges them with the controllers of the replica."""
     _replica: ControllerReplica = attrs.field(factory=ControllerReplica, init=False, repr=False)
     _reservations: Reservations = attrs.field(factory=Reservations, init=False, repr=False)
     _standalone: Standalone = attrs.field(factory=Standalone, init=False, repr=False)
@@ -86,15 +89,16 @@ class SharedPacer(Adaptive):
     """End of a pause that holds here, whatever the row says."""
 
     def __attrs_post_init__(self) -> None:
+        self._local, concurrency = Adaptive(max_in_flight=self.max_in_flight), ConcurrencyController()
         if self.known is not None:
             rate, _ = self.known
-            self._replica.rate = FixedRateController(estimated_limit=rate, rate=rate, started=True)
-            self._concurrency = ConcurrencyController(limit=math.inf)
-        self._rate, self._gate = self._replica.rate, self._replica.gate
+            self._replica.rate = RateController(estimated_limit=rate, rate=rate, started=True, fixed=True)
+            concurrency = ConcurrencyController(limit=math.inf)
+        self._local.use(self._replica.rate, self._replica.gate, concurrency)
 
     def delay(self, now: float) -> float:
         """See `Pacer.delay`."""
-        if self._in_flight >= self._allowed(now):
+        if self._local.in_flight >= self._local.allowed(now):
             return math.inf
         alone = self._standalone.pacer
         wait = self._reservations.delay(now) if alone is None else alone.delay(now)
@@ -104,45 +108,40 @@ class SharedPacer(Adaptive):
 
     def sent(self, now: float) -> Permit:
         """See `Pacer.sent`."""
-        self._in_flight += 1
-        self._sent += 1
-        self._concurrency.sent(self._in_flight)
         if (alone := self._standalone.pacer) is not None:
             alone.sent(now)
-            return Permit(now, self._in_flight, STANDALONE)
-        probe = self._gate.shut
-        self._reservations.take(probe=probe)
-        if probe:
-            self._rate.probed(late=now - self._gate.opens_at)
-            self._gate.probe_sent()
-        return Permit(now, self._in_flight, self._gate.episode, probe)
+            return attrs.evolve(self._local.sent(now, reserved=True), episode=STANDALONE)
+        self._reservations.take(probe=self._replica.gate.shut)
+        return self._local.sent(now, reserved=True)
 
     def done(self, now: float, permit: Permit, feedback: Feedback) -> None:
         """See `Pacer.done`."""
-        super().done(now, permit, feedback)
+        self._local.done(now, permit, feedback, judge=False)
+        if permit.probe or feedback.signal is Signal.RATE_LIMITED:
+            self._store(now, permit, feedback)
         if permit.episode == STANDALONE and (alone := self._standalone.pacer) is not None:
             alone.done(now, permit, feedback)
 
     def snapshot(self, now: float) -> PacerSnapshot:
         """See `Pacer.snapshot`. Rates cover all processes; in standalone mode, only this one."""
-        shared, pacer = super().snapshot(now), self._standalone.pacer
-        alone = None if pacer is None else pacer.snapshot(now)
-        return attrs.evolve(
-            shared,
-            rate=shared.rate if alone is None else alone.rate,
-            shut_for=max(shared.shut_for, self._not_before - now, 0.0 if alone is None else alone.shut_for),
-            learned_rate=shared.learned_rate if alone is None else alone.rate,
-            learned_in_flight=shared.learned_in_flight if self.known is None else None,
-            processes=self.processes if alone is None else None,
-        )
+        local, pacer = self._local.snapshot(now), self._standalone.pacer
+        shared = attrs.evolve(local, shut_for=max(local.shut_for, self._not_before - now))
+        if self.known:
+            shared = attrs.evolve(shared, learned_in_flight=None)
+        if pacer is None:
+            why = "fixed rate" if self.known and local.why == "learned rate" else local.why
+            return attrs.evolve(shared, why=f"{why}, shared", processes=self.processes)
+        alone = pacer.snapshot(now)
+        shut_for = max(shared.shut_for, alone.shut_for)
+        return attrs.evolve(shared, rate=alone.rate, learned_rate=alone.rate, shut_for=shut_for, why=OUT_OF_REACH)
 
     def restore(self, learned: Mapping[str, object]) -> None:
         """See `Pacer.restore`. The row's controller takes precedence."""
         if self.known is None:
-            super().restore(learned)
+            self._local.restore(learned)
             if self._replica.version == UNKNOWN:
-                self._replica.begin_with(self._rate)
-            self._rate = self._replica.rate
+                self._replica.begin_with(self._local.controllers[0])
+            self._follow()
 
     @property
     def is_standalone(self) -> bool:
@@ -174,8 +173,8 @@ class SharedPacer(Adaptive):
         """Return the seconds until the next look at the row, if no event comes first; infinity for never."""
         if not waiting and not self._reservations and not self._reservations.expired:
             return math.inf
-        until = self._gate.opens_at - now if self._gate.shut else self._reservations.delay(now)
-        since = now - self._read_at
+        gate, since = self._replica.gate, now - self._read_at
+        until = gate.opens_at - now if gate.shut else self._reservations.delay(now)
         return max(min(max(LOOK, until - LOOK), SELDOM) - since, 0.0) if since >= 0.0 else 0.0
 
     def on_response(self, request: RowRequest, row: RowState, *, sent_at: float, received_at: float) -> None:
@@ -196,8 +195,8 @@ class SharedPacer(Adaptive):
         self._standalone.processes = row.processes
         if row.version != replica.version:
             self._proposed = not replica.adopt(received_at, row)
-            self._rate, self._gate = replica.rate, replica.gate
-            self._reservations.start_over(shut_at=self._rate.shut_at if self._gate.shut else math.inf)
+            self._follow()
+            self._reservations.start_over(shut_at=replica.rate.shut_at if replica.gate.shut else math.inf)
             self._cancelled = 0
             self._suspended = bool(self._pending)
         replica.count(row)
@@ -219,14 +218,20 @@ class SharedPacer(Adaptive):
         self._suspended = self._proposed = False
         if self.is_standalone:
             return
-        if self._gate.shut:
-            self._pause(now, self._gate.opens_at - now)
-        rate = self._rate.estimated_limit if self._rate.started else self._rate.rate
-        self._standalone.enter(now, rate=rate, first_share=self.share, max_in_flight=self.max_in_flight)
+        rate, gate = self._replica.rate, self._replica.gate
+        if gate.shut:
+            self._pause(now, gate.opens_at - now)
+        share_of = rate.estimated_limit if rate.started else rate.rate
+        self._standalone.enter(now, rate=share_of, first_share=self.share, max_in_flight=self.max_in_flight)
         self._reservations.cancel()
+        self._follow()
         self._replica.forget(now, expired=self._reservations.release())
 
-    def _judge(self, now: float, permit: Permit, feedback: Feedback) -> None:
+    def _follow(self) -> None:
+        """Use the replica's controllers. In standalone mode there is no gate to probe."""
+        self._local.use(self._replica.rate, Gate() if self.is_standalone else self._replica.gate)
+
+    def _store(self, now: float, permit: Permit, feedback: Feedback) -> None:
         """Store the outcome until the row has been read."""
         if feedback.signal is Signal.RATE_LIMITED and feedback.retry_after is not None:
             self._pause(now, feedback.retry_after)
@@ -236,7 +241,7 @@ class SharedPacer(Adaptive):
             return
         self._pending.append((permit, feedback))
         self._pending_at = now
-        if not self._gate.shut or feedback.retry_after is not None:
+        if not self._replica.gate.shut or feedback.retry_after is not None:
             self._suspended = True
             self._cancelled += self._reservations.cancel()
         self.wake()
@@ -245,14 +250,14 @@ class SharedPacer(Adaptive):
         self._paused_at, self._not_before = now, max(self._not_before, now + seconds)
 
     def _judge_pending(self, now: float) -> None:
-        gate, rate = self._gate, self._rate
+        gate, rate = self._replica.gate, self._replica.rate
         before, admitted = (gate.shut, gate.opens_at, gate.episode), rate.admitted
         ahead = 0 if gate.shut else self._replica.reserved_ahead(now) + self._reservations.expired
         rate.reserved(-ahead)  # requests that are not sent if the gate shuts
         for permit, feedback in self._pending:
             probe = permit.probe and gate.shut and permit.episode == gate.episode
             if probe or feedback.signal is Signal.RATE_LIMITED:
-                super()._judge(now, attrs.evolve(permit, probe=probe), feedback)
+                self._local.judge(now, attrs.evolve(permit, probe=probe), feedback)
         self._judged = len(self._pending)
         if before != (gate.shut, gate.opens_at, gate.episode):
             self._proposed = True
@@ -265,21 +270,21 @@ class SharedPacer(Adaptive):
 
     def _needed(self, now: float, waiting: int) -> int:
         """Return the number of slots to reserve now."""
-        held, allowed = len(self._reservations), self._allowed(now)
-        free = allowed - self._in_flight
-        over = int(allowed * self._concurrency.turns(self._replica.slot - now))  # until the slots come
+        held, allowed = len(self._reservations), self._local.allowed(now)
+        free, (_, _, concurrency) = allowed - self._local.in_flight, self._local.controllers
+        over = int(allowed * concurrency.turns(self._replica.slot - now))  # until the slots come
         wanted = min(waiting, free + over) - held
         if min(free, wanted) <= 0 or self._reservations.last - now >= LOW:
             return 0
-        if self._gate.shut:
+        if self._replica.gate.shut:
             return 0 if held else 1
-        return max(1, min(wanted, self.block, int(AHEAD * self._rate.rate / self.processes)))
+        return max(1, min(wanted, self.block, int(AHEAD * self._replica.rate.rate / self.processes)))
 
     def _reserve(self, now: float, count: int) -> Reserve:
         released = self._reservations.release()
-        if self._gate.shut:
+        if self._replica.gate.shut:
             return Reserve(self._replica.version, 1, PATIENCE, counted=False, released=released)
-        rate, late = self._rate.pace(self._replica.slot)
+        rate, late = self._replica.rate.pace(self._replica.slot)
         interval = 1.0 / (rate * self._standalone.part(now))
         credit = CATCH_UP if self.known is None else (self.known[1] - 1) / self.known[0]
         throttled_for = count * (interval - 1.0 / rate + late)
@@ -292,9 +297,3 @@ class SharedPacer(Adaptive):
         count, interval, counted = reservation.count, reservation.interval, reservation.counted
         first, grace = self._replica.slot - count * interval, max(CATCH_UP, interval)
         self._reservations.add(now, first, interval=interval, count=count, grace=grace, counted=counted)
-
-    def _why(self, allowed: int) -> str:
-        if self.is_standalone:
-            return OUT_OF_REACH
-        why = super()._why(allowed)
-        return f"{'fixed rate' if self.known and why == 'learned rate' else why}, shared"

@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 import attrs
 
 from callsavvy_async.errors import Attempt, Outcome
+from callsavvy_async.wording import quantity
 
 _log = logging.getLogger("callsavvy_async")
 
@@ -18,6 +19,9 @@ class RequestStarted:
     """A request has started."""
 
     endpoint: str
+
+    def __str__(self) -> str:
+        return f"{self.endpoint}: starts"
 
 
 @attrs.frozen
@@ -36,6 +40,10 @@ class RequestWaiting:
     why: str
     ahead: int = 0
 
+    def __str__(self) -> str:
+        expected = "" if self.seconds is None else f" {self.seconds:.3g} s"
+        return f"{self.endpoint}: waits{expected}: {self.why}, {self.ahead} ahead"
+
 
 @attrs.frozen
 class RateLimited:
@@ -44,6 +52,11 @@ class RateLimited:
     endpoint: str
     seconds: float
     retry_after: float | None
+
+    def __str__(self) -> str:
+        asked = "no Retry-After" if self.retry_after is None else f"Retry-After {self.retry_after:g} s"
+        pause = f" for {self.seconds:.3g} s" if self.seconds else ""
+        return f"{self.endpoint}: rate-limited ({asked}); all requests pause{pause}"
 
 
 @attrs.frozen
@@ -55,6 +68,12 @@ class AttemptFailed:
     number: int
     retry_in: float | None
 
+    def __str__(self) -> str:
+        later = f"in {self.retry_in:.3g} s" if self.retry_in else "at its next turn"
+        then = "giving up" if self.retry_in is None else f"retrying {later}"
+        attempt = self.attempt
+        return f"{self.endpoint}: attempt {self.number} failed: {attempt.reason} ({attempt.outcome.name}); {then}"
+
 
 @attrs.frozen
 class RequestSettled:
@@ -65,6 +84,11 @@ class RequestSettled:
     attempts: tuple[Attempt, ...]
     seconds: float
     cancelled: bool = False
+
+    def __str__(self) -> str:
+        how = ", cancelled" if self.cancelled else ""
+        attempts = quantity(len(self.attempts), "attempt")
+        return f"{self.endpoint}: {self.outcome.name} after {attempts}, {self.seconds:.3f} s{how}"
 
 
 @attrs.frozen
@@ -121,32 +145,19 @@ class Hook(Protocol):
         ...
 
 
+_WARNINGS = RateLimited | SharedLimitLost | SharedLimitRestored
+
+
 def log_event(event: HookEvent, /) -> None:
     """Log an event to the logger ``callsavvy_async``, without personal data.
 
     Rate limits, retries and shared limits are WARNING; a final failure is INFO, because it is raised too; the rest DEBUG.
     """
-    match event:
-        case RateLimited(endpoint, seconds, retry_after):
-            asked = "no Retry-After" if retry_after is None else f"Retry-After {retry_after:g} s"
-            pause = f"all requests pause for {seconds:.3g} s" if seconds else "all requests pause"
-            _log.warning("%s: rate-limited (%s); %s", endpoint, asked, pause)
-        case AttemptFailed(endpoint, attempt, number, retry_in):
-            level = logging.INFO if retry_in is None else logging.WARNING
-            later = f"in {retry_in:.3g} s" if retry_in else "at its next turn"
-            then = "giving up" if retry_in is None else f"retrying {later}"
-            outcome = attempt.outcome.name
-            _log.log(level, "%s: attempt %d failed: %s (%s); %s", endpoint, number, attempt.reason, outcome, then)
-        case RequestSettled(endpoint, outcome, attempts, seconds, cancelled):
-            how = ", cancelled" if cancelled else ""
-            _log.debug("%s: %s after %d attempt(s), %.3f s%s", endpoint, outcome.name, len(attempts), seconds, how)
-        case RequestWaiting(endpoint, seconds, why, ahead):
-            expected = "" if seconds is None else f" {seconds:.3g} s"
-            _log.debug("%s: waits%s: %s, %d ahead", endpoint, expected, why, ahead)
-        case RequestStarted(endpoint):
-            _log.debug("%s: starts", endpoint)
-        case SharedLimitLost() | SharedLimitRestored():
-            _log.warning("%s", event)
+    if isinstance(event, AttemptFailed):
+        level = logging.INFO if event.retry_in is None else logging.WARNING
+    else:
+        level = logging.WARNING if isinstance(event, _WARNINGS) else logging.DEBUG
+    _log.log(level, "%s", event)
 
 
 class Hooks:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+from collections.abc import Iterable
 from datetime import tzinfo
 from urllib.parse import parse_qsl
 
@@ -109,20 +110,21 @@ def _check_limits(fields: JsonObject) -> None:
         depth += 1
         inner: list[Json] = []
         for value in level:
-            if isinstance(value, str):
-                if len(value) > MAX_TEXT_LENGTH:
-                    raise MalformedEventError(f"a field has more than {MAX_TEXT_LENGTH} characters, the maximum.")
-            elif isinstance(value, dict):
-                if any(len(name) > MAX_NAME_LENGTH for name in value):
-                    raise MalformedEventError(
-                        f"a field's name has more than {MAX_NAME_LENGTH} characters, the maximum."
-                    )
-                inner.extend(value.values())
-            elif isinstance(value, list):
-                inner.extend(value)
+            inner.extend(_inner_values(value))
         found += len(inner)
         if found > MAX_VALUES:
             raise MalformedEventError(f"the body holds more than {MAX_VALUES} values, the maximum.")
         if depth > MAX_DEPTH:
             raise MalformedEventError(f"the body is nested more than {MAX_DEPTH} levels deep, the maximum.")
         level = inner
+
+
+def _inner_values(value: Json) -> Iterable[Json]:
+    """Return the values in an object or a list, and check the lengths of texts and names."""
+    if isinstance(value, str) and len(value) > MAX_TEXT_LENGTH:
+        raise MalformedEventError(f"a field has more than {MAX_TEXT_LENGTH} characters, the maximum.")
+    if isinstance(value, dict):
+        if any(len(name) > MAX_NAME_LENGTH for name in value):
+            raise MalformedEventError(f"a field's name has more than {MAX_NAME_LENGTH} characters, the maximum.")
+        return value.values()
+    return value if isinstance(value, list) else ()

@@ -10,6 +10,7 @@ import attrs
 
 from callsavvy_async.webhooks.events import AnsweredEvent, CallerInformation, ChatbotCallback
 from callsavvy_async.wire.model import private
+from callsavvy_async.wording import quantity
 
 _PLAIN = "text/plain; charset=utf-8"
 _HTML = "text/html; charset=utf-8"
@@ -39,7 +40,7 @@ class Reply:
     """An HTTP response, independent of the server."""
 
     status: int
-    body: bytes = attrs.field(default=b"", repr=lambda body: f"<{len(body)} bytes>")
+    body: bytes = attrs.field(default=b"", repr=lambda body: f"<{quantity(len(body), 'byte')}>")
     content_type: str | None = None
     extra_headers: tuple[tuple[str, str], ...] = ()
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.redaction import MASK
+from callsavvy_async.wording import quantity
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_~.-]{20,200}")
 
@@ -43,7 +44,7 @@ class SecretSet:
         self._digests = tuple(_digest(secret) for secret in given)
 
     def __repr__(self) -> str:
-        return f"<{len(self._texts)} secrets>"
+        return f"<{quantity(len(self._texts), 'secret')}>"
 
     def admit(self, token: str) -> bool:
         """Return True if a path segment is one of the secrets, or if the set is empty."""

@@ -46,14 +46,7 @@ class RequestTemplate:
         Raises:
             InvalidRequestError: The URL or a field holds a character that HTTP does not allow there.
         """
-        odd = _NOT_VISIBLE_ASCII.search(url)
-        if odd:
-            raise InvalidRequestError(f"the URL of a request holds {odd[0]!r}; percent-encode it.")
-        for name, value in headers:
-            if _CONTROL.search(value) or _NOT_VISIBLE_ASCII.search(name) or ":" in name:
-                raise InvalidRequestError(
-                    f"the header field {name!r} holds a character that HTTP does not allow; remove it."
-                )
+        _check_characters(url, headers)
         parts = urlsplit(url)
         secure = parts.scheme == "https"
         return cls(
@@ -64,3 +57,14 @@ class RequestTemplate:
             parts.port or (443 if secure else 80),
             f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}",
         )
+
+
+def _check_characters(url: str, headers: tuple[tuple[str, str], ...]) -> None:
+    odd = _NOT_VISIBLE_ASCII.search(url)
+    if odd:
+        raise InvalidRequestError(f"the URL of a request holds {odd[0]!r}; percent-encode it.")
+    for name, value in headers:
+        if _CONTROL.search(value) or _NOT_VISIBLE_ASCII.search(name) or ":" in name:
+            raise InvalidRequestError(
+                f"the header field {name!r} holds a character that HTTP does not allow; remove it."
+            )

@@ -40,7 +40,7 @@ def test_it_adds_up_or_raises():
     report = report_of_three()
     report.check()
     report.accepted += 1
-    with pytest.raises(ReportError, match="3 recipients were given, but 4"):
+    with pytest.raises(ReportError, match="3 recipients add up to 4"):
         report.check()
 
 
@@ -74,6 +74,13 @@ def test_an_old_file_becomes_private_too(tmp_path):
     path.chmod(0o644)
     report_of_three().to_csv(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_report_of_one_is_in_the_singular():
+    """One recipient, one request, one unit, one 429: each noun agrees with its count."""
+    report = BulkReport(given=1, accepted=1, requests=1, cost=Decimal(1), rate_limited=1, input_complete=True)
+    assert str(report).splitlines()[:2] == ["1 recipient given", "  1 accepted in 1 request"]
+    assert "cost as reported: 1 unit; 0.0 s; 1 rate-limited response" in str(report)
 
 
 def test_text_and_sums_name_no_number():

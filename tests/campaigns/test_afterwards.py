@@ -204,7 +204,7 @@ async def test_other_files_are_refused(journal, tmp_path, monkeypatch):
         ("UPDATE chunk SET recipients = 0 WHERE number = 2", "chunk 2: its count of recipients is 0"),
         ("UPDATE chunk SET state = 'lost' WHERE number = 2", "chunk 2: its state 'lost' is invalid"),
         ("DELETE FROM chunk WHERE number = 2", "the payloads: 1 have no chunk"),
-        ("DELETE FROM chunk WHERE number = 2", "the sums: 30 recipients were given, but 20"),
+        ("DELETE FROM chunk WHERE number = 2", "the sums of 30 recipients add up to 20"),
     ],
 )
 async def test_verifying_names_what_is_wrong(journal, damage, finding):

@@ -67,7 +67,7 @@ def test_unknown_calls_are_settled_by_a_person(run: Run, account: Simulator, peo
     assert run("bulk", "sms", people, *HELLO, "--campaign", "r").code == 3
     listed = run("campaigns", "unknown", "r", "--numbers")
     assert listed.code == 3
-    assert "request 2: 1 recipients, about 1 units" in listed.out
+    assert "request 2: 1 recipient, about 1 unit:" in listed.out
     assert "+2345990000002" in listed.out
     assert run("campaigns", "unknown", "r").out.count("\n") == 3
     assert run("campaigns", "resolve", "r", 1, "--sent").code == 0

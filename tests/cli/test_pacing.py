@@ -147,7 +147,7 @@ def test_watch_shows_the_limit_that_workers_share() -> None:
     [
         ([worker("a", limit=5.0, processes=None, why="learned rate")], None),
         ([worker("a")], None),
-        ([worker("a", limit=None, processes=1, why="cold start, shared")], "unknown, 1 processes"),
+        ([worker("a", limit=None, processes=1, why="cold start, shared")], "unknown, 1 process"),
         ([worker("a", limit=5.0, processes=None, why=OUT_OF_REACH)], "unknown, 0 processes, UNREACHABLE for a"),
     ],
 )

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import attrs
 import pytest
 
-from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.rate_controller import RateController
 from callsavvy_async.policy.ratelimit_headers import RateLimitHints
@@ -442,8 +441,8 @@ def test_calls_after_an_idle_time_count_for_windows_only() -> None:
         alone.pacer.done(alone.now, alone.send(), ADMITTED)
         controller.sent(alone.now)
     alone.settle(0)
-    assert alone.pacer._rate.admitted <= controller.admitted + 1
-    assert alone.pacer._rate._spell_admitted == pytest.approx(controller._spell_admitted, abs=1)
+    assert alone.pacer._replica.rate.admitted <= controller.admitted + 1
+    assert alone.pacer._replica.rate._spell_admitted == pytest.approx(controller._spell_admitted, abs=1)
 
 
 def test_never_reached() -> None:
@@ -491,7 +490,7 @@ def test_what_is_restored_while_the_row_is_out_of_reach() -> None:
     while not (isinstance(request, Reserve) and request.count):
         request = alone.next_request(5)
     assert request.interval == pytest.approx(0.1, rel=0.05)
-    assert alone.pacer._rate._opened <= alone.now
+    assert alone.pacer._replica.rate._opened <= alone.now
 
 
 def test_alone_a_refusal_is_obeyed_all_the_same() -> None:
@@ -608,4 +607,3 @@ def test_the_cap_on_what_is_in_flight_is_each_process_s_own() -> None:
     alone.now += 0.2
     alone.settle(50)
     assert alone.ledger.taken <= taken
-    assert isinstance(alone.pacer, Adaptive)

@@ -9,6 +9,7 @@ from callsavvy_async.campaigns import CampaignReport, Runner, RunOptions
 from callsavvy_async.campaigns.run import run_settings
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.errors import CallsavvyError
+from callsavvy_async.wording import quantity
 
 MakeClient = Callable[[], Callsavvy]
 """Creates the client of a job."""
@@ -50,5 +51,7 @@ async def run_campaign(
         report: CampaignReport = await Runner(journal, name, lease=lease, **options).work(callsavvy)
     if report.stopped is not None or report.pending:
         why = "they cannot be sent now" if report.stopped is None else report.stopped.value
-        raise CampaignStoppedError(f"campaign {name!r} stopped with {report.pending:,} recipients pending: {why}.")
+        raise CampaignStoppedError(
+            f"campaign {name!r} stopped with {quantity(report.pending, 'pending recipient')}: {why}."
+        )
     return report.as_dict()

@@ -50,15 +50,8 @@ def choose_backend(
     Raises:
         ConfigurationError: A setting is invalid, contradicts another one, or needs a package that is not installed.
     """
-    own = attrs.asdict(brought, recurse=False)
-    check_settings(**own, backend=backend, verify=verify, proxy=proxy)
-    given = [f"{name}=" for name, value in own.items() if value is not None]
-    if not isinstance(backend, str):
-        given.insert(0, "backend=")
-    if len(given) > 1 or (given and (verify is not True or proxy is not None)):
-        raise ConfigurationError(
-            f"{' and '.join(given)} cannot be combined with TLS, proxy or other transport settings; pass one of them alone."
-        )
+    check_settings(**attrs.asdict(brought, recurse=False), backend=backend, verify=verify, proxy=proxy)
+    _refuse_combinations(backend, brought, others=verify is not True or proxy is not None)
     if not isinstance(backend, str):
         return backend
     if brought.http_client is not None or brought.transport is not None:
@@ -70,6 +63,16 @@ def choose_backend(
             f"backend is {backend!r}; it must be one of {', '.join(_MAKERS)}, or a Backend object."
         )
     return _MAKERS[backend](verify=verify, proxy=proxy_for(base_url) if proxy == FROM_ENVIRONMENT else proxy)
+
+
+def _refuse_combinations(backend: BackendName | Backend, brought: Brought, *, others: bool) -> None:
+    """Refuse two objects that send, or one with other settings of the transport."""
+    given = [] if isinstance(backend, str) else ["backend="]
+    given += [f"{name}=" for name, value in attrs.asdict(brought, recurse=False).items() if value is not None]
+    if len(given) > 1 or (given and others):
+        raise ConfigurationError(
+            f"{' and '.join(given)} cannot be combined with TLS, proxy or other transport settings; pass one of them alone."
+        )
 
 
 # The functions below import libraries when needed: each import costs more than this whole package.
@@ -135,7 +138,7 @@ _MAKERS: Mapping[str, Callable[..., Backend]] = {
 def _borrow_httpx(brought: Brought, backend: BackendName) -> Backend:
     if backend not in {"auto", "httpx", "httpx2"}:
         raise ConfigurationError(f"http_client= and transport= are httpx's; backend={backend!r} cannot use them.")
-    from callsavvy_async.transport.backends.httpx import BorrowedClient, BorrowedTransport  # noqa: PLC0415
+    from callsavvy_async.transport.backends.httpx_borrowed import BorrowedClient, BorrowedTransport  # noqa: PLC0415
 
     if brought.http_client is not None:
         return BorrowedClient(cast("httpx.AsyncClient", brought.http_client), _library_of(brought.http_client))

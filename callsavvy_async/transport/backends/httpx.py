@@ -1,4 +1,4 @@
-"""The httpx and httpx2 backends: one transport per connection, or a user's client or transport."""
+"""The httpx and httpx2 backends: one transport per connection."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import anyio
 import attrs
 import httpx
 
+from callsavvy_async.transport.backends.httpx_borrowed import send_through
 from callsavvy_async.transport.backends.httpx_exchange import Sender, exchange
-from callsavvy_async.transport.backends.mocks import find_entry, find_patch
+from callsavvy_async.transport.backends.mocks import find_patch
 from callsavvy_async.transport.backends.per_loop import PerLoop
-from callsavvy_async.transport.backends.proof import KEEPALIVE_EXPIRY, Borrowed
+from callsavvy_async.transport.backends.proof import KEEPALIVE_EXPIRY
 from callsavvy_async.transport.native.trust import Trust, Verify
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
@@ -109,51 +110,8 @@ class HttpxBackend:
     async def _send_by_client(self, transport: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:
         """Send through an `AsyncClient`, whose mocks then see the request."""
         client = self._library.AsyncClient(transport=transport, trust_env=False)  # not closed: the transport stays open
-        return await _send_through(client, request, self._library)
+        return await send_through(client, request, self._library)
 
 
 _PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """A placeholder for plaintext connections; httpx would load the system's certificates otherwise."""
-
-
-async def _send_through(client: httpx.AsyncClient, request: httpx.Request, library: ModuleType) -> httpx.Response:
-    """Send by the client's outermost patched method, because the patch must see the request."""
-    entry = find_entry(client, ("post", "request", "send"), library.__name__)
-    if entry == "send":
-        return await client.send(request, stream=True, follow_redirects=False)
-    post = client.post if entry == "post" else functools.partial(client.request, "POST")
-    return await post(
-        str(request.url),
-        content=request.stream,
-        headers=request.headers,
-        extensions=request.extensions,
-        follow_redirects=False,
-    )
-
-
-class BorrowedClient(Borrowed):
-    """Sends over a user's ``AsyncClient`` of httpx or httpx2, with its headers, cookies and query parameters."""
-
-    def __init__(self, client: httpx.AsyncClient, library: ModuleType) -> None:
-        super().__init__(f"{library.__name__}.{type(client).__name__}")
-        self._client = client
-        self._library = library
-
-    async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
-        """See `Backend.exchange`."""
-        send = functools.partial(_send_through, self._client, library=self._library)
-        return await exchange(self._library, send, request, timeout=timeout, max_bytes=max_bytes, carrying=self._client)
-
-
-class BorrowedTransport(Borrowed):
-    """Sends over a user's ``AsyncBaseTransport`` of httpx or httpx2."""
-
-    def __init__(self, transport: httpx.AsyncBaseTransport, library: ModuleType = httpx) -> None:
-        super().__init__(f"{library.__name__}.{type(transport).__name__}")
-        self._transport = transport
-        self._library = library
-
-    async def exchange(self, request: HttpRequest, *, timeout: float, max_bytes: int) -> HttpResponse:
-        """See `Backend.exchange`."""
-        send = self._transport.handle_async_request
-        return await exchange(self._library, send, request, timeout=timeout, max_bytes=max_bytes)

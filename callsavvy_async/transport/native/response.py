@@ -124,17 +124,17 @@ class ResponseReader:
         if len(self._fields) > MAX_FIELDS:
             self._reject(FailureKind.TOO_LARGE, f"more than {MAX_FIELDS} header fields")
         self._to_eof = status not in _BODILESS
-        encoding = b""
+        encodings: list[bytes] = []
         for name, value in self._fields:
-            if name in _FRAMING:
-                if name == b"content-encoding":
-                    encoding = encoding + b", " + value if encoding else value
-                else:
-                    self._to_eof = False
-                    if name == b"transfer-encoding":
-                        self._check_transfer_encoding(value)
-        if encoding and status not in _BODILESS:
-            self._body = self._make_body(status, encoding)
+            if name == b"content-encoding":
+                if value:
+                    encodings.append(value)
+            elif name in _FRAMING:
+                self._to_eof = False
+                if name == b"transfer-encoding":
+                    self._check_transfer_encoding(value)
+        if encodings and status not in _BODILESS:
+            self._body = self._make_body(status, b", ".join(encodings))
         else:
             self._body = BoundedBody(None, self._max_bytes)
 

@@ -92,12 +92,7 @@ class ReservationClient:
             with running.scope:
                 while True:
                     try:
-                        async with self._connect() as row:
-                            try:
-                                await self._serve(row, running)
-                            except anyio.get_cancelled_exc_class():
-                                running.is_over = True  # even if closing the connection raises another error
-                                raise
+                        await self._serve_connected(running)
                     except Exception as error:  # noqa: BLE001 - requests continue whatever fails here
                         if running.is_over:  # an error while closing is harmless
                             return
@@ -115,6 +110,14 @@ class ReservationClient:
             running.is_over = True
             running.ended.set()
             self._limiter.look_again_everywhere()  # requests that wait in other event loops start the task again
+
+    async def _serve_connected(self, running: _Running) -> None:
+        async with self._connect() as row:
+            try:
+                await self._serve(row, running)
+            except anyio.get_cancelled_exc_class():
+                running.is_over = True  # even if closing the connection raises another error
+                raise
 
     async def _serve(self, row: ReservationStore, running: _Running) -> None:
         """Send the pacer's requests until there is no demand for `IDLE` seconds."""

@@ -17,7 +17,8 @@ from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, Simula
 from callsavvy_async.transport.backends.aiohttp import AiohttpBackend, BorrowedSession
 from callsavvy_async.transport.backends.auto import AutoBackend
 from callsavvy_async.transport.backends.choose import choose_backend
-from callsavvy_async.transport.backends.httpx import BorrowedClient, BorrowedTransport, HttpxBackend
+from callsavvy_async.transport.backends.httpx import HttpxBackend
+from callsavvy_async.transport.backends.httpx_borrowed import BorrowedClient, BorrowedTransport
 from callsavvy_async.transport.native.backend import NativeBackend
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse

@@ -19,7 +19,8 @@ import httpx2
 import pytest
 
 from callsavvy_async import AuthenticationError, Callsavvy, RedirectError
-from callsavvy_async.transport.backends.httpx import BorrowedTransport, HttpxBackend
+from callsavvy_async.transport.backends.httpx import HttpxBackend
+from callsavvy_async.transport.backends.httpx_borrowed import BorrowedTransport
 from callsavvy_async.transport.backends.httpx_exchange import StreamedBody, exchange
 from callsavvy_async.transport.backends.proof import BodyReadTwiceError
 from callsavvy_async.transport.native import trust
