@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Protocol
 
 from callsavvy_async.config import Destination
@@ -11,19 +12,19 @@ from callsavvy_async.transport.rate_limiters import RateLimiters
 
 
 class Client(Protocol):
-    """A `Callsavvy` client."""
+    """A `Callsavvy` client. Type checkers match its cached properties only with cached properties."""
 
     @property
     def destination(self) -> Destination:
         """The server and an identifier of the account, without its keys."""
         ...
 
-    @property
+    @cached_property
     def account(self) -> Account:
         """The account, whose balance proves what was charged."""
         ...
 
-    @property
+    @cached_property
     def messaging(self) -> Messaging:
         """Sends the messages."""
         ...
