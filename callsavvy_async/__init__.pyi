@@ -30,6 +30,7 @@ from callsavvy_async.errors import (
     DecodeError as DecodeError,
     InsufficientBalanceError as InsufficientBalanceError,
     InvalidRequestError as InvalidRequestError,
+    KeyReusedError as KeyReusedError,
     NoResponseError as NoResponseError,
     NotFoundError as NotFoundError,
     NotSentError as NotSentError,

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import tzinfo
 from functools import cached_property
-from types import TracebackType
-from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar, Unpack, cast
 
 import attrs
 
-from callsavvy_async.client_options import ClientOptions
+from callsavvy_async.client_options import ClientOptions, open_keyring
 from callsavvy_async.config import BASE_URL, Config, Credentials, RequestSettings, choose_credentials, read_environment
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.keywords import refuse_unknown
@@ -22,11 +21,13 @@ from callsavvy_async.tracebacks import private_arguments
 from callsavvy_async.transport.backends.backend import Backend
 from callsavvy_async.transport.backends.choose import BackendName, Brought, choose_backend, goes_directly
 from callsavvy_async.transport.hooks import Hook, Hooks, log_event
+from callsavvy_async.transport.keyed import require_keyring
 from callsavvy_async.transport.native.trust import Verify
 from callsavvy_async.transport.options import RequestOptions, apply_options
 from callsavvy_async.transport.rate_limiters import OnePacing, RateLimiters, choose_pacing
 from callsavvy_async.transport.request_context import RawResponse, RequestContext, tracking
-from callsavvy_async.transport.transport import Shared, Transport
+from callsavvy_async.transport.shared_state import Shared
+from callsavvy_async.transport.transport import Transport
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Receipt
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from callsavvy_async.batching.batcher import Batcher
     from callsavvy_async.bulk.bulk import Bulk
+    from callsavvy_async.campaigns import Journal, Keys
     from callsavvy_async.config import Destination
     from callsavvy_async.resources.account import Account
     from callsavvy_async.resources.calls import Calls
@@ -85,6 +87,7 @@ class Callsavvy:
             instrumentation has patched httpx.
         verify: True; the path of a file or directory of certificates; an SSL context; or False to skip verification.
         proxy: URL of a proxy, or ``"env"`` for the variables HTTPS_PROXY, ALL_PROXY and NO_PROXY.
+        journal: URL of the journal for requests with ``key=``, or an open `Journal`, which stays open.
 
     Raises:
         ConfigurationError: a setting breaks a rule, or settings exclude each other.
@@ -115,27 +118,27 @@ class Callsavvy:
         backend: BackendName | Backend = "auto",
         verify: Verify = True,
         proxy: str | None = None,
+        journal: str | Journal | None = None,
     ) -> None:
-        check_settings(hooks=hooks, extra=extra)
+        check_settings(hooks=hooks, extra=extra, journal=journal)
         check_resources(pacing)
-        request = RequestSettings(
-            timeout=timeout, deadline=deadline, retry=RetryPolicy(max_retries), extra={**(extra or {})}
-        )
         config = Config(
             credentials=choose_credentials(credentials, public_key, private_key),
             base_url=base_url,
             timezone=timezone,
             max_response_bytes=max_response_bytes,
             allow_insecure=allow_insecure,
-            request=request,
+            request=RequestSettings(
+                timeout=timeout, deadline=deadline, retry=RetryPolicy(max_retries), extra={**(extra or {})}
+            ),
         )
         all_hooks = Hooks((log_event, *hooks))
-        limiters = RateLimiters(
-            choose_pacing(pacing, rate, burst, max_in_flight), config.credentials.public_key, all_hooks
-        )
+        paced = choose_pacing(pacing, rate, burst, max_in_flight)
+        limiters = RateLimiters(paced, config.credentials.public_key, all_hooks)
         brought = Brought(http_client, transport, session)
         chosen = choose_backend(backend, brought, verify=verify, proxy=proxy, base_url=config.base_url)
-        shared = Shared(chosen, limiters, all_hooks, RetryBudget(), goes_directly(chosen, backend, proxy))
+        direct = goes_directly(chosen, backend, proxy)
+        shared = Shared(chosen, limiters, all_hooks, RetryBudget(), direct, open_keyring(journal))
         self._transport = Transport(config, shared)
 
     @classmethod
@@ -222,9 +225,8 @@ class Callsavvy:
     def with_options(self, **options: Unpack[RequestOptions]) -> Self:
         """Return a client with other options that shares the connections, rate limiters and hooks of this one."""
         client = object.__new__(type(self))
-        config = self._transport.config
-        config = attrs.evolve(config, request=apply_options(config.request, options))
-        client._transport = Transport(config, self._transport.shared)
+        config, shared = self._transport.config, self._transport.shared
+        client._transport = Transport(attrs.evolve(config, request=apply_options(config.request, options)), shared)
         return client
 
     @property
@@ -237,6 +239,14 @@ class Callsavvy:
         """The rate limiters. Their state can be read and restored."""
         return self._transport.shared.pacing
 
+    async def keys(self) -> Keys:
+        """Return the keys of requests with ``key=``, to list and resolve unknown outcomes. Open the journal if necessary.
+
+        Raises:
+            ConfigurationError: the client has no journal.
+        """
+        return cast("Keys", await require_keyring(self._transport.shared.keyring, "keys()").opened())
+
     async def with_raw_response(
         self, method: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs
     ) -> RawResponse[R]:
@@ -246,8 +256,7 @@ class Callsavvy:
         """
         with tracking(RequestContext()) as context:
             value = await method(*args, **kwargs)
-        raw = context.raw_response(value)
-        if raw is None:
+        if (raw := context.raw_response(value)) is None:
             raise ConfigurationError(
                 f"{method!r} did not send a request; pass a method of the client, such as client.tickets.list."
             )
@@ -276,22 +285,16 @@ class Callsavvy:
 
     async def aclose(self) -> None:
         """Close the connections of this event loop. Closing twice is harmless."""
-        self._transport.shared.closed = True
-        try:
-            await self._transport.shared.pacing.aclose()
-        finally:
-            await self._transport.shared.backend.aclose()
+        await self._transport.shared.aclose()
 
     async def __aenter__(self) -> Self:
-        self._transport.shared.closed = False
+        await self._transport.shared.open()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     def __repr__(self) -> str:
         shared = self._transport.shared
-        state = "closed" if shared.closed else "open"
-        return f"<Callsavvy {self._transport.config.base_url} {state}, {shared.backend!r}, {shared.pacing!r}>"
+        state = f"{self._transport.config.base_url} {'closed' if shared.closed else 'open'}"
+        return f"<Callsavvy {state}, {shared.backend!r}, {shared.pacing!r}>"

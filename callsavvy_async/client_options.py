@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import httpx
     import httpx2
 
+    from callsavvy_async.campaigns import Journal
+    from callsavvy_async.transport.keyed import Keyring
+
 
 class ClientOptions(TypedDict, total=False):
     """Options of a client, apart from its keys. `Callsavvy` describes each."""
@@ -40,3 +43,17 @@ class ClientOptions(TypedDict, total=False):
     backend: BackendName | Backend
     verify: Verify
     proxy: str | None
+    journal: str | Journal | None
+
+
+def open_keyring(journal: str | Journal | None) -> Keyring | None:
+    """Return the journal of a client, which opens with the client; None for none.
+
+    Raises:
+        ConfigurationError: the URL is invalid, or an extra is missing.
+    """
+    if journal is None:
+        return None
+    from callsavvy_async.campaigns.client_journal import ClientJournal  # noqa: PLC0415 - few programs have one
+
+    return ClientJournal(journal)

@@ -4,6 +4,7 @@
 CallsavvyError
 ├── ConfigurationError                 a setting of the client breaks a rule; nothing was sent           (ValueError)
 ├── InvalidRequestError                an argument breaks a rule of the API document; nothing was sent  (ValueError)
+│   └── KeyReusedError                 the key belongs to a send with other content; nothing was sent
 ├── ClientClosedError                  the client is closed; nothing was sent                         (RuntimeError)
 └── RequestError                       a request failed; has outcome, safe_to_resend, attempts, status_code, ...
     ├── NotSentError                   NOT_SENT: the request's body did not leave this process
@@ -73,6 +74,10 @@ class ConfigurationError(CallsavvyError, ValueError):
 
 class InvalidRequestError(CallsavvyError, ValueError):
     """An argument breaks a rule of the API document; nothing was sent."""
+
+
+class KeyReusedError(InvalidRequestError):
+    """The key belongs to an earlier request with other content; nothing was sent."""
 
 
 class ClientClosedError(CallsavvyError, RuntimeError):

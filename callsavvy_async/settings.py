@@ -175,6 +175,11 @@ RULES: Mapping[str, Rule] = {
         "a mapping from names to parameters",
         private=True,
     ),
+    "journal": Rule(
+        lambda value: value is None or (isinstance(value, str) and "://" in value) or _has(value, "campaign", "keys"),
+        "a URL, such as sqlite:///sends.db or postgresql://user@host/database, an open Journal, or None",
+        private=True,
+    ),
     "http_client": Rule(_or_none(_is_open("AsyncClient", "httpx", "httpx2")), "an open httpx.AsyncClient, or httpx2's"),
     "transport": Rule(
         _or_none(_is_open("AsyncBaseTransport", "httpx", "httpx2")), "an httpx.AsyncBaseTransport, or httpx2's"

@@ -15,6 +15,7 @@ import httpx2
 import pytest
 
 from callsavvy_async import Adaptive, Callsavvy, ConfigurationError, Credentials, FixedRate
+from callsavvy_async.campaigns import Journal
 from callsavvy_async.settings import RULES
 
 KEYS: dict[str, Any] = {"public_key": "public-key", "private_key": "private-key"}
@@ -48,6 +49,7 @@ RIGHT: Mapping[str, list[Any]] = {
     "session": [None],
     "backend": ["auto", "native", "httpx", "httpx2", "aiohttp"],
     "verify": [True, False],
+    "journal": [None, "sqlite:///sends.db", Journal.open("sqlite:///sends.db")],
     "proxy": [None, "env", "http://proxy.example:3128", "http://user:password@proxy.example"],
 }
 

@@ -18,7 +18,7 @@ from callsavvy_async.resources.sends import (
     SendReceipt,
 )
 from callsavvy_async.tracebacks import private_arguments
-from callsavvy_async.transport.options import RequestOptions
+from callsavvy_async.transport.options import RequestOptions, refuse_key
 from callsavvy_async.wire.endpoint import Endpoint
 
 
@@ -50,22 +50,24 @@ class Batcher:
     ) -> SendReceipt:
         """Send one SMS text to one number, at most 100 numbers in a request. See `Messaging.send_sms`."""
         send = partial(self._messaging.send_sms, message=message, sender_id=sender_id, **options)
-        return await self._send(SEND_SMS, recipient, send, (message, sender_id, repr(options)))
+        return await self._send(SEND_SMS, recipient, send, options, (message, sender_id))
 
     async def send_whatsapp(
         self, recipient: str, message: str, *, channel_uid: str, **options: Unpack[RequestOptions]
     ) -> SendReceipt:
         """Send one WhatsApp text to one number, at most 30 numbers in a request. See `Messaging.send_whatsapp`."""
         send = partial(self._messaging.send_whatsapp, message=message, channel_uid=channel_uid, **options)
-        return await self._send(SEND_WHATSAPP, recipient, send, (message, channel_uid, repr(options)))
+        return await self._send(SEND_WHATSAPP, recipient, send, options, (message, channel_uid))
 
     async def _send(
         self,
         endpoint: Endpoint[SendReceipt],
         recipient: str,
         send: Callable[[Sequence[str]], Awaitable[SendReceipt]],
+        options: RequestOptions,
         alike: tuple[object, ...],
     ) -> SendReceipt:
+        refuse_key(options, "a batch")
         most = MAX_WHATSAPP_RECIPIENTS if endpoint is SEND_WHATSAPP else USUAL_RECIPIENTS
-        key = BatchKey((endpoint.resource, *alike), endpoint.resource, most, send)
+        key = BatchKey((endpoint.resource, *alike, repr(options)), endpoint.resource, most, send)
         return await self._coalescer.send(key, normalise_number(recipient))

@@ -16,6 +16,7 @@ from callsavvy_async.campaigns.errors import (
 )
 from callsavvy_async.campaigns.integrity import Verification
 from callsavvy_async.campaigns.journal.runs import Worker
+from callsavvy_async.campaigns.keys import Keys, UnknownKey
 from callsavvy_async.campaigns.open_journal import Journal
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.run import CampaignRun, RunOptions
@@ -35,6 +36,7 @@ __all__ = [
     "JournalError",
     "JournalInUseError",
     "JournalUnavailableError",
+    "Keys",
     "LeaseLostError",
     "OtherAccountError",
     "Reconciliation",
@@ -43,6 +45,7 @@ __all__ = [
     "Runner",
     "State",
     "UnknownChunk",
+    "UnknownKey",
     "Verification",
     "Worker",
     "WorkerStatus",

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Set as AbstractSet
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, Unpack
+from typing import TypeVar, Unpack
 
 import anyio
 import attrs
@@ -16,6 +16,7 @@ from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.bulk.report_files import ReportRow
 from callsavvy_async.bulk.source import Recipients
 from callsavvy_async.campaigns import reconcile
+from callsavvy_async.campaigns.client_protocol import Client
 from callsavvy_async.campaigns.errors import ChunkLostError
 from callsavvy_async.campaigns.export import read_rows, writer_of
 from callsavvy_async.campaigns.integrity import Verification, verify
@@ -35,9 +36,6 @@ from callsavvy_async.campaigns.states import Actor, State
 from callsavvy_async.campaigns.subset_sum import Reconciliation
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.tracebacks import private_arguments
-
-if TYPE_CHECKING:
-    from callsavvy_async.client import Callsavvy
 
 T = TypeVar("T")
 
@@ -87,13 +85,13 @@ class Campaign:
     def __repr__(self) -> str:
         return f"<Campaign {self.name!r}: {self.message.channel}{', purged' if self._purged else ''}>"
 
-    async def bind(self, callsavvy: Callsavvy) -> None:
+    async def bind(self, callsavvy: Client) -> None:
         """Bind the campaign permanently to the account and the server of a client. `run` does it by default.
 
         Raises:
             OtherAccountError: the campaign belongs to another account or server, or to the simulator.
         """
-        owner = Owner.of(callsavvy, simulated=self._simulated)
+        owner = Owner.of(callsavvy.destination, simulated=self._simulated)
         await self._writer.run(lambda cursor: bind(cursor, self._id, owner))
 
     # --------------------------------------------------------------------------------------------------- recipients
@@ -130,7 +128,7 @@ class Campaign:
 
     # ------------------------------------------------------------------------------------------------------ sending
 
-    def run(self, callsavvy: Callsavvy, **options: Unpack[RunOptions]) -> CampaignRun:
+    def run(self, callsavvy: Client, **options: Unpack[RunOptions]) -> CampaignRun:
         """Send all pending chunks: ``report = await campaign.run(callsavvy)``. Unknown chunks are never sent again.
 
         Args:
@@ -146,7 +144,7 @@ class Campaign:
         return self._start(callsavvy, run_settings(**options))
 
     def resend_unknown(
-        self, callsavvy: Callsavvy, *, only_not_sent: bool = False, **options: Unpack[RunOptions]
+        self, callsavvy: Client, *, only_not_sent: bool = False, **options: Unpack[RunOptions]
     ) -> CampaignRun:
         """Send all unknown, not-sent and pending chunks.
 
@@ -161,7 +159,7 @@ class Campaign:
         return self._start(callsavvy, run_settings(**options), resends=states)
 
     def _start(
-        self, callsavvy: Callsavvy, settings: SendSettings, *, resends: AbstractSet[str] = frozenset()
+        self, callsavvy: Client, settings: SendSettings, *, resends: AbstractSet[str] = frozenset()
     ) -> CampaignRun:
         if self._purged:
             raise InvalidRequestError(
@@ -174,7 +172,7 @@ class Campaign:
             name=self.name,
             spec=self._spec,
             callsavvy=callsavvy,
-            owner=Owner.of(callsavvy, simulated=self._simulated),
+            owner=Owner.of(callsavvy.destination, simulated=self._simulated),
             settings=settings,
             patience=self._patience,
             resends=resends,
@@ -233,7 +231,7 @@ class Campaign:
         """
         return await self._writer.run(lambda cursor: copies.resolve(cursor, self._id, as_sent=as_sent))
 
-    async def reconcile(self, callsavvy: Callsavvy, *, exclusive: bool = False) -> Reconciliation:
+    async def reconcile(self, callsavvy: Client, *, exclusive: bool = False) -> Reconciliation:
         """Determine from the account's balance which unknown chunks were charged.
 
         Args:

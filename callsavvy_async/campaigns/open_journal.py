@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -12,12 +13,13 @@ import anyio
 
 from callsavvy_async.campaigns.campaign import Campaign
 from callsavvy_async.campaigns.errors import JournalError
-from callsavvy_async.campaigns.journal import runs, sql, sums
+from callsavvy_async.campaigns.journal import keyed, runs, sql, sums
 from callsavvy_async.campaigns.journal.database import Cursor, Database
 from callsavvy_async.campaigns.journal.postgres import SCHEMES, PostgreSQL
 from callsavvy_async.campaigns.journal.retrying_writer import RetryingWriter
 from callsavvy_async.campaigns.journal.sqlite import SCHEME, SQLite
 from callsavvy_async.campaigns.journal.writer import Writer
+from callsavvy_async.campaigns.keys import Keys
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.spec import CampaignOptions, Spec, campaign_settings
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
@@ -27,19 +29,23 @@ from callsavvy_async.tracebacks import private_arguments
 
 @private_arguments
 class Journal:
-    """A database of durable campaigns. Use it as ``async with Journal.open("sqlite:///file.db")``.
+    """A database of durable campaigns and of keys. Use it as ``async with Journal.open("sqlite:///file.db")``.
 
     One process at a time writes a SQLite file; any number of processes write a PostgreSQL database (extra ``postgres``).
     When a process dies, its requests in flight become unknown, and its claimed chunks become pending. The journal contains
     phone numbers and texts: only the owner can read a file; you grant the rights to a database.
     """
 
-    def __init__(self, database: Database, *, read_only: bool, patience: float, simulated: bool) -> None:
+    def __init__(
+        self, database: Database, *, read_only: bool, patience: float, simulated: bool, keep: timedelta
+    ) -> None:
         self._database = database
         self._read_only = read_only
         self._patience = patience
         self._simulated = simulated
         self._writer = Writer(database)
+        self.keys = Keys(self._writer, patience=patience, keep=keep, simulated=simulated)
+        """The keys of single requests, for a client with ``journal=`` this journal."""
 
     @classmethod
     def open(
@@ -50,6 +56,7 @@ class Journal:
         patience: float = 30.0,
         lease: float = 30.0,
         simulated: bool = False,
+        keep: timedelta = timedelta(days=30),
     ) -> Self:
         """Open a journal, and create it if it does not exist.
 
@@ -60,13 +67,17 @@ class Journal:
                 disk, an unreachable server).
             lease: PostgreSQL: seconds without a heartbeat after which other processes take over a run.
             simulated: bind campaigns to a simulator, as rehearsals. A rehearsal is never sent for real, nor the reverse.
+            keep: time from a request until its key expires. Afterwards a request with the key is sent again. Unknown
+                outcomes do not expire.
 
         Raises:
-            ConfigurationError: the URL is invalid, or an extra is missing.
+            ConfigurationError: the URL is invalid, an extra is missing, or `keep` is not positive.
             JournalError: on entering: the journal is in use, damaged, from another application, or unavailable.
         """
+        if keep <= timedelta():
+            raise ConfigurationError(f"keep is {keep}; it must be longer than 0.")
         database = _database(url, read_only=read_only, lease=lease)
-        return cls(database, read_only=read_only, patience=patience, simulated=simulated)
+        return cls(database, read_only=read_only, patience=patience, simulated=simulated, keep=keep)
 
     def __repr__(self) -> str:
         return f"<Journal {self._database.name}{', read only' if self._read_only else ''}>"
@@ -78,6 +89,8 @@ class Journal:
             if not self._read_only:
                 alone = self._database.lease is None
                 await retrying.write(partial(runs.take_over_all, all_are_dead=alone))
+                if alone:
+                    await retrying.write(keyed.lock_all)
         except BaseException:
             await self._close()
             raise

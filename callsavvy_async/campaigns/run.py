@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Set as AbstractSet
 from contextlib import suppress
 from decimal import Decimal
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 import anyio
 
@@ -14,6 +14,7 @@ from callsavvy_async.bulk.options import SendOptions, SendSettings, refuse_unkno
 from callsavvy_async.bulk.report import StopReason
 from callsavvy_async.bulk.run import Run
 from callsavvy_async.bulk.stop_rules import StopRules
+from callsavvy_async.campaigns.client_protocol import Client
 from callsavvy_async.campaigns.errors import ChunkLostError, LeaseLostError, NotLoadedError
 from callsavvy_async.campaigns.heartbeat import Heartbeat
 from callsavvy_async.campaigns.journal import repository, runs, sql, sums
@@ -30,9 +31,6 @@ from callsavvy_async.campaigns.run_context import RunContext
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.errors import RequestError
 from callsavvy_async.transport.background import beside
-
-if TYPE_CHECKING:
-    from callsavvy_async.client import Callsavvy
 
 MOST_AT_HAND = 32
 """Largest number of chunks that a run claims ahead, so that other runs get their share."""
@@ -80,7 +78,7 @@ class CampaignRun(Run[CampaignReport]):
         *,
         name: str,
         spec: Spec,
-        callsavvy: Callsavvy,
+        callsavvy: Client,
         owner: Owner,
         settings: SendSettings,
         patience: float,

@@ -17,12 +17,12 @@ import attrs
 
 from callsavvy_async.bulk.report import ChunkResult, StopReason
 from callsavvy_async.campaigns.campaign import Campaign
+from callsavvy_async.campaigns.client_protocol import Client
 from callsavvy_async.campaigns.errors import JournalUnavailableError, NotLoadedError
 from callsavvy_async.campaigns.journal.runs import process_name
 from callsavvy_async.campaigns.open_journal import Journal
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.run import CampaignRun, RunOptions, run_settings
-from callsavvy_async.client import Callsavvy
 from callsavvy_async.errors import InvalidRequestError
 
 
@@ -106,7 +106,7 @@ class Runner:
         if self._run is not None:
             self._run.abandon()
 
-    async def work(self, callsavvy: Callsavvy) -> CampaignReport:
+    async def work(self, callsavvy: Client) -> CampaignReport:
         """Execute runs until all workers together have sent everything, or a run stops early; `report.stopped` says why.
 
         Cancelling sends nothing more, and waits for the requests in flight. Call it once per `Runner`.
@@ -135,7 +135,7 @@ class Runner:
         workers, own = await self._campaign.workers(), process_name()
         return min((worker.heartbeat_age for worker in workers if worker.name == own and worker.alive), default=None)
 
-    async def _work(self, journal: Journal, callsavvy: Callsavvy) -> CampaignReport:
+    async def _work(self, journal: Journal, callsavvy: Client) -> CampaignReport:
         report = CampaignReport(name=self.name)
         while not self._stopped.is_set():
             before = await self._look(journal)
@@ -180,7 +180,7 @@ class Runner:
             return await journal.campaign(self.name)
         return None
 
-    async def _send(self, campaign: Campaign, callsavvy: Callsavvy, before: CampaignReport) -> CampaignReport:
+    async def _send(self, campaign: Campaign, callsavvy: Client, before: CampaignReport) -> CampaignReport:
         options: RunOptions = {**self._options, "on_result": self._settle}
         self._run = campaign.run(callsavvy, **options)
         self.status.sending = True

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import anyio
 import attrs
@@ -21,6 +21,8 @@ from callsavvy_async.cli.progress import progress
 from callsavvy_async.cli.recipients_file import Rows
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.simulator import Ledger
+
+T = TypeVar("T")
 
 Start: TypeAlias = Callable[[Campaign, Callsavvy, RunOptions], CampaignRun]
 """Creates a run of a campaign."""
@@ -65,6 +67,21 @@ def url_of(journal: str) -> str:
 def is_url(journal: str) -> bool:
     """True for a URL, False for a file."""
     return "://" in journal
+
+
+def is_missing(journal: str) -> bool:
+    """True for a file that does not exist. Opening it for writing would create it."""
+    return not (is_url(journal) or Path(journal).exists())
+
+
+def with_journal(journal: str, do: Callable[[Journal], Awaitable[T]], *, read_only: bool = True) -> T:
+    """Open a journal, and run `do` with it. Reading works while another process writes."""
+
+    async def opened_journal() -> T:
+        async with Journal.open(url_of(journal), read_only=read_only, patience=0) as opened:
+            return await do(opened)
+
+    return anyio.run(opened_journal)
 
 
 def run_options(pace: Pace, deadline: float | None) -> RunOptions:

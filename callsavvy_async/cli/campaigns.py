@@ -6,11 +6,17 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-import anyio
 from cyclopts import App, Parameter
 
 from callsavvy_async.campaigns import Campaign, CampaignRun, Journal, RunOptions
-from callsavvy_async.cli.campaign_run import Reopening, is_url, run_options, send_campaign, send_pending, url_of
+from callsavvy_async.cli.campaign_run import (
+    Reopening,
+    is_missing,
+    run_options,
+    send_campaign,
+    send_pending,
+    with_journal,
+)
 from callsavvy_async.cli.campaign_watch import watch
 from callsavvy_async.cli.client import client_options, open_client
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
@@ -47,7 +53,7 @@ def register(app: App) -> None:
 @_commands.command(name="list")
 def list_campaigns(*, journal: JournalName = DEFAULT_JOURNAL) -> None:
     """List the campaigns of a journal."""
-    for report in _with_journal(journal, lambda opened: opened.campaigns()):
+    for report in with_journal(journal, lambda opened: opened.campaigns()):
         simulated = " (simulated)" if report.simulated else ""
         print(
             f"{report.name}{simulated}: {report.given:,} given, {report.accepted:,} accepted, {report.unknown:,} unknown,"
@@ -215,7 +221,7 @@ def backup(file: Path, /, *, journal: JournalName = DEFAULT_JOURNAL) -> None:
         file: The copy; must not exist yet.
         journal: Journal file.
     """
-    _with_journal(journal, lambda opened: opened.backup(file))
+    with_journal(journal, lambda opened: opened.backup(file))
 
 
 @_commands.command
@@ -240,23 +246,14 @@ def _read(journal: str, name: str, do: Callable[[Campaign], Awaitable[T]]) -> T:
 
 
 def _change(journal: str, name: str, do: Callable[[Campaign], Awaitable[T]]) -> T:
-    missing = not (is_url(journal) or Path(journal).exists())  # opening it for writing would create it
-    return _with_campaign(journal, name, do, read_only=missing)
+    return _with_campaign(journal, name, do, read_only=is_missing(journal))
 
 
 def _with_campaign(journal: str, name: str, do: Callable[[Campaign], Awaitable[T]], *, read_only: bool) -> T:
     async def with_campaign(opened: Journal) -> T:
         return await do(await opened.campaign(name))
 
-    return _with_journal(journal, with_campaign, read_only=read_only)
-
-
-def _with_journal(journal: str, do: Callable[[Journal], Awaitable[T]], *, read_only: bool = True) -> T:
-    async def with_journal() -> T:
-        async with Journal.open(url_of(journal), read_only=read_only, patience=0) as opened:
-            return await do(opened)
-
-    return anyio.run(with_journal)
+    return with_journal(journal, with_campaign, read_only=read_only)
 
 
 def _listed(requests: tuple[int, ...]) -> str:

@@ -5,7 +5,7 @@ API document: "Send SMS Message", "Send Voice Message", "Send WhatsApp Message".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set as AbstractSet
 from datetime import timedelta
 from decimal import Decimal
 from typing import Unpack
@@ -134,6 +134,8 @@ def _join(recipients: str | Iterable[str], *, most: int | None = None) -> str:
     """Normalise and deduplicate the recipients, and join them with ",", as the API document asks."""
     if isinstance(recipients, str):
         return normalise_number(recipients)
+    if isinstance(recipients, AbstractSet):  # its order differs between processes, and a key's content must not
+        recipients = sorted(recipients)
     numbers = list(dict.fromkeys(normalise_number(number) for number in recipients))
     if not numbers:
         raise InvalidRequestError("recipients is empty; give at least one phone number.")

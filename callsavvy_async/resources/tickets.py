@@ -72,7 +72,7 @@ class CreatedReply(Receipt):
 LIST_TICKETS = Endpoint("getTickets", tuple[Ticket, ...], Effect.READ)
 GET_CONVERSATION = Endpoint("getTicketConversation", tuple[ConversationItem, ...], Effect.READ)
 CREATE_TICKET = Endpoint("createTicket", CreatedTicket, Effect.WRITE)
-REPLY_TICKET = Endpoint("replyTicket", CreatedReply, Effect.WRITE)
+REPLY_TICKET = Endpoint("replyTicket", CreatedReply, Effect.WRITE, clock="response_date")
 
 
 @private_arguments

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 import time
-import warnings
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -21,30 +20,28 @@ from callsavvy_async.errors import (
     Outcome,
     RequestError,
 )
-from callsavvy_async.policy.budget import RetryBudget
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.outcome import Verdict, classify_failure, classify_response, means_done, signal_of
 from callsavvy_async.policy.pacer import FULL
 from callsavvy_async.policy.ratelimit_headers import LIMIT_FIELDS, parse_hints
 from callsavvy_async.policy.retry import Decision, decide
-from callsavvy_async.transport.backends.backend import Backend
 from callsavvy_async.transport.backends.environment import unread_variables
 from callsavvy_async.transport.clock import running_clock
 from callsavvy_async.transport.fair_queue import PATIENCE
 from callsavvy_async.transport.hooks import (
     AttemptFailed,
-    Hooks,
     RateLimited,
     RequestSettled,
     RequestStarted,
     RequestWaiting,
 )
+from callsavvy_async.transport.keyed import send_once
 from callsavvy_async.transport.options import RequestOptions, apply_options
 from callsavvy_async.transport.pending_request import PendingRequest
 from callsavvy_async.transport.rate_limiter import RateLimiter, WaitTooLongError
-from callsavvy_async.transport.rate_limiters import RateLimiters
 from callsavvy_async.transport.request_context import Exchange, RequestContext, current_context
 from callsavvy_async.transport.request_templates import RequestTemplates
+from callsavvy_async.transport.shared_state import Shared
 from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.endpoint import Endpoint
 from callsavvy_async.wire.failure import ExchangeFailedError
@@ -55,34 +52,14 @@ from callsavvy_async.wire.response import HttpResponse, read_envelope
 R = TypeVar("R")
 
 
-@attrs.define
-class Shared:
-    """The state that a client and its copies by `with_options` share.
-
-    Attributes:
-        is_direct: True if the backend uses neither a proxy nor the proxy variables of the environment.
-    """
-
-    backend: Backend
-    pacing: RateLimiters
-    hooks: Hooks
-    budget: RetryBudget
-    is_direct: bool = False
-    closed: bool = False
-
-    def __del__(self) -> None:
-        if self.backend.is_open:
-            warnings.warn(f"unclosed Callsavvy client ({self.backend!r}); use 'async with'", ResourceWarning, 2, self)
-
-
 class Transport:
     """Carries requests to the API under one set of settings."""
 
     def __init__(self, config: Config, shared: Shared) -> None:
         self.config = config
         self.shared = shared
-        self._codec = Codec(config.timezone)
-        self._templates = RequestTemplates(config)
+        self.codec = Codec(config.timezone)
+        self.templates = RequestTemplates(config)
 
     async def send(self, endpoint: Endpoint[R], options: RequestOptions, /, **params: str | None) -> R:
         """Send a request and return its decoded response.
@@ -97,8 +74,10 @@ class Transport:
             RequestError: The request failed; see the tree in `callsavvy_async.errors`.
         """
         shared = self.shared
+        if "key" in options:
+            return await send_once(self, endpoint, options, params)
         settings = apply_options(self.config.request, options) if options else self.config.request
-        request = build_request(endpoint, params, settings.extra, template=self._templates[endpoint.resource])
+        request = build_request(endpoint, params, settings.extra, template=self.templates[endpoint.resource])
         if shared.closed:
             raise ClientClosedError(f"{endpoint.resource}: the client is closed. Enter it again with 'async with'.")
         clock = running_clock()
@@ -266,7 +245,7 @@ class Transport:
     def _decode(self, endpoint: Endpoint[R], pending: PendingRequest, verdict: Verdict) -> R:
         body = pending.response.body if pending.response else b""
         try:
-            return self._codec.decode(endpoint, verdict.envelope, body)
+            return self.codec.decode(endpoint, verdict.envelope, body)
         except UnreadableDataError as error:
             raise DecodeError(
                 str(error),

@@ -36,8 +36,10 @@ class Endpoint(Generic[R_co]):
         resource: Last segment of its URL.
         returns: Model class of its response, or ``tuple[Model, ...]`` for a list.
         effect: Effect of a request.
+        clock: Parameter with the time of the request, if the API takes one. It is not part of the content that a key names.
     """
 
     resource: str
     returns: type[R_co]
     effect: Effect
+    clock: str | None = None

@@ -31,9 +31,10 @@ _USER = "nobody" if sys.platform != "win32" and os.geteuid() == 0 else None
 class PostgresServer:
     """A server, to be used as a context manager. It can be stopped and restarted with the same port and data."""
 
-    def __init__(self, addresses: Sequence[str] = ("127.0.0.1",)) -> None:
+    def __init__(self, addresses: Sequence[str] = ("127.0.0.1",), *, settings: Sequence[str] = ()) -> None:
         self.port = free_port()
         self._addresses = addresses
+        self._own_settings = settings
         place = "/tmp" if _USER else None  # noqa: S108 - another user must be able to enter
         self._folder = Path(tempfile.mkdtemp(prefix="callsavvy-postgres-", dir=place))
         self._data = self._folder / "data"
@@ -66,7 +67,7 @@ class PostgresServer:
     def start(self) -> None:
         """Start the server, and wait until it is ready."""
         here = (f"listen_addresses={','.join(self._addresses)}", f"port={self.port}")
-        options = " ".join(f"-c {setting}" for setting in (*_SETTINGS, *here))
+        options = " ".join(f"-c {setting}" for setting in (*_SETTINGS, *self._own_settings, *here))
         self._control("start", "--wait", f"--log={self._folder / 'log'}", f"--options={options}")
 
     def stop(self, mode: Literal["smart", "fast", "immediate"] = "fast") -> None:

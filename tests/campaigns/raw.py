@@ -10,7 +10,7 @@ import attrs
 import psycopg
 
 SQLITE = "sqlite:///"
-TABLES = ("journal", "campaign", "load", "run", "chunk", "payload", "skipped")
+TABLES = ("journal", "campaign", "load", "run", "chunk", "payload", "skipped", "keyed")
 
 
 @attrs.frozen

@@ -22,6 +22,8 @@ Reached: TypeAlias = Mapping[tuple[int, str], int]
 """Highest chunk number that was ever in flight, by campaign and time zones."""
 
 _INCOMPLETE = "incomplete"
+KEYS_MISSING = "keys missing"
+"""Fact of a recovered copy: it may lack keys of single requests that were sent since."""
 
 
 def recover(cursor: Cursor, reached: Reached | None) -> None:
@@ -31,6 +33,7 @@ def recover(cursor: Cursor, reached: Reached | None) -> None:
         cursor: cursor of the journal, in a transaction.
         reached: the highest chunk numbers sent; None if unknown.
     """
+    schema.set_fact(cursor, KEYS_MISSING, "1")
     if reached is None:
         _make_unknown(cursor, "1 = 1")
         return

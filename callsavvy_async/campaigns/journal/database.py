@@ -57,6 +57,11 @@ class Database(Protocol):
         """Seconds without a heartbeat after which a run counts as dead; None for a database with one writer."""
         ...
 
+    @property
+    def session(self) -> int:
+        """Random number of the connection. In a database of several processes a lock on it ends with the connection."""
+        ...
+
     def open(self) -> None:
         """Connect, and create the tables of a new journal.
 

@@ -7,15 +7,12 @@ rehearsal does not become a real campaign, because its accepted requests reached
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import attrs
 
 from callsavvy_async.campaigns.errors import OtherAccountError
 from callsavvy_async.campaigns.journal.database import Cursor
-
-if TYPE_CHECKING:
-    from callsavvy_async.client import Callsavvy
+from callsavvy_async.config import Destination
 
 
 @attrs.frozen
@@ -29,9 +26,8 @@ class Owner:
     simulated: bool
 
     @classmethod
-    def of(cls, callsavvy: Callsavvy, *, simulated: bool) -> Owner:
-        """Return the owner of campaigns that a client sends."""
-        to = callsavvy.destination
+    def of(cls, to: Destination, *, simulated: bool) -> Owner:
+        """Return the owner of what a client of this destination sends."""
         return cls(to.account, "" if simulated else to.server, simulated)
 
     def __str__(self) -> str:

@@ -10,6 +10,7 @@ sent, so they become unknown; see `copies.py`.
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -38,10 +39,14 @@ _CONNECT: Mapping[str, str | int] = {
 _SESSION = """SET default_transaction_isolation = 'read committed';
     SET lock_timeout = '10s';
     SET idle_in_transaction_session_timeout = '10s';
+    SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local')
     """
-"""The time-outs keep a process that is suspended in a transaction from blocking others. Synchronous commits are required: a
+"""The time-outs keep a process that is suspended in a transaction from blocking others. The keepalives end the session of a
+machine that is silently lost. Synchronous commits are required: a
 power cut would otherwise undo an "in flight" mark, and the chunk would be sent again."""
+_LOCK_SESSION = "SELECT pg_advisory_lock(CAST(? AS BIGINT))"
+"""Tells other processes that this one lives; see `keyed.py`."""
 _READ_ONLY = "SET default_transaction_read_only = on"
 _HAS_TABLE = """SELECT count(*) > 0 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE relname = 'journal' AND nspname = ANY (current_schemas(false))"""
@@ -87,6 +92,7 @@ class PostgreSQL:
         self._read_only = read_only
         self._lease = lease
         self._connection: psycopg.Connection | None = None
+        self.session = 0
 
     @property
     def name(self) -> str:
@@ -114,6 +120,8 @@ class PostgreSQL:
                 self._refuse_if_none(cursor)
             else:
                 self._make_ready(cursor)
+                self.session = secrets.randbits(62)
+                cursor.execute(_LOCK_SESSION, (self.session,)).fetchone()
         except BaseException:
             connection.close()
             raise

@@ -39,7 +39,7 @@ class RetryingWriter:
             JournalUnavailableError: the journal stayed unavailable for too long.
             JournalError: the journal cannot be opened.
         """
-        await self._retry(self.writer.open)
+        await self.retry(self.writer.open)
 
     async def write(self, work: Work[T]) -> T:
         """Run a transaction that detects its own repetition.
@@ -47,9 +47,14 @@ class RetryingWriter:
         Raises:
             JournalUnavailableError: the journal stayed unavailable for too long.
         """
-        return await self._retry(lambda: self.writer.run(work))
+        return await self.retry(lambda: self.writer.run(work))
 
-    async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Repeat an operation on the journal while the journal is unavailable.
+
+        Raises:
+            JournalUnavailableError: the journal stayed unavailable for too long.
+        """
         began = anyio.current_time()
         while True:
             try:

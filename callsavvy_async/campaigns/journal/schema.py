@@ -38,9 +38,16 @@ TABLES = (
     """CREATE TABLE skipped (
         campaign BIGINT NOT NULL, load BIGINT NOT NULL, row BIGINT NOT NULL, reason TEXT NOT NULL,
         given TEXT NOT NULL, detail TEXT NOT NULL)""",
+    """CREATE TABLE keyed (
+        account TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, resource TEXT NOT NULL, token BIGINT NOT NULL,
+        session BIGINT NOT NULL, began DOUBLE PRECISION NOT NULL, expires DOUBLE PRECISION NOT NULL,
+        outcome TEXT, status BIGINT, body BYTEA, detail TEXT NOT NULL DEFAULT '', PRIMARY KEY (account, name))""",
+    "CREATE INDEX keyed_by_expiry ON keyed (expires)",
     "CREATE INDEX skipped_by_campaign ON skipped (campaign, load, row)",
 )
-"""In `run`, ``lease`` is in seconds (NULL in SQLite) and ``reserved`` in millionths of a unit."""
+"""In `keyed`, ``outcome`` is NULL while a request is in flight.
+
+In `run`, ``lease`` is in seconds (NULL in SQLite) and ``reserved`` in millionths of a unit."""
 
 
 def create(cursor: Cursor) -> None:

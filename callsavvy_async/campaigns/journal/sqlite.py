@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import sqlite3
 import time
 from collections.abc import Generator
@@ -26,6 +27,7 @@ _OTHER_TABLES = re.compile("no such (table|column)|has no column")
 _DEPARTURES = "departures"
 _WATCH_DEPARTURES = """CREATE TEMP TRIGGER departed AFTER UPDATE OF state ON chunk WHEN NEW.state = 'in_flight'
     BEGIN SELECT departed(NEW.campaign, NEW.zone, NEW.number); END"""
+_WATCH_KEYS = "CREATE TEMP TRIGGER keyed_departed AFTER INSERT ON keyed BEGIN SELECT keyed_departed(); END"
 """A temporary trigger belongs to the connection and is not stored in the file."""
 
 
@@ -45,6 +47,8 @@ class SQLite:
         self._cursor: sqlite3.Cursor
         self._witness: Witness | None = None
         self._departed: dict[tuple[int, str], int] = {}
+        self._key_departed = False
+        self.session = 0
 
     @property
     def name(self) -> str:
@@ -68,6 +72,7 @@ class SQLite:
                 self._lock.release()
                 raise
         self._opened = {path: _identity(path) for path in self._guarded}
+        self.session = secrets.randbits(62)
 
     def renew(self) -> None:
         """Check that the journal's files have not been moved or removed.
@@ -87,7 +92,7 @@ class SQLite:
 
     def commit(self, cursor: Cursor) -> None:
         """Commit durably, then record in the witness which chunks are in flight."""
-        if not self._departed or self._witness is None:
+        if not (self._departed or self._key_departed) or self._witness is None:
             cursor.execute("COMMIT")
             return
         departures = self._witness.departures + 1
@@ -95,6 +100,7 @@ class SQLite:
         cursor.execute("COMMIT")
         self._witness.note(departures, self._departed)
         self._departed.clear()
+        self._key_departed = False
 
     def close(self) -> None:
         """Close the file and release its lock."""
@@ -177,6 +183,8 @@ class SQLite:
             connection.execute("COMMIT")
             connection.create_function("departed", 3, self._on_departure)
             connection.execute(_WATCH_DEPARTURES)
+            connection.create_function("keyed_departed", 0, self._on_key_departure)
+            connection.execute(_WATCH_KEYS)
         return connection, cursor
 
     def _connect_read_only(self) -> tuple[sqlite3.Connection, sqlite3.Cursor]:
@@ -211,6 +219,10 @@ class SQLite:
         """Note that the next commit puts a chunk in flight. A rollback does not remove the note, which is safe."""
         key = (campaign, zone)
         self._departed[key] = max(number, self._departed.get(key, 0))
+
+    def _on_key_departure(self) -> None:
+        """Note that the next commit puts a keyed request in flight."""
+        self._key_departed = True
 
     def _refuse_other_files(self) -> None:
         """Refuse a file of another format before any file is created. SQLite would overwrite a small one."""

@@ -1,0 +1,169 @@
+"""The keys of single requests in a journal: their table and their units of work.
+
+Theory: several processes create rows in long transactions, in any order, so a process must never wait for the row of
+another one, or two of them could wait for each other. A row is created only under a lock on its key that is tried, not
+awaited. A caller who does not get the lock looks again later.
+
+A row under way belongs to a session of the database. In PostgreSQL a session holds a lock while it lives, which ends with
+its process, so others notice its death at once. A file has one session, and the next one finds only dead rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import attrs
+
+from callsavvy_async.campaigns.errors import JournalError
+from callsavvy_async.campaigns.journal import schema
+from callsavvy_async.campaigns.journal.copies import KEYS_MISSING
+from callsavvy_async.campaigns.journal.database import Cursor
+from callsavvy_async.campaigns.journal.runs import PROCESS_DIED
+from callsavvy_async.errors import Outcome
+from callsavvy_async.transport.keyed import Found
+
+_IS_DEAD = "outcome IS NULL AND session <> ? AND 0 /*! = 0 AND pg_try_advisory_xact_lock_shared(session) AND 1 */ = 1"
+"""In a file every row under way belongs to this process, because `lock_all` ran when it opened."""
+_LOOK = f"""SELECT digest, outcome, detail, status, body, token, expires < clock(), CASE WHEN {_IS_DEAD} THEN 1 ELSE 0 END
+    FROM keyed WHERE account = ? AND name = ?"""
+_INSERT = """INSERT INTO keyed (account, name, digest, resource, token, session, began, expires)
+    SELECT account, name, digest, resource, token, session, clock(), clock() + keep FROM (
+        SELECT CAST(? AS TEXT) AS account, CAST(? AS TEXT) AS name, CAST(? AS TEXT) AS digest,
+        CAST(? AS TEXT) AS resource, CAST(? AS BIGINT) AS token, CAST(? AS BIGINT) AS session,
+        CAST(? AS DOUBLE PRECISION) AS keep) AS given
+    WHERE 1 = 1 /*! AND pg_try_advisory_xact_lock(hashtextextended(account || ' ' || name, 0)) */
+    ON CONFLICT (account, name) DO NOTHING RETURNING token"""
+_OTHER = "SELECT token FROM keyed WHERE account = ? AND name = ?"
+_ACCEPT = """UPDATE keyed SET outcome = 'accepted', status = ?, body = ?, detail = ''
+    WHERE account = ? AND name = ? AND token = ?"""
+_LOCK = """UPDATE keyed SET outcome = 'unknown', detail = ?
+    WHERE account = ? AND name = ? AND token = ? AND outcome IS NULL"""
+_LOCK_ALL = "UPDATE keyed SET outcome = 'unknown', detail = ? WHERE outcome IS NULL"
+_LOCK_DEAD = f"UPDATE keyed SET outcome = 'unknown', detail = ? WHERE {_IS_DEAD}"
+_FREE = """DELETE FROM keyed WHERE account = ? AND name = ? AND token = ?
+    AND coalesce(outcome, 'unknown') = 'unknown'"""
+_EXPIRE_ONE = "DELETE FROM keyed WHERE account = ? AND name = ? AND outcome = 'accepted' AND expires < clock()"
+_EXPIRE = """DELETE FROM keyed WHERE outcome = 'accepted' AND (account, name) IN (
+    SELECT account, name FROM keyed WHERE outcome = 'accepted' AND expires < clock() LIMIT 1000
+    /*! FOR UPDATE SKIP LOCKED */)"""
+_UNKNOWN = f"""SELECT account, name, resource, began, detail FROM keyed
+    WHERE outcome = 'unknown' OR ({_IS_DEAD}) ORDER BY began, account, name"""
+_RESOLVE_AS_SENT = """UPDATE keyed SET outcome = 'accepted', detail = 'a person said that it was sent'
+    WHERE account = ? AND name = ? AND outcome = 'unknown'"""
+_RESOLVE_AS_NOT_SENT = "DELETE FROM keyed WHERE account = ? AND name = ? AND outcome = 'unknown'"
+
+
+@attrs.frozen
+class Row:
+    """A row that a request creates, or looks for."""
+
+    account: str
+    """The owner of the key; accounts do not share keys."""
+    name: str
+    digest: str
+    resource: str
+    token: int
+    keep: float
+    """Seconds until it expires."""
+
+
+def look(cursor: Cursor, session: int, row: Row, own: Collection[int]) -> Found | None:
+    """Return the row of a key. Delete it if it has expired, and make it unknown if its process died.
+
+    Args:
+        cursor: cursor of the journal.
+        session: session of the database.
+        row: the row to look for; only its account and name count.
+        own: tokens of this process's rows under way, some perhaps from a session before.
+    """
+    found = cursor.execute(_LOOK, (session, row.account, row.name)).fetchone()
+    if found is None:
+        return None
+    digest, outcome, detail, status, body, token, expired, is_dead = found
+    if outcome == Outcome.ACCEPTED.value and expired:
+        cursor.execute(_EXPIRE_ONE, (row.account, row.name))
+        return None
+    if is_dead and token not in own:
+        cursor.execute(_LOCK, (PROCESS_DIED, row.account, row.name, token))
+        outcome, detail = Outcome.UNKNOWN.value, PROCESS_DIED
+    return Found(
+        digest,
+        None if outcome is None else Outcome(outcome),
+        detail,
+        (status or 200, b"" if body is None else bytes(body)),
+    )
+
+
+def refuse_if_missing(cursor: Cursor) -> None:
+    """Refuse new keys in an older copy of the journal.
+
+    Raises:
+        JournalError: keys that were used since the copy was made may be missing.
+    """
+    if schema.fact(cursor, KEYS_MISSING) is not None:
+        raise JournalError(
+            "the journal is an older copy, or moved to another server, and may lack keys used since, so nothing is sent"
+            " under a new key; check what was sent, then run 'callsavvy keys trust' or Keys.trust_copy."
+        )
+
+
+def depart(cursor: Cursor, session: int, row: Row) -> bool:
+    """Create a row. Return False if the key has another one; an unconfirmed transaction may have created this one."""
+    if _insert(cursor, session, row):
+        return True
+    found = cursor.execute(_OTHER, (row.account, row.name)).fetchone()
+    return found is not None and found[0] == row.token
+
+
+def accept(cursor: Cursor, session: int, row: Row, status: int, body: bytes) -> None:
+    """Record an accepted response, also over "unknown", and over a person's "not sent" unless the key was used again."""
+    values = (status, body, row.account, row.name, row.token)
+    cursor.execute(_ACCEPT, values)
+    if cursor.rowcount != 1 and _insert(cursor, session, row):
+        cursor.execute(_ACCEPT, values)
+
+
+def lock(cursor: Cursor, row: Row, detail: str) -> None:
+    """Record that the outcome is unknown."""
+    cursor.execute(_LOCK, (detail, row.account, row.name, row.token))
+
+
+def free(cursor: Cursor, row: Row) -> None:
+    """Delete the row of a request that did nothing."""
+    cursor.execute(_FREE, (row.account, row.name, row.token))
+
+
+def _insert(cursor: Cursor, session: int, row: Row) -> bool:
+    values = (row.account, row.name, row.digest, row.resource, row.token, session, row.keep)
+    return cursor.execute(_INSERT, values).fetchone() is not None
+
+
+def expire(cursor: Cursor) -> None:
+    """Delete some expired rows."""
+    cursor.execute(_EXPIRE)
+
+
+def lock_all(cursor: Cursor) -> None:
+    """Make the rows under way unknown: the process that owned this file died."""
+    cursor.execute(_LOCK_ALL, (PROCESS_DIED,))
+
+
+def lock_dead(cursor: Cursor, session: int) -> None:
+    """Make the rows of dead processes unknown."""
+    cursor.execute(_LOCK_DEAD, (PROCESS_DIED, session))
+
+
+def unknown(cursor: Cursor, session: int) -> list[tuple[str, str, str, float, str]]:
+    """Return account, name, resource, start and detail of each key whose outcome is unknown, the oldest first."""
+    rows = cursor.execute(_UNKNOWN, (session,)).fetchall()
+    return [(account, name, resource, began, detail or PROCESS_DIED) for account, name, resource, began, detail in rows]
+
+
+def resolve(cursor: Cursor, account: str, name: str, *, as_sent: bool) -> None:
+    """Declare an unknown request sent or not sent."""
+    cursor.execute(_RESOLVE_AS_SENT if as_sent else _RESOLVE_AS_NOT_SENT, (account, name))
+
+
+def trust_copy(cursor: Cursor) -> None:
+    """Forget that the journal is an older copy."""
+    cursor.execute("DELETE FROM journal WHERE name = ?", (KEYS_MISSING,))

@@ -1,0 +1,184 @@
+"""The keys of single requests: what the client asks of a journal, and what a person does with unknown outcomes."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import anyio
+import attrs
+
+from callsavvy_async.campaigns.errors import JournalError
+from callsavvy_async.campaigns.journal import keyed
+from callsavvy_async.campaigns.journal.database import Cursor
+from callsavvy_async.campaigns.journal.keyed import Row
+from callsavvy_async.campaigns.journal.owner import Owner
+from callsavvy_async.campaigns.journal.retrying_writer import RetryingWriter
+from callsavvy_async.campaigns.journal.writer import Work, Writer
+from callsavvy_async.errors import InvalidRequestError, Outcome
+from callsavvy_async.redaction import redact
+from callsavvy_async.tracebacks import private_arguments
+from callsavvy_async.transport.keyed import Found, Intent
+from callsavvy_async.wire.response import HttpResponse
+
+T = TypeVar("T")
+
+_log = logging.getLogger("callsavvy_async")
+_DEPARTURES_PER_EXPIRY = 500
+"""Requests after which expired keys are deleted, at most 1,000 at a time."""
+
+
+@attrs.frozen
+class UnknownKey:
+    """A key whose request may have been performed and charged."""
+
+    key: str
+    """Argument for `Keys.resolve`."""
+    account: str
+    """The account and server, without keys; or the simulator."""
+    resource: str
+    """Resource of the API, such as ``"sendSMS"``."""
+    began: datetime
+    """When the request was about to leave, in UTC."""
+    detail: str
+    """Reason why the outcome is unknown."""
+
+
+@private_arguments
+class Keys:
+    """The keys in an open journal, as ``journal.keys`` or ``await callsavvy.keys()``.
+
+    Sending with ``key=`` uses them. A person resolves unknown outcomes with `unknown` and `resolve`.
+    """
+
+    def __init__(self, writer: Writer, *, patience: float, keep: timedelta, simulated: bool) -> None:
+        self._writer = writer
+        self._patience = patience
+        self._keep = keep.total_seconds()
+        self._simulated = simulated
+        self._own: set[int] = set()
+        """Tokens of the rows under way that this process created, perhaps in a session that was lost since."""
+        self._departures = 0
+        self._trusted_session: int | None = None
+
+    # --------------------------------------------------------------------------------------------------- for people
+
+    async def unknown(self) -> tuple[UnknownKey, ...]:
+        """Return the keys whose outcome is unknown, the oldest first."""
+        rows = await self._writer.run(lambda cursor: keyed.unknown(cursor, self._session))
+        return tuple(
+            UnknownKey(name, account, resource, datetime.fromtimestamp(began, UTC), detail)
+            for account, name, resource, began, detail in rows
+        )
+
+    async def resolve(self, key: str, *, as_sent: bool, account: str | None = None) -> None:
+        """Declare the unknown request of a key performed or not performed.
+
+        Afterwards the key returns an empty receipt if it was, and the next request with it is sent if it was not.
+
+        Args:
+            key: the key.
+            as_sent: True if the request was performed.
+            account: the account, as `unknown` shows it, if several accounts have an unknown request with this key.
+
+        Raises:
+            InvalidRequestError: the outcome of the key is not unknown, or several accounts have it.
+        """
+
+        def settle(cursor: Cursor) -> None:
+            keyed.lock_dead(cursor, self._session)
+            names = {
+                row[0] for row in keyed.unknown(cursor, self._session) if row[1] == key and account in {None, row[0]}
+            }
+            if len(names) != 1:
+                why = (
+                    f"is unknown in several accounts ({', '.join(sorted(names))}); give account="
+                    if names
+                    else "is not unknown"
+                )
+                raise InvalidRequestError(f"the key {redact(key)!r} {why}.")
+            keyed.resolve(cursor, names.pop(), key, as_sent=as_sent)
+
+        await self._writer.run(settle)
+
+    async def trust_copy(self) -> None:
+        """Allow new keys in a journal that was restored from an older copy, or that moved to another server.
+
+        Such a journal may lack keys that were used since the copy was made. If the request of such a key is made again, it is
+        sent again. Call this after you have checked that nothing was sent since, or that its keys will not come again.
+        """
+        await self._writer.run(keyed.trust_copy)
+
+    # -------------------------------------------------------------------------------------------------- for requests
+
+    async def look(self, intent: Intent) -> Found | None:
+        """Return the row of a key; None if it has none, or has expired."""
+        row = self._row(intent)
+        return await self._write(lambda cursor: keyed.look(cursor, self._session, row, self._own))
+
+    async def depart(self, intent: Intent) -> bool:
+        """Create the row, durably. Return False if the key has one."""
+        row = self._row(intent)
+        self._departures += 1
+        expiring = self._departures % _DEPARTURES_PER_EXPIRY == 0
+
+        def create(cursor: Cursor) -> bool:
+            if self._trusted_session != self._session:
+                keyed.refuse_if_missing(cursor)
+            if expiring:
+                keyed.expire(cursor)
+            return keyed.depart(cursor, self._session, row)
+
+        self._own.add(intent.token)
+        try:
+            created = await self._write(create)
+        except BaseException:
+            self._own.discard(intent.token)
+            self._writer.defer(lambda cursor: keyed.free(cursor, row))  # a COMMIT may have succeeded unnoticed
+            raise
+        self._trusted_session = self._session
+        if not created:
+            self._own.discard(intent.token)
+        return created
+
+    async def settle(
+        self, intent: Intent, outcome: Outcome, response: HttpResponse | None = None, detail: str = ""
+    ) -> None:
+        """Record an outcome. If the journal is unavailable, the next transaction records it."""
+        work = self._record(intent, outcome, response, detail)
+        try:
+            await self._shielded(work)
+        except JournalError as error:
+            self._writer.defer(work)
+            _log.warning("the outcome of a keyed %s is not in the journal yet: %s", intent.resource, error)
+        finally:
+            self._own.discard(intent.token)
+
+    def _record(self, intent: Intent, outcome: Outcome, response: HttpResponse | None, detail: str) -> Work[None]:
+        row = self._row(intent)
+        if outcome is Outcome.ACCEPTED:
+            status, body = (200, b"") if response is None else (response.status_code, response.body)
+            return lambda cursor: keyed.accept(cursor, self._session, row, status, body)
+        if outcome is Outcome.UNKNOWN:
+            return lambda cursor: keyed.lock(cursor, row, detail)
+        return lambda cursor: keyed.free(cursor, row)
+
+    def _row(self, intent: Intent) -> Row:
+        owner = str(Owner.of(intent.destination, simulated=self._simulated))
+        return Row(owner, intent.key, intent.digest, intent.resource, intent.token, self._keep)
+
+    @property
+    def _session(self) -> int:
+        return self._writer.database.session
+
+    async def _write(self, work: Work[T]) -> T:
+        """Run a transaction that detects its own repetition, and retry it during an outage of the journal."""
+        return await RetryingWriter(self._writer, self._patience).retry(lambda: self._shielded(work))
+
+    async def _shielded(self, work: Work[T]) -> T:
+        """Run a transaction to its end, so that a cancelled caller knows whether it has a row."""
+        scope = anyio.CancelScope(shield=True)
+        with scope:
+            return await self._writer.run(work)
+        raise AssertionError(scope)  # nobody cancels it
