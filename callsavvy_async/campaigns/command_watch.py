@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import anyio
 import attrs
@@ -72,9 +73,10 @@ class CommandWatch:
                 self.apply(orders, runs)
                 if orders.number > acknowledged:
                     await self._set_budget(orders)
-                    if await self.writer.run(
-                        lambda cursor: commands.acknowledge(cursor, context.campaign, context.run_id, orders)  # noqa: B023 - awaited
-                    ):
+                    write = partial(
+                        commands.acknowledge, campaign=context.campaign, run_id=context.run_id, orders=orders
+                    )
+                    if await self.writer.run(write):
                         acknowledged = orders.number
 
     def apply(self, orders: Orders, runs: int) -> None:
@@ -99,9 +101,6 @@ class CommandWatch:
 
     async def _set_budget(self, orders: Orders) -> None:
         limit, budget = orders.max_cost(self.settings.max_cost, self.given_at), self.sink.budget
-        if limit == (None if budget is None else budget.limit):
-            return
-        if limit is not None:
-            known = limit
-            budget = await self.writer.run(lambda cursor: CampaignBudget.of(cursor, self.context.campaign, known))
-        self.source.budget = self.sink.budget = budget
+        if limit is not None and (budget is None or budget.limit != limit):
+            read = partial(CampaignBudget.of, campaign=self.context.campaign, limit=limit)
+            self.source.budget = self.sink.budget = await self.writer.run(read)

@@ -6,6 +6,7 @@ import getpass
 import socket
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 
 import anyio
 import attrs
@@ -85,7 +86,8 @@ async def confirm(writer: Writer, campaign: int, steered: Steered, *, wait: floa
     while True:
         passed = anyio.current_time() - began
         probe = passed >= min(_PROBE_AFTER, wait)
-        steered = await writer.run(lambda cursor: _look(cursor, writer, campaign, steered, probe=probe))  # noqa: B023 - awaited
+        look = partial(_look, writer=writer, campaign=campaign, steered=steered, probe=probe)
+        steered = await writer.run(look)
         if steered.confirmed or steered.superseded_by is not None or passed >= wait:
             return steered
         await anyio.sleep(_BETWEEN_LOOKS)
@@ -117,7 +119,7 @@ def _look(cursor: Cursor, writer: Writer, campaign: int, steered: Steered, *, pr
     if waiting and probe and writer.database.is_abandoned():
         waiting = ()
     superseded_by = None
-    if commands.current(cursor, campaign).phase is not command.phase:
+    if command.action is not Action.SET and commands.current(cursor, campaign).phase is not command.phase:
         later = (each for each in commands.history(cursor, campaign) if each.number > command.number)
         superseded_by = next(each for each in later if each.phase is not command.phase)
     workers = max(0, commands.alive(cursor, campaign) - len(waiting))

@@ -56,16 +56,22 @@ def slow(seconds: float = 0.005) -> FakeClient:
 
 
 @asynccontextmanager
-async def running(run: CampaignRun) -> AsyncIterator[None]:
-    """Run beside the block, which waits for the first results first."""
+async def running(run: CampaignRun, client: FakeClient, requests: int = 2) -> AsyncIterator[None]:
+    """Run beside the block, which begins after so many requests."""
+    begun = anyio.Event()
+
+    def look() -> None:
+        if len(client.calls) >= requests:
+            begun.set()
+
+    client.on_wire = look
     async with anyio.create_task_group() as group:
 
         async def go() -> None:
             await run
 
         group.start_soon(go)
-        while not run.report.accepted:
-            await anyio.sleep(0.001)
+        await begun.wait()
         yield
 
 
@@ -74,7 +80,7 @@ async def test_a_confirmed_pause_lets_nothing_begin(journal, url):
     """Given elsewhere without write access: nothing is in flight, nothing begins, and everybody is reached once afterwards."""
     run = (await loaded(journal)).run(client := slow(), max_in_flight=4)
     async with Journal.open(url, read_only=True) as other:
-        async with running(run):
+        async with running(run, client):
             paused = await other.pause("c", author="ada")
             assert (paused.confirmed, paused.workers, paused.command.phase) == (True, 1, Phase.PAUSED)
             status = await other.campaign("c")
@@ -100,14 +106,7 @@ async def test_a_pause_waits_for_requests_in_flight(journal):
     client = slow()
     client.hang = True
     run = (await loaded(journal, 5)).run(client, max_in_flight=2)
-    async with anyio.create_task_group() as group:
-
-        async def go() -> None:
-            await run
-
-        group.start_soon(go)
-        while len(client.calls) < 2:
-            await anyio.sleep(0.001)
+    async with running(run, client):
         paused = await journal.pause("c", wait=0.1)
         assert not paused.confirmed
         (waiting,) = paused.waiting
@@ -124,7 +123,7 @@ async def test_a_stop_ends_this_run_and_later_ones(journal):
     """Until the campaign is continued; what was not sent stays pending."""
     campaign = await loaded(journal)
     run = campaign.run(client := slow(), max_in_flight=4)
-    async with running(run):
+    async with running(run, client):
         stopped = await journal.stop("c")
         assert (stopped.confirmed, stopped.workers) == (True, 0)
     assert run.report.stopped is StopReason.COMMAND
@@ -160,7 +159,7 @@ async def test_a_worker_that_runs_obeys_a_new_budget(journal):
     """`set_limits` lowers and raises `max_cost` while it sends, also without a limit before."""
     campaign = await loaded(journal, 60)
     run = campaign.run(client := slow(), max_in_flight=1)
-    async with running(run):
+    async with running(run, client):
         assert (await journal.set_limits("c", max_cost=30)).confirmed
     assert (run.report.stopped, run.report.accepted) == (StopReason.MAX_COST, 30)
     assert (await campaign.run(client, max_cost=20)).stopped is StopReason.MAX_COST  # lower than the command's
@@ -174,8 +173,8 @@ async def test_a_worker_that_runs_obeys_a_new_budget(journal):
 
 async def test_a_worker_that_runs_gets_more_budget(journal):
     """A limit that is raised in time never stops the run."""
-    run = (await loaded(journal, 60)).run(slow(0.02), max_in_flight=1, max_cost=40)
-    async with running(run):
+    run = (await loaded(journal, 60)).run(client := slow(0.02), max_in_flight=1, max_cost=40)
+    async with running(run, client):
         assert (await journal.set_limits("c", max_cost=100)).confirmed
     assert (run.report.stopped, run.report.accepted) == (None, 60)
 
@@ -192,19 +191,19 @@ async def test_the_runs_of_a_worker_share_their_options(journal, url):
 
 async def test_a_worker_changes_its_number_in_flight(journal):
     """More requests leave at a time as soon as the command is obeyed, and fewer after the surplus ones ended."""
-    client, most = slow(0.01), 0
+    client, eight, most = slow(0.01), anyio.Event(), 0
 
-    def look() -> None:
+    def look(_: CampaignReport) -> None:
         nonlocal most
-        most = max(most, len(client.calls) - run.report.requests)
+        most = max(most, len(client.calls) - run.report.requests + 1)
+        if most >= 8:
+            eight.set()
 
-    client.on_wire = look
-    run = (await loaded(journal, 400)).run(client, max_in_flight=1)
-    async with running(run):
-        assert most == 1
+    run = (await loaded(journal, 400)).run(client, max_in_flight=1, on_progress=look)
+    async with running(run, client):
+        assert most <= 1
         assert (await journal.set_limits("c", max_in_flight=8)).confirmed
-        while most < 8:
-            await anyio.sleep(0.005)
+        await eight.wait()
         assert (await journal.set_limits("c", max_in_flight=2)).confirmed
         await anyio.sleep(0.1)
         most = 0
@@ -217,7 +216,7 @@ async def test_a_worker_changes_its_number_in_flight(journal):
 async def test_a_worker_keeps_to_a_rate(journal):
     """The rate is for the whole campaign; a new one counts at once, however long the old one made a request wait."""
     run = (await loaded(journal, 50)).run(client := slow(0.001), max_in_flight=1)
-    async with running(run):
+    async with running(run, client):
         assert (await journal.set_limits("c", rate="1/h")).confirmed
         begun = len(client.calls)
         await anyio.sleep(0.2)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -140,7 +141,7 @@ class PostgreSQL:
             result = work(cursor)
             cursor.execute("COMMIT")
         except BaseException:
-            if self._connection is not None and not self._connection.closed:
+            with suppress(Exception):  # the connection may be lost
                 cursor.execute("ROLLBACK")
             raise
         return result

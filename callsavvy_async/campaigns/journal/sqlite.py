@@ -143,21 +143,24 @@ class SQLite:
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def backup(self, cursor: Cursor, path: Path) -> None:
-        """Write a snapshot of the journal to a new file.
+        """Write a snapshot of the journal to a new file, and of its control file to one beside it.
 
         Raises:
             JournalError: the file exists, or cannot be written.
         """
+        made: list[Path] = []
         try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        except FileExistsError:
-            raise JournalError(f"{path} exists; name a new file for the copy.") from None
-        except OSError as error:
-            raise unusable(path, error) from None
-        try:
-            cursor.execute("VACUUM INTO ?", (str(path),))
-        except BaseException:
-            path.unlink(missing_ok=True)
+            for database, copy in (("main", path), ("control", control_file(path))):
+                os.close(os.open(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+                made.append(copy)
+                cursor.execute(f"VACUUM {database} INTO ?", (str(copy),))
+        except BaseException as error:
+            for copy in made:
+                copy.unlink(missing_ok=True)
+            if isinstance(error, FileExistsError):
+                raise JournalError(f"{error.filename} exists; name a new file for the copy.") from None
+            if isinstance(error, OSError):
+                raise unusable(path, error) from None
             raise
 
     # ------------------------------------------------------------------------------------------------------ opening
