@@ -71,7 +71,9 @@ class CommandWatch:
             with suppress(JournalError):  # during an outage nothing is sent anyway
                 orders, runs = await self.writer.run(self._read)
                 self.apply(orders, runs)
-                if orders.number > acknowledged:
+                if (
+                    orders.number > acknowledged and orders.phase is not Phase.STOPPED
+                ):  # it acknowledges a stop by its end
                     await self._set_budget(orders)
                     write = partial(
                         commands.acknowledge, campaign=context.campaign, run_id=context.run_id, orders=orders

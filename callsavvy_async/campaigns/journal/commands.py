@@ -7,7 +7,7 @@ Theory:
 2. Obedience. The statement that puts a chunk in flight reads the last command. So no request begins after a pause is
    committed, in any process.
 3. Acknowledgement. A chunk that went in flight before the pause may have sent nothing yet. So a run acknowledges a pause
-   only while it has no chunk in flight, and one statement checks and records that.
+   only while it has no chunk in flight, and one statement checks and records that. It acknowledges a stop by its end.
 4. Confirmation. A pause is confirmed once each run has acknowledged it, has ended, or has outlived its lease. A run whose
    lease has ended sends nothing; see `journal_sink.py`.
 
