@@ -45,7 +45,7 @@ class Steered:
 
     @property
     def confirmed(self) -> bool:
-        """True if every worker obeys. After a pause, no request is in flight and none begins; after a stop, all runs have ended."""
+        """True if every worker obeys. No request is in flight and none begins after a pause; all runs have ended after a stop."""
         return not self.waiting and self.superseded_by is None
 
     def as_dict(self) -> Mapping[str, object]:
