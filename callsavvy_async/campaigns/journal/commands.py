@@ -9,7 +9,8 @@ Theory:
 3. Acknowledgement. A chunk that went in flight before the pause may have sent nothing yet. So a run acknowledges a pause
    only while it has no chunk in flight, and one statement checks and records that. It acknowledges a stop by its end.
 4. Confirmation. A pause is confirmed once each run has acknowledged it, has ended, or has outlived its lease. A run whose
-   lease has ended sends nothing; see `journal_sink.py`.
+   lease has ended sends nothing; see `journal_sink.py`. Only a process that is suspended between that look at its lease and
+   the first byte, for longer than the lease, can still send: the API knows no fence.
 
 PostgreSQL keeps the commands among the journal's tables. SQLite keeps them in a file beside it; see `sqlite_control.py`.
 """
