@@ -35,6 +35,10 @@ class Account:
         """Return the number of charges for each recipient."""
         return Counter(self._ask("charged"))
 
+    def moments(self) -> list[float]:
+        """Return the time at which each send was processed, in seconds since 1970."""
+        return [float(moment) for moment in self._ask("moments")]
+
     def fail(self, probability: float) -> None:
         """Set the probability of each fault."""
         self._ask(str(probability))
@@ -69,6 +73,8 @@ def main(seed: int, latency: float, host: str) -> None:
                     answer = server.url
                 case "charged":
                     answer = simulator.ledger.charged
+                case "moments":
+                    answer = [entry.at.timestamp() for entry in simulator.ledger.requests]
                 case probability:
                     simulator.faults.clear()
                     for fault in FAULTS:

@@ -85,6 +85,12 @@ class FanOut:
         for context in self._active:
             context.abandon()
 
+    def resize(self, workers: int) -> None:
+        """Change the most chunks in flight. Surplus workers end after their chunk."""
+        more, self._workers = workers > self._workers, workers
+        if more and self._report.stopped is None and self._waiting <= SPARE:
+            self._start_worker()
+
     async def run(self) -> None:
         """Send until the source ends or the run is stopped, then record the rest of the source as pending.
 
@@ -103,6 +109,7 @@ class FanOut:
             self.stop(StopReason.INTERRUPTED)
             raise
         finally:
+            self._group = None
             with anyio.CancelScope(shield=True):
                 await self._record_rest()
         if self._failure is not None:
@@ -130,6 +137,10 @@ class FanOut:
         """Number of workers without a request in flight: they wait for a chunk, the rate limiter or the sink."""
         return self._working - sum(context.on_wire for context in self._active)
 
+    @property
+    def _is_wanted(self) -> bool:
+        return self._waiting <= SPARE and self._working <= self._workers
+
     async def _before_sending(self, chunk: Chunk) -> None:
         if self._waiting <= SPARE:  # this worker is about to leave
             self._start_worker()
@@ -138,7 +149,7 @@ class FanOut:
     async def _work(self) -> None:
         todo: list[Chunk] = []
         try:
-            while self._waiting <= SPARE and (chunk := await self._source.next_chunk()) is not None:
+            while self._is_wanted and (chunk := await self._source.next_chunk()) is not None:
                 todo.append(chunk)
                 if self._report.stopped is not None:
                     return

@@ -44,6 +44,7 @@ class StopReason(enum.Enum):
     REJECTIONS = "the API rejected consecutive requests for the same reason"
     UNREACHABLE = "consecutive requests could not reach the API"
     INTERRUPTED = "the run was stopped"
+    COMMAND = "a command stopped the campaign"
     DEADLINE = "the run reached its deadline"
     ERROR = "an error ended the run"
 

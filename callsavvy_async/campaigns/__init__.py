@@ -15,6 +15,7 @@ from callsavvy_async.campaigns.errors import (
     OtherAccountError,
 )
 from callsavvy_async.campaigns.integrity import Verification
+from callsavvy_async.campaigns.journal.commands import Action, Command, Phase, WaitingWorker
 from callsavvy_async.campaigns.journal.runs import Worker
 from callsavvy_async.campaigns.keys import Keys, UnknownKey
 from callsavvy_async.campaigns.open_journal import Journal
@@ -22,15 +23,18 @@ from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.run import CampaignRun, RunOptions
 from callsavvy_async.campaigns.spec import CampaignOptions
 from callsavvy_async.campaigns.states import State
+from callsavvy_async.campaigns.steering import Steered
 from callsavvy_async.campaigns.subset_sum import Reconciliation
 from callsavvy_async.campaigns.worker import Runner, WorkerStatus
 
 __all__ = [
+    "Action",
     "Campaign",
     "CampaignOptions",
     "CampaignReport",
     "CampaignRun",
     "ChunkLostError",
+    "Command",
     "Journal",
     "JournalDamagedError",
     "JournalError",
@@ -39,14 +43,17 @@ __all__ = [
     "Keys",
     "LeaseLostError",
     "OtherAccountError",
+    "Phase",
     "Reconciliation",
     "ReportRow",
     "RunOptions",
     "Runner",
     "State",
+    "Steered",
     "UnknownChunk",
     "UnknownKey",
     "Verification",
+    "WaitingWorker",
     "Worker",
     "WorkerStatus",
 ]

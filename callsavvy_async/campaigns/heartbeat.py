@@ -68,7 +68,10 @@ class Heartbeat:
     async def _beat_once(self, seconds: float) -> bool:
         settled = self.context.settled
         rate = (settled - self._settled) / seconds if seconds > 0.0 else 0.0
+        began = anyio.current_time()
         alive = await self.writer.run(self._write_beat(rate))
+        if alive:
+            self.context.renew_lease(began)
         self._settled = settled
         return alive
 

@@ -11,7 +11,7 @@ from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.protocols import ChunkDeferredError
 from callsavvy_async.bulk.report import ChunkResult
 from callsavvy_async.campaigns.errors import ChunkLostError
-from callsavvy_async.campaigns.journal import repository
+from callsavvy_async.campaigns.journal import commands, repository
 from callsavvy_async.campaigns.journal.budget import CampaignBudget
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.repository import ChunkUpdate
@@ -20,6 +20,10 @@ from callsavvy_async.campaigns.run_context import RunContext
 from callsavvy_async.campaigns.states import Actor, State
 
 _REJECTED_LATE = "rejected for a recipient, after the run lost its lease"
+
+
+def _do_nothing() -> None:
+    """Do nothing."""
 
 
 @attrs.define
@@ -34,6 +38,8 @@ class JournalSink:
     """Returns True if requests of these time zones may leave now."""
     budget: CampaignBudget | None
     """Budget of the campaign; None for no limit."""
+    on_hold: Callable[[], object] = _do_nothing
+    """Called when a command keeps a request from leaving."""
     _unwritten: Decimal = Decimal(0)
     """Units reported beyond the estimates, and not in the journal yet."""
 
@@ -51,13 +57,22 @@ class JournalSink:
         """Mark a chunk as in flight, durably.
 
         Raises:
-            ChunkDeferredError: the chunk is pending again, because its window closed while it waited, or because costs
-                reported meanwhile used up the budget.
+            ChunkDeferredError: the chunk is pending again, because its window closed while it waited, because costs
+                reported meanwhile used up the budget, because of a command, or because the lease of its run ended.
         """
         context, number = self.context, chunk.number
         if self.is_open(chunk.zone):
-            left = await context.write(lambda cursor: self._depart(cursor, number))
-            if left is None or left >= self._unwritten:
+            allowed, left = await context.write(lambda cursor: self._depart(cursor, number))
+            if not allowed:
+                self.on_hold()
+            elif context.lease_ended:  # a pause may be confirmed without this run, which was suspended meanwhile
+                unsent = ChunkUpdate(State.PENDING)
+                await context.write(
+                    lambda cursor: repository.settle(cursor, context.campaign, context.run_id, number, unsent)
+                )
+                context.held.discard(number)
+                raise ChunkDeferredError
+            elif left is None or left >= self._unwritten:
                 return
         await context.write(lambda cursor: repository.withdraw(cursor, context.campaign, context.run_id, number))
         context.held.discard(number)
@@ -105,12 +120,17 @@ class JournalSink:
         context.held.discard(chunk.number)
         context.settled += update.state is not State.PENDING
 
-    def _depart(self, cursor: Cursor, number: int) -> Decimal | None:
-        """Mark a chunk as in flight if the budget covers it, and return the units left; None for no limit."""
-        left = None if self.budget is None else self.budget.left(cursor, self.context.campaign)
-        if left is None or left >= 0:
-            self._move(cursor, number, State.IN_FLIGHT)
-        return left
+    def _depart(self, cursor: Cursor, number: int) -> tuple[bool, Decimal | None]:
+        """Mark a chunk as in flight if the commands allow it and the budget covers it.
+
+        Returns:
+            False if a command forbids it; and the units left, None for no limit.
+        """
+        context = self.context
+        left = None if self.budget is None else self.budget.left(cursor, context.campaign)
+        if left is not None and left < 0:
+            return True, left
+        return commands.depart(cursor, context.campaign, number, context.run_id), left
 
     def _move(self, cursor: Cursor, number: int, to: State) -> None:
         context = self.context

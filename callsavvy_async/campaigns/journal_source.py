@@ -7,6 +7,7 @@ another run or left by a dead one. The search restarts from the beginning once i
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -29,6 +30,26 @@ _BETWEEN_LOOKS = 1.0
 """Seconds between two looks of an idle run for chunks that other runs released."""
 
 
+@attrs.define
+class Throttle:
+    """Spaces the requests of a run."""
+
+    interval: float = 0.0
+    """Seconds between two requests."""
+    _next: float = -math.inf
+
+    def delay(self, now: float) -> float:
+        """Return the seconds until the next request."""
+        return max(0.0, self._next - now) if self.interval else 0.0
+
+    def take(self, now: float) -> bool:
+        """Reserve the next request; return False if it is too early."""
+        if self.delay(now) > 0.0:
+            return False
+        self._next = now + self.interval
+        return True
+
+
 def wall_clock() -> datetime:
     """Return the time of day. It may jump, so it only decides when requests may start."""
     return datetime.now(UTC)
@@ -48,20 +69,25 @@ class JournalSource:
     _marks: dict[str, int] = attrs.field(factory=dict[str, int])
     """Lowest chunk number of the next claim, for each zone with pending chunks."""
     _ready: deque[Chunk] = attrs.field(factory=deque[Chunk])
+    throttle: Throttle = attrs.field(factory=Throttle)
     _lock: anyio.Lock = attrs.field(factory=anyio.Lock)
     _going: anyio.Event = attrs.field(factory=anyio.Event)
+    _pausing: set[str] = attrs.field(factory=set[str])
 
     def __attrs_post_init__(self) -> None:
         self._going.set()
 
-    def pause(self) -> None:
-        """Return no chunks until `go_on`."""
+    def pause(self, by: str) -> None:
+        """Return no chunks until `go_on` by the same party."""
+        self._pausing.add(by)
         if self._going.is_set():
             self._going = anyio.Event()
 
-    def go_on(self) -> None:
-        """Continue after `pause`."""
-        self._going.set()
+    def go_on(self, by: str) -> None:
+        """Continue after `pause`, unless another party pauses too."""
+        self._pausing.discard(by)
+        if not self._pausing:
+            self._going.set()
 
     def feeding(self) -> AbstractAsyncContextManager[None]:
         """Return an empty context: the workers themselves read the journal."""
@@ -72,17 +98,25 @@ class JournalSource:
 
         Waits while other runs hold chunks, which become pending if those runs stop or die.
         """
-        if self._going.is_set() and self._ready and self.is_open(self._ready[0].zone):
+        if self._may_hand_out and not self.throttle.interval:
             return self._ready.popleft()  # without the lock, whose handover takes an event loop turn per worker
         async with self._lock:
             while True:
-                await self._going.wait()
-                if self._ready:
-                    if self.is_open(self._ready[0].zone):
-                        return self._ready.popleft()
+                if not self._going.is_set():
                     await self._release()
-                if not await self._claim_or_wait():
+                    await self._going.wait()
+                if self._may_hand_out:
+                    if self.throttle.take(anyio.current_time()):
+                        return self._ready.popleft()
+                    await anyio.sleep(min(self.throttle.delay(anyio.current_time()), _BETWEEN_LOOKS))
+                    continue
+                await self._release()
+                if self._going.is_set() and not await self._claim_or_wait():
                     return None
+
+    @property
+    def _may_hand_out(self) -> bool:
+        return self._going.is_set() and bool(self._ready) and self.is_open(self._ready[0].zone)
 
     async def rest(self, *, only_at_hand: bool) -> AsyncIterator[Chunk]:  # noqa: ARG002 - all chunks are at hand
         """Yield the claimed chunks that no worker took."""
@@ -118,6 +152,7 @@ class JournalSource:
     async def _claim(self, zone: str) -> bool:
         """Claim chunks from the mark of a zone on. Return False if the budget does not cover them."""
         context, text, since = self.context, self.spec.message.common or "", self._marks[zone]
+        began = anyio.current_time()
         async with context.adding:
             try:
                 claimed = await context.claim(
@@ -136,6 +171,7 @@ class JournalSource:
                 self.report.stopped = self.report.stopped or StopReason.MAX_COST  # chunks claimed before are still sent
                 return False
             context.held.update(chunk.number for chunk in claimed)
+            context.renew_lease(began)  # a claim is a heartbeat too
         self._ready.extend(claimed)
         if len(claimed) == self.at_a_time:
             self._marks[zone] = claimed[-1].number + 1
@@ -155,7 +191,9 @@ class JournalSource:
         return True
 
     async def _release(self) -> None:
-        """Release claimed chunks whose window closed, so that they can be claimed later."""
+        """Release claimed chunks that wait for their window or a pause, so that they can be claimed later."""
+        if not self._ready:
+            return
         context = self.context
         numbers = [chunk.number for chunk in self._ready]
         self._ready.clear()

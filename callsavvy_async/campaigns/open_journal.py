@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -11,9 +13,11 @@ from typing import Self, Unpack
 
 import anyio
 
+from callsavvy_async.bulk.options import SendSettings
 from callsavvy_async.campaigns.campaign import Campaign
 from callsavvy_async.campaigns.errors import JournalError
 from callsavvy_async.campaigns.journal import keyed, runs, sql, sums
+from callsavvy_async.campaigns.journal.commands import Action, Command, history
 from callsavvy_async.campaigns.journal.database import Cursor, Database
 from callsavvy_async.campaigns.journal.postgres import SCHEMES, PostgreSQL
 from callsavvy_async.campaigns.journal.retrying_writer import RetryingWriter
@@ -22,6 +26,7 @@ from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.keys import Keys
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.spec import CampaignOptions, Spec, campaign_settings
+from callsavvy_async.campaigns.steering import Steered, checked_limits, confirm, give
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 from callsavvy_async.messages import Message, require_message
 from callsavvy_async.tracebacks import private_arguments
@@ -164,6 +169,85 @@ class Journal:
             return tuple(sums.read(cursor, number, name) for number, name in campaigns)
 
         return await self._writer.run(read)
+
+    # ----------------------------------------------------------------------------------------------------- steering
+
+    async def pause(self, name: str, *, author: str | None = None, wait: float = 60.0) -> Steered:
+        """Pause a campaign in all processes that send it, until `go_on`. Requests in flight finish.
+
+        No request begins once the command is recorded. The pause is confirmed when no request is in flight either.
+        All commands also work on a journal that is open with ``read_only=True``, while other processes write it.
+
+        Args:
+            name: name of the campaign.
+            author: who gives the command; by default the user and the host.
+            wait: seconds to wait until every worker obeys; see `Steered`.
+
+        Raises:
+            InvalidRequestError: the campaign does not exist.
+            JournalError: the command cannot be recorded.
+        """
+        return await self._command(name, Action.PAUSE, author, wait)
+
+    async def go_on(self, name: str, *, author: str | None = None, wait: float = 60.0) -> Steered:
+        """Continue a campaign after `pause` or `stop`. Workers that ended after a stop must be started again."""
+        return await self._command(name, Action.CONTINUE, author, wait)
+
+    async def stop(self, name: str, *, author: str | None = None, wait: float = 60.0) -> Steered:
+        """Stop a campaign: its runs end after their requests in flight, and later runs end at once, until `go_on`."""
+        return await self._command(name, Action.STOP, author, wait)
+
+    async def set_limits(
+        self,
+        name: str,
+        *,
+        rate: str | None = None,
+        max_in_flight: int | None = None,
+        max_cost: Decimal | int | None = None,
+        author: str | None = None,
+        wait: float = 60.0,
+    ) -> Steered:
+        """Change the limits of a campaign for all its runs, also later ones. Limits that are None stay as they are.
+
+        Args:
+            name: name of the campaign.
+            rate: rate of the whole campaign, such as ``"10/s"``, which its runs share. Limits of the clients apply too.
+            max_in_flight: most requests in flight of each run.
+            max_cost: most units that the campaign may spend. The option of a process that starts later may only lower it.
+            author: see `pause`.
+            wait: see `pause`.
+
+        Raises:
+            InvalidRequestError: the campaign does not exist, no limit is given, or `max_cost` does not apply to its channel.
+            ConfigurationError: a limit is invalid.
+            JournalError: the command cannot be recorded.
+        """
+        limits = checked_limits(rate=rate, max_in_flight=max_in_flight, max_cost=max_cost)
+        SendSettings(max_cost=max_cost).check_for((await self.campaign(name)).message)
+        return await self._command(name, Action.SET, author, wait, limits)
+
+    async def confirm(self, steered: Steered, *, wait: float) -> Steered:
+        """Wait longer until every worker obeys a command."""
+        campaign = await self._find(steered.campaign)
+        return await confirm(self._writer, campaign, steered, wait=wait)
+
+    async def commands(self, name: str) -> tuple[Command, ...]:
+        """Return every command to a campaign, the oldest first."""
+        campaign = await self._find(name)
+        return await self._writer.run(lambda cursor: history(cursor, campaign))
+
+    async def _command(
+        self, name: str, action: Action, author: str | None, wait: float, limits: Mapping[str, str] | None = None
+    ) -> Steered:
+        campaign = await self._find(name)
+        steered = await give(self._writer, campaign, name, action, author=author, limits=limits)
+        return await confirm(self._writer, campaign, steered, wait=wait)
+
+    async def _find(self, name: str) -> int:
+        found = await self._writer.run(lambda cursor: _find(cursor, name))
+        if found is None:
+            raise InvalidRequestError(f"there is no campaign {name!r} in {self._database.name}.")
+        return found[0]
 
     async def backup(self, path: str | os.PathLike[str]) -> None:
         """Write a snapshot of a SQLite journal to a new file. Runs may be active meanwhile.

@@ -15,10 +15,12 @@ from callsavvy_async.bulk.report import StopReason
 from callsavvy_async.bulk.run import Run
 from callsavvy_async.bulk.stop_rules import StopRules
 from callsavvy_async.campaigns.client_protocol import Client
+from callsavvy_async.campaigns.command_watch import CommandWatch
 from callsavvy_async.campaigns.errors import ChunkLostError, LeaseLostError, NotLoadedError
 from callsavvy_async.campaigns.heartbeat import Heartbeat
-from callsavvy_async.campaigns.journal import repository, runs, sql, sums
+from callsavvy_async.campaigns.journal import commands, repository, runs, sql, sums
 from callsavvy_async.campaigns.journal.budget import CampaignBudget
+from callsavvy_async.campaigns.journal.commands import Orders
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.owner import Owner, bind
 from callsavvy_async.campaigns.journal.retrying_writer import RetryingWriter
@@ -34,6 +36,8 @@ from callsavvy_async.transport.background import beside
 
 MOST_AT_HAND = 32
 """Largest number of chunks that a run claims ahead, so that other runs get their share."""
+
+_HOLDER = "the caller"
 
 
 class RunOptions(SendOptions, total=False):
@@ -97,6 +101,8 @@ class CampaignRun(Run[CampaignReport]):
         self._source: JournalSource | None = None
         self._stopped: StopReason | None = None
         self._paused = False
+        self.given_at: int | None = None
+        """Number of the last command when the options were given; None for that at the begin."""
 
     def abandon(self) -> None:
         """Stop without waiting. Requests in flight become unknown."""
@@ -109,25 +115,30 @@ class CampaignRun(Run[CampaignReport]):
         """Start no requests until `go_on`. Requests in flight continue."""
         self._paused = True
         if self._source is not None:
-            self._source.pause()
+            self._source.pause(_HOLDER)
 
     def go_on(self) -> None:
         """Continue after `pause`."""
         self._paused = False
         if self._source is not None:
-            self._source.go_on()
+            self._source.go_on(_HOLDER)
 
     async def _send(self) -> None:
         """Send all pending chunks, under a new run number whenever the lease was lost."""
         await self._prepare()
         if self._resends:  # not retried: a repetition could include chunks that became unknown later
             await self._writer.run(self._make_pending)
-        while await self._lost_lease(*await self._retrying.write(self._begin)):
+        while await self._lost_lease():
             self.report.stopped = None
 
-    async def _lost_lease(self, context: RunContext, budget: CampaignBudget | None) -> bool:
+    async def _lost_lease(self) -> bool:
         """Send until no pending chunk is left. Return True if the run lost its lease and should begin again."""
-        fan_out = self._make_fan_out(context, budget)
+        began = anyio.current_time()
+        context, orders, budget = await self._retrying.write(self._begin)
+        context.renew_lease(began)
+        watch = self._make_watch(context, orders, budget)
+        watch.apply(orders, 1)
+        fan_out = watch.fan_out
         lost = False
 
         def on_lost() -> None:
@@ -137,7 +148,7 @@ class CampaignRun(Run[CampaignReport]):
 
         heartbeat = Heartbeat(self._writer, context, on_lost, self._callsavvy.pacing.snapshot)
         try:
-            async with beside(heartbeat.beat):
+            async with beside(heartbeat.beat), beside(watch.watch):
                 try:
                     await fan_out.run()
                 finally:
@@ -165,7 +176,7 @@ class CampaignRun(Run[CampaignReport]):
         refuse_if_purged(cursor, self._campaign)
         repository.make_pending(cursor, self._campaign, self._resends)
 
-    def _begin(self, cursor: Cursor) -> tuple[RunContext, CampaignBudget | None]:
+    def _begin(self, cursor: Cursor) -> tuple[RunContext, Orders, CampaignBudget | None]:
         """Check the campaign, and begin a run."""
         cursor.execute(sql.LOCK_CAMPAIGN, (self._campaign,)).fetchone()  # excludes loads and purges
         refuse_if_purged(cursor, self._campaign)
@@ -173,9 +184,12 @@ class CampaignRun(Run[CampaignReport]):
         self._refuse_if_incomplete()
         self.report.check()
         run_id = runs.begin(cursor, self._campaign, self._writer.database.lease)
-        limit = self._settings.max_cost
+        orders = commands.current(cursor, self._campaign)
+        commands.acknowledge(cursor, self._campaign, run_id, orders)
+        given_at = orders.number if self.given_at is None else self.given_at
+        limit = orders.max_cost(self._settings.max_cost, given_at)
         budget = None if limit is None else CampaignBudget.of(cursor, self._campaign, limit)
-        return RunContext(self._campaign, run_id, self._retrying), budget
+        return RunContext(self._campaign, run_id, self._retrying), orders, budget
 
     def _refuse_if_incomplete(self) -> None:
         if not self.report.input_complete:
@@ -195,22 +209,36 @@ class CampaignRun(Run[CampaignReport]):
             known = balance
             await self._retrying.write(lambda cursor: sums.note_balance(cursor, self._campaign, known))
 
-    def _make_fan_out(self, context: RunContext, budget: CampaignBudget | None) -> FanOut:
+    def _make_watch(self, context: RunContext, orders: Orders, budget: CampaignBudget | None) -> CommandWatch:
+        """Make the parts of a run, and the watch that makes them obey commands."""
         settings, message, messaging = self._settings, self._spec.message, self._callsavvy.messaging
         at_a_time = min(2 * settings.max_in_flight, MOST_AT_HAND)
         self._source = JournalSource(context, self._spec, self.report, at_a_time, budget)
         if self._paused:
-            self._source.pause()
+            self._source.pause(_HOLDER)
+        sink = JournalSink(context, message.common, self.report, self._source.is_open, budget)
         self._fan_out = FanOut(
             lambda chunk: message.send(messaging, chunk.numbers, chunk.text, **settings.request),
             self._source,
             self.report,
-            sink=JournalSink(context, message.common, self.report, self._source.is_open, budget),
+            sink=sink,
             workers=settings.max_in_flight,
             rules=StopRules(settings.stop_after),
             on_result=self._hand_on,
         )
-        return self._fan_out
+        self.given_at = orders.number if self.given_at is None else self.given_at
+        watch = CommandWatch(
+            self._writer,
+            context,
+            self._source,
+            sink,
+            self._fan_out,
+            settings=settings,
+            given_at=self.given_at,
+            on_stop=lambda: self._stop(StopReason.COMMAND),
+        )
+        sink.on_hold = watch.hold
+        return watch
 
     def _stop(self, reason: StopReason) -> None:
         self._stopped = self._stopped or reason

@@ -14,6 +14,7 @@ Writes of other kinds are not retried: decisions of a person, loads, and resends
 
 from __future__ import annotations
 
+import math
 from typing import TypeVar
 
 import anyio
@@ -43,6 +44,18 @@ class RunContext:
     """Serialises additions to `held`, from before the write until memory reflects it."""
     doubtful: bool = False
     """True if the journal may contain unconfirmed claims of this run."""
+
+    _lease_ends: float = math.inf
+
+    def renew_lease(self, at: float) -> None:
+        """Extend the lease after a heartbeat that began at a time of the event loop's clock."""
+        lease = self.retrying.writer.database.lease
+        self._lease_ends = math.inf if lease is None else at + lease
+
+    @property
+    def lease_ended(self) -> bool:
+        """True if other processes may consider the run dead, for example because this process was suspended."""
+        return anyio.current_time() >= self._lease_ends
 
     async def write(self, work: Work[T]) -> T:
         """Run a transaction that detects its own repetition, and retry it during an outage."""

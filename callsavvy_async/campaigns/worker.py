@@ -88,6 +88,7 @@ class Runner:
         self._observed: Callable[[ChunkResult], object] | None = options.get("on_result")
         self._campaign: Campaign | None = None
         self._run: CampaignRun | None = None
+        self._given_at: int | None = None
         self._stopped = anyio.Event()
 
     def __repr__(self) -> str:
@@ -183,6 +184,7 @@ class Runner:
     async def _send(self, campaign: Campaign, callsavvy: Client, before: CampaignReport) -> CampaignReport:
         options: RunOptions = {**self._options, "on_result": self._settle}
         self._run = campaign.run(callsavvy, **options)
+        self._run.given_at = self._given_at  # the options of all runs were given when this process started
         self.status.sending = True
         if self._stopped.is_set():
             self._run.stop()
@@ -193,6 +195,7 @@ class Runner:
                 raise
             return before
         finally:
+            self._given_at = self._run.given_at
             self._run, self.status.sending = None, False
 
     def _settle(self, result: ChunkResult) -> None:

@@ -8,7 +8,8 @@ from typing import Annotated, Literal, TypeVar
 
 from cyclopts import App, Parameter
 
-from callsavvy_async.campaigns import Campaign, CampaignRun, Journal, RunOptions
+from callsavvy_async.campaigns import Campaign, CampaignReport, CampaignRun, Command, Journal, RunOptions
+from callsavvy_async.cli import campaign_steering
 from callsavvy_async.cli.campaign_run import (
     Reopening,
     is_missing,
@@ -31,6 +32,7 @@ from callsavvy_async.cli.options import (
     Pace,
     ReportFile,
 )
+from callsavvy_async.cli.output import as_json
 from callsavvy_async.cli.overwriting import refuse_overwriting
 from callsavvy_async.cli.stderr import ask, can_ask, tell
 from callsavvy_async.cli.worker import work
@@ -40,13 +42,14 @@ from callsavvy_async.wording import quantity
 
 T = TypeVar("T")
 
-_commands = App(name="campaigns", help="Inspect, continue and settle campaigns (created with bulk --campaign).")
+_commands = App(name="campaigns", help="Inspect, steer, continue and settle campaigns (created with bulk --campaign).")
 
 
 def register(app: App) -> None:
     """Add the commands."""
     for command in (work, watch):
         _commands.command(command)
+    campaign_steering.register(_commands)
     app.command(_commands)
 
 
@@ -63,9 +66,16 @@ def list_campaigns(*, journal: JournalName = DEFAULT_JOURNAL) -> None:
 
 @_commands.command
 def show(name: CampaignName, /, *, journal: JournalName = DEFAULT_JOURNAL, json: AsJson = False) -> ExitCode:
-    """Show the sums of a campaign. The exit code reflects its current state."""
-    report = _read(journal, name, lambda campaign: campaign.status())
-    print(lines_of_sums(report, json=json))
+    """Show the sums of a campaign, and the commands that it got. The exit code reflects its current state."""
+
+    async def read(opened: Journal) -> tuple[CampaignReport, tuple[Command, ...]]:
+        return await (await opened.campaign(name)).status(), await opened.commands(name)
+
+    report, given = with_journal(journal, read)
+    if json:
+        print(as_json({**report.as_dict(), "commands": [command.as_dict() for command in given]}))
+    else:
+        print("\n".join([lines_of_sums(report, json=False), *campaign_steering.lines_of_commands(given)]))
     return code_of_report(report)
 
 

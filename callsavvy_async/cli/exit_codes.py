@@ -36,11 +36,12 @@ class ExitCode(enum.IntEnum):
     CONFIGURATION = 5
     """The API rejected the keys, or a setting is invalid."""
     INTERRUPTED = 130
-    """Ctrl-C, SIGTERM or SIGHUP."""
+    """Ctrl-C, SIGTERM, SIGHUP or ``campaigns stop``."""
 
 
 _BY_STOP_REASON = {
     StopReason.INTERRUPTED: ExitCode.INTERRUPTED,
+    StopReason.COMMAND: ExitCode.INTERRUPTED,
     StopReason.AUTHENTICATION: ExitCode.CONFIGURATION,
     StopReason.BALANCE: ExitCode.BUDGET,
     StopReason.MAX_COST: ExitCode.BUDGET,

@@ -90,6 +90,9 @@ ReportFile: TypeAlias = Annotated[Path, Parameter(validator=_check_report_name)]
 Deadline: TypeAlias = Annotated[float | None, Parameter(validator=Number(gt=0))]
 """Seconds after which no more requests start."""
 
+Rate: TypeAlias = Annotated[str | None, Parameter(validator=_check_rate)]
+"""Requests per time, such as 10/s."""
+
 Units: TypeAlias = Annotated[Decimal, Parameter(converter=_read_decimal)]
 """Decimal number of units."""
 
@@ -125,7 +128,7 @@ class Audience:
 class Pace:
     """Rate and cost limits."""
 
-    rate: Annotated[str | None, Parameter(validator=_check_rate)] = None
+    rate: Rate = None
     """Maximum request rate, e.g. 10/s or 600/min (default: measured from the API's responses)."""
     pacing: Annotated[str | None, Parameter(env_var="CALLSAVVY_PACING")] = attrs.field(default=None, repr=False)
     """Share the rate limit with all processes that use the same redis://host or postgresql://user@host/database."""

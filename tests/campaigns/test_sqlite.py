@@ -48,7 +48,7 @@ def opened(url: str) -> list[str]:
 
 def make_public(url: str) -> None:
     """Make empty files of its names that everybody can read."""
-    for suffix in ("", ".lock", "-wal", "-shm"):
+    for suffix in ("", ".lock", "-wal", "-shm", ".control"):
         file = Path(f"{path(url)}{suffix}")
         file.touch()
         file.chmod(0o644)
@@ -58,7 +58,7 @@ async def test_its_files_are_its_owners_alone(journal, url):
     """Numbers and texts lie in them: 0600, whatever the umask."""
     await journal.campaign("c", HELLO, chunk_size=10)
     files = list(path(url).parent.iterdir())
-    assert len(files) == 4  # the database, its log and index, the lock
+    assert len(files) == 5  # the database, its log and index, the lock, the control file
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
@@ -208,7 +208,7 @@ async def test_one_writer_under_whatever_name(journal, url, tmp_path):
 
 
 @pytest.mark.parametrize("replaced", mostly_long([False, True]))
-@pytest.mark.parametrize("suffix", ["", ".lock"])
+@pytest.mark.parametrize("suffix", ["", ".lock", ".control"])
 async def test_a_journal_that_goes_away_stops_the_run(journal, url, suffix, replaced):
     """Once its file or its lock is moved, removed or replaced, nothing more is sent: nobody would know of it."""
     file = Path(f"{path(url)}{suffix}")
@@ -237,7 +237,7 @@ async def test_files_that_were_there_before_become_private(url):
     async with Journal.open(url) as journal:
         await journal.campaign("c", HELLO, chunk_size=10)
         modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path(url).parent.iterdir()}
-    assert len(modes) == 4
+    assert len(modes) == 5
     assert set(modes.values()) == {0o600}
 
 

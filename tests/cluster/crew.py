@@ -94,7 +94,7 @@ class Crew:
         worker.signal(signal.SIGTERM)
         ends_at = time.monotonic() + STUCK / 3
         while worker.runs:
-            self._look_after()
+            self.look_after()
             if time.monotonic() > ends_at:
                 raise TimeoutError("a worker does not leave.")
             time.sleep(0.05)
@@ -128,7 +128,7 @@ class Crew:
         """Wait until so much is settled; False when all is done before."""
         seen, since = None, time.monotonic()
         while any(worker.runs for worker in self.workers):
-            self._look_after()
+            self.look_after()
             report = self._status()
             if report is not None:
                 if report.pending + report.in_flight <= (1 - share) * report.given:
@@ -153,7 +153,7 @@ class Crew:
                     worker.signal(signal.SIGTERM)
         ends_at = time.monotonic() + STUCK
         while any(worker.runs for worker in self.workers):
-            self._look_after()
+            self.look_after()
             if time.monotonic() > ends_at:
                 raise TimeoutError("workers stay, though nothing is left to send.")
             time.sleep(0.05)
@@ -166,7 +166,8 @@ class Crew:
     def raised(self) -> int:
         return sum(worker.raised for worker in self.workers)
 
-    def _look_after(self) -> None:
+    def look_after(self) -> None:
+        """Wake who slept long enough, mend lines, and start those again that found no database."""
         self._wake()
         for until, link in list(self._cut):
             if time.monotonic() >= until:
@@ -185,8 +186,12 @@ class Crew:
                 self._asleep.remove((until, worker))
 
     def _awake(self) -> Worker:
+        return self.draw.choice(self.awake)
+
+    @property
+    def awake(self) -> list[Worker]:
         asleep = [worker for _, worker in self._asleep]
-        return self.draw.choice([worker for worker in self.workers if worker.runs and worker not in asleep])
+        return [worker for worker in self.workers if worker.runs and worker not in asleep]
 
     def _status(self) -> CampaignReport | None:
         """Return the sums as an onlooker sees them; None while the database is away."""

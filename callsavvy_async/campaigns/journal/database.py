@@ -9,12 +9,14 @@ All other modules write the SQL of SQLite, with these conventions:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from callsavvy_async.campaigns.errors import JournalDamagedError, JournalError
 from callsavvy_async.errors import CallsavvyError
+
+T = TypeVar("T")
 
 
 class Cursor(Protocol):
@@ -88,6 +90,17 @@ class Database(Protocol):
 
     def close(self) -> None:
         """Disconnect. Never raises, because every commit is already durable."""
+        ...
+
+    def steer(self, cursor: Cursor, work: Callable[[Cursor], T]) -> T:
+        """Run a unit of work on the tables of `commands.py`, in a separate transaction. Call it outside of transactions.
+
+        It works for a journal that is open for reading only, and while another process writes the journal.
+        """
+        ...
+
+    def is_abandoned(self) -> bool:
+        """Return True if all runs without an end are provably dead."""
         ...
 
     def explain(self, error: BaseException) -> BaseException:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import time
 import weakref
 from contextlib import suppress
 from pathlib import Path
@@ -36,6 +37,11 @@ _MAY_PASS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, 
 """Temporary errors: a full disk, an I/O error, too many open files."""
 
 
+_ATTEMPTS = 3
+_BETWEEN_ATTEMPTS = 0.01
+"""Seconds. `FileLock.is_free` holds a free lock for some microseconds, which must not stop a process that starts."""
+
+
 def unusable(path: Path, error: OSError) -> JournalError:
     """Return the error for a file of the journal that cannot be opened."""
     if error.errno in _MAY_PASS:
@@ -49,6 +55,15 @@ def make_private(path: Path) -> None:
     """Restrict a file to its owner. A file of another user keeps its permissions."""
     with suppress(OSError):
         path.chmod(0o600)
+
+
+def _is_locked(descriptor: int) -> bool:
+    try:
+        _lock(descriptor)
+    except OSError:
+        time.sleep(_BETWEEN_ATTEMPTS)
+        return False
+    return True
 
 
 class FileLock:
@@ -71,16 +86,23 @@ class FileLock:
         except OSError as error:
             raise unusable(self._path, error) from None
         make_private(self._path)
-        try:
-            _lock(descriptor)
-        except OSError:
+        if not any(_is_locked(descriptor) for _ in range(_ATTEMPTS)):
             os.close(descriptor)
             raise JournalInUseError(
                 f"{self._path.name.removesuffix('.lock')} is open in another process; wait until it ends, or open it with"
                 " read_only=True."
-            ) from None
+            )
         self._descriptor = descriptor
         return descriptor
+
+    def is_free(self) -> bool:
+        """Return True if no process holds the lock."""
+        try:
+            self.acquire()
+        except JournalInUseError:
+            return False
+        self.release()
+        return True
 
     def release(self) -> None:
         """Release the lock if it is held."""

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from callsavvy_async.campaigns.errors import JournalError, JournalUnavailableError
-from callsavvy_async.campaigns.journal import copies, schema, sql
-from callsavvy_async.campaigns.journal.database import Cursor, damaged, explain_content
+from callsavvy_async.campaigns.journal import commands, copies, schema, sql
+from callsavvy_async.campaigns.journal.database import Cursor, T, damaged, explain_content
 from callsavvy_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -141,6 +142,22 @@ class PostgreSQL:
         """Commit durably."""
         cursor.execute("COMMIT")
 
+    def steer(self, cursor: Cursor, work: Callable[[Cursor], T]) -> T:
+        """Run a unit of work in a transaction that may write."""
+        cursor.execute("BEGIN READ WRITE")
+        try:
+            result = work(cursor)
+            cursor.execute("COMMIT")
+        except BaseException:
+            with suppress(Exception):  # the connection may be lost
+                cursor.execute("ROLLBACK")
+            raise
+        return result
+
+    def is_abandoned(self) -> bool:
+        """Return False: leases decide."""
+        return False
+
     def close(self) -> None:
         """Disconnect."""
         if self._connection is not None:
@@ -194,6 +211,8 @@ class PostgreSQL:
             cursor.execute(_LOCK_CREATION)  # other processes that start now wait, and then find the tables
             if not self._is_journal(cursor):
                 schema.create(cursor)
+                for statement in commands.TABLES:
+                    cursor.execute(statement)
             cursor.execute("COMMIT")
         place = self._place(cursor)
         if place is None or place == schema.fact(cursor, _SERVER):

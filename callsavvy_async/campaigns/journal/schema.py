@@ -25,7 +25,8 @@ TABLES = (
     """CREATE TABLE run (
         id BIGINT PRIMARY KEY, campaign BIGINT NOT NULL, began DOUBLE PRECISION NOT NULL,
         heartbeat DOUBLE PRECISION NOT NULL, ended DOUBLE PRECISION, worker TEXT NOT NULL DEFAULT '',
-        lease DOUBLE PRECISION, reserved BIGINT NOT NULL DEFAULT 0, status TEXT NOT NULL DEFAULT '{}')""",
+        lease DOUBLE PRECISION, reserved BIGINT NOT NULL DEFAULT 0, status TEXT NOT NULL DEFAULT '{}',
+        acknowledged BIGINT NOT NULL DEFAULT 0)""",
     "CREATE INDEX run_by_campaign ON run (campaign)",
     """CREATE TABLE chunk (
         campaign BIGINT NOT NULL, number BIGINT NOT NULL, load BIGINT NOT NULL, state TEXT NOT NULL, run BIGINT,
@@ -47,7 +48,8 @@ TABLES = (
 )
 """In `keyed`, ``outcome`` is NULL while a request is in flight.
 
-In `run`, ``lease`` is in seconds (NULL in SQLite) and ``reserved`` in millionths of a unit."""
+In `run`, ``lease`` is in seconds (NULL in SQLite), ``reserved`` in millionths of a unit, and ``acknowledged`` the number
+of the last command that it obeys."""
 
 
 def create(cursor: Cursor) -> None:

@@ -6,15 +6,15 @@ import os
 import re
 import secrets
 import sqlite3
-import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from callsavvy_async.campaigns.errors import JournalError, JournalUnavailableError
-from callsavvy_async.campaigns.journal import copies, schema
-from callsavvy_async.campaigns.journal.database import Cursor, damaged, explain_content
+from callsavvy_async.campaigns.journal import copies, schema, sqlite_control
+from callsavvy_async.campaigns.journal.database import Cursor, T, damaged, explain_content
 from callsavvy_async.campaigns.journal.lock import FileLock, make_private, unusable
+from callsavvy_async.campaigns.journal.sqlite_control import add_clock, control_file
 from callsavvy_async.campaigns.journal.witness import Witness
 from callsavvy_async.errors import CallsavvyError
 
@@ -41,7 +41,7 @@ class SQLite:
         self._read_only = read_only
         lock = path.with_name(f"{path.name}.lock")
         self._lock = FileLock(lock)
-        self._guarded = (path,) if read_only else (path, lock)
+        self._guarded = (path,) if read_only else (path, lock, control_file(path))
         self._opened: dict[Path, tuple[int, int] | None] = {}
         self._connection: sqlite3.Connection
         self._cursor: sqlite3.Cursor
@@ -102,6 +102,19 @@ class SQLite:
         self._departed.clear()
         self._key_departed = False
 
+    def steer(self, cursor: Cursor, work: Callable[[Cursor], T]) -> T:
+        """Run a unit of work on the control file. The journal needs neither its lock nor write access."""
+        journal_id = self._id(cursor)
+        result = sqlite_control.write(self._path, journal_id, work)
+        if self._read_only:  # the file may be new
+            self._connection.execute("DETACH DATABASE control")
+            sqlite_control.attach_read_only(self._connection, self._path, journal_id)
+        return result
+
+    def is_abandoned(self) -> bool:
+        """Return True if no process has the journal open for writing."""
+        return self._read_only and self._lock.is_free()
+
     def close(self) -> None:
         """Close the file and release its lock."""
         with suppress(sqlite3.Error):  # every commit is already durable
@@ -136,21 +149,24 @@ class SQLite:
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def backup(self, cursor: Cursor, path: Path) -> None:
-        """Write a snapshot of the journal to a new file.
+        """Write a snapshot of the journal to a new file, and of its control file to one beside it.
 
         Raises:
             JournalError: the file exists, or cannot be written.
         """
+        made: list[Path] = []
         try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        except FileExistsError:
-            raise JournalError(f"{path} exists; name a new file for the copy.") from None
-        except OSError as error:
-            raise unusable(path, error) from None
-        try:
-            cursor.execute("VACUUM INTO ?", (str(path),))
-        except BaseException:
-            path.unlink(missing_ok=True)
+            for database, copy in (("main", path), ("control", control_file(path))):
+                os.close(os.open(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+                made.append(copy)
+                cursor.execute(f"VACUUM {database} INTO ?", (str(copy),))
+        except BaseException as error:
+            for copy in made:
+                copy.unlink(missing_ok=True)
+            if isinstance(error, FileExistsError):
+                raise JournalError(f"{error.filename} exists; name a new file for the copy.") from None
+            if isinstance(error, OSError):
+                raise unusable(path, error) from None
             raise
 
     # ------------------------------------------------------------------------------------------------------ opening
@@ -185,6 +201,7 @@ class SQLite:
             connection.execute(_WATCH_DEPARTURES)
             connection.create_function("keyed_departed", 0, self._on_key_departure)
             connection.execute(_WATCH_KEYS)
+            sqlite_control.attach(connection, path, self._id(cursor))
         return connection, cursor
 
     def _connect_read_only(self) -> tuple[sqlite3.Connection, sqlite3.Cursor]:
@@ -193,7 +210,11 @@ class SQLite:
             add_clock(connection)
             if not self._is_journal(cursor):
                 raise JournalError(f"{self._path} is empty; open it once without read_only=True.")
+            sqlite_control.attach_read_only(connection, self._path, self._id(cursor))
         return connection, cursor
+
+    def _id(self, cursor: Cursor) -> str:
+        return schema.fact(cursor, "id") or ""
 
     def _is_journal(self, cursor: sqlite3.Cursor) -> bool:
         """Return True if the file is a journal, and False if it has no tables, as after an interrupted creation."""
@@ -206,7 +227,7 @@ class SQLite:
 
     def _check_witness(self, cursor: sqlite3.Cursor, lock: int) -> Witness:
         """Compare the journal with its witness, and recover it if it is an older copy."""
-        witness = Witness(schema.fact(cursor, "id") or "", lock)
+        witness = Witness(self._id(cursor), lock)
         witness.recall()
         departures = int(schema.fact(cursor, _DEPARTURES) or 0)
         if witness.departures > departures:
@@ -252,11 +273,6 @@ def _is_damage(error: BaseException) -> bool:
         return False
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code, without the extended bits
     return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or bool(_OTHER_TABLES.search(str(error)))
-
-
-def add_clock(connection: sqlite3.Connection) -> None:
-    """Define the SQL function ``clock()``."""
-    connection.create_function("clock", 0, lambda: time.time())  # noqa: PLW0108 - a test may replace time.time
 
 
 def _beginning(path: Path) -> bytes:
