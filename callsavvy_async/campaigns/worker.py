@@ -149,7 +149,7 @@ class Runner:
         report.stopped = report.stopped or StopReason.INTERRUPTED
         return report
 
-    async def _send_rest(self, callsavvy: Callsavvy, before: CampaignReport) -> CampaignReport:
+    async def _send_rest(self, callsavvy: Client, before: CampaignReport) -> CampaignReport:
         if before.input_complete and not before.pending + before.in_flight:
             return before
         assert self._campaign is not None  # noqa: S101 - found by `_look`
