@@ -36,17 +36,17 @@ class Throttle:
 
     interval: float = 0.0
     """Seconds between two requests."""
-    _next: float = -math.inf
+    _last: float = -math.inf
 
     def delay(self, now: float) -> float:
         """Return the seconds until the next request."""
-        return max(0.0, self._next - now) if self.interval else 0.0
+        return max(0.0, self._last + self.interval - now) if self.interval else 0.0
 
     def take(self, now: float) -> bool:
         """Reserve the next request; return False if it is too early."""
         if self.delay(now) > 0.0:
             return False
-        self._next = now + self.interval
+        self._last = now
         return True
 
 

@@ -231,6 +231,10 @@ def test_a_throttle_spaces_requests() -> None:
     throttle = Throttle(2.0)
     assert [throttle.take(now) for now in (0.0, 1.0, 2.0, 9.0, 10.0, 11.0)] == [True, False, True, True, False, True]
     assert throttle.delay(12.0) == 1.0
+    throttle.interval = 3600.0
+    assert throttle.delay(12.0) == 3599.0
+    throttle.interval = 1.5
+    assert throttle.delay(12.0) == 0.5  # a shorter interval counts at once
     throttle.interval = 0.0
     assert throttle.delay(12.0) == 0.0
 
