@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.redaction import MASK, mask_number
@@ -115,20 +116,35 @@ def _joined_at_slash(plus: str, body: str, text: str) -> str:
     return area + rest
 
 
-def _fault(text: str) -> str | None:
-    """Return the fault of a text, or None if its characters may form a number."""
-    if not text:
-        return "it is blank; give a number."
-    if _SCIENTIFIC.fullmatch(text):
-        return "a spreadsheet rounded it to scientific notation, which lost digits; format the column as text."
-    if _DECIMAL.fullmatch(text.translate(_NO_FILLERS)):
-        return "a program stored it as a decimal number, as in '.0'; store the column as text."
-    if any(separator in text for separator in ",;\n\r"):
-        return (
+_FAULTS: tuple[tuple[Callable[[str], object], str], ...] = (
+    (lambda text: not text, "it is blank; give a number."),
+    (
+        _SCIENTIFIC.fullmatch,
+        "a spreadsheet rounded it to scientific notation, which lost digits; format the column as text.",
+    ),
+    (
+        lambda text: _DECIMAL.fullmatch(text.translate(_NO_FILLERS)),
+        "a program stored it as a decimal number, as in '.0'; store the column as text.",
+    ),
+    (
+        re.compile(r"[,;\n\r]").search,
+        (
             "it holds a comma, a semicolon or a line end, so it may be two numbers or an extension; give each number"
             " separately."
-        )
-    if any(char.isalpha() for char in text):
-        return "it holds letters; write digits only, as in +2348012345678, without an extension."
+        ),
+    ),
+    (
+        lambda text: any(map(str.isalpha, text)),
+        "it holds letters; write digits only, as in +2348012345678, without an extension.",
+    ),
+)
+"""Faults of a text. The first that is found counts."""
+
+
+def _fault(text: str) -> str | None:
+    """Return the fault of a text, or None if its characters may form a number."""
+    for is_found, fault in _FAULTS:
+        if is_found(text):
+            return fault
     strange = next((char for char in text if char not in "+0123456789 \t()[]./-"), None)
     return None if strange is None else f"it holds {strange!a}, which is not part of a number; remove it."

@@ -152,11 +152,14 @@ def format_period(period: Period, *, zone: tzinfo | None = None, name: str = "pe
     if isinstance(period, date) and not isinstance(period, datetime):
         return period.isoformat()
     text = str(period).strip()
-    for shape, allowed in (("%Y-%m", True), ("%Y-%m-%d", True), ("%Y-%m-%d %H:%M:%S", time_of_day)):
-        try:
-            parsed = datetime.strptime(text, shape)  # noqa: DTZ007 - the API's times have no zone
-        except ValueError:
-            continue
-        if allowed and parsed.strftime(shape) == text:
-            return text
+    shapes = ("%Y-%m", "%Y-%m-%d", "%Y-%m-%d %H:%M:%S") if time_of_day else ("%Y-%m", "%Y-%m-%d")
+    if any(_has_shape(text, shape) for shape in shapes):
+        return text
     raise InvalidRequestError(f"{name} is {period!r}; it must be {forms}. Example: {name}='2026-11'.")
+
+
+def _has_shape(text: str, shape: str) -> bool:
+    try:
+        return datetime.strptime(text, shape).strftime(shape) == text  # noqa: DTZ007 - the API's times have no zone
+    except ValueError:
+        return False

@@ -47,14 +47,13 @@ class NumberColumns:
             return row.get(self.names[0], "")
         return next(iter(self.numbers_of(row)), "")
 
+    def _mobile_first(self, row: Mapping[str, str]) -> Sequence[str]:
+        labels = dict(zip(self.names, self.labels, strict=True))
+        return sorted(self.names, key=lambda name: not _MOBILE.search(row.get(labels[name], "")))
+
     def numbers_of(self, row: Mapping[str, str]) -> list[str]:
         """Return all numbers of a row, in order of preference."""
-        names: Sequence[str] = self.names
-        if self.labels:
-            is_mobile = {
-                name: bool(_MOBILE.search(row.get(label, ""))) for name, label in zip(names, self.labels, strict=True)
-            }
-            names = sorted(names, key=lambda name: not is_mobile[name])
+        names = self._mobile_first(row) if self.labels else self.names
         cells = (row.get(name, "") for name in names)
         parts = cells if self.separator is None else (part for cell in cells for part in cell.split(self.separator))
         return [part for part in parts if part.strip()]

@@ -127,25 +127,7 @@ class Journal:
             )
         spec = None if message is None else Spec(require_message(message), settings)
 
-        def find_or_create(cursor: Cursor) -> tuple[int, str, int]:
-            found = _find(cursor, name)
-            if found is not None:
-                return found
-            if spec is None:
-                raise InvalidRequestError(f"there is no campaign {name!r} in {self._database.name}.")
-            if self._read_only:
-                raise JournalError(f"{self._database.name} is open for reading only; open it without read_only=True.")
-            number = sql.next_id(cursor, "campaign")
-            found = _find(cursor, name)  # another process may have created it before the lock
-            if found is not None:
-                return found
-            cursor.execute(
-                "INSERT INTO campaign (id, name, spec, created) VALUES (?, ?, ?, clock())",
-                (number, name, spec.to_json()),
-            )
-            return number, spec.to_json(), 0
-
-        number, text, purged = await self._writer.run(find_or_create)
+        number, text, purged = await self._writer.run(lambda cursor: self._find_or_create(cursor, name, spec))
         kept = Spec.from_json(text)
         if spec is not None and not purged and (differs := kept.differences(spec)):
             raise InvalidRequestError(
@@ -160,6 +142,23 @@ class Journal:
             purged=bool(purged),
             simulated=self._simulated,
         )
+
+    def _find_or_create(self, cursor: Cursor, name: str, spec: Spec | None) -> tuple[int, str, int]:
+        found = _find(cursor, name)
+        if found is not None:
+            return found
+        if spec is None:
+            raise InvalidRequestError(f"there is no campaign {name!r} in {self._database.name}.")
+        if self._read_only:
+            raise JournalError(f"{self._database.name} is open for reading only; open it without read_only=True.")
+        number = sql.next_id(cursor, "campaign")
+        found = _find(cursor, name)  # another process may have created it before the lock
+        if found is not None:
+            return found
+        cursor.execute(
+            "INSERT INTO campaign (id, name, spec, created) VALUES (?, ?, ?, clock())", (number, name, spec.to_json())
+        )
+        return number, spec.to_json(), 0
 
     async def campaigns(self) -> tuple[CampaignReport, ...]:
         """Return the report of every campaign, the oldest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -55,13 +56,15 @@ async def reconcile(writer: Writer, campaign: int, spec: Spec, account: Account,
         )
         return attrs.evolve(found, why=why)
 
-    def act(cursor: Cursor) -> None:
-        updates = {number: attrs.evolve(_CHARGED, cost=known.unknown[number]) for number in found.charged}
-        for number, update in {**updates, **dict.fromkeys(found.not_charged, _NOT_CHARGED)}.items():
-            repository.move(cursor, campaign, number, update, by=Actor.PERSON)
-
-    await writer.run(act)
+    charged = {number: attrs.evolve(_CHARGED, cost=known.unknown[number]) for number in found.charged}
+    updates = {**charged, **dict.fromkeys(found.not_charged, _NOT_CHARGED)}
+    await writer.run(lambda cursor: _move(cursor, campaign, updates))
     return attrs.evolve(found, acted=True)
+
+
+def _move(cursor: Cursor, campaign: int, updates: Mapping[int, ChunkUpdate]) -> None:
+    for number, update in updates.items():
+        repository.move(cursor, campaign, number, update, by=Actor.PERSON)
 
 
 def _read(cursor: Cursor, campaign: int) -> _Known:

@@ -124,14 +124,7 @@ class CampaignView:
         )
         if shared is not None:
             yield f"  shared limit: {shared}"
-        for worker in self.workers:
-            state = "alive" if worker.alive else "DEAD "
-            rate = worker.status.get("rate")
-            speed = f", {format_rate(rate)} requests/s" if isinstance(rate, int | float) else ""
-            yield (
-                f"  {worker.name} {state} wrote {worker.heartbeat_age:,.1f} s ago:"
-                f" {quantity(worker.in_flight, 'request')} in flight, {worker.claimed:,} claimed{speed}"
-            )
+        yield from map(_line_of, self.workers)
 
 
 def watch(
@@ -167,6 +160,16 @@ def watch(
         if not report.running or now - changed_at > _DEAD_AFTER:
             return code_of_report(report)
         time.sleep(every)
+
+
+def _line_of(worker: Worker) -> str:
+    state = "alive" if worker.alive else "DEAD "
+    rate = _number(worker.status.get("rate"))
+    speed = "" if rate is None else f", {format_rate(rate)} requests/s"
+    return (
+        f"  {worker.name} {state} wrote {worker.heartbeat_age:,.1f} s ago:"
+        f" {quantity(worker.in_flight, 'request')} in flight, {worker.claimed:,} claimed{speed}"
+    )
 
 
 def _number(value: object) -> float | None:

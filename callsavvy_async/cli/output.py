@@ -68,16 +68,24 @@ def _rows_as(rows: Sequence[Model], model: type[Model], output: Format) -> str:
         case "json":
             return as_json([_as_json(row) for row in rows])
         case "csv":
-            text = io.StringIO()
-            writer = csv.writer(text, lineterminator="\n")
-            writer.writerow(_fields(model))
-            writer.writerows([harmless(cell) for cell in _cells(row)] for row in rows)
-            return text.getvalue().removesuffix("\n")
+            return _as_csv(rows, model)
         case "table":
-            table = Table(*_fields(model), box=None, pad_edge=False)
-            for row in rows:
-                table.add_row(*(Text(cell) for cell in _cells(row)))
-            return _draw(table)
+            return _as_table(rows, model)
+
+
+def _as_csv(rows: Sequence[Model], model: type[Model]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_fields(model))
+    writer.writerows([harmless(cell) for cell in _cells(row)] for row in rows)
+    return text.getvalue().removesuffix("\n")
+
+
+def _as_table(rows: Sequence[Model], model: type[Model]) -> str:
+    table = Table(*_fields(model), box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in _cells(row)))
+    return _draw(table)
 
 
 def _draw(table: Table) -> str:

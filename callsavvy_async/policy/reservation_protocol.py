@@ -120,8 +120,14 @@ def _remake(kind: type[Any], state: object) -> Any:
     known, like = cast("dict[str, object]", state), attrs.asdict(kind())
     values = {field.alias: known[field.name] for field in attrs.fields(kind)}
     for field in attrs.fields(kind):
-        value, right = values[field.alias], like[field.name]
-        number = isinstance(value, int | float) and (abs(value) < _FARTHEST or value == right)
-        if isinstance(value, bool) != isinstance(right, bool) or not (number or value is right is None):
+        if not _is_plausible(values[field.alias], like[field.name]):
             raise TypeError(field.name)
     return kind(**values)
+
+
+def _is_plausible(value: object, right: object) -> bool:
+    if isinstance(value, bool) != isinstance(right, bool):
+        return False
+    if isinstance(value, int | float):
+        return abs(value) < _FARTHEST or value == right
+    return value is right is None

@@ -52,10 +52,7 @@ class Endpoint:
     response_name: str = ""
     """Name of the resource in the response, if the document shows another one there."""
 
-    def validate(self, body: Json) -> Params:
-        """Return the body as parameters, or raise `RequestRejected` for the first violated rule."""
-        if not isinstance(body, dict):
-            raise RequestRejected(400, "Request body must be a JSON object")
+    def _texts_in(self, body: Mapping[str, Json]) -> dict[str, str]:
         known = {parameter.name for parameter in self.parameters}
         params: dict[str, str] = {}
         for name, value in body.items():
@@ -64,6 +61,13 @@ class Endpoint:
             if not isinstance(value, str):
                 raise RequestRejected(422, f"Invalid {name}: must be a string")
             params[name] = value
+        return params
+
+    def validate(self, body: Json) -> Params:
+        """Return the body as parameters, or raise `RequestRejected` for the first violated rule."""
+        if not isinstance(body, dict):
+            raise RequestRejected(400, "Request body must be a JSON object")
+        params = self._texts_in(body)
         for parameter in self.parameters:
             if parameter.name in params:
                 parameter.check(parameter.name, params[parameter.name])

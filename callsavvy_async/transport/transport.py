@@ -230,16 +230,18 @@ class Transport:
         self.shared.hooks(AttemptFailed(pending.endpoint.resource, pending.attempts[-1], number, decision.wait))
         return decision
 
+    def _advice(self, pending: PendingRequest) -> str:
+        if not self.shared.is_direct or pending.cause is None or pending.cause.sent:
+            return ""
+        return unread_variables(pending.cause.kind, self.config.base_url)
+
     def _error(
         self, pending: PendingRequest, verdict: Verdict, why: str, *, expected_wait: float | None = None
     ) -> RequestError:
         if expected_wait is None and verdict.limited:
             shut_for = self.shared.pacing.limiter(pending.endpoint.resource).snapshot().shut_for
             expected_wait = max(shut_for, verdict.retry_after or 0.0) or None
-        advice = ""
-        if self.shared.is_direct and pending.cause is not None and not pending.cause.sent:
-            advice = unread_variables(pending.cause.kind, self.config.base_url)
-        reason = "; ".join(part for part in (verdict.reason, advice, why) if part)
+        reason = "; ".join(filter(None, (verdict.reason, self._advice(pending), why)))
         return pending.error(verdict, reason, expected_wait=expected_wait)
 
     def _decode(self, endpoint: Endpoint[R], pending: PendingRequest, verdict: Verdict) -> R:

@@ -31,6 +31,20 @@ _WATCH_KEYS = "CREATE TEMP TRIGGER keyed_departed AFTER INSERT ON keyed BEGIN SE
 """A temporary trigger belongs to the connection and is not stored in the file."""
 
 
+def _make_file(path: Path) -> None:
+    """Create the file if it is missing, for its owner only, and refuse one that has two names."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise unusable(path, error) from None
+    if path.stat().st_nlink > 1:
+        raise JournalError(
+            f"{path} has a second name (a hard link), under which another process may write it; remove one."
+        )
+    for file in (path, *(path.with_name(f"{path.name}{suffix}") for suffix in ("-wal", "-shm"))):
+        make_private(file)
+
+
 class SQLite:
     """A file: ``sqlite:///relative.db`` or ``sqlite:////absolute.db``."""
 
@@ -174,16 +188,7 @@ class SQLite:
     def _connect(self, lock: int) -> tuple[sqlite3.Connection, sqlite3.Cursor]:
         path = self._path
         new = not path.exists()
-        try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        except OSError as error:
-            raise unusable(path, error) from None
-        if path.stat().st_nlink > 1:
-            raise JournalError(
-                f"{path} has a second name (a hard link), under which another process may write it; remove one."
-            )
-        for file in (path, *(path.with_name(f"{path.name}{suffix}") for suffix in ("-wal", "-shm"))):
-            make_private(file)
+        _make_file(path)
         connection = sqlite3.connect(path, isolation_level=None)
         with self._closed_on_error(connection) as cursor:
             new = new or path.stat().st_size == 0 or not self._is_journal(cursor)

@@ -68,17 +68,21 @@ def _trust_by_default() -> ssl.SSLContext:
     return _speak_http_1(ssl.create_default_context(cafile=certifi.where()))
 
 
+def _load_path(setting: str, path: str) -> ssl.SSLContext:
+    folders = [folder for folder in path.split(os.pathsep) if Path(folder).is_dir()]  # OpenSSL takes several
+    if not folders:
+        return ssl.create_default_context(cafile=path)
+    context = ssl.create_default_context(capath=path)
+    if not any(_is_hashed(file.name) for folder in folders for file in Path(folder).iterdir()):
+        raise ConfigurationError(
+            f"{setting} is {path!r}, a directory without hashed certificates; run 'openssl rehash' on it."
+        )
+    return context
+
+
 def _trust_path(setting: str, path: str) -> ssl.SSLContext:
     try:
-        folders = [folder for folder in path.split(os.pathsep) if Path(folder).is_dir()]  # OpenSSL takes several
-        if folders:
-            context = ssl.create_default_context(capath=path)
-            if not any(_is_hashed(file.name) for folder in folders for file in Path(folder).iterdir()):
-                raise ConfigurationError(
-                    f"{setting} is {path!r}, a directory without hashed certificates; run 'openssl rehash' on it."
-                )
-        else:
-            context = ssl.create_default_context(cafile=path)
+        context = _load_path(setting, path)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         why = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         raise ConfigurationError(

@@ -9,7 +9,7 @@ import secrets
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
@@ -31,13 +31,18 @@ _EXTRAS = {
 """By URL scheme: the extra, which is also the name of a module in this package, and the package that it installs."""
 
 
+def _is_whole(parts: SplitResult) -> bool:
+    extra = _EXTRAS.get(parts.scheme)
+    if extra is None or parts.port == 0:
+        return False
+    if extra is _POSTGRES:  # has a default host; libpq ends the password at the first @, and its error shows the rest
+        return parts.netloc.count("@") <= 1
+    return bool(parts.hostname)
+
+
 def _check_url(_: object, __: attrs.Attribute[str], url: str) -> None:
     try:
-        parts = urlsplit(url)
-        has_host = bool(parts.hostname) or _EXTRAS.get(parts.scheme) is _POSTGRES  # PostgreSQL has a default host
-        whole = parts.scheme in _EXTRAS and has_host and parts.port != 0
-        if _EXTRAS.get(parts.scheme) is _POSTGRES and parts.netloc.count("@") > 1:
-            whole = False  # libpq ends the password at the first @, and its error shows the rest
+        whole = _is_whole(urlsplit(url))
     except ValueError:  # malformed brackets or port
         whole = False
     if not whole:
