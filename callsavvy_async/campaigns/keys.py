@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 import anyio
@@ -15,7 +17,7 @@ from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.keyed import Row
 from callsavvy_async.campaigns.journal.owner import Owner
 from callsavvy_async.campaigns.journal.retrying_writer import RetryingWriter
-from callsavvy_async.campaigns.journal.writer import Work, Writer
+from callsavvy_async.campaigns.journal.writer import Combined, Writer
 from callsavvy_async.errors import InvalidRequestError, Outcome
 from callsavvy_async.redaction import redact
 from callsavvy_async.tracebacks import private_arguments
@@ -114,55 +116,64 @@ class Keys:
 
     async def look(self, intent: Intent) -> Found | None:
         """Return the row of a key; None if it has none, or has expired."""
-        row = self._row(intent)
-        return await self._write(lambda cursor: keyed.look(cursor, self._session, row, self._own))
+        return await self._retry(self._look, self._row(intent))
 
     async def depart(self, intent: Intent) -> bool:
         """Create the row, durably. Return False if the key has one."""
         row = self._row(intent)
-        self._departures += 1
-        expiring = self._departures % _DEPARTURES_PER_EXPIRY == 0
-
-        def create(cursor: Cursor) -> bool:
-            if self._trusted_session != self._session:
-                keyed.refuse_if_missing(cursor)
-            if expiring:
-                keyed.expire(cursor)
-            return keyed.depart(cursor, self._session, row)
-
-        self._own.add(intent.token)
+        self._own.add(row.token)
         try:
-            created = await self._write(create)
+            created = await self._retry(self._depart, row)
         except BaseException:
-            self._own.discard(intent.token)
+            self._own.discard(row.token)
             self._writer.defer(lambda cursor: keyed.free(cursor, row))  # a COMMIT may have succeeded unnoticed
             raise
-        self._trusted_session = self._session
         if not created:
-            self._own.discard(intent.token)
+            self._own.discard(row.token)
         return created
 
     async def settle(
         self, intent: Intent, outcome: Outcome, response: HttpResponse | None = None, detail: str = ""
     ) -> None:
         """Record an outcome. If the journal is unavailable, the next transaction records it."""
-        work = self._record(intent, outcome, response, detail)
+        row = self._row(intent)
         try:
-            await self._shielded(work)
+            with anyio.CancelScope(shield=True):
+                if response is not None:
+                    accepted = (row, response.status_code, response.body)
+                    await self._writer.run_combined(self._accept, accepted)
+                else:
+                    await self._writer.run(partial(_settle, row, outcome, detail))
         except JournalError as error:
-            self._writer.defer(work)
+            self._writer.defer(
+                partial(_settle, row, outcome, detail)
+                if response is None
+                else lambda cursor: self._accept(cursor, [accepted])
+            )
             _log.warning("the outcome of a keyed %s is not in the journal yet: %s", intent.resource, error)
         finally:
-            self._own.discard(intent.token)
+            self._own.discard(row.token)
 
-    def _record(self, intent: Intent, outcome: Outcome, response: HttpResponse | None, detail: str) -> Work[None]:
-        row = self._row(intent)
-        if outcome is Outcome.ACCEPTED:
-            status, body = (200, b"") if response is None else (response.status_code, response.body)
-            return lambda cursor: keyed.accept(cursor, self._session, row, status, body)
-        if outcome is Outcome.UNKNOWN:
-            return lambda cursor: keyed.lock(cursor, row, detail)
-        return lambda cursor: keyed.free(cursor, row)
+    # ------------------------------------------------------------------------------------ in the thread of the journal
+
+    def _look(self, cursor: Cursor, rows: Sequence[Row]) -> list[Found | None]:
+        return keyed.look(self._writer.database, cursor, rows, self._own)
+
+    def _depart(self, cursor: Cursor, rows: Sequence[Row]) -> list[bool]:
+        session = self._session
+        if self._trusted_session != session:
+            keyed.refuse_if_missing(cursor)
+            self._trusted_session = session
+        self._departures += len(rows)
+        if self._departures >= _DEPARTURES_PER_EXPIRY:
+            self._departures = 0
+            keyed.expire(cursor)
+        return keyed.depart(self._writer.database, cursor, rows)
+
+    def _accept(self, cursor: Cursor, responses: Sequence[tuple[Row, int, bytes]]) -> list[None]:
+        return keyed.accept(self._writer.database, cursor, responses)
+
+    # --------------------------------------------------------------------------------------------------------- helpers
 
     def _row(self, intent: Intent) -> Row:
         owner = str(Owner.of(intent.destination, simulated=self._simulated))
@@ -172,13 +183,19 @@ class Keys:
     def _session(self) -> int:
         return self._writer.database.session
 
-    async def _write(self, work: Work[T]) -> T:
+    async def _retry(self, work: Combined[Row, T], row: Row) -> T:
         """Run a transaction that detects its own repetition, and retry it during an outage of the journal."""
-        return await RetryingWriter(self._writer, self._patience).retry(lambda: self._shielded(work))
+        return await RetryingWriter(self._writer, self._patience).retry(lambda: self._shielded(work, row))
 
-    async def _shielded(self, work: Work[T]) -> T:
+    async def _shielded(self, work: Combined[Row, T], row: Row) -> T:
         """Run a transaction to its end, so that a cancelled caller knows whether it has a row."""
-        scope = anyio.CancelScope(shield=True)
-        with scope:
-            return await self._writer.run(work)
-        raise AssertionError(scope)  # nobody cancels it
+        with anyio.CancelScope(shield=True):
+            result = await self._writer.run_combined(work, row)
+        return result  # noqa: RET504 - mypy believes that the scope may end without a result
+
+
+def _settle(row: Row, outcome: Outcome, detail: str, cursor: Cursor) -> None:
+    if outcome is Outcome.UNKNOWN:
+        keyed.lock(cursor, row, detail)
+    else:
+        keyed.free(cursor, row)

@@ -84,6 +84,13 @@ class Database(Protocol):
         """Return a cursor. Outside of BEGIN and COMMIT, each statement is durable immediately."""
         ...
 
+    def each(self, cursor: Cursor, statement: str, rows: Sequence[Sequence[object]]) -> list[Any]:
+        """Execute a statement for each row of values, and return the first row of each result, or None.
+
+        In a database at a distance, all share a round trip.
+        """
+        ...
+
     def commit(self, cursor: Cursor) -> None:
         """Commit the current transaction durably."""
         ...

@@ -10,14 +10,15 @@ its process, so others notice its death at once. A file has one session, and the
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import attrs
 
 from callsavvy_async.campaigns.errors import JournalError
 from callsavvy_async.campaigns.journal import schema
 from callsavvy_async.campaigns.journal.copies import KEYS_MISSING
-from callsavvy_async.campaigns.journal.database import Cursor
+from callsavvy_async.campaigns.journal.database import Cursor, Database
 from callsavvy_async.campaigns.journal.runs import PROCESS_DIED
 from callsavvy_async.errors import Outcome
 from callsavvy_async.transport.keyed import Found
@@ -35,7 +36,7 @@ _INSERT = """INSERT INTO keyed (account, name, digest, resource, token, session,
     ON CONFLICT (account, name) DO NOTHING RETURNING token"""
 _OTHER = "SELECT token FROM keyed WHERE account = ? AND name = ?"
 _ACCEPT = """UPDATE keyed SET outcome = 'accepted', status = ?, body = ?, detail = ''
-    WHERE account = ? AND name = ? AND token = ?"""
+    WHERE account = ? AND name = ? AND token = ? RETURNING token"""
 _LOCK = """UPDATE keyed SET outcome = 'unknown', detail = ?
     WHERE account = ? AND name = ? AND token = ? AND outcome IS NULL"""
 _LOCK_ALL = "UPDATE keyed SET outcome = 'unknown', detail = ? WHERE outcome IS NULL"
@@ -67,18 +68,20 @@ class Row:
     """Seconds until it expires."""
 
 
-def look(cursor: Cursor, session: int, row: Row, own: Collection[int]) -> Found | None:
-    """Return the row of a key. Delete it if it has expired, and make it unknown if its process died.
+def look(database: Database, cursor: Cursor, rows: Sequence[Row], own: Collection[int]) -> list[Found | None]:
+    """Return the row of each key. Delete it if it has expired, and make it unknown if its process died.
 
     Args:
+        database: database of the journal.
         cursor: cursor of the journal.
-        session: session of the database.
-        row: the row to look for; only its account and name count.
+        rows: the keys; only account and name count.
         own: tokens of this process's rows under way, some perhaps from a session before.
     """
-    found = cursor.execute(_LOOK, (session, row.account, row.name)).fetchone()
-    if found is None:
-        return None
+    found = database.each(cursor, _LOOK, [(database.session, row.account, row.name) for row in rows])
+    return [None if one is None else _judge(cursor, row, own, one) for row, one in zip(rows, found, strict=True)]
+
+
+def _judge(cursor: Cursor, row: Row, own: Collection[int], found: Sequence[Any]) -> Found | None:
     digest, outcome, detail, status, body, token, expired, is_dead = found
     if outcome == Outcome.ACCEPTED.value and expired:
         cursor.execute(_EXPIRE_ONE, (row.account, row.name))
@@ -86,12 +89,8 @@ def look(cursor: Cursor, session: int, row: Row, own: Collection[int]) -> Found 
     if is_dead and token not in own:
         cursor.execute(_LOCK, (PROCESS_DIED, row.account, row.name, token))
         outcome, detail = Outcome.UNKNOWN.value, PROCESS_DIED
-    return Found(
-        digest,
-        None if outcome is None else Outcome(outcome),
-        detail,
-        (status or 200, b"" if body is None else bytes(body)),
-    )
+    known = None if outcome is None else Outcome(outcome)
+    return Found(digest, known, detail, (status or 200, b"" if body is None else bytes(body)))
 
 
 def refuse_if_missing(cursor: Cursor) -> None:
@@ -107,20 +106,30 @@ def refuse_if_missing(cursor: Cursor) -> None:
         )
 
 
-def depart(cursor: Cursor, session: int, row: Row) -> bool:
-    """Create a row. Return False if the key has another one; an unconfirmed transaction may have created this one."""
-    if _insert(cursor, session, row):
-        return True
+def depart(database: Database, cursor: Cursor, rows: Sequence[Row]) -> list[bool]:
+    """Create rows. False for a key that has another one; an unconfirmed transaction may have created this one."""
+    created = database.each(cursor, _INSERT, [_values(row, database.session) for row in rows])
+    return [one is not None or _is_there(cursor, row) for row, one in zip(rows, created, strict=True)]
+
+
+def _is_there(cursor: Cursor, row: Row) -> bool:
     found = cursor.execute(_OTHER, (row.account, row.name)).fetchone()
     return found is not None and found[0] == row.token
 
 
-def accept(cursor: Cursor, session: int, row: Row, status: int, body: bytes) -> None:
-    """Record an accepted response, also over "unknown", and over a person's "not sent" unless the key was used again."""
-    values = (status, body, row.account, row.name, row.token)
-    cursor.execute(_ACCEPT, values)
-    if cursor.rowcount != 1 and _insert(cursor, session, row):
-        cursor.execute(_ACCEPT, values)
+def accept(database: Database, cursor: Cursor, responses: Sequence[tuple[Row, int, bytes]]) -> list[None]:
+    """Record accepted responses, also over "unknown", and over a person's "not sent" unless the key was used again."""
+    values = [(status, body, row.account, row.name, row.token) for row, status, body in responses]
+    updated = database.each(cursor, _ACCEPT, values)
+    for (row, _, _), value, one in zip(responses, values, updated, strict=True):
+        if one is None:
+            cursor.execute(_INSERT, _values(row, database.session)).fetchall()
+            cursor.execute(_ACCEPT, value).fetchall()
+    return [None] * len(responses)
+
+
+def _values(row: Row, session: int) -> tuple[object, ...]:
+    return row.account, row.name, row.digest, row.resource, row.token, session, row.keep
 
 
 def lock(cursor: Cursor, row: Row, detail: str) -> None:
@@ -131,11 +140,6 @@ def lock(cursor: Cursor, row: Row, detail: str) -> None:
 def free(cursor: Cursor, row: Row) -> None:
     """Delete the row of a request that did nothing."""
     cursor.execute(_FREE, (row.account, row.name, row.token))
-
-
-def _insert(cursor: Cursor, session: int, row: Row) -> bool:
-    values = (row.account, row.name, row.digest, row.resource, row.token, session, row.keep)
-    return cursor.execute(_INSERT, values).fetchone() is not None
 
 
 def expire(cursor: Cursor) -> None:

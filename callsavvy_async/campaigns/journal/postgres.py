@@ -138,6 +138,11 @@ class PostgreSQL:
         assert self._connection is not None  # noqa: S101 - set by `open`
         return _Cursor(self._connection.cursor(binary=True))
 
+    def each(self, cursor: Cursor, statement: str, rows: Sequence[Sequence[object]]) -> list[Any]:
+        """Execute a statement for each row of values, in one round trip, and return the first row of each result."""
+        assert isinstance(cursor, _Cursor)  # noqa: S101 - made by `cursor`
+        return cursor.each(statement, rows)
+
     def commit(self, cursor: Cursor) -> None:
         """Commit durably."""
         cursor.execute("COMMIT")
@@ -262,6 +267,14 @@ class _Cursor:
 
     def executemany(self, statement: str, values: Iterable[Sequence[object]], /) -> None:
         self._cursor.executemany(_translated(statement), [[_storable(value) for value in row] for row in values])
+
+    def each(self, statement: str, rows: Sequence[Sequence[object]]) -> list[Any]:
+        values = [[_storable(value) for value in row] for row in rows]
+        self._cursor.executemany(_translated(statement), values, returning=True)
+        found = [self._cursor.fetchone()]
+        while self._cursor.nextset():
+            found.append(self._cursor.fetchone())
+        return found
 
     def fetchone(self) -> tuple[Any, ...] | None:
         return self._cursor.fetchone()

@@ -6,9 +6,10 @@ import os
 import re
 import secrets
 import sqlite3
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from callsavvy_async.campaigns.errors import JournalError, JournalUnavailableError
 from callsavvy_async.campaigns.journal import copies, schema, sqlite_control
@@ -103,6 +104,10 @@ class SQLite:
     def cursor(self) -> sqlite3.Cursor:
         """Return the only cursor. A second one, left open, would keep the file open after `close`."""
         return self._cursor
+
+    def each(self, cursor: Cursor, statement: str, rows: Sequence[Sequence[object]]) -> list[Any]:
+        """Execute a statement for each row of values, and return the first row of each result, or None."""
+        return [next(iter(cursor.execute(statement, row).fetchall()), None) for row in rows]
 
     def commit(self, cursor: Cursor) -> None:
         """Commit durably, then record in the witness which chunks are in flight."""

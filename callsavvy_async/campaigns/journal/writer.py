@@ -8,7 +8,8 @@ Theory:
    with a savepoint per unit, so that only the failed unit is lost. Failures are rare, and a savepoint costs more than the
    statement in it, so the first attempt has none.
 3. Durability. A unit's result is returned only after the commit.
-4. Outages. If the connection breaks, the current group fails, and the next one reconnects. A COMMIT without confirmation
+4. Combination. Units of one kind in a group run as one, so that their statements share a round trip to the server.
+5. Outages. If the connection breaks, the current group fails, and the next one reconnects. A COMMIT without confirmation
    may have succeeded, so a unit that is retried (`retrying_writer.py`) must detect its own repetition.
 
 A coroutine waits for an event that its own loop sets, so asyncio and trio both work.
@@ -20,7 +21,7 @@ import asyncio
 import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Generic, TypeAlias, TypeVar, cast
 
@@ -31,20 +32,26 @@ import sniffio
 from callsavvy_async.campaigns.errors import JournalError
 from callsavvy_async.campaigns.journal.database import Cursor, Database
 
+Item = TypeVar("Item")
 T = TypeVar("T")
 Work: TypeAlias = Callable[[Cursor], T]
 """A unit of work. It changes only the database, because it runs again if its transaction fails."""
+
+Combined: TypeAlias = Callable[[Cursor, list[Item]], Sequence[T]]
+"""A unit of work for several items; it returns a result for each."""
 
 LARGEST_GROUP = 512
 
 
 @attrs.define(eq=False)
 class _Job(Generic[T]):
-    """A unit of work in the writer's queue."""
+    """A unit of work in the writer's queue. A `combined` one takes the items of all jobs with the same one."""
 
     work: Work[T]
     alone: bool
     run_in_loop: Callable[[Callable[[], object]], object]
+    combined: Combined[object, T] | None = None
+    item: object = None
     done: anyio.Event = attrs.field(factory=anyio.Event)
     result: T | None = None
     error: BaseException | None = None
@@ -68,7 +75,7 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._process = os.getpid()
-        self._deferred: list[Work[None]] = []
+        self._deferred: list[Work[object]] = []
 
     async def open(self) -> None:
         """Start the thread, and wait until the connection is open.
@@ -96,18 +103,34 @@ class Writer:
             JournalError: the journal is closed, or the database raised an error; see `Database.explain`.
             Exception: an exception of the work.
         """
+        return await self._finish(_Job(work, alone, _loop_runner()))
+
+    async def run_combined(self, work: Combined[Item, T], item: Item) -> T:
+        """Run a unit of work for an item, together with other items of the group, and return its result once it is durable.
+
+        Args:
+            work: the unit. Those that are equal run as one.
+            item: the item. Cancelling this method does not cancel it.
+
+        Raises:
+            JournalError: see `run`.
+        """
+        job = _Job(cast("Work[T]", _nothing), alone=False, run_in_loop=_loop_runner())
+        job.combined, job.item = cast("Combined[object, T]", work), item
+        return await self._finish(job)
+
+    async def _finish(self, job: _Job[T]) -> T:
         if self._closed:
             raise JournalError("the journal is closed; use its campaigns inside its 'async with' block.")
         if self._process != os.getpid():
             raise JournalError("the journal was opened before this process was forked; open it again in this process.")
-        job = _Job(work, alone, _loop_runner())
         self._jobs.put(cast("_Job[object]", job))
         await job.done.wait()
         if job.error is not None:
             raise self.database.explain(job.error)
         return cast("T", job.result)
 
-    def defer(self, work: Work[None]) -> None:
+    def defer(self, work: Work[object]) -> None:
         """Run a unit of work in the next transaction, without waiting for it. For use while the journal is unavailable."""
         self._deferred.append(work)
 
@@ -157,32 +180,42 @@ class Writer:
         return group
 
 
-def _execute(database: Database, group: list[_Job[object]], deferred: list[Work[None]]) -> None:
+def _execute(database: Database, group: list[_Job[object]], deferred: list[Work[object]]) -> None:
     together = [job for job in group if not job.alone]
-    if not _commit(database, together, _try, deferred) and len(together) > 1:
-        _commit(database, together, _try_in_savepoint, deferred)
+    if not _commit(database, _combine(together), deferred) and len(together) > 1:
+        _commit(database, [[job] for job in together], deferred, attempt=_try_in_savepoint)
     for job in group:
         if job.alone:
-            _try(database.cursor(), job)
+            _try(database.cursor(), [job])
+
+
+def _combine(jobs: list[_Job[object]]) -> list[list[_Job[object]]]:
+    """Return the jobs that run as one, in the order of their first ones."""
+    units: dict[object, list[_Job[object]]] = {}
+    for job in jobs:
+        units.setdefault(job if job.combined is None else job.combined, []).append(job)
+    return list(units.values())
 
 
 def _commit(
     database: Database,
-    group: list[_Job[object]],
-    attempt: Callable[[Cursor, _Job[object]], object],
-    deferred: list[Work[None]],
+    units: list[list[_Job[object]]],
+    deferred: list[Work[object]],
+    *,
+    attempt: Callable[[Cursor, list[_Job[object]]], bool] | None = None,
 ) -> bool:
     """Run units in one transaction. Return False if a unit failed and the transaction was rolled back."""
     done = len(deferred)  # another thread may append meanwhile
-    for job in group:
+    attempt = attempt or _try
+    for job in (job for unit in units for job in unit):
         job.error = None
     cursor = database.cursor()
     try:
         cursor.execute("BEGIN")
         for work in deferred[:done]:
             work(cursor)
-        for job in group:
-            if not attempt(cursor, job):
+        for unit in units:
+            if not attempt(cursor, unit):
                 cursor.execute("ROLLBACK")
                 return False
         database.commit(cursor)
@@ -190,23 +223,28 @@ def _commit(
     except BaseException as error:  # noqa: BLE001 - raised by `run` for every unit
         with suppress(Exception):
             cursor.execute("ROLLBACK")
-        for job in group:
+        for job in (job for unit in units for job in unit):
             job.error = job.error or error
     return True
 
 
-def _try(cursor: Cursor, job: _Job[object]) -> bool:
+def _try(cursor: Cursor, unit: list[_Job[object]]) -> bool:
+    combined = unit[0].combined
     try:
-        job.result = job.work(cursor)
+        items = [job.item for job in unit]
+        results = [unit[0].work(cursor)] if combined is None else combined(cursor, items)
     except BaseException as error:  # noqa: BLE001 - raised by `run`
-        job.error = error
+        for job in unit:
+            job.error = error
         return False
+    for job, result in zip(unit, results, strict=True):
+        job.result = result
     return True
 
 
-def _try_in_savepoint(cursor: Cursor, job: _Job[object]) -> bool:
+def _try_in_savepoint(cursor: Cursor, unit: list[_Job[object]]) -> bool:
     cursor.execute("SAVEPOINT unit")
-    if not _try(cursor, job):
+    if not _try(cursor, unit):
         cursor.execute("ROLLBACK TO unit")  # fails if the database rolled back the transaction, as on a full disk
     cursor.execute("RELEASE unit")
     return True
