@@ -23,7 +23,7 @@ WHEELS = ROOT / "build" / "wheel"
 COVERAGE = ROOT / "build" / "coverage"
 SETTINGS = ROOT / "pyproject.toml"
 PROJECT = nox.project.load_toml(SETTINGS)
-EXTRAS = "[aiohttp,cli,fastapi,parquet,phone,postgres,redis,speed]"
+EXTRAS = "[aiohttp,cli,excel,fastapi,parquet,phone,postgres,redis,speed]"
 COVERED_WHOLLY = ",".join(f"callsavvy_async/{part}/*" for part in ("policy", "wire", "messages", "bulk", "campaigns"))
 DEMO_TEXT = "We open again on Monday at nine. Reply STOP to hear no more from us."
 

@@ -21,8 +21,10 @@ _USUAL = re.compile(
 )
 _BETWEEN_WORDS = re.compile(r"[\s_.\-]+")
 _OUTLOOK = ("Mobile Phone", "Primary Phone", "Home Phone", "Business Phone", "Other Phone")
+_GOOGLE_PERSON = ("First Name", "Given Name", "Name")
 _GOOGLE = re.compile(r"Phone (\d+) - Value")
-_GOOGLE_SEPARATOR = ":::"
+GOOGLE_SEPARATOR = ":::"
+"""Separator of several numbers in one cell."""
 _MOBILE = re.compile(r"mobil|cell|handy", re.IGNORECASE)
 _REPORT = {field.name for field in attrs.fields(ReportRow)}
 
@@ -35,11 +37,13 @@ class NumberColumns:
         names: the columns.
         labels: for each of them, the column with the kind of its number. Mobile numbers come first.
         separator: delimiter between several numbers of one cell. The first number counts.
+        is_address_book: whether a person has several numbers, of which the first mobile one counts, else the first.
     """
 
     names: tuple[str, ...]
     labels: tuple[str, ...] = ()
     separator: str | None = None
+    is_address_book: bool = False
 
     def number_of(self, row: Mapping[str, str]) -> str:
         """Return the number of a row, or a blank text."""
@@ -51,16 +55,15 @@ class NumberColumns:
         """Return all numbers of a row, in order of preference."""
         names: Sequence[str] = self.names
         if self.labels:
-            is_mobile = {
-                name: bool(_MOBILE.search(row.get(label, ""))) for name, label in zip(names, self.labels, strict=True)
-            }
-            names = sorted(names, key=lambda name: not is_mobile[name])
+            mobile = {name: is_mobile(row.get(label, "")) for name, label in zip(names, self.labels, strict=True)}
+            names = sorted(names, key=lambda name: not mobile[name])
         cells = (row.get(name, "") for name in names)
         parts = cells if self.separator is None else (part for cell in cells for part in cell.split(self.separator))
         return [part for part in parts if part.strip()]
 
     def __str__(self) -> str:
-        return ", else ".join(repr(redact(name)) for name in self.names) + (" (mobile first)" if self.labels else "")
+        names = ", else ".join(repr(redact(name)) for name in self.names)
+        return names + (" (the first mobile number of each person, else the first)" if self.is_address_book else "")
 
 
 def number_columns(row: Collection[str], asked: str | Sequence[str] | None) -> NumberColumns:
@@ -95,6 +98,11 @@ def number_columns(row: Collection[str], asked: str | Sequence[str] | None) -> N
     )
 
 
+def is_mobile(label: str) -> bool:
+    """Return whether the kind of a number, as an address book calls it, is a mobile one."""
+    return _MOBILE.search(label) is not None
+
+
 def has_usual_name(column: str) -> bool:
     """Return whether a column has a usual name of a phone number's column, in any case."""
     return _USUAL.fullmatch(_BETWEEN_WORDS.sub(" ", column).strip().casefold()) is not None
@@ -106,22 +114,24 @@ def _asked_columns(row: Collection[str], asked: tuple[str, ...]) -> NumberColumn
             raise InvalidRequestError(f"column {name!r} does not exist; {_columns_of(row)}.")
     if not asked:
         raise InvalidRequestError(f"column is empty; {_columns_of(row)}. Name one of them, or leave it out.")
-    return NumberColumns(asked, separator=_GOOGLE_SEPARATOR if all(map(_GOOGLE.fullmatch, asked)) else None)
+    return NumberColumns(asked, separator=GOOGLE_SEPARATOR if all(map(_GOOGLE.fullmatch, asked)) else None)
 
 
 def _google(row: Collection[str]) -> NumberColumns | None:
     """Recognise Google Contacts: "Phone 1 - Value" and "Phone 1 - Label" ("Phone 1 - Type" before 2024)."""
     names = tuple(name for name in row if _GOOGLE.fullmatch(name))
-    if not names:
+    if not names or not any(name in row for name in _GOOGLE_PERSON):
         return None
     kind = "Label" if f"{names[0].removesuffix('Value')}Label" in row else "Type"
-    return NumberColumns(names, tuple(f"{name.removesuffix('Value')}{kind}" for name in names), _GOOGLE_SEPARATOR)
+    labels = tuple(f"{name.removesuffix('Value')}{kind}" for name in names)
+    return NumberColumns(names, labels, GOOGLE_SEPARATOR, is_address_book=True)
 
 
 def _outlook(row: Collection[str]) -> NumberColumns | None:
     """Recognise Outlook, which exports a column for each kind of number."""
     names = tuple(name for name in _OUTLOOK if name in row)
-    return NumberColumns(names) if "First Name" in row and len(names) > 2 else None  # noqa: PLR2004 - of five
+    is_export = "First Name" in row and "Mobile Phone" in row and len(names) > 2  # noqa: PLR2004 - of five
+    return NumberColumns(names, is_address_book=True) if is_export else None
 
 
 def _columns_of(row: Collection[str]) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 import attrs
 
+from callsavvy_async.bulk.arrow_rows import SupportsArrowStream
 from callsavvy_async.bulk.chunks import Chunk, Chunker
 from callsavvy_async.bulk.misuse import refuse_misuse
+from callsavvy_async.bulk.recipient_files import FileRows
 from callsavvy_async.bulk.recipients import Doubtful, RecipientFilter, RecipientInput, Skipped, SkipReason
+from callsavvy_async.bulk.source import readable
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.messages import Encoding, Message, Segments
 
@@ -24,6 +27,8 @@ _CHARACTERS_SHOWN = 12
 class Plan:
     """Forecast of a bulk send. Apart from the first skipped rows, it holds neither texts nor numbers."""
 
+    source: str = ""
+    """Name and format of the list, if it is a file."""
     channel: str
     """Channel of the message."""
     recipients: int
@@ -88,13 +93,14 @@ class Plan:
 
 
 def make_plan(
-    rows: Iterable[RecipientInput],
+    rows: Iterable[RecipientInput] | SupportsArrowStream,
     message: Message,
     *,
     recipient_filter: RecipientFilter,
     chunkers: Sequence[Chunker],
     balance: Decimal | None = None,
     max_cost: Decimal | None = None,
+    on_skipped: Callable[[Skipped], object] | None = None,
 ) -> Plan:
     """Read the rows once, as a send would, in constant memory.
 
@@ -105,33 +111,42 @@ def make_plan(
         chunkers: fresh chunkers, configured as for the send. The first makes the fewest requests, the last the most.
         balance: units of the account, for comparison.
         max_cost: most units to spend.
+        on_skipped: gets each skipped row.
 
     Raises:
         InvalidRequestError: the input as a whole is wrong, as for the send.
     """
     tally = _PlanTally(message, len(chunkers))
     refuse_misuse(rows)
-    if not isinstance(rows, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - from untyped code
+    if isinstance(rows, AsyncIterable):  # from untyped code
         raise InvalidRequestError(
             f"recipients is of type {type(rows).__name__}; a plan reads a list or a generator. Collect the rows in a list."
         )
-    for row, item in enumerate(rows, 1):
+    for row, item in enumerate(readable(rows), 1):
         admitted = recipient_filter.admit(item, row)
         if isinstance(admitted, Skipped):
             tally.skip(admitted)
+            if on_skipped is not None:
+                on_skipped(admitted)
         else:
             tally.count([chunker.add(admitted) for chunker in chunkers])
     recipient_filter.close()
     tally.count([tuple(chunker.close()) for chunker in chunkers])
-    columns = "" if recipient_filter.columns is None else str(recipient_filter.columns)
-    return attrs.evolve(tally.plan(balance, max_cost), columns=columns, doubtful=recipient_filter.doubtful)
+    return attrs.evolve(
+        tally.plan(balance, max_cost),
+        source=rows.description if isinstance(rows, FileRows) else "",
+        columns="" if recipient_filter.columns is None else str(recipient_filter.columns),
+        doubtful=recipient_filter.doubtful,
+    )
 
 
 def _summary(plan: Plan) -> Iterator[str]:
-    source = f", numbers from column {plan.columns}" if plan.columns else ""
-    yield f"Recipients: {_counted(plan.recipients, 'message')} by {plan.channel} in {_requests(plan)}{source}"
+    source = f"{plan.source}, " if plan.source else ""
+    columns = f", numbers from column {plan.columns}" if plan.columns else ""
+    yield f"List: {source}{_counted(plan.given, 'row')}{columns}"
     if not plan.given:
         yield "The list of recipients is empty."
+    yield f"Recipients: {_counted(plan.recipients, 'message')} by {plan.channel} in {_requests(plan)}"
     if plan.misread:
         yield "Not one row holds a valid number."
     if plan.skipped:

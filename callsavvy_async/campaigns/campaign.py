@@ -109,7 +109,8 @@ class Campaign:
         interrupted load starts again from its beginning. Memory does not grow with the list.
 
         Args:
-            recipients: any iterable or async iterable of numbers, `Recipient`, `Contact` or mappings; streamed.
+            recipients: any iterable or async iterable of numbers, `Recipient`, `Contact` or mappings, or an Arrow table as for
+                `Bulk.send`; streamed.
             **options: see `RecipientOptions`.
 
         Raises:

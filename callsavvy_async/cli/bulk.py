@@ -21,6 +21,7 @@ from callsavvy_async.cli.options import (
     Mode,
     Pace,
     RecipientsFile,
+    ReportFile,
 )
 
 _bulk = App(
@@ -60,7 +61,7 @@ def _bulk_command() -> Callable[..., ExitCode | None]:
         """Send.
 
         Args:
-            file: CSV, JSON lines or one number per line, optionally gzipped; - for standard input.
+            file: CSV, Excel, JSON, vCard, Parquet or one number per line, optionally gzipped; - for standard input.
             content: The message.
             chunk_size: Maximum recipients per request (default: 100; WhatsApp: 30). A lost response makes the outcome of
                 one request unknown.
@@ -84,19 +85,22 @@ def _estimate_command() -> Callable[..., ExitCode | None]:
         chunk_size: ChunkSize = None,
         audience: Audience = DEFAULT_AUDIENCE,
         balance: bool = False,
+        report: ReportFile | None = None,
         json: bool = False,
     ) -> ExitCode | None:
         """Estimate.
 
         Args:
-            file: CSV, JSON lines or one number per line, optionally gzipped; - for standard input.
+            file: CSV, Excel, JSON, vCard, Parquet or one number per line, optionally gzipped; - for standard input.
             content: The message.
             chunk_size: Maximum recipients per request (default: 100; WhatsApp: 30).
             audience: Who gets the message, and how numbers are read.
             balance: Compare the cost with the account's balance; exit with code 4 if the balance is too low.
+            report: Write the rows that would be left out, and why, to this .csv or .jsonl file. Contains phone numbers.
             json: Print the plan as one JSON object.
         """
         job = make_job(file, content.build(nothing_is_sent=True), audience, chunk_size, content.message_file)
-        return run_job(job, DEFAULT_PACE, Mode(dry_run=True, balance=balance, json=json), DEFAULT_DURABILITY)
+        mode = Mode(dry_run=True, balance=balance, report=report, json=json)
+        return run_job(job, DEFAULT_PACE, mode, DEFAULT_DURABILITY)
 
     return estimate

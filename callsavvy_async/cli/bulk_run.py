@@ -12,6 +12,7 @@ import attrs
 
 from callsavvy_async.bulk.options import BulkOptions
 from callsavvy_async.bulk.plan import Plan
+from callsavvy_async.bulk.recipients import Skipped
 from callsavvy_async.bulk.report import BulkReport
 from callsavvy_async.campaigns import CampaignOptions
 from callsavvy_async.cli.activity import current_activity
@@ -25,7 +26,7 @@ from callsavvy_async.cli.options import Durability, Mode, Pace
 from callsavvy_async.cli.overwriting import refuse_overwriting
 from callsavvy_async.cli.plan_output import plan_lines, show_plan, why_unclear
 from callsavvy_async.cli.progress import progress
-from callsavvy_async.cli.recipients_file import Rows, readable_again
+from callsavvy_async.cli.recipients_file import Rows
 from callsavvy_async.cli.stderr import ask, can_ask, tell
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.client_options import ClientOptions
@@ -54,9 +55,9 @@ class Order:
         name = self.durability.campaign
         return None if self.campaign is None or name is None else Loading(name, self.job, self.campaign, self.rows)
 
-    def plan(self, balance: Decimal | None = None) -> Plan:
+    def plan(self, balance: Decimal | None = None, *, on_skipped: Callable[[Skipped], object] | None = None) -> Plan:
         """Read the whole list and return the plan."""
-        return self.job.plan(self.rows, self.pace, campaign=self.campaign, balance=balance)
+        return self.job.plan(self.rows, self.pace, campaign=self.campaign, balance=balance, on_skipped=on_skipped)
 
 
 def run_job(job: Job, pace: Pace, mode: Mode, durability: Durability) -> ExitCode | None:
@@ -71,8 +72,10 @@ def run_job(job: Job, pace: Pace, mode: Mode, durability: Durability) -> ExitCod
     durability.check()
     pace.check(simulator=mode.simulator)
     campaign = None if durability.campaign is None else durability.options
-    if campaign is None and mode.report is not None and mode.report.suffix == ".parquet":
-        raise InvalidRequestError("--report is a .parquet file, which needs --campaign; use .csv or .jsonl.")
+    if (campaign is None or mode.dry_run) and mode.report is not None and mode.report.suffix == ".parquet":
+        raise InvalidRequestError(
+            "--report is a .parquet file, which only a campaign that sends can write; use .csv or .jsonl."
+        )
     journal = None if campaign is None else durability.journal
     refuse_overwriting(job.inputs, report=mode.report, journal=journal)
     carry_out = _mode_function(mode, durability)
@@ -80,7 +83,7 @@ def run_job(job: Job, pace: Pace, mode: Mode, durability: Durability) -> ExitCod
         tell("callsavvy: nothing was sent: without a terminal, bulk needs --yes. Check the plan first with --dry-run.")
         return ExitCode.REFUSED
     current_activity().folder = Path(job.file).parent
-    with readable_again(job.file, allow_empty=job.allow_empty) as rows:
+    with job.open() as rows:
         return carry_out(Order(job=job, rows=rows, pace=pace, mode=mode, durability=durability, campaign=campaign))
 
 
@@ -93,12 +96,16 @@ def _mode_function(mode: Mode, durability: Durability) -> Callable[[Order], Exit
 
 
 def _show(order: Order) -> ExitCode:
-    """Show the plan and send nothing."""
-    balance = None
+    """Show the plan and send nothing. Write the rows that would be left out."""
+    balance, skipped = None, BulkReport()
     if order.mode.balance:
         with _served(order) if order.mode.simulator else _online(order) as service:
             balance = read_balance(order.job.message, service.client)
-    return show_plan(order.plan(balance), json=order.mode.json)
+    plan = order.plan(balance, on_skipped=skipped.skip)
+    if order.mode.report is not None:
+        _write_rows(skipped, order.mode.report)
+        tell(f"callsavvy: the rows that would be left out are in {order.mode.report}")
+    return show_plan(plan, json=order.mode.json)
 
 
 def _load(order: Order) -> ExitCode:

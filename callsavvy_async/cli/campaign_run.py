@@ -17,7 +17,7 @@ from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.job import Job
 from callsavvy_async.cli.ledger import compare, lines_of_sums, outcomes_of
 from callsavvy_async.cli.options import Pace
-from callsavvy_async.cli.progress import progress
+from callsavvy_async.cli.progress import progress, reading
 from callsavvy_async.cli.recipients_file import Rows
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.simulator import Ledger
@@ -40,7 +40,9 @@ class Loading:
         campaign = await journal.campaign(self.name, self.job.message, **self.job.campaign(self.options))
         if client is not None:
             await campaign.bind(client)
-        await campaign.load(self.rows(), **self.job.recipients)
+        rows = self.rows()
+        with reading(rows):
+            await campaign.load(rows, **self.job.recipients)
         return campaign
 
 

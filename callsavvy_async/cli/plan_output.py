@@ -48,6 +48,7 @@ def why_unclear(plan: Plan, *, asking: bool) -> str | None:
 
 def _as_dict(plan: Plan) -> Mapping[str, object]:
     return {
+        "source": plan.source,
         "channel": plan.channel,
         "given": plan.given,
         "recipients": plan.recipients,

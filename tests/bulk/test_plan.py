@@ -90,6 +90,7 @@ def test_summary_for_people() -> None:
     """The summary says all that decides, one fact a line."""
     made = plan(["bad", *numbers(2)], SMS("Hi\u2019ж\u00a0"), balance=Decimal(1000))
     assert str(made).splitlines() == [
+        "List: 3 rows",
         "Recipients: 2 messages by sms in 1 request",
         "Skipped: 1 row (1 invalid)",
         "Encoding: UCS-2 for 2",
@@ -105,8 +106,9 @@ def test_summary_for_people() -> None:
         (
             plan([]),
             [
-                "Recipients: 0 messages by sms in 0 requests",
+                "List: 0 rows",
                 "The list of recipients is empty.",
+                "Recipients: 0 messages by sms in 0 requests",
                 "Encoding: none",
                 "Segments: 0",
                 "Units: about 0",
@@ -115,6 +117,7 @@ def test_summary_for_people() -> None:
         (
             Plan(channel="whatsapp", recipients=1, requests=1, most_requests=1),
             [
+                "List: 1 row",
                 "Recipients: 1 message by whatsapp in 1 request",
                 "Units: unknown; the API does not document the cost of whatsapp",
             ],
@@ -129,6 +132,7 @@ def test_summary_for_people() -> None:
                 balance=Decimal(8),
             ),
             [
+                "List: 1 row",
                 "Recipients: 1 message by robocall in 1 to 2 requests",
                 "Units: about 9, which the balance of 8 does not cover",
             ],
@@ -142,7 +146,7 @@ def test_summary_leaves_out_what_does_not_apply(made: Plan, lines: list[str]) ->
 
 def test_summary_of_many_characters_is_short() -> None:
     """A text in another script does not fill the screen."""
-    line = plan([*numbers(1)], SMS("абвгдежзийклмно")).summary_lines()[2]
+    line = plan([*numbers(1)], SMS("абвгдежзийклмно")).summary_lines()[3]
     assert line.endswith("л U+043B and 3 more")
 
 

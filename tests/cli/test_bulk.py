@@ -199,9 +199,9 @@ def test_the_plan_names_the_column_and_the_doubtful_numbers(run: Run, tmp_path: 
     people = tmp_path / "people.csv"
     people.write_text("id,mobile\n1,2348031234567\n2,+2348031234568\n")
     lines = run("estimate", "sms", people, "--message", "Hello").out.splitlines()
-    assert lines[0] == "Recipients: 2 messages by sms in 1 request, numbers from column 'mobile'"
-    assert lines[1].startswith("Doubtful: 1 without '+'")
-    assert "'2348*******67' in row 1" in lines[1]
+    assert lines[0] == f"List: {people} (CSV), 2 rows, numbers from column 'mobile'"
+    assert lines[2].startswith("Doubtful: 1 without '+'")
+    assert "'2348*******67' in row 1" in lines[2]
 
 
 def test_columns_are_chosen_by_the_command(run: Run, account: Simulator, tmp_path: Path) -> None:
