@@ -13,7 +13,8 @@ from callsavvy_async.bulk.arrow_rows import SupportsArrowStream
 from callsavvy_async.bulk.chunk_size import ChunkSize
 from callsavvy_async.bulk.chunks import Chunker
 from callsavvy_async.bulk.options import BulkOptions, bulk_settings
-from callsavvy_async.bulk.plan import Plan, make_plan
+from callsavvy_async.bulk.plan import Plan
+from callsavvy_async.bulk.planning import make_plan
 from callsavvy_async.bulk.recipients import RecipientInput, Skipped
 from callsavvy_async.bulk.run import BulkRun
 from callsavvy_async.bulk.source import Recipients

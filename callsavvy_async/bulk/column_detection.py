@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import attrs
 
-from callsavvy_async.bulk.report_files import ReportRow
+from callsavvy_async.bulk.report_files import REPORT_COLUMNS
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.redaction import redact
 
@@ -26,7 +26,6 @@ _GOOGLE = re.compile(r"Phone (\d+) - Value")
 GOOGLE_SEPARATOR = ":::"
 """Separator of several numbers in one cell."""
 _MOBILE = re.compile(r"mobil|cell|handy", re.IGNORECASE)
-_REPORT = {field.name for field in attrs.fields(ReportRow)}
 
 
 @attrs.frozen
@@ -79,10 +78,10 @@ def number_columns(row: Collection[str], asked: str | Sequence[str] | None) -> N
     """
     if asked is not None:
         return _asked_columns(row, (asked,) if isinstance(asked, str) else tuple(asked))
-    if set(row) == _REPORT:
+    if set(row) == REPORT_COLUMNS:
         raise InvalidRequestError(
-            "this file is the report of a send, so all its recipients would get a second message. Select the recipients that"
-            " you mean, and give their numbers as a list."
+            "this file is the report of a send, so all its recipients would get a second message. Pick those who got nothing,"
+            " with only=('pending', 'rejected') of read_rows (--only pending,rejected)."
         )
     known = _google(row) or _outlook(row)
     if known is not None:

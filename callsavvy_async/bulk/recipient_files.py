@@ -16,6 +16,7 @@ from callsavvy_async.bulk.foreign_files import refuse_foreign
 from callsavvy_async.bulk.list_formats import FileFormat, ListFormat, Row, format_by_content, format_of
 from callsavvy_async.bulk.number_set import NumberSet
 from callsavvy_async.bulk.recipients import suppression
+from callsavvy_async.bulk.report_rows import check_only, pick
 from callsavvy_async.bulk.row_fields import read_fields
 from callsavvy_async.errors import InvalidRequestError
 
@@ -28,13 +29,19 @@ class FileRows(Iterator[Row]):
         count: number of rows read so far.
     """
 
-    def __init__(self, name: str, read: Callable[[FileRows], Generator[Row]]) -> None:
+    def __init__(
+        self, name: str, read: Callable[[FileRows], Generator[Row]], only: Sequence[str] | None = None
+    ) -> None:
+        if only is not None:
+            check_only(only)
         self.name = name
         self.count = 0
         self.format: ListFormat | None = None
         """Format of the file; None before the first row was read."""
         self.notes: list[str] = []
-        self._rows = read(self)
+        self._only = only
+        self._read = read(self)
+        self._rows: Iterator[Row] = self._read if only is None else pick(self._read, only, name)
 
     def __next__(self) -> Row:
         row = next(self._rows)
@@ -44,11 +51,14 @@ class FileRows(Iterator[Row]):
     @property
     def description(self) -> str:
         """The name and the format of the file, once reading began: "people.xlsx (Excel, sheet 'Lagos')"."""
-        return self.name if self.format is None else f"{self.name} ({', '.join([self.format.title, *self.notes])})"
+        if self.format is None:
+            return self.name
+        picked = [] if self._only is None else [f"only {' and '.join(self._only)}"]
+        return f"{self.name} ({', '.join([self.format.title, *self.notes, *picked])})"
 
     def close(self) -> None:
         """Stop reading."""
-        self._rows.close()
+        self._read.close()
 
 
 # pandas, polars and pyarrow call the argument `format` too.
@@ -58,6 +68,7 @@ def read_rows(
     format: FileFormat = "auto",  # noqa: A002
     sheet: str | None = None,
     encoding: str | None = None,
+    only: Sequence[str] | None = None,
 ) -> FileRows:
     """Yield every data row of a file, or of standard input for "-".
 
@@ -74,6 +85,7 @@ def read_rows(
         format: format of the file.
         sheet: sheet of an Excel workbook; None for the only one that is not empty.
         encoding: encoding of a text file, such as "windows-1252"; None for the one of its byte order mark, else UTF-8.
+        only: outcomes to pick, such as ``("pending", "rejected")``, if the file is the report of an earlier send.
 
     Raises:
         InvalidRequestError: the file or a row is not valid. The error names the file, the line, the rule and the fix. Raised
@@ -85,13 +97,13 @@ def read_rows(
         raise InvalidRequestError(f"format is {format!r}; it must be one of {', '.join(get_args(FileFormat))}.")
     place = os.fspath(path)
     if place == "-":
-        return read_stream(sys.stdin.buffer, "standard input", format=format, sheet=sheet, encoding=encoding)
+        return read_stream(sys.stdin.buffer, "standard input", format=format, sheet=sheet, encoding=encoding, only=only)
 
     def read(rows: FileRows) -> Generator[Row]:
         with open(place, "rb") as stream:  # noqa: PTH123 - errors show the path as the user wrote it
             yield from _rows_of(stream, rows, format, sheet=sheet, encoding=encoding)
 
-    return FileRows(place, read)
+    return FileRows(place, read, only)
 
 
 def read_stream(
@@ -101,6 +113,7 @@ def read_stream(
     format: FileFormat = "auto",  # noqa: A002
     sheet: str | None = None,
     encoding: str | None = None,
+    only: Sequence[str] | None = None,
 ) -> FileRows:
     """Yield every data row of an open file, as `read_rows` does.
 
@@ -110,8 +123,9 @@ def read_stream(
         format: format of the file.
         sheet: sheet of an Excel workbook.
         encoding: encoding of a text file.
+        only: outcomes to pick from a report.
     """
-    return FileRows(name, lambda rows: _rows_of(stream, rows, format, sheet=sheet, encoding=encoding))
+    return FileRows(name, lambda rows: _rows_of(stream, rows, format, sheet=sheet, encoding=encoding), only)
 
 
 def read_suppressed(

@@ -14,7 +14,8 @@ import attrs
 from callsavvy_async.bulk.arrow_rows import SupportsArrowStream
 from callsavvy_async.bulk.chunks import Chunker
 from callsavvy_async.bulk.options import RecipientOptions, SendSettings, recipient_settings, refuse_unknown_options
-from callsavvy_async.bulk.plan import Plan, make_plan
+from callsavvy_async.bulk.plan import Plan
+from callsavvy_async.bulk.planning import make_plan
 from callsavvy_async.bulk.recipients import RecipientInput, Skipped
 from callsavvy_async.campaigns.errors import JournalDamagedError
 from callsavvy_async.campaigns.windows import SendWindow

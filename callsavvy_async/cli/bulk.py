@@ -20,6 +20,7 @@ from callsavvy_async.cli.options import (
     Durability,
     Mode,
     Pace,
+    Rate,
     RecipientsFile,
     ReportFile,
 )
@@ -84,6 +85,7 @@ def _estimate_command() -> Callable[..., ExitCode | None]:
         content: Content,
         chunk_size: ChunkSize = None,
         audience: Audience = DEFAULT_AUDIENCE,
+        rate: Rate = None,
         balance: bool = False,
         report: ReportFile | None = None,
         json: bool = False,
@@ -95,12 +97,13 @@ def _estimate_command() -> Callable[..., ExitCode | None]:
             content: The message.
             chunk_size: Maximum recipients per request (default: 100; WhatsApp: 30).
             audience: Who gets the message, and how numbers are read.
+            rate: Request rate, e.g. 10/s or 600/min, at which the time is computed.
             balance: Compare the cost with the account's balance; exit with code 4 if the balance is too low.
             report: Write the rows that would be left out, and why, to this .csv or .jsonl file. Contains phone numbers.
             json: Print the plan as one JSON object.
         """
         job = make_job(file, content.build(nothing_is_sent=True), audience, chunk_size, content.message_file)
         mode = Mode(dry_run=True, balance=balance, report=report, json=json)
-        return run_job(job, DEFAULT_PACE, mode, DEFAULT_DURABILITY)
+        return run_job(job, Pace(rate=rate), mode, DEFAULT_DURABILITY)
 
     return estimate

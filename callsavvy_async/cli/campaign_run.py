@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,9 +17,10 @@ from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.job import Job
 from callsavvy_async.cli.ledger import compare, lines_of_sums, outcomes_of
-from callsavvy_async.cli.options import Pace
+from callsavvy_async.cli.options import DEFAULT_JOURNAL, Pace
 from callsavvy_async.cli.progress import progress, reading
 from callsavvy_async.cli.recipients_file import Rows
+from callsavvy_async.cli.stderr import tell
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.simulator import Ledger
 
@@ -57,6 +59,15 @@ class Reopening:
         campaign = await journal.campaign(self.name)
         await campaign.bind(client)
         return campaign
+
+
+def _tell_how_to_continue(report: CampaignReport, journal: str) -> None:
+    if report.pending:
+        where = "" if journal == DEFAULT_JOURNAL else " and the same --journal"
+        tell(
+            f"callsavvy: {report.pending:,} not sent yet. Continue with: callsavvy campaigns resume"
+            f" {shlex.quote(report.name)}{where}"
+        )
 
 
 def url_of(journal: str) -> str:
@@ -132,6 +143,7 @@ def send_campaign(
                 finally:
                     if run.report.given:  # zero if it failed before it read the journal
                         current_activity().follow(run.report, json=json)
+                        _tell_how_to_continue(run.report, journal)
                     with anyio.CancelScope(shield=True):
                         if ledger is not None:
                             accepted = run.report.accepted - before.accepted

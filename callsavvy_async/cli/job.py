@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from decimal import Decimal
 from pathlib import Path
 from typing import cast
 
@@ -34,6 +33,7 @@ class Job:
     chunk_size: int | None = None
     sheet: str | None = None
     encoding: str | None = None
+    only: tuple[str, ...] | None = None
     allow_empty: bool = False
 
     def options(self, pace: Pace) -> BulkOptions:
@@ -56,7 +56,9 @@ class Job:
             InvalidRequestError: The list is empty.
             OSError: The list cannot be read or copied.
         """
-        return readable_again(self.file, sheet=self.sheet, encoding=self.encoding, allow_empty=self.allow_empty)
+        return readable_again(
+            self.file, sheet=self.sheet, encoding=self.encoding, only=self.only, allow_empty=self.allow_empty
+        )
 
     def plan(
         self,
@@ -64,7 +66,6 @@ class Job:
         pace: Pace,
         *,
         campaign: CampaignOptions | None,
-        balance: Decimal | None = None,
         on_skipped: Callable[[Skipped], object] | None = None,
     ) -> Plan:
         """Read the whole list and return the plan.
@@ -73,19 +74,17 @@ class Job:
             rows: The list.
             pace: Rate and cost limits.
             campaign: Options of the campaign; None for a send without a journal.
-            balance: Units in the account.
             on_skipped: Gets each skipped row.
         """
         read = rows()
         with reading(read):
             if campaign is None:
-                return Bulk.plan(read, self.message, balance=balance, on_skipped=on_skipped, **self.options(pace))
+                return Bulk.plan(read, self.message, on_skipped=on_skipped, **self.options(pace))
             return plan_campaign(
                 read,
                 self.message,
                 self.campaign(campaign),
                 self.recipients,
-                balance=balance,
                 max_cost=pace.max_cost,
                 on_skipped=on_skipped,
             )
@@ -122,5 +121,6 @@ def make_job(file: str, message: Message, audience: Audience, chunk_size: int | 
         chunk_size=chunk_size,
         sheet=audience.sheet,
         encoding=audience.encoding,
+        only=None if audience.only is None else tuple(map(str.strip, audience.only.split(","))),
         allow_empty=audience.allow_empty,
     )

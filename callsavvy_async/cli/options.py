@@ -93,6 +93,9 @@ Deadline: TypeAlias = Annotated[float | None, Parameter(validator=Number(gt=0))]
 Units: TypeAlias = Annotated[Decimal, Parameter(converter=_read_decimal)]
 """Decimal number of units."""
 
+Rate: TypeAlias = Annotated[str | None, Parameter(validator=_check_rate)]
+"""Requests per time."""
+
 ChunkSize: TypeAlias = Annotated[int | None, _AT_LEAST_ONE]
 """Recipients per request."""
 
@@ -108,6 +111,8 @@ class Audience:
     """Sheet of an Excel workbook (default: the only one that is not empty)."""
     encoding: str | None = None
     """Encoding of a text file, e.g. windows-1252 (default: by its byte order mark, else UTF-8)."""
+    only: str | None = None
+    """Outcomes to pick if the file is the report of an earlier send, e.g. pending,rejected."""
     region: str | None = None
     """Country of national numbers, e.g. NG (extra: phone)."""
     international: bool = False
@@ -129,7 +134,7 @@ class Audience:
 class Pace:
     """Rate and cost limits."""
 
-    rate: Annotated[str | None, Parameter(validator=_check_rate)] = None
+    rate: Rate = None
     """Maximum request rate, e.g. 10/s or 600/min (default: measured from the API's responses)."""
     pacing: Annotated[str | None, Parameter(env_var="CALLSAVVY_PACING")] = attrs.field(default=None, repr=False)
     """Share the rate limit with all processes that use the same redis://host or postgresql://user@host/database."""

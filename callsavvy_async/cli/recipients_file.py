@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager
 from typing import IO, TypeAlias
 
@@ -23,7 +23,12 @@ Rows: TypeAlias = Callable[[], FileRows]
 
 @contextmanager
 def readable_again(
-    file: str, *, sheet: str | None = None, encoding: str | None = None, allow_empty: bool = False
+    file: str,
+    *,
+    sheet: str | None = None,
+    encoding: str | None = None,
+    only: Sequence[str] | None = None,
+    allow_empty: bool = False,
 ) -> Generator[Rows]:
     """Copy a list and yield a function that reads it, as often as needed.
 
@@ -31,6 +36,7 @@ def readable_again(
         file: Path, or "-" for standard input.
         sheet: Sheet of an Excel workbook.
         encoding: Encoding of a text file.
+        only: Outcomes to pick from a report.
         allow_empty: Accept a list without rows.
 
     Raises:
@@ -43,7 +49,7 @@ def readable_again(
 
         def rows() -> FileRows:
             spool.seek(0)
-            return read_stream(spool, name, sheet=sheet, encoding=encoding)
+            return read_stream(spool, name, sheet=sheet, encoding=encoding, only=only)
 
         if not allow_empty:
             _refuse_empty(rows(), name)

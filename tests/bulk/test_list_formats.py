@@ -96,6 +96,42 @@ def test_an_option_without_a_use_is_refused(write: Write, option: str) -> None:
         planned(write("people", content), **{option: "x"})
 
 
+# ------------------------------------------------------------------------------------------------------------ reports
+
+REPORT = (
+    "row,recipient,outcome,request,message_id,detail\r\n"
+    f"1,{A},accepted,1,m,\r\n2,{B},pending,,,\r\n3,{C},rejected,2,,no\r\n4,x,skipped: invalid,,,\r\n"
+)
+
+
+def test_recipients_are_picked_from_a_report(write: Write) -> None:
+    """The report of a send is a list of those who got nothing, by their outcomes; as a whole it is refused."""
+    path = write("report.csv", REPORT)
+    assert list(read_rows(path, only=["pending"])) == [B]
+    rows = read_rows(path, only=["pending", "rejected"])
+    plan = Bulk.plan(rows, SMS("x"))
+    assert plan.source == f"{path} (CSV, only pending and rejected)"
+    assert (plan.recipients, rows.count) == (2, 2)
+    with pytest.raises(InvalidRequestError, match=r"the report of a send, .* \(--only pending,rejected\)"):
+        planned(path)
+
+
+@pytest.mark.parametrize(
+    ("only", "wrong"), [(["pending", "accepted"], "'accepted'"), (["unknown"], "'unknown'"), ([], "None")]
+)
+def test_who_may_have_got_it_is_never_picked(only: list[str], wrong: str) -> None:
+    """Only outcomes that reached nobody can be picked, which is checked before the file is opened."""
+    with pytest.raises(InvalidRequestError, match=f"the outcome to pick is {wrong}; choose from pending, not_sent"):
+        read_rows("missing", only=only)
+
+
+@pytest.mark.parametrize("content", [f"phone,outcome\n{A},pending\n", f"{A}\n"])
+def test_only_a_report_has_outcomes(write: Write, content: str) -> None:
+    """Another list, even one with a column of that name, is refused."""
+    with pytest.raises(InvalidRequestError, match="is not the report of a send, so it has no outcomes to pick"):
+        list(read_rows(write("people.csv", content), only=["pending"]))
+
+
 # -------------------------------------------------------------------------------------------------------------- Excel
 
 PEOPLE: Rows = [["name", "phone", "age"], ["Ada", 2348012345678, 36], ["Bayo", B, 1.5]]
