@@ -15,7 +15,7 @@ import attrs
 
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.retry import RetryPolicy
-from callsavvy_async.redaction import MASK
+from callsavvy_async.redaction import MASK, mask_key
 from callsavvy_async.settings import check_setting
 from callsavvy_async.tracebacks import private_arguments
 
@@ -91,10 +91,12 @@ class Destination:
     Attributes:
         account: identifier of the account: the first 16 hexadecimal digits of the SHA-256 of the public key.
         server: base URL of the API.
+        key: the end of the public key, by which its owner recognises it; the rest is masked.
     """
 
     account: str
     server: str
+    key: str = MASK
 
 
 def _split_url(url: str) -> SplitResult:
@@ -149,7 +151,7 @@ class Config:
     def destination(self) -> Destination:
         """The account and server of the client."""
         account = hashlib.sha256(self.credentials.public_key.encode()).hexdigest()[:16]
-        return Destination(account, self.base_url)
+        return Destination(account, self.base_url, mask_key(self.credentials.public_key))
 
 
 def _is_loopback(host: str) -> bool:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Unpack
 
 import attrs
 
+from callsavvy_async.bulk.arrow_rows import SupportsArrowStream
 from callsavvy_async.bulk.chunk_size import ChunkSize
 from callsavvy_async.bulk.chunks import Chunker
 from callsavvy_async.bulk.options import BulkOptions, bulk_settings
-from callsavvy_async.bulk.plan import Plan, make_plan
-from callsavvy_async.bulk.recipients import RecipientInput
+from callsavvy_async.bulk.plan import Plan
+from callsavvy_async.bulk.planning import make_plan
+from callsavvy_async.bulk.recipients import RecipientInput, Skipped
 from callsavvy_async.bulk.run import BulkRun
 from callsavvy_async.bulk.source import Recipients
 from callsavvy_async.messages import SMS, Message, Robocall, WhatsApp, require_message
@@ -32,7 +34,8 @@ class Bulk:
         """Send a message to many numbers: ``report = await callsavvy.bulk.send(recipients, SMS("Hello"))``.
 
         Args:
-            recipients: any iterable or async iterable of numbers, `Recipient`, `Contact` or mappings; read lazily.
+            recipients: any iterable or async iterable of numbers, `Recipient`, `Contact` or mappings; or a table of pandas,
+                polars, DuckDB, pyarrow or another library of Arrow tables (extra ``parquet``); read lazily.
             message: an `SMS`, a `WhatsApp` or a `Robocall`.
             **options: see `BulkOptions`.
 
@@ -44,10 +47,11 @@ class Bulk:
 
     @staticmethod
     def plan(
-        recipients: Iterable[RecipientInput],
+        recipients: Iterable[RecipientInput] | SupportsArrowStream,
         message: Message,
         *,
         balance: Decimal | None = None,
+        on_skipped: Callable[[Skipped], object] | None = None,
         **options: Unpack[BulkOptions],
     ) -> Plan:
         """Compute offline what `send` would do: recipients, skipped rows, encoding, segments, requests and units.
@@ -56,6 +60,7 @@ class Bulk:
             recipients: as for `send`; read once.
             message: as for `send`.
             balance: units of the account (``account.summary()``), for comparison.
+            on_skipped: gets each row that would be skipped. It holds the number as given.
             **options: as for `send`.
 
         Raises:
@@ -73,6 +78,7 @@ class Bulk:
             chunkers=[Chunker(size=size, message=message) for size in (fewest, most)],
             balance=balance,
             max_cost=settings.max_cost,
+            on_skipped=on_skipped,
         )
 
     def sms(

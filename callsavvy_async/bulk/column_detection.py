@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import attrs
 
-from callsavvy_async.bulk.report_files import ReportRow
+from callsavvy_async.bulk.report_files import REPORT_COLUMNS
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.redaction import redact
 
@@ -21,10 +21,11 @@ _USUAL = re.compile(
 )
 _BETWEEN_WORDS = re.compile(r"[\s_.\-]+")
 _OUTLOOK = ("Mobile Phone", "Primary Phone", "Home Phone", "Business Phone", "Other Phone")
+_GOOGLE_PERSON = ("First Name", "Given Name", "Name")
 _GOOGLE = re.compile(r"Phone (\d+) - Value")
-_GOOGLE_SEPARATOR = ":::"
+GOOGLE_SEPARATOR = ":::"
+"""Separator of several numbers in one cell."""
 _MOBILE = re.compile(r"mobil|cell|handy", re.IGNORECASE)
-_REPORT = {field.name for field in attrs.fields(ReportRow)}
 
 
 @attrs.frozen
@@ -35,11 +36,13 @@ class NumberColumns:
         names: the columns.
         labels: for each of them, the column with the kind of its number. Mobile numbers come first.
         separator: delimiter between several numbers of one cell. The first number counts.
+        is_address_book: whether a person has several numbers, of which the first mobile one counts, else the first.
     """
 
     names: tuple[str, ...]
     labels: tuple[str, ...] = ()
     separator: str | None = None
+    is_address_book: bool = False
 
     def number_of(self, row: Mapping[str, str]) -> str:
         """Return the number of a row, or a blank text."""
@@ -49,7 +52,7 @@ class NumberColumns:
 
     def _mobile_first(self, row: Mapping[str, str]) -> Sequence[str]:
         labels = dict(zip(self.names, self.labels, strict=True))
-        return sorted(self.names, key=lambda name: not _MOBILE.search(row.get(labels[name], "")))
+        return sorted(self.names, key=lambda name: not is_mobile(row.get(labels[name], "")))
 
     def numbers_of(self, row: Mapping[str, str]) -> list[str]:
         """Return all numbers of a row, in order of preference."""
@@ -59,7 +62,8 @@ class NumberColumns:
         return [part for part in parts if part.strip()]
 
     def __str__(self) -> str:
-        return ", else ".join(repr(redact(name)) for name in self.names) + (" (mobile first)" if self.labels else "")
+        names = ", else ".join(repr(redact(name)) for name in self.names)
+        return names + (" (the first mobile number of each person, else the first)" if self.is_address_book else "")
 
 
 def number_columns(row: Collection[str], asked: str | Sequence[str] | None) -> NumberColumns:
@@ -75,10 +79,10 @@ def number_columns(row: Collection[str], asked: str | Sequence[str] | None) -> N
     """
     if asked is not None:
         return _asked_columns(row, (asked,) if isinstance(asked, str) else tuple(asked))
-    if set(row) == _REPORT:
+    if set(row) == REPORT_COLUMNS:
         raise InvalidRequestError(
-            "this file is the report of a send, so all its recipients would get a second message. Select the recipients that"
-            " you mean, and give their numbers as a list."
+            "this file is the report of a send, so all its recipients would get a second message. Pick those who got nothing,"
+            " with only=('pending', 'rejected') of read_rows (--only pending,rejected)."
         )
     return _google(row) or _outlook(row) or _only_column(row)
 
@@ -95,6 +99,11 @@ def _only_column(row: Collection[str]) -> NumberColumns:
     )
 
 
+def is_mobile(label: str) -> bool:
+    """Return whether the kind of a number, as an address book calls it, is a mobile one."""
+    return _MOBILE.search(label) is not None
+
+
 def has_usual_name(column: str) -> bool:
     """Return whether a column has a usual name of a phone number's column, in any case."""
     return _USUAL.fullmatch(_BETWEEN_WORDS.sub(" ", column).strip().casefold()) is not None
@@ -106,22 +115,24 @@ def _asked_columns(row: Collection[str], asked: tuple[str, ...]) -> NumberColumn
             raise InvalidRequestError(f"column {name!r} does not exist; {_columns_of(row)}.")
     if not asked:
         raise InvalidRequestError(f"column is empty; {_columns_of(row)}. Name one of them, or leave it out.")
-    return NumberColumns(asked, separator=_GOOGLE_SEPARATOR if all(map(_GOOGLE.fullmatch, asked)) else None)
+    return NumberColumns(asked, separator=GOOGLE_SEPARATOR if all(map(_GOOGLE.fullmatch, asked)) else None)
 
 
 def _google(row: Collection[str]) -> NumberColumns | None:
     """Recognise Google Contacts: "Phone 1 - Value" and "Phone 1 - Label" ("Phone 1 - Type" before 2024)."""
     names = tuple(name for name in row if _GOOGLE.fullmatch(name))
-    if not names:
+    if not names or not any(name in row for name in _GOOGLE_PERSON):
         return None
     kind = "Label" if f"{names[0].removesuffix('Value')}Label" in row else "Type"
-    return NumberColumns(names, tuple(f"{name.removesuffix('Value')}{kind}" for name in names), _GOOGLE_SEPARATOR)
+    labels = tuple(f"{name.removesuffix('Value')}{kind}" for name in names)
+    return NumberColumns(names, labels, GOOGLE_SEPARATOR, is_address_book=True)
 
 
 def _outlook(row: Collection[str]) -> NumberColumns | None:
     """Recognise Outlook, which exports a column for each kind of number."""
     names = tuple(name for name in _OUTLOOK if name in row)
-    return NumberColumns(names) if "First Name" in row and len(names) > 2 else None  # noqa: PLR2004 - of five
+    is_export = "First Name" in row and "Mobile Phone" in row and len(names) > 2  # noqa: PLR2004 - of five
+    return NumberColumns(names, is_address_book=True) if is_export else None
 
 
 def _columns_of(row: Collection[str]) -> str:

@@ -11,9 +11,11 @@ from contextlib import contextmanager, suppress
 from itertools import chain
 from typing import IO, TextIO, cast
 
-from callsavvy_async.bulk.foreign_files import BEGINNING, refuse_foreign
+from callsavvy_async.bulk.text_encoding import encoding_of
 from callsavvy_async.errors import InvalidRequestError
 
+BEGINNING = 64
+"""Bytes that identify a file."""
 LONGEST_LINE = 1 << 20
 """Characters."""
 _BLOCK = 1 << 16
@@ -24,8 +26,11 @@ _GZIP_MAGIC = b"\x1f\x8b"
 class FileLines(Iterator[str]):
     """The lines of a file, with their line ends."""
 
-    def __init__(self, text: TextIO, name: str) -> None:
+    def __init__(self, text: TextIO, name: str, encoding: str = "UTF-8") -> None:
+        self.notes: list[str] = []
+        """What readers found out about the file, for its description."""
         self._text = text
+        self._encoding = encoding
         self._readline = text.readline
         self._name = name
         self._ahead: list[str] = []
@@ -78,32 +83,62 @@ class FileLines(Iterator[str]):
             raise self.fault(
                 "the gzip data is damaged or cut short; compress the file again.", line=self._number + 1
             ) from None
+        except UnicodeDecodeError:  # UTF-16 and UTF-32, which are decoded by block
+            raise self._not_text(self._number + 1) from None
 
     def _check(self, text: str, line: int) -> None:
         if "\0" in text:
-            raise self.fault("the line holds a NUL byte, so the file is not UTF-8 text; save it as UTF-8.", line=line)
-        if _UNDECODABLE.search(text):
             raise self.fault(
-                "the line holds bytes that are not UTF-8; save the file as UTF-8 ('CSV UTF-8').", line=line
+                f"the line holds a NUL byte, so the file is not {self._encoding} text; name its encoding, such as utf-16, or"
+                " save it as UTF-8.",
+                line=line,
             )
+        if _UNDECODABLE.search(text):
+            raise self._not_text(line)
+
+    def _not_text(self, line: int) -> InvalidRequestError:
+        return self.fault(
+            f"the line holds bytes that are not {self._encoding}; name the encoding of the file, such as windows-1252, or save"
+            " it as UTF-8 ('CSV UTF-8').",
+            line=line,
+        )
+
+
+def decompressed(stream: IO[bytes]) -> io.BufferedReader:
+    """Return a stream that decompresses gzip, which is detected by its first bytes."""
+    buffered = cast("io.BufferedReader", stream)
+    if buffered.peek(2)[:2] == _GZIP_MAGIC:
+        return cast("io.BufferedReader", gzip.GzipFile(fileobj=stream))
+    return buffered
+
+
+def beginning_of(stream: io.BufferedReader) -> bytes:
+    """Return the first bytes without consuming them; none if they cannot be decompressed, which reading then raises."""
+    with suppress(EOFError, gzip.BadGzipFile, zlib.error):
+        return stream.peek(BEGINNING)[:BEGINNING]
+    return b""
 
 
 @contextmanager
-def open_lines(stream: IO[bytes], name: str) -> Generator[FileLines]:
-    """Open a stream of UTF-8 text, with or without a byte order mark. Gzip is detected by its first bytes.
+def open_lines(stream: io.BufferedReader, name: str, encoding: str | None = None) -> Generator[FileLines]:
+    """Open a stream of text.
+
+    Args:
+        stream: the text, decompressed.
+        name: name of the file, for errors.
+        encoding: encoding of the text; None for the one of its byte order mark, else UTF-8.
 
     Raises:
-        InvalidRequestError: the file is of another kind.
+        InvalidRequestError: the encoding does not exist, or contradicts the byte order mark.
     """
-    buffered = cast("io.BufferedReader", stream)
-    if buffered.peek(2)[:2] == _GZIP_MAGIC:
-        buffered = cast("io.BufferedReader", gzip.GzipFile(fileobj=stream))
-    with suppress(EOFError, gzip.BadGzipFile, zlib.error):  # raised when the line is read
-        refuse_foreign(buffered.peek(BEGINNING)[:BEGINNING], name)
+    codec = encoding_of(beginning_of(stream), encoding, name)
     # Undecodable bytes become surrogates, so that `FileLines` can name their line.
-    text = io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    text = io.TextIOWrapper(stream, encoding=codec.name, errors="surrogateescape", newline="")
+    lines = FileLines(text, name, codec.title)
+    if codec.is_unusual:
+        lines.notes.append(codec.title)
     try:
-        yield FileLines(text, name)
+        yield lines
     finally:
         if not stream.closed:  # a dropped iterator may outlive the stream
             text.detach()

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from callsavvy_async.errors import InvalidRequestError
 
-BEGINNING = 64
-"""Bytes that identify a file."""
-
 _AS_CSV = "save it as CSV (in Excel: 'CSV UTF-8')"
 _FOREIGN = (
-    (b"pk\x03\x04", "an Excel workbook (.xlsx) or another ZIP archive", _AS_CSV),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)", _AS_CSV),
-    (b"begin:vcard", "a vCard", "export the contacts as CSV"),
-    (b"par1", "a Parquet file", "name it .parquet, or give format='parquet'"),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "an old Excel workbook (.xls), or one with a password",
+        "save it as .xlsx without a password",
+    ),
     (b"sqlite format 3", "an SQLite database", "export the rows as CSV"),
     (b"%pdf", "a PDF", "give the list that it was made from"),
     (b"{\\rtf", "a word processor's document", "save it as plain text"),
@@ -20,8 +18,6 @@ _FOREIGN = (
     (b"<html", "a web page", _AS_CSV),
     (b"<table", "a web page", _AS_CSV),
     (b"<?xml", "an XML document", _AS_CSV),
-    (b"\xff\xfe", "text in UTF-16", "save it as UTF-8 (in Excel: 'CSV UTF-8')"),
-    (b"\xfe\xff", "text in UTF-16", "save it as UTF-8 (in Excel: 'CSV UTF-8')"),
 )
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterable, Iterable, Mapping
 
+from callsavvy_async.bulk.arrow_rows import is_arrow_table
 from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.resources.contacts import Contact
 
 
 def refuse_misuse(recipients: object) -> None:
-    """Raise `InvalidRequestError` unless the value is an iterable of recipients.
+    """Raise `InvalidRequestError` unless the value is an iterable of recipients, or an Arrow table.
 
-    Texts and data frames are iterable too, but yield letters or columns.
+    Texts and old data frames are iterable too, but yield letters or columns.
     """
     fix = _fix(recipients)
     if fix is not None:
@@ -27,11 +28,10 @@ def _fix(recipients: object) -> str | None:
             return "give a list of numbers, [number], or read_rows(path) for a file"
         case Mapping() | Recipient() | Contact():
             return "give a list of recipients, [recipient]"
+        case _ if is_arrow_table(recipients):
+            return None
         case _ if _is_table(recipients):
-            return (
-                "iterating over it yields its columns; give its rows: frame.to_dict('records') in pandas,"
-                " frame.iter_rows(named=True) in polars, table.to_pylist() in pyarrow"
-            )
+            return "iterating over it yields its columns; give its rows, as frame.to_dict('records') does in pandas before 2.2"
         case Iterable() | AsyncIterable():
             return None
         case _:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import importlib
-import json
+import io
 from collections.abc import Iterator
 from typing import IO
 
-from callsavvy_async.bulk.row_fields import field_text
+from callsavvy_async.bulk.arrow_rows import BATCH, batch_rows
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 
-_BATCH = 4096
 
-
-def parquet_rows(stream: IO[bytes], name: str) -> Iterator[dict[str, str]]:
-    """Yield the rows of a Parquet file, batch by batch.
+def parquet_rows(stream: IO[bytes], name: str) -> Iterator[dict[str, str | float]]:
+    """Yield the rows of a Parquet file, batch by batch. A pipe is first read into memory, because the format begins at its end.
 
     Args:
-        stream: the file; must be seekable.
+        stream: the file.
         name: name of the file, for errors.
 
     Raises:
@@ -32,16 +30,8 @@ def parquet_rows(stream: IO[bytes], name: str) -> Iterator[dict[str, str]]:
             f"{name} is a Parquet file; to read it, run: pip install 'callsavvy-async[parquet]'"
         ) from None
     try:
-        with parquet.ParquetFile(stream) as file:
-            for batch in file.iter_batches(batch_size=_BATCH):
-                for row in batch.to_pylist():
-                    yield {column: _cell_text(value) for column, value in row.items()}
+        with parquet.ParquetFile(stream if stream.seekable() else io.BytesIO(stream.read())) as file:
+            for batch in file.iter_batches(batch_size=BATCH):
+                yield from batch_rows(batch)
     except pyarrow.ArrowException:
         raise InvalidRequestError(f"{name} is not a readable Parquet file; write it again, or as CSV.") from None
-
-
-def _cell_text(value: object) -> str:
-    """Convert a cell to text: lists and objects to JSON, invalid UTF-8 to surrogates, which `RecipientFilter` refuses."""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "surrogateescape")
-    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict) else field_text(value)

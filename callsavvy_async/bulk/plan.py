@@ -1,18 +1,15 @@
-"""Compute offline what a bulk send would do."""
+"""The plan of a bulk send: what it would do, and its summary."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 import attrs
 
-from callsavvy_async.bulk.chunks import Chunk, Chunker
-from callsavvy_async.bulk.misuse import refuse_misuse
-from callsavvy_async.bulk.recipients import Doubtful, RecipientFilter, RecipientInput, Skipped, SkipReason
-from callsavvy_async.errors import InvalidRequestError
-from callsavvy_async.messages import Encoding, Message, Segments
+from callsavvy_async.bulk.recipients import Doubtful, Skipped, SkipReason
+from callsavvy_async.bulk.samples import Sample
+from callsavvy_async.messages import Encoding
 from callsavvy_async.wording import quantity
 
 FIRST_SKIPPED = 20
@@ -23,10 +20,16 @@ _CHARACTERS_SHOWN = 12
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """Forecast of a bulk send. Apart from the first skipped rows, it holds neither texts nor numbers."""
+    """Forecast of a bulk send. Its summary and its repr hold neither texts nor numbers."""
 
+    source: str = ""
+    """Name and format of the list, if it is a file."""
     channel: str
     """Channel of the message."""
+    sender: str = ""
+    """Sender or channel that recipients see, or what stands for it."""
+    samples: tuple[Sample, ...] = attrs.field(default=(), repr=False)
+    """The first, the longest and the dearest text."""
     recipients: int
     """Number of recipients who would get the message."""
     skipped: Mapping[SkipReason, int] = attrs.field(factory=dict[SkipReason, int])
@@ -88,51 +91,15 @@ class Plan:
         return "\n".join(self.summary_lines())
 
 
-def make_plan(
-    rows: Iterable[RecipientInput],
-    message: Message,
-    *,
-    recipient_filter: RecipientFilter,
-    chunkers: Sequence[Chunker],
-    balance: Decimal | None = None,
-    max_cost: Decimal | None = None,
-) -> Plan:
-    """Read the rows once, as a send would, in constant memory.
-
-    Args:
-        rows: the recipients.
-        message: the message.
-        recipient_filter: a fresh filter, configured as for the send.
-        chunkers: fresh chunkers, configured as for the send. The first makes the fewest requests, the last the most.
-        balance: units of the account, for comparison.
-        max_cost: most units to spend.
-
-    Raises:
-        InvalidRequestError: the input as a whole is wrong, as for the send.
-    """
-    tally = _PlanTally(message, len(chunkers))
-    refuse_misuse(rows)
-    if not isinstance(rows, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - from untyped code
-        raise InvalidRequestError(
-            f"recipients is of type {type(rows).__name__}; a plan reads a list or a generator. Collect the rows in a list."
-        )
-    for row, item in enumerate(rows, 1):
-        admitted = recipient_filter.admit(item, row)
-        if isinstance(admitted, Skipped):
-            tally.skip(admitted)
-        else:
-            tally.count([chunker.add(admitted) for chunker in chunkers])
-    recipient_filter.close()
-    tally.count([tuple(chunker.close()) for chunker in chunkers])
-    columns = "" if recipient_filter.columns is None else str(recipient_filter.columns)
-    return attrs.evolve(tally.plan(balance, max_cost), columns=columns, doubtful=recipient_filter.doubtful)
-
-
 def _summary(plan: Plan) -> Iterator[str]:
-    source = f", numbers from column {plan.columns}" if plan.columns else ""
-    yield f"Recipients: {quantity(plan.recipients, 'message')} by {plan.channel} in {_requests(plan)}{source}"
+    source = f"{plan.source}, " if plan.source else ""
+    columns = f", numbers from column {plan.columns}" if plan.columns else ""
+    yield f"List: {source}{quantity(plan.given, 'row')}{columns}"
     if not plan.given:
         yield "The list of recipients is empty."
+    yield f"Recipients: {quantity(plan.recipients, 'message')} by {plan.channel} in {_requests(plan)}"
+    if plan.sender:
+        yield f"Sender: {plan.sender}"
     if plan.misread:
         yield "Not one row holds a valid number."
     if plan.skipped:
@@ -175,60 +142,3 @@ def _units_summary(plan: Plan) -> str:
 def _replaced(char: str, replacements: Mapping[str, str]) -> str:
     name = f"{char if char.isprintable() else ''} U+{ord(char):04X}".strip()
     return f"{name} (could be {replacements[char]!r})" if char in replacements else name
-
-
-class _PlanTally:
-    """Counts skipped rows and chunks."""
-
-    def __init__(self, message: Message, cuts: int) -> None:
-        self._message = message
-        self._recipients = 0
-        self._requests = [0] * cuts
-        self._units = Decimal(0)
-        self._skipped: Counter[SkipReason] = Counter()
-        self._first_skipped: list[Skipped] = []
-        self._segments: Counter[int] = Counter()
-        self._encodings: Counter[Encoding] = Counter()
-        self._forced_by: dict[str, None] = {}
-        self._replacements: dict[str, str] = {}
-
-    def skip(self, skipped: Skipped) -> None:
-        self._skipped[skipped.reason] += 1
-        if len(self._first_skipped) < FIRST_SKIPPED:
-            self._first_skipped.append(skipped)
-
-    def count(self, cuts: Sequence[tuple[Chunk, ...]]) -> None:
-        """Count the chunks of each chunker, all for the same recipients."""
-        for cut, chunks in enumerate(cuts):
-            self._requests[cut] += len(chunks)
-        for chunk in cuts[0]:
-            recipients = len(chunk.recipients)
-            self._recipients += recipients
-            self._units += chunk.estimate
-            segments = self._message.segments(chunk.text)
-            if segments is not None:
-                self._count_segments(segments, recipients)
-
-    def _count_segments(self, counted: Segments, recipients: int) -> None:
-        self._segments[counted.segments] += recipients
-        self._encodings[counted.encoding] += recipients
-        self._forced_by.update(dict.fromkeys(counted.forced_by))
-        self._replacements.update(counted.replacements)
-
-    def plan(self, balance: Decimal | None, max_cost: Decimal | None) -> Plan:
-        has_segments = self._message.segments("") is not None
-        return Plan(
-            channel=self._message.channel,
-            recipients=self._recipients,
-            skipped=self._skipped,
-            first_skipped=tuple(self._first_skipped),
-            requests=self._requests[0],
-            most_requests=self._requests[-1],
-            segments_per_message=self._segments if has_segments else None,
-            encodings=self._encodings,
-            forced_by=tuple(self._forced_by),
-            replacements=self._replacements,
-            estimated_units=self._units if self._message.is_priced else None,
-            balance=balance,
-            max_cost=max_cost,
-        )

@@ -1,75 +1,140 @@
-"""Read files of recipients: CSV, JSON, plain lines or Parquet, optionally gzipped, or standard input.
+"""Read files of recipients, optionally gzipped, or standard input: CSV, JSON, plain lines, vCard, Excel or Parquet.
 
-Files are streamed in constant memory.
+Files are streamed in constant memory, apart from workbooks of Excel.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from pathlib import PurePath
-from typing import IO, Literal, TypeAlias, get_args
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import IO, cast, get_args
 
 from callsavvy_async.bulk.column_detection import NumberColumns, number_columns
-from callsavvy_async.bulk.csv_rows import DELIMITERS, csv_rows
-from callsavvy_async.bulk.file_lines import FileLines, open_lines
-from callsavvy_async.bulk.json_rows import json_rows
+from callsavvy_async.bulk.file_lines import beginning_of, decompressed, open_lines
+from callsavvy_async.bulk.foreign_files import refuse_foreign
+from callsavvy_async.bulk.list_formats import FileFormat, ListFormat, Row, format_by_content, format_of
 from callsavvy_async.bulk.number_set import NumberSet
-from callsavvy_async.bulk.parquet_rows import parquet_rows
 from callsavvy_async.bulk.recipients import suppression
+from callsavvy_async.bulk.report_rows import check_only, pick
+from callsavvy_async.bulk.row_fields import read_fields
 from callsavvy_async.errors import InvalidRequestError
 
-FileFormat: TypeAlias = Literal["auto", "csv", "jsonl", "lines", "parquet"]
-"""Format of a file. "auto" is decided by its name, else by its first line."""
 
-Row: TypeAlias = str | dict[str, str]
-"""A bare number, or a row by the names of its columns."""
+class FileRows(Iterator[Row]):
+    """The rows of a file, read lazily.
 
-_BY_SUFFIX: dict[str, FileFormat] = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-}
+    Attributes:
+        name: name of the file.
+        count: number of rows read so far.
+    """
+
+    def __init__(
+        self, name: str, read: Callable[[FileRows], Generator[Row]], only: Sequence[str] | None = None
+    ) -> None:
+        if only is not None:
+            check_only(only)
+        self.name = name
+        self.count = 0
+        self.format: ListFormat | None = None
+        """Format of the file; None before the first row was read."""
+        self.notes: list[str] = []
+        self._only = only
+        self._read = read(self)
+        self._rows: Iterator[Row] = self._read if only is None else pick(self._read, only, name)
+
+    def __next__(self) -> Row:
+        row = next(self._rows)
+        self.count += 1
+        return row
+
+    @property
+    def description(self) -> str:
+        """The name and the format of the file, once reading began: "people.xlsx (Excel, sheet 'Lagos')"."""
+        if self.format is None:
+            return self.name
+        picked = [] if self._only is None else [f"only {' and '.join(self._only)}"]
+        return f"{self.name} ({', '.join([self.format.title, *self.notes, *picked])})"
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._read.close()
 
 
 # pandas, polars and pyarrow call the argument `format` too.
-def read_rows(path: str | os.PathLike[str], *, format: FileFormat = "auto") -> Iterator[Row]:  # noqa: A002
+def read_rows(
+    path: str | os.PathLike[str],
+    *,
+    format: FileFormat = "auto",  # noqa: A002
+    sheet: str | None = None,
+    encoding: str | None = None,
+    only: Sequence[str] | None = None,
+) -> FileRows:
     """Yield every data row of a file, or of standard input for "-".
 
     - CSV: delimited by comma, semicolon, tab or bar, or by the character that a first line such as ``sep=;`` names. It needs
       a header row, unless it is a single column of numbers.
     - JSON: one object or string a line, or an array of them.
     - Lines: one number a line. Blank lines and lines that begin with ``#`` are skipped.
+    - vCard: one row a card, with the columns of an export of Google Contacts.
+    - Excel: needs the extra ``excel``. A row as in CSV. A number that lost digits stays a float, which a send skips.
     - Parquet: needs the extra ``parquet``.
+
+    Args:
+        path: the file.
+        format: format of the file.
+        sheet: sheet of an Excel workbook; None for the only one that is not empty.
+        encoding: encoding of a text file, such as "windows-1252"; None for the one of its byte order mark, else UTF-8.
+        only: outcomes to pick, such as ``("pending", "rejected")``, if the file is the report of an earlier send.
 
     Raises:
         InvalidRequestError: the file or a row is not valid. The error names the file, the line, the rule and the fix. Raised
             when the row is reached.
-        ConfigurationError: the file is Parquet, and the extra is not installed.
+        ConfigurationError: the extra of the format is not installed.
         OSError: the file cannot be opened or read.
     """
     if format not in get_args(FileFormat):
         raise InvalidRequestError(f"format is {format!r}; it must be one of {', '.join(get_args(FileFormat))}.")
-    return _rows_at(os.fspath(path), format)
+    place = os.fspath(path)
+    if place == "-":
+        return read_stream(sys.stdin.buffer, "standard input", format=format, sheet=sheet, encoding=encoding, only=only)
+
+    def read(rows: FileRows) -> Generator[Row]:
+        with open(place, "rb") as stream:  # noqa: PTH123 - errors show the path as the user wrote it
+            yield from _rows_of(stream, rows, format, sheet=sheet, encoding=encoding)
+
+    return FileRows(place, read, only)
 
 
-def read_stream(stream: IO[bytes], name: str, *, format: FileFormat = "auto") -> Iterator[Row]:  # noqa: A002
+def read_stream(
+    stream: IO[bytes],
+    name: str,
+    *,
+    format: FileFormat = "auto",  # noqa: A002
+    sheet: str | None = None,
+    encoding: str | None = None,
+    only: Sequence[str] | None = None,
+) -> FileRows:
     """Yield every data row of an open file, as `read_rows` does.
 
     Args:
         stream: buffered stream, open for reading.
         name: name of the file, for its format and for errors.
         format: format of the file.
+        sheet: sheet of an Excel workbook.
+        encoding: encoding of a text file.
+        only: outcomes to pick from a report.
     """
-    known = _BY_SUFFIX.get(PurePath(name.lower().removesuffix(".gz")).suffix, "auto") if format == "auto" else format
-    return parquet_rows(stream, name) if known == "parquet" else _text_rows(stream, name, known)
+    return FileRows(name, lambda rows: _rows_of(stream, rows, format, sheet=sheet, encoding=encoding), only)
 
 
 def read_suppressed(
-    path: str | os.PathLike[str], *, column: str | Sequence[str] | None = None, region: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    column: str | Sequence[str] | None = None,
+    region: str | None = None,
+    sheet: str | None = None,
+    encoding: str | None = None,
 ) -> NumberSet:
     """Read a file of suppressed numbers, for `suppress=`.
 
@@ -79,11 +144,14 @@ def read_suppressed(
         path: a file in any format of `read_rows`.
         column: the column of the numbers, or several; detected when None.
         region: ISO 3166 code of the country whose national numbers are accepted (extra ``phone``), as for the recipients.
+        sheet: sheet of an Excel workbook, as for `read_rows`.
+        encoding: encoding of a text file, as for `read_rows`.
 
     Raises:
         InvalidRequestError: a row is not a phone number, so its owner might get a message.
     """
-    return suppression(_numbers(read_rows(path), column), region=region, source=os.fspath(path))
+    rows = read_rows(path, sheet=sheet, encoding=encoding)
+    return suppression(_numbers(rows, column), region=region, source=os.fspath(path))
 
 
 def _numbers(rows: Iterator[Row], column: str | Sequence[str] | None) -> Iterator[str]:
@@ -93,41 +161,33 @@ def _numbers(rows: Iterator[Row], column: str | Sequence[str] | None) -> Iterato
             yield row
         else:
             columns = columns or number_columns(row, column)
-            yield from columns.numbers_of(row) or ("",)
+            fields, _ = read_fields(row)
+            yield from columns.numbers_of(fields) or ("",)
 
 
-def _rows_at(path: str, known: FileFormat) -> Iterator[Row]:
-    if path == "-":
-        yield from read_stream(sys.stdin.buffer, "standard input", format=known)
+def _rows_of(
+    stream: IO[bytes], rows: FileRows, asked: FileFormat, *, sheet: str | None, encoding: str | None
+) -> Generator[Row]:
+    content = decompressed(stream)
+    beginning = beginning_of(content).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    refuse_foreign(beginning, rows.name)
+    known = format_of(asked, rows.name, beginning)
+    if known is not None and known.read_binary is not None:
+        _refuse(rows, known, encoding=encoding, sheet=None if known.has_sheets else sheet)
+        rows.format = known
+        yield from known.read_binary(content, rows.name, sheet, rows.notes)
         return
-    with open(path, "rb") as stream:  # noqa: PTH123 - errors show the path as the user wrote it
-        yield from read_stream(stream, path, format=known)
+    with open_lines(content, rows.name, encoding) as lines:
+        known = known or format_by_content(lines)
+        _refuse(rows, known, sheet=sheet)
+        rows.format, rows.notes = known, lines.notes
+        yield from cast("Callable[..., Iterator[Row]]", known.read)(lines)
 
 
-def _text_rows(stream: IO[bytes], name: str, known: FileFormat) -> Iterator[Row]:
-    with open_lines(stream, name) as lines:
-        match known if known != "auto" else _format_by_content(lines):
-            case "csv":
-                yield from csv_rows(lines)
-            case "jsonl":
-                yield from json_rows(lines)
-            case _:
-                yield from _plain_rows(lines)
-
-
-def _format_by_content(lines: FileLines) -> FileFormat:
-    """Return the format by the first line with content: JSON, CSV if it has several cells or a name, else plain lines."""
-    first = (lines.skip_to_content() or "").strip()
-    if first.startswith(("{", "[", '"+')):
-        return "jsonl"
-    if first.startswith("#"):
-        return "lines"
-    has_header = bool(first) and not any(char.isdecimal() for char in first)
-    return "csv" if has_header or any(delimiter in first for delimiter in DELIMITERS) else "lines"
-
-
-def _plain_rows(lines: FileLines) -> Iterator[str]:
-    for line in lines:
-        number = line.strip()
-        if number and not number.startswith("#"):
-            yield number
+def _refuse(rows: FileRows, known: ListFormat, **options: str | None) -> None:
+    """Refuse options that the format has no use for."""
+    for name, value in options.items():
+        if value is not None:
+            raise InvalidRequestError(
+                f"the {name} {value!r} is named, but {rows.name} is {known.title}, which has none; leave it out."
+            )

@@ -30,6 +30,10 @@ class ReportRow:
     detail: str
 
 
+REPORT_COLUMNS = frozenset(field.name for field in attrs.fields(ReportRow))
+"""Columns of a report."""
+
+
 def write_csv(path: str | os.PathLike[str], rows: Iterable[ReportRow]) -> None:
     """Write the rows as CSV with a header. Formulas are escaped; a byte order mark lets Excel recognise UTF-8."""
     with _private_file(path, encoding="utf-8-sig") as file:

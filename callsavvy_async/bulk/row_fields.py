@@ -7,6 +7,9 @@ from typing import Any
 
 from callsavvy_async.encodable import encodable, is_encodable
 
+_LARGEST_EXACT = 2**53
+_SHORTEST_SCIENTIFIC = 10**10
+
 LONGEST = 65_536
 """Most characters of a field; longer than any message."""
 
@@ -34,7 +37,7 @@ def read_fields(row: Mapping[Any, Any]) -> tuple[dict[str, str], Mapping[str, st
 def field_text(value: object) -> str:
     """Convert a value to text: None, NaN and NA to "", whole floats to integers.
 
-    Data frames store integer columns with gaps as floats, so a number may arrive as ``2348012345678.0``.
+    Data frames and spreadsheets store numbers as floats, so a phone number may arrive as ``2348012345678.0``.
 
     Raises:
         ValueError: the value is not text. The message completes "the field ...".
@@ -45,6 +48,10 @@ def field_text(value: object) -> str:
         raise ValueError("holds bytes; decode them")  # noqa: TRY004 - bad data, not a wrong argument
     if is_missing(value):
         return ""
+    if isinstance(value, float) and lost_digits(value):
+        raise ValueError(
+            "is a number that lost digits, as 2.34803E+12 has; format the column as text and enter it again"
+        )
     kind = type(value)
     if issubclass(kind, list | tuple | dict | set | frozenset) or _has_no_text(kind):
         raise ValueError(f"is of type {kind.__name__}, which is not text")
@@ -52,6 +59,20 @@ def field_text(value: object) -> str:
         return str(int(value) if isinstance(value, float) and value.is_integer() else value)
     except Exception:  # noqa: BLE001 - raised by foreign classes, in one row of many
         raise ValueError(f"is of type {type(value).__name__}, which cannot be converted to text") from None
+
+
+def cell_text(value: object) -> str | float:
+    """Convert a cell of a table to text, as `field_text` does. A number that lost digits stays a number, which that refuses."""
+    return value if isinstance(value, float) and lost_digits(value) else field_text(value)
+
+
+def lost_digits(value: float) -> bool:
+    """Return whether a number may differ from the one that was meant.
+
+    Above 2**53, a float no longer holds every integer. And scientific notation, which spreadsheets use from 11 digits on,
+    shows six digits: copied or saved as CSV, 2348034567890 becomes 2.34803E+12.
+    """
+    return abs(value) > _LARGEST_EXACT or (abs(value) >= _SHORTEST_SCIENTIFIC and float(f"{value:.5E}") == value)
 
 
 def is_missing(value: object) -> bool:

@@ -18,16 +18,23 @@ from typing import Protocol, TypeAlias, cast
 import anyio
 import anyio.lowlevel
 
+from callsavvy_async.bulk.arrow_rows import SupportsArrowStream, arrow_rows, is_arrow_table
 from callsavvy_async.bulk.chunks import Chunk, Chunker
 from callsavvy_async.bulk.misuse import refuse_misuse
 from callsavvy_async.bulk.recipients import Recipient, RecipientInput, Skipped
 
-Recipients: TypeAlias = Iterable[RecipientInput] | AsyncIterable[RecipientInput]
+Recipients: TypeAlias = Iterable[RecipientInput] | AsyncIterable[RecipientInput] | SupportsArrowStream
+"""A list or stream of recipients, or a table of pandas, polars, DuckDB, pyarrow or another library of Arrow tables."""
 
 PATIENCE = 1.0
 """Seconds that a worker waits for a full chunk."""
 ROWS_BETWEEN_CHECKPOINTS = 500
 """Rows read between two checkpoints of the event loop."""
+
+
+def readable(recipients: Iterable[RecipientInput] | SupportsArrowStream) -> Iterator[RecipientInput]:
+    """Return an iterator over the rows of a list or of a table."""
+    return arrow_rows(recipients) if is_arrow_table(recipients) else iter(cast("Iterable[RecipientInput]", recipients))
 
 
 class SupportsAdmit(Protocol):
@@ -74,7 +81,7 @@ class InputSource:
         if isinstance(recipients, AsyncIterable):
             self._async_rows = aiter(recipients)
         else:
-            self._rows = iter(recipients)
+            self._rows = readable(recipients)
         self._filter = recipient_filter
         self._chunker = chunker
         self._report = report

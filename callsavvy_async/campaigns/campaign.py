@@ -12,6 +12,7 @@ import anyio
 import attrs
 
 from callsavvy_async.bulk.options import RecipientOptions, SendSettings, recipient_settings
+from callsavvy_async.bulk.plan import Plan
 from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.bulk.report_files import ReportRow
 from callsavvy_async.bulk.source import Recipients
@@ -28,6 +29,7 @@ from callsavvy_async.campaigns.journal.runs import Worker
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.load import fill_number_set, load, loading_alone
 from callsavvy_async.campaigns.purge import is_purged, purge, refuse_if_purged
+from callsavvy_async.campaigns.remaining import Resend, plan_remaining
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.run import CampaignRun, RunOptions, run_settings
 from callsavvy_async.campaigns.spec import Spec
@@ -107,7 +109,8 @@ class Campaign:
         interrupted load starts again from its beginning. Memory does not grow with the list.
 
         Args:
-            recipients: any iterable or async iterable of numbers, `Recipient`, `Contact` or mappings; streamed.
+            recipients: any iterable or async iterable of numbers, `Recipient`, `Contact` or mappings, or an Arrow table as for
+                `Bulk.send`; streamed.
             **options: see `RecipientOptions`.
 
         Raises:
@@ -183,6 +186,15 @@ class Campaign:
     async def status(self) -> CampaignReport:
         """Return the current sums of the journal."""
         return await self._writer.run(lambda cursor: sums.read(cursor, self._id, self.name))
+
+    async def plan(self, resend: Resend = "nothing") -> Plan:
+        """Compute what `run` would send, or `resend_unknown` with "not-sent" or "unknown".
+
+        Raises:
+            InvalidRequestError: the campaign was purged.
+        """
+        await self._writer.run(lambda cursor: refuse_if_purged(cursor, self._id))
+        return await plan_remaining(self._writer, self._id, self.name, self._spec, resend)
 
     async def unknown(self) -> tuple[UnknownChunk, ...]:
         """Return the chunks whose outcome is unknown."""

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import TypedDict, Unpack
 
 import attrs
 
+from callsavvy_async.bulk.arrow_rows import SupportsArrowStream
 from callsavvy_async.bulk.chunks import Chunker
 from callsavvy_async.bulk.options import RecipientOptions, SendSettings, recipient_settings, refuse_unknown_options
-from callsavvy_async.bulk.plan import Plan, make_plan
-from callsavvy_async.bulk.recipients import RecipientInput
+from callsavvy_async.bulk.plan import Plan
+from callsavvy_async.bulk.planning import make_plan
+from callsavvy_async.bulk.recipients import RecipientInput, Skipped
 from callsavvy_async.campaigns.errors import JournalDamagedError
 from callsavvy_async.campaigns.windows import SendWindow
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
@@ -146,13 +148,14 @@ class Spec:
 
 
 def plan_campaign(
-    rows: Iterable[RecipientInput],
+    rows: Iterable[RecipientInput] | SupportsArrowStream,
     message: Message,
     options: CampaignOptions,
     recipients: RecipientOptions,
     *,
     balance: Decimal | None = None,
     max_cost: Decimal | None = None,
+    on_skipped: Callable[[Skipped], object] | None = None,
 ) -> Plan:
     """Plan a campaign offline; see `Bulk.plan`.
 
@@ -163,6 +166,7 @@ def plan_campaign(
         recipients: options of the load.
         balance: units available, for comparison.
         max_cost: largest number of units to spend.
+        on_skipped: gets each row that would be skipped.
 
     Raises:
         ConfigurationError: an option does not exist or is invalid.
@@ -176,6 +180,7 @@ def plan_campaign(
         chunkers=[Spec(message, campaign_settings(**options)).chunker()],
         balance=balance,
         max_cost=max_cost,
+        on_skipped=on_skipped,
     )
 
 

@@ -20,7 +20,9 @@ from callsavvy_async.cli.options import (
     Durability,
     Mode,
     Pace,
+    Rate,
     RecipientsFile,
+    ReportFile,
 )
 
 _bulk = App(
@@ -60,7 +62,7 @@ def _bulk_command() -> Callable[..., ExitCode | None]:
         """Send.
 
         Args:
-            file: CSV, JSON lines or one number per line, optionally gzipped; - for standard input.
+            file: CSV, Excel, JSON, vCard, Parquet or one number per line, optionally gzipped; - for standard input.
             content: The message.
             chunk_size: Maximum recipients per request (default: 100; WhatsApp: 30). A lost response makes the outcome of
                 one request unknown.
@@ -83,20 +85,25 @@ def _estimate_command() -> Callable[..., ExitCode | None]:
         content: Content,
         chunk_size: ChunkSize = None,
         audience: Audience = DEFAULT_AUDIENCE,
+        rate: Rate = None,
         balance: bool = False,
+        report: ReportFile | None = None,
         json: bool = False,
     ) -> ExitCode | None:
         """Estimate.
 
         Args:
-            file: CSV, JSON lines or one number per line, optionally gzipped; - for standard input.
+            file: CSV, Excel, JSON, vCard, Parquet or one number per line, optionally gzipped; - for standard input.
             content: The message.
             chunk_size: Maximum recipients per request (default: 100; WhatsApp: 30).
             audience: Who gets the message, and how numbers are read.
+            rate: Request rate, e.g. 10/s or 600/min, at which the time is computed.
             balance: Compare the cost with the account's balance; exit with code 4 if the balance is too low.
+            report: Write the rows that would be left out, and why, to this .csv or .jsonl file. Contains phone numbers.
             json: Print the plan as one JSON object.
         """
         job = make_job(file, content.build(nothing_is_sent=True), audience, chunk_size, content.message_file)
-        return run_job(job, DEFAULT_PACE, Mode(dry_run=True, balance=balance, json=json), DEFAULT_DURABILITY)
+        mode = Mode(dry_run=True, balance=balance, report=report, json=json)
+        return run_job(job, Pace(rate=rate), mode, DEFAULT_DURABILITY)
 
     return estimate

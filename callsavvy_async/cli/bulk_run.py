@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from decimal import Decimal
 from pathlib import Path
 
 import anyio
@@ -12,21 +11,22 @@ import attrs
 
 from callsavvy_async.bulk.options import BulkOptions
 from callsavvy_async.bulk.plan import Plan
+from callsavvy_async.bulk.recipients import Skipped
 from callsavvy_async.bulk.report import BulkReport
 from callsavvy_async.campaigns import CampaignOptions
 from callsavvy_async.cli.activity import current_activity
 from callsavvy_async.cli.campaign_run import Loading, load_campaign, run_options, send_campaign
-from callsavvy_async.cli.client import client_options, open_client, read_balance
+from callsavvy_async.cli.client import account_of, client_options, open_client, read_balance
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.job import Job
 from callsavvy_async.cli.ledger import compare
 from callsavvy_async.cli.options import Durability, Mode, Pace
 from callsavvy_async.cli.overwriting import refuse_overwriting
-from callsavvy_async.cli.plan_output import plan_lines, show_plan, why_unclear
 from callsavvy_async.cli.progress import progress
-from callsavvy_async.cli.recipients_file import Rows, readable_again
-from callsavvy_async.cli.stderr import ask, can_ask, tell
+from callsavvy_async.cli.question import Question, why_unclear
+from callsavvy_async.cli.recipients_file import Rows
+from callsavvy_async.cli.stderr import can_ask, tell
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.client_options import ClientOptions
 from callsavvy_async.config import Credentials
@@ -54,9 +54,19 @@ class Order:
         name = self.durability.campaign
         return None if self.campaign is None or name is None else Loading(name, self.job, self.campaign, self.rows)
 
-    def plan(self, balance: Decimal | None = None) -> Plan:
+    def plan(self, on_skipped: Callable[[Skipped], object] | None = None) -> Plan:
         """Read the whole list and return the plan."""
-        return self.job.plan(self.rows, self.pace, campaign=self.campaign, balance=balance)
+        return self.job.plan(self.rows, self.pace, campaign=self.campaign, on_skipped=on_skipped)
+
+    def question(self, plan: Plan, service: _Service | None = None) -> Question:
+        """Return the question of a plan, with the account that pays and its balance."""
+        if service is None:
+            return Question(plan=plan, rate=self.pace.rate)
+        balance = None
+        if self.mode.balance or service.ledger is None:
+            balance = read_balance(self.job.message, service.client, needed=self.mode.balance)
+        account = account_of(service.client) if service.ledger is None else "the simulator; nothing is really sent"
+        return Question(plan=attrs.evolve(plan, balance=balance), account=account, rate=self.pace.rate)
 
 
 def run_job(job: Job, pace: Pace, mode: Mode, durability: Durability) -> ExitCode | None:
@@ -71,8 +81,10 @@ def run_job(job: Job, pace: Pace, mode: Mode, durability: Durability) -> ExitCod
     durability.check()
     pace.check(simulator=mode.simulator)
     campaign = None if durability.campaign is None else durability.options
-    if campaign is None and mode.report is not None and mode.report.suffix == ".parquet":
-        raise InvalidRequestError("--report is a .parquet file, which needs --campaign; use .csv or .jsonl.")
+    if (campaign is None or mode.dry_run) and mode.report is not None and mode.report.suffix == ".parquet":
+        raise InvalidRequestError(
+            "--report is a .parquet file, which only a campaign that sends can write; use .csv or .jsonl."
+        )
     journal = None if campaign is None else durability.journal
     refuse_overwriting(job.inputs, report=mode.report, journal=journal)
     carry_out = _mode_function(mode, durability)
@@ -80,7 +92,7 @@ def run_job(job: Job, pace: Pace, mode: Mode, durability: Durability) -> ExitCod
         tell("callsavvy: nothing was sent: without a terminal, bulk needs --yes. Check the plan first with --dry-run.")
         return ExitCode.REFUSED
     current_activity().folder = Path(job.file).parent
-    with readable_again(job.file, allow_empty=job.allow_empty) as rows:
+    with job.open() as rows:
         return carry_out(Order(job=job, rows=rows, pace=pace, mode=mode, durability=durability, campaign=campaign))
 
 
@@ -93,12 +105,16 @@ def _mode_function(mode: Mode, durability: Durability) -> Callable[[Order], Exit
 
 
 def _show(order: Order) -> ExitCode:
-    """Show the plan and send nothing."""
-    balance = None
+    """Show the plan and send nothing. Write the rows that would be left out."""
+    skipped = BulkReport()
+    question = order.question(order.plan(skipped.skip))
+    if order.mode.report is not None:
+        _write_rows(skipped, order.mode.report)
+        tell(f"callsavvy: the rows that would be left out are in {order.mode.report}")
     if order.mode.balance:
         with _served(order) if order.mode.simulator else _online(order) as service:
-            balance = read_balance(order.job.message, service.client)
-    return show_plan(order.plan(balance), json=order.mode.json)
+            question = order.question(question.plan, service)
+    return question.show(json=order.mode.json)
 
 
 def _load(order: Order) -> ExitCode:
@@ -146,33 +162,18 @@ def _served(order: Order) -> Generator[_Service]:
 
 
 def _send_planned(order: Order, service: _Service) -> ExitCode | None:
-    """Plan, then send unless the plan is refused."""
-    plan = order.plan(read_balance(order.job.message, service.client) if order.mode.balance else None)
-    refusal = _refusal(plan, order.mode)
+    """Plan, show the plan, and send unless it is refused."""
+    plan = order.plan()
+    asking = not (order.mode.yes or order.mode.simulator)
+    hopeless = why_unclear(plan, asking=asking) is not None  # no need to ask the API
+    question = order.question(plan, None if hopeless else service)
+    refusal = question.refusal(asking=asking, needs_balance=order.mode.balance)
     if refusal is None:
         if order.loading is None:
             _send_in_memory(order, service, total=plan.recipients)
         else:
             _send_as_campaign(order, order.loading, service)
     return refusal
-
-
-def _refusal(plan: Plan, mode: Mode) -> ExitCode | None:
-    """Return the exit code of a refused plan, after printing why; None to send."""
-    asking = not (mode.yes or mode.simulator)
-    unclear = why_unclear(plan, asking=asking)
-    if asking or unclear is not None or plan.affordable is False:
-        tell("\n".join(plan_lines(plan)))
-    if unclear is not None:
-        tell(f"callsavvy: nothing was sent: {unclear}")
-        return ExitCode.REFUSED
-    if plan.affordable is False:
-        tell("callsavvy: nothing was sent: the balance does not cover the plan. Top up, or shorten the list.")
-        return ExitCode.BUDGET
-    if asking and not ask("Send?"):
-        tell("callsavvy: nothing was sent.")
-        return ExitCode.REFUSED
-    return None
 
 
 def _send_as_campaign(order: Order, loading: Loading, service: _Service) -> None:
@@ -211,6 +212,11 @@ def _send_in_memory(order: Order, service: _Service, *, total: int) -> None:
                 current_activity().comparison = compare(run.report.rows(), service.ledger, accepted=run.report.accepted)
             if order.mode.report is not None:
                 _write_rows(run.report, order.mode.report)
+                if run.report.pending:
+                    tell(
+                        f"callsavvy: {run.report.pending:,} not sent yet. Continue with the list"
+                        f" {order.mode.report} and --only pending"
+                    )
 
     anyio.run(send)
 

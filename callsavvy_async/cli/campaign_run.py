@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -16,9 +17,10 @@ from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.job import Job
 from callsavvy_async.cli.ledger import compare, lines_of_sums, outcomes_of
-from callsavvy_async.cli.options import Pace
-from callsavvy_async.cli.progress import progress
+from callsavvy_async.cli.options import DEFAULT_JOURNAL, Pace
+from callsavvy_async.cli.progress import progress, reading
 from callsavvy_async.cli.recipients_file import Rows
+from callsavvy_async.cli.stderr import tell
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.simulator import Ledger
 
@@ -42,7 +44,9 @@ class Loading:
         campaign = await journal.campaign(self.name, self.job.message, **self.job.campaign(self.options))
         if client is not None:
             await campaign.bind(client)
-        await campaign.load(self.rows(), **self.job.recipients)
+        rows = self.rows()
+        with reading(rows):
+            await campaign.load(rows, **self.job.recipients)
         return campaign
 
 
@@ -57,6 +61,15 @@ class Reopening:
         campaign = await journal.campaign(self.name)
         await campaign.bind(client)
         return campaign
+
+
+def _tell_how_to_continue(report: CampaignReport, journal: str) -> None:
+    if report.pending:
+        where = "" if journal == DEFAULT_JOURNAL else " and the same --journal"
+        tell(
+            f"callsavvy: {report.pending:,} not sent yet. Continue with: callsavvy campaigns resume"
+            f" {shlex.quote(report.name)}{where}"
+        )
 
 
 def url_of(journal: str) -> str:
@@ -147,6 +160,7 @@ def send_campaign(
                 finally:
                     if run.report.given:  # zero if it failed before it read the journal
                         current_activity().follow(run.report, json=json)
+                        _tell_how_to_continue(run.report, journal)
                     with anyio.CancelScope(shield=True):
                         if ledger is not None:
                             accepted = run.report.accepted - before.accepted

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 from cyclopts import App, Parameter
 
 from callsavvy_async.campaigns import Campaign, CampaignReport, CampaignRun, Command, Journal, RunOptions
+from callsavvy_async.campaigns.remaining import Resend
 from callsavvy_async.cli import campaign_steering
 from callsavvy_async.cli.campaign_run import (
     Reopening,
@@ -34,6 +35,7 @@ from callsavvy_async.cli.options import (
 )
 from callsavvy_async.cli.output import as_json
 from callsavvy_async.cli.overwriting import refuse_overwriting
+from callsavvy_async.cli.rest import Rest
 from callsavvy_async.cli.stderr import ask, can_ask, tell
 from callsavvy_async.cli.worker import work
 from callsavvy_async.client import Callsavvy
@@ -85,7 +87,7 @@ def resume(
     /,
     *,
     journal: JournalName = DEFAULT_JOURNAL,
-    resend: Literal["nothing", "not-sent", "unknown"] = "nothing",
+    resend: Resend = "nothing",
     yes: bool = False,
     report: ReportFile | None = None,
     json: AsJson = False,
@@ -106,10 +108,14 @@ def resume(
         pace: Rate and cost limits.
     """
     refuse_overwriting({}, report=report, journal=journal)
-    if not yes and not (can_ask() and ask(f"Send the rest of campaign {name!r}?")):
-        tell("callsavvy: nothing was sent. Without a terminal, resume needs --yes.")
+    if not (yes or can_ask()):
+        tell("callsavvy: nothing was sent: without a terminal, resume needs --yes.")
         return ExitCode.REFUSED
     client = open_client(**client_options(pace))
+    rest = _read(journal, name, lambda campaign: Rest.of(campaign, resend))
+    refusal = rest.question(client, rate=pace.rate).refusal(asking=not yes)
+    if refusal is not None:
+        return refusal
 
     def again(campaign: Campaign, callsavvy: Callsavvy, options: RunOptions) -> CampaignRun:
         return campaign.resend_unknown(callsavvy, only_not_sent=resend == "not-sent", **options)

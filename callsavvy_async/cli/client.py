@@ -17,13 +17,18 @@ from callsavvy_async.cli.stderr import tell
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.client_options import ClientOptions
 from callsavvy_async.config import Credentials
+from callsavvy_async.errors import AuthenticationError, RequestError
 from callsavvy_async.messages import Message
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.transport.hooks import HookEvent, SharedLimitLost, SharedLimitRestored
+from callsavvy_async.transport.options import RequestOptions
 from callsavvy_async.transport.request_context import RequestContext, tracking
 from callsavvy_async.transport.shared.settings import SharedPacing
 
 R = TypeVar("R")
+
+_PATIENCE = 10.0
+"""Seconds to wait for a balance that is only shown."""
 
 chosen_proxy: ContextVar[str | None] = ContextVar("callsavvy_proxy", default=None)
 """Value of --proxy in the running command."""
@@ -113,6 +118,26 @@ class _Change:
         self.context.abandon()
 
 
-def read_balance(message: Message, client: Callsavvy) -> Decimal | None:
-    """Read the balance for a message's channel; None if the API reports none (WhatsApp) or not a number."""
-    return message.balance(read(lambda callsavvy: callsavvy.account.summary(), client))
+def account_of(client: Callsavvy) -> str:
+    """Return the account that pays for a client's requests, in words, with the end of its public key."""
+    return f"key {client.destination.key} at {client.destination.server}"
+
+
+def read_balance(message: Message, client: Callsavvy, *, needed: bool = True) -> Decimal | None:
+    """Read the balance for a message's channel; None if the API reports none (WhatsApp) or not a number.
+
+    Args:
+        message: The message.
+        client: Client of the account.
+        needed: False to go on without the balance if it cannot be read. Wrong keys raise in any case.
+    """
+    if not (needed or message.is_priced):
+        return None
+    options: RequestOptions = {} if needed else {"deadline": _PATIENCE}
+    try:
+        return message.balance(read(lambda callsavvy: callsavvy.account.summary(**options), client))
+    except RequestError as error:
+        if needed or isinstance(error, AuthenticationError):
+            raise
+        tell(f"callsavvy: the balance cannot be read: {error}")
+        return None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from decimal import Decimal
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import cast
 
@@ -13,9 +13,11 @@ from callsavvy_async.bulk.bulk import Bulk
 from callsavvy_async.bulk.options import BulkOptions, RecipientOptions
 from callsavvy_async.bulk.plan import Plan
 from callsavvy_async.bulk.recipient_files import read_suppressed
+from callsavvy_async.bulk.recipients import Skipped
 from callsavvy_async.campaigns.spec import CampaignOptions, plan_campaign
 from callsavvy_async.cli.options import Audience, Pace
-from callsavvy_async.cli.recipients_file import Rows
+from callsavvy_async.cli.progress import reading
+from callsavvy_async.cli.recipients_file import Rows, readable_again
 from callsavvy_async.messages import Message
 
 
@@ -29,6 +31,9 @@ class Job:
     inputs: Mapping[str, Path]
     """Files that the command reads, by their names in error texts."""
     chunk_size: int | None = None
+    sheet: str | None = None
+    encoding: str | None = None
+    only: tuple[str, ...] | None = None
     allow_empty: bool = False
 
     def options(self, pace: Pace) -> BulkOptions:
@@ -44,20 +49,45 @@ class Job:
         """Return the options of a campaign that sends this job."""
         return {**options, "chunk_size": self.chunk_size}
 
-    def plan(self, rows: Rows, pace: Pace, *, campaign: CampaignOptions | None, balance: Decimal | None = None) -> Plan:
+    def open(self) -> AbstractContextManager[Rows]:
+        """Copy the list, so that it can be read twice.
+
+        Raises:
+            InvalidRequestError: The list is empty.
+            OSError: The list cannot be read or copied.
+        """
+        return readable_again(
+            self.file, sheet=self.sheet, encoding=self.encoding, only=self.only, allow_empty=self.allow_empty
+        )
+
+    def plan(
+        self,
+        rows: Rows,
+        pace: Pace,
+        *,
+        campaign: CampaignOptions | None,
+        on_skipped: Callable[[Skipped], object] | None = None,
+    ) -> Plan:
         """Read the whole list and return the plan.
 
         Args:
             rows: The list.
             pace: Rate and cost limits.
             campaign: Options of the campaign; None for a send without a journal.
-            balance: Units in the account.
+            on_skipped: Gets each skipped row.
         """
-        if campaign is None:
-            return Bulk.plan(rows(), self.message, balance=balance, **self.options(pace))
-        return plan_campaign(
-            rows(), self.message, self.campaign(campaign), self.recipients, balance=balance, max_cost=pace.max_cost
-        )
+        read = rows()
+        with reading(read):
+            if campaign is None:
+                return Bulk.plan(read, self.message, on_skipped=on_skipped, **self.options(pace))
+            return plan_campaign(
+                read,
+                self.message,
+                self.campaign(campaign),
+                self.recipients,
+                max_cost=pace.max_cost,
+                on_skipped=on_skipped,
+            )
 
 
 def make_job(file: str, message: Message, audience: Audience, chunk_size: int | None, message_file: Path | None) -> Job:
@@ -89,5 +119,8 @@ def make_job(file: str, message: Message, audience: Audience, chunk_size: int | 
         recipients=recipients,
         inputs={name: path for name, path in files.items() if path is not None},
         chunk_size=chunk_size,
+        sheet=audience.sheet,
+        encoding=audience.encoding,
+        only=None if audience.only is None else tuple(map(str.strip, audience.only.split(","))),
         allow_empty=audience.allow_empty,
     )

@@ -107,6 +107,12 @@ class Audience:
 
     column: tuple[str, ...] = ()
     """Column with the phone number; of several, the first that is not blank (default: detected by name, e.g. phone or mobile)."""
+    sheet: str | None = None
+    """Sheet of an Excel workbook (default: the only one that is not empty)."""
+    encoding: str | None = None
+    """Encoding of a text file, e.g. windows-1252 (default: by its byte order mark, else UTF-8)."""
+    only: str | None = None
+    """Outcomes to pick if the file is the report of an earlier send, e.g. pending,rejected."""
     region: str | None = None
     """Country of national numbers, e.g. NG (extra: phone)."""
     international: bool = False
@@ -175,7 +181,8 @@ class Mode:
     balance: bool = False
     """Compare the cost with the account's balance first; send nothing if the balance is too low (exit code 4)."""
     report: ReportFile | None = None
-    """Write one row per recipient to this .csv or .jsonl file (.parquet with --campaign). Contains phone numbers."""
+    """Write one row per recipient to this .csv or .jsonl file (.parquet with --campaign); with --dry-run only the rows that
+    would be left out, and why. Contains phone numbers."""
     json: bool = False
     """Print the result as one JSON object."""
     simulator: bool = False

@@ -9,8 +9,11 @@ from typing import Protocol
 
 import attrs
 from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
+from callsavvy_async.bulk.recipient_files import FileRows
 from callsavvy_async.bulk.report import Sums
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.policy.pacer import PacerSnapshot
@@ -68,6 +71,27 @@ def progress(total: int | None = None) -> Generator[Meter]:
     )
     with Progress(*columns, console=console, transient=True) as bar:
         yield _Bar(bar, total)
+
+
+@contextmanager
+def reading(rows: FileRows) -> Generator[None]:
+    """Show on a terminal how many rows of a list were read while the block runs."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield
+        return
+    with Live(_RowCount(rows), console=console, transient=True):
+        yield
+
+
+@attrs.frozen
+class _RowCount:
+    """The number of rows read so far, drawn anew at each refresh."""
+
+    rows: FileRows
+
+    def __rich__(self) -> str:
+        return f"reading {escape(self.rows.name)}: {self.rows.count:,} rows"
 
 
 class _Bar:

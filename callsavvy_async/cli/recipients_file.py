@@ -10,23 +10,33 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager
-from typing import IO, TypeAlias, cast
+from typing import IO, TypeAlias
 
-from callsavvy_async.bulk.recipient_files import Row, read_stream
+from callsavvy_async.bulk.recipient_files import FileRows, read_stream
 from callsavvy_async.errors import InvalidRequestError
 
-Rows: TypeAlias = Callable[[], Iterator[Row]]
+Rows: TypeAlias = Callable[[], FileRows]
 """Reads the list from the beginning at each call."""
 
 
 @contextmanager
-def readable_again(file: str, *, allow_empty: bool = False) -> Generator[Rows]:
+def readable_again(
+    file: str,
+    *,
+    sheet: str | None = None,
+    encoding: str | None = None,
+    only: Sequence[str] | None = None,
+    allow_empty: bool = False,
+) -> Generator[Rows]:
     """Copy a list and yield a function that reads it, as often as needed.
 
     Args:
         file: Path, or "-" for standard input.
+        sheet: Sheet of an Excel workbook.
+        encoding: Encoding of a text file.
+        only: Outcomes to pick from a report.
         allow_empty: Accept a list without rows.
 
     Raises:
@@ -37,9 +47,9 @@ def readable_again(file: str, *, allow_empty: bool = False) -> Generator[Rows]:
     with tempfile.TemporaryFile() as spool:
         _copy(file, spool)
 
-        def rows() -> Iterator[Row]:
+        def rows() -> FileRows:
             spool.seek(0)
-            return read_stream(spool, name)
+            return read_stream(spool, name, sheet=sheet, encoding=encoding, only=only)
 
         if not allow_empty:
             _refuse_empty(rows(), name)
@@ -54,8 +64,8 @@ def _copy(file: str, spool: IO[bytes]) -> None:
         shutil.copyfileobj(source, spool)
 
 
-def _refuse_empty(rows: Iterator[Row], name: str) -> None:
-    with closing(cast("Generator[Row]", rows)) as read:
+def _refuse_empty(rows: FileRows, name: str) -> None:
+    with closing(rows) as read:
         if next(read, None) is None:
             raise InvalidRequestError(
                 f"no recipients in {name}: it is empty or has only a header. If that is intended, add --allow-empty."

@@ -11,7 +11,7 @@ import attrs
 
 from callsavvy_async.messages.message import Message
 from callsavvy_async.messages.segments import Segments, count_segments
-from callsavvy_async.redaction import mask_text
+from callsavvy_async.redaction import mask_key, mask_text
 from callsavvy_async.resources.sends import MAX_WHATSAPP_RECIPIENTS, SendReceipt, format_minutes
 from callsavvy_async.resources.text import require_text, require_web_url
 from callsavvy_async.tracebacks import private_arguments
@@ -46,6 +46,11 @@ class SMS(Message):
         super().__attrs_post_init__()
         if self.sender_id is not None:
             require_text(self.sender_id, "sender_id")
+
+    @property
+    def sender(self) -> str:
+        """The displayed sender."""
+        return "the account's default" if self.sender_id is None else self.sender_id
 
     def units(self, text: str) -> Decimal:
         """Return the number of segments of a text."""
@@ -91,6 +96,11 @@ class WhatsApp(Message):
         super().__attrs_post_init__()
         require_text(self.channel_uid, "channel_uid")
 
+    @property
+    def sender(self) -> str:
+        """The end of the channel's UID."""
+        return f"WhatsApp channel {mask_key(self.channel_uid)}"
+
     def units(self, text: str) -> None:
         """Return None, because the API document gives no cost."""
 
@@ -135,6 +145,11 @@ class Robocall(Message):
         super().__attrs_post_init__()
         if self.audio_url is not None:
             require_web_url(self.audio_url, "audio_url")
+
+    @property
+    def sender(self) -> str:
+        """The number that calls, and the length of a call."""
+        return f"the account's number; each call takes {self.duration} min"
 
     def units(self, text: str) -> Decimal:  # noqa: ARG002 - independent of the text
         """Return the minutes of a call."""

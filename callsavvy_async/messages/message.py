@@ -87,6 +87,11 @@ class Message(ABC):
         """The common content of all recipients; None for a template."""
         return next((getattr(self, name) for name in self.contents if name != "template" and getattr(self, name)), None)
 
+    @property
+    def sender(self) -> str:
+        """What recipients see as the sender, in words; blank if the channel has nothing to say."""
+        return ""
+
     def render(self, fields: Mapping[str, str]) -> str:
         """Return the content for one recipient.
 

@@ -54,7 +54,10 @@ def test_google_contacts(kind: str) -> None:
     assert columns.number_of(dict(zip(names, ["Ada", "Home", A, "Mobile", f"{B} ::: {C}"], strict=True))).strip() == B
     assert columns.number_of(dict(zip(names, ["Ada", "Home", A, "Work", B], strict=True))) == A
     assert columns.number_of(dict(zip(names, ["Ada", "", "", "", ""], strict=True))) == ""
-    assert str(columns) == "'Phone 1 - Value', else 'Phone 2 - Value' (mobile first)"
+    assert (
+        str(columns)
+        == "'Phone 1 - Value', else 'Phone 2 - Value' (the first mobile number of each person, else the first)"
+    )
     asked = number_columns(names, "Phone 1 - Value")
     assert asked.number_of({"Phone 1 - Value": f"{A} ::: {B}"}).strip() == A
 
@@ -66,6 +69,21 @@ def test_outlook() -> None:
     assert columns.names == ("Mobile Phone", "Primary Phone", "Home Phone", "Business Phone")
     assert columns.number_of({"Business Phone": A, "Mobile Phone": B}) == B
     assert columns.number_of({"Business Phone": A, "Mobile Phone": ""}) == A
+    assert str(columns).endswith("(the first mobile number of each person, else the first)")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Phone 1 - Value", "Phone 2 - Value", "x"),
+        ("First Name", "Mobile Phone", "Home Phone"),
+        ("First Name", "Business Phone", "Home Phone", "Primary Phone"),
+    ],
+)
+def test_what_only_looks_like_an_export_is_not_taken_for_one(names: tuple[str, ...]) -> None:
+    """Without the columns that an export always has, the user chooses."""
+    with pytest.raises(InvalidRequestError, match="column"):
+        number_columns(names, None)
 
 
 def test_a_report_is_no_list() -> None:

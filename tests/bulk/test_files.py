@@ -98,7 +98,7 @@ def test_csv_rows(write: Write, content: str, rows: list[object]) -> None:
         ("+111111111\n+222222222,Bob\n", "line 2: the row has 2 cells, but the first row has one"),
         ('phone,name\n+1,a\n+2,"b\nc\nd\n', "line 3: the row that begins here is not valid CSV .*close its quotes"),
         ('phone,name\n+1,"a"b\n', "line 2: the row that begins here is not valid CSV"),
-        (b"phone,name\n+1,Jos\xe9\n", "line 2: the line holds bytes that are not UTF-8; save the file as UTF-8"),
+        (b"phone,name\n+1,Jos\xe9\n", "line 2: the line holds bytes that are not UTF-8; .* or save it as UTF-8"),
         ("phone,name\n+1,\0\n", "line 2: the line holds a NUL byte"),
         ("phone,name\n+1," + "x" * (1 << 20) + "\n", "line 2: the line is longer than 1 MiB"),
         ("phone,name\n+1," + "x" * 200_000 + "\n", "line 2: .*field larger than field limit"),
@@ -213,19 +213,15 @@ def test_json_array_faults(write: Write, content: str | bytes, error: str) -> No
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
-        (b"BEGIN:VCARD\r\nVERSION:3.0\r\n", "a vCard"),
-        (b"\xef\xbb\xbf\nbegin:vcard\n", "a vCard"),
-        (b"PK\x03\x04rest", "an Excel workbook"),
         (b"\xd0\xcf\x11\xe0\xa1", "an old Excel workbook"),
-        (b"PAR1....", "a Parquet file, which is not supported; name it .parquet"),
         (b"SQLite format 3\0", "an SQLite database"),
         (b"%PDF-1.7", "a PDF"),
         (b"<!DOCTYPE html><html>", "a web page"),
         (b"<?xml version='1.0'?>", "an XML document"),
-        ("phone,name\n".encode("utf-16"), "text in UTF-16, which is not supported; save it as UTF-8"),
-        (gzip.compress(b"BEGIN:VCARD\n"), "a vCard"),
+        (b"\xef\xbb\xbf\n<html>", "a web page"),
+        (gzip.compress(b"%PDF-1.7"), "a PDF"),
     ],
-    ids=range(11),
+    ids=range(7),
 )
 @pytest.mark.parametrize("name", ["a.csv", "a.txt"])
 def test_files_of_another_kind_are_refused_by_name(write: Write, name: str, content: bytes, kind: str) -> None:

@@ -10,7 +10,8 @@ from hypothesis import given, strategies as st
 
 from callsavvy_async.bulk.bulk import Bulk
 from callsavvy_async.bulk.chunks import Chunker
-from callsavvy_async.bulk.plan import Plan, make_plan
+from callsavvy_async.bulk.plan import Plan
+from callsavvy_async.bulk.planning import make_plan
 from callsavvy_async.bulk.recipients import RecipientFilter, RecipientInput, SkipReason
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.messages import SMS, Encoding, Message, Robocall, WhatsApp
@@ -90,7 +91,9 @@ def test_summary_for_people() -> None:
     """The summary says all that decides, one fact a line."""
     made = plan(["bad", *numbers(2)], SMS("Hi\u2019ж\u00a0"), balance=Decimal(1000))
     assert str(made).splitlines() == [
+        "List: 3 rows",
         "Recipients: 2 messages by sms in 1 request",
+        "Sender: the account's default",
         "Skipped: 1 row (1 invalid)",
         "Encoding: UCS-2 for 2",
         "UCS-2 needed for: \u2019 U+2019 (could be \"'\"), ж U+0436, U+00A0 (could be ' ')",
@@ -105,8 +108,10 @@ def test_summary_for_people() -> None:
         (
             plan([]),
             [
-                "Recipients: 0 messages by sms in 0 requests",
+                "List: 0 rows",
                 "The list of recipients is empty.",
+                "Recipients: 0 messages by sms in 0 requests",
+                "Sender: the account's default",
                 "Encoding: none",
                 "Segments: 0",
                 "Units: about 0",
@@ -134,6 +139,7 @@ def test_summary_for_people() -> None:
         (
             Plan(channel="whatsapp", recipients=1, requests=1, most_requests=1),
             [
+                "List: 1 row",
                 "Recipients: 1 message by whatsapp in 1 request",
                 "Units: unknown; the API does not document the cost of whatsapp",
             ],
@@ -148,6 +154,7 @@ def test_summary_for_people() -> None:
                 balance=Decimal(8),
             ),
             [
+                "List: 1 row",
                 "Recipients: 1 message by robocall in 1 to 2 requests",
                 "Units: about 9, which the balance of 8 does not cover",
             ],
@@ -161,7 +168,7 @@ def test_summary_leaves_out_what_does_not_apply(made: Plan, lines: list[str]) ->
 
 def test_summary_of_many_characters_is_short() -> None:
     """A text in another script does not fill the screen."""
-    line = plan([*numbers(1)], SMS("абвгдежзийклмно")).summary_lines()[2]
+    line = plan([*numbers(1)], SMS("абвгдежзийклмно")).summary_lines()[4]
     assert line.endswith("л U+043B and 3 more")
 
 
@@ -216,3 +223,48 @@ def test_a_plan_refuses_what_the_send_would_refuse() -> None:
         Bulk.plan(numbers(1), SMS(template="Hi {name}"))
     with pytest.raises(InvalidRequestError, match=r"names \{nam\}.*Did you mean 'name'"):
         Bulk.plan([{"phone": number, "name": "Ada"} for number in numbers(3)], SMS(template="Hi {nam|friend}"))
+
+
+def test_the_texts_to_read_before_a_send() -> None:
+    """The first, the longest and the dearest text are kept as recipients get them; data of their rows is masked."""
+    rows = [
+        {"phone": "+2348012345671", "note": "a"},
+        {"phone": "+2348012345672", "note": "b" * 100},
+        {"phone": "+2348012345673", "note": "c" * 100},
+        {"phone": "+2348012345674", "note": "\u0436" * 71},
+        {"phone": "+2348012345675", "note": "call +2348012345675"},
+    ]
+    made = plan(rows, SMS(template="Ring +234 700 000 0000: {note}"))
+    assert [(sample.why, sample.row, sample.segments, sample.units) for sample in made.samples] == [
+        (("first",), 1, 1, 1),
+        (("longest",), 2, 1, 1),
+        (("dearest",), 4, 2, 2),
+    ]
+    assert made.samples[0].text == "Ring +234 700 000 0000: a"
+    last = plan(rows[4:], SMS(template="Ring +234 700 000 0000: {note}")).samples
+    assert [(sample.why, sample.text) for sample in last] == [
+        (("first", "longest", "dearest"), "Ring +234 700 000 0000: call +234********75")
+    ]
+    assert "Ring" not in repr(made) + str(made)
+
+
+def test_one_text_for_everybody() -> None:
+    """A common text is one sample, whose own numbers are the sender's business."""
+    (sample,) = plan(numbers(3), SMS("Ring +234 700 000 0000")).samples
+    assert (sample.why, sample.text) == ((), "Ring +234 700 000 0000")
+    (sample,) = plan(numbers(3), WhatsApp("Hi", channel_uid="a-long-channel-uid")).samples
+    assert (sample.segments, sample.units) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("message", "sender"),
+    [
+        (SMS("x", sender_id="Acme"), "Acme"),
+        (WhatsApp("x", channel_uid="a-long-channel-uid"), "WhatsApp channel ***-uid"),
+        (WhatsApp("x", channel_uid="short"), "WhatsApp channel ***"),
+        (Robocall("x", duration=2), "the account's number; each call takes 2 min"),
+    ],
+)
+def test_the_sender_is_named(message: Message, sender: str) -> None:
+    """A person sees who sends; identifiers that are half a secret are masked."""
+    assert plan(numbers(1), message).sender == sender

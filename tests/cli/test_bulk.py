@@ -41,6 +41,11 @@ def test_sends_each_number_once(run: Run, account: Simulator, people: Path, tmp_
     assert stat.S_IMODE(report.stat().st_mode) == 0o600
 
 
+def bodies(account: Simulator) -> list[dict[str, str]]:
+    """Return what was sent. The balance is read before."""
+    return [json.loads(request.body) for request in account.requests if request.resource.startswith("send")]
+
+
 def test_json_result(run: Run, account: Simulator, people: Path) -> None:
     """With --json stdout holds exactly one object, the report."""
     result = run("bulk", "sms", people, "--message", "Hello", "--yes", "--json")
@@ -50,12 +55,11 @@ def test_json_result(run: Run, account: Simulator, people: Path) -> None:
 def test_template_and_message_file(run: Run, account: Simulator, people: Path, tmp_path: Path) -> None:
     """A template is filled in for each recipient; a message file is taken without its last line end."""
     run("bulk", "sms", people, "--template", "Hi {name}", "--yes")
-    bodies = [json.loads(request.body)["message"] for request in account.requests]
-    assert sorted(bodies) == ["Hi Ada", "Hi Bola", "Hi Chidi"]
+    assert sorted(body["message"] for body in bodies(account)) == ["Hi Ada", "Hi Bola", "Hi Chidi"]
     text = tmp_path / "text.txt"
     text.write_text("\ufeffGood day\n", encoding="utf-8")
     run("bulk", "sms", people, "--message-file", text, "--yes")
-    assert json.loads(account.requests[-1].body)["message"] == "Good day"
+    assert bodies(account)[-1]["message"] == "Good day"
 
 
 def test_robocall_and_whatsapp(run: Run, account: Simulator, people: Path) -> None:
@@ -64,7 +68,7 @@ def test_robocall_and_whatsapp(run: Run, account: Simulator, people: Path) -> No
     played = run("bulk", "robocall", people, "--audio-url", "https://a.example/b.mp3", "--duration-minutes", 1, "--yes")
     chat = run("bulk", "whatsapp", people, "--message", "Hello", "--channel-uid", "TEST-whatsapp", "--yes")
     assert (spoken.code, played.code, chat.code) == (0, 0, 0)
-    sent = [json.loads(request.body) for request in account.requests]
+    sent = bodies(account)
     assert [body.get("call_type", body.get("uid")) for body in sent] == [
         "Text-2-Speech",
         "Pre-recorded-Audio",
@@ -82,7 +86,7 @@ def test_sender_id_pace_and_suppress(run: Run, account: Simulator, people: Path,
         *("--sender-id", "ACME", "--chunk-size", 1, "--rate", "1000/s", "--burst", 5, "--suppress", suppressed),
     )
     assert result.json["skipped"]["suppressed"] == 1
-    assert [json.loads(request.body)["sender_id"] for request in account.requests] == ["ACME", "ACME"]
+    assert [body["sender_id"] for body in bodies(account)] == ["ACME", "ACME"]
 
 
 def test_standard_input(run: Run, account: Simulator, people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +100,7 @@ def test_standard_input(run: Run, account: Simulator, people: Path, monkeypatch:
 def test_literal(run: Run, account: Simulator, people: Path) -> None:
     """What looks like a placeholder is sent as it is written to whoever says so."""
     assert run("bulk", "sms", people, "--message", "Hi {name}", "--literal", "--yes").code == 0
-    assert {json.loads(request.body)["message"] for request in account.requests} == {"Hi {name}"}
+    assert {body["message"] for body in bodies(account)} == {"Hi {name}"}
 
 
 def test_deadline_without_a_journal(run: Run, account: Simulator, people: Path) -> None:
@@ -199,9 +203,9 @@ def test_the_plan_names_the_column_and_the_doubtful_numbers(run: Run, tmp_path: 
     people = tmp_path / "people.csv"
     people.write_text("id,mobile\n1,2348031234567\n2,+2348031234568\n")
     lines = run("estimate", "sms", people, "--message", "Hello").out.splitlines()
-    assert lines[0] == "Recipients: 2 messages by sms in 1 request, numbers from column 'mobile'"
-    assert lines[1].startswith("Doubtful: 1 without '+'")
-    assert "'2348*******67' in row 1" in lines[1]
+    assert lines[0] == f"List: {people} (CSV), 2 rows, numbers from column 'mobile'"
+    assert lines[2].startswith("Doubtful: 1 without '+'")
+    assert "'2348*******67' in row 1" in lines[2]
 
 
 def test_columns_are_chosen_by_the_command(run: Run, account: Simulator, tmp_path: Path) -> None:
@@ -358,12 +362,28 @@ def test_money(run: Run, account: Simulator, people: Path, stop: str) -> None:
     assert account.ledger.totals.charged_recipients == 1
 
 
+def test_an_early_stop_says_how_to_continue(run: Run, account: Simulator, people: Path, tmp_path: Path) -> None:
+    """What is left goes out by the command that the stop names, and nobody gets it twice."""
+    report = tmp_path / "report.csv"
+    one_by_one = ("--message", "Hello", "--yes", "--chunk-size", 1, "--max-in-flight", 1)
+    stopped = run("bulk", "sms", people, *one_by_one, "--max-cost", 1, "--report", report)
+    assert stopped.code == 4
+    assert f"2 not sent yet. Continue with the list {report} and --only pending" in stopped.err
+    assert run("bulk", "sms", report, *one_by_one).code == 2
+    rest = run("bulk", "sms", report, *one_by_one, "--only", "pending, rejected")
+    assert rest.code == 0
+    assert "(CSV, only pending and rejected), 2 rows" in rest.err
+    assert set(account.ledger.charged.values()) == {1}
+    assert account.ledger.totals.charged_recipients == 3
+
+
 def test_wrong_keys(run: Run, account: Simulator, people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused keys are exit code 5, and appear nowhere."""
     monkeypatch.setenv("CALLSAVVY_PRIVATE_KEY", "my-secret-key")
     result = run("bulk", "sms", people, "--message", "Hello", "--yes")
     assert result.code == 5
-    assert "the API refused the keys" in result.out
+    assert "Check both keys" in result.err
+    assert account.ledger.posts("sendSMS") == 0
     assert "my-secret-key" not in result.out + result.err
 
 
@@ -416,10 +436,12 @@ def test_report_file_cannot_be_written(
 
 
 def test_nothing_personal_on_the_terminal(run: Run, account: Simulator, people: Path) -> None:
-    """Neither numbers nor the message stand in what a run prints."""
+    """No number stands in what a run prints, and the message only in the plan that a person signs."""
     account.faults.next("sendSMS", Fault.DROP_AFTER_READ)
     for mode in ("--yes", "--dry-run"):
         result = run("bulk", "sms", people, "--message", "Your code is 4711", mode, "--chunk-size", 1)
         said = result.out + result.err
         assert "599000000" not in said
-        assert "4711" not in said
+        assert (
+            said.count("4711") == said.count("Text for everybody (1 segment, 1 unit each):\n    Your code is 4711") == 1
+        )

@@ -104,6 +104,25 @@ def test_purging_and_resuming_need_a_yes(run: Run, account: Simulator, people: P
     assert "purged" in run("campaigns", "report", "r", "rows.csv").err
 
 
+def test_resuming_shows_what_is_left(run: Run, account: Simulator, people: Path) -> None:
+    """Before a campaign goes on, its account, text, people, price and rest are shown, and who may get it twice."""
+    account.faults.next("sendSMS", Fault.DROP_UNPROCESSED)
+    assert run("bulk", "sms", people, *HELLO, "--campaign", "r", "--max-cost", 2).code == 4
+    stopped = run("campaigns", "resume", "r", "--yes", "--max-cost", 2, "--journal", "./callsavvy-campaigns.db").err
+    assert "1 not sent yet. Continue with: callsavvy campaigns resume r and the same --journal" in stopped
+    rest = run("campaigns", "resume", "r", "--yes", "--max-cost", 2, "--rate", "30/min").err
+    assert "Account: key *** at http://127.0.0.1" in rest
+    assert "List: what is left of campaign 'r', 1 row" in rest
+    assert "Units: about 1, which the balance of" in rest
+    assert "Time: about 2 s at 30/min" in rest
+    assert "Text for everybody (1 segment, 1 unit each):\n    Hello\n" in rest
+    assert "Before: 1 of 5 accepted, 2 left out of the list" in rest
+    assert "Not sent again: 1 recipients, whose requests" in rest
+    again = run("campaigns", "resume", "r", "--yes", "--resend", "unknown").err
+    assert "List: what is left of campaign 'r', 2 rows" in again
+    assert "Warning: 1 of these people may get the message a second time, and you may pay twice" in again
+
+
 def test_what_is_wrong_is_said_in_one_line(run: Run, account: Simulator, people: Path) -> None:
     """A journal that is not there, a run that is not in it, another text under its name, a damaged file."""
     assert "no journal" in run("campaigns", "purge", "r", "--yes").err

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from callsavvy_async.simulator import Simulator
+from tests.bulk.workbooks import workbook
 from tests.profiles import mostly_long
 
 from .harness import Run
@@ -72,6 +74,44 @@ def test_it_is_the_dry_run_of_bulk(run: Run, people: Path, message: tuple[str, .
     estimated = run("estimate", channel, people, *options, *output)
     tried = run("bulk", channel, people, *options, "--dry-run", *output)
     assert (estimated.code, estimated.out, estimated.err) == (tried.code, tried.out, tried.err)
+
+
+@pytest.mark.parametrize("command", [("estimate", "sms"), ("bulk", "sms", "--dry-run")], ids=" ".join)
+def test_rows_that_would_be_left_out_are_written(
+    run: Run, people: Path, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """With --report every row that would get nothing is in a file, with the reason, before anything is sent."""
+    stop, report = tmp_path / "stop.txt", tmp_path / "bad.csv"
+    stop.write_text("+2345990000002\n")
+    result = run(*command, people, "--message", "Hello", "--suppress", stop, "--report", report)
+    assert result.code == 0
+    assert f"the rows that would be left out are in {report}" in result.err
+    with report.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["row"], row["recipient"], row["outcome"]) for row in rows] == [
+        ("2", "'+234 599 000 0002", "skipped: suppressed"),
+        ("4", "+2345990000001", "skipped: duplicate"),
+        ("5", "nobody", "skipped: invalid"),
+    ]
+    assert "holds letters" in rows[2]["detail"]
+    assert run(*command, people, "--message", "Hello", "--report", tmp_path / "bad.parquet").code == 2
+
+
+def test_workbook_and_encoding(run: Run, tmp_path: Path) -> None:
+    """A sheet and an encoding are named by options, and the plan names them."""
+    book, old = tmp_path / "people.xlsx", tmp_path / "people.csv"
+    book.write_bytes(workbook({"Lagos": [["phone"], ["+2345990000001"]], "Abuja": [["phone"], ["+2345990000002"]]}))
+    refused = run("estimate", "sms", book, "--message", "x")
+    assert (refused.code, refused.out) == (2, "")
+    assert "has several sheets: 'Lagos', 'Abuja'" in refused.err
+    assert (
+        f"{book} (Excel, sheet 'Abuja'), 1 row"
+        in run("estimate", "sms", book, "--message", "x", "--sheet", "Abuja").out
+    )
+    old.write_bytes("phone,name\n+2345990000001,Zo\u00eb\n".encode("cp1252"))
+    options = ("estimate", "sms", old, "--template", "Hi {name}")
+    assert "name the encoding of the file, such as windows-1252" in run(*options).err
+    assert "(CSV, windows-1252), 1 row" in run(*options, "--encoding", "windows-1252").out
 
 
 def test_requests_of_a_campaign_are_known(run: Run, tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ import attrs
 import pytest
 
 from callsavvy_async import FixedRate, Unlimited
+from callsavvy_async.bulk.recipient_files import read_stream
 from callsavvy_async.bulk.report import BulkReport
 from callsavvy_async.cli import progress as module
-from callsavvy_async.cli.progress import format_rate, progress
+from callsavvy_async.cli.progress import format_rate, progress, reading
 
 
 class Terminal(io.StringIO):
@@ -99,3 +100,15 @@ def test_what_is_known_of_the_limit(
         now += 11.1
         meter.show(BulkReport(accepted=100, requests=10), limit)
     assert capsys.readouterr().err.strip().endswith(told)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_reading_shows_the_rows_so_far(monkeypatch: pytest.MonkeyPatch, *, terminal: bool) -> None:
+    """A terminal is never blank while a long list is read; a file of logs gets nothing."""
+    screen = Terminal() if terminal else io.StringIO()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    rows = read_stream(io.BufferedReader(io.BytesIO(b"+2345990000001\n+2345990000002\n")), "[bold]people.txt")
+    with reading(rows):
+        assert len(list(rows)) == 2
+    assert ("reading [bold]people.txt: 2 rows" in screen.getvalue()) is terminal

@@ -32,6 +32,8 @@ class Slow:
         self.simulator = Simulator(sms_balance=PEOPLE, latency=self._latency)
 
     def _latency(self, _: object) -> float:
+        if not self.simulator.ledger.posts("sendSMS"):  # the balance is read first
+            return 0.0
         self._calls += 1
         if self._calls == 2:
             self.two_on_the_wire.set()
@@ -87,7 +89,7 @@ def test_second_signal_abandons(list_of_people: Path, report: Path) -> None:
         assert slow.two_on_the_wire.wait(60)
         program.send_signal(signal.SIGINT)
         assert program.stderr is not None
-        assert "stopping" in program.stderr.readline()
+        assert any("stopping" in line for line in program.stderr)  # the plan stands before it
         program.send_signal(signal.SIGINT)
         out, err = program.communicate(timeout=60)
     assert program.returncode == 130

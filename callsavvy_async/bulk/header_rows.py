@@ -1,0 +1,98 @@
+"""Turn the rows of a table, of CSV or of a spreadsheet, into mappings by the names of its header."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
+
+from callsavvy_async.bulk.column_detection import has_usual_name
+from callsavvy_async.errors import InvalidRequestError
+
+DELIMITERS = ",;\t|"
+
+Cell: TypeAlias = str | float
+"""A cell; a float if it is a number that lost digits."""
+
+Fault: TypeAlias = Callable[[str], InvalidRequestError]
+"""Returns the error for the current row, given the rule and the fix."""
+
+_PHONE = re.compile(r"\+?\(?\d(?:[\s().\-]*\d){8,}")
+_MIN_DIGITS = 6
+"""Fewest digits of a phone number (E.164)."""
+
+
+def named_rows(rows: Iterator[Sequence[Cell]], fault: Fault) -> Iterator[str | dict[str, Cell]]:
+    """Yield rows as mappings by the header's names, or the cells of a single column without a header.
+
+    Columns without a name are skipped. A row shorter than the header is padded with blanks.
+
+    Args:
+        rows: the rows, without blank ones; the first may be the header.
+        fault: returns the error for the last row.
+
+    Raises:
+        InvalidRequestError: several columns have no header, a title precedes the header, a name occurs twice, or a row is
+            longer than the header.
+    """
+    header = [str(name).strip() for name in next(rows, ())]
+    if not any(header):  # delimiters only
+        return
+    if not (any(header[1:]) or _is_name(header[0])):
+        yield header[0]
+        for row in rows:
+            yield _only_cell(row, fault)
+        return
+    _check_header(header, fault)
+    may_be_title = not any(header[1:]) and not has_usual_name(header[0])
+    for row in rows:
+        if may_be_title and _has_several(row):
+            raise _title_fault(header[0], fault)
+        yield _by_name(header, row, fault)
+
+
+def _only_cell(row: Sequence[Cell], fault: Fault) -> str:
+    if any(row[1:]):
+        raise fault(
+            f"the row has {len(row)} cells, but the first row has one; add a header row with the names of the columns."
+        )
+    return str(row[0])
+
+
+def _by_name(header: list[str], row: Sequence[Cell], fault: Fault) -> dict[str, Cell]:
+    if any(row[len(header) :]):
+        raise fault(
+            f"the row has {len(row)} cells, but the header has {len(header)}; quote a cell that holds the delimiter."
+        )
+    named = {name: cell for name, cell in zip(header, row, strict=False) if name}
+    if len(row) < len(header):
+        named.update((name, "") for name in header[len(row) :] if name)
+    return named
+
+
+def _is_name(cell: str) -> bool:
+    """Return whether a cell is a column's name. Data mistaken for a name would be lost silently."""
+    return cell[:1].isalpha() and sum(map(str.isdecimal, cell)) < _MIN_DIGITS
+
+
+def _has_several(row: Sequence[Cell]) -> bool:
+    return sum(map(bool, row)) > 1 or any(delimiter in str(row[0]) for delimiter in DELIMITERS)
+
+
+def _title_fault(title: str, fault: Fault) -> InvalidRequestError:
+    return fault(
+        f"the row has several cells, but the first line of the file has one, {title[:40]!r}, which may be a title."
+        " Remove the lines above the names of the columns."
+    )
+
+
+def _check_header(header: list[str], fault: Fault) -> None:
+    if any(map(_PHONE.search, header)):
+        raise fault(
+            "the header row holds a phone number; write one number a line, or add a row with the names of the columns, as in"
+            " phone,name."
+        )
+    twice = [name for name, count in Counter(header).items() if name and count > 1]
+    if twice:
+        raise fault(f"the header names the column {twice[0]!r} twice; give each column a unique name.")
