@@ -120,7 +120,9 @@ def test_summary_for_people() -> None:
         (
             plan(["bad"]),
             [
+                "List: 1 row",
                 "Recipients: 0 messages by sms in 0 requests",
+                "Sender: the account's default",
                 "Not one row holds a valid number.",
                 "Skipped: 1 row (1 invalid)",
                 "Encoding: none",
@@ -131,7 +133,9 @@ def test_summary_for_people() -> None:
         (
             plan(["2348000000001"], WhatsApp("Hello", channel_uid="c")),
             [
+                "List: 1 row",
                 "Recipients: 1 message by whatsapp in 1 request",
+                "Sender: WhatsApp channel ***",
                 "Doubtful: 1 without '+', assumed to begin with a country code, the first '2348*******01' in row 1",
                 "Units: unknown; the API does not document the cost of whatsapp",
             ],

@@ -204,8 +204,8 @@ def test_the_plan_names_the_column_and_the_doubtful_numbers(run: Run, tmp_path: 
     people.write_text("id,mobile\n1,2348031234567\n2,+2348031234568\n")
     lines = run("estimate", "sms", people, "--message", "Hello").out.splitlines()
     assert lines[0] == f"List: {people} (CSV), 2 rows, numbers from column 'mobile'"
-    assert lines[2].startswith("Doubtful: 1 without '+'")
-    assert "'2348*******67' in row 1" in lines[2]
+    assert lines[3].startswith("Doubtful: 1 without '+'")
+    assert "'2348*******67' in row 1" in lines[3]
 
 
 def test_columns_are_chosen_by_the_command(run: Run, account: Simulator, tmp_path: Path) -> None:

@@ -320,7 +320,7 @@ def test_within_hours_it_is_sent(run: Run, account: Simulator, people: Path) -> 
         (("--send-window", "09:00-18:00", "--time-zone", "UTC"), "--send-window needs --campaign"),
         (("--start-at", "2096-11-30T09:00+01:00"), "--start-at needs --campaign"),
         (("--reconcilable",), "--reconcilable needs --campaign"),
-        (("--report", "r.parquet"), ".parquet file, which needs --campaign"),
+        (("--report", "r.parquet"), ".parquet file, which only a campaign that sends can write"),
         (("--campaign", "r", "--start-at", "2096-11-30T09:00"), "no offset"),
         (("--campaign", "r", "--start-at", "2096-11-30T09:00", "--time-zone", "Mars/Olympus"), "IANA"),
         (("--campaign", "r", "--send-window", "09:00-18:00"), "time_zone"),

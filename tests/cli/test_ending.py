@@ -45,6 +45,9 @@ COMMANDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("campaigns", "purge"): ("r", "--yes"),
     ("campaigns", "backup"): ("copy.db",),
     ("campaigns", "watch"): ("r", "--every", "0.01"),
+    ("keys", "unknown"): (),
+    ("keys", "resolve"): ("k", "--sent"),
+    ("keys", "trust"): (),
     ("webhooks", "secret"): (),
     ("webhooks", "trigger"): ("newChat", "--url", "http://127.0.0.1:9/x"),
 }

@@ -103,6 +103,7 @@ class Writer:
             JournalError: the journal is closed, or the database raised an error; see `Database.explain`.
             Exception: an exception of the work.
         """
+        self._refuse_if_unusable()
         return await self._finish(_Job(work, alone, _loop_runner()))
 
     async def run_combined(self, work: Combined[Item, T], item: Item) -> T:
@@ -115,15 +116,18 @@ class Writer:
         Raises:
             JournalError: see `run`.
         """
+        self._refuse_if_unusable()
         job = _Job(cast("Work[T]", _nothing), alone=False, run_in_loop=_loop_runner())
         job.combined, job.item = cast("Combined[object, T]", work), item
         return await self._finish(job)
 
-    async def _finish(self, job: _Job[T]) -> T:
+    def _refuse_if_unusable(self) -> None:
         if self._closed:
             raise JournalError("the journal is closed; use its campaigns inside its 'async with' block.")
-        if self._process != os.getpid():
+        if self._process != os.getpid():  # a forked child may even have no event loop
             raise JournalError("the journal was opened before this process was forked; open it again in this process.")
+
+    async def _finish(self, job: _Job[T]) -> T:
         self._jobs.put(cast("_Job[object]", job))
         await job.done.wait()
         if job.error is not None:
