@@ -246,7 +246,8 @@ class RateController:
             self._spell_began, self._spell_admitted = at, 0
         self._bounded, self.admitted = True, 0
         self._opened = self._sent_at = now
-        self._slot = max(now, at + 1.0 / self._curve(0.0))  # the probe has taken what the server had saved up
+        # After an early 429, the probe has taken all that the server saved up: the next request would be refused again.
+        self._slot = max(now, at + 1.0 / self._curve(0.0)) if soon else now
 
     @property
     def is_sound(self) -> bool:
