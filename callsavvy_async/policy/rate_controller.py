@@ -59,7 +59,8 @@ from callsavvy_async.policy.gate import Forecast
 
 RISE = 0.02
 """Part of the estimate: the smallest dip below it, and the overshoot after two periods that provokes a 429."""
-DEEPEST_DIP = 0.5
+DEEPEST_DIP, DEEPEST_SOON = 0.5, 8
+"""The largest dip, and the number of early 429s in a row after which the dip is that deep."""
 COUNT_ERROR = 5.0
 """Minimum of dip * requests of a period. The dip saves up a quarter of it."""
 
@@ -239,12 +240,14 @@ class RateController:
         mean = (admitted + max(0.0, memory - elapsed) * self.estimated_limit) / max(elapsed, memory)
         late = self._late(open_for, at - self._opened if proven else open_for) if self.started else 0.0
         self._learn(max(mean, late, 1e-3), elapsed)
-        self._soon = self._soon + 1 if soon else 0
+        self._soon = min(self._soon + 1, DEEPEST_SOON) if soon else 0
         self._dip = max(min(RISE * 2.0**self._soon, DEEPEST_DIP), COUNT_ERROR / (self.estimated_limit * self.period))
         if spent_window or not self._bounded or elapsed > PERIOD:
             self._spell_began, self._spell_admitted = at, 0
         self._bounded, self.admitted = True, 0
-        self._slot = self._opened = self._sent_at = now
+        self._opened = self._sent_at = now
+        # After an early 429, the probe has taken all that the server saved up: the next request would be refused again.
+        self._slot = max(now, at + 1.0 / self._curve(0.0)) if soon else now
 
     @property
     def is_sound(self) -> bool:

@@ -137,6 +137,14 @@ def test_stray_failures_leave_the_rate_alone() -> None:
     assert len(run.accepted) + len(run.unknown) > 0.97 * 3000
 
 
+@pytest.mark.parametrize("tell", [Tell.NOTHING, Tell.RETRY_AFTER])
+def test_a_slow_limit_without_savings_is_no_lockstep(tell: Tell) -> None:
+    """A bucket of one request at 0.7/s: five sixths of it are used, and after the start 2 % are 429s, not every second."""
+    run = simulate(Adaptive(), World(TokenBucket(0.7, 1, tell), seconds=600.0), seed=0)
+    assert len(run.accepted) > 5 / 6 * 420
+    assert sum(at > 100.0 for at in run.refused) <= 0.02 * len(run.accepted)
+
+
 def test_snapshot_survives_json_and_restores() -> None:
     """A restarted job starts from what was learned: no cold start, hardly a refusal."""
     first = Adaptive()

@@ -10,6 +10,7 @@ from hypothesis import given, strategies as st
 from callsavvy_async.policy.rate_controller import (
     CATCH_UP,
     COUNT_ERROR,
+    DEEPEST_DIP,
     LATE,
     PERIOD,
     RISE,
@@ -112,8 +113,8 @@ def test_one_early_refusal_does_not_overturn_the_belief() -> None:
     controller.sent(0.0)
     _refused(controller, 0.15, pause=0.2, proven=False)
     assert 950.0 < controller.estimated_limit < 1000.0
-    controller.sent(0.4)
-    assert controller.rate == pytest.approx(controller.estimated_limit * (1.0 - 2.0 * RISE))
+    controller.sent(0.35 + controller.delay(0.35))
+    assert controller.rate == pytest.approx(controller.estimated_limit * (1.0 - 2.0 * RISE), rel=1e-3)
 
 
 def test_each_early_refusal_doubles_the_dip() -> None:
@@ -229,8 +230,9 @@ def test_ceiling_holds_until_it_ends() -> None:
     """What the server says of itself caps the rate, and only until its reset."""
     controller = _settled(10.0)
     controller.limit_to(2.0, until=5.0)
-    controller.sent(0.0)
-    assert controller.delay(0.0) == pytest.approx(0.5)
+    first = controller.delay(0.0)
+    controller.sent(first)
+    assert controller.delay(first) == pytest.approx(0.5)
     controller.sent(6.0)
     assert controller.rate > 9.0
 
@@ -293,3 +295,22 @@ def test_idle_behind_a_shut_gate_is_no_window() -> None:
     controller.reopened(end + 3600.2, at=end + 3600.2, proven=True)
     assert controller.window == 0.0
     assert controller.estimated_limit == pytest.approx(10.0, rel=0.05)
+
+
+def test_after_an_early_429_the_slot_behind_the_probe_is_an_interval_away() -> None:
+    """The probe has taken what an empty bucket had saved up, so the next request would receive a 429 (lockstep)."""
+    controller = _settled(0.5)
+    end = _send(controller, since=0.0, seconds=4.0)
+    _refused(controller, end, pause=2.0, proven=True)
+    assert controller.delay(end + 2.0) == pytest.approx(1.0 / controller._curve(0.0))
+
+
+def test_a_thousand_early_refusals_in_a_row() -> None:
+    """However long 429s follow each other early, the dip stays at its deepest and the estimate valid."""
+    controller, now = _settled(10.0), 0.0
+    for _ in range(1100):
+        controller.sent(now)
+        _refused(controller, now, pause=0.01, proven=False)
+        now += 0.01
+    assert controller.is_sound
+    assert controller._dip == DEEPEST_DIP
