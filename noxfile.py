@@ -23,7 +23,6 @@ WHEELS = ROOT / "build" / "wheel"
 SETTINGS = ROOT / "pyproject.toml"
 PROJECT = nox.project.load_toml(SETTINGS)
 EXTRAS = "[aiohttp,cli,excel,fastapi,parquet,phone,postgres,redis,speed]"
-COVERED_WHOLLY = ("policy", "wire", "messages", "bulk", "campaigns")
 DEMO_TEXT = "We open again on Monday at nine. Reply STOP to hear no more from us."
 
 
@@ -65,10 +64,10 @@ def tests_long(session: nox.Session) -> None:
 @nox.session(requires=["wheel"])
 def coverage(session: nox.Session) -> None:
     """Check that the tests of policy, wire, messages, bulk and campaigns cover all branches of these packages."""
-    measuring = (f"--cov=callsavvy_async.{part}" for part in COVERED_WHOLLY)
+    packages = PROJECT["tool"]["coverage"]["run"]["source_pkgs"]
+    folders = [f"tests/{name.rpartition('.')[2]}" for name in packages]
     report = ("--cov-report=term-missing:skip-covered", "--cov-fail-under=100")
-    folders = [f"tests/{part}" for part in COVERED_WHOLLY]
-    _tests(session, *measuring, f"--cov-config={SETTINGS}", *report, parts=folders)
+    _tests(session, "--cov", f"--cov-config={SETTINGS}", *report, parts=folders)
 
 
 @nox.session(requires=["wheel"], default=False)

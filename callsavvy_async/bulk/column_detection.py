@@ -79,7 +79,7 @@ def number_columns(row: Collection[str], asked: str | Sequence[str] | None) -> N
     """
     if asked is not None:
         return _asked_columns(row, (asked,) if isinstance(asked, str) else tuple(asked))
-    if set(row) == REPORT_COLUMNS:
+    if frozenset(row) == REPORT_COLUMNS:
         raise InvalidRequestError(
             "this file is the report of a send, so all its recipients would get a second message. Pick those who got nothing,"
             " with only=('pending', 'rejected') of read_rows (--only pending,rejected)."

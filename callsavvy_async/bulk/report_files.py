@@ -30,7 +30,7 @@ class ReportRow:
     detail: str
 
 
-REPORT_COLUMNS = frozenset(field.name for field in attrs.fields(ReportRow))
+REPORT_COLUMNS: frozenset[str] = frozenset(field.name for field in attrs.fields(ReportRow))
 """Columns of a report."""
 
 

@@ -29,7 +29,7 @@ def pick(rows: Iterator[Row], only: Collection[str], name: str) -> Iterator[str]
         InvalidRequestError: the file is not a report.
     """
     for row in rows:
-        if isinstance(row, str) or row.keys() != REPORT_COLUMNS:
+        if isinstance(row, str) or frozenset(row) != REPORT_COLUMNS:
             raise InvalidRequestError(
                 f"{name} is not the report of a send, so it has no outcomes to pick; leave them out, or give the report."
             )

@@ -137,17 +137,17 @@ class Keys:
     ) -> None:
         """Record an outcome. If the journal is unavailable, the next transaction records it."""
         row = self._row(intent)
+        accepted = None if response is None else (row, response.status_code, response.body)
         try:
             with anyio.CancelScope(shield=True):
-                if response is not None:
-                    accepted = (row, response.status_code, response.body)
+                if accepted is not None:
                     await self._writer.run_combined(self._accept, accepted)
                 else:
                     await self._writer.run(partial(_settle, row, outcome, detail))
         except JournalError as error:
             self._writer.defer(
                 partial(_settle, row, outcome, detail)
-                if response is None
+                if accepted is None
                 else lambda cursor: self._accept(cursor, [accepted])
             )
             _log.warning("the outcome of a keyed %s is not in the journal yet: %s", intent.resource, error)
@@ -189,9 +189,10 @@ class Keys:
 
     async def _shielded(self, work: Combined[Row, T], row: Row) -> T:
         """Run a transaction to its end, so that a cancelled caller knows whether it has a row."""
+        results: list[T] = []
         with anyio.CancelScope(shield=True):
-            result = await self._writer.run_combined(work, row)
-        return result  # noqa: RET504 - mypy believes that the scope may end without a result
+            results.append(await self._writer.run_combined(work, row))
+        return results[0]
 
 
 def _settle(row: Row, outcome: Outcome, detail: str, cursor: Cursor) -> None:
