@@ -101,6 +101,23 @@ async def test_distinct_sizes_decide_every_chunk(journal):
     assert (status.unknown, status.not_sent) == (0, 83 + 77)
 
 
+async def test_a_plan_counts_what_a_run_or_a_resend_would_send(journal):
+    """A run sends what waits; a resend also what was not sent, or what is unknown too. Nothing is written."""
+    campaign = await journal.campaign("c", SMS("Hello"), chunk_size=10)
+    await campaign.load(numbers(100))
+    assert (await campaign.plan()).recipients == 100
+    campaign = await ran(journal, Doubtful({2, 5, 7}, set()))
+    await campaign.resolve(5, as_sent=False)
+    plans = {resend: await campaign.plan(resend) for resend in ("nothing", "not-sent", "unknown")}
+    assert {resend: (plan.requests, plan.recipients) for resend, plan in plans.items()} == {
+        "nothing": (0, 0),
+        "not-sent": (1, 10),
+        "unknown": (3, 30),
+    }
+    assert plans["unknown"].source == "what is left of campaign 'c'"
+    assert (await campaign.status()).unknown == 20
+
+
 @pytest.mark.parametrize(
     ("prepare", "why"),
     [

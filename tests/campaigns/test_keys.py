@@ -23,6 +23,7 @@ from callsavvy_async import (
     RejectedError,
 )
 from callsavvy_async.campaigns import Journal, JournalError, JournalInUseError, JournalUnavailableError
+from callsavvy_async.campaigns.client_journal import ClientJournal
 from callsavvy_async.campaigns.journal import keyed
 from callsavvy_async.campaigns.journal.runs import PROCESS_DIED
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, WHATSAPP_UID, Fault, Simulator, SimulatorServer
@@ -583,3 +584,25 @@ async def test_a_resource_that_the_sdk_does_not_know(callsavvy, sim):
     assert posts(sim) == 1
     with pytest.raises(ConfigurationError, match="takes no key="):
         await callsavvy.request("getSummary", effect=Effect.READ, key=KEY)
+
+
+@only_sqlite
+async def test_the_journal_of_a_client_is_opened_and_closed_once(url):
+    """However many requests need it first, and however often the client is closed."""
+    given = ClientJournal(url)
+    await given.aclose()
+    found = []
+
+    async def ask() -> None:
+        found.append(await given.opened())
+
+    for _ in range(2):
+        async with anyio.create_task_group() as group:
+            for _ in range(3):
+                group.start_soon(ask)
+        async with anyio.create_task_group() as group:
+            for _ in range(3):
+                group.start_soon(given.aclose)
+    assert len(found) == 6
+    async with Journal.open(url):  # nobody holds its lock
+        pass

@@ -375,6 +375,20 @@ async def test_a_control_file_that_cannot_be_written_is_named(url, raw):
             pass
 
 
+@pytest.mark.every_journal
+async def test_a_command_that_fails_leaves_nothing(journal):
+    """Its transaction is rolled back, and the journal can be used."""
+    await loaded(journal, 1)
+    writer = journal._writer
+
+    def fail(_) -> None:
+        raise InvalidRequestError("no")
+
+    with pytest.raises(InvalidRequestError):
+        await writer.run(lambda cursor: writer.database.steer(cursor, fail), alone=True)
+    assert (await journal.pause("c")).command.number == 1
+
+
 async def test_a_user_without_a_name_can_give_commands(journal, monkeypatch):
     """In a container the user may have no name."""
 
