@@ -32,7 +32,7 @@ from callsavvy_async.simulator import Simulator, serve
 from callsavvy_async.wire.endpoint import Endpoint
 
 ROOT = Path(__file__).parents[2]
-NOT_RUN = {"console", "text", "toml", "csv", "ini", "yaml"}
+NOT_RUN = {"console", "text", "toml", "csv", "ini", "yaml", "mermaid"}
 
 
 class Block(NamedTuple):
