@@ -30,14 +30,9 @@ DEMO_TEXT = "We open again on Monday at nine. Reply STOP to hear no more from us
 def wheel(session: nox.Session) -> None:
     """Build the wheel. Other sessions require this one; it runs once."""
     session.install("build[uv]")
-    place = Path(session.create_tmp()).resolve()
-    shutil.rmtree(place)
-    session.run("python", "-m", "build", "--wheel", "--installer=uv", f"--outdir={place}", str(ROOT))
-    (built,) = place.glob("*.whl")
-    WHEELS.mkdir(parents=True, exist_ok=True)
-    for old in {*WHEELS.glob("*.whl")} - {WHEELS / built.name}:
+    for old in WHEELS.glob("*.whl"):
         old.unlink()
-    built.replace(WHEELS / built.name)  # at once: another nox may be installing it
+    session.run("python", "-m", "build", "--wheel", "--installer=uv", f"--outdir={WHEELS}", str(ROOT))
 
 
 @nox.session(requires=["wheel"])
