@@ -32,18 +32,26 @@ class ClientJournal:
         """Open the journal, if it is not open, and return its keys."""
         if not (self._brought or self._is_open):
             async with self._alone():
-                if not self._is_open:
-                    await self._given.__aenter__()
-                    self._is_open = True
+                await self._open()
         return self._given.keys
 
     async def aclose(self) -> None:
         """Close the journal, if this object opened it."""
         if self._is_open:
             async with self._alone():
-                if self._is_open:
-                    self._is_open = False
-                    await self._given.__aexit__(None, None, None)
+                await self._close()
+
+    async def _open(self) -> None:
+        if not self._is_open:  # another task may have opened it
+            await self._given.__aenter__()
+            self._is_open = True
+
+    async def _close(self) -> None:
+        if self._is_open:  # another task may have closed it
+            try:
+                await self._given.__aexit__(None, None, None)
+            finally:
+                self._is_open = False
 
     @asynccontextmanager
     async def _alone(self) -> AsyncGenerator[None]:
