@@ -150,9 +150,9 @@ def steer(commands: int, seed: int) -> Steering:
         crew.begin()
         while steering.confirmed + steering.unconfirmed < commands:
             _happen(draw, crew, commander)
-        anyio.run(commander.unleash)
-        if commander.phase is not Phase.SENDING:
+        if commander.phase is not Phase.SENDING:  # before the workers can know it
             steering.silences[-1].ended = min(steering.silences[-1].ended, time.time())
+        anyio.run(commander.unleash)
         crew.reinforce()
         crew.finish()
         service.fail(0)
