@@ -84,8 +84,9 @@ says("half a response behind", lambda body: framed(body) + OTHER[:9], TRUE, kept
 says("an empty line behind", lambda body: framed(body) + b"\r\n", TRUE, kept=None)
 says("a length that is too short", lambda body: framed(body, length=len(body) - 3), UNKNOWN)
 says("a length of 0", lambda body: framed(body, length=0), UNKNOWN)
-says("64 KiB, and a second response", lambda body: _of_size(body, 65_536) + OTHER, TRUE)
-says("256 KiB, and a second response", lambda body: _of_size(body, 262_144) + OTHER, TRUE)
+# The second response is in a record and packet of its own. Were it later than the next request, no client could tell.
+says("64 KiB, and a second response", lambda body: _of_size(body, 65_536) + OTHER, TRUE, pause=0.1)
+says("256 KiB, and a second response", lambda body: _of_size(body, 262_144) + OTHER, TRUE, pause=0.1)
 says("an interim response behind", lambda body: framed(body) + b"HTTP/1.1 100 Continue\r\n\r\n", TRUE)
 
 
