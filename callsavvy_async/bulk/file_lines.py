@@ -89,7 +89,7 @@ class FileLines(Iterator[str]):
     def _check(self, text: str, line: int) -> None:
         if "\0" in text:
             raise self.fault(
-                f"the line holds a NUL byte, so the file is not {self._encoding} text; name its encoding, such as utf-16, or"
+                f"the line holds a NUL byte, so the file is not {self._encoding} text; name its encoding, such as utf-16-le, or"
                 " save it as UTF-8.",
                 line=line,
             )

@@ -48,13 +48,17 @@ def encoding_of(beginning: bytes, asked: str | None, name: str) -> TextEncoding:
         name: name of the file, for errors.
 
     Raises:
-        InvalidRequestError: the encoding does not exist, or contradicts the byte order mark.
+        InvalidRequestError: the encoding does not exist, contradicts the byte order mark, or needs one.
     """
     marked = next((encoding for mark, encoding in _MARKS if beginning.startswith(mark)), None)
     if asked is None:
         return TextEncoding(marked or "utf-8-sig")
     wanted = _known(asked)
     if marked is None:
+        if wanted in {"utf-16", "utf-32"}:  # Python refuses them, or guesses
+            raise InvalidRequestError(
+                f"the encoding is {asked!r}, but {name} has no byte order mark; give {wanted}-le or {wanted}-be."
+            )
         return TextEncoding("utf-8-sig" if wanted == "utf-8" else wanted)
     if not wanted.startswith(marked.removesuffix("-sig")):
         raise InvalidRequestError(

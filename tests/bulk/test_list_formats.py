@@ -375,6 +375,8 @@ def test_an_encoding_can_be_named(write: Write, encoding: str) -> None:
     ("content", "encoding", "error"),
     [
         (TEXT.encode("cp1252"), None, "line 2: the line holds bytes that are not UTF-8; name the encoding of the file"),
+        (TEXT.encode("utf-16-le"), "utf-16", "has no byte order mark; give utf-16-le or utf-16-be"),
+        (b"\0\0", "utf_32", "has no byte order mark; give utf-32-le or utf-32-be"),
         (TEXT.encode("utf-16-le"), None, "line 1: the line holds a NUL byte, so the file is not UTF-8 text; name its"),
         (b"phone\n\x81\n", "windows-1252", "line 2: the line holds bytes that are not windows-1252"),
         (b"\xff\xfep\x00\x00\xdc", None, "line 1: the line holds bytes that are not UTF-16"),
