@@ -71,9 +71,8 @@ class CommandWatch:
             with suppress(JournalError):  # during an outage nothing is sent anyway
                 orders, runs = await self.writer.run(self._read)
                 self.apply(orders, runs)
-                if (
-                    orders.number > acknowledged and orders.phase is not Phase.STOPPED
-                ):  # it acknowledges a stop by its end
+                is_new = orders.number > acknowledged
+                if is_new and orders.phase is not Phase.STOPPED:  # the run acknowledges a stop by ending
                     await self._set_budget(orders)
                     write = partial(
                         commands.acknowledge, campaign=context.campaign, run_id=context.run_id, orders=orders

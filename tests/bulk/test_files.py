@@ -8,7 +8,6 @@ import io
 import json
 import sys
 import tracemalloc
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,21 +20,9 @@ from callsavvy_async.bulk.file_lines import LONGEST_LINE
 from callsavvy_async.bulk.recipient_files import FileFormat, read_rows, read_suppressed
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 
+from .conftest import Write
+
 NUMBER = "+2348012345678"
-
-Write = Callable[[str, str | bytes], Path]
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """Write a file and return its path."""
-
-    def write_file(name: str, content: str | bytes) -> Path:
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write_file
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

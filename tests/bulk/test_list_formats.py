@@ -21,24 +21,11 @@ from callsavvy_async.bulk.recipients import Skipped
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 from callsavvy_async.messages import SMS
 
+from .conftest import Write
 from .fakes import FakeMessaging, bulk_over
 from .workbooks import Rows, workbook
 
 A, B, C = "+2348012345678", "+2348023456789", "+2348034567890"
-
-Write = Callable[[str, str | bytes], Path]
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """Write a file and return its path."""
-
-    def write_file(name: str, content: str | bytes) -> Path:
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write_file
 
 
 def planned(path: Path, **options: str) -> tuple[Plan, list[Skipped]]:
