@@ -42,7 +42,7 @@ class Guard:
 
 GUARDS = (
     Guard(
-        "Somebody on the line reads the keys",
+        "Someone on the line reads the keys",
         "Plain http is refused, except to loopback",
         "config.py",
         'url.scheme == "http" and not self.allow_insecure',
@@ -60,10 +60,10 @@ GUARDS = (
     Guard(
         "A proxy that the environment names reads along",
         'Proxy variables count only with `proxy="env"`',
-        "transport/backends/httpx.py",
-        "trust_env=False",
-        "trust_env=True",
-        "tests/transport/backends/test_environment.py",
+        "transport/backends/choose.py",
+        "proxy_for(base_url) if proxy == FROM_ENVIRONMENT else proxy",
+        "proxy_for(base_url)",
+        "tests/transport/backends/test_environment.py::test_the_error_of_a_call",
     ),
     Guard(
         "The keys are printed with the settings",
@@ -114,20 +114,12 @@ GUARDS = (
         "tests/transport/backends/test_mocks.py::test_respx",
     ),
     Guard(
-        "A recipient's field smuggles a second number in",
-        "A comma, a semicolon or a line end inside a number is refused",
-        "phone_text.py",
-        'r"[,;\\n\\r]"',
-        'r"never"',
-        "tests/test_quirks.py::test_q44_the_comma_is_the_separator",
-    ),
-    Guard(
         "A stranger posts webhooks",
         "A secret path segment admits them; anything else is a 404",
         "webhooks/secrets.py",
         "return any(matches) or not matches",
         "return True",
-        "tests/webhooks/test_secrets.py::test_every_secret_opens",
+        "tests/test_quirks.py::test_q51_without_a_signature_a_secret_path_is_what_lets_in",
     ),
     Guard(
         "The time of a comparison tells the secret",
@@ -180,9 +172,9 @@ GUARDS = (
     Guard(
         "Other users of the machine read the journal",
         "Its files are readable by their owner only",
-        "campaigns/journal/sqlite.py",
-        "os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))",
-        "os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o644))",
+        "campaigns/journal/lock.py",
+        "path.chmod(0o600)",
+        "path.chmod(0o644)",
         "tests/campaigns/test_sqlite.py::test_its_files_are_its_owners_alone",
     ),
     Guard(
