@@ -31,7 +31,7 @@ def full(pages: Mapping[str, str], wanted: Sequence[str]) -> str:
     missing = [name for name in wanted if name not in pages]
     if missing:
         raise ValueError(f"mkdocs.yml, extra.llms_full: {missing} are no pages of the site")
-    text = "\n\n".join([_INTRODUCTION.strip(), *(_without_pictures(pages[name]) for name in wanted)])
+    text = "\n\n".join([_INTRODUCTION.strip(), *(_as_text(pages[name]) for name in wanted)])
     tokens = len(text) // _CHARACTERS_PER_TOKEN
     if tokens > MOST_TOKENS:
         raise ValueError(
@@ -40,13 +40,16 @@ def full(pages: Mapping[str, str], wanted: Sequence[str]) -> str:
     return text + "\n"
 
 
-def _without_pictures(text: str) -> str:
-    return re.sub(r"^!\[.*\n?", "", text, flags=re.MULTILINE).strip()
+def _as_text(text: str) -> str:
+    """Leave out pictures, and what mkdocstrings would fill in with its heading."""
+    text = re.sub(r"^!\[.*\n?", "", text, flags=re.MULTILINE)
+    return re.sub(r"(^## .*\n+)?^::: .*(\n {4}.*)*\n*", "", text, flags=re.MULTILINE).strip()
 
 
 def _first_sentence(text: str) -> str:
     """Return the first sentence of the first paragraph that is prose."""
-    paragraphs = (" ".join(part.split()) for part in text.split("\n\n"))
-    prose = next((part for part in paragraphs if part and part[0].isalpha()), "")
+    without_code = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    paragraphs = (" ".join(part.split()) for part in without_code.split("\n\n"))
+    prose = next((part for part in paragraphs if part and (part[0].isalpha() or part[0] == "`")), "")
     plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", prose)
     return re.split(r"(?<=[.!?]) (?=[A-Z`])", plain)[0]

@@ -75,6 +75,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(300)  # the tutorial starts the command line a dozen times, beside whatever else runs
 @pytest.mark.usefixtures("reader")
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_document_runs_as_written(document: Path) -> None:
@@ -129,7 +130,7 @@ def run_bash(block: Block, place: str) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert run.returncode == 0, f"{place}: exit status {run.returncode}\n{run.stdout}\n{run.stderr}"
