@@ -96,8 +96,8 @@ def test_every_error_says_what_is_known_and_what_to_do() -> None:
 def test_every_command_and_variable_is_on_its_page() -> None:
     """The pages come from the registry of the command line, and from the variables that the source names."""
     page, variables = commands.commands_page(), commands.environment_page()
-    assert "### callsavvy campaigns resume" in page
-    assert "`--max-cost DECIMAL`" in page
+    assert "callsavvy campaigns resume" in page
+    assert "--max-cost" in page
     assert all(name in variables for name in commands.variables_of_the_source())
     assert "| 130 | `INTERRUPTED` |" in commands.exit_codes_page()
 
