@@ -75,7 +75,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)  # the tutorial starts the command line a dozen times, beside whatever else runs
+@pytest.mark.timeout(600)  # the tutorial starts the command line a dozen times, beside whatever else runs
 @pytest.mark.usefixtures("reader")
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_document_runs_as_written(document: Path) -> None:
