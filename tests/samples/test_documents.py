@@ -33,7 +33,7 @@ from callsavvy_async.simulator import Simulator, serve
 from callsavvy_async.wire.endpoint import Endpoint
 
 ROOT = Path(__file__).parents[2]
-NOT_RUN = {"console", "text", "toml", "csv", "ini", "yaml", "py"}
+NOT_RUN = {"console", "text", "toml", "csv", "json", "ini", "yaml", "py"}
 
 
 class Block(NamedTuple):
