@@ -24,7 +24,7 @@ EVENT = (
     b'{"event": "callSummary", "call_direction": "Incoming", "call_duration": "94", "caller_number": "+2348012%05d"}'
 )
 REQUEST = b"POST /%b HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
-REQUESTS = 6_000
+REQUESTS = 4_000
 CONNECTIONS = 16
 
 hooks = Webhooks(secrets=[SECRET])
