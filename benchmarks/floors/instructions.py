@@ -36,14 +36,9 @@ def send(loop: str, in_flight: str, url: str) -> Figures:
     return Figures(each("sdk"), each("bare"))
 
 
-def available() -> bool:
-    """Return whether valgrind is installed."""
-    return shutil.which("valgrind") is not None
-
-
 def count(program: str) -> int:
     """Return the instructions of a program in a fresh interpreter."""
-    if not available():
+    if shutil.which("valgrind") is None:
         raise SystemExit("valgrind is not installed: apt-get install valgrind")
     line = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable, "-c", program]
     environment = {**os.environ, "PYTHONHASHSEED": "0"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from operator import itemgetter
+from operator import itemgetter, methodcaller
 from typing import cast
 
 from callsavvy_async.bulk.row_fields import LONGEST
@@ -42,4 +42,4 @@ def are_texts(rows: Sequence[dict[str, str]]) -> bool:
 
 
 def _all_texts(rows: Iterable[dict[str, str]]) -> Iterable[str]:
-    return chain.from_iterable(chain.from_iterable(map(dict.items, rows)))
+    return chain.from_iterable(chain.from_iterable(map(methodcaller("items"), rows)))
