@@ -9,7 +9,7 @@ import pickle
 from typing import Any, NoReturn
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from callsavvy_async.bulk.number_set import NumberSet
 from callsavvy_async.bulk.recipients import Recipient, RecipientFilter, RecipientInput, Skipped, SkipReason
@@ -352,11 +352,15 @@ def _admitted(admit, block, row) -> object:
         return str(error)
 
 
+@example([[{"phone": "+2348012345670", "name": "Ada"}], [{"phone": "+2348012345671", "name": "\ud800"}]], {})
+@example([[{"phone": "+2348012345670"}, {"name": "Ada"}], [{"phone": "+2348012345671", "name": 7}]], {})
 @given(st.lists(ROWS_OF_A_BLOCK, max_size=3), OPTIONS)
 def test_a_block_is_admitted_as_its_rows_are(blocks, options):
     """A block gives the same numbers, reasons and doubts as its rows one by one; only the fields are left out."""
     whole, single = (RecipientFilter(**options, column="phone") for _ in range(2))
-    row = 1
+    for recipient_filter in (whole, single):
+        recipient_filter.admit({"phone": "0"}, 1)  # the columns are known from now on
+    row = 2
     for block in blocks:
         ways = (
             whole.admit_numbers,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from hypothesis import HealthCheck, given, strategies as st
+from hypothesis import HealthCheck, example, given, strategies as st
 
 from callsavvy_async import SMS
 from callsavvy_async.bulk import source
@@ -364,6 +364,7 @@ ROWS = st.fixed_dictionaries({"phone": st.text(max_size=4)}) | st.dictionaries(
 )
 
 
+@example([{"phone": "1", "%s": "a"}, {"phone": "2", "it's": "b"}])
 @given(
     st.lists(ROWS | st.text(max_size=4), max_size=4)
     | st.lists(st.dictionaries(NAMES, st.text(), min_size=6), max_size=3)
