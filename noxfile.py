@@ -193,11 +193,12 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"], default=False)
 def bench_counts(session: nox.Session) -> None:
-    """Hold the budget of function calls and system calls for each send; needs strace: apt-get install strace."""
+    """Hold the budgets of function calls and system calls; needs strace: apt-get install strace."""
     _require(session, bench_counts, there=bool(shutil.which("strace")))
-    _install_wheel(session, "[aiohttp,speed]")
-    _beside(session, "benchmarks")
+    _install_wheel(session, "[aiohttp,postgres,speed]")
+    _beside(session, "benchmarks", "testbed")
     session.run("python", "-m", "benchmarks.speed.counts", *session.posargs)
+    session.run("python", "-m", "benchmarks.floors.counts")
 
 
 @nox.session(requires=["wheel"], default=False)

@@ -32,6 +32,8 @@ _SHAPE = re.compile(r"\+[1-9][0-9]{5,14}")
 _TRUNK_ZERO = re.compile(rf"\+(?:{_DIALS_ZERO})0")
 _CERTAIN = re.compile(rf"\+(?!(?:{_DIALS_ZERO})0|{_OTHER_PREFIXES})[1-9][0-9]{{5,14}}")
 """Numbers that the numbering plans never rewrite."""
+is_certain = _CERTAIN.fullmatch
+"""Return a match if a text is a number in its normalised form, whatever the numbering plans say."""
 
 
 def normalise_number(text: str) -> str:

@@ -101,9 +101,9 @@ ANSWERS = {
 """Responses by the prefixes of their paths."""
 
 
-def tickets() -> Answer:
+def tickets(count: int = TICKETS) -> Answer:
     """Make the response to getTickets: a long list of different tickets."""
-    return Answer(200, {"resource": "getTickets", "status": "success", "data": [_ticket(n) for n in range(TICKETS)]})
+    return Answer(200, {"resource": "getTickets", "status": "success", "data": [_ticket(n) for n in range(count)]})
 
 
 def _ticket(number: int) -> dict[str, str]:

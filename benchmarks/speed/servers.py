@@ -95,7 +95,7 @@ def _nginx(folder: Path) -> Iterator[tuple[int, int]]:
     program = shutil.which("nginx") or "/usr/sbin/nginx"
     if not Path(program).exists():
         raise SystemExit("nginx is not installed: apt-get install nginx-light wrk strace")
-    plain, tls = _free_port(), _free_port()
+    plain, tls = free_port(), free_port()
     (folder / "tickets.json").write_text(answers.tickets().body, "utf-8")
     locations = "\n".join(
         f"        location ^~ {path} {{ return {answer.status} '{answer.body}'; }}"
@@ -103,9 +103,9 @@ def _nginx(folder: Path) -> Iterator[tuple[int, int]]:
     )
     settings = folder / "nginx.conf"
     settings.write_text(NGINX.format(folder=folder, plain=plain, tls=tls, locations=locations))
-    with _running([program, "-p", str(folder), "-c", str(settings)]):
+    with running([program, "-p", str(folder), "-c", str(settings)]):
         for port in (plain, tls):
-            _wait_for(port)
+            wait_for(port)
         yield plain, tls
 
 
@@ -113,14 +113,15 @@ def _nginx(folder: Path) -> Iterator[tuple[int, int]]:
 def slow_server(delay: float) -> Iterator[str]:
     """Run a server that responds after `delay` seconds, and yield its address."""
     command = [sys.executable, "-m", "benchmarks.speed.slow", str(delay)]
-    with _running(command, stdout=subprocess.PIPE) as process:
+    with running(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         yield f"http://127.0.0.1:{int(process.stdout.readline())}"
 
 
 @contextmanager
-def _running(command: list[str], stdout: int | None = None) -> Iterator[subprocess.Popen[str]]:
-    on_core = functools.partial(cores.pin, cores.SERVER)
+def running(command: list[str], stdout: int | None = None, core: int = cores.SERVER) -> Iterator[subprocess.Popen[str]]:
+    """Run a program on a core while the block runs."""
+    on_core = functools.partial(cores.pin, core)
     process = subprocess.Popen(command, stdout=stdout, text=True, preexec_fn=on_core)  # noqa: PLW1509 - no threads yet
     try:
         yield process
@@ -131,13 +132,15 @@ def _running(command: list[str], stdout: int | None = None) -> Iterator[subproce
             process.stdout.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port on which no server listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
+    """Wait until a server listens on a port."""
     ends = time.monotonic() + PATIENCE
     while time.monotonic() < ends:
         try:

@@ -141,6 +141,23 @@ class Chunker:
         self._alike.append(recipient)
         return (self._leave_alike(self._alike),) if len(self._alike) >= self._size(self._chunks) else ()
 
+    @property
+    def ignores_fields(self) -> bool:
+        """Whether all recipients get the same text at the same time, whatever their fields are."""
+        return self._alike is not None
+
+    def add_alike(self, recipients: Sequence[Recipient]) -> list[Chunk]:
+        """Add recipients whose fields are ignored, and return the chunks that are ready."""
+        self._read += len(recipients)
+        waiting = [*(self._alike or ()), *recipients]
+        ready: list[Chunk] = []
+        begin = 0
+        while len(waiting) >= (end := begin + self._size(self._chunks)):
+            ready.append(self._leave_alike(waiting[begin:end]))
+            begin = end
+        self._alike = waiting[begin:]
+        return ready
+
     def spare(self, *, unfed_since: int) -> tuple[Chunk, ...]:
         """Return the group that grew least recently, and all groups that have not grown since an earlier moment.
 

@@ -44,10 +44,15 @@ class NumberColumns:
     separator: str | None = None
     is_address_book: bool = False
 
+    @property
+    def only(self) -> str | None:
+        """The column that holds each number as it is; None if it takes more to find it."""
+        return self.names[0] if len(self.names) == 1 and self.separator is None else None
+
     def number_of(self, row: Mapping[str, str]) -> str:
         """Return the number of a row, or a blank text."""
-        if len(self.names) == 1 and self.separator is None:
-            return row.get(self.names[0], "")
+        if (only := self.only) is not None:
+            return row.get(only, "")
         return next(iter(self.numbers_of(row)), "")
 
     def _mobile_first(self, row: Mapping[str, str]) -> Sequence[str]:

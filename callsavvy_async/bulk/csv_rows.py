@@ -43,16 +43,14 @@ def _take_delimiter(lines: FileLines) -> str:
 
 def _filled_rows(lines: FileLines, delimiter: str) -> Iterator[list[str]]:
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    while True:
-        begin = lines.number + 1
-        try:
-            row = next(reader, None)
-        except csv.Error as error:
-            raise lines.fault(
-                f"the row that begins here is not valid CSV ({error}); close its quotes, and double a quote inside quotes.",
-                line=begin,
-            ) from None
-        if row is None:
-            return
-        if any(row):
-            yield row
+    begin = lines.number + 1
+    try:
+        for row in reader:
+            if row and (row[0] or any(row)):
+                yield row
+            begin = lines.number + 1
+    except csv.Error as error:
+        raise lines.fault(
+            f"the row that begins here is not valid CSV ({error}); close its quotes, and double a quote inside quotes.",
+            line=begin,
+        ) from None

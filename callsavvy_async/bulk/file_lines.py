@@ -6,7 +6,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain
 from typing import IO, TextIO, cast
@@ -23,7 +23,7 @@ _UNDECODABLE = re.compile("[\udc80-\udcff]")
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-class FileLines(Iterator[str]):
+class FileLines(Iterable[str]):
     """The lines of a file, with their line ends."""
 
     def __init__(self, text: TextIO, name: str, encoding: str = "UTF-8") -> None:
@@ -35,19 +35,28 @@ class FileLines(Iterator[str]):
         self._name = name
         self._ahead: list[str] = []
         self._number = 0
+        self._lines = self._each()
 
     def __next__(self) -> str:
-        line = self._ahead.pop() if self._ahead else self._read(self._readline, LONGEST_LINE + 1)
-        if not line:
-            raise StopIteration
-        self._number += 1
-        if len(line) > LONGEST_LINE:
-            raise self.fault(
-                "the line is longer than 1 MiB; this is not a list of recipients. Write one recipient a line."
-            )
-        if not line.isascii() or "\0" in line:
-            self._check(line, self._number)
-        return line
+        return next(self._lines)
+
+    def __iter__(self) -> Iterator[str]:
+        return self._lines  # to a loop, a generator costs 0.4 µs a line less than `__next__`
+
+    def _each(self) -> Iterator[str]:
+        readline, most = self._text.readline, LONGEST_LINE + 1
+        while True:
+            line = self._ahead.pop() if self._ahead else self._read(readline, most)
+            if not line:
+                return
+            self._number += 1
+            if len(line) > LONGEST_LINE:
+                raise self.fault(
+                    "the line is longer than 1 MiB; this is not a list of recipients. Write one recipient a line."
+                )
+            if not line.isascii() or "\0" in line:
+                self._check(line, self._number)
+            yield line
 
     def skip_to_content(self) -> str | None:
         """Skip blank lines and return the next line without consuming it; None at the end.

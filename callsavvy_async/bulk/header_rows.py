@@ -46,10 +46,11 @@ def named_rows(rows: Iterator[Sequence[Cell]], fault: Fault) -> Iterator[str | d
         return
     _check_header(header, fault)
     may_be_title = not any(header[1:]) and not has_usual_name(header[0])
+    width = len(header) if all(header) else -1
     for row in rows:
         if may_be_title and _has_several(row):
             raise _title_fault(header[0], fault)
-        yield _by_name(header, row, fault)
+        yield dict(zip(header, row, strict=False)) if len(row) == width else _by_name(header, row, fault)
 
 
 def _only_cell(row: Sequence[Cell], fault: Fault) -> str:

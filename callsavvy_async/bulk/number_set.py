@@ -12,7 +12,8 @@ Theory:
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from callsavvy_async.phone_numbers import normalise_number
 
@@ -20,6 +21,20 @@ _EMPTY = 0
 _FIRST_BITS = 6
 _GOLDEN = 0x9E37_79B9_7F4A_7C15  # 2**64 divided by the golden ratio, made odd
 _WORD_BITS = 64
+
+
+class NumberMemory(Protocol):
+    """A set of admitted numbers, such as a `NumberSet`."""
+
+    def add(self, number: str, /) -> bool:
+        """Add a normalised number. Return False if the set had it already."""
+        ...
+
+    def add_all(self, numbers: Sequence[str], /) -> list[bool]:
+        """Add normalised numbers. Return for each whether it was new, as `add` does."""
+        ...
+
+    def __len__(self) -> int: ...
 
 
 class NumberSet:
@@ -48,6 +63,10 @@ class NumberSet:
         if self._count * 3 > len(self._slots) * 2:
             self._double()
         return True
+
+    def add_all(self, numbers: Sequence[str]) -> list[bool]:
+        """Add numbers. Return for each whether it was new."""
+        return list(map(self.add, numbers))
 
     def __contains__(self, number: str) -> bool:
         return self._slots[self._find(int(normalise_number(number)))] != _EMPTY

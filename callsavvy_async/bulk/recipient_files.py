@@ -15,9 +15,9 @@ from callsavvy_async.bulk.file_lines import beginning_of, decompressed, open_lin
 from callsavvy_async.bulk.foreign_files import refuse_foreign
 from callsavvy_async.bulk.list_formats import FileFormat, ListFormat, Row, format_by_content, format_of
 from callsavvy_async.bulk.number_set import NumberSet
-from callsavvy_async.bulk.recipients import suppression
 from callsavvy_async.bulk.report_rows import check_only, pick
 from callsavvy_async.bulk.row_fields import read_fields
+from callsavvy_async.bulk.suppression import suppression
 from callsavvy_async.errors import InvalidRequestError
 
 

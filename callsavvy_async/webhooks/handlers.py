@@ -7,13 +7,13 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
-import anyio
 import attrs
 
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.webhooks.events import AnsweredEvent, Event, Notification
 from callsavvy_async.webhooks.logs import log, log_failure
 from callsavvy_async.webhooks.responses import ANSWERING, Reply
+from callsavvy_async.webhooks.time_limit import within
 
 Handler: TypeAlias = Callable[[Event], Awaitable[object]]
 
@@ -24,6 +24,16 @@ class Subscription:
 
     handler: Handler
     confirm: Handler | None
+
+    def pass_on(self, event: Notification) -> Awaitable[object]:
+        """Call the handler, after a confirmation if there is one."""
+        return self.handler(event) if self.confirm is None else self._confirmed(event, self.confirm)
+
+    async def _confirmed(self, event: Notification, confirm: Handler) -> None:
+        if await confirm(event):
+            await self.handler(event)
+        else:
+            log.warning("%s: not confirmed; the handler was skipped", type(event).__name__)
 
 
 class Handlers:
@@ -66,8 +76,7 @@ class Handlers:
         if handler is None:
             return answering.fallback
         try:
-            with anyio.fail_after(self._answer_timeout):
-                return answering.render(await handler(event))
+            return answering.render(await within(self._answer_timeout, handler(event)))
         except BaseException as error:
             if not _is_failure(error):
                 raise
@@ -77,17 +86,12 @@ class Handlers:
     async def notify(self, event: Notification) -> None:
         """Run the event's handlers one after another. A failure or a timeout of one does not affect the others."""
         for subscription in self._subscriptions.get(type(event), ()):
-            handler, confirm = subscription.handler, subscription.confirm
             try:
-                with anyio.fail_after(self._handler_timeout):
-                    if confirm is not None and not await confirm(event):
-                        log.warning("%s: not confirmed; the handler was skipped", type(event).__name__)
-                        continue
-                    await handler(event)
+                await within(self._handler_timeout, subscription.pass_on(event))
             except BaseException as error:
                 if not _is_failure(error):
                     raise
-                log_failure(event, handler, error, consequence="the event will not be retried")
+                log_failure(event, subscription.handler, error, consequence="the event will not be retried")
 
 
 def _is_failure(error: BaseException) -> bool:

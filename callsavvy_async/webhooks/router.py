@@ -8,8 +8,6 @@ from datetime import tzinfo
 from types import TracebackType
 from typing import Self, TypeVar, cast, overload
 
-import anyio
-
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.webhooks.allow_list import AllowList
 from callsavvy_async.webhooks.asgi import Message, Receive, Send, answer_http, answer_lifespan, token_below_mount
@@ -33,6 +31,7 @@ from callsavvy_async.webhooks.responses import (
     SupportsHtml,
 )
 from callsavvy_async.webhooks.secrets import SecretSet
+from callsavvy_async.webhooks.time_limit import within
 
 H = TypeVar("H")
 N = TypeVar("N", bound=Notification)
@@ -205,8 +204,7 @@ class Webhooks:
         if request.method != "POST":
             return NOT_POST
         try:
-            with anyio.fail_after(self._body_timeout):
-                body = await request.read(limit=MAX_BODY_BYTES)
+            body = await within(self._body_timeout, request.read(limit=MAX_BODY_BYTES))
             event = parse(body, content_type=request.content_type, timezone=self._timezone)
         except TimeoutError:
             return TOO_SLOW

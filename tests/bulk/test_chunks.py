@@ -168,3 +168,15 @@ def test_a_chunk_knows_its_estimate(recipients: int, length: int) -> None:
 def test_repr_holds_no_personal_data() -> None:
     """A chunk shows neither its text nor its recipients."""
     assert repr(Chunk(1, "secret", (recipient(1),))) == "Chunk(number=1, text=***, recipients=<1>)"
+
+
+@given(st.lists(st.integers(0, 30), max_size=5), st.lists(st.integers(1, 7), min_size=1, max_size=3))
+def test_blocks_are_cut_as_single_recipients_are(blocks, sizes):
+    """Recipients of one text are cut into the same chunks, whether they come one by one or in blocks."""
+    single, whole = (Chunker(size=sizes, message=SMS("Hello")) for _ in range(2))
+    assert whole.ignores_fields
+    for block in blocks:
+        people = [Recipient(f"+2348{n:06}", row=n) for n in range(block)]
+        assert whole.add_alike(people) == [chunk for person in people for chunk in single.add(person)]
+        assert whole.taken_in == single.taken_in
+    assert list(whole.close()) == list(single.close())

@@ -9,10 +9,11 @@ import pickle
 from typing import Any, NoReturn
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from callsavvy_async.bulk.number_set import NumberSet
-from callsavvy_async.bulk.recipients import Recipient, RecipientFilter, RecipientInput, Skipped, SkipReason, suppression
+from callsavvy_async.bulk.recipients import Recipient, RecipientFilter, RecipientInput, Skipped, SkipReason
+from callsavvy_async.bulk.suppression import suppression
 from callsavvy_async.encodable import encodable
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.messages.templates import Template
@@ -332,3 +333,48 @@ def test_only_the_first_get_the_message() -> None:
     admitted = [admit(given, row) for row, given in enumerate(rows, 1)]
     reasons = [one.reason if isinstance(one, Skipped) else None for one in admitted]
     assert reasons == [None, SkipReason.INVALID, SkipReason.DUPLICATE, None, SkipReason.LIMIT]
+
+
+PLAIN = st.integers(0, 9).map(lambda n: f"+234801234567{n}")
+ODD = st.sampled_from(["0801", "", "+2348012345670 ", "2348012345670", "+2250707", "+234\ud800", "+234(0)8012345671"])
+BLOCK = st.lists(PLAIN, max_size=6) | st.lists(
+    PLAIN | ODD | st.fixed_dictionaries({"phone": PLAIN | ODD, "name": st.sampled_from(["Ada", "\ud800", 7, None])}),
+    max_size=6,
+)
+ROWS_OF_A_BLOCK = BLOCK | st.lists(st.fixed_dictionaries({"phone": PLAIN, "name": st.just("Ada")}), max_size=6)
+OPTIONS = st.sampled_from([{}, {"suppress": ["+2348012345673"]}, {"max_recipients": 4}, {"international": True}])
+
+
+def _admitted(admit, block, row) -> object:
+    try:
+        return [(type(one), getattr(one, "number", one), one.row) for one in admit(block, row)]
+    except InvalidRequestError as error:
+        return str(error)
+
+
+@example([[{"phone": "+2348012345670", "name": "Ada"}], [{"phone": "+2348012345671", "name": "\ud800"}]], {})
+@example([[{"phone": "+2348012345670"}, {"name": "Ada"}], [{"phone": "+2348012345671", "name": 7}]], {})
+@given(st.lists(ROWS_OF_A_BLOCK, max_size=3), OPTIONS)
+def test_a_block_is_admitted_as_its_rows_are(blocks, options):
+    """A block gives the same numbers, reasons and doubts as its rows one by one; only the fields are left out."""
+    whole, single = (RecipientFilter(**options, column="phone") for _ in range(2))
+    for recipient_filter in (whole, single):
+        recipient_filter.admit({"phone": "0"}, 1)  # the columns are known from now on
+    row = 2
+    for block in blocks:
+        ways = (
+            whole.admit_numbers,
+            lambda items, first: [single.admit(item, n) for n, item in enumerate(items, first)],
+        )
+        assert len({repr(_admitted(way, block, row)) for way in ways}) == 1
+        row += len(block)
+    assert whole.doubtful == single.doubtful
+
+
+@pytest.mark.parametrize("options", [{"template": Template("Hi {name|friend}")}, {"validate": "valid"}])
+def test_a_block_with_a_template_or_a_stricter_check_is_read_row_by_row(options):
+    """Both look at more than the shape of a number."""
+    recipient_filter = RecipientFilter(**options)
+    (admitted,) = recipient_filter.admit_numbers([{"phone": "+2348012345678", "name": "Ada"}], 1)
+    assert isinstance(admitted, Recipient)
+    assert admitted.fields

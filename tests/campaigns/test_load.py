@@ -8,11 +8,13 @@ from pathlib import Path
 
 import anyio
 import pytest
-from hypothesis import HealthCheck, given, strategies as st
+from hypothesis import HealthCheck, example, given, strategies as st
 
 from callsavvy_async import SMS
+from callsavvy_async.bulk import source
 from callsavvy_async.bulk.recipients import Recipient, RecipientFilter, SkipReason
 from callsavvy_async.campaigns import JournalUnavailableError, load as load_module, sqlite_number_set as seen_module
+from callsavvy_async.campaigns.canonical_rows import _canonical, canonical_rows
 from callsavvy_async.campaigns.load import _HashedFilter
 from callsavvy_async.campaigns.spec import plan_campaign
 from callsavvy_async.campaigns.sqlite_number_set import SqliteNumberSet
@@ -80,6 +82,7 @@ async def test_another_list_adds_to_it(journal):
 async def test_a_load_that_was_cut_off_is_loaded_anew(journal, monkeypatch):
     """Half a list is not sent to; the whole list afterwards takes nobody twice and loses nobody."""
     monkeypatch.setattr(load_module, "BATCH", 3)
+    monkeypatch.setattr(source, "ROWS_BETWEEN_CHECKPOINTS", 40)
     campaign = await journal.campaign("c", HELLO, chunk_size=10)
     with pytest.raises(Cut):
         await campaign.load(cut_after(numbers(200), 155))
@@ -95,10 +98,11 @@ async def test_a_load_that_was_cut_off_is_loaded_anew(journal, monkeypatch):
 
 
 @examples(10, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.integers(0, 40), max_size=60), st.integers(0, 60))
-async def test_any_list_cut_anywhere(journal, people, cut):
+@given(st.lists(st.integers(0, 40), max_size=60), st.integers(0, 60), st.integers(1, 30))
+async def test_any_list_cut_anywhere(journal, monkeypatch, people, cut, block):
     """Each number of a list is pending exactly once after it was cut off and loaded again."""
-    name = f"{people} {cut}"
+    monkeypatch.setattr(source, "ROWS_BETWEEN_CHECKPOINTS", block)
+    name = f"{people} {cut} {block}"
     campaign = await journal.campaign(name, HELLO, chunk_size=10)
     rows = [f"+2348000{n:06}" for n in people]
     try:
@@ -284,9 +288,11 @@ async def test_memory_does_not_grow_with_the_list(monkeypatch):
     with SqliteNumberSet() as number_set:
         assert all(number_set.add(number) for number in numbers(100))
         assert not any(number_set.add(number) for number in numbers(100))
-        number_set.add_all((n,) for n in range(1, 200_000))
+        for first in range(0, 200_000, 500):
+            number_set.add_integers(range(first, first + 500))
         before = resident()
-        assert number_set.add_all((n,) for n in range(200_000, 700_000)) == 500_000  # 5 MB of pages
+        for first in range(200_000, 700_000, 500):  # 5 MB of pages
+            assert len(number_set.add_integers(range(first, first + 500))) == 500
         assert resident() - before < 1_000_000
         assert not number_set.add("+699999")
 
@@ -338,3 +344,31 @@ def test_a_load_waits_for_the_template_as_a_send_does():
     hashed = _HashedFilter(inner)
     hashed.admit({"phone": numbers(1)[0], "surname": "Obi"}, 1)
     assert hashed.is_looking is inner.is_looking is True
+
+
+@given(st.lists(st.integers(1, 30), max_size=40), st.integers(1, 9))
+def test_the_set_on_disk_is_a_set(keys, block):
+    """Numbers added in blocks are new exactly once, also where one block holds equal ones."""
+    known: set[int] = set()
+    with SqliteNumberSet() as number_set:
+        for begin in range(0, len(keys), block):
+            part = keys[begin : begin + block]
+            expected = [key not in known and not known.add(key) for key in part]
+            assert number_set.add_all([f"+{key}" for key in part]) == expected
+            assert len(number_set) == len(known)
+
+
+NAMES = st.sampled_from(["phone", "first_name", "%s", "it's", "\ud800", "é"])
+ROWS = st.fixed_dictionaries({"phone": st.text(max_size=4)}) | st.dictionaries(
+    NAMES, st.text(max_size=4) | st.integers()
+)
+
+
+@example([{"phone": "1", "%s": "a"}, {"phone": "2", "it's": "b"}])
+@given(
+    st.lists(ROWS | st.text(max_size=4), max_size=4)
+    | st.lists(st.dictionaries(NAMES, st.text(), min_size=6), max_size=3)
+)
+def test_a_block_has_the_digest_of_its_rows(rows):
+    """A list keeps its digest however it is cut into blocks, so a list that was loaded before is known again."""
+    assert canonical_rows(rows) == b"".join(map(_canonical, rows))

@@ -31,6 +31,7 @@ import anyio
 import attrs
 
 from callsavvy_async import SMS, Callsavvy, Unlimited
+from callsavvy_async.bulk.recipients import SkipReason
 from callsavvy_async.campaigns import CampaignOptions, CampaignReport, Journal, UnknownChunk, journal_source
 from callsavvy_async.campaigns.journal.runs import PROCESS_DIED
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY
@@ -70,7 +71,9 @@ class Trial:
     @property
     def people(self) -> list[str]:
         count = 12_000 if self.options.get("reconcilable") else 1_500
-        return [f"+234{self.number:04}{n:06}" for n in range(count)]
+        return [
+            f"+234{8000 + self.number}{n:06}" for n in range(count)
+        ]  # a 0 after +234 would make all of them invalid
 
 
 @attrs.define
@@ -203,6 +206,7 @@ async def _finish(trial: Trial, url: str, rows: Path) -> None:
     async with Journal.open(f"sqlite:///{trial.journal}") as journal, _client(url) as client:
         campaign = await journal.campaign("c", SMS("Hello"), **trial.options)
         report = await campaign.load(trial.people)
+        assert not report.skipped[SkipReason.INVALID], report
         while report.pending:
             report = await campaign.run(client)
         await campaign.reconcile(client, exclusive=True)

@@ -105,6 +105,23 @@ async def test_a_burst_of_quick_handlers_is_no_overload() -> None:
             assert len(seen) == 50 * (turn + 1)
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_workers_stay() -> None:
+    """A notification that finds an idle worker starts no task, and each is worked off."""
+    hooks = Webhooks(insecure=True)
+    gate = Gate(hooks)
+    gate.open.set()
+    async with hooks:
+        await post(hooks)
+        await anyio.wait_all_tasks_blocked()
+        tasks = asyncio.all_tasks()
+        for number in range(1, 50):
+            await post(hooks, number)
+            await anyio.wait_all_tasks_blocked()
+            assert asyncio.all_tasks() == tasks
+            assert len(gate.done) == number + 1
+
+
 async def test_concurrency_is_bounded() -> None:
     """No more handlers run at a time than `concurrency`."""
     hooks = Webhooks(insecure=True, concurrency=2)

