@@ -9,6 +9,7 @@ sent, so they become unknown; see `copies.py`.
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -67,6 +68,11 @@ _OTHER_SESSION = ("26000", "42P05", "25P01")
 """SQLSTATE: this session lacks a prepared statement or a transaction that it created."""
 _DAMAGE = ("XX001", "XX002", "42P01", "42703")
 """SQLSTATE: data or an index is corrupt; a table or a column is missing."""
+
+
+_GIVEN_COLUMN = re.compile(r"CAST\(\? AS ([A-Z ]+)\) AS (\w+)")
+_GIVEN = re.compile(rf"\(SELECT\s+{_GIVEN_COLUMN.pattern}(?:,\s+{_GIVEN_COLUMN.pattern})*\) AS given")
+"""See `database.py`."""
 
 
 class PostgreSQL:
@@ -138,10 +144,10 @@ class PostgreSQL:
         assert self._connection is not None  # noqa: S101 - set by `open`
         return _Cursor(self._connection.cursor(binary=True))
 
-    def each(self, cursor: Cursor, statement: str, rows: Sequence[Sequence[object]]) -> list[Any]:
-        """Execute a statement for each row of values, in one round trip, and return the first row of each result."""
+    def for_each(self, cursor: Cursor, statement: str, rows: Sequence[Sequence[object]]) -> list[Any]:
+        """Execute a statement once for all rows of values, and return the rows of its result."""
         assert isinstance(cursor, _Cursor)  # noqa: S101 - made by `cursor`
-        return cursor.each(statement, rows)
+        return cursor.for_each(statement, rows)
 
     def commit(self, cursor: Cursor) -> None:
         """Commit durably."""
@@ -268,13 +274,12 @@ class _Cursor:
     def executemany(self, statement: str, values: Iterable[Sequence[object]], /) -> None:
         self._cursor.executemany(_translated(statement), [[_storable(value) for value in row] for row in values])
 
-    def each(self, statement: str, rows: Sequence[Sequence[object]]) -> list[Any]:
-        values = [[_storable(value) for value in row] for row in rows]
-        self._cursor.executemany(_translated(statement), values, returning=True)
-        found = [self._cursor.fetchone()]
-        while self._cursor.nextset():
-            found.append(self._cursor.fetchone())
-        return found
+    def for_each(self, statement: str, rows: Sequence[Sequence[object]]) -> list[tuple[Any, ...]]:
+        table, names = _for_table(statement)
+        given = [{name: _storable(value) for name, value in zip(names, row, strict=True)} for row in rows]
+        text = json.dumps(given, ensure_ascii=False, default=_hexadecimal)
+        # Planned each time: a plan made while the table was small would scan it as it grows.
+        return self._cursor.execute(table, (text,), prepare=False).fetchall()
 
     def fetchone(self) -> tuple[Any, ...] | None:
         return self._cursor.fetchone()
@@ -292,6 +297,24 @@ def _translated(statement: str) -> bytes:
     locking = re.sub(r"/\*!(.*?)\*/", r"\1", statement, flags=re.DOTALL)
     clock = locking.replace("clock()", "extract(epoch FROM clock_timestamp())::float8")
     return clock.replace("?", "%s").encode()
+
+
+@lru_cache(maxsize=256)
+def _for_table(statement: str) -> tuple[bytes, tuple[str, ...]]:
+    """Translate a statement, replace its row of values by a table in JSON, and return the names of its columns.
+
+    One parameter in JSON takes a tenth of the time of an array for each column.
+    """
+    given = _GIVEN.search(statement)
+    assert given is not None  # noqa: S101 - see `Database.for_each`
+    columns: list[tuple[str, str]] = _GIVEN_COLUMN.findall(given[0])
+    kinds = ", ".join(f"{name} {kind.replace('BLOB', 'BYTEA')}" for kind, name in columns)
+    table = f"json_to_recordset(CAST(? AS JSON)) AS given ({kinds})"
+    return _translated(statement.replace(given[0], table)), tuple(name for _, name in columns)
+
+
+def _hexadecimal(value: bytes) -> str:
+    return rf"\x{value.hex()}"
 
 
 def _storable(value: object) -> object:
