@@ -9,18 +9,16 @@ sent, so they become unknown; see `copies.py`.
 
 from __future__ import annotations
 
-import json
-import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from callsavvy_async.campaigns.errors import JournalError, JournalUnavailableError
 from callsavvy_async.campaigns.journal import commands, copies, schema, sql
 from callsavvy_async.campaigns.journal.database import Cursor, T, damaged, explain_content
+from callsavvy_async.campaigns.journal.postgres_cursor import PostgresCursor
 from callsavvy_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -70,11 +68,6 @@ _DAMAGE = ("XX001", "XX002", "42P01", "42703")
 """SQLSTATE: data or an index is corrupt; a table or a column is missing."""
 
 
-_GIVEN_COLUMN = re.compile(r"CAST\(\? AS ([A-Z ]+)\) AS (\w+)")
-_GIVEN = re.compile(rf"\(SELECT\s+{_GIVEN_COLUMN.pattern}(?:,\s+{_GIVEN_COLUMN.pattern})*\) AS given")
-"""See `database.py`."""
-
-
 class PostgreSQL:
     """A database: ``postgresql://user@host:port/database``, or another URL that libpq accepts.
 
@@ -121,7 +114,7 @@ class PostgreSQL:
         connection = self._psycopg.connect(**self._parameters, autocommit=True)
         try:
             connection.execute(_SESSION)
-            cursor = _Cursor(connection.cursor(binary=True))
+            cursor = PostgresCursor(connection.cursor(binary=True))
             if self._read_only:
                 connection.execute(_READ_ONLY)
                 self._refuse_if_none(cursor)
@@ -142,11 +135,11 @@ class PostgreSQL:
     def cursor(self) -> Cursor:
         """Return a cursor."""
         assert self._connection is not None  # noqa: S101 - set by `open`
-        return _Cursor(self._connection.cursor(binary=True))
+        return PostgresCursor(self._connection.cursor(binary=True))
 
     def for_each(self, cursor: Cursor, statement: str, rows: Sequence[Sequence[object]]) -> list[Any]:
         """Execute a statement once for all rows of values, and return the rows of its result."""
-        assert isinstance(cursor, _Cursor)  # noqa: S101 - made by `cursor`
+        assert isinstance(cursor, PostgresCursor)  # noqa: S101 - made by `cursor`
         return cursor.for_each(statement, rows)
 
     def commit(self, cursor: Cursor) -> None:
@@ -253,70 +246,3 @@ class PostgreSQL:
         except (self._psycopg.errors.InsufficientPrivilege, self._psycopg.NotSupportedError):
             return None
         return None if found is None else str(found[0])
-
-
-class _Cursor:
-    """A psycopg cursor for the journal's SQL."""
-
-    __slots__ = ("_cursor",)
-
-    def __init__(self, cursor: psycopg.Cursor[tuple[Any, ...]]) -> None:
-        self._cursor = cursor
-
-    @property
-    def rowcount(self) -> int:
-        return self._cursor.rowcount
-
-    def execute(self, statement: str, values: Sequence[object] = (), /) -> _Cursor:
-        self._cursor.execute(_translated(statement), [_storable(value) for value in values] or None)
-        return self
-
-    def executemany(self, statement: str, values: Iterable[Sequence[object]], /) -> None:
-        self._cursor.executemany(_translated(statement), [[_storable(value) for value in row] for row in values])
-
-    def for_each(self, statement: str, rows: Sequence[Sequence[object]]) -> list[tuple[Any, ...]]:
-        table, names = _for_table(statement)
-        given = [{name: _storable(value) for name, value in zip(names, row, strict=True)} for row in rows]
-        text = json.dumps(given, ensure_ascii=False, default=_hexadecimal)
-        # Planned each time: a plan made while the table was small would scan it as it grows.
-        return self._cursor.execute(table, (text,), prepare=False).fetchall()
-
-    def fetchone(self) -> tuple[Any, ...] | None:
-        return self._cursor.fetchone()
-
-    def fetchall(self) -> list[tuple[Any, ...]]:
-        return self._cursor.fetchall()
-
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        return iter(self._cursor)
-
-
-@lru_cache(maxsize=256)
-def _translated(statement: str) -> bytes:
-    """Translate a statement to PostgreSQL's SQL; see `database.py`."""
-    locking = re.sub(r"/\*!(.*?)\*/", r"\1", statement, flags=re.DOTALL)
-    clock = locking.replace("clock()", "extract(epoch FROM clock_timestamp())::float8")
-    return clock.replace("?", "%s").encode()
-
-
-@lru_cache(maxsize=256)
-def _for_table(statement: str) -> tuple[bytes, tuple[str, ...]]:
-    """Translate a statement, replace its row of values by a table in JSON, and return the names of its columns.
-
-    One parameter in JSON takes a tenth of the time of an array for each column.
-    """
-    given = _GIVEN.search(statement)
-    assert given is not None  # noqa: S101 - see `Database.for_each`
-    columns: list[tuple[str, str]] = _GIVEN_COLUMN.findall(given[0])
-    kinds = ", ".join(f"{name} {kind.replace('BLOB', 'BYTEA')}" for kind, name in columns)
-    table = f"json_to_recordset(CAST(? AS JSON)) AS given ({kinds})"
-    return _translated(statement.replace(given[0], table)), tuple(name for _, name in columns)
-
-
-def _hexadecimal(value: bytes) -> str:
-    return rf"\x{value.hex()}"
-
-
-def _storable(value: object) -> object:
-    """Replace NUL, which PostgreSQL cannot store. A response or a list may contain it, and its outcome must be recorded."""
-    return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) and "\0" in value else value

@@ -20,7 +20,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Generic, TypeAlias, TypeVar, cast
@@ -30,7 +30,7 @@ import attrs
 
 from callsavvy_async.campaigns.errors import JournalError
 from callsavvy_async.campaigns.journal.database import Cursor, Database
-from callsavvy_async.transport.loops import CallSoon, reach, running_loop
+from callsavvy_async.transport.loops import CallSoon, new_signal, reach, running_loop
 
 Item = TypeVar("Item")
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class _Job(Generic[T]):
     combined: Combined[object, T] | None = None
     item: object = None
     loop: tuple[object, CallSoon] = attrs.field(factory=running_loop)
-    done: anyio.Event = attrs.field(factory=anyio.Event)
+    signal: tuple[Awaitable[object], Callable[[], object]] = attrs.field(factory=new_signal)
     result: T | None = None
     error: BaseException | None = None
 
@@ -83,7 +83,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, args=(opening,), name="callsavvy-journal", daemon=True)
         self._thread.start()
         with anyio.CancelScope(shield=True):
-            await opening.done.wait()
+            await opening.signal[0]
         if opening.error is not None:
             raise self.database.explain(opening.error)
 
@@ -128,7 +128,7 @@ class Writer:
 
     async def _finish(self, job: _Job[T]) -> T:
         self._jobs.put(cast("_Job[object]", job))
-        await job.done.wait()
+        await job.signal[0]
         if job.error is not None:
             raise self.database.explain(job.error)
         return cast("T", job.result)
@@ -258,14 +258,14 @@ def _nothing(_: Cursor) -> None:
 
 def _wake(jobs: list[_Job[object]]) -> None:
     """Wake the waiting coroutines whose event loop has not ended. One callback wakes all of a loop, because each costs."""
-    waiting: dict[object, tuple[CallSoon, list[anyio.Event]]] = {}
+    waiting: dict[object, tuple[CallSoon, list[Callable[[], object]]]] = {}
     for job in jobs:
         loop, call_soon = job.loop
-        waiting.setdefault(loop, (call_soon, []))[1].append(job.done)
-    for call_soon, events in waiting.values():
-        reach(call_soon, partial(_set, events))
+        waiting.setdefault(loop, (call_soon, []))[1].append(job.signal[1])
+    for call_soon, wakes in waiting.values():
+        reach(call_soon, partial(_call, wakes))
 
 
-def _set(events: list[anyio.Event]) -> None:
-    for event in events:
-        event.set()
+def _call(wakes: list[Callable[[], object]]) -> None:
+    for wake in wakes:
+        wake()
