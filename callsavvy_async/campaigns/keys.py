@@ -65,6 +65,11 @@ class Keys:
         self._departures = 0
         self._trusted_session: int | None = None
 
+    @property
+    def writer(self) -> Writer:
+        """Writer of the journal, for the outbox and the inbox beside the keys."""
+        return self._writer
+
     # --------------------------------------------------------------------------------------------------- for people
 
     async def unknown(self) -> tuple[UnknownKey, ...]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from callsavvy_async.campaigns.errors import JournalError, JournalUnavailableErr
 from callsavvy_async.campaigns.journal import commands, copies, schema, sql
 from callsavvy_async.campaigns.journal.database import Cursor, T, damaged, explain_content
 from callsavvy_async.campaigns.journal.postgres_cursor import PostgresCursor
+from callsavvy_async.campaigns.journal.postgres_listener import Listener
 from callsavvy_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -161,6 +163,11 @@ class PostgreSQL:
     def is_abandoned(self) -> bool:
         """Return False: leases decide."""
         return False
+
+    def listener(self, channel: str) -> Listener:
+        """Return what waits for NOTIFY on a channel, over a second connection."""
+        connect = partial(self._psycopg.connect, **self._parameters, autocommit=True)
+        return Listener(connect, channel, self._psycopg.Error)
 
     def close(self) -> None:
         """Disconnect."""
