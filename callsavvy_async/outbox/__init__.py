@@ -4,7 +4,7 @@
 migration that creates the table is the text of `migration`.
 """
 
-from callsavvy_async.outbox.migration import migration
+from callsavvy_async.outbox.migrations import migration
 from callsavvy_async.outbox.outbox import Enqueued, Outbox
 from callsavvy_async.outbox.table import FailedRow
 from callsavvy_async.outbox.worker import OutboxReport, OutboxWorker

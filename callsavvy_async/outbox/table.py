@@ -43,7 +43,7 @@ _COUNT = "SELECT state, count(*) FROM callsavvy_outbox GROUP BY state"
 
 
 @attrs.frozen
-class Row:
+class OutboxRow:
     """A message in the outbox."""
 
     id: int
@@ -75,21 +75,21 @@ class OutboxTable:
         self._writer = writer
         self._patience = patience
 
-    async def take(self, most: int) -> list[Row]:
+    async def take(self, most: int) -> list[OutboxRow]:
         """Take free rows, in their order. A row waits for the earlier ones of its recipient."""
 
-        def take(cursor: Cursor) -> list[Row]:
+        def take(cursor: Cursor) -> list[OutboxRow]:
             session = self._writer.database.session
             found = cursor.execute(_TAKE, (session, most, session)).fetchall()
-            return [Row(*columns) for columns in sorted(found)]
+            return [OutboxRow(*columns) for columns in sorted(found)]
 
         return await self._write(take)
 
-    async def delete(self, row: Row) -> None:
+    async def delete(self, row: OutboxRow) -> None:
         """Delete a row whose request was accepted."""
         await self._combined(self._delete, row.id)
 
-    async def settle(self, row: Row, state: str, detail: str = "") -> None:
+    async def settle(self, row: OutboxRow, state: str, detail: str = "") -> None:
         """Record a failure or an unknown outcome, or give the row back as pending."""
         await self._combined(self._settle, (row.id, state, detail))
 

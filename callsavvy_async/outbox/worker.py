@@ -36,8 +36,8 @@ from callsavvy_async.errors import (
     ServiceUnavailableError,
 )
 from callsavvy_async.messages import Message
-from callsavvy_async.outbox.migration import CHANNEL
-from callsavvy_async.outbox.table import FAILED, PENDING, UNKNOWN, OutboxTable, Row
+from callsavvy_async.outbox.migrations import CHANNEL
+from callsavvy_async.outbox.table import FAILED, PENDING, UNKNOWN, OutboxRow, OutboxTable
 from callsavvy_async.outbox.user_file import UserFile
 from callsavvy_async.redaction import redact
 from callsavvy_async.resources.sends import SendReceipt
@@ -56,7 +56,7 @@ _BETWEEN_CHECKS = 60.0
 """Seconds between two looks at whether unknown outcomes were resolved."""
 
 
-class Client(client_protocol.Client, Protocol):
+class JournaledClient(client_protocol.Client, Protocol):
     """A `Callsavvy` client with a journal."""
 
     async def keys(self) -> Keys:
@@ -109,7 +109,7 @@ class OutboxWorker:
 
     def __init__(
         self,
-        callsavvy: Client,
+        callsavvy: JournaledClient,
         database: str | None = None,
         *,
         forever: bool = True,
@@ -125,7 +125,7 @@ class OutboxWorker:
         self._patience = patience
         self.report = OutboxReport()
         """What was done until now."""
-        self._taken: dict[int, tuple[Row, RequestContext]] = {}
+        self._taken: dict[int, tuple[OutboxRow, RequestContext]] = {}
         self._unknown: set[int] = set()
         self._stopping = False
         self._woken = anyio.Event()
@@ -204,7 +204,7 @@ class OutboxWorker:
             with anyio.move_on_after(self._pause or self._poll):
                 await self._woken.wait()
 
-    async def _take(self, table: OutboxTable) -> list[Row]:
+    async def _take(self, table: OutboxTable) -> list[OutboxRow]:
         """Take as many rows as there is room for, without those that this process sends already."""
         if len(self._taken) >= self._most:
             return []
@@ -227,7 +227,7 @@ class OutboxWorker:
             await anyio.sleep(_BETWEEN_CHECKS)
             await table.reopen(UNKNOWN)
 
-    async def _send(self, table: OutboxTable, row: Row) -> None:
+    async def _send(self, table: OutboxTable, row: OutboxRow) -> None:
         state, detail = await self._outcome(row)
         if state is None:
             await table.delete(row)
@@ -240,7 +240,7 @@ class OutboxWorker:
         if not self._pause:
             self._woken.set()
 
-    async def _outcome(self, row: Row) -> tuple[str | None, str]:
+    async def _outcome(self, row: OutboxRow) -> tuple[str | None, str]:
         """Send a message. Return the state of its row, None if it is done, and the reason of a failure."""
         try:
             with tracking(self._taken[row.id][1]):
@@ -252,12 +252,12 @@ class OutboxWorker:
         self._count_unknown(row, is_unknown=False)
         return None, ""
 
-    def _count_unknown(self, row: Row, *, is_unknown: bool) -> None:
+    def _count_unknown(self, row: OutboxRow, *, is_unknown: bool) -> None:
         """Count a row once, however often it is looked at."""
         (self._unknown.add if is_unknown else self._unknown.discard)(row.id)
         self.report.unknown = len(self._unknown)
 
-    def _judge(self, row: Row, error: InvalidRequestError | RequestError) -> tuple[str, str]:
+    def _judge(self, row: OutboxRow, error: InvalidRequestError | RequestError) -> tuple[str, str]:
         detail = redact(str(error))
         self._count_unknown(row, is_unknown=isinstance(error, OutcomeUnknownError))
         if isinstance(error, OutcomeUnknownError):
@@ -274,7 +274,7 @@ class OutboxWorker:
             return FAILED, detail
         return PENDING, ""
 
-    async def _request(self, row: Row) -> SendReceipt:
+    async def _request(self, row: OutboxRow) -> SendReceipt:
         try:
             message = Message.from_json(json.loads(row.message))
         except (ValueError, TypeError, AttributeError):
