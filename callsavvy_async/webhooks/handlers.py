@@ -12,7 +12,7 @@ import attrs
 
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.webhooks.events import AnsweredEvent, Event, Notification
-from callsavvy_async.webhooks.logs import log, log_failure
+from callsavvy_async.webhooks.logs import describe, log, log_failure
 from callsavvy_async.webhooks.responses import ANSWERING, Reply
 
 Handler: TypeAlias = Callable[[Event], Awaitable[object]]
@@ -76,6 +76,11 @@ class Handlers:
 
     async def notify(self, event: Notification) -> None:
         """Run the event's handlers one after another. A failure or a timeout of one does not affect the others."""
+        await self.run(event, consequence="the event will not be retried")
+
+    async def run(self, event: Notification, *, consequence: str) -> str | None:
+        """Run the event's handlers, log their failures, and return the last failure's type and place; None without one."""
+        failure = None
         for subscription in self._subscriptions.get(type(event), ()):
             handler, confirm = subscription.handler, subscription.confirm
             try:
@@ -87,7 +92,9 @@ class Handlers:
             except BaseException as error:
                 if not _is_failure(error):
                     raise
-                log_failure(event, handler, error, consequence="the event will not be retried")
+                log_failure(event, handler, error, consequence=consequence)
+                failure = describe(error)
+        return failure
 
 
 def _is_failure(error: BaseException) -> bool:
