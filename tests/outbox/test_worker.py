@@ -160,7 +160,7 @@ async def test_a_worker_that_waits_tries_again(
     async with make(server, sqlite, max_retries=0) as callsavvy, anyio.create_task_group() as group:
         worker = OutboxWorker(callsavvy, sqlite.outbox, poll=0.05)
         group.start_soon(worker.work)
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             while worker.report.sent < 1:  # noqa: ASYNC110 - the worker has no event for it
                 await anyio.sleep(0.01)
         worker.stop()
@@ -173,7 +173,7 @@ async def test_a_commit_wakes_a_worker(postgresql: Place, server: SimulatorServe
         worker = OutboxWorker(callsavvy, poll=60)
         group.start_soon(worker.work)
         await anyio.sleep(0.5)
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             for number in range(2):
                 enqueue(postgresql, (NUMBER, str(number)))
                 while worker.report.sent <= number:  # noqa: ASYNC110 - the worker has no event for it
@@ -190,7 +190,7 @@ async def test_a_cancelled_worker_gives_back_what_it_did_not_send(
     async with make(server, place, pacing=Unlimited(max_in_flight=1)) as callsavvy:
         async with anyio.create_task_group() as group:
             group.start_soon(OutboxWorker(callsavvy, place.outbox).work)
-            with anyio.fail_after(10):
+            with anyio.fail_after(60):
                 while not sim.ledger.requests:  # noqa: ASYNC110 - the simulator has no event for it
                     await anyio.sleep(0.01)
             group.cancel_scope.cancel()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import anyio
 import pytest
@@ -12,9 +11,8 @@ from callsavvy_async import Callsavvy, ConfigurationError
 from callsavvy_async.campaigns import Journal, JournalUnavailableError, inbox as inbox_module
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Simulator, SimulatorServer
 from callsavvy_async.webhooks import NewTicket, Webhooks, event_key, inbox as runner_module
-from tests.profiles import trio_is_long
 
-pytestmark = [pytest.mark.anyio, pytest.mark.sockets, trio_is_long]
+pytestmark = [pytest.mark.anyio, pytest.mark.every_journal, pytest.mark.sockets]
 
 SECRET = "4f0c2a7e9b1d4c58a3e6f7b8c9d0e1f2"
 NUMBER = "+2348012345678"
@@ -24,11 +22,6 @@ NUMBER = "+2348012345678"
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner_module, "_POLL", 0.02)
     monkeypatch.setattr(inbox_module, "_FIRST_PAUSE", 0.0)
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'sends.db'}"
 
 
 def body(number: int = 1) -> bytes:
@@ -44,7 +37,7 @@ async def post(hooks: Webhooks, content: bytes) -> int:
 
 
 async def until(holds) -> None:
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         while not holds():  # noqa: ASYNC110 - what is waited for has no event
             await anyio.sleep(0.005)
 
@@ -114,7 +107,7 @@ async def test_an_event_that_always_fails_is_a_dead_letter(url: str) -> None:
 
     async with hooks:
         await post(hooks, body())
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             while not (dead := await journal.inbox.dead()):  # noqa: ASYNC110 - a journal has no event
                 await anyio.sleep(0.01)
         assert len(attempts) == inbox_module.MOST_ATTEMPTS
