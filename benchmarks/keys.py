@@ -5,7 +5,8 @@ python -m benchmarks.keys --sends 2000
 
 PostgreSQL is on the same machine and flushes each commit to the disk. The API is a small server in another process that
 responds at once. 64 sends are in flight, each with a key of its own. *On top* is the time that a key adds to a send, the
-seconds of the whole divided by the number of sends. The rounds of all contestants alternate, and the best one counts.
+seconds of the whole divided by the number of sends. An enqueued message is compared with an INSERT, both without their
+COMMIT. The rounds of all contestants alternate, and the best one counts.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import psycopg
 
 from benchmarks.speed.servers import slow_server
 from callsavvy_async import Callsavvy, Unlimited
+from callsavvy_async.outbox import Outbox, migration
 from testbed.servers.postgres import PostgresServer
 
 IN_FLIGHT = 64
@@ -59,12 +61,15 @@ def main() -> None:
         database = server.new_database()
         with psycopg.connect(database, autocommit=True) as connection:
             connection.execute(PLAIN_TABLE)
+            connection.execute(migration())
         contestants: dict[str, Callable[[], Round]] = {
             "send without a key": lambda: sends(url, given.sends, None),
             "send with a key, PostgreSQL": lambda: sends(url, given.sends, database),
             "send with a key, SQLite": lambda: sends(url, given.sends, f"sqlite:///{Path(folder) / 'keys.db'}"),
             "the same key again, PostgreSQL": lambda: sends(url, given.sends, database, key="one"),
             "plain INSERT, one connection, commit by commit": lambda: inserts(database, given.sends // 5),
+            "INSERT into a transaction of 100": lambda: inserts(database, given.sends, each=100),
+            "outbox.send_sms in a transaction of 100": lambda: inserts(database, given.sends, each=100, enqueue=True),
         }
         rounds: dict[str, list[Round]] = {name: [] for name in contestants}
         for _ in range(given.rounds):
@@ -117,16 +122,22 @@ async def timed(one: Callable[[], Awaitable[object]], count: int) -> Round:
     return summed(time.perf_counter() - began, time.process_time() - busy, seconds)
 
 
-def inserts(database: str, count: int) -> Round:
-    """Insert rows one after the other, each durable before the next."""
-    seconds = []
-    with psycopg.connect(database, autocommit=True) as connection:
-        whole, busy = time.perf_counter(), time.process_time()
-        for _ in range(count):
+def inserts(database: str, count: int, *, each: int = 1, enqueue: bool = False) -> Round:
+    """Insert rows one after the other, so many in each transaction, or enqueue messages. COMMIT counts only for single rows."""
+    seconds, busy, outbox = [], time.process_time(), Outbox()
+    with psycopg.connect(database) as connection:
+        for number in range(count):
             began = time.perf_counter()
-            connection.execute(PLAIN, (f"order-{next(_numbers)}", TEXT))
+            if enqueue:
+                outbox.send_sms(connection, NUMBER, TEXT, key=f"order-{next(_numbers)}")
+            else:
+                connection.execute(PLAIN, (f"order-{next(_numbers)}", TEXT))
+            if each == 1:
+                connection.commit()
             seconds.append(time.perf_counter() - began)
-        return summed(time.perf_counter() - whole, time.process_time() - busy, seconds)
+            if number % each == each - 1:
+                connection.commit()
+        return summed(sum(seconds), time.process_time() - busy, seconds)
 
 
 def summed(whole: float, cpu: float, seconds: list[float]) -> Round:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import TypeVar
 
 import anyio
@@ -18,6 +18,7 @@ from callsavvy_async.campaigns.journal.keyed import Row
 from callsavvy_async.campaigns.journal.owner import Owner
 from callsavvy_async.campaigns.journal.retrying_writer import RetryingWriter
 from callsavvy_async.campaigns.journal.writer import Combined, Writer
+from callsavvy_async.config import Destination
 from callsavvy_async.errors import InvalidRequestError, Outcome
 from callsavvy_async.redaction import redact
 from callsavvy_async.tracebacks import private_arguments
@@ -63,6 +64,11 @@ class Keys:
         """Tokens of the rows under way that this process created, perhaps in a session that was lost since."""
         self._departures = 0
         self._trusted_session: int | None = None
+
+    @property
+    def writer(self) -> Writer:
+        """Writer of the journal, for the outbox and the inbox beside the keys."""
+        return self._writer
 
     # --------------------------------------------------------------------------------------------------- for people
 
@@ -139,10 +145,10 @@ class Keys:
         row = self._row(intent)
         accepted = None if response is None else (row, response.status_code, response.body)
         try:
-            with anyio.CancelScope(shield=True):
-                if accepted is not None:
-                    await self._writer.run_combined(self._accept, accepted)
-                else:
+            if accepted is not None:
+                await self._writer.run_combined(self._accept, accepted, shield=True)
+            else:
+                with anyio.CancelScope(shield=True):
                     await self._writer.run(partial(_settle, row, outcome, detail))
         except JournalError as error:
             self._writer.defer(
@@ -176,23 +182,26 @@ class Keys:
     # --------------------------------------------------------------------------------------------------------- helpers
 
     def _row(self, intent: Intent) -> Row:
-        owner = str(Owner.of(intent.destination, simulated=self._simulated))
-        return Row(owner, intent.key, intent.digest, intent.resource, intent.token, self._keep)
+        account = _owner(intent.destination, simulated=self._simulated)
+        return Row(account, intent.key, intent.digest, intent.resource, intent.token, self._keep)
 
     @property
     def _session(self) -> int:
         return self._writer.database.session
 
     async def _retry(self, work: Combined[Row, T], row: Row) -> T:
-        """Run a transaction that detects its own repetition, and retry it during an outage of the journal."""
-        return await RetryingWriter(self._writer, self._patience).retry(lambda: self._shielded(work, row))
+        """Run a transaction that detects its own repetition, and retry it during an outage of the journal.
 
-    async def _shielded(self, work: Combined[Row, T], row: Row) -> T:
-        """Run a transaction to its end, so that a cancelled caller knows whether it has a row."""
-        results: list[T] = []
-        with anyio.CancelScope(shield=True):
-            results.append(await self._writer.run_combined(work, row))
-        return results[0]
+        Each attempt runs to its end, so that a cancelled caller knows whether it has a row.
+        """
+        return await RetryingWriter(self._writer, self._patience).retry(
+            lambda: self._writer.run_combined(work, row, shield=True)
+        )
+
+
+@lru_cache
+def _owner(destination: Destination, *, simulated: bool) -> str:
+    return str(Owner.of(destination, simulated=simulated))
 
 
 def _settle(row: Row, outcome: Outcome, detail: str, cursor: Cursor) -> None:

@@ -16,6 +16,7 @@ import anyio
 from callsavvy_async.bulk.options import SendSettings
 from callsavvy_async.campaigns.campaign import Campaign
 from callsavvy_async.campaigns.errors import JournalError
+from callsavvy_async.campaigns.inbox import JournalInbox
 from callsavvy_async.campaigns.journal import keyed, runs, sql, sums
 from callsavvy_async.campaigns.journal.commands import Action, Command, history
 from callsavvy_async.campaigns.journal.database import Cursor, Database
@@ -51,6 +52,8 @@ class Journal:
         self._writer = Writer(database)
         self.keys = Keys(self._writer, patience=patience, keep=keep, simulated=simulated)
         """The keys of single requests, for a client with ``journal=`` this journal."""
+        self.inbox = JournalInbox(self._writer, patience=patience)
+        """The events of webhooks with ``inbox=`` this journal."""
 
     @classmethod
     def open(

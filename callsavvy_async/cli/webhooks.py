@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import sys
+from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -14,10 +15,11 @@ import attrs
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from callsavvy_async.cli.campaign_run import is_missing, with_journal
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.http_thread import Handler, serving
 from callsavvy_async.cli.interrupts import until_interrupted
-from callsavvy_async.cli.options import Port, name_and_value
+from callsavvy_async.cli.options import DEFAULT_JOURNAL, JournalName, Port, name_and_value
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.simulator.webhooks import post_event
@@ -33,6 +35,7 @@ from callsavvy_async.webhooks import (
 )
 from callsavvy_async.webhooks.events import EVENT_TYPES
 from callsavvy_async.webhooks.parsing import MAX_BODY_BYTES
+from callsavvy_async.wording import quantity
 
 _commands = App(name="webhooks", help="Receive Callsavvy's events, and test a server that receives them.")
 
@@ -46,6 +49,27 @@ def register(app: App) -> None:
 def secret() -> None:
     """Print a new random secret for a callback URL."""
     print(new_secret())
+
+
+@_commands.command
+def dead(*, journal: JournalName = DEFAULT_JOURNAL) -> ExitCode:
+    """List the events whose handler failed too often. Exit code 1 if there are any."""
+    found = with_journal(journal, lambda opened: opened.inbox.dead())
+    for event in found:
+        print(f"{event.key}: {datetime.fromtimestamp(event.received, UTC):%Y-%m-%d %H:%M:%S} UTC: {event.detail}")
+    return ExitCode.FAILED if found else ExitCode.DONE
+
+
+@_commands.command
+def replay(key: str | None = None, /, *, journal: JournalName = DEFAULT_JOURNAL) -> None:
+    """Let the server handle the events once more whose handler failed too often.
+
+    Args:
+        key: Key of one event, as `webhooks dead` shows it; by default all.
+        journal: Journal file or URL.
+    """
+    count = with_journal(journal, lambda opened: opened.inbox.replay(key), read_only=is_missing(journal))
+    print(f"{quantity(count, 'event')} to be handled again")
 
 
 @_commands.command(name="serve")

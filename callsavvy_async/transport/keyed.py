@@ -227,7 +227,7 @@ async def _send_first(keys: KeyStore, intent: Intent, send: Callable[[], Awaitab
         has_row = False
 
     outer = current_context.get() or RequestContext()
-    context = RequestContext(outer.shield, before_sending=depart, before_waiting=take_back)
+    context = outer.inner = RequestContext(outer.shield, before_sending=depart, before_waiting=take_back)
     try:
         with tracking(context):
             value = await send()
@@ -236,6 +236,7 @@ async def _send_first(keys: KeyStore, intent: Intent, send: Callable[[], Awaitab
             await keys.settle(intent, _outcome(error, context), response=None, detail=_detail(error))
         raise
     finally:
+        outer.inner = None
         outer.exchanges += context.exchanges
     await keys.settle(intent, Outcome.ACCEPTED, response=context.exchanges[-1].response, detail="")
     return value

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeAlias
 
 import sniffio
@@ -41,3 +42,23 @@ def reach(call_soon: CallSoon, callback: Callable[[], object]) -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def new_signal() -> tuple[Awaitable[object], Callable[[], object]]:
+    """Return what a coroutine of the running event loop awaits once, and the function that wakes it, called in that loop.
+
+    An event of anyio takes several times longer.
+    """
+    loop = running_loop()[0]
+    if isinstance(loop, asyncio.AbstractEventLoop):
+        future = loop.create_future()
+        return future, partial(_finish, future)
+    import trio  # noqa: PLC0415 - see `running_loop`
+
+    event = trio.Event()
+    return event.wait(), event.set
+
+
+def _finish(future: asyncio.Future[object]) -> None:
+    if not future.done():  # its coroutine may have been cancelled
+        future.set_result(None)

@@ -56,6 +56,7 @@ class RequestContext:
             journal writes ahead here. The returned parameters override those of the request.
         before_waiting: Awaited before the wait for each retry, when the failed attempt is proved not done or harmless to
             repeat. The journal takes its mark back here.
+        inner: Context of a keyed request that runs inside this one.
     """
 
     shield: bool = False
@@ -65,6 +66,7 @@ class RequestContext:
     on_wait: Callable[[], object] | None = None
     before_sending: Callable[[], Awaitable[Mapping[str, str] | None]] | None = None
     before_waiting: Callable[[], Awaitable[None]] | None = None
+    inner: RequestContext | None = None
     _scope: anyio.CancelScope | None = None
 
     @property
@@ -108,6 +110,8 @@ class RequestContext:
 
     def abandon(self) -> None:
         """Stop waiting for the response; the outcome is UNKNOWN."""
+        if self.inner is not None:
+            self.inner.abandon()
         if self._scope is not None:
             self._scope.cancel()
 

@@ -18,6 +18,7 @@ from callsavvy_async.webhooks.events import (
     TicketEscalated,
     UnknownEvent,
 )
+from callsavvy_async.webhooks.inbox import event_key
 from callsavvy_async.webhooks.parsing import EventTooLargeError, MalformedEventError, parse
 from callsavvy_async.webhooks.request import WebhookRequest
 from callsavvy_async.webhooks.responses import CallerCard, Reply, SupportsHtml
@@ -43,6 +44,7 @@ __all__ = [
     "UnknownEvent",
     "WebhookRequest",
     "Webhooks",
+    "event_key",
     "new_secret",
     "parse",
 ]

@@ -11,7 +11,7 @@ import attrs
 
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.webhooks.events import AnsweredEvent, Event, Notification
-from callsavvy_async.webhooks.logs import log, log_failure
+from callsavvy_async.webhooks.logs import describe, log, log_failure
 from callsavvy_async.webhooks.responses import ANSWERING, Reply
 from callsavvy_async.webhooks.time_limit import within
 
@@ -85,13 +85,20 @@ class Handlers:
 
     async def notify(self, event: Notification) -> None:
         """Run the event's handlers one after another. A failure or a timeout of one does not affect the others."""
+        await self.run(event, consequence="the event will not be retried")
+
+    async def run(self, event: Notification, *, consequence: str) -> str | None:
+        """Run the event's handlers, log their failures, and return the last failure's type and place; None without one."""
+        failure = None
         for subscription in self._subscriptions.get(type(event), ()):
             try:
                 await within(self._handler_timeout, subscription.pass_on(event))
             except BaseException as error:
                 if not _is_failure(error):
                     raise
-                log_failure(event, subscription.handler, error, consequence="the event will not be retried")
+                log_failure(event, subscription.handler, error, consequence=consequence)
+                failure = describe(error)
+        return failure
 
 
 def _is_failure(error: BaseException) -> bool:

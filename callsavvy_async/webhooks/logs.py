@@ -14,9 +14,12 @@ log = logging.getLogger("callsavvy_async.webhooks")
 def log_failure(event: Event, handler: object, error: BaseException, *, consequence: str) -> None:
     """Log a handler's failure with the type and place of the error. Its text is omitted: it may hold personal data."""
     name = getattr(handler, "__qualname__", type(handler).__name__)
-    log.error(
-        "%s: %s failed with %s%s; %s", type(event).__name__, name, type(error).__name__, _place(error), consequence
-    )
+    log.error("%s: %s failed with %s; %s", type(event).__name__, name, describe(error), consequence)
+
+
+def describe(error: BaseException) -> str:
+    """Return the type and place of an error, without its text."""
+    return f"{type(error).__name__}{_place(error)}"
 
 
 def _place(error: BaseException) -> str:

@@ -14,6 +14,7 @@ from callsavvy_async.webhooks.asgi import Message, Receive, Send, answer_http, a
 from callsavvy_async.webhooks.duplicates import RecentBodies
 from callsavvy_async.webhooks.events import AnsweredEvent, CallerInformation, ChatbotCallback, Event, Notification
 from callsavvy_async.webhooks.handlers import Handler, Handlers
+from callsavvy_async.webhooks.inbox import InboxJournal, InboxProcessor, StoredEvent
 from callsavvy_async.webhooks.logs import MaskSecrets, log
 from callsavvy_async.webhooks.notifications import NotificationQueue
 from callsavvy_async.webhooks.parsing import MAX_BODY_BYTES, EventTooLargeError, MalformedEventError, parse
@@ -57,6 +58,9 @@ class Webhooks:
         drain_timeout: Seconds that a shutdown waits for acknowledged notifications.
         duplicate_window: Seconds in which a repeated notification is acknowledged, but not processed. None turns it off.
         timezone: Zone of the API's times, which carry no zone. None leaves them naive.
+        inbox: A `Journal` that stores each notification before its acknowledgement, and that is open while the webhooks run.
+            A notification is handled at least once, by any process with the journal; see `event_key`. `queue_size` does not
+            apply, and `duplicate_window` holds for all processes.
 
     Raises:
         ConfigurationError: `secrets` is empty, a secret is too weak, or a number is not positive.
@@ -76,6 +80,7 @@ class Webhooks:
         drain_timeout: float = 10.0,
         duplicate_window: float | None = None,
         timezone: tzinfo | None = None,
+        inbox: InboxJournal | None = None,
     ) -> None:
         _check_positive(
             answer_timeout=answer_timeout,
@@ -92,6 +97,15 @@ class Webhooks:
         self._timezone = timezone
         self._handlers = Handlers(answer_timeout=answer_timeout, handler_timeout=handler_timeout)
         self._recent = None if duplicate_window is None else RecentBodies(duplicate_window)
+        self._inbox: InboxProcessor | None = None
+        if inbox is not None:
+            self._inbox = InboxProcessor(
+                inbox,
+                self._handle_stored,
+                concurrency=concurrency,
+                drain_timeout=drain_timeout,
+                window=duplicate_window,
+            )
         self._queue = NotificationQueue(
             self._handlers.notify, size=queue_size, concurrency=concurrency, drain_timeout=drain_timeout
         )
@@ -134,7 +148,7 @@ class Webhooks:
     # ----------------------------------------------------------------------------------------------------- lifecycle
 
     async def __aenter__(self) -> Self:
-        await self._entered.enter_async_context(self._queue.running())
+        await self._entered.enter_async_context((self._inbox or self._queue).running())
         return self
 
     async def __aexit__(
@@ -215,7 +229,19 @@ class Webhooks:
             return MALFORMED
         if isinstance(event, AnsweredEvent):
             return await self._handlers.answer(event)
+        if self._inbox is not None:
+            return await self._store(cast("Notification", event), request.content_type)
         return await self._take(cast("Notification", event))
+
+    async def _store(self, event: Notification, content_type: str | None) -> Reply:
+        assert self._inbox is not None  # noqa: S101 - see `respond`
+        if not self._handlers.wants(event) or await self._inbox.store(event.raw, content_type):
+            return ACKNOWLEDGED
+        return OVERLOADED
+
+    async def _handle_stored(self, stored: StoredEvent) -> str | None:
+        event = parse(stored.body, content_type=stored.content_type, timezone=self._timezone)
+        return await self._handlers.run(cast("Notification", event), consequence="the event stays in the inbox")
 
     async def _take(self, event: Notification) -> Reply:
         if not self._handlers.wants(event) or (self._recent and not self._recent.add(event.raw)):

@@ -606,3 +606,14 @@ async def test_the_journal_of_a_client_is_opened_and_closed_once(url):
     assert len(found) == 6
     async with Journal.open(url):  # nobody holds its lock
         pass
+
+
+async def test_one_statement_takes_all_rows_of_a_group(journal: Journal):
+    """Quotes, commas, control characters and bytes arrive as they are, in both databases."""
+    texts = ['"', "',", "{a}", "\\", "\n", "\u2028", "\N{GRINNING FACE}", ""]
+    rows = [(number, text, text.encode()) for number, text in enumerate(texts)]
+    statement = """SELECT a, b, c FROM (SELECT CAST(? AS BIGINT) AS a, CAST(? AS TEXT) AS b,
+        CAST(? AS BLOB) AS c) AS given"""
+    writer = journal.keys._writer
+    found = await writer.run(lambda cursor: writer.database.for_each(cursor, statement, rows))
+    assert sorted((a, b, bytes(c)) for a, b, c in found) == rows

@@ -211,3 +211,23 @@ async def test_a_child_does_not_write(writer, monkeypatch):
     with pytest.raises(JournalError, match="before this process was forked"):
         await writer.run(lambda cursor: None)
     monkeypatch.undo()
+
+
+async def test_one_callback_wakes_all_that_wait_in_one_event_loop(writer, monkeypatch):
+    """Each callback from the writer's thread costs the event loop a system call, so a group of units has one."""
+    wakes = []
+    monkeypatch.setattr(writer_module, "reach", lambda call_soon, callback: wakes.append(call_soon(callback)))
+    release = threading.Event()
+
+    def wait(cursor, items):
+        release.wait(10)
+        return items
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(writer.run_combined, wait, 0)
+        await anyio.wait_all_tasks_blocked()
+        for number in range(20):
+            group.start_soon(writer.run_combined, wait, number)
+        await anyio.wait_all_tasks_blocked()
+        release.set()
+    assert len(wakes) <= 2 + 1

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
+from pathlib import Path
 
+import anyio
 import httpx
 import pytest
 
+from callsavvy_async.campaigns import Journal
+from callsavvy_async.campaigns.inbox import MOST_ATTEMPTS
 from callsavvy_async.simulator.webhooks import EVENTS
 
 from .harness import Run, start
@@ -84,3 +88,25 @@ def test_weak_secret(run: Run) -> None:
     result = run("webhooks", "serve", "--secret", "letmein")
     assert result.code == 5
     assert "letmein" not in result.err
+
+
+def test_dead_letters_are_listed_and_replayed(run: Run, tmp_path: Path) -> None:
+    """The list shows keys and reasons, without the events."""
+    file = tmp_path / "sends.db"
+
+    async def fail() -> str:
+        async with Journal.open(f"sqlite:///{file}") as journal:
+            await journal.inbox.add(b"secret", None, None)
+            (event,) = await journal.inbox.take(1)
+            for attempts in range(1, MOST_ATTEMPTS + 1):
+                await journal.inbox.failed(type(event)(event.key, b"", None, attempts), "ValueError at app.py:7")
+            return event.key
+
+    assert run("webhooks", "dead", "--journal", str(file)).code != 0  # there is no journal yet
+    key = anyio.run(fail)
+    listed = run("webhooks", "dead", "--journal", str(file))
+    assert listed.code == 1
+    assert listed.out.startswith(f"{key}: 20")
+    assert listed.out.endswith(" UTC: ValueError at app.py:7\n")
+    assert run("webhooks", "replay", key, "--journal", str(file)).out == "1 event to be handled again\n"
+    assert run("webhooks", "dead", "--journal", str(file)).code == 0

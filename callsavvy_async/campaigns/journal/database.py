@@ -4,6 +4,7 @@ All other modules write the SQL of SQLite, with these conventions:
 
 - ``?`` is a placeholder for a value.
 - ``clock()`` is the time in seconds since 1970, on the clock that all processes share.
+- ``(SELECT CAST(? AS TEXT) AS name, ...) AS given`` is a row of values. `for_each` executes a statement for many of them.
 - ``/*! ... */`` encloses row locks for databases with several writers. SQLite, which has one, treats it as a comment.
 """
 
@@ -84,10 +85,10 @@ class Database(Protocol):
         """Return a cursor. Outside of BEGIN and COMMIT, each statement is durable immediately."""
         ...
 
-    def each(self, cursor: Cursor, statement: str, rows: Sequence[Sequence[object]]) -> list[Any]:
-        """Execute a statement for each row of values, and return the first row of each result, or None.
+    def for_each(self, cursor: Cursor, statement: str, rows: Sequence[Sequence[object]]) -> list[Any]:
+        """Execute a statement with a subquery ``given`` for each row of values, and return the rows of all results.
 
-        In a database at a distance, all share a round trip.
+        A server executes it once for all rows of values, and returns results in any order.
         """
         ...
 

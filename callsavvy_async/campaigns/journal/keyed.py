@@ -25,18 +25,22 @@ from callsavvy_async.transport.keyed import Found
 
 _IS_DEAD = "outcome IS NULL AND session <> ? AND 0 /*! = 0 AND pg_try_advisory_xact_lock_shared(session) AND 1 */ = 1"
 """In a file every row under way belongs to this process, because `lock_all` ran when it opened."""
-_LOOK = f"""SELECT digest, outcome, detail, status, body, token, expires < clock(), CASE WHEN {_IS_DEAD} THEN 1 ELSE 0 END
-    FROM keyed WHERE account = ? AND name = ?"""
+_LOOK = f"""SELECT its_token, digest, outcome, detail, status, body, token, expires < clock(),
+        CASE WHEN {_IS_DEAD.replace("?", "own")} THEN 1 ELSE 0 END
+    FROM (SELECT CAST(? AS BIGINT) AS its_token, CAST(? AS BIGINT) AS own, CAST(? AS TEXT) AS owner,
+        CAST(? AS TEXT) AS wanted) AS given, keyed WHERE account = owner AND name = wanted"""
 _INSERT = """INSERT INTO keyed (account, name, digest, resource, token, session, began, expires)
-    SELECT account, name, digest, resource, token, session, clock(), clock() + keep FROM (
-        SELECT CAST(? AS TEXT) AS account, CAST(? AS TEXT) AS name, CAST(? AS TEXT) AS digest,
+    SELECT account, name, digest, resource, token, session, clock(), clock() + keep FROM (SELECT
+        CAST(? AS TEXT) AS account, CAST(? AS TEXT) AS name, CAST(? AS TEXT) AS digest,
         CAST(? AS TEXT) AS resource, CAST(? AS BIGINT) AS token, CAST(? AS BIGINT) AS session,
         CAST(? AS DOUBLE PRECISION) AS keep) AS given
     WHERE 1 = 1 /*! AND pg_try_advisory_xact_lock(hashtextextended(account || ' ' || name, 0)) */
     ON CONFLICT (account, name) DO NOTHING RETURNING token"""
 _OTHER = "SELECT token FROM keyed WHERE account = ? AND name = ?"
-_ACCEPT = """UPDATE keyed SET outcome = 'accepted', status = ?, body = ?, detail = ''
-    WHERE account = ? AND name = ? AND token = ? RETURNING token"""
+_ACCEPT = """UPDATE keyed SET outcome = 'accepted', status = its_status, body = its_body, detail = ''
+    FROM (SELECT CAST(? AS BIGINT) AS its_status, CAST(? AS BLOB) AS its_body, CAST(? AS TEXT) AS owner,
+        CAST(? AS TEXT) AS wanted, CAST(? AS BIGINT) AS its_token) AS given
+    WHERE account = owner AND name = wanted AND token = its_token RETURNING token"""
 _LOCK = """UPDATE keyed SET outcome = 'unknown', detail = ?
     WHERE account = ? AND name = ? AND token = ? AND outcome IS NULL"""
 _LOCK_ALL = "UPDATE keyed SET outcome = 'unknown', detail = ? WHERE outcome IS NULL"
@@ -74,11 +78,12 @@ def look(database: Database, cursor: Cursor, rows: Sequence[Row], own: Collectio
     Args:
         database: database of the journal.
         cursor: cursor of the journal.
-        rows: the keys; only account and name count.
+        rows: the keys; digest, resource and expiry do not count.
         own: tokens of this process's rows under way, some perhaps from a session before.
     """
-    found = database.each(cursor, _LOOK, [(database.session, row.account, row.name) for row in rows])
-    return [None if one is None else _judge(cursor, row, own, one) for row, one in zip(rows, found, strict=True)]
+    values = [(row.token, database.session, row.account, row.name) for row in rows]
+    found = {token: columns for token, *columns in database.for_each(cursor, _LOOK, values)}
+    return [_judge(cursor, row, own, found[row.token]) if row.token in found else None for row in rows]
 
 
 def _judge(cursor: Cursor, row: Row, own: Collection[int], found: Sequence[Any]) -> Found | None:
@@ -108,8 +113,15 @@ def refuse_if_missing(cursor: Cursor) -> None:
 
 def depart(database: Database, cursor: Cursor, rows: Sequence[Row]) -> list[bool]:
     """Create rows. False for a key that has another one; an unconfirmed transaction may have created this one."""
-    created = database.each(cursor, _INSERT, [_values(row, database.session) for row in rows])
-    return [one is not None or _is_there(cursor, row) for row, one in zip(rows, created, strict=True)]
+    created = _insert(database, cursor, rows)
+    return [row.token in created or _is_there(cursor, row) for row in rows]
+
+
+def _insert(database: Database, cursor: Cursor, rows: Sequence[Row]) -> set[int]:
+    """Insert the rows whose keys are free, and return their tokens."""
+    session = database.session
+    values = [(row.account, row.name, row.digest, row.resource, row.token, session, row.keep) for row in rows]
+    return {token for (token,) in database.for_each(cursor, _INSERT, values)}
 
 
 def _is_there(cursor: Cursor, row: Row) -> bool:
@@ -119,17 +131,12 @@ def _is_there(cursor: Cursor, row: Row) -> bool:
 
 def accept(database: Database, cursor: Cursor, responses: Sequence[tuple[Row, int, bytes]]) -> list[None]:
     """Record accepted responses, also over "unknown", and over a person's "not sent" unless the key was used again."""
-    values = [(status, body, row.account, row.name, row.token) for row, status, body in responses]
-    updated = database.each(cursor, _ACCEPT, values)
-    for (row, _, _), value, one in zip(responses, values, updated, strict=True):
-        if one is None:
-            cursor.execute(_INSERT, _values(row, database.session)).fetchall()
-            cursor.execute(_ACCEPT, value).fetchall()
+    values = {row.token: (status, body, row.account, row.name, row.token) for row, status, body in responses}
+    updated = {token for (token,) in database.for_each(cursor, _ACCEPT, list(values.values()))}
+    if missing := [row for row, _, _ in responses if row.token not in updated]:
+        _insert(database, cursor, missing)
+        database.for_each(cursor, _ACCEPT, [values[row.token] for row in missing])
     return [None] * len(responses)
-
-
-def _values(row: Row, session: int) -> tuple[object, ...]:
-    return row.account, row.name, row.digest, row.resource, row.token, session, row.keep
 
 
 def lock(cursor: Cursor, row: Row, detail: str) -> None:

@@ -9,17 +9,18 @@ sent, so they become unknown; see `copies.py`.
 
 from __future__ import annotations
 
-import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from callsavvy_async.campaigns.errors import JournalError, JournalUnavailableError
 from callsavvy_async.campaigns.journal import commands, copies, schema, sql
 from callsavvy_async.campaigns.journal.database import Cursor, T, damaged, explain_content
+from callsavvy_async.campaigns.journal.postgres_cursor import PostgresCursor
+from callsavvy_async.campaigns.journal.postgres_listener import Listener
 from callsavvy_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class PostgreSQL:
         connection = self._psycopg.connect(**self._parameters, autocommit=True)
         try:
             connection.execute(_SESSION)
-            cursor = _Cursor(connection.cursor(binary=True))
+            cursor = PostgresCursor(connection.cursor(binary=True))
             if self._read_only:
                 connection.execute(_READ_ONLY)
                 self._refuse_if_none(cursor)
@@ -136,12 +137,12 @@ class PostgreSQL:
     def cursor(self) -> Cursor:
         """Return a cursor."""
         assert self._connection is not None  # noqa: S101 - set by `open`
-        return _Cursor(self._connection.cursor(binary=True))
+        return PostgresCursor(self._connection.cursor(binary=True))
 
-    def each(self, cursor: Cursor, statement: str, rows: Sequence[Sequence[object]]) -> list[Any]:
-        """Execute a statement for each row of values, in one round trip, and return the first row of each result."""
-        assert isinstance(cursor, _Cursor)  # noqa: S101 - made by `cursor`
-        return cursor.each(statement, rows)
+    def for_each(self, cursor: Cursor, statement: str, rows: Sequence[Sequence[object]]) -> list[Any]:
+        """Execute a statement once for all rows of values, and return the rows of its result."""
+        assert isinstance(cursor, PostgresCursor)  # noqa: S101 - made by `cursor`
+        return cursor.for_each(statement, rows)
 
     def commit(self, cursor: Cursor) -> None:
         """Commit durably."""
@@ -162,6 +163,11 @@ class PostgreSQL:
     def is_abandoned(self) -> bool:
         """Return False: leases decide."""
         return False
+
+    def listener(self, channel: str) -> Listener:
+        """Return what waits for NOTIFY on a channel, over a second connection."""
+        connect = partial(self._psycopg.connect, **self._parameters, autocommit=True)
+        return Listener(connect, channel, self._psycopg.Error)
 
     def close(self) -> None:
         """Disconnect."""
@@ -247,53 +253,3 @@ class PostgreSQL:
         except (self._psycopg.errors.InsufficientPrivilege, self._psycopg.NotSupportedError):
             return None
         return None if found is None else str(found[0])
-
-
-class _Cursor:
-    """A psycopg cursor for the journal's SQL."""
-
-    __slots__ = ("_cursor",)
-
-    def __init__(self, cursor: psycopg.Cursor[tuple[Any, ...]]) -> None:
-        self._cursor = cursor
-
-    @property
-    def rowcount(self) -> int:
-        return self._cursor.rowcount
-
-    def execute(self, statement: str, values: Sequence[object] = (), /) -> _Cursor:
-        self._cursor.execute(_translated(statement), [_storable(value) for value in values] or None)
-        return self
-
-    def executemany(self, statement: str, values: Iterable[Sequence[object]], /) -> None:
-        self._cursor.executemany(_translated(statement), [[_storable(value) for value in row] for row in values])
-
-    def each(self, statement: str, rows: Sequence[Sequence[object]]) -> list[Any]:
-        values = [[_storable(value) for value in row] for row in rows]
-        self._cursor.executemany(_translated(statement), values, returning=True)
-        found = [self._cursor.fetchone()]
-        while self._cursor.nextset():
-            found.append(self._cursor.fetchone())
-        return found
-
-    def fetchone(self) -> tuple[Any, ...] | None:
-        return self._cursor.fetchone()
-
-    def fetchall(self) -> list[tuple[Any, ...]]:
-        return self._cursor.fetchall()
-
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        return iter(self._cursor)
-
-
-@lru_cache(maxsize=256)
-def _translated(statement: str) -> bytes:
-    """Translate a statement to PostgreSQL's SQL; see `database.py`."""
-    locking = re.sub(r"/\*!(.*?)\*/", r"\1", statement, flags=re.DOTALL)
-    clock = locking.replace("clock()", "extract(epoch FROM clock_timestamp())::float8")
-    return clock.replace("?", "%s").encode()
-
-
-def _storable(value: object) -> object:
-    """Replace NUL, which PostgreSQL cannot store. A response or a list may contain it, and its outcome must be recorded."""
-    return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) and "\0" in value else value

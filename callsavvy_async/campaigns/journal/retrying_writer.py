@@ -55,13 +55,14 @@ class RetryingWriter:
         Raises:
             JournalUnavailableError: the journal stayed unavailable for too long.
         """
-        began = anyio.current_time()
+        ends_at = None
         while True:
             try:
                 return await attempt()
             except JournalUnavailableError:
                 self.outages += 1
-                if anyio.current_time() - began >= self.seconds:
+                ends_at = ends_at or anyio.current_time() + self.seconds
+                if anyio.current_time() >= ends_at:
                     self.seconds = 0
                     raise
                 await anyio.sleep(_BETWEEN_ATTEMPTS)

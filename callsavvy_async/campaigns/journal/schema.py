@@ -44,6 +44,11 @@ TABLES = (
         session BIGINT NOT NULL, began DOUBLE PRECISION NOT NULL, expires DOUBLE PRECISION NOT NULL,
         outcome TEXT, status BIGINT, body BYTEA, detail TEXT NOT NULL DEFAULT '', PRIMARY KEY (account, name))""",
     "CREATE INDEX keyed_by_expiry ON keyed (expires)",
+    """CREATE TABLE inbox (
+        name TEXT PRIMARY KEY, body BYTEA NOT NULL, kind TEXT, received DOUBLE PRECISION NOT NULL,
+        due DOUBLE PRECISION NOT NULL, attempts BIGINT NOT NULL DEFAULT 0, session BIGINT, state TEXT NOT NULL,
+        detail TEXT NOT NULL DEFAULT '')""",
+    "CREATE INDEX inbox_by_state ON inbox (state, due)",
     "CREATE INDEX skipped_by_campaign ON skipped (campaign, load, row)",
 )
 """In `keyed`, ``outcome`` is NULL while a request is in flight.

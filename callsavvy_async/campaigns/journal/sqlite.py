@@ -105,9 +105,9 @@ class SQLite:
         """Return the only cursor. A second one, left open, would keep the file open after `close`."""
         return self._cursor
 
-    def each(self, cursor: Cursor, statement: str, rows: Sequence[Sequence[object]]) -> list[Any]:
-        """Execute a statement for each row of values, and return the first row of each result, or None."""
-        return [next(iter(cursor.execute(statement, row).fetchall()), None) for row in rows]
+    def for_each(self, cursor: Cursor, statement: str, rows: Sequence[Sequence[object]]) -> list[Any]:
+        """Execute a statement for each row of values, and return the rows of all results."""
+        return [found for row in rows for found in cursor.execute(statement, row).fetchall()]
 
     def commit(self, cursor: Cursor) -> None:
         """Commit durably, then record in the witness which chunks are in flight."""

@@ -17,20 +17,20 @@ A coroutine waits for an event that its own loop sets, so asyncio and trio both 
 
 from __future__ import annotations
 
-import asyncio
 import os
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Generic, TypeAlias, TypeVar, cast
 
 import anyio
 import attrs
-import sniffio
 
 from callsavvy_async.campaigns.errors import JournalError
 from callsavvy_async.campaigns.journal.database import Cursor, Database
+from callsavvy_async.transport.loops import CallSoon, new_signal, reach, running_loop
 
 Item = TypeVar("Item")
 T = TypeVar("T")
@@ -48,18 +48,13 @@ class _Job(Generic[T]):
     """A unit of work in the writer's queue. A `combined` one takes the items of all jobs with the same one."""
 
     work: Work[T]
-    alone: bool
-    run_in_loop: Callable[[Callable[[], object]], object]
+    alone: bool = False
     combined: Combined[object, T] | None = None
     item: object = None
-    done: anyio.Event = attrs.field(factory=anyio.Event)
+    loop: tuple[object, CallSoon] = attrs.field(factory=running_loop)
+    signal: tuple[Awaitable[object], Callable[[], object]] = attrs.field(factory=new_signal)
     result: T | None = None
     error: BaseException | None = None
-
-    def finish(self) -> None:
-        """Wake the waiting coroutine, unless its event loop has ended."""
-        with suppress(RuntimeError):
-            self.run_in_loop(self.done.set)
 
 
 class Writer:
@@ -84,11 +79,11 @@ class Writer:
             JournalError: the database cannot be opened.
         """
         self._closed, self._process = False, os.getpid()
-        opening = cast("_Job[object]", _Job(_nothing, alone=True, run_in_loop=_loop_runner()))
+        opening = cast("_Job[object]", _Job(_nothing, alone=True))
         self._thread = threading.Thread(target=self._run, args=(opening,), name="callsavvy-journal", daemon=True)
         self._thread.start()
         with anyio.CancelScope(shield=True):
-            await opening.done.wait()
+            await opening.signal[0]
         if opening.error is not None:
             raise self.database.explain(opening.error)
 
@@ -104,22 +99,26 @@ class Writer:
             Exception: an exception of the work.
         """
         self._refuse_if_unusable()
-        return await self._finish(_Job(work, alone, _loop_runner()))
+        return await self._finish(_Job(work, alone))
 
-    async def run_combined(self, work: Combined[Item, T], item: Item) -> T:
+    async def run_combined(self, work: Combined[Item, T], item: Item, *, shield: bool = False) -> T:
         """Run a unit of work for an item, together with other items of the group, and return its result once it is durable.
 
         Args:
             work: the unit. Those that are equal run as one.
             item: the item. Cancelling this method does not cancel it.
+            shield: True to return the result even if this method is cancelled meanwhile.
 
         Raises:
             JournalError: see `run`.
         """
         self._refuse_if_unusable()
-        job = _Job(cast("Work[T]", _nothing), alone=False, run_in_loop=_loop_runner())
-        job.combined, job.item = cast("Combined[object, T]", work), item
-        return await self._finish(job)
+        job = _Job(cast("Work[T]", _nothing), False, cast("Combined[object, T]", work), item)
+        if not shield:
+            return await self._finish(job)
+        with anyio.CancelScope(shield=True):
+            await self._finish(job)
+        return cast("T", job.result)
 
     def _refuse_if_unusable(self) -> None:
         if self._closed:
@@ -129,7 +128,7 @@ class Writer:
 
     async def _finish(self, job: _Job[T]) -> T:
         self._jobs.put(cast("_Job[object]", job))
-        await job.done.wait()
+        await job.signal[0]
         if job.error is not None:
             raise self.database.explain(job.error)
         return cast("T", job.result)
@@ -153,9 +152,9 @@ class Writer:
             self.database.open()
         except BaseException as error:  # noqa: BLE001 - raised by `open`
             opening.error = error
-            opening.finish()
+            _wake([opening])
             return
-        opening.finish()
+        _wake([opening])
         while group := self._next_group():
             try:
                 self.database.renew()
@@ -164,8 +163,7 @@ class Writer:
                     job.error = error
             else:
                 _execute(self.database, group, self._deferred)
-            for job in group:
-                job.finish()
+            _wake(group)
         self.database.close()
 
     def _next_group(self) -> list[_Job[object]]:
@@ -258,10 +256,16 @@ def _nothing(_: Cursor) -> None:
     """Do nothing."""
 
 
-def _loop_runner() -> Callable[[Callable[[], object]], object]:
-    """Return a thread-safe function that schedules a callback in the current event loop."""
-    if sniffio.current_async_library() == "trio":
-        import trio  # noqa: PLC0415 - already imported in this case
+def _wake(jobs: list[_Job[object]]) -> None:
+    """Wake the waiting coroutines whose event loop has not ended. One callback wakes all of a loop, because each costs."""
+    waiting: dict[object, tuple[CallSoon, list[Callable[[], object]]]] = {}
+    for job in jobs:
+        loop, call_soon = job.loop
+        waiting.setdefault(loop, (call_soon, []))[1].append(job.signal[1])
+    for call_soon, wakes in waiting.values():
+        reach(call_soon, partial(_call, wakes))
 
-        return trio.lowlevel.current_trio_token().run_sync_soon
-    return asyncio.get_running_loop().call_soon_threadsafe
+
+def _call(wakes: list[Callable[[], object]]) -> None:
+    for wake in wakes:
+        wake()
