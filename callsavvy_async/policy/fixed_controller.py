@@ -14,7 +14,7 @@ class FixedRateController(RateController):
     def _curve(self, since: float) -> float:  # noqa: ARG002 - a constant
         return self.estimated_limit
 
-    def _learn(self, measured: float, elapsed: float) -> None:
+    def _learn(self, measured: float, elapsed: float, count: float) -> None:
         """Do nothing: the rate is configured."""
 
     def limit_as(self, other: RateController) -> None:

@@ -62,7 +62,7 @@ def test_a_limit_that_is_known_stays_what_it_is() -> None:
     rate.limit_as(configured)
     rate.begin(0.0)
     rate.reserved(10)
-    rate.shut(1.0)
+    rate.shut(1.0, sent_at=1.0)
     rate.reopened(2.0, at=2.0, proven=True)
     assert rate.estimated_limit == 100.0
     assert rate.pace(5.0) == (100.0, 0.0)
