@@ -172,11 +172,11 @@ def test_a_start_stops_where_responses_become_slow() -> None:
 def test_a_start_that_loaded_the_server_is_measured_without_the_load() -> None:
     """First responses that differ widely are no measure of an unloaded server: most of the load is removed at once."""
     controller = ConcurrencyController(limit=8.0)
-    controller.admitted(0.1, level=1, sent_at=0.0)
+    controller.admitted(0.1, level=4, sent_at=0.0)
     for number in range(19):
         controller.admitted(1.0 + 0.1 * number, level=8, sent_at=0.1 * number)
     assert controller.unloaded == math.inf
-    assert controller.allowed(3.0) == 2.0
+    assert controller.allowed(3.0) == controller.limit / 4.0
     for number in range(20):
         controller.admitted(3.1 + 0.1 * number, level=2, sent_at=3.0 + 0.1 * number)
     assert controller.unloaded == pytest.approx(0.1)
