@@ -301,12 +301,11 @@ def report(rows: list[Row], worst: int) -> None:
     print(f"| 429s, % | <= 0.5, <= 1.5 | {median(refused):.2f} | {_at(refused, 95):.2f} |")
     print(f"| 429s in the first 40 s | <= 12 at the 95th | {median(cold):.0f} | {_at(cold, 95):.0f} |")
     print(f"| 429s, %, informed client | | {median(informed):.2f} | {_at(informed, 95):.2f} |")
-    for title, key in (
-        ("Fewest accepted", lambda row: row.share),
-        ("Most 429s", lambda row: -row.learned.refused_share),
-    ):
+    by_share = sorted(rows, key=lambda row: row.share)
+    by_refused = sorted(rows, key=lambda row: -row.learned.refused_share)
+    for title, found in (("Fewest accepted", by_share), ("Most 429s", by_refused)):
         print(f"\n{title}")
-        for row in sorted(rows, key=key)[:worst]:
+        for row in found[:worst]:
             print(f"  {row}")
 
 
