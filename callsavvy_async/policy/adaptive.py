@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from os import PathLike, fspath
+from typing import Any
 
 import attrs
 
+from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.concurrency_controller import START_LIMIT, ConcurrencyController
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.gate import Gate
@@ -24,18 +27,25 @@ from callsavvy_async.policy.rate_controller import RateController
 from callsavvy_async.policy.ratelimit_headers import RateLimitHints
 
 
+def _path(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and (not isinstance(value, str | PathLike) or not fspath(value)):
+        raise ConfigurationError(f"{field.name} is {value!r}; it must be the path of a file, or None.")
+
+
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)  # validated once, in __init__: counters are on the hot path
 class Adaptive:
     """Find an undocumented limit, use nearly all of it, and notice when it changes.
 
     Args:
         max_in_flight: Maximum number of requests in flight, whatever the controller learns.
+        remember: File in which the client keeps what it has learned for the next process, by account.
 
     Raises:
-        ConfigurationError: `max_in_flight` is less than 1.
+        ConfigurationError: `max_in_flight` is less than 1, or `remember` is no path.
     """
 
     max_in_flight: int = attrs.field(default=MAX_IN_FLIGHT, validator=at_least_one)
+    remember: str | PathLike[str] | None = attrs.field(default=None, validator=_path, repr=False)
     _rate: RateController = attrs.field(factory=lambda: RateController(unpaced=True), init=False, repr=False)
     _gate: Gate = attrs.field(factory=Gate, init=False, repr=False)
     _concurrency: ConcurrencyController = attrs.field(factory=ConcurrencyController, init=False, repr=False)
