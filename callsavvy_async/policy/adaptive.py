@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from os import PathLike, fspath
+from pathlib import PurePath
 from typing import Any
 
 import attrs
@@ -28,7 +28,7 @@ from callsavvy_async.policy.ratelimit_headers import RateLimitHints
 
 
 def _path(_: object, field: attrs.Attribute[Any], value: object) -> None:
-    if value is not None and (not isinstance(value, str | PathLike) or not fspath(value)):
+    if value is not None and (not isinstance(value, str | PurePath) or not str(value)):
         raise ConfigurationError(f"{field.name} is {value!r}; it must be the path of a file, or None.")
 
 
@@ -45,7 +45,7 @@ class Adaptive:
     """
 
     max_in_flight: int = attrs.field(default=MAX_IN_FLIGHT, validator=at_least_one)
-    remember: str | PathLike[str] | None = attrs.field(default=None, validator=_path, repr=False)
+    remember: str | PurePath | None = attrs.field(default=None, validator=_path, repr=False)
     _rate: RateController = attrs.field(factory=lambda: RateController(unpaced=True), init=False, repr=False)
     _gate: Gate = attrs.field(factory=Gate, init=False, repr=False)
     _concurrency: ConcurrencyController = attrs.field(factory=ConcurrencyController, init=False, repr=False)

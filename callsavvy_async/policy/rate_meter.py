@@ -11,6 +11,7 @@ after it is at 0.2 s. The next request comes at 60.0 s: it is not counted, and t
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 
 import attrs
 
@@ -21,7 +22,7 @@ START_RATE = 10.0
 
 
 @attrs.define
-class RateMeter:
+class RateMeter(ABC):
     """Count requests, and time them at the rate that a subclass decides."""
 
     rate: float = START_RATE
@@ -151,6 +152,6 @@ class RateMeter:
         self._opened = self._sent_at = now
         self._slot = max(now, not_before)
 
+    @abstractmethod
     def _curve(self, since: float) -> float:
         """Return the wanted rate `since` seconds after the start of the interval."""
-        raise NotImplementedError
