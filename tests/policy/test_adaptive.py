@@ -12,6 +12,7 @@ import attrs
 import pytest
 from hypothesis import given, strategies as st
 
+from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.fixed import FixedRate, Unlimited
@@ -374,3 +375,10 @@ def test_late_refusal_is_not_taken_from_the_next_interval() -> None:
         pacer.done(now + 1.0, pacer.sent(now + 0.9), ADMITTED)
         learned.append(pacer.snapshot(now).learned_rate)
     assert learned[0] == learned[1]
+
+
+@pytest.mark.parametrize("path", ["", 7, b"x"])
+def test_a_path_that_is_none(path: object) -> None:
+    """The error names the value and the rule."""
+    with pytest.raises(ConfigurationError, match=r"remember is .*must be the path of a file"):
+        Adaptive(remember=path)  # type: ignore[arg-type]

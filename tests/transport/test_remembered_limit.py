@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.policy.fixed import FixedRate
 from callsavvy_async.policy.pacer import Pacer
@@ -78,10 +77,3 @@ async def test_only_an_adaptive_pacer_with_a_path_remembers(pacer: Pacer) -> Non
     pacing.open()
     await pacing.aclose()
     assert pacing.snapshot().sent == 0
-
-
-@pytest.mark.parametrize("path", ["", 7, b"x"])
-def test_a_path_that_is_none(path: object) -> None:
-    """The error names the value and the rule."""
-    with pytest.raises(ConfigurationError, match=r"remember is .*must be the path of a file"):
-        Adaptive(remember=path)  # type: ignore[arg-type]
