@@ -14,9 +14,12 @@ from hypothesis import given, strategies as st
 
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.adaptive import Adaptive
+from callsavvy_async.policy.concurrency_controller import ConcurrencyController
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.fixed import FixedRate, Unlimited
+from callsavvy_async.policy.gate import Gate
 from callsavvy_async.policy.pacer import Pacer
+from callsavvy_async.policy.rate_controller import RateController
 from callsavvy_async.policy.ratelimit_headers import RateLimitHints
 from testbed.limiter.cost import calls_per_request
 from testbed.limiter.scenarios import CHANGES, COLD_START, OVERLOAD, STEADY, Scenario, window_of
@@ -296,6 +299,23 @@ def test_a_limit_on_what_is_in_flight_is_told_from_a_rate() -> None:
     run = simulate(Adaptive(), World(ConcurrencyLimit(5), seconds=120.0), seed=0)
     assert run.refused_between(60.0, 120.0) <= 0.02 * run.accepted_between(60.0, 120.0)
     assert run.accepted_between(60.0, 120.0) > 0.7 * 60.0 * 5 / 0.275
+
+
+def test_a_pause_for_too_many_in_flight_leaves_the_rate() -> None:
+    """A 429 that the number in flight explains still pauses for its Retry-After, and the estimate stays."""
+    concurrency = ConcurrencyController()
+    for _ in range(100):
+        concurrency.admitted(0.0, level=2, sent_at=0.0)
+    for _ in range(6):
+        concurrency.rate_limited(0.0, level=8)
+    pacer = Adaptive()
+    pacer.use(RateController(estimated_limit=50.0, started=True, rate=50.0), Gate(), concurrency)
+    permit = attrs.evolve(pacer.sent(1.0), level=8)
+    pacer.done(1.1, permit, Feedback(Signal.RATE_LIMITED, 2.0))
+    assert pacer.delay(1.1) == pytest.approx(2.0)
+    pacer.done(3.2, pacer.sent(3.1), ADMITTED)
+    assert pacer.snapshot(3.2).learned_rate == 50.0
+    assert pacer.delay(3.2) < 0.1
 
 
 @pytest.mark.parametrize("make", PACERS)
