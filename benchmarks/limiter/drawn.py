@@ -13,7 +13,6 @@ from typing import Protocol
 
 import attrs
 
-SECONDS = 600.0
 CAP = 64
 """Maximum number of requests in flight of every client."""
 KINDS = (

@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
 
 import attrs
 
+from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.concurrency_controller import START_LIMIT, ConcurrencyController
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.gate import Gate
@@ -24,22 +27,31 @@ from callsavvy_async.policy.rate_controller import RateController
 from callsavvy_async.policy.ratelimit_headers import RateLimitHints
 
 
+def _path(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and (not isinstance(value, str | PurePath) or not str(value)):
+        raise ConfigurationError(f"{field.name} is {value!r}; it must be the path of a file, or None.")
+
+
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)  # validated once, in __init__: counters are on the hot path
 class Adaptive:
     """Find an undocumented limit, use nearly all of it, and notice when it changes.
 
     Args:
         max_in_flight: Maximum number of requests in flight, whatever the controller learns.
+        remember: File in which the client keeps what it has learned for the next process, by account.
 
     Raises:
-        ConfigurationError: `max_in_flight` is less than 1.
+        ConfigurationError: `max_in_flight` is less than 1, or `remember` is no path.
     """
 
     max_in_flight: int = attrs.field(default=MAX_IN_FLIGHT, validator=at_least_one)
-    _rate: RateController = attrs.field(factory=RateController, init=False, repr=False)
+    remember: str | PurePath | None = attrs.field(default=None, validator=_path, repr=False)
+    _rate: RateController = attrs.field(factory=lambda: RateController(unpaced=True), init=False, repr=False)
     _gate: Gate = attrs.field(factory=Gate, init=False, repr=False)
     _concurrency: ConcurrencyController = attrs.field(factory=ConcurrencyController, init=False, repr=False)
     in_flight: int = attrs.field(default=0, init=False, repr=False)
+    _explained: bool = attrs.field(default=False, init=False, repr=False)
+    """True while the gate is shut for a 429 that the number in flight explains."""
     _sent: int = attrs.field(default=0, init=False, repr=False)
     _rate_limited: int = attrs.field(default=0, init=False, repr=False)
 
@@ -72,6 +84,8 @@ class Adaptive:
         if feedback.signal is Signal.RATE_LIMITED:
             self._rate_limited += 1
         elif feedback.signal is Signal.ADMITTED:
+            if self._gate.shut and not permit.probe and self._rate.unpaced:
+                self._rate.trickled(permit.sent_at)
             self._concurrency.admitted(now, level=permit.level, sent_at=permit.sent_at)
         elif feedback.signal is Signal.FAILED:
             self._concurrency.failed(now)
@@ -80,7 +94,7 @@ class Adaptive:
         """See `Pacer.snapshot`."""
         allowed = self.allowed(now)
         return PacerSnapshot(
-            rate=self._rate.rate,
+            rate=self._rate.rate if self._rate.rate < math.inf else None,
             in_flight=self.in_flight,
             allowed_in_flight=allowed,
             shut_for=max(0.0, self._gate.opens_at - now) if self._gate.shut else 0.0,
@@ -137,14 +151,27 @@ class Adaptive:
             timely = permit.episode == gate.episode
             explained = timely and self._concurrency.rate_limited(now, level=permit.level)
             if not explained or retry_after is not None:
-                interval, took = 1.0 / rate.rate, now - permit.sent_at
-                gate.close(now, interval=interval, took=took, forecast=rate.forecast(now), retry_after=retry_after)
-                rate.shut(now)
+                gate.close(
+                    now,
+                    interval=rate.interval,
+                    took=now - permit.sent_at,
+                    forecast=rate.forecast(now),
+                    retry_after=retry_after,
+                    searching=not rate.started,
+                )
+                self._explained = explained
+                if not explained:
+                    rate.shut(now, sent_at=permit.sent_at)
 
     def _on_admitted_probe(self, now: float, permit: Permit) -> None:
         self._gate.probe_admitted(now, sent_at=permit.sent_at)
-        if not self._gate.shut:
-            self._rate.reopened(now, at=self._gate.reopened_at, proven=self._gate.proven)
+        if self._gate.shut:
+            return
+        if self._explained:
+            self._rate.resumed(now)
+        else:
+            at, proven = self._gate.reopened_at, self._gate.proven
+            self._rate.reopened(now, at=at, probed=permit.sent_at, proven=proven)
 
     def _apply_hints(self, now: float, hints: RateLimitHints) -> None:
         """Spread the remaining requests, less those in flight, over the time until the reset."""

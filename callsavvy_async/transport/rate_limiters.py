@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TypeAlias, cast
 
 import attrs
@@ -21,6 +22,7 @@ from callsavvy_async.policy.ratelimit_headers import parse_policies
 from callsavvy_async.settings import check_settings
 from callsavvy_async.transport.hooks import Hooks
 from callsavvy_async.transport.rate_limiter import RateLimiter
+from callsavvy_async.transport.remembered_limit import RememberedLimit
 from callsavvy_async.transport.shared.reservation_client import ReservationClient
 from callsavvy_async.transport.shared.settings import SharedPacing, share_limit
 
@@ -59,6 +61,9 @@ class RateLimiters:
         self._limiters = dict(self._configured)
         self._policies: list[tuple[frozenset[str], RateLimiter]] = []
         self._restored: dict[str, Mapping[str, object]] = {}
+        main = self._shared.pacer
+        path = main.remember if isinstance(main, Adaptive) else None
+        self._remembered = None if path is None else RememberedLimit(Path(path).expanduser(), account)
 
     def __repr__(self) -> str:
         return ", ".join([repr(self._shared), *(f"{name}: {limiter!r}" for name, limiter in self._apart().items())])
@@ -103,8 +108,15 @@ class RateLimiters:
         for name, limiter in self._apart().items():
             limiter.pacer.restore(self._restored.get(name, {}))
 
+    def open(self) -> None:
+        """Restore what the last process has learned, if the main pacer remembers it and has not learned more itself."""
+        if self._remembered is not None and self.snapshot().learned_rate is None:
+            self.restore(self._remembered.read())
+
     async def aclose(self) -> None:
-        """Close the connections of shared limits in this event loop. The next request opens them again."""
+        """Keep what was learned, and close the connections of shared limits in this event loop, until the next request."""
+        if self._remembered is not None:
+            self._remembered.write(self.snapshot())
         for client in self._clients:
             await client.aclose()
 

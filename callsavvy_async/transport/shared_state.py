@@ -32,8 +32,9 @@ class Shared:
     closed: bool = False
 
     async def open(self) -> None:
-        """Open the journal, if there is one. Everything else opens at its first use."""
+        """Restore a remembered limit and open the journal, if there are any. Everything else opens at its first use."""
         self.closed = False
+        self.pacing.open()
         if self.keyring is not None:
             await self.keyring.opened()
 
