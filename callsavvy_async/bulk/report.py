@@ -51,12 +51,21 @@ class StopReason(enum.Enum):
 
 @attrs.frozen
 class ChunkResult:
-    """The result of one chunk."""
+    """The result of one chunk.
+
+    Attributes:
+        chunk: the chunk: its number, text and recipients.
+        state: its state.
+        receipt: the API's response to an accepted request.
+        error: the error of a request that was not accepted.
+        request_id: identifier of the chunk's last request, as in events, logs and spans; empty if none began.
+    """
 
     chunk: Chunk
     state: ChunkState
     receipt: SendReceipt | None = None
     error: RequestError | None = None
+    request_id: str = ""
 
     @property
     def recipients(self) -> tuple[Recipient, ...]:

@@ -145,7 +145,7 @@ def unknown(
     for chunk in chunks:
         print(
             f"request {chunk.number}: {quantity(len(chunk.recipients), 'recipient')},"
-            f" about {quantity(chunk.estimate, 'unit')}: {chunk.detail}"
+            f" about {quantity(chunk.estimate, 'unit')}: {chunk.detail} (id {chunk.request_id})"
         )
         for recipient in chunk.recipients if numbers else ():
             print(f"  {recipient.number}")

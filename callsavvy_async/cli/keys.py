@@ -23,7 +23,9 @@ def unknown(*, journal: JournalName = DEFAULT_JOURNAL) -> ExitCode:
     """List the keys whose request is unknown: perhaps done, perhaps charged. Nothing is sent under them."""
     found = with_journal(journal, lambda opened: opened.keys.unknown())
     for key in found:
-        print(f"{key.key}: {key.resource}, {key.began:%Y-%m-%d %H:%M:%S} UTC, {key.account}: {key.detail}")
+        print(
+            f"{key.key}: {key.resource}, {key.began:%Y-%m-%d %H:%M:%S} UTC, {key.account}: {key.detail} (id {key.request_id})"
+        )
     return ExitCode.UNKNOWN if found else ExitCode.DONE
 
 
