@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent
 WHEELS = ROOT / "build" / "wheel"
 SETTINGS = ROOT / "pyproject.toml"
 PROJECT = nox.project.load_toml(SETTINGS)
-EXTRAS = "[aiohttp,cli,excel,fastapi,parquet,phone,postgres,redis,speed]"
+EXTRAS = "[aiohttp,cli,excel,fastapi,otel,parquet,phone,postgres,redis,speed]"
 DEMO_TEXT = "We open again on Monday at nine. Reply STOP to hear no more from us."
 
 
