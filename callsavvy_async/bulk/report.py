@@ -15,6 +15,7 @@ from callsavvy_async.bulk.recipients import Doubtful, Recipient, Skipped, SkipRe
 from callsavvy_async.bulk.report_files import ReportRow, write_csv, write_jsonl
 from callsavvy_async.bulk.spool import Spool
 from callsavvy_async.errors import CallsavvyError, RequestError
+from callsavvy_async.jsonable import Jsonable
 from callsavvy_async.redaction import redact
 from callsavvy_async.resources.sends import SendReceipt
 from callsavvy_async.wording import quantity
@@ -86,7 +87,7 @@ class ReportError(CallsavvyError):
 
 
 @attrs.define
-class Sums:
+class Sums(Jsonable):
     """Recipients by state. The states add up to `given`, or `check` raises.
 
     Attributes:

@@ -29,6 +29,7 @@ from callsavvy_async.campaigns.journal import repository
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.repository import ChunkUpdate
 from callsavvy_async.campaigns.states import Actor, State
+from callsavvy_async.jsonable import Jsonable
 
 N = TypeVar("N", int, Decimal)
 
@@ -80,7 +81,7 @@ _PHASE_AFTER = {Action.PAUSE: Phase.PAUSED, Action.CONTINUE: Phase.SENDING, Acti
 
 
 @attrs.frozen
-class Command:
+class Command(Jsonable):
     """A command, as the journal records it.
 
     Attributes:
@@ -156,7 +157,7 @@ class Orders:
 
 
 @attrs.frozen
-class WaitingWorker:
+class WaitingWorker(Jsonable):
     """A worker that has not acknowledged a command.
 
     Attributes:
