@@ -154,7 +154,11 @@ class Sums(Jsonable):
         return self.failed + self.rejected + self.pending
 
     def check(self) -> None:
-        """Raise `ReportError` unless the states of all recipients add up to those given."""
+        """Raise `ReportError` unless the states of all recipients add up to those given.
+
+        Raises:
+            ReportError: they do not add up.
+        """
         total = self.accounted
         if total != self.given:
             raise ReportError(

@@ -191,6 +191,10 @@ class Campaign:
     async def resolve(self, chunk: int, *, as_sent: bool) -> None:
         """Declare an unknown chunk sent or not sent. `resend_unknown` sends it again if it was not.
 
+        Args:
+            chunk: number of the chunk, from `unknown`.
+            as_sent: True if it was sent.
+
         Raises:
             InvalidRequestError: the chunk is not unknown.
         """

@@ -140,7 +140,14 @@ class Keys:
     async def settle(
         self, intent: Intent, outcome: Outcome, response: HttpResponse | None = None, detail: str = ""
     ) -> None:
-        """Record an outcome. If the journal is unavailable, the next transaction records it."""
+        """Record an outcome. If the journal is unavailable, the next transaction records it.
+
+        Args:
+            intent: the intent.
+            outcome: outcome of its request.
+            response: response of an ACCEPTED request.
+            detail: reason why the outcome is UNKNOWN.
+        """
         row = self._row(intent)
         accepted = None if response is None else (row, response.status_code, response.body)
         try:

@@ -59,7 +59,15 @@ class CampaignReport(Sums):
         super().settle(result)
 
     def add(self, state: State, recipients: int, requests: int, cost: Decimal | None, estimate: Decimal) -> None:
-        """Count chunks that share a state, an estimate and a cost."""
+        """Count chunks that share a state, an estimate and a cost.
+
+        Args:
+            state: their state.
+            recipients: number of their recipients.
+            requests: number of chunks.
+            cost: cost of each in units; None if not reported.
+            estimate: estimate of each in units.
+        """
         if state is State.SPLIT:
             return
         field = State.PENDING if state is State.CLAIMED else state

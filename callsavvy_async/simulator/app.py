@@ -109,7 +109,15 @@ class Simulator:
         return f"Simulator(balances={self.world.balances}, limit={self.limit}, {self.ledger}, {self.faults})"
 
     def emit(self, event: str, **fields: str) -> Future[CallbackResponse]:
-        """Post an event to `callback_url` in the background; see `callsavvy_async.simulator.webhooks`."""
+        """Post an event to `callback_url` in the background; see `callsavvy_async.simulator.webhooks`.
+
+        Args:
+            event: Name of the event in the API document.
+            **fields: Fields of the event.
+
+        Raises:
+            ValueError: `callback_url` is None.
+        """
         if self.callback_url is None:
             raise ValueError("callback_url is None; pass one to Simulator to emit events.")
         return post_event(self.callback_url, event, fields)

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 import anyio
 import attrs
 
-from callsavvy_async.errors import Attempt, Outcome
+from callsavvy_async.errors import Attempt, ConfigurationError, Outcome
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.response import HttpResponse
 
@@ -118,8 +118,16 @@ class RequestContext:
         """Identifier of the last request that has ended; empty if there is none."""
         return self.exchanges[-1].request_id if self.exchanges else ""
 
-    def raw_response(self, value: R) -> RawResponse[R] | None:
-        """Return a result with the last response; None without a response."""
+    def raw_response(self, value: R, method: object) -> RawResponse[R]:
+        """Return a method's result with the last response.
+
+        Args:
+            value: Result of the method.
+            method: The method.
+
+        Raises:
+            ConfigurationError: The method sent no request.
+        """
         for exchange in reversed(self.exchanges):
             if (response := exchange.response) is not None:
                 return RawResponse(
@@ -131,7 +139,9 @@ class RequestContext:
                     exchange.request_id,
                     exchange.seconds,
                 )
-        return None
+        raise ConfigurationError(
+            f"{method!r} did not send a request; pass a method of the client, such as client.tickets.list."
+        )
 
     async def about_to_send(self, request_id: str) -> Mapping[str, str] | None:
         """Run `before_sending`; return the parameters to override."""
