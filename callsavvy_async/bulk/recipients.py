@@ -143,8 +143,8 @@ class RecipientFilter:
         number_set: NumberMemory | None = None,
         doubtful: Doubtful | None = None,
     ) -> None:
-        self.doubtful = Doubtful() if doubtful is None else doubtful
-        self.rules = (
+        self.doubtful: Doubtful = Doubtful() if doubtful is None else doubtful
+        self.rules: tuple[object, ...] = (
             column if column is None or isinstance(column, str) else tuple(column),
             region,
             international,

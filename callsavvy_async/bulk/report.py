@@ -131,10 +131,25 @@ class Sums(Jsonable):
         if result.state is not ChunkState.PENDING:
             self.requests += 1
         if result.receipt is not None:
-            if result.receipt.cost is None:
-                self.requests_without_cost += 1
-            else:
-                self.cost += result.receipt.cost
+            self.charge(result.receipt.cost)
+
+    def charge(self, cost: Decimal | None, requests: int = 1) -> None:
+        """Count the cost of accepted requests.
+
+        Args:
+            cost: cost of each in units; None if not reported.
+            requests: number of requests.
+        """
+        self.requests_without_cost += requests if cost is None else 0
+        self.cost += (cost or Decimal(0)) * requests
+
+    def count_requests(self, requests: int) -> None:
+        """Count settled requests."""
+        self.requests += requests
+
+    def move_from_pending(self, recipients: int) -> None:
+        """Count recipients as no longer pending."""
+        self.pending -= recipients
 
     @property
     def reported_cost(self) -> str:

@@ -34,6 +34,7 @@ from callsavvy_async.campaigns.states import Actor, State
 from callsavvy_async.campaigns.subset_sum import Reconciliation
 from callsavvy_async.campaigns.unknown import UnknownChunk, unknown_chunks
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.messages import Message
 from callsavvy_async.tracebacks import private_arguments
 
 T = TypeVar("T")
@@ -58,7 +59,7 @@ class Campaign:
         simulated: bool,
     ) -> None:
         self.name = name
-        self.message = spec.message
+        self.message: Message = spec.message
         """The message to send."""
         self._spec = spec
         self._writer = writer

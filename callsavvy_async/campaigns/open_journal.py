@@ -49,7 +49,7 @@ class Journal:
         self._patience = patience
         self._simulated = simulated
         self._writer = Writer(database)
-        self.keys = Keys(self._writer, patience=patience, keep=keep, simulated=simulated)
+        self.keys: Keys = Keys(self._writer, patience=patience, keep=keep, simulated=simulated)
         """The keys of single requests, for a client with ``journal=`` this journal."""
 
     @classmethod

@@ -55,7 +55,7 @@ class CampaignReport(Sums):
 
     def settle(self, result: ChunkResult) -> None:
         """Count the outcome of a request whose recipients were pending."""
-        self.pending -= len(result.recipients)
+        self.move_from_pending(len(result.recipients))
         super().settle(result)
 
     def add(self, state: State, recipients: int, requests: int, cost: Decimal | None, estimate: Decimal) -> None:
@@ -73,10 +73,9 @@ class CampaignReport(Sums):
         field = State.PENDING if state is State.CLAIMED else state
         setattr(self, field, getattr(self, field) + recipients)
         if state in _REQUESTED:
-            self.requests += requests
+            self.count_requests(requests)
         if state in _TAKEN:
-            self.requests_without_cost += requests if cost is None else 0
-            self.cost += (cost or Decimal(0)) * requests
+            self.charge(cost, requests)
         if state in SPENT:
             self.committed += counted(estimate, cost) * requests
 

@@ -44,7 +44,9 @@ from callsavvy_async.wording import quantity
 
 T = TypeVar("T")
 
-_commands = App(name="campaigns", help="Inspect, steer, continue and settle campaigns (created with bulk --campaign).")
+_commands: App = App(
+    name="campaigns", help="Inspect, steer, continue and settle campaigns (created with bulk --campaign)."
+)
 
 
 def register(app: App) -> None:

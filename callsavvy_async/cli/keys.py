@@ -8,7 +8,7 @@ from callsavvy_async.cli.campaign_run import is_missing, with_journal
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.options import DEFAULT_JOURNAL, JournalName
 
-_commands = App(
+_commands: App = App(
     name="keys", help="List and settle the unknown outcomes of single requests that a program sent with key=."
 )
 

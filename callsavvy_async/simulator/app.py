@@ -59,7 +59,7 @@ class Simulator:
         callback_url: URL that receives events. Each createTicket posts a newTicketOpened.
     """
 
-    base_url = f"http://simulator.invalid{BASE_PATH}"
+    base_url: str = f"http://simulator.invalid{BASE_PATH}"
     """Base URL for use in process, where the host name is never resolved."""
 
     def __init__(
@@ -81,7 +81,7 @@ class Simulator:
         keep_requests: int = 1_000,
         callback_url: str | None = None,
     ) -> None:
-        self.world = World(
+        self.world: World = World(
             now=now,
             seed=seed,
             balances=Balances(
@@ -94,8 +94,8 @@ class Simulator:
             whatsapp_uids=frozenset(whatsapp_uids),
         )
         seed_world(self.world)
-        self.ledger = Ledger()
-        self.faults = FaultPlan(seed=seed)
+        self.ledger: Ledger = Ledger()
+        self.faults: FaultPlan = FaultPlan(seed=seed)
         self.limit = limit
         self.latency = latency
         self.callback_url = callback_url

@@ -32,9 +32,9 @@ class SimulatorServer:
 
     def __init__(self, simulator: Simulator, *, idle_timeout: float | None = None) -> None:
         self.simulator = simulator
-        self.url = ""
+        self.url: str = ""
         """Base URL, including the API's /v1."""
-        self.connections = 0
+        self.connections: int = 0
         """Number of connections accepted so far."""
         self._idle_timeout = idle_timeout
         self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}

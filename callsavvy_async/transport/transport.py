@@ -52,8 +52,8 @@ class Transport:
     def __init__(self, config: Config, shared: Shared) -> None:
         self.config = config
         self.shared = shared
-        self.codec = Codec(config.timezone)
-        self.templates = RequestTemplates(config)
+        self.codec: Codec = Codec(config.timezone)
+        self.templates: RequestTemplates = RequestTemplates(config)
 
     async def send(self, endpoint: Endpoint[R], options: RequestOptions, /, **params: str | None) -> R:
         """Send a request and return its decoded response.
