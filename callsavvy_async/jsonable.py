@@ -33,7 +33,7 @@ class Jsonable:
         return None
 
     @property
-    def __dict__(self) -> dict[str, object]:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
+    def __dict__(self) -> dict[str, object]:  # type: ignore[override]
         """The fields for `vars`, which FastAPI's `jsonable_encoder` calls; the classes have slots."""
         return dict(self.as_dict())
 

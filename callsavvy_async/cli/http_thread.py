@@ -12,7 +12,7 @@ from typing import ClassVar
 class Handler(BaseHTTPRequestHandler):
     """Base of the request handlers."""
 
-    timeout: ClassVar[float | None] = 10  # pyright: ignore[reportIncompatibleVariableOverride]
+    timeout: ClassVar[float | None] = 10
 
     def reply(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
         """Send a response."""

@@ -163,7 +163,7 @@ async def test_a_chunk_begins_a_trace_and_links_to_its_run(
 
 async def test_metrics(scripted: Any, ok: Response, refusal: Response, telemetry: Telemetry) -> None:
     """Requests, attempts, waits, 429s, outcomes, and what the limiter believes; nothing stays in flight."""
-    script = refusal(429, retry_after="0.01"), ok({"cost": "4.5"}), refusal(500)
+    script = refusal(429, retry_after="0.5"), ok({"cost": "4.5"}), refusal(500)
     client = scripted(*script, hooks=[telemetry.hook], pacing=Unlimited())
     telemetry.hook.observe(client.pacing)
     await client.messaging.send_sms(NUMBER, "Hi")
