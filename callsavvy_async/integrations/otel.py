@@ -107,7 +107,7 @@ class OpenTelemetry:
     def __call__(self, event: HookEvent, /) -> None:
         """Trace and measure an event."""
         if isinstance(event, RequestStarted):
-            if self._is_wanted:
+            if self.is_listening:
                 self._start(event)
             return
         opened = self._open.get(getattr(event, "request_id", ""))
@@ -146,7 +146,7 @@ class OpenTelemetry:
         gauge("callsavvy.limit.pause", "s", "Seconds left of the pause after a 429.", "shut_for")
 
     @property
-    def _is_wanted(self) -> bool:
+    def is_listening(self) -> bool:
         """True if an SDK is installed. One that is installed after the client was made is noticed within a second."""
         if self._has_sdk or (now := time.monotonic()) < self._look_again:
             return self._has_sdk

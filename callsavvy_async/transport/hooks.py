@@ -201,7 +201,11 @@ HookEvent: TypeAlias = (
 
 
 class Hook(Protocol):
-    """A callable that receives events. It runs in the event loop, so it must not block."""
+    """A callable that receives events. It runs in the event loop, so it must not block.
+
+    If it has an attribute ``is_listening`` that is False when a request starts, the start and end of the request are not made
+    for it.
+    """
 
     def __call__(self, event: HookEvent, /) -> object:
         """Handle an event. An exception is logged and otherwise ignored, so it cannot break a send."""
@@ -249,12 +253,15 @@ class Hooks:
 
     def __init__(self, hooks: Sequence[Hook]) -> None:
         self._hooks = tuple(hooks)
-        self._beside_log = any(hook is not log_event for hook in hooks)
+        self._listeners = tuple(hook for hook in hooks if hook is not log_event)
 
     @property
     def listening(self) -> bool:
         """True if a hook receives the start and end of requests. Otherwise the client skips these events."""
-        return self._beside_log or _log.isEnabledFor(logging.DEBUG)
+        for hook in self._listeners:
+            if getattr(hook, "is_listening", True):
+                return True
+        return _log.isEnabledFor(logging.DEBUG)
 
     def __call__(self, event: HookEvent) -> None:
         """Call each hook with an event."""
