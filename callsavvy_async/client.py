@@ -11,7 +11,6 @@ import attrs
 
 from callsavvy_async.client_options import ClientOptions, open_keyring
 from callsavvy_async.config import BASE_URL, Config, Credentials, RequestSettings, choose_credentials, read_environment
-from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.keywords import refuse_unknown
 from callsavvy_async.policy.budget import RetryBudget
 from callsavvy_async.policy.retry import RetryPolicy
@@ -154,7 +153,6 @@ class Callsavvy:
         return cls(credentials, **settings)
 
     # The groups of the API are imported on first use, because most programs use few.
-
     @cached_property
     def account(self) -> Account:
         """The account: balances, departments, categories, agents."""
@@ -250,17 +248,19 @@ class Callsavvy:
     async def with_raw_response(
         self, method: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs
     ) -> RawResponse[R]:
-        """Run a method of the client, and return its result with the status, headers, raw body and attempts.
+        """Run a method of the client, and return its result with the response, its attempts and its `request_id`.
 
-        Example: ``raw = await callsavvy.with_raw_response(callsavvy.tickets.list, period="2026-11")``
+        Args:
+            method: method of the client: ``raw = await client.with_raw_response(client.tickets.list, period="2026-11")``.
+            *args: its arguments.
+            **kwargs: its keyword arguments.
+
+        Raises:
+            ConfigurationError: `method` sends no request.
         """
         with tracking(RequestContext()) as context:
             value = await method(*args, **kwargs)
-        if (raw := context.raw_response(value)) is None:
-            raise ConfigurationError(
-                f"{method!r} did not send a request; pass a method of the client, such as client.tickets.list."
-            )
-        return raw
+        return context.raw_response(value, method)
 
     async def request(
         self,

@@ -34,7 +34,12 @@ def _by_rule(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
 @private_arguments
 @attrs.frozen
 class Credentials:
-    """The two keys of an account (API document: "Authentication"). The repr masks them."""
+    """The two keys of an account (API document: "Authentication"). The repr masks them.
+
+    Attributes:
+        public_key: the API Public Key.
+        private_key: the API Private Key.
+    """
 
     public_key: str = attrs.field(validator=_by_rule, repr=lambda _: MASK)
     private_key: str = attrs.field(validator=_by_rule, repr=lambda _: MASK)

@@ -24,15 +24,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import json
-import os
-import re
-from typing import Protocol
-from urllib.parse import quote
 
 import attrs
 
-from callsavvy_async.errors import ConfigurationError, InvalidRequestError
+from callsavvy_async.embed_values import (
+    HasPublicKey,
+    check_text,
+    checked_nonce,
+    checked_public_key,
+    javascript_string,
+    url_encoded,
+)
 from callsavvy_async.phone_numbers import normalise_number
 from callsavvy_async.redaction import MASK
 
@@ -54,10 +56,6 @@ __all__ = [
 PLUGIN_ORIGIN = "https://plugin.getcallsavvy.com"
 """Origin of the widgets' scripts."""
 
-_PUBLIC_KEY = re.compile(r"(?!\.\.?$)[^\x00-\x20\x7f-\U0010ffff\"'`<>&\\]+")
-_NONCE = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
-_SANDBOX_PRIVATE_KEY = "TEST-934HDHD84JDVBPSW73BYjegh494WD9084NFUih34-9974r"
-
 _LOADER = """
 (function(){
 var s1=document.createElement("script"),s0=document.getElementsByTagName("script")[0];
@@ -70,15 +68,6 @@ s0.parentNode.insertAdjacentElement("beforeend", s1);
 """
 
 
-class HasPublicKey(Protocol):
-    """An object with the account's public key, such as `Credentials`."""
-
-    @property
-    def public_key(self) -> str:
-        """The account's public key."""
-        ...
-
-
 class Html(str):
     """Safe markup, which template engines do not escape again."""
 
@@ -87,30 +76,6 @@ class Html(str):
     def __html__(self) -> str:
         """Return the markup, by the convention of MarkupSafe (Jinja2, FastAPI) and Django."""
         return self
-
-
-def _public_key(key: str | HasPublicKey) -> str:
-    public_key = key if isinstance(key, str) else key.public_key
-    private_keys = {_SANDBOX_PRIVATE_KEY, os.environ.get("CALLSAVVY_PRIVATE_KEY"), getattr(key, "private_key", None)}
-    if public_key in private_keys:
-        raise ConfigurationError(
-            "the given key is the private key; in a page, every visitor could read it and spend the account's balance. Give"
-            " the public key (dashboard, Settings -> API & Integration), or the Credentials."
-        )
-    if not _PUBLIC_KEY.fullmatch(public_key):
-        raise ConfigurationError(
-            f"the public key {'holds a forbidden character' if public_key else 'is empty'}; it must be printable ASCII"
-            " without blanks, quotes, < > & and backslash. Copy it from the dashboard, Settings -> API & Integration."
-        )
-    return public_key
-
-
-def _check_text(_: object, attribute: attrs.Attribute[str], value: str) -> None:
-    if not value.strip() or not value.isprintable():
-        raise InvalidRequestError(
-            f"{attribute.name} is {value!a}; it must be text without control characters. Copy it from the snippet in the"
-            " dashboard, Settings -> API & Integration."
-        )
 
 
 @attrs.frozen
@@ -124,14 +89,14 @@ class Widget:
     """
 
     plugin: str
-    public_key: str = attrs.field(converter=_public_key, repr=lambda _: MASK)
-    theme: str = attrs.field(validator=_check_text, kw_only=True)
+    public_key: str = attrs.field(converter=checked_public_key, repr=lambda _: MASK)
+    theme: str = attrs.field(validator=check_text, kw_only=True)
 
     @property
     def src(self) -> str:
         """URL of the widget's script. Its parameter ``c`` is the colour word in base64."""
         colour = base64.b64encode(self.theme.encode()).decode()
-        return f"{PLUGIN_ORIGIN}/{self.plugin}/{_url(self.public_key)}?p{self._parameters()}&c={_url(colour)}"
+        return f"{PLUGIN_ORIGIN}/{self.plugin}/{url_encoded(self.public_key)}?p{self._parameters()}&c={url_encoded(colour)}"
 
     @property
     def loader_hash(self) -> str:
@@ -150,7 +115,7 @@ class Widget:
             nonce: nonce of the response's Content-Security-Policy.
             loader: whether to use the API document's inline loader. A plain ``<script src async>`` passes a stricter policy.
         """
-        attribute = f' nonce="{_checked_nonce(nonce)}"' if nonce is not None else ""
+        attribute = f' nonce="{checked_nonce(nonce)}"' if nonce is not None else ""
         if loader:
             return Html(f'<script type="text/javascript"{attribute}>{self._loader()}</script>')
         return Html(
@@ -159,12 +124,22 @@ class Widget:
         )
 
     def html(self, *, nonce: str | None = None, loader: bool = True) -> Html:
-        """Return the widget's holder and script."""
+        """Return the widget's holder and script.
+
+        Args:
+            nonce: see `script`.
+            loader: see `script`.
+        """
         script = self.script(nonce=nonce, loader=loader)
         return Html(f"{self.holder}\n{script}" if self.holder else script)
 
     def csp(self, *, nonce: str | None = None, loader: bool = True) -> str:
-        """Return the Content-Security-Policy of this widget; see `content_security_policy`."""
+        """Return the Content-Security-Policy of this widget; see `content_security_policy`.
+
+        Args:
+            nonce: see `script`.
+            loader: see `script`.
+        """
         return content_security_policy(self, nonce=nonce, loader=loader)
 
     def __html__(self) -> str:
@@ -179,7 +154,7 @@ class Widget:
         return ""
 
     def _loader(self) -> str:
-        return _LOADER % _javascript_string(self.src)
+        return _LOADER % javascript_string(self.src)
 
 
 @attrs.frozen
@@ -191,7 +166,7 @@ class CallWidget(Widget):
             ``department_id`` of the REST API.
     """
 
-    department: str = attrs.field(validator=_check_text, kw_only=True)
+    department: str = attrs.field(validator=check_text, kw_only=True)
 
     def call_button(self, label: str, *, number: str | None = None, caller_id: str | None = None) -> Html:
         """Return the button that starts a call. Its id is fixed, so a page may hold only one.
@@ -213,7 +188,7 @@ class CallWidget(Widget):
         return Html(f'<button type="button" id="callservy_call_button"{attributes}>{html.escape(label)}</button>')
 
     def _parameters(self) -> str:
-        return f"&d={_url(self.department)}"
+        return f"&d={url_encoded(self.department)}"
 
 
 @attrs.frozen
@@ -242,22 +217,42 @@ def call(public_key: str | HasPublicKey, *, department: str, theme: str = "green
 
 
 def ticket_form(public_key: str | HasPublicKey, *, theme: str = "green") -> TicketForm:
-    """Create the form for support tickets. For arguments and errors, see `call`."""
+    """Create the form for support tickets. For arguments and errors, see `call`.
+
+    Args:
+        public_key: see `call`.
+        theme: see `call`.
+    """
     return TicketForm("ticket", public_key, theme=theme)
 
 
 def chat(public_key: str | HasPublicKey, *, theme: str = "green") -> Widget:
-    """Create the live chat. For arguments and errors, see `call`."""
+    """Create the live chat. For arguments and errors, see `call`.
+
+    Args:
+        public_key: see `call`.
+        theme: see `call`.
+    """
     return Widget("chat", public_key, theme=theme)
 
 
 def video(public_key: str | HasPublicKey, *, theme: str = "green") -> Widget:
-    """Create the widget for instant video meetings. For arguments and errors, see `call`."""
+    """Create the widget for instant video meetings. For arguments and errors, see `call`.
+
+    Args:
+        public_key: see `call`.
+        theme: see `call`.
+    """
     return Widget("video", public_key, theme=theme)
 
 
 def calendar(public_key: str | HasPublicKey, *, theme: str = "green") -> Widget:
-    """Create the calendar for booking meetings. For arguments and errors, see `call`."""
+    """Create the calendar for booking meetings. For arguments and errors, see `call`.
+
+    Args:
+        public_key: see `call`.
+        theme: see `call`.
+    """
     return Widget("calendar", public_key, theme=theme)
 
 
@@ -275,25 +270,7 @@ def content_security_policy(*widgets: Widget, nonce: str | None = None, loader: 
     """
     sources = [PLUGIN_ORIGIN]
     if nonce is not None:
-        sources.append(f"'nonce-{_checked_nonce(nonce)}'")
+        sources.append(f"'nonce-{checked_nonce(nonce)}'")
     elif loader:
         sources += dict.fromkeys(widget.loader_hash for widget in widgets)
     return f"script-src {' '.join(sources)}"
-
-
-def _url(value: str) -> str:
-    return quote(value, safe="")
-
-
-def _javascript_string(text: str) -> str:
-    # json.dumps also escapes U+2028 and U+2029, which end a line in old versions of JavaScript.
-    return json.dumps(text).replace("<", "\\u003c").replace(">", "\\u003e")
-
-
-def _checked_nonce(nonce: str) -> str:
-    if not _NONCE.fullmatch(nonce):
-        raise InvalidRequestError(
-            "the nonce is empty or not base64, so it could break out of its header or attribute; create a nonce for each"
-            " response with secrets.token_urlsafe(16)."
-        )
-    return nonce

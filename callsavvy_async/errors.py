@@ -56,7 +56,14 @@ class Outcome(enum.Enum):
 
 @attrs.frozen
 class Attempt:
-    """One attempt of a request: its outcome, its reason and its duration in seconds."""
+    """One attempt of a request.
+
+    Attributes:
+        outcome: Outcome of the attempt.
+        reason: Explanation in the SDK's words, without personal data.
+        seconds: Seconds from the first byte to the end of the response, with connecting.
+        status_code: HTTP status; None without a response.
+    """
 
     outcome: Outcome
     reason: str
@@ -90,6 +97,8 @@ class RequestError(CallsavvyError):
     Attributes:
         outcome: outcome of the last attempt, and so of the request.
         endpoint: the API resource (``"sendSMS"``).
+        request_id: identifier of the request in events, logs, spans and the journal. It is not in the error's text, so
+            that equal errors have equal texts.
         attempts: the attempts, in order.
         status_code: HTTP status of the last response, or None.
         message: the API's ``message``, unmasked; free text.
@@ -108,6 +117,7 @@ class RequestError(CallsavvyError):
         *,
         endpoint: str,
         outcome: Outcome,
+        request_id: str = "",
         attempts: tuple[Attempt, ...] = (),
         status_code: int | None = None,
         message: str | None = None,
@@ -118,6 +128,7 @@ class RequestError(CallsavvyError):
         self.reason = reason
         self.endpoint = endpoint
         self.outcome = outcome
+        self.request_id = request_id
         self.attempts = attempts
         self.status_code = status_code
         self.message = message

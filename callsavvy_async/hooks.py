@@ -12,10 +12,13 @@ from callsavvy_async.transport.hooks import (
     RequestWaiting,
     SharedLimitLost,
     SharedLimitRestored,
+    event_fields,
 )
+from callsavvy_async.transport.request_context import BulkChunk
 
 __all__ = [
     "AttemptFailed",
+    "BulkChunk",
     "Hook",
     "HookEvent",
     "RateLimited",
@@ -24,4 +27,5 @@ __all__ = [
     "RequestWaiting",
     "SharedLimitLost",
     "SharedLimitRestored",
+    "event_fields",
 ]

@@ -25,6 +25,7 @@ SMOKE = {
     "cli": "import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-m', 'callsavvy_async', '--version']))",
     "excel": "import python_calamine",
     "fastapi": "import callsavvy_async.integrations.fastapi",
+    "otel": "import callsavvy_async.integrations.otel",
     "parquet": "import pyarrow.parquet",
     "phone": "import phonenumbers",
     "postgres": "import psycopg",

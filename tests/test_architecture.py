@@ -144,6 +144,7 @@ def test_package_needs_no_extra_to_import() -> None:
         "aiohttp",
         "cyclopts",
         "fastapi",
+        "opentelemetry",
         "pgqueuer",
         "phonenumbers",
         "procrastinate",

@@ -39,7 +39,7 @@ print(json.dumps(sorted(sys.modules)))
 
 NOT_TO_SEND = {
     *["cattrs", "tenacity", "trio"],  # a witness of tests; failures; another event loop
-    *["aiohttp", "cyclopts", "fastapi", "phonenumbers", "pyarrow", "pytest", "starlette"],  # extras
+    *["aiohttp", "cyclopts", "fastapi", "opentelemetry", "phonenumbers", "pyarrow", "pytest", "starlette"],  # extras
     *["httpx", "httpcore", "h11", "certifi", "email.utils"],  # the other backend
     *["sqlite3", "xml", "unittest", "concurrent.futures.process", "multiprocessing"],
     *(

@@ -48,14 +48,28 @@ class Batcher:
     async def send_sms(
         self, recipient: str, message: str, *, sender_id: str | None = None, **options: Unpack[RequestOptions]
     ) -> SendReceipt:
-        """Send one SMS text to one number, at most 100 numbers in a request. See `Messaging.send_sms`."""
+        """Send one SMS text to one number, at most 100 numbers in a request. See `Messaging.send_sms`.
+
+        Args:
+            recipient: number in international form.
+            message: the text.
+            sender_id: approved sender id; the account's default when None.
+            **options: see `RequestOptions`.
+        """
         send = partial(self._messaging.send_sms, message=message, sender_id=sender_id, **options)
         return await self._send(SEND_SMS, recipient, send, options, (message, sender_id))
 
     async def send_whatsapp(
         self, recipient: str, message: str, *, channel_uid: str, **options: Unpack[RequestOptions]
     ) -> SendReceipt:
-        """Send one WhatsApp text to one number, at most 30 numbers in a request. See `Messaging.send_whatsapp`."""
+        """Send one WhatsApp text to one number, at most 30 numbers in a request. See `Messaging.send_whatsapp`.
+
+        Args:
+            recipient: number in international form.
+            message: the text.
+            channel_uid: UID of the WhatsApp channel to send from.
+            **options: see `RequestOptions`.
+        """
         send = partial(self._messaging.send_whatsapp, message=message, channel_uid=channel_uid, **options)
         return await self._send(SEND_WHATSAPP, recipient, send, options, (message, channel_uid))
 

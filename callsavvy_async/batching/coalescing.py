@@ -93,7 +93,7 @@ class _Batch(Generic[R]):
             self.leaving = True  # a send that joined now would never get a result
             self.scope.cancel()
 
-    async def _fix_recipients(self) -> Mapping[str, str]:
+    async def _fix_recipients(self, _request_id: str) -> Mapping[str, str]:
         self.leaving = True
         if not self.members:
             await anyio.sleep_forever()  # the last member was cancelled, and the scope with it

@@ -91,7 +91,16 @@ class Bulk:
         literal: bool = False,
         **options: Unpack[BulkOptions],
     ) -> BulkRun:
-        """Send an `SMS` to many numbers; see `send`."""
+        """Send an `SMS` to many numbers; see `send`.
+
+        Args:
+            recipients: see `send`.
+            text: the text for all recipients; alternatively, give `template`.
+            template: text with placeholders such as ``{name}``, filled in from each recipient's fields.
+            sender_id: approved sender id; the account's default when None.
+            literal: take braces in `text` as they are.
+            **options: see `BulkOptions`.
+        """
         return self.send(recipients, SMS(text, template=template, sender_id=sender_id, literal=literal), **options)
 
     def whatsapp(
@@ -104,7 +113,16 @@ class Bulk:
         literal: bool = False,
         **options: Unpack[BulkOptions],
     ) -> BulkRun:
-        """Send a `WhatsApp` message to many numbers; see `send`."""
+        """Send a `WhatsApp` message to many numbers; see `send`.
+
+        Args:
+            recipients: see `send`.
+            text: the text for all recipients; alternatively, give `template`.
+            channel_uid: UID of the WhatsApp channel to send from.
+            template: text with placeholders such as ``{name}``, filled in from each recipient's fields.
+            literal: take braces in `text` as they are.
+            **options: see `BulkOptions`.
+        """
         return self.send(
             recipients, WhatsApp(text, template=template, channel_uid=channel_uid, literal=literal), **options
         )
@@ -120,6 +138,16 @@ class Bulk:
         literal: bool = False,
         **options: Unpack[BulkOptions],
     ) -> BulkRun:
-        """Make a `Robocall` to many numbers; see `send`."""
+        """Make a `Robocall` to many numbers; see `send`.
+
+        Args:
+            recipients: see `send`.
+            text: the words to speak; alternatively, give `template` or `audio_url`.
+            duration_minutes: length of a call, which the API charges in whole minutes.
+            template: words with placeholders such as ``{name}``, filled in from each recipient's fields.
+            audio_url: https URL of a recording to play.
+            literal: take braces in `text` as they are.
+            **options: see `BulkOptions`.
+        """
         message = Robocall(text, template=template, audio_url=audio_url, duration=duration_minutes, literal=literal)
         return self.send(recipients, message, **options)

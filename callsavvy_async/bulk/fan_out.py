@@ -27,7 +27,7 @@ from callsavvy_async.bulk.stop_rules import StopRules
 from callsavvy_async.errors import Outcome, RateLimitError, RequestError, ServiceUnavailableError
 from callsavvy_async.policy.rejection import names_recipient, too_large
 from callsavvy_async.resources.sends import SendReceipt
-from callsavvy_async.transport.request_context import RequestContext, current_context
+from callsavvy_async.transport.request_context import BulkChunk, RequestContext, current_context
 
 SPARE = 4
 """Most chunks that wait for the rate limiter at a time."""
@@ -46,6 +46,7 @@ class FanOut:
         workers: most chunks in flight.
         rules: rules to stop early.
         on_result: coroutine function, called with each result.
+        run: numbers of the campaign and its run, for a campaign.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class FanOut:
         workers: int,
         rules: StopRules,
         on_result: Callable[[ChunkResult], Awaitable[None]],
+        run: tuple[int | None, int | None] = (None, None),
     ) -> None:
         self._send = send
         self._source = source
@@ -66,6 +68,7 @@ class FanOut:
         self._workers = workers
         self._rules = rules
         self._on_result = on_result
+        self._run = run
         self._scope: anyio.CancelScope | None = None
         self._group: anyio.abc.TaskGroup | None = None
         self._working = 0
@@ -141,10 +144,10 @@ class FanOut:
     def _is_wanted(self) -> bool:
         return self._waiting <= SPARE and self._working <= self._workers
 
-    async def _before_sending(self, chunk: Chunk) -> None:
+    async def _before_sending(self, chunk: Chunk, request_id: str) -> None:
         if self._waiting <= SPARE:  # this worker is about to leave
             self._start_worker()
-        await self._sink.before_sending(chunk)
+        await self._sink.before_sending(chunk, request_id)
 
     async def _work(self) -> None:
         todo: list[Chunk] = []
@@ -169,7 +172,7 @@ class FanOut:
             return await self._stop_over_budget(result)
         with self._watching(chunk) as context:
             try:
-                result = await self._outcome(chunk)
+                result = await self._outcome(chunk, context)
             except ChunkDeferredError:
                 self._sink.release(result)
                 return ()
@@ -195,7 +198,7 @@ class FanOut:
         """Track the request of a chunk."""
         context = RequestContext(
             shield=True,
-            bulk=True,
+            chunk=BulkChunk(chunk.number, len(chunk.recipients), *self._run),
             before_sending=partial(self._before_sending, chunk),
             before_waiting=partial(self._sink.before_waiting, chunk),
             on_wait=self._sink.on_wait,
@@ -210,12 +213,13 @@ class FanOut:
             attempts = (attempt for exchange in context.exchanges for attempt in exchange.attempts)
             self._report.rate_limited += sum(attempt.status_code == 429 for attempt in attempts)  # noqa: PLR2004
 
-    async def _outcome(self, chunk: Chunk) -> ChunkResult:
+    async def _outcome(self, chunk: Chunk, context: RequestContext) -> ChunkResult:
         try:
             receipt = await self._send(chunk)
         except RequestError as error:
-            return ChunkResult(chunk, _state_after(error), error=error)
-        return ChunkResult(chunk, ChunkState.FAILED if receipt.failed else ChunkState.ACCEPTED, receipt)
+            return ChunkResult(chunk, _state_after(error), error=error, request_id=error.request_id)
+        state = ChunkState.FAILED if receipt.failed else ChunkState.ACCEPTED
+        return ChunkResult(chunk, state, receipt, request_id=context.last_request_id)
 
     async def _conclude(self, result: ChunkResult) -> tuple[Chunk, ...]:
         """Record and publish a result, also while the run stops; or return the halves to send instead."""

@@ -53,8 +53,12 @@ class Sink(Protocol):
         """Note that a request has to wait for the rate limiter."""
         ...
 
-    async def before_sending(self, chunk: Chunk) -> None:
+    async def before_sending(self, chunk: Chunk, request_id: str) -> None:
         """Record that a chunk's request is about to leave. An error keeps the request from leaving.
+
+        Args:
+            chunk: the chunk.
+            request_id: identifier of the request.
 
         Raises:
             ChunkDeferredError: the chunk is deferred, and is not settled.

@@ -35,7 +35,7 @@ class FileRows(Iterator[Row]):
         if only is not None:
             check_only(only)
         self.name = name
-        self.count = 0
+        self.count: int = 0
         self.format: ListFormat | None = None
         """Format of the file; None before the first row was read."""
         self.notes: list[str] = []

@@ -36,12 +36,17 @@ def _masked(given: str) -> str:
 
 @attrs.frozen
 class Recipient:
-    """One recipient: a number, and the fields for a template."""
+    """One recipient: a number, and the fields for a template.
+
+    Attributes:
+        number: the number; after admission in its one form (E.164).
+        fields: values for a template, by placeholder.
+        row: position in the input, counted from 1; set by `RecipientFilter`.
+    """
 
     number: str = attrs.field(repr=_masked)
     fields: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=_names_only, hash=False)
     row: int = 0
-    """Position in the input, counted from 1; set by `RecipientFilter`."""
 
 
 class SkipReason(enum.Enum):
@@ -131,8 +136,8 @@ class RecipientFilter:
         number_set: NumberMemory | None = None,
         doubtful: Doubtful | None = None,
     ) -> None:
-        self.doubtful = Doubtful() if doubtful is None else doubtful
-        self.rules = (
+        self.doubtful: Doubtful = Doubtful() if doubtful is None else doubtful
+        self.rules: tuple[object, ...] = (
             column if column is None or isinstance(column, str) else tuple(column),
             region,
             international,

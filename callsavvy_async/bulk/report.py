@@ -15,6 +15,7 @@ from callsavvy_async.bulk.recipients import Doubtful, Recipient, Skipped, SkipRe
 from callsavvy_async.bulk.report_files import ReportRow, write_csv, write_jsonl
 from callsavvy_async.bulk.spool import Spool
 from callsavvy_async.errors import CallsavvyError, RequestError
+from callsavvy_async.jsonable import Jsonable
 from callsavvy_async.redaction import redact
 from callsavvy_async.resources.sends import SendReceipt
 from callsavvy_async.wording import quantity
@@ -51,12 +52,21 @@ class StopReason(enum.Enum):
 
 @attrs.frozen
 class ChunkResult:
-    """The result of one chunk."""
+    """The result of one chunk.
+
+    Attributes:
+        chunk: the chunk: its number, text and recipients.
+        state: its state.
+        receipt: the API's response to an accepted request.
+        error: the error of a request that was not accepted.
+        request_id: identifier of the chunk's last request, as in events, logs and spans; empty if none began.
+    """
 
     chunk: Chunk
     state: ChunkState
     receipt: SendReceipt | None = None
     error: RequestError | None = None
+    request_id: str = ""
 
     @property
     def recipients(self) -> tuple[Recipient, ...]:
@@ -77,7 +87,7 @@ class ReportError(CallsavvyError):
 
 
 @attrs.define
-class Sums:
+class Sums(Jsonable):
     """Recipients by state. The states add up to `given`, or `check` raises.
 
     Attributes:
@@ -121,10 +131,25 @@ class Sums:
         if result.state is not ChunkState.PENDING:
             self.requests += 1
         if result.receipt is not None:
-            if result.receipt.cost is None:
-                self.requests_without_cost += 1
-            else:
-                self.cost += result.receipt.cost
+            self.charge(result.receipt.cost)
+
+    def charge(self, cost: Decimal | None, requests: int = 1) -> None:
+        """Count the cost of accepted requests.
+
+        Args:
+            cost: cost of each in units; None if not reported.
+            requests: number of requests.
+        """
+        self.requests_without_cost += requests if cost is None else 0
+        self.cost += (cost or Decimal(0)) * requests
+
+    def count_requests(self, requests: int) -> None:
+        """Count settled requests."""
+        self.requests += requests
+
+    def move_from_pending(self, recipients: int) -> None:
+        """Count recipients as no longer pending."""
+        self.pending -= recipients
 
     @property
     def reported_cost(self) -> str:
@@ -144,7 +169,11 @@ class Sums:
         return self.failed + self.rejected + self.pending
 
     def check(self) -> None:
-        """Raise `ReportError` unless the states of all recipients add up to those given."""
+        """Raise `ReportError` unless the states of all recipients add up to those given.
+
+        Raises:
+            ReportError: they do not add up.
+        """
         total = self.accounted
         if total != self.given:
             raise ReportError(

@@ -18,12 +18,19 @@ from callsavvy_async.redaction import mask_number
 
 @attrs.frozen
 class ReportRow:
-    """The result for one recipient."""
+    """The result for one recipient.
+
+    Attributes:
+        row: position in the input, counted from 1.
+        recipient: the number; for a skipped row, the number as given.
+        outcome: state of its request, or ``skipped: <reason>``.
+        request: number of its request; None for a skipped row.
+        message_id: id from the API; None if it reported none.
+        detail: explanation, without personal data.
+    """
 
     row: int
-    """Position in the input, counted from 1."""
     recipient: str = attrs.field(repr=mask_number)
-    """The number; for a skipped row, the number as given."""
     outcome: str
     request: int | None
     message_id: str | None

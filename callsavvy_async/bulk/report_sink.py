@@ -38,7 +38,7 @@ class ReportSink:
         """Enlarge the next chunks, because requests are scarce."""
         self.size.scarce()
 
-    async def before_sending(self, chunk: Chunk) -> None:  # noqa: ARG002 - its estimate is reserved
+    async def before_sending(self, chunk: Chunk, request_id: str) -> None:  # noqa: ARG002 - its estimate is reserved
         """Check the budget again: requests that settled while this one waited may have cost more than estimated.
 
         Raises:

@@ -4,7 +4,7 @@ See `Journal` and `Campaign`.
 """
 
 from callsavvy_async.bulk.report_files import ReportRow
-from callsavvy_async.campaigns.campaign import Campaign, UnknownChunk
+from callsavvy_async.campaigns.campaign import Campaign
 from callsavvy_async.campaigns.errors import (
     ChunkLostError,
     JournalDamagedError,
@@ -25,6 +25,7 @@ from callsavvy_async.campaigns.spec import CampaignOptions
 from callsavvy_async.campaigns.states import State
 from callsavvy_async.campaigns.steering import Steered
 from callsavvy_async.campaigns.subset_sum import Reconciliation
+from callsavvy_async.campaigns.unknown import UnknownChunk
 from callsavvy_async.campaigns.worker import Runner, WorkerStatus
 
 __all__ = [

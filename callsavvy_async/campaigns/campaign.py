@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Set as AbstractSet
-from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar, Unpack
 
 import anyio
-import attrs
 
 from callsavvy_async.bulk.options import RecipientOptions, SendSettings, recipient_settings
 from callsavvy_async.bulk.plan import Plan
-from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.bulk.report_files import ReportRow
 from callsavvy_async.bulk.source import Recipients
 from callsavvy_async.campaigns import reconcile
@@ -22,13 +19,12 @@ from callsavvy_async.campaigns.errors import ChunkLostError
 from callsavvy_async.campaigns.export import read_rows, writer_of
 from callsavvy_async.campaigns.integrity import Verification, verify
 from callsavvy_async.campaigns.journal import copies, repository, runs, sums
-from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.owner import Owner, bind
 from callsavvy_async.campaigns.journal.repository import ChunkUpdate
 from callsavvy_async.campaigns.journal.runs import Worker
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.load import fill_number_set, load, loading_alone
-from callsavvy_async.campaigns.purge import is_purged, purge, refuse_if_purged
+from callsavvy_async.campaigns.purge import purge, refuse_if_purged
 from callsavvy_async.campaigns.remaining import Resend, plan_remaining
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.run import CampaignRun, RunOptions, run_settings
@@ -36,26 +32,15 @@ from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.campaigns.sqlite_number_set import SqliteNumberSet
 from callsavvy_async.campaigns.states import Actor, State
 from callsavvy_async.campaigns.subset_sum import Reconciliation
+from callsavvy_async.campaigns.unknown import UnknownChunk, unknown_chunks
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.messages import Message
 from callsavvy_async.tracebacks import private_arguments
 
 T = TypeVar("T")
 
 _SENT = "a person said that it was sent"
 _NOT_SENT = "a person said that it was not sent"
-
-
-@attrs.frozen
-class UnknownChunk:
-    """A chunk whose request may have been sent and charged."""
-
-    number: int
-    """Argument for `Campaign.resolve`."""
-    recipients: tuple[Recipient, ...]
-    estimate: Decimal
-    """Estimated cost in units."""
-    detail: str
-    """Reason why the outcome is unknown."""
 
 
 @private_arguments
@@ -74,7 +59,7 @@ class Campaign:
         simulated: bool,
     ) -> None:
         self.name = name
-        self.message = spec.message
+        self.message: Message = spec.message
         """The message to send."""
         self._spec = spec
         self._writer = writer
@@ -198,20 +183,7 @@ class Campaign:
 
     async def unknown(self) -> tuple[UnknownChunk, ...]:
         """Return the chunks whose outcome is unknown."""
-
-        def read(cursor: Cursor) -> tuple[UnknownChunk, ...]:
-            purged = is_purged(cursor, self._id)
-            return tuple(
-                UnknownChunk(
-                    number,
-                    () if purged else repository.read_chunk(cursor, self._id, number, "").recipients,
-                    estimate,
-                    detail,
-                )
-                for number, estimate, detail in sums.unknown_chunks(cursor, self._id)
-            )
-
-        return await self._writer.run(read)
+        return await self._writer.run(lambda cursor: unknown_chunks(cursor, self._id))
 
     async def workers(self) -> tuple[Worker, ...]:
         """Return every run of this campaign by any process, the oldest first, including dead and ended runs."""
@@ -219,6 +191,10 @@ class Campaign:
 
     async def resolve(self, chunk: int, *, as_sent: bool) -> None:
         """Declare an unknown chunk sent or not sent. `resend_unknown` sends it again if it was not.
+
+        Args:
+            chunk: number of the chunk, from `unknown`.
+            as_sent: True if it was sent.
 
         Raises:
             InvalidRequestError: the chunk is not unknown.

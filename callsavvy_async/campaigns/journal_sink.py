@@ -53,8 +53,12 @@ class JournalSink:
     def on_wait(self) -> None:
         """Do nothing: the load fixed the size of each chunk."""
 
-    async def before_sending(self, chunk: Chunk) -> None:
+    async def before_sending(self, chunk: Chunk, request_id: str) -> None:
         """Mark a chunk as in flight, durably.
+
+        Args:
+            chunk: the chunk.
+            request_id: identifier of its request, for the journal.
 
         Raises:
             ChunkDeferredError: the chunk is pending again, because its window closed while it waited, because costs
@@ -62,7 +66,7 @@ class JournalSink:
         """
         context, number = self.context, chunk.number
         if self.is_open(chunk.zone):
-            allowed, left = await context.write(lambda cursor: self._depart(cursor, number))
+            allowed, left = await context.write(lambda cursor: self._depart(cursor, number, request_id))
             if not allowed:
                 self.on_hold()
             elif context.lease_ended:  # a pause may be confirmed without this run, which was suspended meanwhile
@@ -120,7 +124,7 @@ class JournalSink:
         context.held.discard(chunk.number)
         context.settled += update.state is not State.PENDING
 
-    def _depart(self, cursor: Cursor, number: int) -> tuple[bool, Decimal | None]:
+    def _depart(self, cursor: Cursor, number: int, request_id: str) -> tuple[bool, Decimal | None]:
         """Mark a chunk as in flight if the commands allow it and the budget covers it.
 
         Returns:
@@ -130,7 +134,7 @@ class JournalSink:
         left = None if self.budget is None else self.budget.left(cursor, context.campaign)
         if left is not None and left < 0:
             return True, left
-        return commands.depart(cursor, context.campaign, number, context.run_id), left
+        return commands.depart(cursor, context.campaign, number, context.run_id, request_id), left
 
     def _move(self, cursor: Cursor, number: int, to: State) -> None:
         context = self.context

@@ -22,7 +22,7 @@ from callsavvy_async.config import Destination
 from callsavvy_async.errors import InvalidRequestError, Outcome
 from callsavvy_async.redaction import redact
 from callsavvy_async.tracebacks import private_arguments
-from callsavvy_async.transport.keyed import Found, Intent
+from callsavvy_async.transport.keyed import Found, Intent, request_id_of
 from callsavvy_async.wire.response import HttpResponse
 
 T = TypeVar("T")
@@ -34,18 +34,23 @@ _DEPARTURES_PER_EXPIRY = 500
 
 @attrs.frozen
 class UnknownKey:
-    """A key whose request may have been performed and charged."""
+    """A key whose request may have been performed and charged.
+
+    Attributes:
+        key: the key, for `Keys.resolve`.
+        account: the account and server, without keys; or the simulator.
+        resource: resource of the API, such as ``"sendSMS"``.
+        began: when the request was about to leave, in UTC.
+        detail: reason why the outcome is unknown.
+        request_id: identifier of the request, as in events, logs and spans.
+    """
 
     key: str
-    """Argument for `Keys.resolve`."""
     account: str
-    """The account and server, without keys; or the simulator."""
     resource: str
-    """Resource of the API, such as ``"sendSMS"``."""
     began: datetime
-    """When the request was about to leave, in UTC."""
     detail: str
-    """Reason why the outcome is unknown."""
+    request_id: str
 
 
 @private_arguments
@@ -76,8 +81,8 @@ class Keys:
         """Return the keys whose outcome is unknown, the oldest first."""
         rows = await self._writer.run(lambda cursor: keyed.unknown(cursor, self._session))
         return tuple(
-            UnknownKey(name, account, resource, datetime.fromtimestamp(began, UTC), detail)
-            for account, name, resource, began, detail in rows
+            UnknownKey(name, account, resource, datetime.fromtimestamp(began, UTC), detail, request_id_of(token))
+            for account, name, resource, began, detail, token in rows
         )
 
     async def resolve(self, key: str, *, as_sent: bool, account: str | None = None) -> None:
@@ -141,7 +146,14 @@ class Keys:
     async def settle(
         self, intent: Intent, outcome: Outcome, response: HttpResponse | None = None, detail: str = ""
     ) -> None:
-        """Record an outcome. If the journal is unavailable, the next transaction records it."""
+        """Record an outcome. If the journal is unavailable, the next transaction records it.
+
+        Args:
+            intent: the intent.
+            outcome: outcome of its request.
+            response: response of an ACCEPTED request.
+            detail: reason why the outcome is UNKNOWN.
+        """
         row = self._row(intent)
         accepted = None if response is None else (row, response.status_code, response.body)
         try:
@@ -156,7 +168,12 @@ class Keys:
                 if accepted is None
                 else lambda cursor: self._accept(cursor, [accepted])
             )
-            _log.warning("the outcome of a keyed %s is not in the journal yet: %s", intent.resource, error)
+            _log.warning(
+                "the outcome of a keyed %s is not in the journal yet: %s",
+                intent.resource,
+                error,
+                extra={"request_id": intent.request_id},
+            )
         finally:
             self._own.discard(row.token)
 

@@ -50,7 +50,7 @@ class Journal:
         self._patience = patience
         self._simulated = simulated
         self._writer = Writer(database)
-        self.keys = Keys(self._writer, patience=patience, keep=keep, simulated=simulated)
+        self.keys: Keys = Keys(self._writer, patience=patience, keep=keep, simulated=simulated)
         """The keys of single requests, for a client with ``journal=`` this journal."""
         self.inbox = JournalInbox(self._writer, patience=patience)
         """The events of webhooks with ``inbox=`` this journal."""
@@ -192,11 +192,23 @@ class Journal:
         return await self._command(name, Action.PAUSE, author, wait)
 
     async def go_on(self, name: str, *, author: str | None = None, wait: float = 60.0) -> Steered:
-        """Continue a campaign after `pause` or `stop`. Workers that ended after a stop must be started again."""
+        """Continue a campaign after `pause` or `stop`. Workers that ended after a stop must be started again.
+
+        Args:
+            name: name of the campaign.
+            author: see `pause`.
+            wait: see `pause`.
+        """
         return await self._command(name, Action.CONTINUE, author, wait)
 
     async def stop(self, name: str, *, author: str | None = None, wait: float = 60.0) -> Steered:
-        """Stop a campaign: its runs end after their requests in flight, and later runs end at once, until `go_on`."""
+        """Stop a campaign: its runs end after their requests in flight, and later runs end at once, until `go_on`.
+
+        Args:
+            name: name of the campaign.
+            author: see `pause`.
+            wait: see `pause`.
+        """
         return await self._command(name, Action.STOP, author, wait)
 
     async def set_limits(
@@ -229,7 +241,12 @@ class Journal:
         return await self._command(name, Action.SET, author, wait, limits)
 
     async def confirm(self, steered: Steered, *, wait: float) -> Steered:
-        """Wait longer until every worker obeys a command."""
+        """Wait longer until every worker obeys a command.
+
+        Args:
+            steered: result of the command.
+            wait: seconds to wait.
+        """
         campaign = await self._find(steered.campaign)
         return await confirm(self._writer, campaign, steered, wait=wait)
 

@@ -69,7 +69,7 @@ def _move(cursor: Cursor, campaign: int, updates: Mapping[int, ChunkUpdate]) -> 
 
 def _read(cursor: Cursor, campaign: int) -> _Known:
     report, (before, at) = sums.read(cursor, campaign), sums.balance_before(cursor, campaign)
-    unknown = {number: estimate for number, estimate, _ in sums.unknown_chunks(cursor, campaign)}
+    unknown = {number: estimate for number, estimate, _, _ in sums.unknown_chunks(cursor, campaign)}
     return _Known(report, before, at, unknown, sums.surprising_costs(cursor, campaign))
 
 

@@ -55,20 +55,27 @@ class CampaignReport(Sums):
 
     def settle(self, result: ChunkResult) -> None:
         """Count the outcome of a request whose recipients were pending."""
-        self.pending -= len(result.recipients)
+        self.move_from_pending(len(result.recipients))
         super().settle(result)
 
     def add(self, state: State, recipients: int, requests: int, cost: Decimal | None, estimate: Decimal) -> None:
-        """Count chunks that share a state, an estimate and a cost."""
+        """Count chunks that share a state, an estimate and a cost.
+
+        Args:
+            state: their state.
+            recipients: number of their recipients.
+            requests: number of chunks.
+            cost: cost of each in units; None if not reported.
+            estimate: estimate of each in units.
+        """
         if state is State.SPLIT:
             return
         field = State.PENDING if state is State.CLAIMED else state
         setattr(self, field, getattr(self, field) + recipients)
         if state in _REQUESTED:
-            self.requests += requests
+            self.count_requests(requests)
         if state in _TAKEN:
-            self.requests_without_cost += requests if cost is None else 0
-            self.cost += (cost or Decimal(0)) * requests
+            self.charge(cost, requests)
         if state in SPENT:
             self.committed += counted(estimate, cost) * requests
 

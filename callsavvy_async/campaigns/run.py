@@ -225,6 +225,7 @@ class CampaignRun(Run[CampaignReport]):
             workers=settings.max_in_flight,
             rules=StopRules(settings.stop_after),
             on_result=self._hand_on,
+            run=(context.campaign, context.run_id),
         )
         self.given_at = orders.number if self.given_at is None else self.given_at
         watch = CommandWatch(

@@ -17,6 +17,7 @@ from callsavvy_async.campaigns.journal.commands import Action, Command, WaitingW
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.jsonable import Jsonable
 from callsavvy_async.policy.fixed import parse_rate
 
 _BETWEEN_LOOKS = 0.1
@@ -26,7 +27,7 @@ _PROBE_AFTER = 0.5
 
 
 @attrs.frozen
-class Steered:
+class Steered(Jsonable):
     """A command and what became of it.
 
     Attributes:

@@ -78,7 +78,7 @@ class Runner:
     ) -> None:
         run_settings(**options)  # validates early
         self.name = name
-        self.status = WorkerStatus()
+        self.status: WorkerStatus = WorkerStatus()
         """Current status."""
         self._journal = Journal.open(url, patience=patience, lease=lease)
         self._forever = forever

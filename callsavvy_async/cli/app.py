@@ -27,7 +27,7 @@ from callsavvy_async.wording import quantity
 _log = logging.getLogger("callsavvy_async")
 _log.addHandler(logging.NullHandler())  # without a handler logging would print warnings into the progress bar
 
-app = App(
+app: App = App(
     name="callsavvy",
     help="Send messages with the Callsavvy API and read the data of the account.",
     version=__version__,
@@ -36,8 +36,9 @@ app = App(
     default_parameter=Parameter(show_default=lambda value: value or None),  # no "[default: False]" on every flag
 )
 app.meta.suppress_keyboard_interrupt = False
-for module in (bulk, campaigns, keys, outbox, sending, reading, writing, raw, simulator, webhooks):
-    module.register(app)
+_GROUPS = (bulk, campaigns, keys, outbox, sending, reading, writing, raw, simulator, webhooks)
+for _group in _GROUPS:
+    _group.register(app)
 
 
 @app.meta.default

@@ -25,7 +25,7 @@ from callsavvy_async.cli.options import (
     ReportFile,
 )
 
-_bulk = App(
+_bulk: App = App(
     name="bulk",
     help=(
         "Send to every number in a file, once each.\n\n"
@@ -36,7 +36,9 @@ _bulk = App(
         " configuration, 130 interrupted. If several apply: 130, then 5, 4, 3, 1."
     ),
 )
-_estimate = App(name="estimate", help="Show the plan and cost of a bulk send, as bulk --dry-run does. Sends nothing.")
+_estimate: App = App(
+    name="estimate", help="Show the plan and cost of a bulk send, as bulk --dry-run does. Sends nothing."
+)
 
 
 def register(app: App) -> None:

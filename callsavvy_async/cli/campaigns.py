@@ -44,7 +44,9 @@ from callsavvy_async.wording import quantity
 
 T = TypeVar("T")
 
-_commands = App(name="campaigns", help="Inspect, steer, continue and settle campaigns (created with bulk --campaign).")
+_commands: App = App(
+    name="campaigns", help="Inspect, steer, continue and settle campaigns (created with bulk --campaign)."
+)
 
 
 def register(app: App) -> None:
@@ -145,7 +147,7 @@ def unknown(
     for chunk in chunks:
         print(
             f"request {chunk.number}: {quantity(len(chunk.recipients), 'recipient')},"
-            f" about {quantity(chunk.estimate, 'unit')}: {chunk.detail}"
+            f" about {quantity(chunk.estimate, 'unit')}: {chunk.detail} (id {chunk.request_id})"
         )
         for recipient in chunk.recipients if numbers else ():
             print(f"  {recipient.number}")

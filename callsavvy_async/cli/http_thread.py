@@ -6,12 +6,13 @@ import contextlib
 import threading
 from collections.abc import Callable, Generator, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 
 class Handler(BaseHTTPRequestHandler):
     """Base of the request handlers."""
 
-    timeout = 10
+    timeout: ClassVar[float | None] = 10
 
     def reply(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
         """Send a response."""

@@ -8,7 +8,7 @@ from callsavvy_async.cli.campaign_run import is_missing, with_journal
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.options import DEFAULT_JOURNAL, JournalName
 
-_commands = App(
+_commands: App = App(
     name="keys", help="List and settle the unknown outcomes of single requests that a program sent with key=."
 )
 
@@ -23,7 +23,9 @@ def unknown(*, journal: JournalName = DEFAULT_JOURNAL) -> ExitCode:
     """List the keys whose request is unknown: perhaps done, perhaps charged. Nothing is sent under them."""
     found = with_journal(journal, lambda opened: opened.keys.unknown())
     for key in found:
-        print(f"{key.key}: {key.resource}, {key.began:%Y-%m-%d %H:%M:%S} UTC, {key.account}: {key.detail}")
+        print(
+            f"{key.key}: {key.resource}, {key.began:%Y-%m-%d %H:%M:%S} UTC, {key.account}: {key.detail} (id {key.request_id})"
+        )
     return ExitCode.UNKNOWN if found else ExitCode.DONE
 
 

@@ -22,11 +22,11 @@ from callsavvy_async.models import (
     Ticket,
 )
 
-TICKETS = App(name="tickets", help="Read, open and answer support tickets.")
-CALLS = App(name="calls", help="Read phone calls.")
-CHATS = App(name="chats", help="Read live chats and messenger requests.")
-MEETINGS = App(name="meetings", help="Read and create virtual meetings.")
-CONTACTS = App(name="contacts", help="Read, create and delete contacts.")
+TICKETS: App = App(name="tickets", help="Read, open and answer support tickets.")
+CALLS: App = App(name="calls", help="Read phone calls.")
+CHATS: App = App(name="chats", help="Read live chats and messenger requests.")
+MEETINGS: App = App(name="meetings", help="Read and create virtual meetings.")
+CONTACTS: App = App(name="contacts", help="Read, create and delete contacts.")
 
 DepartmentFilter: TypeAlias = Annotated[str | None, Parameter(help="Only this department.")]
 """The option ``--department-id`` of lists."""

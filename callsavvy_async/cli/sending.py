@@ -12,7 +12,7 @@ from callsavvy_async.cli.client import carry_out
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.output import Format
 
-_commands = App(name="send", help="Send to one or a few numbers in one request, without asking.")
+_commands: App = App(name="send", help="Send to one or a few numbers in one request, without asking.")
 
 
 def register(app: App) -> None:

@@ -30,7 +30,7 @@ class Stream:
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
-        self.works = stream is not None
+        self.works: bool = stream is not None
         """True while every write has succeeded."""
 
     @property

@@ -37,7 +37,7 @@ from callsavvy_async.webhooks.events import EVENT_TYPES
 from callsavvy_async.webhooks.parsing import MAX_BODY_BYTES
 from callsavvy_async.wording import quantity
 
-_commands = App(name="webhooks", help="Receive Callsavvy's events, and test a server that receives them.")
+_commands: App = App(name="webhooks", help="Receive Callsavvy's events, and test a server that receives them.")
 
 
 def register(app: App) -> None:

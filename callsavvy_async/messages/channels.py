@@ -67,7 +67,14 @@ class SMS(Message):
     def send(
         self, messaging: Messaging, recipients: Iterable[str], text: str, **options: Unpack[RequestOptions]
     ) -> Awaitable[SendReceipt]:
-        """Send the text; see `Messaging.send_sms`."""
+        """Send the text; see `Messaging.send_sms`.
+
+        Args:
+            messaging: The API's methods for sending.
+            recipients: Numbers in international form.
+            text: The text.
+            **options: See `RequestOptions`.
+        """
         return messaging.send_sms(recipients, text, sender_id=self.sender_id, **options)
 
 
@@ -107,7 +114,14 @@ class WhatsApp(Message):
     def send(
         self, messaging: Messaging, recipients: Iterable[str], text: str, **options: Unpack[RequestOptions]
     ) -> Awaitable[SendReceipt]:
-        """Send the text; see `Messaging.send_whatsapp`."""
+        """Send the text; see `Messaging.send_whatsapp`.
+
+        Args:
+            messaging: The API's methods for sending.
+            recipients: Numbers in international form.
+            text: The text.
+            **options: See `RequestOptions`.
+        """
         return messaging.send_whatsapp(recipients, text, channel_uid=self.channel_uid, **options)
 
 
@@ -167,7 +181,14 @@ class Robocall(Message):
     def send(
         self, messaging: Messaging, recipients: Iterable[str], text: str, **options: Unpack[RequestOptions]
     ) -> Awaitable[SendReceipt]:
-        """Call the recipients; see `Messaging.send_robocall`."""
+        """Call the recipients; see `Messaging.send_robocall`.
+
+        Args:
+            messaging: The API's methods for sending.
+            recipients: Numbers in international form.
+            text: The words to speak, or the URL of the recording.
+            **options: See `RequestOptions`.
+        """
         if self.audio_url is not None:
             return messaging.send_robocall(recipients, duration_minutes=self.duration, audio_url=text, **options)
         return messaging.send_robocall(recipients, duration_minutes=self.duration, text=text, **options)

@@ -121,7 +121,12 @@ class Message(ABC):
         """Return the cost of this text per recipient, in units; None if the API document gives no rule."""
 
     def estimate(self, text: str, recipients: int) -> Decimal:
-        """Return the cost of a request, in units; 0 if the API document gives no rule."""
+        """Return the cost of a request, in units; 0 if the API document gives no rule.
+
+        Args:
+            text: Text of the message.
+            recipients: Number of recipients.
+        """
         return (self.units(text) or Decimal(0)) * recipients
 
     def segments(self, text: str) -> Segments | None:  # noqa: ARG002 - for subclasses

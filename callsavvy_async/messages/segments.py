@@ -55,19 +55,23 @@ _ROOM = {Encoding.GSM_7: (160, 153), Encoding.UCS_2: (70, 67)}
 
 @attrs.frozen
 class Segments:
-    """The size of one SMS text."""
+    """The size of one SMS text.
+
+    Attributes:
+        encoding: GSM-7 or UCS-2.
+        units: Septets (GSM-7) or 16-bit units (UCS-2).
+        segments: Number of short messages, each of which is charged.
+        left_in_last: Units left in the last segment.
+        forced_by: The distinct characters that force UCS-2, in the order of the text.
+        replacements: GSM-7 replacement for each of these characters that has one.
+    """
 
     encoding: Encoding
     units: int
-    """Septets (GSM-7) or 16-bit units (UCS-2)."""
     segments: int
-    """Number of short messages, each of which is charged."""
     left_in_last: int
-    """Units left in the last segment."""
     forced_by: tuple[str, ...] = ()
-    """The distinct characters that force UCS-2, in the order of the text."""
     replacements: Mapping[str, str] = attrs.field(factory=dict[str, str], hash=False)
-    """GSM-7 replacement for each of these characters that has one."""
 
 
 def count_segments(text: str) -> Segments:

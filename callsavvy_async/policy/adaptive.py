@@ -40,6 +40,9 @@ class Adaptive:
         max_in_flight: Maximum number of requests in flight, whatever the controller learns.
         remember: File in which the client keeps what it has learned for the next process, by account.
 
+    Attributes:
+        in_flight: Number of requests in flight.
+
     Raises:
         ConfigurationError: `max_in_flight` is less than 1, or `remember` is no path.
     """
@@ -121,7 +124,13 @@ class Adaptive:
         return self._rate, self._gate, self._concurrency
 
     def use(self, rate: RateController, gate: Gate, concurrency: ConcurrencyController | None = None) -> None:
-        """Continue with other controllers. None keeps the number in flight's."""
+        """Continue with other controllers. None keeps the number in flight's.
+
+        Args:
+            rate: Controller of the rate.
+            gate: Gate that a 429 shuts.
+            concurrency: Controller of the number in flight; None keeps the current one.
+        """
         self._rate, self._gate, self._concurrency = rate, gate, concurrency or self._concurrency
 
     def allowed(self, now: float) -> int:
@@ -129,7 +138,13 @@ class Adaptive:
         return max(1, int(min(self.max_in_flight, self._concurrency.allowed(now))))
 
     def judge(self, now: float, permit: Permit, feedback: Feedback) -> None:
-        """Learn from an event that moves the gate: a 429, or the end of a probe."""
+        """Learn from an event that moves the gate: a 429, or the end of a probe.
+
+        Args:
+            now: Current time on the shared clock, in seconds.
+            permit: Permit of the request.
+            feedback: Outcome of the request.
+        """
         if feedback.signal is Signal.RATE_LIMITED:
             self._on_rate_limited(now, permit, feedback.retry_after)
         elif feedback.signal is Signal.ADMITTED:

@@ -76,7 +76,13 @@ class Pacer(Protocol):
         ...
 
     def done(self, now: float, permit: Permit, feedback: Feedback) -> None:
-        """Count a request as ended. The caller does this exactly once for each permit, also after a cancellation."""
+        """Count a request as ended. The caller does this exactly once for each permit, also after a cancellation.
+
+        Args:
+            now: Current time on the shared clock, in seconds.
+            permit: Permit of the request.
+            feedback: Outcome of the request.
+        """
         ...
 
     def snapshot(self, now: float) -> PacerSnapshot:

@@ -31,7 +31,12 @@ _NUMBER = re.compile(r"\s*(\d{1,16}(?:\.\d{1,9})?)\s*(?:[,;].*)?")
 
 @attrs.frozen
 class RateLimitHints:
-    """The rest of a limit: `remaining` requests for the next `reset` seconds."""
+    """The rest of a limit: `remaining` requests for the next `reset` seconds.
+
+    Attributes:
+        remaining: Requests that are left.
+        reset: Seconds until the limit starts anew.
+    """
 
     remaining: int
     reset: float

@@ -21,35 +21,52 @@ __all__ = ["Agent", "Category", "Department", "Summary"]
 
 @attrs.frozen(kw_only=True)
 class Summary(Model):
-    """Status and balances of the business. A balance that is not a number ("Unlimited") is None; `extra` has its text."""
+    """Status and balances of the business. A balance that is not a number ("Unlimited") is None; `extra` has its text.
+
+    Attributes:
+        assigned_number: phone number of the business.
+        account_status: status of the account, in the API's words.
+        business_id: id of the business.
+        outbound_local_call_balance: minutes left this month.
+        outbound_international_call_balance: minutes left this month.
+        inbound_call_balance: minutes left this month.
+        sms_balance: SMS units left this month.
+    """
 
     assigned_number: str | None = private()
     account_status: str | None = None
     business_id: str | None = None
     outbound_local_call_balance: Decimal | None = None
-    """Minutes left this month."""
     outbound_international_call_balance: Decimal | None = None
-    """Minutes left this month."""
     inbound_call_balance: Decimal | None = None
-    """Minutes left this month."""
     sms_balance: Decimal | None = None
-    """SMS units left this month."""
 
 
 @attrs.frozen(kw_only=True)
 class Department(Model):
-    """A department of the business."""
+    """A department of the business.
+
+    Attributes:
+        department_id: its id.
+        department_name: its name.
+        department_email: its e-mail address.
+        department_agents: number of agents.
+    """
 
     department_id: str = ""
     department_name: str | None = None
     department_email: str | None = private()
     department_agents: int | None = None
-    """Number of agents."""
 
 
 @attrs.frozen(kw_only=True)
 class Category(Model):
-    """A category of requests."""
+    """A category of requests.
+
+    Attributes:
+        category_id: its id.
+        category_name: its name.
+    """
 
     category_id: str = ""
     category_name: str | None = None
@@ -57,7 +74,13 @@ class Category(Model):
 
 @attrs.frozen(kw_only=True)
 class Agent(Model):
-    """A user of the business's workplace."""
+    """A user of the business's workplace.
+
+    Attributes:
+        agent_id: its id.
+        agent_name: name of the agent.
+        agent_email: e-mail address of the agent.
+    """
 
     agent_id: str = ""
     agent_name: str | None = None

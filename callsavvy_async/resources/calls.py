@@ -21,16 +21,25 @@ __all__ = ["Call"]
 
 @attrs.frozen(kw_only=True)
 class Call(Model):
-    """A phone call of the business."""
+    """A phone call of the business.
+
+    Attributes:
+        call_id: its id.
+        started_at: start of the call, in the account's time.
+        direction: incoming or outgoing.
+        category: name or id; the API document does not say which.
+        duration: length of the call.
+        other_party: the other party's number in either direction, although the API names it ``caller``.
+        recording_url: URL of its recording.
+        department_id: its department.
+    """
 
     call_id: str = ""
     started_at: Annotated[datetime | None, Wire("datetime")] = None
     direction: CallDirection | None = None
     category: str | None = None
-    """Name or id; the API document does not say which."""
     duration: timedelta | None = None
     other_party: Annotated[str | None, Wire("caller")] = private()
-    """The other party's number in either direction, although the API names it ``caller``."""
     recording_url: str | None = private()
     department_id: str | None = None
 
@@ -54,7 +63,15 @@ class Calls:
         period: Period | None = None,
         **options: Unpack[RequestOptions],
     ) -> tuple[Call, ...]:
-        """List calls. The API has no paging; narrow the list by `period`, or use `iter`."""
+        """List calls. The API has no paging; narrow the list by `period`, or use `iter`.
+
+        Args:
+            department_id: only calls of this department.
+            category_id: only calls of this category.
+            direction: only incoming or outgoing calls.
+            period: a month, day or time; see `Period`.
+            **options: see `RequestOptions`.
+        """
         return await self._transport.send(
             LIST_CALLS,
             options,
@@ -74,7 +91,16 @@ class Calls:
         direction: CallDirection | str | None = None,
         **options: Unpack[RequestOptions],
     ) -> AsyncIterator[Call]:
-        """Iterate over the calls from `start` to `end`, both days included."""
+        """Iterate over the calls from `start` to `end`, both days included.
+
+        Args:
+            start: first day.
+            end: last day.
+            department_id: only calls of this department.
+            category_id: only calls of this category.
+            direction: only incoming or outgoing calls.
+            **options: see `RequestOptions`.
+        """
 
         async def fetch(period: str) -> tuple[Call, ...]:
             return await self.list(

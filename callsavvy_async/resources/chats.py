@@ -21,7 +21,17 @@ __all__ = ["Chat", "Messenger"]
 
 @attrs.frozen(kw_only=True)
 class Chat(Model):
-    """A live chat."""
+    """A live chat.
+
+    Attributes:
+        chat_id: its id.
+        started_at: start of the chat, in the account's time.
+        status: engaged or waiting.
+        visitor_name: name of the visitor.
+        visitor_email: e-mail address of the visitor.
+        visitor_phone: phone number of the visitor.
+        department_id: its department.
+    """
 
     chat_id: str = ""
     started_at: Annotated[datetime | None, Wire("datetime")] = None
@@ -34,14 +44,23 @@ class Chat(Model):
 
 @attrs.frozen(kw_only=True)
 class Messenger(Model):
-    """A conversation by a messenger; the API spells it ``messanger``."""
+    """A conversation by a messenger; the API spells it ``messanger``.
+
+    Attributes:
+        messenger_id: its id.
+        started_at: start of the conversation, in the account's time.
+        status: engaged or waiting.
+        visitor_name: name of the visitor.
+        channel: name of the messenger, such as facebook or whatsapp.
+        visitor_phone: phone number of the visitor.
+        department_id: its department.
+    """
 
     messenger_id: Annotated[str, Wire("messanger_id")] = ""
     started_at: Annotated[datetime | None, Wire("datetime")] = None
     status: Annotated[ChatStatus | None, Wire("chat_status")] = None
     visitor_name: str | None = private()
     channel: str | None = None
-    """Name of the messenger, such as facebook or whatsapp."""
     visitor_phone: str | None = private()
     department_id: str | None = None
 
@@ -60,7 +79,13 @@ class Chats:
     async def list(
         self, *, department_id: str | None = None, period: Period | None = None, **options: Unpack[RequestOptions]
     ) -> tuple[Chat, ...]:
-        """List chats. The API has no paging; narrow the list by `period`, or use `iter`."""
+        """List chats. The API has no paging; narrow the list by `period`, or use `iter`.
+
+        Args:
+            department_id: only chats of this department.
+            period: a month, day or time; see `Period`.
+            **options: see `RequestOptions`.
+        """
         return await self._transport.send(
             LIST_CHATS,
             options,
@@ -71,7 +96,14 @@ class Chats:
     def iter(
         self, *, start: date, end: date, department_id: str | None = None, **options: Unpack[RequestOptions]
     ) -> AsyncIterator[Chat]:
-        """Iterate over the chats from `start` to `end`, both days included."""
+        """Iterate over the chats from `start` to `end`, both days included.
+
+        Args:
+            start: first day.
+            end: last day.
+            department_id: only chats of this department.
+            **options: see `RequestOptions`.
+        """
 
         async def fetch(period: str) -> tuple[Chat, ...]:
             return await self.list(department_id=department_id, period=period, **options)
@@ -82,7 +114,13 @@ class Chats:
     async def messengers(
         self, *, department_id: str | None = None, period: Period | None = None, **options: Unpack[RequestOptions]
     ) -> tuple[Messenger, ...]:
-        """List conversations by messengers such as facebook and whatsapp ("List Socials")."""
+        """List conversations by messengers such as facebook and whatsapp ("List Socials").
+
+        Args:
+            department_id: only conversations of this department.
+            period: a month, day or time; see `Period`.
+            **options: see `RequestOptions`.
+        """
         return await self._transport.send(
             LIST_MESSENGERS,
             options,

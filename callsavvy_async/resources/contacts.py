@@ -19,7 +19,15 @@ __all__ = ["Contact", "ContactGroup", "CreatedContact", "DeletedContact"]
 
 @attrs.frozen(kw_only=True)
 class Contact(Model):
-    """A person in the address book. Ids are opaque and may hold ``=``."""
+    """A person in the address book. Ids are opaque and may hold ``=``.
+
+    Attributes:
+        contact_id: its id.
+        name: name of the person.
+        email: e-mail address.
+        phone: phone number, in any form.
+        group_id: group that it is in.
+    """
 
     contact_id: str = ""
     name: str | None = private()
@@ -35,7 +43,12 @@ class Contact(Model):
 
 @attrs.frozen(kw_only=True)
 class ContactGroup(Model):
-    """A list of contacts."""
+    """A list of contacts.
+
+    Attributes:
+        group_id: its id.
+        name: its name.
+    """
 
     group_id: str = ""
     name: str | None = None
@@ -43,7 +56,12 @@ class ContactGroup(Model):
 
 @attrs.frozen(kw_only=True)
 class CreatedContact(Receipt):
-    """Response of createContact."""
+    """Response of createContact.
+
+    Attributes:
+        contact_id: id of the new contact.
+        name: name as stored.
+    """
 
     contact_id: str | None = None
     name: str | None = private()
@@ -51,7 +69,11 @@ class CreatedContact(Receipt):
 
 @attrs.frozen(kw_only=True)
 class DeletedContact(Receipt):
-    """Response of deleteContact."""
+    """Response of deleteContact.
+
+    Attributes:
+        contact_id: id of the deleted contact.
+    """
 
     contact_id: str | None = None
 
@@ -70,7 +92,12 @@ class Contacts:
         self._transport = transport
 
     async def list(self, *, group_id: str | None = None, **options: Unpack[RequestOptions]) -> tuple[Contact, ...]:
-        """List all contacts, or the contacts of one group."""
+        """List all contacts, or the contacts of one group.
+
+        Args:
+            group_id: only contacts of this group.
+            **options: see `RequestOptions`.
+        """
         return await self._transport.send(LIST_CONTACTS, options, group_id=group_id)
 
     async def groups(self, **options: Unpack[RequestOptions]) -> tuple[ContactGroup, ...]:
@@ -92,6 +119,16 @@ class Contacts:
         national numbers and short codes.
 
         The request is not idempotent: a lost response raises `OutcomeUnknownError`.
+
+        Args:
+            name: name of the contact.
+            email: e-mail address.
+            phone: phone number, in any form.
+            group_id: group to add it to.
+            **options: see `RequestOptions`.
+
+        Raises:
+            InvalidRequestError: email and phone are both empty; nothing was sent.
         """
         if not email and not phone:
             raise InvalidRequestError("email and phone are both empty; give email=, phone=, or both.")
@@ -105,5 +142,10 @@ class Contacts:
         )
 
     async def delete(self, contact_id: str, **options: Unpack[RequestOptions]) -> DeletedContact:
-        """Delete a contact. A lost response is retried, because "not found" then means deleted."""
+        """Delete a contact. A lost response is retried, because "not found" then means deleted.
+
+        Args:
+            contact_id: id of the contact.
+            **options: see `RequestOptions`.
+        """
         return await self._transport.send(DELETE_CONTACT, options, contact_id=require_text(contact_id, "contact_id"))

@@ -22,34 +22,53 @@ __all__ = ["CreatedMeeting", "Meeting", "MeetingDetails"]
 
 @attrs.frozen(kw_only=True)
 class Meeting(Model):
-    """A virtual meeting in a list."""
+    """A virtual meeting in a list.
+
+    Attributes:
+        meeting_id: its id.
+        title: its title.
+        held_at: time of its creation or of its start; the API document does not say which.
+        status: not started, started or ended.
+    """
 
     meeting_id: str = ""
     title: str | None = None
     held_at: Annotated[datetime | None, Wire("datetime")] = None
-    """Time of its creation or of its start; the API document does not say which."""
     status: MeetingStatus | None = None
 
 
 @attrs.frozen(kw_only=True)
 class MeetingDetails(Meeting):
-    """A virtual meeting with its links."""
+    """A virtual meeting with its links.
+
+    Attributes:
+        host_agent_id: id of the host.
+        start_link: link with the host's secret, which gives the host's rights.
+        join_link: link for guests.
+    """
 
     host_agent_id: str | None = None
     start_link: str | None = private()
-    """Link with the host's secret, which gives the host's rights."""
     join_link: str | None = None
 
 
 @attrs.frozen(kw_only=True)
 class CreatedMeeting(Receipt):
-    """Response of createMeeting. It does not include a time."""
+    """Response of createMeeting. It does not include a time.
+
+    Attributes:
+        meeting_id: id of the new meeting.
+        title: its title.
+        host_agent_id: id of the host.
+        start_link: link with the host's secret, which gives the host's rights.
+        join_link: link for guests.
+        status: not started, started or ended.
+    """
 
     meeting_id: str | None = None
     title: str | None = None
     host_agent_id: str | None = None
     start_link: str | None = private()
-    """Link with the host's secret, which gives the host's rights."""
     join_link: str | None = None
     status: MeetingStatus | None = None
 
@@ -67,7 +86,12 @@ class Meetings:
         self._transport = transport
 
     async def list(self, *, period: Period | None = None, **options: Unpack[RequestOptions]) -> tuple[Meeting, ...]:
-        """List meetings. `period` is a month or a day; the API does not accept a time of day here."""
+        """List meetings. `period` is a month or a day; the API does not accept a time of day here.
+
+        Args:
+            period: a month or a day.
+            **options: see `RequestOptions`.
+        """
         return await self._transport.send(
             LIST_MEETINGS,
             options,
@@ -77,7 +101,13 @@ class Meetings:
         )
 
     def iter(self, *, start: date, end: date, **options: Unpack[RequestOptions]) -> AsyncIterator[Meeting]:
-        """Iterate over the meetings from `start` to `end`, both days included."""
+        """Iterate over the meetings from `start` to `end`, both days included.
+
+        Args:
+            start: first day.
+            end: last day.
+            **options: see `RequestOptions`.
+        """
 
         async def fetch(period: str) -> tuple[Meeting, ...]:
             return await self.list(period=period, **options)
@@ -86,7 +116,12 @@ class Meetings:
         return iterate(days, fetch, key=lambda meeting: meeting.meeting_id, moment=lambda _: None)  # see `held_at`
 
     async def get(self, meeting_id: str, **options: Unpack[RequestOptions]) -> MeetingDetails:
-        """Read one meeting with its links."""
+        """Read one meeting with its links.
+
+        Args:
+            meeting_id: id of the meeting.
+            **options: see `RequestOptions`.
+        """
         return await self._transport.send(GET_MEETING, options, meeting_id=require_text(meeting_id, "meeting_id"))
 
     async def create(

@@ -32,11 +32,15 @@ class SendReceipt(Receipt):
 
     It confirms that the API accepted the request. It says nothing about delivery or single recipients. A value that the API
     omits is None; for WhatsApp, the API reports neither id nor cost.
+
+    Attributes:
+        message_id: id of the request's messages.
+        cost: cost in units. The API document does not say whether it is per request or per recipient.
+        status: status of the request as a whole.
     """
 
     message_id: str | None = None
     cost: Decimal | None = None
-    """Cost in units. The API document does not say whether it is per request or per recipient."""
     status: SendStatus | None = None
 
     @property

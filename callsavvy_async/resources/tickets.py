@@ -25,7 +25,18 @@ __all__ = ["ConversationItem", "CreatedReply", "CreatedTicket", "Ticket"]
 
 @attrs.frozen(kw_only=True)
 class Ticket(Model):
-    """A support ticket."""
+    """A support ticket.
+
+    Attributes:
+        ticket_id: its id.
+        created_at: time of its creation, in the account's time.
+        status: its status.
+        last_reply_at: time of the last reply, in the account's time.
+        subject: its subject.
+        sender_name: name of the customer.
+        sender_email: e-mail address of the customer.
+        department_id: its department.
+    """
 
     ticket_id: str = ""
     created_at: Annotated[datetime | None, Wire("datetime")] = None
@@ -39,21 +50,35 @@ class Ticket(Model):
 
 @attrs.frozen(kw_only=True)
 class ConversationItem(Model):
-    """One message of a ticket's conversation."""
+    """One message of a ticket's conversation.
+
+    Attributes:
+        conversation_id: its id.
+        sent_at: time of the message, in the account's time.
+        message: may hold HTML of strangers: never render it unescaped.
+        from_agent: true for an agent, False for the customer.
+        agent_name: name of the agent.
+        files: URLs of attached files.
+    """
 
     conversation_id: str = ""
     sent_at: Annotated[datetime | None, Wire("datetime")] = None
     message: str | None = private()
-    """May hold HTML of strangers: never render it unescaped."""
     from_agent: bool | None = None
     agent_name: str | None = None
     files: tuple[str, ...] = private(default=())
-    """URLs of attached files."""
 
 
 @attrs.frozen(kw_only=True)
 class CreatedTicket(Receipt):
-    """Response of createTicket. `Tickets.list` has the status, department and time."""
+    """Response of createTicket. `Tickets.list` has the status, department and time.
+
+    Attributes:
+        ticket_id: id of the new ticket.
+        subject: subject as stored.
+        sender_name: name as stored.
+        sender_email: address as stored.
+    """
 
     ticket_id: str | None = None
     subject: str | None = private()
@@ -63,7 +88,12 @@ class CreatedTicket(Receipt):
 
 @attrs.frozen(kw_only=True)
 class CreatedReply(Receipt):
-    """Response of replyTicket."""
+    """Response of replyTicket.
+
+    Attributes:
+        conversation_id: id of the new message.
+        new_status: status of the ticket after it.
+    """
 
     conversation_id: str | None = None
     new_status: TicketStatus | None = None
@@ -91,7 +121,15 @@ class Tickets:
         period: Period | None = None,
         **options: Unpack[RequestOptions],
     ) -> tuple[Ticket, ...]:
-        """List tickets. The API has no paging; narrow the list by `period`, or use `iter`."""
+        """List tickets. The API has no paging; narrow the list by `period`, or use `iter`.
+
+        Args:
+            department_id: only tickets of this department.
+            status: only tickets with this status.
+            sender_email: only tickets of this sender.
+            period: a month, day or time; see `Period`.
+            **options: see `RequestOptions`.
+        """
         return await self._transport.send(
             LIST_TICKETS,
             options,
@@ -111,7 +149,16 @@ class Tickets:
         sender_email: str | None = None,
         **options: Unpack[RequestOptions],
     ) -> AsyncIterator[Ticket]:
-        """Iterate over the tickets from `start` to `end`, both days included."""
+        """Iterate over the tickets from `start` to `end`, both days included.
+
+        Args:
+            start: first day.
+            end: last day.
+            department_id: only tickets of this department.
+            status: only tickets with this status.
+            sender_email: only tickets of this sender.
+            **options: see `RequestOptions`.
+        """
 
         async def fetch(period: str) -> tuple[Ticket, ...]:
             return await self.list(
@@ -122,7 +169,12 @@ class Tickets:
         return iterate(days, fetch, key=lambda ticket: ticket.ticket_id, moment=lambda ticket: ticket.created_at)
 
     async def conversation(self, ticket_id: str, **options: Unpack[RequestOptions]) -> tuple[ConversationItem, ...]:
-        """Read all messages of a ticket."""
+        """Read all messages of a ticket.
+
+        Args:
+            ticket_id: id of the ticket.
+            **options: see `RequestOptions`.
+        """
         return await self._transport.send(GET_CONVERSATION, options, ticket_id=require_text(ticket_id, "ticket_id"))
 
     async def create(
@@ -135,7 +187,16 @@ class Tickets:
         message: str,
         **options: Unpack[RequestOptions],
     ) -> CreatedTicket:
-        """Open a ticket for a customer. The request is not idempotent: a lost response raises `OutcomeUnknownError`."""
+        """Open a ticket for a customer. The request is not idempotent: a lost response raises `OutcomeUnknownError`.
+
+        Args:
+            department_id: id of the department that gets it.
+            sender_name: name of the customer.
+            sender_email: address of the customer.
+            subject: subject of the ticket.
+            message: first message of the ticket.
+            **options: see `RequestOptions`.
+        """
         return await self._transport.send(
             CREATE_TICKET,
             options,

@@ -59,7 +59,7 @@ class Simulator:
         callback_url: URL that receives events. Each createTicket posts a newTicketOpened.
     """
 
-    base_url = f"http://simulator.invalid{BASE_PATH}"
+    base_url: str = f"http://simulator.invalid{BASE_PATH}"
     """Base URL for use in process, where the host name is never resolved."""
 
     def __init__(
@@ -81,7 +81,7 @@ class Simulator:
         keep_requests: int = 1_000,
         callback_url: str | None = None,
     ) -> None:
-        self.world = World(
+        self.world: World = World(
             now=now,
             seed=seed,
             balances=Balances(
@@ -94,8 +94,8 @@ class Simulator:
             whatsapp_uids=frozenset(whatsapp_uids),
         )
         seed_world(self.world)
-        self.ledger = Ledger()
-        self.faults = FaultPlan(seed=seed)
+        self.ledger: Ledger = Ledger()
+        self.faults: FaultPlan = FaultPlan(seed=seed)
         self.limit = limit
         self.latency = latency
         self.callback_url = callback_url
@@ -109,7 +109,15 @@ class Simulator:
         return f"Simulator(balances={self.world.balances}, limit={self.limit}, {self.ledger}, {self.faults})"
 
     def emit(self, event: str, **fields: str) -> Future[CallbackResponse]:
-        """Post an event to `callback_url` in the background; see `callsavvy_async.simulator.webhooks`."""
+        """Post an event to `callback_url` in the background; see `callsavvy_async.simulator.webhooks`.
+
+        Args:
+            event: Name of the event in the API document.
+            **fields: Fields of the event.
+
+        Raises:
+            ValueError: `callback_url` is None.
+        """
         if self.callback_url is None:
             raise ValueError("callback_url is None; pass one to Simulator to emit events.")
         return post_event(self.callback_url, event, fields)

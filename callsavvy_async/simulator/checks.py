@@ -111,11 +111,11 @@ def _moment(*formats: str) -> Check:
     return check
 
 
-timestamp = _moment(_SECOND)
+timestamp: Check = _moment(_SECOND)
 """Check for YYYY-MM-DD HH:MM:SS."""
 
-period = _moment(_SECOND, _DAY, _MONTH)
+period: Check = _moment(_SECOND, _DAY, _MONTH)
 """Check for YYYY-MM-DD HH:MM:SS, YYYY-MM-DD or YYYY-MM."""
 
-day_or_month = _moment(_DAY, _MONTH)
+day_or_month: Check = _moment(_DAY, _MONTH)
 """Check for YYYY-MM-DD or YYYY-MM, the formats of listMeetings."""

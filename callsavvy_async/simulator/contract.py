@@ -64,7 +64,11 @@ class Endpoint:
         return params
 
     def validate(self, body: Json) -> Params:
-        """Return the body as parameters, or raise `RequestRejected` for the first violated rule."""
+        """Return the body as parameters, or raise `RequestRejected` for the first violated rule.
+
+        Raises:
+            RequestRejected: A rule is violated.
+        """
         if not isinstance(body, dict):
             raise RequestRejected(400, "Request body must be a JSON object")
         params = self._texts_in(body)

@@ -40,7 +40,13 @@ class FaultPlan:
         return sum(map(len, self._queues.values()))
 
     def next(self, resource: str | None, fault: Fault, *, times: int = 1) -> None:
-        """Queue a fault for the next requests of a resource, or of any resource with None."""
+        """Queue a fault for the next requests of a resource, or of any resource with None.
+
+        Args:
+            resource: Resource of the API; None for any.
+            fault: The fault.
+            times: Number of requests.
+        """
         with self._lock:
             self._queues[resource].extend([fault] * times)
 

@@ -163,12 +163,22 @@ class Fault:
     def redirect(
         cls, status: int = 307, *, to: str = "https://elsewhere.example/v1/", processed: bool = False
     ) -> Fault:
-        """Return a fault that redirects to another host."""
+        """Return a fault that redirects to another host.
+
+        Args:
+            status: HTTP status, 300 to 399.
+            to: URL of the other host.
+            processed: Perform the request all the same.
+        """
         return cls(FaultKind.STATUS, processed=processed, status=status, body="empty", location=to)
 
     @classmethod
     def named(cls, name: str) -> Fault:
-        """Return a fault by the name of its constant, such as `drop-after-read`, or by `status-503`, `redirect-307`."""
+        """Return a fault by the name of its constant, such as `drop-after-read`, or by `status-503`, `redirect-307`.
+
+        Raises:
+            ValueError: The name is unknown.
+        """
         word, _, number = name.rpartition("-")
         if word == "status" and number.isdecimal():
             return cls.with_status(int(number))

@@ -47,7 +47,12 @@ class Limit(ABC):
         """Note the end of an admitted request."""
 
     def headers_for(self, admission: Admission, *, wall: datetime) -> dict[str, str]:
-        """Return the response headers of an admission. `wall` is the time on the wall clock, for a date."""
+        """Return the response headers of an admission. `wall` is the time on the wall clock, for a date.
+
+        Args:
+            admission: The decision on a request.
+            wall: Time on the wall clock, for a date.
+        """
         headers: dict[str, str] = {}
         seconds = math.ceil(admission.wait)
         if self.headers == "ietf":

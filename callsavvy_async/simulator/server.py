@@ -32,9 +32,9 @@ class SimulatorServer:
 
     def __init__(self, simulator: Simulator, *, idle_timeout: float | None = None) -> None:
         self.simulator = simulator
-        self.url = ""
+        self.url: str = ""
         """Base URL, including the API's /v1."""
-        self.connections = 0
+        self.connections: int = 0
         """Number of connections accepted so far."""
         self._idle_timeout = idle_timeout
         self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
@@ -44,7 +44,12 @@ class SimulatorServer:
 
     @contextlib.asynccontextmanager
     async def listening(self, host: str, port: int) -> AsyncGenerator[None]:
-        """Listen while the block runs, and abort open connections at its end."""
+        """Listen while the block runs, and abort open connections at its end.
+
+        Args:
+            host: Address to listen on.
+            port: Port to listen on; 0 for any free one.
+        """
         listener = await asyncio.start_server(self._connected, host, port, backlog=1024)
         bound_host, bound_port = cast("tuple[str, int]", listener.sockets[0].getsockname()[:2])
         self.url = f"http://{f'[{bound_host}]' if ':' in bound_host else bound_host}:{bound_port}{BASE_PATH}"

@@ -35,7 +35,16 @@ class Balances:
     def less(
         self, *, sms: Decimal = Decimal(0), local: Decimal = Decimal(0), international: Decimal = Decimal(0)
     ) -> Balances:
-        """Subtract all costs, or raise 402 if a balance is too low."""
+        """Subtract all costs, or raise 402 if a balance is too low.
+
+        Args:
+            sms: SMS units.
+            local: Local minutes.
+            international: International minutes.
+
+        Raises:
+            RequestRejected: A balance is too low (402).
+        """
         if sms > self.sms:
             raise RequestRejected(402, "Insufficient SMS balance")
         if local > self.local:

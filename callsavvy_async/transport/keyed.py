@@ -47,6 +47,16 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
 """Seconds between two looks at a key that is under way; the pause doubles."""
 
 
+def new_token() -> int:
+    """Return a token for a row. It is random by the system, because forked processes share the state of `random`."""
+    return secrets.randbits(62)
+
+
+def request_id_of(token: int) -> str:
+    """Return the identifier of the request that a row's token names."""
+    return f"{token:016x}"
+
+
 @attrs.frozen
 class Intent:
     """What a caller wants to happen once."""
@@ -56,8 +66,13 @@ class Intent:
     resource: str
     digest: str
     """Digest of the content. The journal stores neither numbers nor texts of a keyed request."""
-    token: int = attrs.field(factory=lambda: secrets.randbits(62))
-    """Identifies this caller's row. Random, because forked processes share the state of `random`."""
+    token: int = attrs.field(factory=new_token)
+    """Identifies this caller's row."""
+
+    @property
+    def request_id(self) -> str:
+        """Identifier of the request that carries this row's token."""
+        return request_id_of(self.token)
 
 
 @attrs.frozen
@@ -154,7 +169,7 @@ async def send_once(
             try:
                 return await _send_first(keys, intent, lambda: transport.send(endpoint, options, **params))
             except _KeyTakenError:
-                pass
+                intent = attrs.evolve(intent, token=new_token())
         else:
             _refuse_unless_same(found, intent)
             if found.outcome is Outcome.ACCEPTED:
@@ -214,7 +229,7 @@ async def _send_first(keys: KeyStore, intent: Intent, send: Callable[[], Awaitab
     """Send the request; its row is there from before its first byte until the proof that nothing was done."""
     has_row = False
 
-    async def depart() -> None:
+    async def depart(_request_id: str) -> None:
         nonlocal has_row
         if not await keys.depart(intent):
             raise _KeyTakenError
@@ -227,7 +242,9 @@ async def _send_first(keys: KeyStore, intent: Intent, send: Callable[[], Awaitab
         has_row = False
 
     outer = current_context.get() or RequestContext()
-    context = outer.inner = RequestContext(outer.shield, before_sending=depart, before_waiting=take_back)
+    context = outer.inner = RequestContext(
+        outer.shield, request_id=intent.request_id, before_sending=depart, before_waiting=take_back
+    )
     try:
         with tracking(context):
             value = await send()

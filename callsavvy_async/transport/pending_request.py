@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 from collections.abc import Mapping
 
 import attrs
@@ -11,7 +12,7 @@ from callsavvy_async.config import RequestSettings
 from callsavvy_async.errors import Attempt, Outcome, RequestError
 from callsavvy_async.policy.outcome import Verdict, error_type
 from callsavvy_async.transport.clock import Clock
-from callsavvy_async.transport.request_context import RequestContext
+from callsavvy_async.transport.request_context import BulkChunk, RequestContext
 from callsavvy_async.wire.endpoint import Endpoint
 from callsavvy_async.wire.failure import ExchangeFailedError
 from callsavvy_async.wire.request import HttpRequest
@@ -63,6 +64,25 @@ class PendingRequest:
     response: HttpResponse | None = None
     verdict: Verdict | None = None
     cause: ExchangeFailedError | None = None
+    _request_id: str = ""
+
+    @property
+    def request_id(self) -> str:
+        """Identifier in events, errors, logs and the journal. It is drawn when first needed: few requests are observed."""
+        if not self._request_id:
+            given = "" if self.context is None else self.context.request_id
+            self._request_id = given or secrets.token_hex(8)
+        return self._request_id
+
+    @property
+    def chunk(self) -> BulkChunk | None:
+        """The chunk that it carries, for a request of a bulk send."""
+        return None if self.context is None else self.context.chunk
+
+    @property
+    def number(self) -> int:
+        """Number of the next attempt, or of the one in flight, from 1."""
+        return len(self.attempts) + 1
 
     def on_rate_limited(self, now: float, *, admitted: int) -> None:
         """Record a 429; `admitted` is the number of requests of the same limit that were admitted so far."""
@@ -85,6 +105,7 @@ class PendingRequest:
         return error_type(verdict, self.endpoint.effect)(
             reason,
             endpoint=self.endpoint.resource,
+            request_id=self.request_id,
             outcome=verdict.outcome,
             attempts=tuple(self.attempts),
             status_code=verdict.status_code,

@@ -69,9 +69,9 @@ class RateLimiter:
 
     def __init__(self, pacer: Pacer) -> None:
         self.pacer = pacer
-        self.admitted = 0
+        self.admitted: int = 0
         """Number of requests admitted by the API so far."""
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
         self._queue = FairQueue()
         self._deadlines: list[tuple[float, int, Waiter]] = []
         self._numbers = itertools.count()

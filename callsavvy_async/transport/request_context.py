@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 import anyio
 import attrs
 
-from callsavvy_async.errors import Attempt, Outcome
+from callsavvy_async.errors import Attempt, ConfigurationError, Outcome
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
 from callsavvy_async.wire.response import HttpResponse
 
@@ -23,23 +23,60 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 @attrs.frozen
+class BulkChunk:
+    """The chunk of a bulk send or campaign that a request carries.
+
+    Attributes:
+        number: Number of the chunk.
+        recipients: Number of recipients.
+        campaign: Number of the campaign in its journal; None for a bulk send.
+        run: Number of the run in its journal; None for a bulk send.
+    """
+
+    number: int
+    recipients: int
+    campaign: int | None = None
+    run: int | None = None
+
+
+@attrs.frozen
 class Exchange:
-    """The last response, if any, and all attempts of one request."""
+    """One request that has ended.
+
+    Attributes:
+        response: Last response; None without one.
+        attempts: The attempts, in order.
+        request_id: Identifier of the request; empty for the recorded response of a key.
+        seconds: Seconds from its start to its end.
+    """
 
     response: HttpResponse | None
     attempts: tuple[Attempt, ...]
+    request_id: str = ""
+    seconds: float = 0.0
 
 
 @attrs.frozen
 class RawResponse(Generic[R_co]):
-    """A method's result together with its HTTP response."""
+    """A method's result together with its HTTP response.
+
+    Attributes:
+        value: The result of the method.
+        status_code: HTTP status of the last response.
+        headers: Header fields of the last response, under lower-case names.
+        body: Body of the last response, after decompression.
+        attempts: The attempts, in order; none if the response of a key was recorded before.
+        request_id: Identifier of the request, as in events, logs and spans.
+        seconds: Seconds for the request, with its waits and retries.
+    """
 
     value: R_co
     status_code: int
     headers: Mapping[str, str] = attrs.field(repr=False)
-    """Under lower-case names."""
     body: bytes = attrs.field(repr=False)
     attempts: tuple[Attempt, ...]
+    request_id: str
+    seconds: float
 
 
 @attrs.define(eq=False)
@@ -48,23 +85,26 @@ class RequestContext:
 
     Attributes:
         shield: True to shield a request in flight from cancellation until its response arrives or `abandon` is called.
-        bulk: True for a bulk send, which lets interactive requests go first.
+        chunk: Chunk that a request of a bulk send carries. Such a request lets interactive requests go first.
+        request_id: Identifier of the request; empty for a random one.
         exchanges: One exchange for each request that has ended.
         on_wire: True while a request is in flight.
         on_wait: Called when a request waits for the rate, but not when it waits for requests in flight.
         before_sending: Awaited before the first byte of each attempt leaves. An exception prevents the attempt. The
-            journal writes ahead here. The returned parameters override those of the request.
+            journal writes ahead here. It gets the request's identifier. The returned parameters override those of the
+            request.
         before_waiting: Awaited before the wait for each retry, when the failed attempt is proved not done or harmless to
             repeat. The journal takes its mark back here.
         inner: Context of a keyed request that runs inside this one.
     """
 
     shield: bool = False
-    bulk: bool = False
+    chunk: BulkChunk | None = None
+    request_id: str = ""
     exchanges: list[Exchange] = attrs.field(factory=list[Exchange])
     on_wire: bool = False
     on_wait: Callable[[], object] | None = None
-    before_sending: Callable[[], Awaitable[Mapping[str, str] | None]] | None = None
+    before_sending: Callable[[str], Awaitable[Mapping[str, str] | None]] | None = None
     before_waiting: Callable[[], Awaitable[None]] | None = None
     inner: RequestContext | None = None
     _scope: anyio.CancelScope | None = None
@@ -75,16 +115,39 @@ class RequestContext:
         last = (exchange.attempts[-1].outcome for exchange in self.exchanges if exchange.attempts)
         return self.on_wire or any(outcome in {Outcome.ACCEPTED, Outcome.UNKNOWN} for outcome in last)
 
-    def raw_response(self, value: R) -> RawResponse[R] | None:
-        """Return a result with the last response; None without a response."""
+    @property
+    def last_request_id(self) -> str:
+        """Identifier of the last request that has ended; empty if there is none."""
+        return self.exchanges[-1].request_id if self.exchanges else ""
+
+    def raw_response(self, value: R, method: object) -> RawResponse[R]:
+        """Return a method's result with the last response.
+
+        Args:
+            value: Result of the method.
+            method: The method.
+
+        Raises:
+            ConfigurationError: The method sent no request.
+        """
         for exchange in reversed(self.exchanges):
             if (response := exchange.response) is not None:
-                return RawResponse(value, response.status_code, response.headers, response.body, exchange.attempts)
-        return None
+                return RawResponse(
+                    value,
+                    response.status_code,
+                    response.headers,
+                    response.body,
+                    exchange.attempts,
+                    exchange.request_id,
+                    exchange.seconds,
+                )
+        raise ConfigurationError(
+            f"{method!r} did not send a request; pass a method of the client, such as client.tickets.list."
+        )
 
-    async def about_to_send(self) -> Mapping[str, str] | None:
+    async def about_to_send(self, request_id: str) -> Mapping[str, str] | None:
         """Run `before_sending`; return the parameters to override."""
-        return None if self.before_sending is None else await self.before_sending()
+        return None if self.before_sending is None else await self.before_sending(request_id)
 
     async def about_to_wait(self) -> None:
         """Run `before_waiting`."""

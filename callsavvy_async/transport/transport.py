@@ -28,18 +28,12 @@ from callsavvy_async.policy.retry import Decision, decide
 from callsavvy_async.transport.backends.environment import unread_variables
 from callsavvy_async.transport.clock import running_clock
 from callsavvy_async.transport.fair_queue import PATIENCE
-from callsavvy_async.transport.hooks import (
-    AttemptFailed,
-    RateLimited,
-    RequestSettled,
-    RequestStarted,
-    RequestWaiting,
-)
 from callsavvy_async.transport.keyed import send_once
 from callsavvy_async.transport.options import RequestOptions, apply_options
 from callsavvy_async.transport.pending_request import PendingRequest
 from callsavvy_async.transport.rate_limiter import RateLimiter, WaitTooLongError
-from callsavvy_async.transport.request_context import Exchange, RequestContext, current_context
+from callsavvy_async.transport.request_context import RequestContext, current_context
+from callsavvy_async.transport.request_events import announce, note_end, note_failure, note_rate_limit, note_wait
 from callsavvy_async.transport.request_templates import RequestTemplates
 from callsavvy_async.transport.shared_state import Shared
 from callsavvy_async.wire.codec import Codec
@@ -58,8 +52,8 @@ class Transport:
     def __init__(self, config: Config, shared: Shared) -> None:
         self.config = config
         self.shared = shared
-        self.codec = Codec(config.timezone)
-        self.templates = RequestTemplates(config)
+        self.codec: Codec = Codec(config.timezone)
+        self.templates: RequestTemplates = RequestTemplates(config)
 
     async def send(self, endpoint: Endpoint[R], options: RequestOptions, /, **params: str | None) -> R:
         """Send a request and return its decoded response.
@@ -86,20 +80,20 @@ class Transport:
         observed, context = shared.hooks.listening, current_context.get()
         pending = PendingRequest(endpoint, params, request, settings, clock, began, ends_at, context, observed)
         if observed:
-            shared.hooks(RequestStarted(endpoint.resource))
+            announce(shared.hooks, pending)
         try:
             verdict = await self._attempt(pending)  # without tenacity, which costs more than the request
             if verdict.outcome is not Outcome.ACCEPTED:
                 verdict = await self._retry(pending, verdict)
             value = self._decode(endpoint, pending, verdict)
         except RequestError as error:
-            self._settle(pending, error.outcome)
+            note_end(shared.hooks, pending, error.outcome)
             raise
         except BaseException:
-            self._settle(pending, pending.outcome_if_cancelled, cancelled=True)
+            note_end(shared.hooks, pending, pending.outcome_if_cancelled, cancelled=True)
             raise
         if observed or context is not None:
-            self._settle(pending, Outcome.ACCEPTED)
+            note_end(shared.hooks, pending, Outcome.ACCEPTED, value)
         return value
 
     async def _attempt(self, pending: PendingRequest) -> Verdict:
@@ -142,7 +136,7 @@ class Transport:
         self, pending: PendingRequest, context: RequestContext, *, timeout: float
     ) -> HttpResponse:
         """Send the request once, with the callbacks and the shield of the task's context."""
-        late = await context.about_to_send()
+        late = await context.about_to_send(pending.request_id)
         if late is not None:
             params = {**pending.params, **late}
             pending.request = build_request(
@@ -188,7 +182,7 @@ class Transport:
         if signal is Signal.RATE_LIMITED:
             pending.on_rate_limited(moment, admitted=limiter.admitted)
             pause = limiter.snapshot().shut_for
-            self.shared.hooks(RateLimited(pending.endpoint.resource, pause, verdict.retry_after))
+            note_rate_limit(self.shared.hooks, pending, verdict, pause)
 
     async def _wait_for_turn(self, pending: PendingRequest, limiter: RateLimiter) -> Permit:
         resource, context = pending.endpoint.resource, pending.context
@@ -196,13 +190,11 @@ class Transport:
         def on_wait(seconds: float | None, why: str, ahead: int) -> None:
             if context is not None and context.on_wait is not None and not why.startswith(FULL):
                 context.on_wait()
-            self.shared.hooks(RequestWaiting(resource, seconds, why, ahead))
+            note_wait(self.shared.hooks, pending, seconds, why, ahead)
 
         try:
             since = pending.began if 0 < pending.rate_limit_count < PATIENCE else None
-            return await limiter.acquire(
-                pending.ends_at, on_wait, bulk=context is not None and context.bulk, since=since
-            )
+            return await limiter.acquire(pending.ends_at, on_wait, bulk=pending.chunk is not None, since=since)
         except WaitTooLongError as late:
             wait = "an unknown time" if late.seconds is None else f"{late.seconds:.3g} s"
             left = max(pending.ends_at - pending.clock(), 0.0)
@@ -210,7 +202,11 @@ class Transport:
             if pending.verdict is not None:
                 raise self._error(pending, pending.verdict, f"gave up: {why}", expected_wait=late.seconds) from None
             raise DeadlineExceededError(
-                why, endpoint=resource, outcome=Outcome.NOT_SENT, expected_wait=late.seconds
+                why,
+                endpoint=resource,
+                outcome=Outcome.NOT_SENT,
+                request_id=pending.request_id,
+                expected_wait=late.seconds,
             ) from None
 
     def _decide(self, pending: PendingRequest, verdict: Verdict) -> Decision:
@@ -226,8 +222,7 @@ class Transport:
             take_budget=self.shared.budget.take,
             jitter=random.random,
         )
-        number = len(pending.attempts)
-        self.shared.hooks(AttemptFailed(pending.endpoint.resource, pending.attempts[-1], number, decision.wait))
+        note_failure(self.shared.hooks, pending, decision.wait)
         return decision
 
     def _advice(self, pending: PendingRequest) -> str:
@@ -253,21 +248,11 @@ class Transport:
                 str(error),
                 endpoint=endpoint.resource,
                 outcome=Outcome.UNKNOWN,
+                request_id=pending.request_id,
                 attempts=tuple(pending.attempts),
                 status_code=verdict.status_code,
                 body=body,
             ) from error
-
-    def _settle(self, pending: PendingRequest, outcome: Outcome, *, cancelled: bool = False) -> None:
-        """Notify the hooks and the context of the request's end, including a cancellation."""
-        if pending.is_observed:
-            seconds = pending.clock() - pending.began
-            ended = RequestSettled(
-                pending.endpoint.resource, outcome, tuple(pending.attempts), seconds, cancelled=cancelled
-            )
-            self.shared.hooks(ended)
-        if pending.context is not None:
-            pending.context.exchanges.append(Exchange(pending.response, tuple(pending.attempts)))
 
 
 _ADMITTED = Feedback(Signal.ADMITTED)

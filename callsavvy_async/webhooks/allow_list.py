@@ -66,7 +66,12 @@ class AllowList:
         return caller is not None and _within(caller, self.networks)
 
     def caller(self, peer: str | None, headers: Iterable[tuple[str, str]]) -> Address | None:
-        """Return the client's address. None if it is unknown."""
+        """Return the client's address. None if it is unknown.
+
+        Args:
+            peer: Address at the other end of the connection; None for a UNIX socket.
+            headers: Header fields of the request, names in lower case.
+        """
         address = _parse(peer or "")
         for hop in self._hops(headers):
             if address is None or not _within(address, self.proxies):

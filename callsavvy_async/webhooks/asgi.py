@@ -27,7 +27,15 @@ def token_below_mount(scope: Message) -> str:
 
 
 async def answer_http(respond: Respond, scope: Message, receive: Receive, send: Send, *, token: str) -> None:
-    """Read one request, pass it to `respond`, and send the reply."""
+    """Read one request, pass it to `respond`, and send the reply.
+
+    Args:
+        respond: Makes the reply.
+        scope: Scope of the connection (ASGI 3).
+        receive: Receives its messages.
+        send: Sends its messages.
+        token: Secret in the path.
+    """
     client = cast("tuple[str, int] | None", scope.get("client"))
     request = WebhookRequest(
         token=token,

@@ -39,26 +39,37 @@ class Notification(Event):
 
 @attrs.frozen(kw_only=True)
 class CallerInformation(AnsweredEvent):
-    """A call is being routed, and its agent's screen asks about the caller (document: "Caller Information")."""
+    """A call is being routed, and its agent's screen asks about the caller (document: "Caller Information").
+
+    Attributes:
+        department_id: Department that is called.
+        caller_number: Number of the caller.
+        call_status: The document knows ``routing`` only.
+    """
 
     name: EventName = "callerInformation"
     department_id: Annotated[str | None, Wire("call_department")] = None
     caller_number: str | None = private()
     call_status: str | None = None
-    """The document knows ``routing`` only."""
 
 
 @attrs.frozen(kw_only=True)
 class ChatbotCallback(AnsweredEvent):
-    """A chatbot asks for its text (document: "Chatbot Response Request"). The only form-encoded event."""
+    """A chatbot asks for its text (document: "Chatbot Response Request"). The only form-encoded event.
+
+    Attributes:
+        original_message: Message that triggered the bot. Escape it before you echo it as HTML.
+        sender_name: Name of the sender.
+        bot_name: Name of the bot.
+        department: *Name* of the department, "if applicable". The other events send its id.
+        business_name: Name of the business.
+    """
 
     name: EventName = "chatbotCallback"
     original_message: str | None = private()
-    """Message that triggered the bot. Escape it before you echo it as HTML."""
     sender_name: str | None = private()
     bot_name: str | None = None
     department: str | None = None
-    """*Name* of the department, "if applicable". The other events send its id."""
     business_name: str | None = None
 
 
@@ -67,23 +78,36 @@ class CallSummary(Notification):
     """A call has ended (document: "Call Summary").
 
     The event has no call id. A search in `calls.list` by number and time may find another call.
+
+    Attributes:
+        direction: Incoming or outgoing.
+        department_id: Department of the call.
+        caller_number: The other party. On an outgoing call presumably the callee, which the API does not document.
+        recording_url: Untrusted URL: check its host before you fetch it.
+        duration: Length of the call.
+        call_status: The document knows ``finished`` only.
     """
 
     name: EventName = "callSummary"
     direction: Annotated[CallDirection | None, Wire("call_direction")] = None
     department_id: Annotated[str | None, Wire("call_department")] = None
     caller_number: str | None = private()
-    """The other party. On an outgoing call presumably the callee, which the API does not document."""
     recording_url: str | None = private()
-    """Untrusted URL: check its host before you fetch it."""
     duration: Annotated[timedelta | None, Wire("call_duration")] = None
     call_status: str | None = None
-    """The document knows ``finished`` only."""
 
 
 @attrs.frozen(kw_only=True)
 class NewTicket(Notification):
-    """A support ticket was opened (document: "New Ticket")."""
+    """A support ticket was opened (document: "New Ticket").
+
+    Attributes:
+        ticket_id: Its id.
+        department_id: Its department.
+        subject: Its subject.
+        sender_email: E-mail address of the customer.
+        status: Its status.
+    """
 
     name: EventName = "newTicketOpened"
     ticket_id: str = ""
@@ -95,13 +119,21 @@ class NewTicket(Notification):
 
 @attrs.frozen(kw_only=True)
 class TicketEscalated(Notification):
-    """A support ticket was escalated (document: "Ticket Escalation")."""
+    """A support ticket was escalated (document: "Ticket Escalation").
+
+    Attributes:
+        ticket_id: Its id.
+        department_id: Its department.
+        last_reply_at: Naive unless a time zone was passed, because the API sends times without a zone.
+        subject: Its subject.
+        sender_email: E-mail address of the customer.
+        status: Its status.
+    """
 
     name: EventName = "ticketEscalated"
     ticket_id: str = ""
     department_id: Annotated[str | None, Wire("ticket_department")] = None
     last_reply_at: Annotated[datetime | None, Wire("last_ticket_reply")] = None
-    """Naive unless a time zone was passed, because the API sends times without a zone."""
     subject: Annotated[str | None, Wire("ticket_subject")] = private()
     sender_email: str | None = private()
     status: Annotated[TicketStatus | None, Wire("ticket_status")] = None
@@ -109,7 +141,14 @@ class TicketEscalated(Notification):
 
 @attrs.frozen(kw_only=True)
 class NewChat(Notification):
-    """A visitor began a live chat (document: "New Chat"). The event has no chat id."""
+    """A visitor began a live chat (document: "New Chat"). The event has no chat id.
+
+    Attributes:
+        department_id: Department of the chat.
+        visitor_name: Name of the visitor.
+        visitor_email: E-mail address of the visitor.
+        visitor_phone: Phone number of the visitor.
+    """
 
     name: EventName = "newChat"
     department_id: Annotated[str | None, Wire("chat_department")] = None

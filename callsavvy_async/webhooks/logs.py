@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from callsavvy_async.webhooks.events import Event
 from callsavvy_async.webhooks.secrets import SecretSet
 
-log = logging.getLogger("callsavvy_async.webhooks")
+log: logging.Logger = logging.getLogger("callsavvy_async.webhooks")
 
 
 def log_failure(event: Event, handler: object, error: BaseException, *, consequence: str) -> None:

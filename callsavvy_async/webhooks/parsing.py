@@ -55,7 +55,8 @@ def parse(body: bytes, *, content_type: str | None = None, timezone: tzinfo | No
         timezone: Zone of the API's times, which carry no zone. None leaves them naive.
 
     Raises:
-        MalformedEventError: The body is neither a JSON object nor a form, names no event, or exceeds a limit.
+        MalformedEventError: The body is neither a JSON object nor a form, or names no event.
+        EventTooLargeError: The body exceeds a limit.
     """
     if len(body) > MAX_BODY_BYTES:
         raise EventTooLargeError(f"the body has {len(body)} bytes; the maximum is {MAX_BODY_BYTES}.")

@@ -18,12 +18,17 @@ _HTML = "text/html; charset=utf-8"
 
 @attrs.frozen(kw_only=True)
 class CallerCard:
-    """The caller's details on the agent's call screen (document: "Caller Information")."""
+    """The caller's details on the agent's call screen (document: "Caller Information").
+
+    Attributes:
+        name: Name of the caller.
+        email: E-mail address of the caller.
+        info: Free text, in the API called ``customer_info``.
+    """
 
     name: str = private("")
     email: str = private("")
     info: str = private("")
-    """Free text, in the API called ``customer_info``."""
 
 
 @runtime_checkable
@@ -37,7 +42,14 @@ class SupportsHtml(Protocol):
 
 @attrs.frozen(kw_only=True)
 class Reply:
-    """An HTTP response, independent of the server."""
+    """An HTTP response, independent of the server.
+
+    Attributes:
+        status: HTTP status.
+        body: Body, at most what `Webhooks` allows.
+        content_type: Media type of the body; None without a body.
+        extra_headers: Further header fields, names in lower case.
+    """
 
     status: int
     body: bytes = attrs.field(default=b"", repr=lambda body: f"<{quantity(len(body), 'byte')}>")

@@ -88,7 +88,7 @@ class BoundedBody:
     __slots__ = ("_broken", "_buffer", "_decoder", "_fed", "_only", "_room", "full")
 
     def __init__(self, decoder: Inflate | None, max_bytes: int) -> None:
-        self.full = False
+        self.full: bool = False
         self._decoder = decoder
         self._room = max_bytes + 1
         self._only = b""

@@ -8,6 +8,7 @@ from typing import Any, get_args, get_origin
 
 import attrs
 
+from callsavvy_async.jsonable import Jsonable
 from callsavvy_async.redaction import mask_text
 
 
@@ -27,22 +28,37 @@ def private(default: Any = None) -> Any:
 
 
 @attrs.frozen(kw_only=True)
-class Model:
+class Model(Jsonable):
     """Base of every response type.
 
     The API omits, nulls or empties absent values, so every field may be None, except the id of a row.
+
+    Attributes:
+        extra: Undocumented fields, and documented fields whose value could not be read. Names and values are the API's.
     """
 
     extra: Mapping[str, object] = attrs.field(factory=dict[str, object], repr=_show_names, hash=False)
-    """Undocumented fields, and documented fields whose value could not be read. Names and values are the API's."""
+
+    def as_dict(self) -> Mapping[str, object]:
+        """Return the fields without ``raw``. Nothing is masked."""
+        return {field.name: getattr(self, field.name) for field in attrs.fields(type(self)) if field.name != "raw"}
+
+    @classmethod
+    def field_types(cls) -> Mapping[str, object]:
+        """See `Jsonable.field_types`."""
+        hints = typing.get_type_hints(cls)
+        return {field.name: hints[field.name] for field in attrs.fields(cls) if field.name != "raw"}
 
 
 @attrs.frozen(kw_only=True)
 class Receipt(Model):
-    """Base of the responses to requests that change something. Decoding a receipt never fails: unreadable fields are empty."""
+    """Base of the responses to requests that change something. Decoding a receipt never fails: unreadable fields are empty.
+
+    Attributes:
+        raw: The whole response body.
+    """
 
     raw: bytes = attrs.field(default=b"", repr=False, eq=False)
-    """The whole response body."""
 
 
 class WireField(typing.NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import attrs
@@ -13,6 +14,17 @@ _NOT_VISIBLE_ASCII = re.compile(r"[^\x21-\x7e]")
 """Characters that a request line must not hold (RFC 9112, 3.2)."""
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]")
 """Characters that a header value must not hold (RFC 9110, 5.5). CR and LF would begin another line, or another request."""
+_FRAMING = {
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "content-encoding",
+    "expect",
+    "upgrade",
+    "trailer",
+    "te",
+}
+"""Fields that decide where a request ends and what its body means (RFC 9112, 6 and 9)."""
 
 
 @attrs.frozen(eq=False)  # compared by identity: the transport makes one template for each endpoint
@@ -57,6 +69,19 @@ class RequestTemplate:
             parts.port or (443 if secure else 80),
             f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}",
         )
+
+    def with_headers(self, headers: Mapping[str, str]) -> RequestTemplate:
+        """Return a template with additional header fields.
+
+        Raises:
+            InvalidRequestError: A field holds a character that HTTP does not allow there, or the SDK sets the field itself.
+        """
+        _check_characters(self.url, tuple(headers.items()))
+        taken = {name for name, _ in self.headers} | _FRAMING
+        for name in headers:
+            if name.lower() in taken:
+                raise InvalidRequestError(f"the SDK sets the header field {name!r} itself; leave it out.")
+        return attrs.evolve(self, headers=(*self.headers, *headers.items()))
 
 
 def _check_characters(url: str, headers: tuple[tuple[str, str], ...]) -> None:

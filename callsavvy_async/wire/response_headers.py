@@ -16,7 +16,7 @@ class Headers(Mapping[str, str]):
     __slots__ = ("_text", "raw")
 
     def __init__(self, raw: Sequence[tuple[bytes, bytes]]) -> None:
-        self.raw = raw
+        self.raw: Sequence[tuple[bytes, bytes]] = raw
         self._text: dict[str, str] | None = None
 
     @classmethod

@@ -60,7 +60,7 @@ class FakeMessaging:
         await anyio.lowlevel.checkpoint()  # where a real send waits for its turn
         watch = current_context.get()
         assert watch is not None
-        await watch.about_to_send()
+        await watch.about_to_send("00ff")
         try:
             with watch.exchanging():  # from here on it is on the wire
                 self.calls.append(numbers)

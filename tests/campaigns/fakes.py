@@ -60,11 +60,11 @@ class FakeClient:
         watch = current_context.get()
         assert watch is not None
         for _ in range(self.refused):
-            await watch.about_to_send()
+            await watch.about_to_send("00ff")
             await watch.about_to_wait()
             if self.on_wait is not None:
                 self.on_wait()
-        await watch.about_to_send()
+        await watch.about_to_send("00ff")
         try:
             with watch.exchanging():
                 self.calls.append(numbers)

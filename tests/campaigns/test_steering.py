@@ -311,7 +311,7 @@ async def test_a_run_whose_lease_ended_sends_nothing(journal):
     sink = JournalSink(context, "Hello", CampaignReport(), lambda _: True, None)
     context._lease_ends = anyio.current_time()
     with pytest.raises(ChunkDeferredError):
-        await sink.before_sending(chunk)
+        await sink.before_sending(chunk, "00ff")
     status = await (await journal.campaign("c")).status()
     assert (status.pending, status.in_flight) == (1, 0)
     assert not context.held
@@ -331,11 +331,11 @@ async def test_a_request_that_a_command_forbids_waits_for_the_next(journal):
     held: list[bool] = []
     sink = JournalSink(context, "Hello", CampaignReport(), lambda _: True, None, on_hold=lambda: held.append(True))
     with pytest.raises(ChunkDeferredError):
-        await sink.before_sending(chunk)
+        await sink.before_sending(chunk, "00ff")
     assert held
     await journal.go_on("c", wait=0)
     (again,) = await journal._writer.run(claim)
-    await sink.before_sending(again)
+    await sink.before_sending(again, "00ff")
     assert (await (await journal.campaign("c")).status()).in_flight == 1
 
 

@@ -194,11 +194,11 @@ async def test_what_is_not_in_the_journal_yet_counts_too(journal, raw):
     chunk = await source.next_chunk()
     sink._unwritten = Decimal(31)
     with pytest.raises(ChunkDeferredError):
-        await sink.before_sending(chunk)
+        await sink.before_sending(chunk, "00ff")
     assert raw("SELECT state, count(*) FROM chunk GROUP BY state ORDER BY state") == [("claimed", 1), ("pending", 9)]
     assert raw("SELECT reserved FROM run") == [(10_000_000,)]
     sink._unwritten = Decimal(30)
-    await sink.before_sending(await source.next_chunk())
+    await sink.before_sending(await source.next_chunk(), "00ff")
     assert raw("SELECT count(*) FROM chunk WHERE state = 'in_flight'") == [(1,)]
 
 

@@ -274,10 +274,10 @@ def test_requests_that_never_settled_are_unknown() -> None:
     from callsavvy_async.transport.hooks import RequestStarted, RequestWaiting  # noqa: PLC0415
 
     activity = Activity()
-    activity.note(RequestStarted("getSummary"))
-    activity.note(RequestWaiting("sendSMS", 1.0, "cold start"))
+    activity.note(RequestStarted("getSummary", request_id="1"))
+    activity.note(RequestWaiting("sendSMS", 1.0, "cold start", request_id="2"))
     assert activity.nothing_done
-    activity.note(RequestStarted("someNewResource"))
+    activity.note(RequestStarted("someNewResource", request_id="3"))
     assert (activity.unknown, activity.nothing_done) == (1, False)
 
 

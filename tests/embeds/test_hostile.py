@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from callsavvy_async import embeds
+from callsavvy_async.embed_values import javascript_string
 
 HOSTILE = st.text(
     st.one_of(st.sampled_from("<>&\"'`/\\=;!-%?#{}()\u00a0é📞"), st.characters(codec="utf-8")), min_size=1, max_size=40
@@ -83,7 +84,7 @@ def test_plain_script(key: str, theme: str) -> None:
 @given(st.text(st.one_of(st.sampled_from("</script>!-\u2028\u2029\"'\\\n"), st.characters(codec="utf-8"))))
 def test_javascript_string(text: str) -> None:
     """A JavaScript string gives its text back, on one line, in ASCII, without what HTML would read first."""
-    literal = embeds._javascript_string(text)
+    literal = javascript_string(text)
     assert json.loads(literal) == text
     assert literal.isascii()
     assert not set(literal) & set("<>\n")

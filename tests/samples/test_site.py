@@ -32,6 +32,7 @@ PUBLIC_MODULES = (
     "hooks",
     "integrations.aiohttp",
     "integrations.fastapi",
+    "integrations.otel",
     "integrations.taskqueue",
     "models",
     "pacing",

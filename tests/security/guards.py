@@ -180,7 +180,7 @@ GUARDS = (
     Guard(
         "A page shows the private key to every visitor",
         "Widgets refuse it",
-        "embeds.py",
+        "embed_values.py",
         "if public_key in private_keys:",
         "if False:",
         "tests/embeds/test_embeds.py::test_private_key",

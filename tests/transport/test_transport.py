@@ -574,7 +574,7 @@ async def test_a_watch_is_told_before_each_request_and_each_wait(
     told: list[tuple[str, float]] = []
 
     def tell(what: str) -> Callable[[], Any]:
-        async def hook() -> None:
+        async def hook(*_: object) -> None:
             told.append((what, anyio.current_time()))
 
         return hook

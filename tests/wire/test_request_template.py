@@ -48,3 +48,26 @@ def test_a_target_hides_the_keys() -> None:
         repr(RequestTemplate.of("https://api.example/v1/x", HEADERS))
         == "RequestTemplate(url='https://api.example/v1/x')"
     )
+
+
+def test_added_headers_leave_the_rest_as_it_is() -> None:
+    """Fields that are added come after the SDK's own, and the template that they are added to stays unchanged."""
+    template = RequestTemplate.of("https://api.example/v1/x", HEADERS)
+    added = template.with_headers({"traceparent": "00-1"})
+    assert added.headers == (*HEADERS, ("traceparent", "00-1"))
+    assert (added.url, added.path, template.headers) == (template.url, template.path, HEADERS)
+
+
+@pytest.mark.parametrize("name", ["Public-Key", "HOST", "content-length", "Transfer-Encoding", "Connection", "expect"])
+def test_added_headers_cannot_replace_those_of_the_sdk(name: str) -> None:
+    """A field that the SDK sets itself, or that decides where the request ends, is refused, and its value is not shown."""
+    with pytest.raises(InvalidRequestError, match=f"sets the header field '{name}' itself") as caught:
+        RequestTemplate.of("https://api.example/v1/x", HEADERS).with_headers({name: "a value"})
+    assert "a value" not in str(caught.value)
+
+
+@pytest.mark.parametrize("field", [("a", "1\r\nb: 2"), ("a b", "1")])
+def test_added_headers_smuggle_nothing(field: tuple[str, str]) -> None:
+    """The rule of characters holds for added fields too."""
+    with pytest.raises(InvalidRequestError, match="header field"):
+        RequestTemplate.of("https://api.example/v1/x", HEADERS).with_headers(dict([field]))

@@ -29,6 +29,7 @@ from callsavvy_async.campaigns.journal import repository
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.repository import ChunkUpdate
 from callsavvy_async.campaigns.states import Actor, State
+from callsavvy_async.jsonable import Jsonable
 
 N = TypeVar("N", int, Decimal)
 
@@ -52,7 +53,7 @@ _ACKNOWLEDGE = "UPDATE run SET acknowledged = ? WHERE id = ?"
 _UNLESS_IN_FLIGHT = (
     " AND NOT EXISTS (SELECT 1 FROM chunk WHERE chunk.campaign = ? AND state = ? AND chunk.run = run.id)"
 )
-_DEPART = """UPDATE chunk SET state = ? WHERE campaign = ? AND number = ? AND coalesce(state, '') = ? AND run = ?
+_DEPART = """UPDATE chunk SET state = ?, request_id = ? WHERE campaign = ? AND number = ? AND coalesce(state, '') = ? AND run = ?
     AND coalesce((SELECT phase FROM command WHERE campaign = ? ORDER BY number DESC LIMIT 1), ?) = ?"""
 """For ``coalesce(state, '')`` see `sql.py`."""
 
@@ -80,7 +81,7 @@ _PHASE_AFTER = {Action.PAUSE: Phase.PAUSED, Action.CONTINUE: Phase.SENDING, Acti
 
 
 @attrs.frozen
-class Command:
+class Command(Jsonable):
     """A command, as the journal records it.
 
     Attributes:
@@ -156,7 +157,7 @@ class Orders:
 
 
 @attrs.frozen
-class WaitingWorker:
+class WaitingWorker(Jsonable):
     """A worker that has not acknowledged a command.
 
     Attributes:
@@ -232,14 +233,21 @@ def unacknowledged(cursor: Cursor, campaign: int, number: int) -> tuple[WaitingW
     return tuple(WaitingWorker(name, in_flight, until) for name, until, in_flight in rows)
 
 
-def depart(cursor: Cursor, campaign: int, number: int, run_id: int) -> bool:
+def depart(cursor: Cursor, campaign: int, number: int, run_id: int, request_id: str) -> bool:
     """Put a claimed chunk in flight. Return False if a command forbids it.
+
+    Args:
+        cursor: cursor of the journal.
+        campaign: number of the campaign.
+        number: number of the chunk.
+        run_id: number of the run that claimed it.
+        request_id: identifier of its request.
 
     Raises:
         ChunkLostError: the chunk belongs to another run.
     """
-    values = (State.IN_FLIGHT, campaign, number, State.CLAIMED, run_id, campaign, Phase.SENDING, Phase.SENDING)
-    cursor.execute(_DEPART, values)
+    where = (campaign, number, State.CLAIMED, run_id, campaign, Phase.SENDING, Phase.SENDING)
+    cursor.execute(_DEPART, (State.IN_FLIGHT, request_id, *where))
     if cursor.rowcount == 1:
         return True
     if current(cursor, campaign).phase is not Phase.SENDING:

@@ -51,7 +51,7 @@ _EXPIRE_ONE = "DELETE FROM keyed WHERE account = ? AND name = ? AND outcome = 'a
 _EXPIRE = """DELETE FROM keyed WHERE outcome = 'accepted' AND (account, name) IN (
     SELECT account, name FROM keyed WHERE outcome = 'accepted' AND expires < clock() LIMIT 1000
     /*! FOR UPDATE SKIP LOCKED */)"""
-_UNKNOWN = f"""SELECT account, name, resource, began, detail FROM keyed
+_UNKNOWN = f"""SELECT account, name, resource, began, detail, token FROM keyed
     WHERE outcome = 'unknown' OR ({_IS_DEAD}) ORDER BY began, account, name"""
 _RESOLVE_AS_SENT = """UPDATE keyed SET outcome = 'accepted', detail = 'a person said that it was sent'
     WHERE account = ? AND name = ? AND outcome = 'unknown'"""
@@ -164,10 +164,10 @@ def lock_dead(cursor: Cursor, session: int) -> None:
     cursor.execute(_LOCK_DEAD, (PROCESS_DIED, session))
 
 
-def unknown(cursor: Cursor, session: int) -> list[tuple[str, str, str, float, str]]:
-    """Return account, name, resource, start and detail of each key whose outcome is unknown, the oldest first."""
+def unknown(cursor: Cursor, session: int) -> list[tuple[str, str, str, float, str, int]]:
+    """Return account, name, resource, start, detail and token of each key whose outcome is unknown, the oldest first."""
     rows = cursor.execute(_UNKNOWN, (session,)).fetchall()
-    return [(account, name, resource, began, detail or PROCESS_DIED) for account, name, resource, began, detail in rows]
+    return [(*row, detail or PROCESS_DIED, token) for *row, detail, token in rows]
 
 
 def resolve(cursor: Cursor, account: str, name: str, *, as_sent: bool) -> None:

@@ -94,7 +94,7 @@ class PostgreSQL:
         self._read_only = read_only
         self._lease = lease
         self._connection: psycopg.Connection | None = None
-        self.session = 0
+        self.session: int = 0
 
     @property
     def name(self) -> str:

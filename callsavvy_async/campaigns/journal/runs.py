@@ -25,6 +25,7 @@ from callsavvy_async.campaigns.journal import sql
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.states import Actor, State, sources
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.jsonable import Jsonable
 
 PROCESS_DIED = "the process died while it was in flight"
 _MILLION = 1_000_000
@@ -33,7 +34,7 @@ _MOST = Decimal(4_000_000_000_000)
 
 
 @attrs.frozen
-class Worker:
+class Worker(Jsonable):
     """A run of a campaign by any process, as the journal records it.
 
     Attributes:

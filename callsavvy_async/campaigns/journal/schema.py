@@ -12,7 +12,7 @@ from callsavvy_async.campaigns.errors import JournalError
 from callsavvy_async.campaigns.journal.database import Cursor
 
 FORMAT = "callsavvy campaign journal"
-VERSION = "1"
+VERSION = "2"
 
 TABLES = (
     "CREATE TABLE journal (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -31,7 +31,8 @@ TABLES = (
     """CREATE TABLE chunk (
         campaign BIGINT NOT NULL, number BIGINT NOT NULL, load BIGINT NOT NULL, state TEXT NOT NULL, run BIGINT,
         zone TEXT NOT NULL, recipients BIGINT NOT NULL, depth BIGINT NOT NULL, estimate TEXT NOT NULL,
-        cost TEXT, message_id TEXT, detail TEXT NOT NULL DEFAULT '', PRIMARY KEY (campaign, number))""",
+        cost TEXT, message_id TEXT, detail TEXT NOT NULL DEFAULT '', request_id TEXT NOT NULL DEFAULT '',
+        PRIMARY KEY (campaign, number))""",
     "CREATE INDEX chunk_by_state ON chunk (campaign, state, zone, number)",
     """CREATE TABLE payload (
         campaign BIGINT NOT NULL, number BIGINT NOT NULL, body BYTEA NOT NULL, text TEXT, checksum TEXT NOT NULL,
@@ -51,7 +52,8 @@ TABLES = (
     "CREATE INDEX inbox_by_state ON inbox (state, due)",
     "CREATE INDEX skipped_by_campaign ON skipped (campaign, load, row)",
 )
-"""In `keyed`, ``outcome`` is NULL while a request is in flight.
+"""In `chunk`, ``request_id`` belongs to the last request of the chunk; empty if none was about to leave. In `keyed`, ``token``
+is the identifier of the request as a number, and ``outcome`` is NULL while it is in flight.
 
 In `run`, ``lease`` is in seconds (NULL in SQLite), ``reserved`` in millionths of a unit, and ``acknowledged`` the number
 of the last command that it obeys."""

@@ -63,7 +63,7 @@ class SQLite:
         self._witness: Witness | None = None
         self._departed: dict[tuple[int, str], int] = {}
         self._key_departed = False
-        self.session = 0
+        self.session: int = 0
 
     @property
     def name(self) -> str:

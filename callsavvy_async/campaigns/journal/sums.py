@@ -57,11 +57,11 @@ def note_balance(cursor: Cursor, campaign: int, balance: Decimal) -> None:
         cursor.execute(query, (str(balance), campaign))
 
 
-def unknown_chunks(cursor: Cursor, campaign: int) -> list[tuple[int, Decimal, str]]:
-    """Return number, estimate and detail of each unknown chunk."""
-    query = "SELECT number, estimate, detail FROM chunk WHERE campaign = ? AND state = ? ORDER BY number"
+def unknown_chunks(cursor: Cursor, campaign: int) -> list[tuple[int, Decimal, str, str]]:
+    """Return number, estimate, detail and request id of each unknown chunk."""
+    query = "SELECT number, estimate, detail, request_id FROM chunk WHERE campaign = ? AND state = ? ORDER BY number"
     rows = cursor.execute(query, (campaign, State.UNKNOWN))
-    return [(number, Decimal(estimate), detail) for number, estimate, detail in rows]
+    return [(number, Decimal(estimate), detail, request_id) for number, estimate, detail, request_id in rows]
 
 
 def surprising_costs(cursor: Cursor, campaign: int) -> int:

@@ -31,8 +31,8 @@ class PayloadBody(OnceBody, aiohttp.Payload):
         OnceBody.__init__(self, body)
         aiohttp.Payload.__init__(self, None, content_type="application/json")
         self._size = len(body)
-        self.is_built = False
-        self.is_stale = False
+        self.is_built: bool = False
+        self.is_stale: bool = False
         self._transport: asyncio.Transport | None = None
 
     @property

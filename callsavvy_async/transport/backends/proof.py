@@ -36,7 +36,7 @@ class OnceBody:
 
     def __init__(self, body: bytes) -> None:
         self._bytes = body
-        self.was_read = False
+        self.was_read: bool = False
 
     def give(self) -> bytes:
         """Return the bytes. Raises `BodyReadTwiceError` the second time."""

@@ -62,8 +62,8 @@ class Connection(asyncio.BufferedProtocol):
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_closed: Callable[[Connection], None]) -> None:
-        self.state = _CLOSED
-        self.expires_at = 0.0
+        self.state: ConnectionState = _CLOSED
+        self.expires_at: float = 0.0
         self._loop = loop
         self._on_closed = on_closed
         self._transport: asyncio.Transport

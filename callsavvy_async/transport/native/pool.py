@@ -48,7 +48,7 @@ class ConnectionPool:
     ) -> None:
         self.connections: set[Connection] = set()
         self.idle: dict[Connection, None] = {}
-        self.alarm_at = math.inf
+        self.alarm_at: float = math.inf
         self._loop = loop
         self._origin = origin
         self._trust = trust

@@ -63,7 +63,7 @@ class ResponseReader:
         self._parser = httptools.HttpResponseParser(self)
         self.response: HttpResponse | None = None
         self.broken: Broken | None = None
-        self.reusable = True
+        self.reusable: bool = True
         self.expect(0)
 
     def expect(self, max_bytes: int) -> None:
