@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from decimal import Decimal
 from pathlib import Path
-from typing import cast
 
 import attrs
 
-from callsavvy_async.bulk.bulk import Bulk
-from callsavvy_async.bulk.options import BulkOptions, RecipientOptions
+from callsavvy_async.bulk.options import RecipientOptions
 from callsavvy_async.bulk.plan import Plan
 from callsavvy_async.bulk.recipient_files import read_suppressed
 from callsavvy_async.bulk.recipients import Skipped
 from callsavvy_async.campaigns.spec import CampaignOptions, plan_campaign
-from callsavvy_async.cli.options import Audience, Pace
+from callsavvy_async.cli.options import Audience
 from callsavvy_async.cli.progress import reading
 from callsavvy_async.cli.recipients_file import Rows, readable_again
 from callsavvy_async.messages import Message
@@ -36,15 +35,6 @@ class Job:
     only: tuple[str, ...] | None = None
     allow_empty: bool = False
 
-    def options(self, pace: Pace) -> BulkOptions:
-        """Return the options of a bulk send."""
-        how: BulkOptions = {
-            "chunk_size": self.chunk_size,
-            "max_in_flight": pace.max_in_flight,
-            "max_cost": pace.max_cost,
-        }
-        return cast("BulkOptions", {**self.recipients, **how})
-
     def campaign(self, options: CampaignOptions) -> CampaignOptions:
         """Return the options of a campaign that sends this job."""
         return {**options, "chunk_size": self.chunk_size}
@@ -63,29 +53,27 @@ class Job:
     def plan(
         self,
         rows: Rows,
-        pace: Pace,
+        options: CampaignOptions,
         *,
-        campaign: CampaignOptions | None,
+        max_cost: Decimal | None,
         on_skipped: Callable[[Skipped], object] | None = None,
     ) -> Plan:
         """Read the whole list and return the plan.
 
         Args:
             rows: The list.
-            pace: Rate and cost limits.
-            campaign: Options of the campaign; None for a send without a journal.
+            options: Options of the campaign.
+            max_cost: Maximum units to spend.
             on_skipped: Gets each skipped row.
         """
         read = rows()
         with reading(read):
-            if campaign is None:
-                return Bulk.plan(read, self.message, on_skipped=on_skipped, **self.options(pace))
             return plan_campaign(
                 read,
                 self.message,
-                self.campaign(campaign),
+                self.campaign(options),
                 self.recipients,
-                max_cost=pace.max_cost,
+                max_cost=max_cost,
                 on_skipped=on_skipped,
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,6 +17,7 @@ from cyclopts.validators import Number
 from callsavvy_async.bulk.phone_parsing import NumberCheck
 from callsavvy_async.campaigns import CampaignOptions
 from callsavvy_async.campaigns.windows import RECIPIENT, zone_named
+from callsavvy_async.cli.journals import DEFAULT_JOURNAL
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.policy.fixed import parse_rate
 from callsavvy_async.transport.shared.settings import SharedPacing
@@ -58,14 +60,15 @@ def _try_to_write(path: Path) -> None:
             return
 
 
-DEFAULT_JOURNAL = "callsavvy-campaigns.db"
-"""Default journal file."""
-
 JournalName: TypeAlias = Annotated[
     str,
     Parameter(
         env_var="CALLSAVVY_JOURNAL",
-        help="Journal file or postgresql://user@host/database (extra: postgres). Contains phone numbers and texts.",
+        show_default=False,
+        help=(
+            "Journal file or postgresql://user@host/database (extra: postgres; default: campaigns.db in the user's state"
+            " folder). Contains phone numbers and texts."
+        ),
     ),
 ]
 """File or URL of a journal."""
@@ -181,8 +184,8 @@ class Mode:
     balance: bool = False
     """Compare the cost with the account's balance first; send nothing if the balance is too low (exit code 4)."""
     report: ReportFile | None = None
-    """Write one row per recipient to this .csv or .jsonl file (.parquet with --campaign); with --dry-run only the rows that
-    would be left out, and why. Contains phone numbers."""
+    """Write one row per recipient to this .csv, .jsonl or .parquet file; with --dry-run only the rows that would be left
+    out, and why. Contains phone numbers."""
     json: bool = False
     """Print the result as one JSON object."""
     simulator: bool = False
@@ -195,8 +198,11 @@ class Durability:
     """Campaign and schedule."""
 
     campaign: str | None = None
-    """Name of a campaign that records the send in a journal. The same command continues an interrupted campaign."""
+    """Name of the campaign in the journal (default: after the list and the minute). The same command with the name of an
+    interrupted campaign continues it."""
     journal: JournalName = DEFAULT_JOURNAL
+    no_journal: Annotated[bool, Parameter(negative="")] = False
+    """Keep no record. An interrupted send cannot be continued."""
     load_only: Annotated[bool, Parameter(negative="")] = False
     """Load the recipients into the journal and send nothing; `callsavvy campaigns work` sends."""
     send_window: str | None = None
@@ -208,7 +214,7 @@ class Durability:
     start_at: datetime | None = None
     """Earliest start, e.g. 2026-11-30T09:00+01:00. Without an offset, in --time-zone."""
     deadline: Deadline = None
-    """Seconds after which no more requests start. With --campaign, `campaigns resume` sends the rest."""
+    """Seconds after which no more requests start. `campaigns resume` sends the rest."""
 
     @property
     def options(self) -> CampaignOptions:
@@ -233,17 +239,18 @@ class Durability:
         }
 
     def check(self) -> None:
-        """Refuse options that need a journal if --campaign is missing.
+        """Refuse options that need a journal with --no-journal.
 
         Raises:
-            InvalidRequestError: An option needs --campaign.
+            InvalidRequestError: An option contradicts --no-journal.
         """
-        options = ("load_only", "send_window", "time_zone", "reconcilable", "start_at")
-        for name in () if self.campaign is not None else options:
-            if getattr(self, name) not in {None, False}:
-                raise InvalidRequestError(
-                    f"--{name.replace('_', '-')} needs --campaign, which records the send in a journal."
-                )
+        given = {
+            "--campaign": self.campaign is not None,
+            "--load-only": self.load_only,
+            "--journal": self.journal not in {DEFAULT_JOURNAL, os.environ.get("CALLSAVVY_JOURNAL")},
+        }
+        for option in (option for option, is_given in given.items() if is_given and self.no_journal):
+            raise InvalidRequestError(f"{option} needs a journal; leave out it or --no-journal.")
 
 
 def journal_and_name(where: Sequence[str], journal: str) -> tuple[str, str]:
