@@ -120,7 +120,8 @@ async def load(
         Exception: an error of the iterable; the load is then incomplete.
     """
     tally, hashed = _LoadTally(recipient_filter.doubtful), _HashedFilter(recipient_filter)
-    source = InputSource(recipients, recipient_filter=hashed, chunker=spec.chunker(), report=tally)
+    chunker = spec.chunker(await writer.run(lambda cursor: sql.count_recipients(cursor, campaign)))
+    source = InputSource(recipients, recipient_filter=hashed, chunker=chunker, report=tally)
     loading = _Loading(writer, campaign, spec, tally)
     while (chunks := await source.next_chunks()) is not None:
         await loading.add(chunks)

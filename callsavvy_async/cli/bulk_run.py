@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,13 +55,31 @@ class Order:
     def question(self, plan: Plan, service: _Service | None = None) -> Question:
         """Return the question of a plan, with the account that pays and its balance."""
         if service is None:
-            return Question(plan=plan, rate=self.pace.rate)
+            return Question(plan=plan, record=tuple(self._lines()), rate=self.pace.rate)
         balance = None
         if self.mode.balance or service.ledger is None:
             balance = read_balance(self.job.message, service.client, needed=self.mode.balance)
         account = account_of(service.client) if service.ledger is None else "the simulator; nothing is really sent"
-        record = () if self.mode.dry_run else tuple(self.record.lines())
-        return Question(plan=attrs.evolve(plan, balance=balance), account=account, record=record, rate=self.pace.rate)
+        return Question(
+            plan=attrs.evolve(plan, balance=balance),
+            account=account,
+            record=tuple(self._lines()),
+            rate=self.pace.rate,
+        )
+
+    def _lines(self) -> Iterator[str]:
+        """Yield the lines about the record, and about those who get the message first."""
+        how = self.durability
+        if not self.mode.dry_run:
+            yield from self.record.lines()
+        if self.job.limit is not None:
+            yield f"Limit: the first {self.job.limit:,} people of the list; the others are left for later"
+        if how.canary is not None:
+            then = "waits for `callsavvy campaigns continue`" if how.hold else "goes on"
+            yield (
+                f"Canary: the first {how.canary:,} people. It stops if more than {how.failures:.0%} of them fail;"
+                f" otherwise it {then}"
+            )
 
 
 def run_job(job: Job, pace: Pace, mode: Mode, durability: Durability) -> ExitCode | None:
@@ -75,6 +93,8 @@ def run_job(job: Job, pace: Pace, mode: Mode, durability: Durability) -> ExitCod
     """
     durability.check()
     durability.options  # noqa: B018 - validates
+    if job.limit is not None and durability.canary is not None:
+        raise InvalidRequestError("--limit and --canary both name the first people of the list; give one of the two.")
     pace.check(simulator=mode.simulator)
     if mode.dry_run and mode.report is not None and mode.report.suffix == ".parquet":
         raise InvalidRequestError(

@@ -123,6 +123,8 @@ def send_campaign(
         "deadline": deadline,
     }
 
+    paused = False
+
     async def send() -> None:
         async with Journal.open(url_of(record.journal), simulated=ledger is not None) as opened, client:
             campaign = await what.open(opened, client)
@@ -132,6 +134,14 @@ def send_campaign(
             with progress(before.given - before.skipped.total()) as meter:
 
                 def show(report: CampaignReport) -> None:
+                    nonlocal paused
+                    if report.paused and not paused:
+                        tell(
+                            f"callsavvy: paused after {report.accepted:,} accepted,"
+                            f" {report.failed + report.rejected:,} not accepted and {report.unknown:,} unknown. Continue"
+                            f" from another terminal with: {record.continuing()}"
+                        )
+                    paused = report.paused
                     meter.show(report, client.pacing.snapshot())
 
                 run = start(campaign, client, {**options, "on_progress": show})

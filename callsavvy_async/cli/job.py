@@ -30,6 +30,8 @@ class Job:
     inputs: Mapping[str, Path]
     """Files that the command reads, by their names in error texts."""
     chunk_size: int | None = None
+    limit: int | None = None
+    """Number of people who get the message now; the others stay pending."""
     sheet: str | None = None
     encoding: str | None = None
     only: tuple[str, ...] | None = None
@@ -37,6 +39,8 @@ class Job:
 
     def campaign(self, options: CampaignOptions) -> CampaignOptions:
         """Return the options of a campaign that sends this job."""
+        if self.limit is not None:
+            options = {**options, "canary": self.limit, "after_canary": "stop"}
         return {**options, "chunk_size": self.chunk_size}
 
     def open(self) -> AbstractContextManager[Rows]:
@@ -72,7 +76,7 @@ class Job:
                 read,
                 self.message,
                 self.campaign(options),
-                self.recipients,
+                {**self.recipients, "max_recipients": self.limit},
                 max_cost=max_cost,
                 on_skipped=on_skipped,
             )
@@ -90,7 +94,6 @@ def make_job(file: str, message: Message, audience: Audience, chunk_size: int | 
         "region": audience.region,
         "international": audience.international,
         "validate": audience.validate,
-        "max_recipients": audience.limit,
     }
     if audience.suppress is not None:
         recipients["suppress"] = read_suppressed(
@@ -107,6 +110,7 @@ def make_job(file: str, message: Message, audience: Audience, chunk_size: int | 
         recipients=recipients,
         inputs={name: path for name, path in files.items() if path is not None},
         chunk_size=chunk_size,
+        limit=audience.limit,
         sheet=audience.sheet,
         encoding=audience.encoding,
         only=None if audience.only is None else tuple(map(str.strip, audience.only.split(","))),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ import anyio
 
 from callsavvy_async.campaigns import Journal
 from callsavvy_async.campaigns.journal.witness import state_folder
+from callsavvy_async.errors import InvalidRequestError
 
 T = TypeVar("T")
 
@@ -51,6 +52,23 @@ def shown(journal: str) -> str:
         return str(Path(place_of(journal)).absolute())
     url = urlsplit(journal)
     return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
+
+
+def journal_and_name(where: Sequence[str], journal: str) -> tuple[str, str]:
+    """Split ``[URL] NAME`` into the journal (default: `journal`) and the campaign's name.
+
+    Raises:
+        InvalidRequestError: `where` has not one or two words.
+    """
+    match where:
+        case [name]:
+            return journal, name
+        case [place, name]:
+            return place, name
+        case _:
+            raise InvalidRequestError(
+                f"{len(where)} arguments; give the campaign's name, or the journal and the name: URL NAME."
+            )
 
 
 def with_journal(journal: str, do: Callable[[Journal], Awaitable[T]], *, read_only: bool = True) -> T:

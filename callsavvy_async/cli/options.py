@@ -16,6 +16,7 @@ from cyclopts.validators import Number
 
 from callsavvy_async.bulk.phone_parsing import NumberCheck
 from callsavvy_async.campaigns import CampaignOptions
+from callsavvy_async.campaigns.spec import MAX_FAILURES
 from callsavvy_async.campaigns.windows import RECIPIENT, zone_named
 from callsavvy_async.cli.journals import DEFAULT_JOURNAL
 from callsavvy_async.errors import InvalidRequestError
@@ -28,6 +29,16 @@ def _read_decimal(_: object, tokens: Sequence[Token]) -> Decimal:
         return Decimal(tokens[0].value)
     except InvalidOperation:
         raise ValueError(f'"{tokens[0].value}" is not a number.') from None
+
+
+def _read_percent(_: object, tokens: Sequence[Token]) -> float:
+    try:
+        share = float(tokens[0].value.removesuffix("%")) / 100
+    except ValueError:
+        share = -1.0
+    if not (tokens[0].value.endswith("%") and 0 <= share <= 1):
+        raise ValueError(f'"{tokens[0].value}" is not a percentage; write it as 20%.')
+    return share
 
 
 def _check_rate(_: object, rate: str | None) -> None:
@@ -123,7 +134,7 @@ class Audience:
     validate: NumberCheck = "shape"
     """How strictly numbers are checked. "possible" and "valid" need the extra phone."""
     limit: Annotated[int | None, Parameter(validator=Number(gte=1))] = None
-    """Send to the first N people of the list only."""
+    """Send to the first N people of the list, and leave the others in the journal for later."""
     suppress: Path | None = None
     """File of numbers that are never sent to."""
     suppress_column: tuple[str, ...] = ()
@@ -213,8 +224,19 @@ class Durability:
     """Use request sizes (40 to 84 recipients) that `campaigns reconcile` can tell apart by their cost. SMS only."""
     start_at: datetime | None = None
     """Earliest start, e.g. 2026-11-30T09:00+01:00. Without an offset, in --time-zone."""
+    canary: Annotated[int | None, Parameter(validator=Number(gte=1))] = None
+    """Send to the first N people before everybody else, and stop if too many of them fail."""
+    hold: Annotated[bool, Parameter(negative="")] = False
+    """After --canary, wait for `callsavvy campaigns continue`."""
+    max_failures: Annotated[float | None, Parameter(converter=_read_percent)] = None
+    """Stop after --canary if more than this share of the responses are failures (default: 20%)."""
     deadline: Deadline = None
     """Seconds after which no more requests start. `campaigns resume` sends the rest."""
+
+    @property
+    def failures(self) -> float:
+        """Return the share of the canary's responses that may be failures."""
+        return MAX_FAILURES if self.max_failures is None else self.max_failures
 
     @property
     def options(self) -> CampaignOptions:
@@ -236,38 +258,28 @@ class Durability:
             "send_window": self.send_window,
             "time_zone": zone,
             "start_at": start,
+            "canary": self.canary,
+            "after_canary": "continue" if self.canary and not self.hold else "pause",
+            "max_failures": self.failures,
         }
 
     def check(self) -> None:
-        """Refuse options that need a journal with --no-journal.
+        """Refuse options that contradict --no-journal, or that need --canary.
 
         Raises:
-            InvalidRequestError: An option contradicts --no-journal.
+            InvalidRequestError: An option contradicts another one.
         """
+        needy = {"--hold": self.hold, "--max-failures": self.max_failures is not None}
+        for option in (option for option, is_given in needy.items() if is_given and self.canary is None):
+            raise InvalidRequestError(f"{option} needs --canary, the number of people who get the message first.")
         given = {
             "--campaign": self.campaign is not None,
             "--load-only": self.load_only,
+            "--hold": self.hold,
             "--journal": self.journal not in {DEFAULT_JOURNAL, os.environ.get("CALLSAVVY_JOURNAL")},
         }
         for option in (option for option, is_given in given.items() if is_given and self.no_journal):
             raise InvalidRequestError(f"{option} needs a journal; leave out it or --no-journal.")
-
-
-def journal_and_name(where: Sequence[str], journal: str) -> tuple[str, str]:
-    """Split ``[URL] NAME`` into the journal (default: `journal`) and the campaign's name.
-
-    Raises:
-        InvalidRequestError: `where` has not one or two words.
-    """
-    match where:
-        case [name]:
-            return journal, name
-        case [place, name]:
-            return place, name
-        case _:
-            raise InvalidRequestError(
-                f"{len(where)} arguments; give the campaign's name, or the journal and the name: URL NAME."
-            )
 
 
 def name_and_value(option: str, pair: str) -> tuple[str, str]:

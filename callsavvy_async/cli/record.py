@@ -25,6 +25,9 @@ from callsavvy_async.errors import InvalidRequestError
 _NOT_REPEATED = frozenset({"pacing", "max_cost"})
 """Options that a command to continue does not repeat: a URL may hold a password, and a limit is reached."""
 
+_STOPPED = frozenset({StopReason.COMMAND, StopReason.LIMIT, StopReason.CANARY})
+"""Reasons that hold until the campaign is continued."""
+
 
 @attrs.frozen(kw_only=True)
 class Record:
@@ -61,7 +64,7 @@ class Record:
             return
         left = f"callsavvy: {report.pending:,} not sent yet."
         if self.lasting:
-            tell(f"{left} Continue with: {self.resuming(stopped=report.stopped is StopReason.COMMAND)}")
+            tell(f"{left} Continue with: {self.resuming(stopped=report.stopped in _STOPPED)}")
         elif file is not None and file.suffix != ".parquet":
             tell(f"{left} Continue with the list {file} and --only pending")
         else:
@@ -73,9 +76,12 @@ class Record:
         Args:
             stopped: True if a command stopped the campaign.
         """
-        where = shlex.join([self.name, *self._journal_option()])
         resume = f"callsavvy campaigns resume {shlex.join([self.name, *self._journal_option(), *self._pace_options()])}"
-        return f"callsavvy campaigns continue {where} && {resume}" if stopped else resume
+        return f"{self.continuing()} && {resume}" if stopped else resume
+
+    def continuing(self) -> str:
+        """Return the command that continues a paused campaign, to paste into a shell."""
+        return f"callsavvy campaigns continue {shlex.join([self.name, *self._journal_option()])}"
 
     def _journal_option(self) -> Iterator[str]:
         if self.journal and self.journal != os.environ.get("CALLSAVVY_JOURNAL"):

@@ -5,7 +5,7 @@ python -m tests.crash.killer --kills 200 --seed 1
 Every campaign is loaded, run, drained and reconciled by processes that are killed one after the other; the last one is
 left alive. What a killed process knew is gone, except for the journal. Then everybody must be in the report once, nobody
 may be charged twice, and the report must say the same as the ledger. Every fifth campaign has a send window, and wall
-clocks that jump by hours while its processes run.
+clocks that jump by hours while its processes run, and every third a canary.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ class Trial:
 
     @property
     def options(self) -> CampaignOptions:
-        """Half of the campaigns can be told apart by the balance; some have a window."""
+        """Half of the campaigns can be told apart by the balance; some have a window, and some a canary."""
+        if self.number % 3 == 0:
+            return {"chunk_size": 5, "canary": 200, "after_canary": "continue", "max_failures": 1.0}
         if self.clocks_jump:
             return {"chunk_size": 5, "send_window": "06:00-22:00", "time_zone": "recipient"}
         return {"reconcilable": True} if self.number % 2 else {"chunk_size": 5}

@@ -18,6 +18,9 @@ from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.payload import checksum, pack, unpack, unpack_numbers
 from callsavvy_async.campaigns.states import Actor, State, sources
 
+LAST = 2**62
+"""A number beyond that of every chunk."""
+
 
 @attrs.frozen
 class ChunkUpdate:
@@ -36,6 +39,7 @@ def claim(
     *,
     zone: str,
     since: int,
+    until: int = LAST,
     limit: int,
     text: str,
     budget: CampaignBudget | None = None,
@@ -48,6 +52,7 @@ def claim(
         run_id: number of the run.
         zone: time zones of the chunks.
         since: lowest chunk number to claim.
+        until: highest chunk number to claim.
         limit: largest number of chunks to claim.
         text: text of chunks that store no text.
         budget: budget of the campaign; None for no limit.
@@ -57,7 +62,7 @@ def claim(
         LeaseLostError: the run lost its lease.
     """
     left = None if budget is None else budget.left_to_claim(cursor, campaign)
-    parameters = (campaign, State.PENDING, zone, since, run_id, limit, State.CLAIMED, run_id)
+    parameters = (campaign, State.PENDING, zone, since, until, run_id, limit, State.CLAIMED, run_id)
     claimed = sorted(cursor.execute(sql.CLAIM, parameters).fetchall())
     taken, units = affordable([Decimal(estimate) for *_, estimate in claimed], left)
     _unclaim(cursor, campaign, run_id, [number for number, *_ in claimed[taken:]])
@@ -85,9 +90,9 @@ def read_chunk(cursor: Cursor, campaign: int, number: int, text: str) -> Chunk:
     return Chunk(number, text if found[1] is None else found[1], unpack(found[0]))
 
 
-def pending_zones(cursor: Cursor, campaign: int, run_id: int) -> list[str]:
-    """Return the zones of the pending chunks that this run has not tried."""
-    values = (campaign, State.PENDING, run_id)
+def pending_zones(cursor: Cursor, campaign: int, run_id: int, until: int = LAST) -> list[str]:
+    """Return the zones of the pending chunks, up to a number, that this run has not tried."""
+    values = (campaign, State.PENDING, run_id, until)
     return [zone for (zone,) in cursor.execute(sql.ZONES, values * 2)]
 
 
