@@ -167,7 +167,7 @@ class _Loading:
     def _write_skipped(self, loading: int, page: tuple[Skipped, ...]) -> Work[None]:
         def write(cursor: Cursor) -> None:
             _update(cursor, loading, self.tally.given, self.tally.doubtful)
-            repository.insert_skipped(cursor, campaign=self.campaign, load=loading, skipped=page)
+            sql.insert_skipped(cursor, self.campaign, loading, page)
 
         return write
 

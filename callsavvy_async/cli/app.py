@@ -13,7 +13,7 @@ from cyclopts import App, CycloptsError, Parameter
 from cyclopts.exceptions import UnusedCliTokensError
 
 from callsavvy_async._version import __version__
-from callsavvy_async.cli import bulk, campaigns, keys, raw, reading, sending, simulator, webhooks, writing
+from callsavvy_async.cli import bulk, campaigns, keys, raw, reading, sending, simulator, suppress, webhooks, writing
 from callsavvy_async.cli.activity import new_activity
 from callsavvy_async.cli.client import chosen_proxy
 from callsavvy_async.cli.ending import end
@@ -36,7 +36,7 @@ app = App(
     default_parameter=Parameter(show_default=lambda value: value or None),  # no "[default: False]" on every flag
 )
 app.meta.suppress_keyboard_interrupt = False
-for module in (bulk, campaigns, keys, sending, reading, writing, raw, simulator, webhooks):
+for module in (bulk, campaigns, suppress, keys, sending, reading, writing, raw, simulator, webhooks):
     module.register(app)
 
 

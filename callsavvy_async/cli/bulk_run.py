@@ -107,6 +107,7 @@ def run_job(job: Job, pace: Pace, mode: Mode, durability: Durability) -> ExitCod
         return ExitCode.REFUSED
     current_activity().folder = Path(job.file).parent
     with job.open() as rows, recording(job.file, durability, pace, simulator=mode.simulator or mode.dry_run) as record:
+        job.suppress(record.suppressed())
         return carry_out(Order(job=job, rows=rows, pace=pace, mode=mode, durability=durability, record=record))
 
 

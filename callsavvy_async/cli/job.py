@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from decimal import Decimal
 from pathlib import Path
 
 import attrs
 
+from callsavvy_async.bulk.number_set import NumberSet
 from callsavvy_async.bulk.options import RecipientOptions
 from callsavvy_async.bulk.plan import Plan
 from callsavvy_async.bulk.recipient_files import read_suppressed
@@ -27,6 +28,8 @@ class Job:
     file: str
     message: Message
     recipients: RecipientOptions = attrs.field(repr=False)
+    suppressed: NumberSet
+    """Numbers that are never sent to, part of `recipients`."""
     inputs: Mapping[str, Path]
     """Files that the command reads, by their names in error texts."""
     chunk_size: int | None = None
@@ -42,6 +45,11 @@ class Job:
         if self.limit is not None:
             options = {**options, "canary": self.limit, "after_canary": "stop"}
         return {**options, "chunk_size": self.chunk_size}
+
+    def suppress(self, numbers: Iterable[str]) -> None:
+        """Leave more numbers out."""
+        for number in numbers:
+            self.suppressed.add(number)
 
     def open(self) -> AbstractContextManager[Rows]:
         """Copy the list, so that it can be read twice.
@@ -89,6 +97,7 @@ def make_job(file: str, message: Message, audience: Audience, chunk_size: int | 
         InvalidRequestError: The suppress list is malformed.
         OSError: A file cannot be read.
     """
+    suppressed = NumberSet()
     recipients: RecipientOptions = {
         "column": audience.column or None,
         "region": audience.region,
@@ -96,9 +105,7 @@ def make_job(file: str, message: Message, audience: Audience, chunk_size: int | 
         "validate": audience.validate,
     }
     if audience.suppress is not None:
-        recipients["suppress"] = read_suppressed(
-            audience.suppress, column=audience.suppress_column or None, region=audience.region
-        )
+        suppressed = read_suppressed(audience.suppress, column=audience.suppress_column or None, region=audience.region)
     files = {
         "the list": None if file == "-" else Path(file),
         "--suppress": audience.suppress,
@@ -107,7 +114,8 @@ def make_job(file: str, message: Message, audience: Audience, chunk_size: int | 
     return Job(
         file=file,
         message=message,
-        recipients=recipients,
+        recipients={**recipients, "suppress": suppressed},
+        suppressed=suppressed,
         inputs={name: path for name, path in files.items() if path is not None},
         chunk_size=chunk_size,
         limit=audience.limit,

@@ -53,6 +53,15 @@ class Record:
         else:
             yield "Campaign: not recorded; if the command is interrupted, nothing says who got the message"
 
+    def suppressed(self) -> tuple[str, ...]:
+        """Return the numbers on the journal's suppress list, so that the plan leaves them out too."""
+        if not is_missing(self.journal):
+            with suppress(JournalError):  # a database without tables yet
+                return tuple(
+                    entry.number for entry in with_journal(self.journal, lambda opened: opened.suppress_list.read())
+                )
+        return ()
+
     def tell_how_to_continue(self, report: CampaignReport, file: Path | None) -> None:
         """Name the command that sends the rest of a send that stopped early.
 

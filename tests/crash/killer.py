@@ -5,7 +5,8 @@ python -m tests.crash.killer --kills 200 --seed 1
 Every campaign is loaded, run, drained and reconciled by processes that are killed one after the other; the last one is
 left alive. What a killed process knew is gone, except for the journal. Then everybody must be in the report once, nobody
 may be charged twice, and the report must say the same as the ledger. Every fifth campaign has a send window, and wall
-clocks that jump by hours while its processes run, and every third a canary.
+clocks that jump by hours while its processes run, every third a canary,
+and in every second some people are suppressed after the load.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ PHASES = ("load", "run", "drain", "reconcile")
 LONGEST = {"load": 0.06, "run": 0.3, "drain": 0.03, "reconcile": 0.03}
 """Seconds into the phase."""
 CHARGED = {"accepted", "failed"}
-NOT_CHARGED = {"rejected", "pending", "not_sent", "cancelled"}
+LEFT_OUT = "skipped: suppressed"
+NOT_CHARGED = {"rejected", "pending", "not_sent", "cancelled", LEFT_OUT}
 
 
 @attrs.frozen
@@ -73,6 +75,11 @@ class Trial:
     def people(self) -> list[str]:
         count = 12_000 if self.options.get("reconcilable") else 1_500
         return [f"+234{self.number:04}{n:06}" for n in range(count)]
+
+    @property
+    def suppressed(self) -> list[str]:
+        """People of every second campaign who are suppressed after the load."""
+        return self.people[::7] if self.number % 2 == 0 else []
 
 
 @attrs.define
@@ -182,6 +189,7 @@ def _judge(trial: Trial, service: Account, summary: Summary) -> None:
         (outcome in CHARGED and charged[number] != 1) or (outcome in NOT_CHARGED and charged[number] != 0)
         for number, outcome in outcomes.items()
     )
+    summary.contradicted += sum(outcomes[number] != LEFT_OUT for number in trial.suppressed)
 
 
 def _status(trial: Trial) -> CampaignReport:
@@ -205,6 +213,7 @@ async def _finish(trial: Trial, url: str, rows: Path) -> None:
     async with Journal.open(f"sqlite:///{trial.journal}") as journal, _client(url) as client:
         campaign = await journal.campaign("c", SMS("Hello"), **trial.options)
         report = await campaign.load(trial.people)
+        await journal.suppress(*trial.suppressed)
         while report.pending:
             report = await campaign.run(client)
         await campaign.reconcile(client, exclusive=True)
@@ -230,6 +239,7 @@ def _work(trial: Trial, url: str, phase: str, told: Callable[[], None]) -> None:
             campaign = await journal.campaign("c", SMS("Hello"), **trial.options)
             enter("load")
             await campaign.load(trial.people)
+            await journal.suppress(*trial.suppressed)
             enter("run")
             calls = 0
 

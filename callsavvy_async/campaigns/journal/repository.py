@@ -9,13 +9,14 @@ from decimal import Decimal
 import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
-from callsavvy_async.bulk.recipients import Recipient, Skipped
+from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.bulk.stop_rules import counted
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalDamagedError, LeaseLostError
 from callsavvy_async.campaigns.journal import runs, sql
 from callsavvy_async.campaigns.journal.budget import CampaignBudget, affordable
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.payload import checksum, pack, unpack, unpack_numbers
+from callsavvy_async.campaigns.journal.suppression import without_suppressed
 from callsavvy_async.campaigns.states import Actor, State, sources
 
 LAST = 2**62
@@ -44,7 +45,7 @@ def claim(
     text: str,
     budget: CampaignBudget | None = None,
 ) -> list[Chunk]:
-    """Claim pending chunks of a zone that this run has not tried, and read their recipients.
+    """Claim pending chunks of a zone that this run has not tried, and read their recipients without suppressed ones.
 
     Args:
         cursor: cursor of the journal.
@@ -71,10 +72,11 @@ def claim(
         raise LeaseLostError(
             f"run {run_id} lost its lease: it sent no heartbeat in time, and another process ended it."
         )
-    return [
+    chunks = [
         attrs.evolve(read_chunk(cursor, campaign, number, text), depth=depth, zone=zone, estimate=Decimal(estimate))
         for number, depth, estimate in claimed[:taken]
     ]
+    return without_suppressed(cursor, campaign, run_id, chunks)
 
 
 def read_chunk(cursor: Cursor, campaign: int, number: int, text: str) -> Chunk:
@@ -184,12 +186,6 @@ def insert_chunks(
         payloads.append((campaign, chunk.number, body, text, checksum(campaign, chunk.number, body, text)))
     cursor.executemany(sql.INSERT_CHUNK, rows)
     cursor.executemany(sql.INSERT_PAYLOAD, payloads)
-
-
-def insert_skipped(cursor: Cursor, *, campaign: int, load: int, skipped: Iterable[Skipped]) -> None:
-    """Insert skipped recipients."""
-    rows = [(campaign, load, row.row, row.reason.value, row.given, row.detail) for row in skipped]
-    cursor.executemany(sql.INSERT_SKIPPED, rows)
 
 
 def split(cursor: Cursor, campaign: int, run_id: int, chunk: Chunk, *, common: str | None) -> tuple[Chunk, ...]:

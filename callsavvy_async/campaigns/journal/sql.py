@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from callsavvy_async.bulk.recipients import Skipped
 from callsavvy_async.campaigns.journal.database import Cursor
 
 LOCK_IDS = "SELECT value FROM journal WHERE name = 'version' /*! FOR UPDATE */"
@@ -88,6 +89,12 @@ def last_number(cursor: Cursor, campaign: int) -> int:
     """Return the highest chunk number of a campaign; 0 if it has no chunks."""
     query = "SELECT coalesce(max(number), 0) FROM chunk WHERE campaign = ?"
     return int(cursor.execute(query, (campaign,)).fetchone()[0])
+
+
+def insert_skipped(cursor: Cursor, campaign: int, load: int, skipped: Iterable[Skipped]) -> None:
+    """Insert skipped recipients."""
+    rows = [(campaign, load, row.row, row.reason.value, row.given, row.detail) for row in skipped]
+    cursor.executemany(INSERT_SKIPPED, rows)
 
 
 def count_recipients(cursor: Cursor, campaign: int) -> int:
