@@ -50,7 +50,7 @@ def register(app: App) -> None:
 
 def _bulk_command() -> Callable[..., ExitCode | None]:
     def send(
-        file: RecipientsFile,
+        file: RecipientsFile = "",
         /,
         *,
         content: Content,
@@ -80,7 +80,7 @@ def _bulk_command() -> Callable[..., ExitCode | None]:
 
 def _estimate_command() -> Callable[..., ExitCode | None]:
     def estimate(
-        file: RecipientsFile,
+        file: RecipientsFile = "",
         /,
         *,
         content: Content,

@@ -106,7 +106,10 @@ def run_job(job: Job, pace: Pace, mode: Mode, durability: Durability) -> ExitCod
         tell("callsavvy: nothing was sent: without a terminal, bulk needs --yes. Check the plan first with --dry-run.")
         return ExitCode.REFUSED
     current_activity().folder = Path(job.file).parent
-    with job.open() as rows, recording(job.file, durability, pace, simulator=mode.simulator or mode.dry_run) as record:
+    with (
+        job.open() as rows,
+        recording(job.group or job.file, durability, pace, simulator=mode.simulator or mode.dry_run) as record,
+    ):
         job.suppress(record.suppressed())
         return carry_out(Order(job=job, rows=rows, pace=pace, mode=mode, durability=durability, record=record))
 

@@ -18,6 +18,7 @@ from callsavvy_async.campaigns.spec import CampaignOptions, plan_campaign
 from callsavvy_async.cli.options import Audience
 from callsavvy_async.cli.progress import reading
 from callsavvy_async.cli.recipients_file import Rows, readable_again
+from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.messages import Message
 
 
@@ -26,6 +27,7 @@ class Job:
     """A list of recipients and a message."""
 
     file: str
+    """Path, "-" for standard input, or blank for a group."""
     message: Message
     recipients: RecipientOptions = attrs.field(repr=False)
     suppressed: NumberSet
@@ -35,6 +37,8 @@ class Job:
     chunk_size: int | None = None
     limit: int | None = None
     """Number of people who get the message now; the others stay pending."""
+    group: str | None = None
+    """Contact group of the account."""
     sheet: str | None = None
     encoding: str | None = None
     only: tuple[str, ...] | None = None
@@ -59,7 +63,12 @@ class Job:
             OSError: The list cannot be read or copied.
         """
         return readable_again(
-            self.file, sheet=self.sheet, encoding=self.encoding, only=self.only, allow_empty=self.allow_empty
+            self.file,
+            group=self.group,
+            sheet=self.sheet,
+            encoding=self.encoding,
+            only=self.only,
+            allow_empty=self.allow_empty,
         )
 
     def plan(
@@ -94,9 +103,16 @@ def make_job(file: str, message: Message, audience: Audience, chunk_size: int | 
     """Build a job from a command's options.
 
     Raises:
-        InvalidRequestError: The suppress list is malformed.
+        InvalidRequestError: The suppress list is malformed, or there is not exactly one list.
         OSError: A file cannot be read.
     """
+    if bool(file) == (audience.group is not None):
+        raise InvalidRequestError("give either a list, FILE, or a contact group of the account, --group.")
+    of_files = {"--sheet": audience.sheet, "--encoding": audience.encoding, "--only": audience.only}
+    for option in (option for option, value in of_files.items() if value is not None and audience.group is not None):
+        raise InvalidRequestError(
+            f"{option} is about a file, but --group names a contact group; leave out one of the two."
+        )
     suppressed = NumberSet()
     recipients: RecipientOptions = {
         "column": audience.column or None,
@@ -107,7 +123,7 @@ def make_job(file: str, message: Message, audience: Audience, chunk_size: int | 
     if audience.suppress is not None:
         suppressed = read_suppressed(audience.suppress, column=audience.suppress_column or None, region=audience.region)
     files = {
-        "the list": None if file == "-" else Path(file),
+        "the list": None if file in {"-", ""} else Path(file),
         "--suppress": audience.suppress,
         "--message-file": message_file,
     }
@@ -119,6 +135,7 @@ def make_job(file: str, message: Message, audience: Audience, chunk_size: int | 
         inputs={name: path for name, path in files.items() if path is not None},
         chunk_size=chunk_size,
         limit=audience.limit,
+        group=audience.group,
         sheet=audience.sheet,
         encoding=audience.encoding,
         only=None if audience.only is None else tuple(map(str.strip, audience.only.split(","))),

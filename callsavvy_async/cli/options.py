@@ -119,6 +119,8 @@ ChunkSize: TypeAlias = Annotated[int | None, _AT_LEAST_ONE]
 class Audience:
     """Recipients of the message, and how their numbers are read."""
 
+    group: str | None = None
+    """Contact group of the account to send to, by name or id, instead of FILE. Needs keys, with --dry-run too."""
     column: tuple[str, ...] = ()
     """Column with the phone number; of several, the first that is not blank (default: detected by name, e.g. phone or mobile)."""
     sheet: str | None = None
