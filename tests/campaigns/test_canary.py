@@ -8,6 +8,7 @@ import pytest
 from callsavvy_async import SMS
 from callsavvy_async.bulk.report import StopReason
 from callsavvy_async.campaigns import Campaign, Journal, command_watch, journal_source
+from callsavvy_async.campaigns.canary import Canary, Progress
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError, RateLimitError
 from callsavvy_async.resources.sends import SendReceipt
 from callsavvy_async.values import SendStatus
@@ -198,3 +199,14 @@ async def test_reopening_names_what_differs(journal: Journal) -> None:
     await journal.campaign("c", SMS("Hello"), canary=5)
     with pytest.raises(InvalidRequestError, match="another canary"):
         await journal.campaign("c", SMS("Hello"), canary=6)
+
+
+async def test_two_runs_end_a_canary_once(journal: Journal) -> None:
+    """Both find it settled; the second leaves the command of the first as it is, also after it was continued."""
+    campaign = await loaded(journal)
+    with anyio.move_on_after(5.0) as scope:
+        await campaign.run(FakeClient(), on_progress=lambda report: report.paused and scope.cancel())
+    await journal.go_on("c", wait=0)
+    canary = Canary(campaign._writer, campaign._id, campaign._spec.settings, 3)
+    assert await canary.conclude() is Progress.OVER
+    assert [command.action for command in await journal.commands("c")] == ["pause", "continue"]
