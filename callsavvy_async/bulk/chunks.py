@@ -94,6 +94,7 @@ class Chunker:
         memory: approximate bytes for waiting recipients.
         with_fields: whether recipients keep the fields of their rows.
         zone_of: returns the time zones of a recipient. Only recipients of the same zones share a chunk.
+        cut_after: number of recipients after which a new chunk begins.
 
     Raises:
         InvalidRequestError: a size is less than 1.
@@ -107,6 +108,7 @@ class Chunker:
         memory: int = MEMORY,
         with_fields: bool = True,
         zone_of: Callable[[Recipient], str] | None = None,
+        cut_after: int | None = None,
     ) -> None:
         sizes: tuple[int, ...] = () if callable(size) else (size,) if isinstance(size, int) else tuple(size)
         for value in sizes:
@@ -117,6 +119,7 @@ class Chunker:
         self._memory = memory
         self._with_fields = with_fields
         self._zone_of = zone_of
+        self._cut_after = cut_after
         self._alike: list[Recipient] | None = [] if zone_of is None and message.merge is None else None
         self._groups: OrderedDict[tuple[str, str], _Group] = OrderedDict()
         self._read = 0
@@ -136,6 +139,11 @@ class Chunker:
             InvalidRequestError: the recipient lacks a field of the template. `RecipientFilter` skips these recipients.
         """
         self._read += 1
+        if self._read == self._cut_after:
+            return (*self._add(recipient), *self.close())
+        return self._add(recipient)
+
+    def _add(self, recipient: Recipient) -> tuple[Chunk, ...]:
         if self._alike is None:
             return self._add_to_group(recipient)
         self._alike.append(recipient)

@@ -46,6 +46,8 @@ class StopReason(enum.Enum):
     UNREACHABLE = "consecutive requests could not reach the API"
     INTERRUPTED = "the run was stopped"
     COMMAND = "a command stopped the campaign"
+    LIMIT = "the limit of recipients was reached; the rest is left for later"
+    CANARY = "too many of the first recipients failed"
     DEADLINE = "the run reached its deadline"
     ERROR = "an error ended the run"
 

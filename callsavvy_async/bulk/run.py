@@ -87,13 +87,16 @@ class Run(ABC, Generic[R]):
         """Pass a result to the callbacks and to the iterator, which sets the pace."""
         if self._settings.on_result is not None:
             self._settings.on_result(result)
-        if self._settings.on_progress is not None:
-            self._settings.on_progress(self.report)
+        self._show_progress()
         if self._stream is not None:
             try:
                 await self._stream.send(result)
             except anyio.BrokenResourceError:
                 self._stream = None  # the iterator was dropped
+
+    def _show_progress(self) -> None:
+        if self._settings.on_progress is not None:
+            self._settings.on_progress(self.report)
 
     async def _stop_at_deadline(self, seconds: float) -> None:
         await anyio.sleep(seconds)

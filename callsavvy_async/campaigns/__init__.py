@@ -17,6 +17,7 @@ from callsavvy_async.campaigns.errors import (
 from callsavvy_async.campaigns.integrity import Verification
 from callsavvy_async.campaigns.journal.commands import Action, Command, Phase, WaitingWorker
 from callsavvy_async.campaigns.journal.runs import Worker
+from callsavvy_async.campaigns.journal.suppression import Suppressed
 from callsavvy_async.campaigns.keys import Keys, UnknownKey
 from callsavvy_async.campaigns.open_journal import Journal
 from callsavvy_async.campaigns.report import CampaignReport
@@ -25,6 +26,7 @@ from callsavvy_async.campaigns.spec import CampaignOptions
 from callsavvy_async.campaigns.states import State
 from callsavvy_async.campaigns.steering import Steered
 from callsavvy_async.campaigns.subset_sum import Reconciliation
+from callsavvy_async.campaigns.suppress_list import SuppressList
 from callsavvy_async.campaigns.unknown import UnknownChunk
 from callsavvy_async.campaigns.worker import Runner, WorkerStatus
 
@@ -51,6 +53,8 @@ __all__ = [
     "Runner",
     "State",
     "Steered",
+    "SuppressList",
+    "Suppressed",
     "UnknownChunk",
     "UnknownKey",
     "Verification",

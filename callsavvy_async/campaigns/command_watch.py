@@ -15,6 +15,7 @@ import attrs
 
 from callsavvy_async.bulk.fan_out import FanOut
 from callsavvy_async.bulk.options import SendSettings
+from callsavvy_async.bulk.report import StopReason
 from callsavvy_async.campaigns.errors import JournalError
 from callsavvy_async.campaigns.journal import commands
 from callsavvy_async.campaigns.journal.budget import CampaignBudget
@@ -43,7 +44,8 @@ class CommandWatch:
         fan_out: sends the chunks.
         settings: options of the run.
         given_at: number of the last command when these options were given.
-        on_stop: called when a command stops the run.
+        on_stop: called with the reason when a command stops the run.
+        on_pause: called when a command pauses the run, and when one continues it.
     """
 
     writer: Writer
@@ -53,7 +55,8 @@ class CommandWatch:
     fan_out: FanOut
     settings: SendSettings
     given_at: int
-    on_stop: Callable[[], object]
+    on_stop: Callable[[StopReason], object]
+    on_pause: Callable[[], object]
     _wanted: anyio.Event = attrs.field(factory=anyio.Event)
 
     def hold(self) -> None:
@@ -88,11 +91,17 @@ class CommandWatch:
             runs: number of active runs of the campaign, which share its rate.
         """
         if orders.phase is Phase.STOPPED:
-            self.on_stop()
+            self.on_stop(orders.stop_reason)
+        if orders.canary_over:
+            self.source.canary = None
         if orders.phase is Phase.SENDING:
             self.source.go_on(_HOLDER)
         else:
             self.source.pause(_HOLDER)
+        paused, before = orders.phase is Phase.PAUSED, self.source.report.paused
+        self.source.report.paused = paused
+        if paused != before:
+            self.on_pause()
         self.source.throttle.interval = 0.0 if orders.rate is None else max(runs, 1) / parse_rate(orders.rate)
         self.fan_out.resize(orders.max_in_flight(self.settings.max_in_flight, self.given_at))
 

@@ -15,15 +15,12 @@ from callsavvy_async.campaigns.journal import commands, repository
 from callsavvy_async.campaigns.journal.budget import CampaignBudget
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.repository import ChunkUpdate
+from callsavvy_async.campaigns.journal_source import do_nothing
 from callsavvy_async.campaigns.report import STATE_OF, CampaignReport
 from callsavvy_async.campaigns.run_context import RunContext
 from callsavvy_async.campaigns.states import Actor, State
 
 _REJECTED_LATE = "rejected for a recipient, after the run lost its lease"
-
-
-def _do_nothing() -> None:
-    """Do nothing."""
 
 
 @attrs.define
@@ -38,7 +35,7 @@ class JournalSink:
     """Returns True if requests of these time zones may leave now."""
     budget: CampaignBudget | None
     """Budget of the campaign; None for no limit."""
-    on_hold: Callable[[], object] = _do_nothing
+    on_hold: Callable[[], object] = do_nothing
     """Called when a command keeps a request from leaving."""
     _unwritten: Decimal = Decimal(0)
     """Units reported beyond the estimates, and not in the journal yet."""

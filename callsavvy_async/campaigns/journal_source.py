@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
 
@@ -18,6 +18,7 @@ import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.report import StopReason
+from callsavvy_async.campaigns.canary import Canary, Progress
 from callsavvy_async.campaigns.journal import repository, runs
 from callsavvy_async.campaigns.journal.budget import CampaignBudget, OutOfBudgetError
 from callsavvy_async.campaigns.report import CampaignReport
@@ -26,6 +27,8 @@ from callsavvy_async.campaigns.spec import Spec
 
 LONGEST_SLEEP = 30.0
 """Seconds between two looks at the wall clock, which may be adjusted."""
+_BETWEEN_JUDGEMENTS = 0.1
+"""Seconds between two looks at a canary whose last requests are in flight."""
 _BETWEEN_LOOKS = 1.0
 """Seconds between two looks of an idle run for chunks that other runs released."""
 
@@ -50,6 +53,10 @@ class Throttle:
         return True
 
 
+def do_nothing() -> None:
+    """Do nothing."""
+
+
 def wall_clock() -> datetime:
     """Return the time of day. It may jump, so it only decides when requests may start."""
     return datetime.now(UTC)
@@ -66,6 +73,10 @@ class JournalSource:
     """Largest number of chunks per claim."""
     budget: CampaignBudget | None
     """Budget of the campaign; None for no limit."""
+    canary: Canary | None = None
+    """Canary that the run is confined to; None for no confinement."""
+    on_hold: Callable[[], object] = do_nothing
+    """Called when the canary is over, to obey the command that ended it."""
     _marks: dict[str, int] = attrs.field(factory=dict[str, int])
     """Lowest chunk number of the next claim, for each zone with pending chunks."""
     _ready: deque[Chunk] = attrs.field(factory=deque[Chunk])
@@ -132,7 +143,7 @@ class JournalSource:
         context = self.context
         if not any(map(self.is_open, self._marks)):
             zones = await context.write(
-                lambda cursor: repository.pending_zones(cursor, context.campaign, context.run_id)
+                lambda cursor: repository.pending_zones(cursor, context.campaign, context.run_id, self._until)
             )
             self._marks = dict.fromkeys(zones, 0)
         waits = {zone: seconds for zone in self._marks if (seconds := self._seconds_until_open(zone)) is not None}
@@ -147,7 +158,21 @@ class JournalSource:
         if await context.write(lambda cursor: runs.others_hold(cursor, context.campaign, context.run_id)):
             await anyio.sleep(_BETWEEN_LOOKS)
             return True
-        return False
+        return self.canary is not None and await self._conclude(self.canary)
+
+    @property
+    def _until(self) -> int:
+        return repository.LAST if self.canary is None else self.canary.last
+
+    async def _conclude(self, canary: Canary) -> bool:
+        """End the canary once all of its requests are settled. Return False if this run can send nothing more."""
+        progress = await canary.conclude()
+        if progress is Progress.OVER:
+            self.canary = None
+            self.on_hold()
+        elif progress is Progress.BUSY:
+            await anyio.sleep(_BETWEEN_JUDGEMENTS)
+        return progress is not Progress.STUCK
 
     async def _claim(self, zone: str) -> bool:
         """Claim chunks from the mark of a zone on. Return False if the budget does not cover them."""
@@ -162,6 +187,7 @@ class JournalSource:
                         context.run_id,
                         zone=zone,
                         since=since,
+                        until=self._until,
                         limit=self.at_a_time,
                         text=text,
                         budget=self.budget,

@@ -124,7 +124,8 @@ async def load(
         Exception: an error of the iterable; the load is then incomplete.
     """
     tally, hashed = _LoadTally(recipient_filter.doubtful), _HashedFilter(recipient_filter)
-    source = InputSource(recipients, recipient_filter=hashed, chunker=spec.chunker(), report=tally)
+    chunker = spec.chunker(await writer.run(lambda cursor: sql.count_recipients(cursor, campaign)))
+    source = InputSource(recipients, recipient_filter=hashed, chunker=chunker, report=tally)
     loading = _Loading(writer, campaign, spec, tally)
     while (chunks := await source.next_chunks()) is not None:
         await loading.add(chunks)
@@ -170,7 +171,7 @@ class _Loading:
     def _write_skipped(self, loading: int, page: tuple[Skipped, ...]) -> Work[None]:
         def write(cursor: Cursor) -> None:
             _update(cursor, loading, self.tally.given, self.tally.doubtful)
-            repository.insert_skipped(cursor, campaign=self.campaign, load=loading, skipped=page)
+            sql.insert_skipped(cursor, self.campaign, loading, page)
 
         return write
 

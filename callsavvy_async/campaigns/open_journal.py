@@ -28,6 +28,7 @@ from callsavvy_async.campaigns.keys import Keys
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.spec import CampaignOptions, Spec, campaign_settings
 from callsavvy_async.campaigns.steering import Steered, checked_limits, confirm, give
+from callsavvy_async.campaigns.suppress_list import SuppressList
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 from callsavvy_async.messages import Message, require_message
 from callsavvy_async.tracebacks import private_arguments
@@ -52,8 +53,10 @@ class Journal:
         self._writer = Writer(database)
         self.keys: Keys = Keys(self._writer, patience=patience, keep=keep, simulated=simulated)
         """The keys of single requests, for a client with ``journal=`` this journal."""
-        self.inbox = JournalInbox(self._writer, patience=patience)
+        self.inbox: JournalInbox = JournalInbox(self._writer, patience=patience)
         """The events of webhooks with ``inbox=`` this journal."""
+        self.suppress_list: SuppressList = SuppressList(self._writer)
+        """Numbers that no campaign of the journal is sent to."""
 
     @classmethod
     def open(
@@ -267,6 +270,10 @@ class Journal:
         if found is None:
             raise InvalidRequestError(f"there is no campaign {name!r} in {self._database.name}.")
         return found[0]
+
+    async def suppress(self, *numbers: str, region: str | None = None, author: str | None = None) -> int:
+        """Add numbers to the suppress list, for example from a webhook's handler; see `SuppressList.add`."""
+        return await self.suppress_list.add(*numbers, region=region, author=author)
 
     async def backup(self, path: str | os.PathLike[str]) -> None:
         """Write a snapshot of a SQLite journal to a new file. Runs may be active meanwhile.

@@ -26,6 +26,7 @@ class CampaignReport(Sums):
         running: True if a run is active: it has not ended and its lease has not expired.
         simulated: True for a rehearsal with a simulator, which reaches no real recipient.
         server: base URL of the API; blank before the first run and for a rehearsal.
+        paused: True while a command pauses the run of this report.
         committed: units spent or possibly spent, as `max_cost` counts them: the larger of cost and estimate of each request.
     """
 
@@ -36,6 +37,7 @@ class CampaignReport(Sums):
     running: bool = False
     simulated: bool = False
     server: str = ""
+    paused: bool = False
     committed: Decimal = Decimal(0)
 
     @property
@@ -103,7 +105,7 @@ _TAKEN = frozenset({State.ACCEPTED, State.FAILED})
 _REQUESTED = _TAKEN | {State.REJECTED, State.UNKNOWN}
 SPENT = _TAKEN | {State.UNKNOWN, State.IN_FLIGHT}
 """States of chunks that cost something, or may have."""
-OF_THE_RUN = frozenset({"name", "rate_limited", "elapsed", "stopped"})
+OF_THE_RUN = frozenset({"name", "rate_limited", "elapsed", "stopped", "paused"})
 """Fields that belong to the run and not to the journal."""
 
 

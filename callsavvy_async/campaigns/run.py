@@ -14,6 +14,7 @@ from callsavvy_async.bulk.options import SendOptions, SendSettings, refuse_unkno
 from callsavvy_async.bulk.report import StopReason
 from callsavvy_async.bulk.run import Run
 from callsavvy_async.bulk.stop_rules import StopRules
+from callsavvy_async.campaigns.canary import Canary, canary_of
 from callsavvy_async.campaigns.client_protocol import Client
 from callsavvy_async.campaigns.command_watch import CommandWatch
 from callsavvy_async.campaigns.errors import ChunkLostError, LeaseLostError, NotLoadedError
@@ -134,9 +135,9 @@ class CampaignRun(Run[CampaignReport]):
     async def _lost_lease(self) -> bool:
         """Send until no pending chunk is left. Return True if the run lost its lease and should begin again."""
         began = anyio.current_time()
-        context, orders, budget = await self._retrying.write(self._begin)
+        context, orders, budget, canary = await self._retrying.write(self._begin)
         context.renew_lease(began)
-        watch = self._make_watch(context, orders, budget)
+        watch = self._make_watch(context, orders, budget, canary)
         watch.apply(orders, 1)
         fan_out = watch.fan_out
         lost = False
@@ -176,7 +177,7 @@ class CampaignRun(Run[CampaignReport]):
         refuse_if_purged(cursor, self._campaign)
         repository.make_pending(cursor, self._campaign, self._resends)
 
-    def _begin(self, cursor: Cursor) -> tuple[RunContext, Orders, CampaignBudget | None]:
+    def _begin(self, cursor: Cursor) -> tuple[RunContext, Orders, CampaignBudget | None, Canary | None]:
         """Check the campaign, and begin a run."""
         cursor.execute(sql.LOCK_CAMPAIGN, (self._campaign,)).fetchone()  # excludes loads and purges
         refuse_if_purged(cursor, self._campaign)
@@ -189,7 +190,8 @@ class CampaignRun(Run[CampaignReport]):
         given_at = orders.number if self.given_at is None else self.given_at
         limit = orders.max_cost(self._settings.max_cost, given_at)
         budget = None if limit is None else CampaignBudget.of(cursor, self._campaign, limit)
-        return RunContext(self._campaign, run_id, self._retrying), orders, budget
+        canary = canary_of(cursor, self._writer, self._campaign, self._spec.settings)
+        return RunContext(self._campaign, run_id, self._retrying), orders, budget, canary
 
     def _refuse_if_incomplete(self) -> None:
         if not self.report.input_complete:
@@ -209,11 +211,13 @@ class CampaignRun(Run[CampaignReport]):
             known = balance
             await self._retrying.write(lambda cursor: sums.note_balance(cursor, self._campaign, known))
 
-    def _make_watch(self, context: RunContext, orders: Orders, budget: CampaignBudget | None) -> CommandWatch:
+    def _make_watch(
+        self, context: RunContext, orders: Orders, budget: CampaignBudget | None, canary: Canary | None
+    ) -> CommandWatch:
         """Make the parts of a run, and the watch that makes them obey commands."""
         settings, message, messaging = self._settings, self._spec.message, self._callsavvy.messaging
         at_a_time = min(2 * settings.max_in_flight, MOST_AT_HAND)
-        self._source = JournalSource(context, self._spec, self.report, at_a_time, budget)
+        self._source = JournalSource(context, self._spec, self.report, at_a_time, budget, canary)
         if self._paused:
             self._source.pause(_HOLDER)
         sink = JournalSink(context, message.common, self.report, self._source.is_open, budget)
@@ -236,9 +240,10 @@ class CampaignRun(Run[CampaignReport]):
             self._fan_out,
             settings=settings,
             given_at=self.given_at,
-            on_stop=lambda: self._stop(StopReason.COMMAND),
+            on_stop=self._stop,
+            on_pause=self._show_progress,
         )
-        sink.on_hold = watch.hold
+        sink.on_hold = self._source.on_hold = watch.hold
         return watch
 
     def _stop(self, reason: StopReason) -> None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import TypedDict, Unpack
+from typing import Literal, TypeAlias, TypedDict, Unpack, get_args
 
 import attrs
 
@@ -21,10 +21,17 @@ from callsavvy_async.campaigns.errors import JournalDamagedError
 from callsavvy_async.campaigns.windows import SendWindow
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 from callsavvy_async.messages import Message
+from callsavvy_async.policy.pacer import at_least_one
 
 DISTINCT_SUMS = (84, 83, 82, 80, 77, 71, 60, 40)
 """Sizes of which any two selections have different sums (the Conway-Guy sequence). The units missing from a balance thus
 identify the charged chunks among those in flight together."""
+
+
+AfterCanary: TypeAlias = Literal["pause", "stop", "continue"]
+"""What a campaign does after its canary."""
+MAX_FAILURES = 0.2
+"""Default share of a canary's responses that may be failures."""
 
 
 class CampaignOptions(TypedDict, total=False):
@@ -36,6 +43,10 @@ class CampaignOptions(TypedDict, total=False):
         send_window: daily window, such as ``"09:00-18:00"``.
         time_zone: zone of the window: an IANA name, or ``"recipient"`` for each number's zones (extra ``phone``).
         start_at: earliest time of the first request, as an aware datetime.
+        canary: number of people, the first of the list, who get the message before everybody else.
+        after_canary: what follows them: "pause" until `Journal.go_on`, "stop", or "continue".
+        max_failures: share of the canary's responses, from 0 to 1, of which failed and rejected recipients may be at most.
+            Above it the campaign stops.
     """
 
     chunk_size: int | None
@@ -43,6 +54,14 @@ class CampaignOptions(TypedDict, total=False):
     send_window: str | None
     time_zone: str | None
     start_at: datetime | None
+    canary: int | None
+    after_canary: AfterCanary
+    max_failures: float
+
+
+def _share(_: object, field: attrs.Attribute[float], value: object) -> None:
+    if not (isinstance(value, int | float) and 0 <= value <= 1):
+        raise ConfigurationError(f"{field.name} is {value!r}; it must be a share from 0 to 1, such as 0.2.")
 
 
 def _aware(_: object, field: attrs.Attribute[datetime | None], value: object) -> None:
@@ -59,11 +78,18 @@ class CampaignSettings:
     send_window: str | None = None
     time_zone: str | None = None
     start_at: datetime | None = attrs.field(default=None, validator=_aware)
+    canary: int | None = attrs.field(default=None, validator=attrs.validators.optional(at_least_one))
+    after_canary: AfterCanary = "pause"
+    max_failures: float = attrs.field(default=MAX_FAILURES, validator=_share)
 
     def __attrs_post_init__(self) -> None:
         if self.time_zone is not None and self.send_window is None:
             raise ConfigurationError(
                 f"time_zone is {self.time_zone!r} without a send_window=; add one, or leave it out."
+            )
+        if self.after_canary not in get_args(AfterCanary):
+            raise ConfigurationError(
+                f"after_canary is {self.after_canary!r}; it must be 'pause', 'stop' or 'continue'."
             )
         self.window  # noqa: B018 - validates
 
@@ -103,11 +129,20 @@ class Spec:
         """Numbers of recipients per request, used in turn."""
         return DISTINCT_SUMS if self.settings.reconcilable else (self.message.chunk_size(self.settings.chunk_size),)
 
-    def chunker(self) -> Chunker:
-        """Return a chunker with these settings."""
-        window = self.settings.window
-        zone_of = None if window is None else window.zone_of
-        return Chunker(size=self.chunk_sizes, message=self.message, with_fields=False, zone_of=zone_of)
+    def chunker(self, loaded: int = 0) -> Chunker:
+        """Return a chunker with these settings. The canary shares no chunk with others.
+
+        Args:
+            loaded: number of recipients loaded before.
+        """
+        window, canary = self.settings.window, self.settings.canary
+        return Chunker(
+            size=self.chunk_sizes,
+            message=self.message,
+            with_fields=False,
+            zone_of=None if window is None else window.zone_of,
+            cut_after=None if canary is None else canary - loaded,
+        )
 
     def differences(self, other: Spec) -> tuple[str, ...]:
         """Return the names of the arguments in which another spec differs."""

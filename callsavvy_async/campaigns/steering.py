@@ -71,7 +71,7 @@ async def give(
     limits: Mapping[str, str] | None = None,
 ) -> Steered:
     """Record a command. From then on it holds for each request that begins."""
-    author = author or _user()
+    author = author or user_name()
 
     def record(cursor: Cursor) -> int:
         return commands.record(cursor, campaign, author, action, limits or {})
@@ -127,7 +127,7 @@ def _look(cursor: Cursor, writer: Writer, campaign: int, steered: Steered, *, pr
     return attrs.evolve(steered, waiting=waiting, superseded_by=superseded_by, workers=workers)
 
 
-def _user() -> str:
+def user_name() -> str:
     """Return the name of the user and the host."""
     try:
         user = getpass.getuser()

@@ -13,7 +13,19 @@ from cyclopts import App, CycloptsError, Parameter
 from cyclopts.exceptions import UnusedCliTokensError
 
 from callsavvy_async._version import __version__
-from callsavvy_async.cli import bulk, campaigns, keys, outbox, raw, reading, sending, simulator, webhooks, writing
+from callsavvy_async.cli import (
+    bulk,
+    campaigns,
+    keys,
+    outbox,
+    raw,
+    reading,
+    sending,
+    simulator,
+    suppress,
+    webhooks,
+    writing,
+)
 from callsavvy_async.cli.activity import new_activity
 from callsavvy_async.cli.client import chosen_proxy
 from callsavvy_async.cli.ending import end
@@ -36,7 +48,7 @@ app: App = App(
     default_parameter=Parameter(show_default=lambda value: value or None),  # no "[default: False]" on every flag
 )
 app.meta.suppress_keyboard_interrupt = False
-_GROUPS = (bulk, campaigns, keys, outbox, sending, reading, writing, raw, simulator, webhooks)
+_GROUPS = (bulk, campaigns, suppress, keys, outbox, sending, reading, writing, raw, simulator, webhooks)
 for _group in _GROUPS:
     _group.register(app)
 

@@ -31,6 +31,7 @@ _bulk: App = App(
         "Send to every number in a file, once each.\n\n"
         "The whole file is checked before the first message leaves. Ctrl-C stops sending and waits for requests in flight;"
         " a second Ctrl-C stops waiting. The command always prints a report.\n\n"
+        "The send is recorded in a journal as a campaign, so `callsavvy campaigns resume` continues it after any stop.\n\n"
         "Exit codes: 0 all accepted (skipped rows are not failures), 1 some failed or the result could not be written,"
         " 2 refused and nothing sent, 3 some outcomes unknown, 4 stopped at --max-cost or the balance, 5 invalid keys or"
         " configuration, 130 interrupted. If several apply: 130, then 5, 4, 3, 1."
@@ -51,7 +52,7 @@ def register(app: App) -> None:
 
 def _bulk_command() -> Callable[..., ExitCode | None]:
     def send(
-        file: RecipientsFile,
+        file: RecipientsFile = "",
         /,
         *,
         content: Content,
@@ -81,7 +82,7 @@ def _bulk_command() -> Callable[..., ExitCode | None]:
 
 def _estimate_command() -> Callable[..., ExitCode | None]:
     def estimate(
-        file: RecipientsFile,
+        file: RecipientsFile = "",
         /,
         *,
         content: Content,

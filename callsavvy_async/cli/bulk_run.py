@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import anyio
 import attrs
 
-from callsavvy_async.bulk.options import BulkOptions
 from callsavvy_async.bulk.plan import Plan
 from callsavvy_async.bulk.recipients import Skipped
 from callsavvy_async.bulk.report import BulkReport
-from callsavvy_async.campaigns import CampaignOptions
 from callsavvy_async.cli.activity import current_activity
-from callsavvy_async.cli.campaign_run import Loading, load_campaign, run_options, send_campaign
+from callsavvy_async.cli.campaign_run import Loading, load_campaign, naming, send_campaign
 from callsavvy_async.cli.client import account_of, client_options, open_client, read_balance
 from callsavvy_async.cli.exit_codes import ExitCode
-from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.job import Job
-from callsavvy_async.cli.ledger import compare
 from callsavvy_async.cli.options import Durability, Mode, Pace
 from callsavvy_async.cli.overwriting import refuse_overwriting
-from callsavvy_async.cli.progress import progress
 from callsavvy_async.cli.question import Question, why_unclear
 from callsavvy_async.cli.recipients_file import Rows
+from callsavvy_async.cli.record import Record, recording
 from callsavvy_async.cli.stderr import can_ask, tell
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.client_options import ClientOptions
@@ -45,28 +40,46 @@ class Order:
     pace: Pace
     mode: Mode
     durability: Durability
-    campaign: CampaignOptions | None
-    """Options of the campaign; None for a send without a journal."""
+    record: Record
 
     @property
-    def loading(self) -> Loading | None:
-        """Campaign that the recipients are loaded into; None for a send without a journal."""
-        name = self.durability.campaign
-        return None if self.campaign is None or name is None else Loading(name, self.job, self.campaign, self.rows)
+    def loading(self) -> Loading:
+        """The campaign, and the recipients to load into it."""
+        return Loading(self.record.name, self.job, self.durability.options, self.rows)
 
     def plan(self, on_skipped: Callable[[Skipped], object] | None = None) -> Plan:
         """Read the whole list and return the plan."""
-        return self.job.plan(self.rows, self.pace, campaign=self.campaign, on_skipped=on_skipped)
+        options = self.durability.options
+        return self.job.plan(self.rows, options, max_cost=self.pace.max_cost, on_skipped=on_skipped)
 
     def question(self, plan: Plan, service: _Service | None = None) -> Question:
         """Return the question of a plan, with the account that pays and its balance."""
         if service is None:
-            return Question(plan=plan, rate=self.pace.rate)
+            return Question(plan=plan, record=tuple(self._lines()), rate=self.pace.rate)
         balance = None
         if self.mode.balance or service.ledger is None:
             balance = read_balance(self.job.message, service.client, needed=self.mode.balance)
         account = account_of(service.client) if service.ledger is None else "the simulator; nothing is really sent"
-        return Question(plan=attrs.evolve(plan, balance=balance), account=account, rate=self.pace.rate)
+        return Question(
+            plan=attrs.evolve(plan, balance=balance),
+            account=account,
+            record=tuple(self._lines()),
+            rate=self.pace.rate,
+        )
+
+    def _lines(self) -> Iterator[str]:
+        """Yield the lines about the record, and about those who get the message first."""
+        how = self.durability
+        if not self.mode.dry_run:
+            yield from self.record.lines()
+        if self.job.limit is not None:
+            yield f"Limit: the first {self.job.limit:,} people of the list; the others are left for later"
+        if how.canary is not None:
+            then = "waits for `callsavvy campaigns continue`" if how.hold else "goes on"
+            yield (
+                f"Canary: the first {how.canary:,} people. It stops if more than {how.failures:.0%} of them fail;"
+                f" otherwise it {then}"
+            )
 
 
 def run_job(job: Job, pace: Pace, mode: Mode, durability: Durability) -> ExitCode | None:
@@ -79,21 +92,26 @@ def run_job(job: Job, pace: Pace, mode: Mode, durability: Durability) -> ExitCod
         durability: Campaign and schedule.
     """
     durability.check()
+    durability.options  # noqa: B018 - validates
+    if job.limit is not None and durability.canary is not None:
+        raise InvalidRequestError("--limit and --canary both name the first people of the list; give one of the two.")
     pace.check(simulator=mode.simulator)
-    campaign = None if durability.campaign is None else durability.options
-    if (campaign is None or mode.dry_run) and mode.report is not None and mode.report.suffix == ".parquet":
+    if mode.dry_run and mode.report is not None and mode.report.suffix == ".parquet":
         raise InvalidRequestError(
-            "--report is a .parquet file, which only a campaign that sends can write; use .csv or .jsonl."
+            "--report is a .parquet file, which only a send can write; use .csv or .jsonl with --dry-run."
         )
-    journal = None if campaign is None else durability.journal
-    refuse_overwriting(job.inputs, report=mode.report, journal=journal)
     carry_out = _mode_function(mode, durability)
+    refuse_overwriting(job.inputs, report=mode.report, journal=None if carry_out is _show else durability.journal)
     if carry_out is _send_for_real and not mode.yes and (job.file == "-" or not can_ask()):
         tell("callsavvy: nothing was sent: without a terminal, bulk needs --yes. Check the plan first with --dry-run.")
         return ExitCode.REFUSED
     current_activity().folder = Path(job.file).parent
-    with job.open() as rows:
-        return carry_out(Order(job=job, rows=rows, pace=pace, mode=mode, durability=durability, campaign=campaign))
+    with (
+        job.open() as rows,
+        recording(job.group or job.file, durability, pace, simulator=mode.simulator or mode.dry_run) as record,
+    ):
+        job.suppress(record.suppressed())
+        return carry_out(Order(job=job, rows=rows, pace=pace, mode=mode, durability=durability, record=record))
 
 
 def _mode_function(mode: Mode, durability: Durability) -> Callable[[Order], ExitCode | None]:
@@ -109,7 +127,10 @@ def _show(order: Order) -> ExitCode:
     skipped = BulkReport()
     question = order.question(order.plan(skipped.skip))
     if order.mode.report is not None:
-        _write_rows(skipped, order.mode.report)
+        with naming(order.mode.report):
+            skipped.to_jsonl(order.mode.report) if order.mode.report.suffix == ".jsonl" else skipped.to_csv(
+                order.mode.report
+            )
         tell(f"callsavvy: the rows that would be left out are in {order.mode.report}")
     if order.mode.balance:
         with _served(order) if order.mode.simulator else _online(order) as service:
@@ -122,8 +143,7 @@ def _load(order: Order) -> ExitCode:
     unclear = why_unclear(order.plan(), asking=False)
     if unclear is not None:
         raise InvalidRequestError(f"nothing was loaded: {unclear}")
-    assert order.loading is not None  # noqa: S101 - `Durability.check` requires --campaign
-    return load_campaign(order.durability.journal, order.loading, json=order.mode.json)
+    return load_campaign(order.record, order.loading, json=order.mode.json)
 
 
 def _rehearse(order: Order) -> ExitCode | None:
@@ -169,64 +189,13 @@ def _send_planned(order: Order, service: _Service) -> ExitCode | None:
     question = order.question(plan, None if hopeless else service)
     refusal = question.refusal(asking=asking, needs_balance=order.mode.balance)
     if refusal is None:
-        if order.loading is None:
-            _send_in_memory(order, service, total=plan.recipients)
-        else:
-            _send_as_campaign(order, order.loading, service)
+        send_campaign(
+            order.record,
+            order.loading,
+            service.client,
+            order.durability.deadline,
+            report=order.mode.report,
+            json=order.mode.json,
+            ledger=service.ledger,
+        )
     return refusal
-
-
-def _send_as_campaign(order: Order, loading: Loading, service: _Service) -> None:
-    send_campaign(
-        order.durability.journal,
-        loading,
-        service.client,
-        run_options(order.pace, order.durability.deadline),
-        report=order.mode.report,
-        json=order.mode.json,
-        ledger=service.ledger,
-    )
-
-
-def _send_in_memory(order: Order, service: _Service, *, total: int) -> None:
-    """Send. Compare with the ledger and write the report file even if an error ends the send."""
-    client = service.client
-
-    async def send() -> None:
-        def show(report: BulkReport) -> None:
-            meter.show(report, client.pacing.snapshot())
-
-        options: BulkOptions = {
-            **order.job.options(order.pace),
-            "deadline": order.durability.deadline,
-            "on_progress": show,
-        }
-        run = client.bulk.send(order.rows(), order.job.message, **options)
-        current_activity().follow(run.report, json=order.mode.json)
-        try:
-            async with client:
-                with progress(total) as meter, stopping_on_signals(run):
-                    await run
-        finally:
-            if service.ledger is not None:
-                current_activity().comparison = compare(run.report.rows(), service.ledger, accepted=run.report.accepted)
-            if order.mode.report is not None:
-                _write_rows(run.report, order.mode.report)
-                if run.report.pending:
-                    tell(
-                        f"callsavvy: {run.report.pending:,} not sent yet. Continue with the list"
-                        f" {order.mode.report} and --only pending"
-                    )
-
-    anyio.run(send)
-
-
-def _write_rows(report: BulkReport, path: Path) -> None:
-    try:
-        if path.suffix == ".jsonl":
-            report.to_jsonl(path)
-        else:
-            report.to_csv(path)
-    except OSError as error:
-        error.filename = error.filename or path
-        raise

@@ -1,12 +1,12 @@
-"""Campaigns: loaded and started by ``bulk --campaign``, continued by ``campaigns resume``."""
+"""Campaigns: loaded and started by ``bulk``, continued by ``campaigns resume``."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import anyio
 import attrs
@@ -16,15 +16,14 @@ from callsavvy_async.cli.activity import current_activity
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.job import Job
+from callsavvy_async.cli.journals import url_of
 from callsavvy_async.cli.ledger import compare, lines_of_sums, outcomes_of
-from callsavvy_async.cli.options import DEFAULT_JOURNAL, Pace
 from callsavvy_async.cli.progress import progress, reading
 from callsavvy_async.cli.recipients_file import Rows
+from callsavvy_async.cli.record import Record
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.simulator import Ledger
-
-T = TypeVar("T")
 
 Start: TypeAlias = Callable[[Campaign, Callsavvy, RunOptions], CampaignRun]
 """Creates a run of a campaign."""
@@ -45,8 +44,14 @@ class Loading:
         if client is not None:
             await campaign.bind(client)
         rows = self.rows()
-        with reading(rows):
-            await campaign.load(rows, **self.job.recipients)
+        try:
+            with reading(rows):
+                await campaign.load(rows, **self.job.recipients)
+        except anyio.get_cancelled_exc_class():
+            tell(
+                "callsavvy: the list was not completely loaded, so nothing was sent from it. Run the same command again."
+            )
+            raise
         return campaign
 
 
@@ -63,43 +68,14 @@ class Reopening:
         return campaign
 
 
-def _tell_how_to_continue(report: CampaignReport, journal: str) -> None:
-    if report.pending:
-        where = "" if journal == DEFAULT_JOURNAL else " and the same --journal"
-        tell(
-            f"callsavvy: {report.pending:,} not sent yet. Continue with: callsavvy campaigns resume"
-            f" {shlex.quote(report.name)}{where}"
-        )
-
-
-def url_of(journal: str) -> str:
-    """Return the URL of a journal, given its file or URL."""
-    return journal if is_url(journal) else f"sqlite:///{journal}"
-
-
-def is_url(journal: str) -> bool:
-    """True for a URL, False for a file."""
-    return "://" in journal
-
-
-def is_missing(journal: str) -> bool:
-    """True for a file that does not exist. Opening it for writing would create it."""
-    return not (is_url(journal) or Path(journal).exists())
-
-
-def with_journal(journal: str, do: Callable[[Journal], Awaitable[T]], *, read_only: bool = True) -> T:
-    """Open a journal, and run `do` with it. Reading works while another process writes."""
-
-    async def opened_journal() -> T:
-        async with Journal.open(url_of(journal), read_only=read_only, patience=0) as opened:
-            return await do(opened)
-
-    return anyio.run(opened_journal)
-
-
-def run_options(pace: Pace, deadline: float | None) -> RunOptions:
-    """Return the options of a run."""
-    return {"max_cost": pace.max_cost, "max_in_flight": pace.max_in_flight, "deadline": deadline}
+@contextmanager
+def naming(path: Path) -> Generator[None]:
+    """Name a file in the errors that the operating system raises without a name, such as for a full disk."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or path
+        raise
 
 
 def send_pending(campaign: Campaign, client: Callsavvy, options: RunOptions) -> CampaignRun:
@@ -107,11 +83,11 @@ def send_pending(campaign: Campaign, client: Callsavvy, options: RunOptions) -> 
     return campaign.run(client, **options)
 
 
-def load_campaign(journal: str, loading: Loading, *, json: bool) -> ExitCode:
+def load_campaign(record: Record, loading: Loading, *, json: bool) -> ExitCode:
     """Load a campaign for workers to send, and print its sums."""
 
     async def load() -> CampaignReport:
-        async with Journal.open(url_of(journal)) as opened:
+        async with Journal.open(url_of(record.journal)) as opened:
             return await (await loading.open(opened)).status()
 
     print(lines_of_sums(anyio.run(load), json=json))
@@ -119,10 +95,10 @@ def load_campaign(journal: str, loading: Loading, *, json: bool) -> ExitCode:
 
 
 def send_campaign(
-    journal: str,
+    record: Record,
     what: Loading | Reopening,
     client: Callsavvy,
-    options: RunOptions,
+    deadline: float | None,
     *,
     report: Path | None,
     json: bool,
@@ -132,18 +108,25 @@ def send_campaign(
     """Open a campaign and send. Compare with the ledger and write the report file even if an error ends the run.
 
     Args:
-        journal: File or URL of the journal.
+        record: Where the campaign is recorded, and its limits.
         what: The campaign.
         client: Client that sends.
-        options: Options of the run.
+        deadline: Seconds after which no more requests start.
         report: File for one row per recipient.
         json: Print the sums as JSON.
         ledger: Ledger of the simulator that receives the requests.
         start: Creates the run.
     """
+    options: RunOptions = {
+        "max_cost": record.pace.max_cost,
+        "max_in_flight": record.pace.max_in_flight,
+        "deadline": deadline,
+    }
+
+    paused = False
 
     async def send() -> None:
-        async with Journal.open(url_of(journal), simulated=ledger is not None) as opened, client:
+        async with Journal.open(url_of(record.journal), simulated=ledger is not None) as opened, client:
             campaign = await what.open(opened, client)
             before = await campaign.status()
             current_activity().follow(before, json=json)
@@ -151,6 +134,14 @@ def send_campaign(
             with progress(before.given - before.skipped.total()) as meter:
 
                 def show(report: CampaignReport) -> None:
+                    nonlocal paused
+                    if report.paused and not paused:
+                        tell(
+                            f"callsavvy: paused after {report.accepted:,} accepted,"
+                            f" {report.failed + report.rejected:,} not accepted and {report.unknown:,} unknown. Continue"
+                            f" from another terminal with: {record.continuing()}"
+                        )
+                    paused = report.paused
                     meter.show(report, client.pacing.snapshot())
 
                 run = start(campaign, client, {**options, "on_progress": show})
@@ -160,7 +151,7 @@ def send_campaign(
                 finally:
                     if run.report.given:  # zero if it failed before it read the journal
                         current_activity().follow(run.report, json=json)
-                        _tell_how_to_continue(run.report, journal)
+                        record.tell_how_to_continue(run.report, report)
                     with anyio.CancelScope(shield=True):
                         if ledger is not None:
                             accepted = run.report.accepted - before.accepted
@@ -168,6 +159,7 @@ def send_campaign(
                                 partial(compare, ledger=ledger, accepted=accepted, before=sent_before)
                             )
                         if report is not None:
-                            await campaign.export(report)
+                            with naming(report):
+                                await campaign.export(report)
 
     anyio.run(send)

@@ -11,9 +11,9 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from callsavvy_async.campaigns import Action, Command, Journal, Steered, WaitingWorker
-from callsavvy_async.cli.campaign_run import url_of
 from callsavvy_async.cli.exit_codes import ExitCode
-from callsavvy_async.cli.options import DEFAULT_JOURNAL, AsJson, CampaignName, JournalName, Rate, Units
+from callsavvy_async.cli.journals import DEFAULT_JOURNAL, url_of
+from callsavvy_async.cli.options import AsJson, CampaignName, JournalName, Rate, Units
 from callsavvy_async.cli.output import as_json
 from callsavvy_async.cli.stderr import tell
 

@@ -13,9 +13,9 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from callsavvy_async.campaigns import CampaignReport, Journal, Worker
-from callsavvy_async.cli.campaign_run import url_of
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
-from callsavvy_async.cli.options import DEFAULT_JOURNAL, JournalName, journal_and_name
+from callsavvy_async.cli.journals import DEFAULT_JOURNAL, journal_and_name, url_of
+from callsavvy_async.cli.options import JournalName
 from callsavvy_async.cli.progress import Speed, format_rate
 from callsavvy_async.policy.standalone import OUT_OF_REACH
 from callsavvy_async.wording import quantity

@@ -11,20 +11,13 @@ from cyclopts import App, Parameter
 from callsavvy_async.campaigns import Campaign, CampaignReport, CampaignRun, Command, Journal, RunOptions
 from callsavvy_async.campaigns.remaining import Resend
 from callsavvy_async.cli import campaign_steering
-from callsavvy_async.cli.campaign_run import (
-    Reopening,
-    is_missing,
-    run_options,
-    send_campaign,
-    send_pending,
-    with_journal,
-)
+from callsavvy_async.cli.campaign_run import Reopening, send_campaign, send_pending
 from callsavvy_async.cli.campaign_watch import watch
 from callsavvy_async.cli.client import client_options, open_client
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
+from callsavvy_async.cli.journals import DEFAULT_JOURNAL, is_missing, with_journal
 from callsavvy_async.cli.ledger import lines_of_sums
 from callsavvy_async.cli.options import (
-    DEFAULT_JOURNAL,
     DEFAULT_PACE,
     AsJson,
     CampaignName,
@@ -35,6 +28,7 @@ from callsavvy_async.cli.options import (
 )
 from callsavvy_async.cli.output import as_json
 from callsavvy_async.cli.overwriting import refuse_overwriting
+from callsavvy_async.cli.record import Record
 from callsavvy_async.cli.rest import Rest
 from callsavvy_async.cli.stderr import ask, can_ask, tell
 from callsavvy_async.cli.worker import work
@@ -44,9 +38,7 @@ from callsavvy_async.wording import quantity
 
 T = TypeVar("T")
 
-_commands: App = App(
-    name="campaigns", help="Inspect, steer, continue and settle campaigns (created with bulk --campaign)."
-)
+_commands: App = App(name="campaigns", help="Inspect, steer, continue and settle campaigns (each bulk send is one).")
 
 
 def register(app: App) -> None:
@@ -123,10 +115,10 @@ def resume(
         return campaign.resend_unknown(callsavvy, only_not_sent=resend == "not-sent", **options)
 
     send_campaign(
-        journal,
+        Record(journal=journal, name=name, pace=pace),
         Reopening(name),
         client,
-        run_options(pace, deadline),
+        deadline,
         report=report,
         json=json,
         start=send_pending if resend == "nothing" else again,

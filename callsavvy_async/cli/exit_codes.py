@@ -46,6 +46,7 @@ _BY_STOP_REASON = {
     StopReason.BALANCE: ExitCode.BUDGET,
     StopReason.MAX_COST: ExitCode.BUDGET,
     StopReason.ERROR: ExitCode.FAILED,
+    StopReason.LIMIT: ExitCode.DONE,
 }
 
 _BY_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (
@@ -67,7 +68,8 @@ def code_of_report(report: Sums) -> ExitCode:
         codes.add(_BY_STOP_REASON.get(report.stopped, ExitCode.FAILED))
     if report.unknown:
         codes.add(ExitCode.UNKNOWN)
-    if report.unsent:
+    left_for_later = report.pending if report.stopped is StopReason.LIMIT else 0
+    if report.unsent > left_for_later:
         codes.add(ExitCode.FAILED)
     return most_pressing(codes)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from cyclopts import App
 
-from callsavvy_async.cli.campaign_run import is_missing, with_journal
 from callsavvy_async.cli.exit_codes import ExitCode
-from callsavvy_async.cli.options import DEFAULT_JOURNAL, JournalName
+from callsavvy_async.cli.journals import DEFAULT_JOURNAL, is_missing, with_journal
+from callsavvy_async.cli.options import JournalName
 
 _commands: App = App(
     name="keys", help="List and settle the unknown outcomes of single requests that a program sent with key=."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +16,9 @@ from cyclopts.validators import Number
 
 from callsavvy_async.bulk.phone_parsing import NumberCheck
 from callsavvy_async.campaigns import CampaignOptions
+from callsavvy_async.campaigns.spec import MAX_FAILURES
 from callsavvy_async.campaigns.windows import RECIPIENT, zone_named
+from callsavvy_async.cli.journals import DEFAULT_JOURNAL
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.policy.fixed import parse_rate
 from callsavvy_async.transport.shared.settings import SharedPacing
@@ -26,6 +29,16 @@ def _read_decimal(_: object, tokens: Sequence[Token]) -> Decimal:
         return Decimal(tokens[0].value)
     except InvalidOperation:
         raise ValueError(f'"{tokens[0].value}" is not a number.') from None
+
+
+def _read_percent(_: object, tokens: Sequence[Token]) -> float:
+    try:
+        share = float(tokens[0].value.removesuffix("%")) / 100
+    except ValueError:
+        share = -1.0
+    if not (tokens[0].value.endswith("%") and 0 <= share <= 1):
+        raise ValueError(f'"{tokens[0].value}" is not a percentage; write it as 20%.')
+    return share
 
 
 def _check_rate(_: object, rate: str | None) -> None:
@@ -58,14 +71,15 @@ def _try_to_write(path: Path) -> None:
             return
 
 
-DEFAULT_JOURNAL = "callsavvy-campaigns.db"
-"""Default journal file."""
-
 JournalName: TypeAlias = Annotated[
     str,
     Parameter(
         env_var="CALLSAVVY_JOURNAL",
-        help="Journal file or postgresql://user@host/database (extra: postgres). Contains phone numbers and texts.",
+        show_default=False,
+        help=(
+            "Journal file or postgresql://user@host/database (extra: postgres; default: campaigns.db in the user's state"
+            " folder). Contains phone numbers and texts."
+        ),
     ),
 ]
 """File or URL of a journal."""
@@ -105,6 +119,8 @@ ChunkSize: TypeAlias = Annotated[int | None, _AT_LEAST_ONE]
 class Audience:
     """Recipients of the message, and how their numbers are read."""
 
+    group: str | None = None
+    """Contact group of the account to send to, by name or id, instead of FILE. Needs keys, with --dry-run too."""
     column: tuple[str, ...] = ()
     """Column with the phone number; of several, the first that is not blank (default: detected by name, e.g. phone or mobile)."""
     sheet: str | None = None
@@ -120,7 +136,7 @@ class Audience:
     validate: NumberCheck = "shape"
     """How strictly numbers are checked. "possible" and "valid" need the extra phone."""
     limit: Annotated[int | None, Parameter(validator=Number(gte=1))] = None
-    """Send to the first N people of the list only."""
+    """Send to the first N people of the list, and leave the others in the journal for later."""
     suppress: Path | None = None
     """File of numbers that are never sent to."""
     suppress_column: tuple[str, ...] = ()
@@ -181,8 +197,8 @@ class Mode:
     balance: bool = False
     """Compare the cost with the account's balance first; send nothing if the balance is too low (exit code 4)."""
     report: ReportFile | None = None
-    """Write one row per recipient to this .csv or .jsonl file (.parquet with --campaign); with --dry-run only the rows that
-    would be left out, and why. Contains phone numbers."""
+    """Write one row per recipient to this .csv, .jsonl or .parquet file; with --dry-run only the rows that would be left
+    out, and why. Contains phone numbers."""
     json: bool = False
     """Print the result as one JSON object."""
     simulator: bool = False
@@ -195,8 +211,11 @@ class Durability:
     """Campaign and schedule."""
 
     campaign: str | None = None
-    """Name of a campaign that records the send in a journal. The same command continues an interrupted campaign."""
+    """Name of the campaign in the journal (default: after the list and the minute). The same command with the name of an
+    interrupted campaign continues it."""
     journal: JournalName = DEFAULT_JOURNAL
+    no_journal: Annotated[bool, Parameter(negative="")] = False
+    """Keep no record. An interrupted send cannot be continued."""
     load_only: Annotated[bool, Parameter(negative="")] = False
     """Load the recipients into the journal and send nothing; `callsavvy campaigns work` sends."""
     send_window: str | None = None
@@ -207,8 +226,19 @@ class Durability:
     """Use request sizes (40 to 84 recipients) that `campaigns reconcile` can tell apart by their cost. SMS only."""
     start_at: datetime | None = None
     """Earliest start, e.g. 2026-11-30T09:00+01:00. Without an offset, in --time-zone."""
+    canary: Annotated[int | None, Parameter(validator=Number(gte=1))] = None
+    """Send to the first N people before everybody else, and stop if too many of them fail."""
+    hold: Annotated[bool, Parameter(negative="")] = False
+    """After --canary, wait for `callsavvy campaigns continue`."""
+    max_failures: Annotated[float | None, Parameter(converter=_read_percent)] = None
+    """Stop after --canary if more than this share of the responses are failures (default: 20%)."""
     deadline: Deadline = None
-    """Seconds after which no more requests start. With --campaign, `campaigns resume` sends the rest."""
+    """Seconds after which no more requests start. `campaigns resume` sends the rest."""
+
+    @property
+    def failures(self) -> float:
+        """Return the share of the canary's responses that may be failures."""
+        return MAX_FAILURES if self.max_failures is None else self.max_failures
 
     @property
     def options(self) -> CampaignOptions:
@@ -230,37 +260,28 @@ class Durability:
             "send_window": self.send_window,
             "time_zone": zone,
             "start_at": start,
+            "canary": self.canary,
+            "after_canary": "continue" if self.canary and not self.hold else "pause",
+            "max_failures": self.failures,
         }
 
     def check(self) -> None:
-        """Refuse options that need a journal if --campaign is missing.
+        """Refuse options that contradict --no-journal, or that need --canary.
 
         Raises:
-            InvalidRequestError: An option needs --campaign.
+            InvalidRequestError: An option contradicts another one.
         """
-        options = ("load_only", "send_window", "time_zone", "reconcilable", "start_at")
-        for name in () if self.campaign is not None else options:
-            if getattr(self, name) not in {None, False}:
-                raise InvalidRequestError(
-                    f"--{name.replace('_', '-')} needs --campaign, which records the send in a journal."
-                )
-
-
-def journal_and_name(where: Sequence[str], journal: str) -> tuple[str, str]:
-    """Split ``[URL] NAME`` into the journal (default: `journal`) and the campaign's name.
-
-    Raises:
-        InvalidRequestError: `where` has not one or two words.
-    """
-    match where:
-        case [name]:
-            return journal, name
-        case [place, name]:
-            return place, name
-        case _:
-            raise InvalidRequestError(
-                f"{len(where)} arguments; give the campaign's name, or the journal and the name: URL NAME."
-            )
+        needy = {"--hold": self.hold, "--max-failures": self.max_failures is not None}
+        for option in (option for option, is_given in needy.items() if is_given and self.canary is None):
+            raise InvalidRequestError(f"{option} needs --canary, the number of people who get the message first.")
+        given = {
+            "--campaign": self.campaign is not None,
+            "--load-only": self.load_only,
+            "--hold": self.hold,
+            "--journal": self.journal not in {DEFAULT_JOURNAL, os.environ.get("CALLSAVVY_JOURNAL")},
+        }
+        for option in (option for option, is_given in given.items() if is_given and self.no_journal):
+            raise InvalidRequestError(f"{option} needs a journal; leave out it or --no-journal.")
 
 
 def name_and_value(option: str, pair: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from callsavvy_async.cli.journals import place_of
 from callsavvy_async.errors import InvalidRequestError
 
 _BESIDE_A_JOURNAL = ("", "-wal", "-shm", "-journal")
@@ -35,7 +36,7 @@ def refuse_overwriting(inputs: Mapping[str, Path], *, report: Path | None = None
 def _files_of_journal(journal: str | None) -> Iterator[tuple[str, Path]]:
     if journal is None or ("://" in journal and not journal.startswith("sqlite:///")):
         return
-    file = journal.removeprefix("sqlite:///")
+    file = place_of(journal).removeprefix("sqlite:///")
     for ending in _BESIDE_A_JOURNAL:
         yield f"the journal{f' ({ending})' if ending else ''}", Path(f"{file}{ending}")
 

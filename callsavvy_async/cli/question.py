@@ -27,12 +27,14 @@ class Question:
     Attributes:
         plan: Plan of the send.
         account: The account that pays, in words; blank if the command needs no keys.
+        record: Lines about the record of the send.
         rate: Maximum request rate that the user names.
         warnings: Further lines, which the user must not miss.
     """
 
     plan: Plan
     account: str = ""
+    record: tuple[str, ...] = ()
     rate: str | None = None
     warnings: tuple[str, ...] = ()
 
@@ -40,6 +42,7 @@ class Question:
         """Yield all lines. Numbers are masked, and texts are shown."""
         if self.account:
             yield f"Account: {self.account}"
+        yield from self.record
         yield from self.plan.summary_lines()
         if self.plan.most_requests:
             yield f"Time: {self._time()}"

@@ -14,7 +14,9 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager
 from typing import IO, TypeAlias
 
+from callsavvy_async.bulk.list_formats import FileFormat
 from callsavvy_async.bulk.recipient_files import FileRows, read_stream
+from callsavvy_async.cli.contact_group import copy_group
 from callsavvy_async.errors import InvalidRequestError
 
 Rows: TypeAlias = Callable[[], FileRows]
@@ -25,6 +27,7 @@ Rows: TypeAlias = Callable[[], FileRows]
 def readable_again(
     file: str,
     *,
+    group: str | None = None,
     sheet: str | None = None,
     encoding: str | None = None,
     only: Sequence[str] | None = None,
@@ -34,22 +37,24 @@ def readable_again(
 
     Args:
         file: Path, or "-" for standard input.
+        group: Contact group of the account, to read instead of the file.
         sheet: Sheet of an Excel workbook.
         encoding: Encoding of a text file.
         only: Outcomes to pick from a report.
         allow_empty: Accept a list without rows.
 
     Raises:
-        InvalidRequestError: The list is empty.
+        InvalidRequestError: The list is empty, or the group does not exist.
         OSError: The list cannot be read or copied.
     """
-    name = "standard input" if file == "-" else file
+    name = "standard input" if file == "-" else file if group is None else f"contact group {group!r}"
+    format_: FileFormat = "auto" if group is None else "jsonl"
     with tempfile.TemporaryFile() as spool:
-        _copy(file, spool)
+        _copy(file, spool) if group is None else copy_group(group, spool)
 
         def rows() -> FileRows:
             spool.seek(0)
-            return read_stream(spool, name, sheet=sheet, encoding=encoding, only=only)
+            return read_stream(spool, name, format=format_, sheet=sheet, encoding=encoding, only=only)
 
         if not allow_empty:
             _refuse_empty(rows(), name)

@@ -11,12 +11,12 @@ from cyclopts.validators import Number
 
 from callsavvy_async.campaigns import CampaignReport, Runner
 from callsavvy_async.cli.activity import current_activity
-from callsavvy_async.cli.campaign_run import url_of
 from callsavvy_async.cli.client import client_options, open_client
 from callsavvy_async.cli.exit_codes import code_of_worker
 from callsavvy_async.cli.health import Health
 from callsavvy_async.cli.interrupts import stopping_on_signals
-from callsavvy_async.cli.options import DEFAULT_JOURNAL, DEFAULT_PACE, JournalName, Pace, Port, journal_and_name
+from callsavvy_async.cli.journals import DEFAULT_JOURNAL, journal_and_name, url_of
+from callsavvy_async.cli.options import DEFAULT_PACE, JournalName, Pace, Port
 from callsavvy_async.cli.progress import progress
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.client import Callsavvy

@@ -19,7 +19,7 @@ from callsavvy_async.campaigns import Journal, JournalError
 from callsavvy_async.campaigns.journal import lock as lock_module
 from callsavvy_async.campaigns.journal.copies import RESTORED
 from callsavvy_async.campaigns.journal.lock import FileLock
-from callsavvy_async.campaigns.journal.witness import Witness
+from callsavvy_async.campaigns.journal.witness import Witness, forget, state_folder
 from testbed.servers.postgres import PostgresServer
 from tests.profiles import mostly_long, trio_is_long
 
@@ -324,3 +324,18 @@ def test_a_child_gives_up_the_locks_that_it_inherited(tmp_path: Path):
     lock_module._release_all()
     other.acquire()
     other.release()
+
+
+def test_a_journal_that_is_deleted_leaves_no_record(tmp_path: Path, monkeypatch):
+    """The record in the state folder goes before a temporary journal does. A journal that sent nothing has none."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    descriptor = os.open(tmp_path / "journal.db.lock", os.O_RDWR | os.O_CREAT)
+    forget(tmp_path / "journal.db")
+    witness = Witness("j", descriptor)
+    witness.note(1, {(1, ""): 1})
+    witness.close()
+    record = state_folder() / "journals" / "j"
+    assert record.exists()
+    forget(tmp_path / "journal.db")
+    assert not record.exists()
+    os.close(descriptor)

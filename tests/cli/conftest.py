@@ -13,12 +13,14 @@ from .harness import Result, Run, environment
 
 
 @pytest.fixture(autouse=True)
-def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     for name in (
         "CALLSAVVY_PUBLIC_KEY",
         "CALLSAVVY_PRIVATE_KEY",
         "CALLSAVVY_BASE_URL",
         "CALLSAVVY_DEBUG",
+        "CALLSAVVY_JOURNAL",
         "CALLSAVVY_PACING",
     ):
         monkeypatch.delenv(name, raising=False)

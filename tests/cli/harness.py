@@ -107,7 +107,7 @@ def sample_arguments(command: Callable[..., object], world: World) -> list[str]:
             fields = [field.name for field in attrs.fields(command.__annotations__["content"])]
             for option in ("message", *(field for field in fields if field in SAMPLES)):
                 given += (f"--{option.replace('_', '-')}", SAMPLES.get(option, lambda _: "text")(world))
-        elif parameter.default is parameter.empty or name in {"email", "message"}:
+        elif parameter.default is parameter.empty or name in {"email", "file", "message"}:
             by_place = parameter.kind in {parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL}
             option = () if by_place else (f"--{name.replace('_', '-')}",)
             given += (*option, SAMPLES.get(name, lambda _: "text")(world))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-import errno
 import io
 import json
-import os
 import stat
 import sys
 from decimal import Decimal
@@ -101,12 +99,6 @@ def test_literal(run: Run, account: Simulator, people: Path) -> None:
     """What looks like a placeholder is sent as it is written to whoever says so."""
     assert run("bulk", "sms", people, "--message", "Hi {name}", "--literal", "--yes").code == 0
     assert {body["message"] for body in bodies(account)} == {"Hi {name}"}
-
-
-def test_deadline_without_a_journal(run: Run, account: Simulator, people: Path) -> None:
-    """The deadline of a plain send is kept as that of a campaign is."""
-    result = run("bulk", "sms", people, "--message", "Hello", "--yes", "--json", "--deadline", 60)
-    assert (result.code, result.json["accepted"], result.json["stopped"]) == (0, 3, None)
 
 
 # ---------------------------------------------------------------------------------------------------------- refusals
@@ -362,21 +354,6 @@ def test_money(run: Run, account: Simulator, people: Path, stop: str) -> None:
     assert account.ledger.totals.charged_recipients == 1
 
 
-def test_an_early_stop_says_how_to_continue(run: Run, account: Simulator, people: Path, tmp_path: Path) -> None:
-    """What is left goes out by the command that the stop names, and nobody gets it twice."""
-    report = tmp_path / "report.csv"
-    one_by_one = ("--message", "Hello", "--yes", "--chunk-size", 1, "--max-in-flight", 1)
-    stopped = run("bulk", "sms", people, *one_by_one, "--max-cost", 1, "--report", report)
-    assert stopped.code == 4
-    assert f"2 not sent yet. Continue with the list {report} and --only pending" in stopped.err
-    assert run("bulk", "sms", report, *one_by_one).code == 2
-    rest = run("bulk", "sms", report, *one_by_one, "--only", "pending, rejected")
-    assert rest.code == 0
-    assert "(CSV, only pending and rejected), 2 rows" in rest.err
-    assert set(account.ledger.charged.values()) == {1}
-    assert account.ledger.totals.charged_recipients == 3
-
-
 def test_wrong_keys(run: Run, account: Simulator, people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused keys are exit code 5, and appear nowhere."""
     monkeypatch.setenv("CALLSAVVY_PRIVATE_KEY", "my-secret-key")
@@ -394,19 +371,6 @@ def test_missing_keys(run: Run, people: Path) -> None:
     assert "CALLSAVVY_PRIVATE_KEY" in result.err
 
 
-def test_error_in_the_middle(run: Run, account: Simulator, people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When an error ends the run, what was sent before it is reported all the same."""
-
-    def fail(_: BulkReport) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(BulkReport, "check", fail)
-    result = run("bulk", "sms", people, "--message", "Hello", "--yes")
-    assert "3 accepted" in result.out
-    assert "No space left on device" in result.err
-    assert result.code == 1
-
-
 def test_a_folder_that_takes_no_report_is_refused_before_anything_is_sent(
     run: Run, account: Simulator, people: Path
 ) -> None:
@@ -415,21 +379,6 @@ def test_a_folder_that_takes_no_report_is_refused_before_anything_is_sent(
     assert result.code == 2
     assert "name another file" in result.err
     assert not account.ledger.requests
-
-
-def test_report_file_cannot_be_written(
-    run: Run, account: Simulator, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A full disk costs the file, not the sums, and is told apart from "nothing was sent"."""
-
-    def full(self: BulkReport, path: Path) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(BulkReport, "to_csv", full)
-    result = run("bulk", "sms", people, "--message", "Hello", "--yes", "--report", tmp_path / "report.csv")
-    assert result.code == 1
-    assert "3 accepted" in result.out
-    assert "No space left on device" in result.err
 
 
 # ------------------------------------------------------------------------------------------------------------ privacy

@@ -1,4 +1,4 @@
-"""``callsavvy bulk --campaign`` and ``callsavvy campaigns``, against the simulator on a socket."""
+"""The record of ``callsavvy bulk``, and ``callsavvy campaigns``, against the simulator on a socket."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from tests.profiles import mostly_long
 
 from .harness import Run, environment, start
 
+JOURNAL = Path("state/callsavvy-async/campaigns.db")
+"""The default journal, in the state folder of the tests."""
 HELLO = ("--message", "Hello", "--yes", "--chunk-size", 1, "--max-in-flight", 1, "--rate", "1000/s")
 CHANNELS = [("sms",), ("whatsapp", "--channel-uid", "TEST-whatsapp"), ("robocall", "--duration-minutes", 1)]
 
@@ -108,8 +110,9 @@ def test_resuming_shows_what_is_left(run: Run, account: Simulator, people: Path)
     """Before a campaign goes on, its account, text, people, price and rest are shown, and who may get it twice."""
     account.faults.next("sendSMS", Fault.DROP_UNPROCESSED)
     assert run("bulk", "sms", people, *HELLO, "--campaign", "r", "--max-cost", 2).code == 4
-    stopped = run("campaigns", "resume", "r", "--yes", "--max-cost", 2, "--journal", "./callsavvy-campaigns.db").err
-    assert "1 not sent yet. Continue with: callsavvy campaigns resume r and the same --journal" in stopped
+    stopped = run("campaigns", "resume", "r", "--yes", "--max-cost", 2, "--journal", JOURNAL, "--rate", "90/s").err
+    command = f"callsavvy campaigns resume r --journal {JOURNAL.absolute()} --rate 90/s"
+    assert f"1 not sent yet. Continue with: {command}\n" in stopped
     rest = run("campaigns", "resume", "r", "--yes", "--max-cost", 2, "--rate", "30/min").err
     assert "Account: key *** at http://127.0.0.1" in rest
     assert "List: what is left of campaign 'r', 1 row" in rest
@@ -126,7 +129,7 @@ def test_resuming_shows_what_is_left(run: Run, account: Simulator, people: Path)
 def test_what_is_wrong_is_said_in_one_line(run: Run, account: Simulator, people: Path) -> None:
     """A journal that is not there, a run that is not in it, another text under its name, a damaged file."""
     assert "no journal" in run("campaigns", "purge", "r", "--yes").err
-    assert not Path("callsavvy-campaigns.db").exists()
+    assert not JOURNAL.exists()
     run("bulk", "sms", people, *HELLO, "--campaign", "r")
     assert run("campaigns", "show", "x").code == 2
     changed = run("bulk", "sms", people, "--message", "Bye", "--yes", "--chunk-size", 1, "--campaign", "r")
@@ -141,7 +144,7 @@ def test_what_is_wrong_is_said_in_one_line(run: Run, account: Simulator, people:
 def test_a_finding_has_exit_code_1(run: Run, account: Simulator, people: Path) -> None:
     """A journal that does not fit together is told by `campaigns verify`, and its run ends badly."""
     run("bulk", "sms", people, *HELLO, "--campaign", "r")
-    with sqlite3.connect("callsavvy-campaigns.db") as raw:
+    with sqlite3.connect(JOURNAL) as raw:
         raw.execute("DELETE FROM chunk WHERE number = 2")
     raw.close()
     assert run("campaigns", "verify", "r").code == 1
@@ -208,7 +211,7 @@ def test_watching_ends_with_the_run(run: Run, people: Path, monkeypatch) -> None
     assert lines[-1].startswith("3 settled, 0 pending, 0 in flight, 0 unknown, cost 3")
     assert watched.code == 0
     monkeypatch.setattr(campaign_watch, "_DEAD_AFTER", 0.1)
-    with sqlite3.connect("callsavvy-campaigns.db") as raw:
+    with sqlite3.connect(JOURNAL) as raw:
         raw.execute("UPDATE run SET ended = NULL")
     raw.close()
     assert run("campaigns", "watch", "r", "--every", "0.01").code == 0
@@ -222,11 +225,11 @@ def test_watching_goes_on_while_a_run_waits(run: Run, account: Simulator, people
 
     def sleep(seconds: float) -> None:
         looks.append(seconds)
-        with sqlite3.connect("callsavvy-campaigns.db") as raw:
+        with sqlite3.connect(JOURNAL) as raw:
             raw.execute(f"UPDATE run SET {'ended = 1' if len(looks) > 5 else f'heartbeat = {now}'}")
         raw.close()
 
-    with sqlite3.connect("callsavvy-campaigns.db") as raw:
+    with sqlite3.connect(JOURNAL) as raw:
         raw.execute(f"UPDATE run SET ended = NULL, heartbeat = {now}")
     raw.close()
     hours = iter(range(0, 360_000, 3_600))
@@ -317,10 +320,10 @@ def test_within_hours_it_is_sent(run: Run, account: Simulator, people: Path) -> 
 @pytest.mark.parametrize(
     ("options", "rule"),
     [
-        (("--send-window", "09:00-18:00", "--time-zone", "UTC"), "--send-window needs --campaign"),
-        (("--start-at", "2096-11-30T09:00+01:00"), "--start-at needs --campaign"),
-        (("--reconcilable",), "--reconcilable needs --campaign"),
-        (("--report", "r.parquet"), ".parquet file, which only a campaign that sends can write"),
+        (("--no-journal", "--campaign", "r"), "--campaign needs a journal"),
+        (("--no-journal", "--load-only"), "--load-only needs a journal"),
+        (("--no-journal", "--journal", "other.db"), "--journal needs a journal"),
+        (("--dry-run", "--report", "r.parquet"), ".parquet file, which only a send can write"),
         (("--campaign", "r", "--start-at", "2096-11-30T09:00"), "no offset"),
         (("--campaign", "r", "--start-at", "2096-11-30T09:00", "--time-zone", "Mars/Olympus"), "IANA"),
         (("--campaign", "r", "--send-window", "09:00-18:00"), "time_zone"),
@@ -329,12 +332,12 @@ def test_within_hours_it_is_sent(run: Run, account: Simulator, people: Path) -> 
     ],
 )
 def test_wrong_options_are_refused_first(run: Run, account: Simulator, people: Path, options, rule) -> None:
-    """What a journal would refuse, or what needs one, is said before anything is read, written or sent."""
+    """Options that contradict each other, or that a journal would refuse, end the command before anything is written."""
     result = run("bulk", "sms", people, *HELLO, *options)
     assert (result.code, result.out) == (2, "")
     assert rule in result.err
     assert not account.requests
-    assert not Path("callsavvy-campaigns.db").exists()
+    assert not JOURNAL.exists()
 
 
 def test_calls_that_the_balance_tells_apart(run: Run, account: Simulator, tmp_path: Path) -> None:

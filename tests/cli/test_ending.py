@@ -255,14 +255,14 @@ def test_a_bug_after_a_request_left_is_no_refusal(
     assert "requests of this command: 1 accepted" in result.err
 
 
-def fill_the_disk(_: object, path: Path) -> None:
+def fill_the_disk(*_: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_both_errors_are_told(run: Run, account: Simulator, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that ends badly and a report that cannot be written: neither hides the other, and the sums are there."""
-    monkeypatch.setattr("callsavvy_async.bulk.report.BulkReport.check", lambda _: 1 / 0)
-    monkeypatch.setattr("callsavvy_async.bulk.report.BulkReport.to_csv", fill_the_disk)
+    monkeypatch.setattr("callsavvy_async.bulk.report.Sums.check", lambda sums: sums.accepted and 1 / 0)
+    monkeypatch.setattr("callsavvy_async.campaigns.campaign.writer_of", lambda _: fill_the_disk)
     result = run("bulk", "sms", "people.csv", *HELLO, "--report", "report.csv")
     assert result.code == 1
     assert "3 accepted" in result.out

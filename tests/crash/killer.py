@@ -5,7 +5,8 @@ python -m tests.crash.killer --kills 200 --seed 1
 Every campaign is loaded, run, drained and reconciled by processes that are killed one after the other; the last one is
 left alive. What a killed process knew is gone, except for the journal. Then everybody must be in the report once, nobody
 may be charged twice, and the report must say the same as the ledger. Every fifth campaign has a send window, and wall
-clocks that jump by hours while its processes run.
+clocks that jump by hours while its processes run, every third a canary,
+and in every second some people are suppressed after the load.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ PHASES = ("load", "run", "drain", "reconcile")
 LONGEST = {"load": 0.06, "run": 0.3, "drain": 0.03, "reconcile": 0.03}
 """Seconds into the phase."""
 CHARGED = {"accepted", "failed"}
-NOT_CHARGED = {"rejected", "pending", "not_sent", "cancelled"}
+LEFT_OUT = "skipped: suppressed"
+NOT_CHARGED = {"rejected", "pending", "not_sent", "cancelled", LEFT_OUT}
 
 
 @attrs.frozen
@@ -63,7 +65,9 @@ class Trial:
 
     @property
     def options(self) -> CampaignOptions:
-        """Half of the campaigns can be told apart by the balance; some have a window."""
+        """Half of the campaigns can be told apart by the balance; some have a window, and some a canary."""
+        if self.number % 3 == 0:
+            return {"chunk_size": 5, "canary": 200, "after_canary": "continue", "max_failures": 1.0}
         if self.clocks_jump:
             return {"chunk_size": 5, "send_window": "06:00-22:00", "time_zone": "recipient"}
         return {"reconcilable": True} if self.number % 2 else {"chunk_size": 5}
@@ -74,6 +78,11 @@ class Trial:
         return [
             f"+234{8000 + self.number}{n:06}" for n in range(count)
         ]  # a 0 after +234 would make all of them invalid
+
+    @property
+    def suppressed(self) -> list[str]:
+        """People of every second campaign who are suppressed after the load."""
+        return self.people[::7] if self.number % 2 == 0 else []
 
 
 @attrs.define
@@ -183,6 +192,7 @@ def _judge(trial: Trial, service: Account, summary: Summary) -> None:
         (outcome in CHARGED and charged[number] != 1) or (outcome in NOT_CHARGED and charged[number] != 0)
         for number, outcome in outcomes.items()
     )
+    summary.contradicted += sum(outcomes[number] != LEFT_OUT for number in trial.suppressed)
 
 
 def _status(trial: Trial) -> CampaignReport:
@@ -207,6 +217,7 @@ async def _finish(trial: Trial, url: str, rows: Path) -> None:
         campaign = await journal.campaign("c", SMS("Hello"), **trial.options)
         report = await campaign.load(trial.people)
         assert not report.skipped[SkipReason.INVALID], report
+        await journal.suppress(*trial.suppressed)
         while report.pending:
             report = await campaign.run(client)
         await campaign.reconcile(client, exclusive=True)
@@ -232,6 +243,7 @@ def _work(trial: Trial, url: str, phase: str, told: Callable[[], None]) -> None:
             campaign = await journal.campaign("c", SMS("Hello"), **trial.options)
             enter("load")
             await campaign.load(trial.people)
+            await journal.suppress(*trial.suppressed)
             enter("run")
             calls = 0
 

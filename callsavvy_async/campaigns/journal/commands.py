@@ -25,6 +25,7 @@ from typing import TypeVar
 
 import attrs
 
+from callsavvy_async.bulk.report import StopReason
 from callsavvy_async.campaigns.journal import repository
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.repository import ChunkUpdate
@@ -77,6 +78,10 @@ class Action(enum.StrEnum):
     SET = "set"
 
 
+_CANARY = "canary"
+PASSED, HELD, ENOUGH, FAILED = "passed", "held", "enough", "failed"
+"""Outcomes of a canary. The command that ends it records one, a colon and the numbers."""
+_STOP_REASONS = {ENOUGH: StopReason.LIMIT, FAILED: StopReason.CANARY}
 _PHASE_AFTER = {Action.PAUSE: Phase.PAUSED, Action.CONTINUE: Phase.SENDING, Action.STOP: Phase.STOPPED}
 
 
@@ -128,6 +133,19 @@ class Orders:
         """Rate of the campaign, such as ``"10/s"``."""
         limit = self.limits.get("rate")
         return None if limit is None else limit.value
+
+    @property
+    def canary_over(self) -> bool:
+        """True if the canary was sent and judged, so that its campaign is not confined to it."""
+        return _CANARY in self.limits
+
+    @property
+    def stop_reason(self) -> StopReason:
+        """Reason of a stop: a person's command, or the end of the canary."""
+        canary = self.limits.get(_CANARY)
+        if canary is None or canary.since != self.number:
+            return StopReason.COMMAND
+        return _STOP_REASONS.get(canary.value.partition(":")[0], StopReason.COMMAND)
 
     def max_in_flight(self, own: int, given_at: int) -> int:
         """Return the most requests in flight for a run with its own option; see `_latest`."""
@@ -186,6 +204,13 @@ def record(cursor: Cursor, campaign: int, author: str, action: Action, limits: M
     phase = _PHASE_AFTER.get(action, before.phase)
     cursor.execute(_INSERT, (campaign, number, author, action, phase, stored))
     return number
+
+
+def conclude_canary(cursor: Cursor, campaign: int, author: str, action: Action, outcome: str) -> None:
+    """Record a command that ends the canary, unless another run did. Use a transaction of `Database.steer`."""
+    cursor.execute(_LOCK).fetchone()
+    if not current(cursor, campaign).canary_over:
+        record(cursor, campaign, author, action, {_CANARY: outcome})
 
 
 def current(cursor: Cursor, campaign: int) -> Orders:

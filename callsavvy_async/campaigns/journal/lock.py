@@ -89,8 +89,8 @@ class FileLock:
         if not any(_is_locked(descriptor) for _ in range(_ATTEMPTS)):
             os.close(descriptor)
             raise JournalInUseError(
-                f"{self._path.name.removesuffix('.lock')} is open in another process; wait until it ends, or open it with"
-                " read_only=True."
+                f"{self._path.name.removesuffix('.lock')} is open in another process; wait until it ends, name another"
+                " journal, or open it with read_only=True."
             )
         self._descriptor = descriptor
         return descriptor

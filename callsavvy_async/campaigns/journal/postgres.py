@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from callsavvy_async.campaigns.errors import JournalError, JournalUnavailableError
-from callsavvy_async.campaigns.journal import commands, copies, schema, sql
+from callsavvy_async.campaigns.journal import copies, schema, sql
 from callsavvy_async.campaigns.journal.database import Cursor, T, damaged, explain_content
 from callsavvy_async.campaigns.journal.postgres_cursor import PostgresCursor
 from callsavvy_async.campaigns.journal.postgres_listener import Listener
@@ -222,7 +222,7 @@ class PostgreSQL:
             cursor.execute(_LOCK_CREATION)  # other processes that start now wait, and then find the tables
             if not self._is_journal(cursor):
                 schema.create(cursor)
-                for statement in commands.TABLES:
+                for statement in schema.CONTROL_TABLES:
                     cursor.execute(statement)
             cursor.execute("COMMIT")
         place = self._place(cursor)

@@ -9,14 +9,18 @@ from decimal import Decimal
 import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
-from callsavvy_async.bulk.recipients import Recipient, Skipped
+from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.bulk.stop_rules import counted
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalDamagedError, LeaseLostError
 from callsavvy_async.campaigns.journal import runs, sql
 from callsavvy_async.campaigns.journal.budget import CampaignBudget, affordable
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.payload import checksum, pack, unpack, unpack_numbers
+from callsavvy_async.campaigns.journal.suppression import without_suppressed
 from callsavvy_async.campaigns.states import Actor, State, sources
+
+LAST = 2**62
+"""A number beyond that of every chunk."""
 
 
 @attrs.frozen
@@ -36,11 +40,12 @@ def claim(
     *,
     zone: str,
     since: int,
+    until: int = LAST,
     limit: int,
     text: str,
     budget: CampaignBudget | None = None,
 ) -> list[Chunk]:
-    """Claim pending chunks of a zone that this run has not tried, and read their recipients.
+    """Claim pending chunks of a zone that this run has not tried, and read their recipients without suppressed ones.
 
     Args:
         cursor: cursor of the journal.
@@ -48,6 +53,7 @@ def claim(
         run_id: number of the run.
         zone: time zones of the chunks.
         since: lowest chunk number to claim.
+        until: highest chunk number to claim.
         limit: largest number of chunks to claim.
         text: text of chunks that store no text.
         budget: budget of the campaign; None for no limit.
@@ -57,7 +63,7 @@ def claim(
         LeaseLostError: the run lost its lease.
     """
     left = None if budget is None else budget.left_to_claim(cursor, campaign)
-    parameters = (campaign, State.PENDING, zone, since, run_id, limit, State.CLAIMED, run_id)
+    parameters = (campaign, State.PENDING, zone, since, until, run_id, limit, State.CLAIMED, run_id)
     claimed = sorted(cursor.execute(sql.CLAIM, parameters).fetchall())
     taken, units = affordable([Decimal(estimate) for *_, estimate in claimed], left)
     _unclaim(cursor, campaign, run_id, [number for number, *_ in claimed[taken:]])
@@ -66,10 +72,11 @@ def claim(
         raise LeaseLostError(
             f"run {run_id} lost its lease: it sent no heartbeat in time, and another process ended it."
         )
-    return [
+    chunks = [
         attrs.evolve(read_chunk(cursor, campaign, number, text), depth=depth, zone=zone, estimate=Decimal(estimate))
         for number, depth, estimate in claimed[:taken]
     ]
+    return without_suppressed(cursor, campaign, run_id, chunks)
 
 
 def read_chunk(cursor: Cursor, campaign: int, number: int, text: str) -> Chunk:
@@ -85,9 +92,9 @@ def read_chunk(cursor: Cursor, campaign: int, number: int, text: str) -> Chunk:
     return Chunk(number, text if found[1] is None else found[1], unpack(found[0]))
 
 
-def pending_zones(cursor: Cursor, campaign: int, run_id: int) -> list[str]:
-    """Return the zones of the pending chunks that this run has not tried."""
-    values = (campaign, State.PENDING, run_id)
+def pending_zones(cursor: Cursor, campaign: int, run_id: int, until: int = LAST) -> list[str]:
+    """Return the zones of the pending chunks, up to a number, that this run has not tried."""
+    values = (campaign, State.PENDING, run_id, until)
     return [zone for (zone,) in cursor.execute(sql.ZONES, values * 2)]
 
 
@@ -179,12 +186,6 @@ def insert_chunks(
         payloads.append((campaign, chunk.number, body, text, checksum(campaign, chunk.number, body, text)))
     cursor.executemany(sql.INSERT_CHUNK, rows)
     cursor.executemany(sql.INSERT_PAYLOAD, payloads)
-
-
-def insert_skipped(cursor: Cursor, *, campaign: int, load: int, skipped: Iterable[Skipped]) -> None:
-    """Insert skipped recipients."""
-    rows = [(campaign, load, row.row, row.reason.value, row.given, row.detail) for row in skipped]
-    cursor.executemany(sql.INSERT_SKIPPED, rows)
 
 
 def split(cursor: Cursor, campaign: int, run_id: int, chunk: Chunk, *, common: str | None) -> tuple[Chunk, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 
 from callsavvy_async.campaigns.errors import JournalError
+from callsavvy_async.campaigns.journal import commands, suppression
 from callsavvy_async.campaigns.journal.database import Cursor
 
 FORMAT = "callsavvy campaign journal"
@@ -57,6 +58,10 @@ is the identifier of the request as a number, and ``outcome`` is NULL while it i
 
 In `run`, ``lease`` is in seconds (NULL in SQLite), ``reserved`` in millionths of a unit, and ``acknowledged`` the number
 of the last command that it obeys."""
+
+
+CONTROL_TABLES = (*commands.TABLES, *suppression.TABLES)
+"""Tables that processes may write while another one sends. SQLite keeps them in a file of their own."""
 
 
 def create(cursor: Cursor) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from callsavvy_async.bulk.recipients import Skipped
 from callsavvy_async.campaigns.journal.database import Cursor
 
 LOCK_IDS = "SELECT value FROM journal WHERE name = 'version' /*! FOR UPDATE */"
@@ -54,18 +55,18 @@ SETTLE_DEAD = f"""WITH picked AS MATERIALIZED (
 
 CLAIM = f"""WITH picked AS MATERIALIZED (
     SELECT campaign, number FROM chunk WHERE campaign = ? AND state = ? AND zone = ? AND number >= ?
-    AND (run IS NULL OR run <> ?) ORDER BY number LIMIT ? /*! FOR UPDATE SKIP LOCKED */)
+    AND number <= ? AND (run IS NULL OR run <> ?) ORDER BY number LIMIT ? /*! FOR UPDATE SKIP LOCKED */)
     UPDATE chunk SET state = ?, run = ? WHERE {_PICKED} RETURNING number, depth, estimate"""
-"""Claims pending chunks of a zone, from a number on, that this run has not tried."""
+"""Claims pending chunks of a zone, from a number to another, that this run has not tried."""
 RELEASE = f"""UPDATE chunk SET state = ?, run = NULL WHERE campaign = ? AND number = ? AND {_STATE} = ? AND run = ?
     RETURNING estimate"""
 
 ZONES = """WITH RECURSIVE found (zone) AS (
     SELECT (SELECT zone FROM chunk WHERE campaign = ? AND state = ? AND (run IS NULL OR run <> ?)
-        ORDER BY zone LIMIT 1)
+        AND number <= ? ORDER BY zone LIMIT 1)
     UNION ALL
     SELECT (SELECT zone FROM chunk WHERE campaign = ? AND state = ? AND (run IS NULL OR run <> ?)
-        AND zone > found.zone ORDER BY zone LIMIT 1)
+        AND number <= ? AND zone > found.zone ORDER BY zone LIMIT 1)
     FROM found WHERE found.zone IS NOT NULL)
     SELECT zone FROM found WHERE zone IS NOT NULL"""
 """Takes one step in the index per zone, independent of the number of pending chunks."""
@@ -87,6 +88,18 @@ def next_id(cursor: Cursor, table: str) -> int:
 def last_number(cursor: Cursor, campaign: int) -> int:
     """Return the highest chunk number of a campaign; 0 if it has no chunks."""
     query = "SELECT coalesce(max(number), 0) FROM chunk WHERE campaign = ?"
+    return int(cursor.execute(query, (campaign,)).fetchone()[0])
+
+
+def insert_skipped(cursor: Cursor, campaign: int, load: int, skipped: Iterable[Skipped]) -> None:
+    """Insert skipped recipients."""
+    rows = [(campaign, load, row.row, row.reason.value, row.given, row.detail) for row in skipped]
+    cursor.executemany(INSERT_SKIPPED, rows)
+
+
+def count_recipients(cursor: Cursor, campaign: int) -> int:
+    """Return the number of recipients in the chunks of a campaign."""
+    query = "SELECT CAST(coalesce(sum(recipients), 0) AS BIGINT) FROM chunk WHERE campaign = ? AND state <> 'split'"
     return int(cursor.execute(query, (campaign,)).fetchone()[0])
 
 

@@ -8,7 +8,8 @@ Theory:
 2. The journal's connection attaches it, so that one transaction reads both. Such a transaction holds a shared lock on this
    file until its end, and a command is committed only while nobody holds one. So each transaction is entirely before a
    command or entirely after it.
-3. The file names its journal. Commands of another journal, which had the same name, are deleted.
+3. The file names its journal. Commands of another journal, which had the same name, are deleted. Its
+   suppressed numbers stay.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
-from callsavvy_async.campaigns.journal import commands
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.lock import make_private, unusable
+from callsavvy_async.campaigns.journal.schema import CONTROL_TABLES
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ def attach_read_only(connection: sqlite3.Connection, journal: Path, journal_id: 
         connection.execute("ATTACH DATABASE ? AS control", (_read_only(journal),))
         return
     connection.execute("ATTACH DATABASE ':memory:' AS control")
-    for statement in commands.TABLES:
+    for statement in CONTROL_TABLES:
         connection.execute(statement.replace("EXISTS ", "EXISTS control.", 1))
 
 
@@ -81,7 +82,7 @@ def add_clock(connection: sqlite3.Connection) -> None:
 
 
 def _prepare(cursor: sqlite3.Cursor, journal_id: str) -> None:
-    for statement in (*commands.TABLES, _ORIGIN):
+    for statement in (*CONTROL_TABLES, _ORIGIN):
         cursor.execute(statement)
     if cursor.execute("SELECT journal FROM origin").fetchall() != [(journal_id,)]:
         cursor.execute("DELETE FROM command")

@@ -93,12 +93,24 @@ def _overwrite(descriptor: int, line: bytes) -> None:
     os.write(descriptor, line)
 
 
+def forget(journal: Path) -> None:
+    """Delete the record of a SQLite journal in the user's state folder, before the journal itself is deleted."""
+    lock = journal.with_name(f"{journal.name}.lock")
+    with suppress(OSError, RuntimeError, ValueError, KeyError, TypeError):
+        _state_file(str(json.loads(lock.read_bytes().partition(b"\n")[0])["journal"])).unlink()
+
+
 def _state_file(journal: str) -> Path:
-    """Return the path of a journal's file in the user's state folder (XDG Base Directory Specification)."""
+    """Return the path of a journal's file in the user's state folder."""
+    return state_folder() / "journals" / journal
+
+
+def state_folder() -> Path:
+    """Return the user's folder for state (XDG Base Directory Specification)."""
     if sys.platform == "win32":  # pragma: no cover
         folder = os.environ.get("LOCALAPPDATA")
         default = Path.home() / "AppData" / "Local"
     else:
         folder = os.environ.get("XDG_STATE_HOME")
         default = Path.home() / ".local" / "state"
-    return (Path(folder) if folder else default) / "callsavvy-async" / "journals" / journal
+    return (Path(folder) if folder else default) / "callsavvy-async"
