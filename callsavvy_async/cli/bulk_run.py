@@ -14,7 +14,7 @@ from callsavvy_async.bulk.plan import Plan
 from callsavvy_async.bulk.recipients import Skipped
 from callsavvy_async.bulk.report import BulkReport
 from callsavvy_async.campaigns import CampaignOptions
-from callsavvy_async.cli.activity import current_activity
+from callsavvy_async.cli.activity import current_activity, refuse
 from callsavvy_async.cli.campaign_run import Loading, load_campaign, run_options, send_campaign
 from callsavvy_async.cli.client import account_of, client_options, open_client, read_balance
 from callsavvy_async.cli.exit_codes import ExitCode
@@ -89,8 +89,7 @@ def run_job(job: Job, pace: Pace, mode: Mode, durability: Durability) -> ExitCod
     refuse_overwriting(job.inputs, report=mode.report, journal=journal)
     carry_out = _mode_function(mode, durability)
     if carry_out is _send_for_real and not mode.yes and (job.file == "-" or not can_ask()):
-        tell("callsavvy: nothing was sent: without a terminal, bulk needs --yes. Check the plan first with --dry-run.")
-        return ExitCode.REFUSED
+        return refuse("nothing was sent: without a terminal, bulk needs --yes. Check the plan first with --dry-run.")
     current_activity().folder = Path(job.file).parent
     with job.open() as rows:
         return carry_out(Order(job=job, rows=rows, pace=pace, mode=mode, durability=durability, campaign=campaign))
@@ -114,7 +113,7 @@ def _show(order: Order) -> ExitCode:
     if order.mode.balance:
         with _served(order) if order.mode.simulator else _online(order) as service:
             question = order.question(question.plan, service)
-    return question.show(json=order.mode.json)
+    return question.show()
 
 
 def _load(order: Order) -> ExitCode:
@@ -123,7 +122,7 @@ def _load(order: Order) -> ExitCode:
     if unclear is not None:
         raise InvalidRequestError(f"nothing was loaded: {unclear}")
     assert order.loading is not None  # noqa: S101 - `Durability.check` requires --campaign
-    return load_campaign(order.durability.journal, order.loading, json=order.mode.json)
+    return load_campaign(order.durability.journal, order.loading)
 
 
 def _rehearse(order: Order) -> ExitCode | None:
@@ -183,7 +182,6 @@ def _send_as_campaign(order: Order, loading: Loading, service: _Service) -> None
         service.client,
         run_options(order.pace, order.durability.deadline),
         report=order.mode.report,
-        json=order.mode.json,
         ledger=service.ledger,
     )
 
@@ -202,7 +200,7 @@ def _send_in_memory(order: Order, service: _Service, *, total: int) -> None:
             "on_progress": show,
         }
         run = client.bulk.send(order.rows(), order.job.message, **options)
-        current_activity().follow(run.report, json=order.mode.json)
+        current_activity().follow(run.report)
         try:
             async with client:
                 with progress(total) as meter, stopping_on_signals(run):

@@ -11,8 +11,9 @@ import attrs
 
 from callsavvy_async.bulk.plan import Plan
 from callsavvy_async.bulk.samples import Sample
+from callsavvy_async.cli.activity import refuse, show
 from callsavvy_async.cli.exit_codes import ExitCode
-from callsavvy_async.cli.output import show_json
+from callsavvy_async.cli.output import Result
 from callsavvy_async.cli.stderr import ask, tell
 from callsavvy_async.policy.fixed import parse_rate
 
@@ -48,12 +49,9 @@ class Question:
             yield f"  row {skipped.row}: {skipped.reason.value}: {skipped.detail}"
         yield from self.warnings
 
-    def show(self, *, json: bool) -> ExitCode:
+    def show(self) -> ExitCode:
         """Print the plan; return `REFUSED` if the list contains no number, `BUDGET` if the balance is too low."""
-        if json:
-            show_json(self._as_dict())
-        else:
-            print("\n".join(self.lines()))
+        show(Result(self._as_dict(), "\n".join(self.lines())))
         if self.plan.misread:
             return ExitCode.REFUSED
         return ExitCode.BUDGET if self.plan.affordable is False else ExitCode.DONE
@@ -68,18 +66,17 @@ class Question:
         tell("\n".join(self.lines()))
         unclear = why_unclear(self.plan, asking=asking)
         if unclear is not None:
-            tell(f"callsavvy: nothing was sent: {unclear}")
-            return ExitCode.REFUSED
+            return refuse(f"nothing was sent: {unclear}")
         if needs_balance and self.plan.affordable is False:
-            tell("callsavvy: nothing was sent: the balance does not cover the plan. Top up, or shorten the list.")
-            return ExitCode.BUDGET
+            return refuse(
+                "nothing was sent: the balance does not cover the plan. Top up, or shorten the list.", ExitCode.BUDGET
+            )
         if (
             asking
             and self.plan.recipients
             and not ask(f"Send to {self.plan.recipients:,} {'person' if self.plan.recipients == 1 else 'people'}?")
         ):
-            tell("callsavvy: nothing was sent.")
-            return ExitCode.REFUSED
+            return refuse("nothing was sent.")
         return None
 
     @property
@@ -110,8 +107,8 @@ class Question:
             "recipients_by_encoding": {encoding.value: count for encoding, count in plan.encodings.items()},
             "ucs2_forced_by": list(plan.forced_by),
             "replacements": dict(plan.replacements),
-            "estimated_units": None if plan.estimated_units is None else str(plan.estimated_units),
-            "balance": None if plan.balance is None else str(plan.balance),
+            "estimated_units": plan.estimated_units,
+            "balance": plan.balance,
             "affordable": plan.affordable,
             "seconds": self._seconds,
             "texts": [

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from decimal import Decimal
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from callsavvy_async.cli.activity import current_activity
 from callsavvy_async.cli.interrupts import until_interrupted
 from callsavvy_async.cli.options import Port, Units
+from callsavvy_async.cli.output import Result
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.policy.fixed import parse_rate
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, WHATSAPP_UID, Simulator, TokenBucket, serve
 from callsavvy_async.wording import quantity
 
 _PLENTY = Decimal(1_000)
-
-
-def register(app: App) -> None:
-    """Add the command."""
-    app.command(simulator)
 
 
 def simulator(
@@ -56,18 +52,28 @@ def simulator(
         latency=latency,
     )
     with serve(account, port=port) as server, until_interrupted() as wait:
-        print(f"base URL:         {server.url}")
-        print(f"public key:       {PUBLIC_KEY}")
-        print(f"private key:      {PRIVATE_KEY}")
-        print(f"WhatsApp channel: {WHATSAPP_UID}")
-        print(
-            f"export CALLSAVVY_BASE_URL={server.url}"
-            f" CALLSAVVY_PUBLIC_KEY={PUBLIC_KEY} CALLSAVVY_PRIVATE_KEY={PRIVATE_KEY}"
-        )
-        sys.stdout.flush()
+        current_activity().emit(_access(server.url))
         tell("Press Ctrl-C to stop.")
         wait()
     totals = account.ledger.totals
     tell(
         f"{quantity(totals.requests, 'send')}, {quantity(totals.charged_recipients, 'recipient')} charged, cost {totals.cost}."
     )
+
+
+def _access(url: str) -> Result:
+    """Return the address and the keys of the account, and a line to paste into a shell."""
+    access = {
+        "base_url": url,
+        "public_key": PUBLIC_KEY,
+        "private_key": PRIVATE_KEY,
+        "whatsapp_channel": WHATSAPP_UID,
+    }
+    lines = [
+        f"base URL:         {url}",
+        f"public key:       {PUBLIC_KEY}",
+        f"private key:      {PRIVATE_KEY}",
+        f"WhatsApp channel: {WHATSAPP_UID}",
+        f"export CALLSAVVY_BASE_URL={url} CALLSAVVY_PUBLIC_KEY={PUBLIC_KEY} CALLSAVVY_PRIVATE_KEY={PRIVATE_KEY}",
+    ]
+    return Result(access, "\n".join(lines))

@@ -6,6 +6,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from callsavvy_async.cli.arguments import UsageError
 from callsavvy_async.cli.streams import OutputError
 from callsavvy_async.errors import CallsavvyError
 
@@ -34,7 +35,7 @@ def explain(error: BaseException) -> str:
     match error:
         case KeyboardInterrupt():
             return "interrupted."
-        case CallsavvyError():
+        case CallsavvyError() | UsageError():
             return str(error)
         case OutputError():
             return f"cannot write to standard output: {error.reason}."
