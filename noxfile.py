@@ -168,6 +168,20 @@ def demo(session: nox.Session) -> None:
         session.run("callsavvy", "bulk", channel, recipients, *to_simulator, "--report", f"report-{channel}.csv")
 
 
+@nox.session(default=False)
+def release_check(session: nox.Session) -> None:
+    """Check what a release of the last commit would publish; needs git and a package index."""
+    session.install(*_group("release"))
+    session.run("python", "release/check.py", *session.posargs)
+
+
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Fuzz what reads bytes of strangers, ten minutes each; needs Linux. Options go to tests.fuzz."""
+    session.install("-e", f".{EXTRAS}", *_group("fuzz"))
+    session.run("python", "-m", "tests.fuzz", *session.posargs)
+
+
 @nox.session(requires=["wheel"], default=False)
 def bench(session: nox.Session) -> None:
     """Race the client against others, in short form; needs nginx, wrk and strace. Options go to benchmarks.speed."""
