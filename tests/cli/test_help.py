@@ -90,7 +90,7 @@ def test_every_group_lists_its_commands(group: str, run: Run, monkeypatch: pytes
     ("words", "hint"),
     [
         (("balanc",), 'Did you mean "balance"?'),
-        (("tickets", "xyz"), "There are list, conversation, create, reply."),
+        (("tickets", "xyz"), "There are list, conversation, create, reply, export."),
         (("--forever", "balance"), "--forever stands before the command."),
         (("balance", "-o", "xml"), '--output is "xml"; use one of table, json, csv.'),
         (("balance", "--columns"), "--columns has no value; write --columns a,b,c."),
