@@ -12,8 +12,8 @@ from callsavvy_async.cli.simulator_options import (
     DEFAULT_ACCOUNT,
     DEFAULT_LIMIT,
     DEFAULT_TROUBLE,
-    SimulatedAccount,
     RateLimit,
+    SimulatedAccount,
     Trouble,
     make_simulator,
 )

@@ -8,7 +8,7 @@ import pytest
 
 from callsavvy_async.cli.app import application
 from callsavvy_async.cli.commands import REGISTRY
-from callsavvy_async.cli.simulator_options import SimulatedAccount, RateLimit, Trouble, make_simulator
+from callsavvy_async.cli.simulator_options import RateLimit, SimulatedAccount, Trouble, make_simulator
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.simulator import FAULTS, Concurrency, FixedWindow, Limit, SlidingWindow, TokenBucket
 
