@@ -6,6 +6,7 @@ imported by accident.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tarfile
@@ -22,6 +23,8 @@ ROOT = Path(__file__).parent
 WHEELS = ROOT / "build" / "wheel"
 SETTINGS = ROOT / "pyproject.toml"
 PROJECT = nox.project.load_toml(SETTINGS)
+COVERED = [name.rpartition(".")[2] for name in PROJECT["tool"]["coverage"]["run"]["source_pkgs"]]
+"""Folders of the packages, and of their tests, that are covered wholly."""
 EXTRAS = "[aiohttp,cli,excel,fastapi,parquet,phone,postgres,redis,speed]"
 DEMO_TEXT = "We open again on Monday at nine. Reply STOP to hear no more from us."
 
@@ -53,16 +56,8 @@ for version in nox.project.python_versions(PROJECT):
 def tests_long(session: nox.Session) -> None:
     """Run the long tests, and the properties with many more examples: storms, crashes, fleets, statistics."""
     long = "-m=(long or hypothesis) and not browser and not network"
-    _tests(session, long, "--hypothesis-profile=thorough", spread="worksteal")
-
-
-@nox.session(requires=["wheel"])
-def coverage(session: nox.Session) -> None:
-    """Check that the tests of policy, wire, messages, bulk and campaigns cover all branches of these packages."""
-    packages = PROJECT["tool"]["coverage"]["run"]["source_pkgs"]
-    folders = [f"tests/{name.rpartition('.')[2]}" for name in packages]
-    report = ("--cov-report=term-missing:skip-covered", "--cov-fail-under=100")
-    _tests(session, "--cov", f"--cov-config={SETTINGS}", *report, parts=folders)
+    workers = f"--numprocesses={2 + (os.cpu_count() or 1)}"  # most wait for processes, leases and time-outs
+    _tests(session, long, workers, "--hypothesis-profile=thorough", spread="worksteal")
 
 
 @nox.session(requires=["wheel"], default=False)
@@ -92,15 +87,24 @@ def tests_eager(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheel"], venv_backend="uv")
+def coverage(session: nox.Session) -> None:
+    """Check that the tests of policy, wire, messages, bulk and campaigns cover all branches of these packages.
+
+    They run on the lowest versions that the wheel declares, for `tests_min`, which runs the others.
+    """
+    _install_lowest(session)
+    report = ("--cov-report=term-missing:skip-covered", "--cov-fail-under=100")
+    _tests(session, "--cov", f"--cov-config={SETTINGS}", *report, parts=[f"tests/{folder}" for folder in COVERED])
+
+
+@nox.session(requires=["wheel"], venv_backend="uv")
 def tests_min(session: nox.Session) -> None:
     """Run the tests on the lowest versions that the wheel declares, with test tools of today.
 
-    Without those of parts that use no dependency but attrs: what they hold does not depend on versions.
+    Without those that `coverage` runs so, and those of parts that use no dependency but attrs.
     """
-    session.install("--resolution=lowest-direct", "--all-extras", f"--requirements={SETTINGS}")
-    _tests(
-        session, leave_out=("embeds", "hostile", "messages", "policy", "simulator")
-    )  # the wheel's needs are met by then
+    _install_lowest(session)
+    _tests(session, leave_out=(*COVERED, "embeds", "hostile", "simulator"))
 
 
 @nox.session
@@ -158,6 +162,20 @@ def demo(session: nox.Session) -> None:
         session.run("callsavvy", "bulk", channel, recipients, *to_simulator, "--report", f"report-{channel}.csv")
 
 
+@nox.session(default=False)
+def release_check(session: nox.Session) -> None:
+    """Check what a release of the last commit would publish; needs git and a package index."""
+    session.install(*_group("release"))
+    session.run("python", "release/check.py", *session.posargs)
+
+
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Fuzz what reads bytes of strangers, ten minutes each; needs Linux. Options go to tests.fuzz."""
+    session.install("-e", f".{EXTRAS}", *_group("fuzz"))
+    session.run("python", "-m", "tests.fuzz", *session.posargs)
+
+
 @nox.session(requires=["wheel"], default=False)
 def bench(session: nox.Session) -> None:
     """Race the client against others, in short form; needs nginx, wrk and strace. Options go to benchmarks.speed."""
@@ -199,6 +217,11 @@ def cluster(session: nox.Session) -> None:
 def _install_wheel(session: nox.Session, extras: str = EXTRAS) -> None:
     (built,) = WHEELS.glob("*.whl")
     session.install(f"{built}{extras}")
+
+
+def _install_lowest(session: nox.Session) -> None:
+    """Install the lowest of everything that the wheel declares; its needs are met when it comes."""
+    session.install("--resolution=lowest-direct", "--all-extras", f"--requirements={SETTINGS}")
 
 
 def _group(name: str) -> tuple[str, ...]:

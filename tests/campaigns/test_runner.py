@@ -56,6 +56,24 @@ class Sums:
             self.are_in.set()
 
 
+class Waiting(Runner):
+    """A runner that a test can wait for, instead of guessing how long it takes."""
+
+    def __init__(self, url: str, **options: object) -> None:
+        super().__init__(url, "c", forever=True, poll=POLL, **options)
+        self._paused = anyio.Event()
+
+    async def _pause(self) -> None:
+        await super()._pause()
+        self._paused.set()
+
+    async def paused(self, times: int) -> None:
+        """Return after this many further pauses."""
+        for _ in range(times):
+            self._paused = anyio.Event()
+            await self._paused.wait()
+
+
 class Moody:
     """Refuses the first call that it gets, and no other."""
 
@@ -178,9 +196,9 @@ async def test_a_campaign_that_is_not_ready_is_refused(url, is_there):
 
 async def test_forever_it_waits_until_it_is_told(url):
     """With `forever` a campaign that is not there is waited for, unready, until `stop`."""
-    runner = Runner(url, "c", forever=True, poll=POLL)
+    runner = Waiting(url)
     async with working(runner, FakeClient()) as reports:
-        await anyio.sleep(5 * POLL)
+        await runner.paused(3)
         assert not reports
         assert not runner.status.joined
         runner.stop()
@@ -191,10 +209,10 @@ async def test_forever_it_stays_when_nothing_is_left(url):
     """With `forever` it stays ready after the last call, until `stop`."""
     await load(url)
     sums = Sums()
-    runner = Runner(url, "c", forever=True, poll=POLL, on_result=sums)
+    runner = Waiting(url, on_result=sums)
     async with working(runner, FakeClient()) as reports:
         await sums.are_in.wait()
-        await anyio.sleep(5 * POLL)
+        await runner.paused(3)
         assert not reports
         assert runner.status.joined
         runner.stop()
@@ -205,11 +223,11 @@ async def test_forever_it_stays_when_nothing_is_left(url):
 async def test_forever_it_begins_when_a_campaign_was_loaded(url):
     """With `forever` a campaign that another process makes and loads later is sent."""
     sums = Sums()
-    runner = Runner(url, "c", forever=True, poll=POLL, on_result=sums)
+    runner = Waiting(url, on_result=sums)
     async with working(runner, client := FakeClient()):
         async with Journal.open(url) as journal:
             campaign = await journal.campaign("c", HELLO, chunk_size=10)
-            await anyio.sleep(5 * POLL)
+            await runner.paused(3)
             assert not client.calls
             await campaign.load(numbers(100))
         await sums.are_in.wait()
@@ -230,7 +248,7 @@ async def test_a_journal_that_is_away_between_two_runs_is_waited_for(url, monkey
     await load(url)
     monkeypatch.setattr(Campaign, "status", look)
     sums = Sums()
-    runner = Runner(url, "c", forever=True, poll=POLL, on_result=sums)
+    runner = Waiting(url, on_result=sums)
     async with working(runner, FakeClient()) as reports:
         await sums.are_in.wait()
         runner.stop()
@@ -269,7 +287,7 @@ async def test_forever_it_waits_for_a_list_that_began_to_be_loaded_since_it_look
     """With `forever` a second list that is loaded between its look and its run is waited for, and ends nothing."""
     await load(url)
     sums, looked_again = Sums(), anyio.Event()
-    runner = Runner(url, "c", forever=True, poll=POLL, on_result=sums)
+    runner = Waiting(url, on_result=sums)
     client, begun, looks = FakeClient(), [], []
     summary, status = client.summary, Campaign.status
 

@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.sockets, pytest.mark.long]
 
 def test_no_request_begins_after_a_confirmed_pause() -> None:
     """By the times of the server's ledger; nobody is lost or reached twice, and every command is confirmed."""
-    steering = steer(60, seed=3)
+    steering = steer(30, seed=3)
     assert steering.good, str(steering)
     assert len(steering.silences) > 5, str(steering)
     assert steering.verdict.happened["kill -9"], str(steering)

@@ -1,0 +1,1 @@
+"""The threat model, and its guards turned off."""

@@ -1,0 +1,242 @@
+"""The guards of SECURITY.md's threat model, each with what turns it off and the test that notices.
+
+python -m tests.security.guards                turn off each guard, one after the other, in a copy; its test must fail
+python -m tests.security.guards --table        print the table of SECURITY.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import attrs
+
+ROOT = Path(__file__).parents[2]
+
+
+@attrs.frozen
+class Guard:
+    """One row of the threat model.
+
+    Attributes:
+        threat: what an attacker, or an accident, would do.
+        answer: what the SDK does about it.
+        file: the module of the guard, below ``callsavvy_async``.
+        on: its source, which occurs once in the module.
+        off: the source without the guard.
+        test: the id of the test that fails without it.
+    """
+
+    threat: str
+    answer: str
+    file: str
+    on: str
+    off: str
+    test: str
+
+
+GUARDS = (
+    Guard(
+        "Someone on the line reads the keys",
+        "Plain http is refused, except to loopback",
+        "config.py",
+        'url.scheme == "http" and not self.allow_insecure',
+        "False and not self.allow_insecure",
+        "tests/test_config.py::test_plain_http",
+    ),
+    Guard(
+        "A redirect leads the keys to another host",
+        "Redirects are not followed, not even by a client of yours that would",
+        "transport/backends/httpx_borrowed.py",
+        "stream=True, follow_redirects=False",
+        "stream=True, follow_redirects=True",
+        "tests/transport/backends/test_httpx.py::test_a_users_client_follows_no_redirect",
+    ),
+    Guard(
+        "A proxy that the environment names reads along",
+        'Proxy variables count only with `proxy="env"`',
+        "transport/backends/choose.py",
+        "proxy_for(base_url) if proxy == FROM_ENVIRONMENT else proxy",
+        "proxy_for(base_url)",
+        "tests/transport/backends/test_environment.py::test_the_error_of_a_call",
+    ),
+    Guard(
+        "The keys are printed with the settings",
+        "The repr of credentials is masked",
+        "config.py",
+        "private_key: str = attrs.field(validator=_by_rule, repr=lambda _: MASK)",
+        "private_key: str = attrs.field(validator=_by_rule)",
+        "tests/test_config.py::test_keys_are_masked",
+    ),
+    Guard(
+        "An error tracker records keys, numbers and texts from local variables",
+        "The SDK's frames are cleared before an error leaves it",
+        "tracebacks.py",
+        "trace.tb_frame.clear()",
+        "pass",
+        "tests/test_tracebacks.py::test_a_traceback_holds_no_argument",
+    ),
+    Guard(
+        "Words of the API bring a number into a log",
+        "Numbers and addresses in foreign texts are masked",
+        "redaction.py",
+        "return _LONG_NUMBER.sub(lambda found: masked(found, mask_number(found.group())), text)",
+        "return text",
+        "tests/transport/test_transport.py::test_what_others_say_is_masked_and_our_figures_are_not",
+    ),
+    Guard(
+        "A compressed response fills the memory",
+        "Responses are decompressed in bounded steps",
+        "wire/inflate.py",
+        "decompress(chunk, room)",
+        "decompress(chunk)",
+        "tests/wire/test_inflate.py::test_the_memory_of_a_bomb",
+    ),
+    Guard(
+        "Bytes behind a response pass for the response to the next request",
+        "Such a connection is not used again",
+        "transport/backends/httpx_reuse.py",
+        "lambda data: bool(data[0])",
+        "lambda data: False",
+        "tests/hostile/test_hostile.py::test_one_of_each_kind",
+    ),
+    Guard(
+        "A test that mocks the HTTP library sends real messages",
+        "Patches of httpx, httpx2 and aiohttp are noticed at each request",
+        "transport/backends/mocks.py",
+        "return min(found, key=lambda patch: patch.traces) if found else None",
+        "return None",
+        "tests/transport/backends/test_mocks.py::test_respx",
+    ),
+    Guard(
+        "A stranger posts webhooks",
+        "A secret path segment admits them; anything else is a 404",
+        "webhooks/secrets.py",
+        "return any(matches) or not matches",
+        "return True",
+        "tests/test_quirks.py::test_q51_without_a_signature_a_secret_path_is_what_lets_in",
+    ),
+    Guard(
+        "The time of a comparison tells the secret",
+        "Every secret is compared, each in constant time",
+        "webhooks/secrets.py",
+        "matches = [hmac.compare_digest(guess, digest) for digest in self._digests]",
+        "matches = [guess == digest for digest in self._digests]",
+        "tests/webhooks/test_secrets.py::test_all_secrets_are_compared_in_constant_time",
+    ),
+    Guard(
+        "A stranger forges the address in a forwarded header",
+        "The header counts only from proxies that you name, read from the right",
+        "webhooks/allow_list.py",
+        "if address is None or not _within(address, self.proxies):",
+        "if address is None:",
+        "tests/webhooks/test_allow_list.py::test_forwarded_header",
+    ),
+    Guard(
+        "A webhook of megabytes occupies the service",
+        "Bodies are capped at 256 KiB",
+        "webhooks/parsing.py",
+        "if len(body) > MAX_BODY_BYTES:",
+        "if False:",
+        "tests/webhooks/test_parse.py::test_caps",
+    ),
+    Guard(
+        "An access log shows the secret path",
+        "`log_filter()` masks it",
+        "webhooks/logs.py",
+        "return self._secrets.mask(value) if isinstance(value, str) else value",
+        "return value",
+        "tests/webhooks/test_secrets.py::test_access_logs_are_masked",
+    ),
+    Guard(
+        "A cell of a report runs as a formula",
+        "Cells that begin like a formula are escaped, behind every usual delimiter",
+        "bulk/csv_escape.py",
+        'return cell if cell[1:].isdecimal() else _FORMULA.sub(r"\\1\\2\'", cell)',
+        "return cell",
+        "tests/bulk/test_report.py::test_csv_has_one_row_per_recipient_and_runs_nothing",
+    ),
+    Guard(
+        "Other users of the machine read reports",
+        "Reports are readable by their owner only, also where a file was there before",
+        "bulk/report_files.py",
+        "os.chmod(path, 0o600)",
+        "os.chmod(path, 0o644)",
+        "tests/bulk/test_report.py::test_an_old_file_becomes_private_too",
+    ),
+    Guard(
+        "Other users of the machine read the journal",
+        "Its files are readable by their owner only",
+        "campaigns/journal/lock.py",
+        "path.chmod(0o600)",
+        "path.chmod(0o644)",
+        "tests/campaigns/test_sqlite.py::test_its_files_are_its_owners_alone",
+    ),
+    Guard(
+        "A page shows the private key to every visitor",
+        "Widgets refuse it",
+        "embeds.py",
+        "if public_key in private_keys:",
+        "if False:",
+        "tests/embeds/test_embeds.py::test_private_key",
+    ),
+    Guard(
+        "A text of a stranger commands the terminal",
+        "Control characters are blanked",
+        "cli/output.py",
+        'return "".join(char if char.isprintable() else " " for char in text)',
+        "return text",
+        "tests/cli/test_output.py",
+    ),
+)
+
+
+def table(guards: tuple[Guard, ...] = GUARDS) -> str:
+    """Return the table in Markdown."""
+    rows = [f"| {one.threat} | {one.answer} | `{one.test.removeprefix('tests/')}` |" for one in guards]
+    return "\n".join(("| threat | guard | test |", "|---|---|---|", *rows, ""))
+
+
+def turned_off(guard: Guard) -> bool:
+    """Turn a guard off in a copy of the tree; return True if its test passes before and fails afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        for part in ("callsavvy_async", "testbed", "tests", "pyproject.toml"):
+            (shutil.copytree if (ROOT / part).is_dir() else shutil.copy)(ROOT / part, Path(folder) / part)
+        if _fails(guard.test, folder):
+            return False
+        module = Path(folder) / "callsavvy_async" / guard.file
+        module.write_text(module.read_text(encoding="utf-8").replace(guard.on, guard.off), encoding="utf-8")
+        return _fails(guard.test, folder)
+
+
+def _fails(test: str, folder: str) -> bool:
+    command = (sys.executable, "-m", "pytest", "-q", "-x", "--numprocesses=0", "-p", "no:cacheprovider", test)
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | {"PYTHONPATH": folder}, check=False, capture_output=True
+    )
+    return done.returncode == 1  # pytest: tests were run, and some failed
+
+
+def main() -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--table", action="store_true", help="print the table of SECURITY.md")
+    if parser.parse_args().table:
+        print(table(), end="")
+        return 0
+    unnoticed = 0
+    for guard in GUARDS:
+        noticed = turned_off(guard)
+        unnoticed += not noticed
+        print("red" if noticed else "UNNOTICED", guard.file, guard.test, sep="  ", flush=True)
+    print(f"{len(GUARDS)} guards, {unnoticed} unnoticed")
+    return int(bool(unnoticed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
