@@ -182,7 +182,7 @@ _COMMANDS = (
         "completion",
         "completion:completion",
         "Print the script that completes commands and options in a shell.",
-        ("completion bash > ~/.local/share/bash-completion/completions/callsavvy",),
+        ("completion bash", "completion zsh"),
     ),
     CommandEntry(
         "simulator",
