@@ -86,7 +86,9 @@ def execute(command: CommandEntry, arguments: Arguments, stdout: Stdout, stderr:
         stdout: Standard output.
         stderr: Standard error.
     """
-    with new_activity(Way(command, arguments.output, arguments.columns)) as activity, as_ctrl_c():
+    function_of(command)  # `main` says what to install if a package of the extra is missing
+    output = "table" if {"--help", "-h"} & {*arguments.rest} else arguments.output
+    with new_activity(Way(command, output, arguments.columns)) as activity, as_ctrl_c():
         chosen_proxy.set(arguments.proxy)
         if os.environ.get("CALLSAVVY_DEBUG") == "1":
             logging.basicConfig(stream=sys.stderr)

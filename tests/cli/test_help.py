@@ -113,3 +113,8 @@ def test_common_options_stand_anywhere(given: str) -> None:
     for tokens in ((*option, "tickets", "list"), ("tickets", *option, "list"), ("tickets", "list", *option)):
         assert split(tokens) == (("tickets", "list"), "json", (), None)
     assert split(("api", "--", *option)).rest == ("api", "--", *option)
+
+
+def test_help_is_no_result(run: Run) -> None:
+    """With -o json too, the help of a command is only its help."""
+    assert run("balance", "--help", "-o", "json").out == run("balance", "-h").out
