@@ -7,7 +7,7 @@ last output and the exit code from it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Sequence, Set as AbstractSet
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -59,6 +59,7 @@ class Activity:
         exit_code: Maps the sums to an exit code.
         comparison: Comparison of the sums with the simulator's ledger.
         result: Result of a command without sums.
+        options: Options of the command, without dashes.
         problem: Why the command refused, if no error says so.
         folder: Folder for the result if neither stdout nor stderr can be written.
     """
@@ -71,6 +72,7 @@ class Activity:
     comparison: Comparison | None = None
     result: Result | None = None
     problem: str | None = None
+    options: AbstractSet[str] = frozenset()
     _header: str = attrs.field(default="", init=False)
     folder: Path = attrs.field(factory=Path)
 

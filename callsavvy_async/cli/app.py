@@ -8,14 +8,14 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable
-from typing import cast
+from typing import TypeAlias, cast
 
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.exceptions import UnusedCliTokensError
 
 from callsavvy_async.cli import help as help_text
 from callsavvy_async.cli.activity import Way, current_activity, new_activity
-from callsavvy_async.cli.arguments import Arguments, UsageError
+from callsavvy_async.cli.arguments import OPTIONS, Arguments, UsageError
 from callsavvy_async.cli.client import chosen_proxy
 from callsavvy_async.cli.ending import end
 from callsavvy_async.cli.exit_codes import ExitCode
@@ -29,8 +29,18 @@ _log = logging.getLogger("callsavvy_async")
 _log.addHandler(logging.NullHandler())  # without a handler logging would print warnings into the progress bar
 
 
-def application(commands: Iterable[CommandEntry]) -> App:
-    """Return the parser of some commands. Their modules are imported."""
+Function: TypeAlias = Callable[..., object]
+
+
+def application(
+    commands: Iterable[CommandEntry], adapt: Callable[[Function], Function] = lambda function: function
+) -> App:
+    """Return the parser of some commands. Their modules are imported.
+
+    Args:
+        commands: The commands.
+        adapt: Changes each function.
+    """
     app = _parser("callsavvy")
     groups: dict[str, App] = {"": app}
     for command in commands:
@@ -42,7 +52,7 @@ def application(commands: Iterable[CommandEntry]) -> App:
                 groups[inner] = _parser(word)
                 groups[outer].command(groups[inner])
             outer = inner
-        groups[outer].command(function_of(command), name=name, help_epilogue=help_text.after_command(command))
+        groups[outer].command(adapt(function_of(command)), name=name, help_epilogue=help_text.after_command(command))
     return app
 
 
@@ -76,7 +86,9 @@ def execute(command: CommandEntry, arguments: Arguments, stdout: Stdout, stderr:
         stdout: Standard output.
         stderr: Standard error.
     """
-    with new_activity(Way(command, arguments.output, arguments.columns)) as activity, as_ctrl_c():
+    function_of(command)  # `main` says what to install if a package of the extra is missing
+    output = "table" if {"--help", "-h"} & {*arguments.rest} else arguments.output
+    with new_activity(Way(command, output, arguments.columns)) as activity, as_ctrl_c():
         chosen_proxy.set(arguments.proxy)
         if os.environ.get("CALLSAVVY_DEBUG") == "1":
             logging.basicConfig(stream=sys.stderr)
@@ -104,8 +116,19 @@ def _attempt(
     except BaseException as error:  # noqa: BLE001 - `end` reports it
         if os.environ.get("CALLSAVVY_DEBUG") == "1":
             traceback.print_exc()
+        current_activity().options = _options_of(command)
         return None, error
     return code, None
+
+
+def _options_of(command: CommandEntry) -> frozenset[str]:
+    """Return the names of a command's options, without dashes."""
+    app = application([command])
+    for word in command.words.split():
+        app = app[word]
+    names = {name for argument in app.assemble_argument_collection() for name in argument.names}
+    common = {name for option in OPTIONS.values() for name in option.names}
+    return frozenset(name.removeprefix("--") for name in names | common if name.startswith("--"))
 
 
 def _usage(error: CycloptsError) -> str:

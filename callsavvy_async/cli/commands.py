@@ -100,6 +100,12 @@ _COMMANDS = (
         ('tickets reply TICKET_ID --message "It is corrected." --agent-id AGENT_ID',),
     ),
     CommandEntry(
+        "tickets export",
+        "exporting:export_tickets",
+        "Write the support tickets of a range of days to a file.",
+        ("tickets export tickets.csv --start 2026-11-01 --end 2026-11-30",),
+    ),
+    CommandEntry(
         "calls list",
         "reading:list_calls",
         "List phone calls.",
@@ -107,7 +113,19 @@ _COMMANDS = (
         is_list=True,
     ),
     CommandEntry(
+        "calls export",
+        "exporting:export_calls",
+        "Write the phone calls of a range of days to a file.",
+        ("calls export calls.jsonl --start 2026-11-01 --end 2026-11-30",),
+    ),
+    CommandEntry(
         "chats list", "reading:list_chats", "List live chats.", ("chats list --period 2026-11 -o csv",), is_list=True
+    ),
+    CommandEntry(
+        "chats export",
+        "exporting:export_chats",
+        "Write the live chats of a range of days to a file.",
+        ("chats export chats.csv --start 2026-11-01 --end 2026-11-30",),
     ),
     CommandEntry(
         "chats messengers",
@@ -117,6 +135,12 @@ _COMMANDS = (
         is_list=True,
     ),
     CommandEntry("meetings list", "reading:list_meetings", "List virtual meetings.", ("meetings list",), is_list=True),
+    CommandEntry(
+        "meetings export",
+        "exporting:export_meetings",
+        "Write the virtual meetings of a range of days to a file.",
+        ("meetings export meetings.csv --start 2026-01-01 --end 2026-12-31",),
+    ),
     CommandEntry("meetings get", "reading:get_meeting", "Show a meeting with its links.", ("meetings get MEETING_ID",)),
     CommandEntry(
         "meetings create", "writing:create_meeting", "Create a virtual meeting.", ('meetings create "Review"',)
@@ -155,10 +179,16 @@ _COMMANDS = (
         ("api getTickets -d ticket_status=New",),
     ),
     CommandEntry(
+        "completion",
+        "completion:completion",
+        "Print the script that completes commands and options in a shell.",
+        ("completion bash", "completion zsh"),
+    ),
+    CommandEntry(
         "simulator",
         "simulator:simulator",
         "Serve a simulated account on a loopback port until Ctrl-C.",
-        ("simulator", "simulator --port 8080 --rate 20/s --sms-balance 500"),
+        ("simulator", "simulator --port 8080 --rate 20/s --fault sendSMS=drop-after-read:0.1"),
         streams=True,
     ),
     CommandEntry(

@@ -39,7 +39,7 @@ def end(activity: Activity, code: ExitCode | None, error: BaseException | None, 
     if activity.unknown:
         codes.add(ExitCode.UNKNOWN)
     text = _text_of(activity.way, result, most_pressing(codes), _error_of(activity, error))
-    if text and not _publish(text, activity.folder, stderr):
+    if text and not _publish(text, activity, stderr):
         codes.add(ExitCode.FAILED)
     if error is not None:
         _report_error(error, activity)
@@ -73,7 +73,7 @@ def _error_of(activity: Activity, error: BaseException | None) -> Mapping[str, o
     if error is None:
         return {"kind": "refused", "message": activity.problem, "requests": requests}
     kind = "usage" if isinstance(error, UsageError) else type(error).__name__
-    return {"kind": kind, "message": _what(error), "requests": requests}
+    return {"kind": kind, "message": _what(error, activity), "requests": requests}
 
 
 def _codes_of_sums(activity: Activity) -> set[ExitCode]:
@@ -97,7 +97,7 @@ def _result_of(activity: Activity) -> Result | None:
 def _report_error(error: BaseException, activity: Activity) -> None:
     if isinstance(error, OutputError) and error.reader_left:
         return
-    what = _what(error)
+    what = _what(error, activity)
     tell(f"callsavvy: an error ended the send: {what}" if activity.sums is not None else f"callsavvy: {what}")
     if not activity.nothing_done and activity.sums is None:
         tell(
@@ -106,8 +106,8 @@ def _report_error(error: BaseException, activity: Activity) -> None:
         )
 
 
-def _what(error: BaseException) -> str:
-    return "; before that: ".join(map(explain, _chain(error)))
+def _what(error: BaseException, activity: Activity) -> str:
+    return "; before that: ".join(explain(one, activity.options) for one in _chain(error))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -124,14 +124,16 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         at = None if at.__suppress_context__ else at.__context__
 
 
-def _publish(text: str, folder: Path, stderr: Stream) -> bool:
+def _publish(text: str, activity: Activity, stderr: Stream) -> bool:
     """Print a result; return False if stdout did not take it and it went elsewhere."""
     try:
         print(text, flush=True)
     except OutputError as error:
+        if error.reader_left and activity.nothing_done:  # as `| head` does; nothing is lost
+            return False
         tell(f"callsavvy: cannot write to standard output ({error.reason}). The result:\n{text}")
         if not stderr.works:
-            _write_beside(text, folder)
+            _write_beside(text, activity.folder)
         return False
     return True
 

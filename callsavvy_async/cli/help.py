@@ -42,7 +42,7 @@ def of_group(registry: Registry, group: str) -> str:
         *(_filled(paragraph) for paragraph in registry.groups.get(group, _ABOUT).split("\n\n")),
         _section("Commands", registry.below(group)),
         _examples(examples[:3] if group else _STARTS),
-        _common(),
+        _common(("--version, -V", "Show the version.")),
         _filled(f"Help of a command: {program} COMMAND --help"),
     ]
     return "\n\n".join(sections)
@@ -53,12 +53,10 @@ def after_command(command: CommandEntry) -> str:
     return "\n\n".join([_examples(command.examples), _common()])
 
 
-def _common() -> str:
+def _common(*more: tuple[str, str]) -> str:
     options = ((f"{', '.join(option.names)} {option.value}", _with_variable(name)) for name, option in OPTIONS.items())
-    flags = (("--help, -h", "Show this help."), ("--version, -V", "Show the version."))
-    return "\n\n".join(
-        [_section("Options of every command", (*options, *flags)), _section("Environment", _VARIABLES.items())]
-    )
+    rows = (*options, ("--help, -h", "Show this help."), *more)
+    return "\n\n".join([_section("Options of every command", rows), _section("Environment", _VARIABLES.items())])
 
 
 def _with_variable(name: str) -> str:

@@ -63,7 +63,7 @@ class Result:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(names)
-        writer.writerows([harmless(_cell(row.get(name))) for name in names] for row in rows)
+        writer.writerows([harmless(cell) for cell in as_cells(row, names)] for row in rows)
         return text.getvalue().removesuffix("\n")
 
     def check(self, chosen: Sequence[str]) -> None:
@@ -87,7 +87,7 @@ class Result:
 
 def listing(rows: Sequence[Model], model: type[Model]) -> Result:
     """Return a list as a result."""
-    return Result([as_row(row) for row in rows], columns=tuple(_fields(model)))
+    return Result([as_row(row) for row in rows], columns=tuple(columns_of(model)))
 
 
 def single(item: Model) -> Result:
@@ -97,11 +97,17 @@ def single(item: Model) -> Result:
 
 def as_row(item: Model) -> Row:
     """Return the fields of a model as values for JSON."""
-    known = {name: _plain(getattr(item, name)) for name in _fields(type(item))}
+    known = {name: _plain(getattr(item, name)) for name in columns_of(type(item))}
     return {**known, _EXTRA: dict(item.extra)} if item.extra else known
 
 
-def _fields(model: type[Model]) -> list[str]:
+def as_cells(row: Row, names: Sequence[str]) -> list[str]:
+    """Return the cells of a row for CSV."""
+    return [_cell(row.get(name)) for name in names]
+
+
+def columns_of(model: type[Model]) -> list[str]:
+    """Return the columns of a list of a model."""
     return [field.name for field in attrs.fields(model) if field.name not in _HIDDEN_FIELDS]
 
 

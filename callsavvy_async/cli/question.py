@@ -86,7 +86,7 @@ class Question:
     def _time(self) -> str:
         if self._seconds is None:
             return "unknown, because the rate limit of the API is measured while sending; known with --rate"
-        return f"about {_duration(self._seconds)} at {self.rate}"
+        return f"about {format_duration(self._seconds)} at {self.rate}"
 
     def _as_dict(self) -> Mapping[str, object]:
         plan = self.plan
@@ -149,7 +149,8 @@ def _shown(sample: Sample) -> str:
 _MINUTE, _HOUR = 60, 3600
 
 
-def _duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
+    """Format a duration: 45 s, 25 min, 2 h 5 min."""
     if seconds < 2 * _MINUTE:
         return f"{max(seconds, 1):.0f} s"
     if seconds < 2 * _HOUR:

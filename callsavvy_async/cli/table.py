@@ -31,7 +31,10 @@ def draw(
 def _fit(header: Sequence[str], natural: Sequence[int], width: int, *, chosen: bool) -> list[int]:
     """Return the width of each column; 0 for one that is left out."""
     whole = [_is_id(name) for name in header]
-    least = [size if is_id else min(size, _SHORTEST) for size, is_id in zip(natural, whole, strict=True)]
+    least = [
+        size if is_id else max(min(size, _SHORTEST), len(name))  # --columns needs whole names
+        for name, size, is_id in zip(header, natural, whole, strict=True)
+    ]
     own_id = next((index for index, is_id in enumerate(whole) if is_id), 0)
     widths, free = [0] * len(header), width + _GAP
     for index in sorted(range(len(header)), key=lambda at: at != own_id):  # the ID of the row goes first

@@ -326,7 +326,7 @@ def test_within_hours_it_is_sent(run: Run, account: Simulator, people: Path) -> 
         (("--report", "r.parquet"), ".parquet file, which only a campaign that sends can write"),
         (("--campaign", "r", "--start-at", "2096-11-30T09:00"), "no offset"),
         (("--campaign", "r", "--start-at", "2096-11-30T09:00", "--time-zone", "Mars/Olympus"), "IANA"),
-        (("--campaign", "r", "--send-window", "09:00-18:00"), "time_zone"),
+        (("--campaign", "r", "--send-window", "09:00-18:00"), "time-zone"),
         (("--campaign", "r", "--send-window", "9-18", "--time-zone", "UTC"), "09:00-18:00"),
         (("--campaign", "r", "--reconcilable"), "reconcilable"),
     ],

@@ -49,6 +49,11 @@ COMMANDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("keys", "unknown"): (),
     ("keys", "resolve"): ("k", "--sent"),
     ("keys", "trust"): (),
+    ("completion",): ("bash",),
+    ("tickets", "export"): ("tickets.csv", "--start", "2026-01-01", "--end", "2026-12-31"),
+    ("calls", "export"): ("calls.csv", "--start", "2026-01-01", "--end", "2026-12-31"),
+    ("chats", "export"): ("chats.csv", "--start", "2026-01-01", "--end", "2026-12-31"),
+    ("meetings", "export"): ("meetings.csv", "--start", "2026-01-01", "--end", "2026-12-31"),
     ("webhooks", "secret"): (),
     ("webhooks", "trigger"): ("newChat", "--url", "http://127.0.0.1:9/x"),
 }

@@ -90,7 +90,7 @@ def test_every_group_lists_its_commands(group: str, run: Run, monkeypatch: pytes
     ("words", "hint"),
     [
         (("balanc",), 'Did you mean "balance"?'),
-        (("tickets", "xyz"), "There are list, conversation, create, reply."),
+        (("tickets", "xyz"), "There are list, conversation, create, reply, export."),
         (("--forever", "balance"), "--forever stands before the command."),
         (("balance", "-o", "xml"), '--output is "xml"; use one of table, json, csv.'),
         (("balance", "--columns"), "--columns has no value; write --columns a,b,c."),
@@ -113,3 +113,8 @@ def test_common_options_stand_anywhere(given: str) -> None:
     for tokens in ((*option, "tickets", "list"), ("tickets", *option, "list"), ("tickets", "list", *option)):
         assert split(tokens) == (("tickets", "list"), "json", (), None)
     assert split(("api", "--", *option)).rest == ("api", "--", *option)
+
+
+def test_help_is_no_result(run: Run) -> None:
+    """With -o json too, the help of a command is only its help."""
+    assert run("balance", "--help", "-o", "json").out == run("balance", "-h").out

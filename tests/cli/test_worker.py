@@ -112,7 +112,7 @@ def test_loaded_by_one_and_sent_by_another(run: Run, journal: str, people: Path,
         with worker(journal, server, "-o", "json", "--max-in-flight", 32) as program:
             out, err = program.communicate(timeout=60)
         assert program.returncode == 0, err
-        assert json.loads(out)["accepted"] == PEOPLE
+        assert json.loads(out)["result"]["accepted"] == PEOPLE
     assert len(account.simulator.ledger.charged) == PEOPLE
     assert set(account.simulator.ledger.charged.values()) == {1}
 
@@ -205,7 +205,7 @@ def test_killed_and_finished_by_another(run: Run, postgres: PostgresServer, peop
             first.communicate(timeout=60)
             out, err = second.communicate(timeout=60)
     assert second.returncode == 0, err
-    report = json.loads(out)
+    report = json.loads(out)["result"]
     assert report["accepted"] + report["unknown"] == PEOPLE
     assert report["unknown"] <= 4
     charged = account.simulator.ledger.charged
