@@ -59,7 +59,7 @@ def measure(workers: int, server: PostgresServer, url: str) -> tuple[float, floa
         "CALLSAVVY_PUBLIC_KEY": PUBLIC_KEY,
         "CALLSAVVY_PRIVATE_KEY": PRIVATE_KEY,
     }
-    command = [sys.executable, "-m", "callsavvy_async", "campaigns", "work", journal, "c", "--json"]
+    command = [sys.executable, "-m", "callsavvy_async", "campaigns", "work", journal, "c", "-o", "json"]
     options = ["--rate", "100000/s", "--burst", "64", "--max-in-flight", str(IN_FLIGHT)]
     database, children = database_cpu(server), children_cpu()
     fleet = [
@@ -67,7 +67,7 @@ def measure(workers: int, server: PostgresServer, url: str) -> tuple[float, floa
         for _ in range(workers)
     ]
     settled = anyio.run(watch, journal, requests)
-    reports = [json.loads(one.communicate(timeout=120)[0]) for one in fleet]
+    reports = [json.loads(one.communicate(timeout=120)[0])["result"] for one in fleet]
     assert all(report["accepted"] == requests for report in reports), reports
     database, spent = database_cpu(server) - database, children_cpu() - children
     children = children_cpu()

@@ -14,7 +14,7 @@ from mkdocs.structure.pages import Page
 
 sys.path.insert(0, str(Path(__file__).parent))  # mkdocs takes it away again after the import
 
-from sitegen import commands, errors, faults, links, llms, schemas
+from sitegen import commands, errors, faults, links, llms
 
 GENERATED: Mapping[str, Callable[[], str]] = {
     "reference/cli.md": commands.commands_page,
@@ -22,7 +22,6 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "reference/errors.md": errors.errors_page,
     "reference/exit-codes.md": commands.exit_codes_page,
     "reference/faults.md": faults.faults_page,
-    "reference/json.md": schemas.json_page,
 }
 _pages: dict[str, str] = {}
 _sections: list[tuple[str, list[Page]]] = []
@@ -32,8 +31,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that no file of docs/ holds."""
     for place, page in GENERATED.items():
         files.append(File.generated(config, place, content=page()))
-    for name, schema in schemas.files():
-        files.append(File.generated(config, f"reference/schemas/{name}.json", content=schema))
     pictures: list[str] = []
     for document, place in links.PLACES.items():
         text = (links.ROOT / document).read_text("utf-8")

@@ -157,8 +157,8 @@ class Sums(Jsonable):
     def reported_cost(self) -> str:
         """The reported cost in words. The API reports no cost for WhatsApp."""
         if not self.requests_without_cost:
-            return str(self.cost)
-        return f"{self.cost} and more ({self.requests_without_cost:,} reported none)" if self.cost else "not reported"
+            return f"{self.cost:,}"
+        return f"{self.cost:,} and more ({self.requests_without_cost:,} reported none)" if self.cost else "not reported"
 
     @property
     def accounted(self) -> int:

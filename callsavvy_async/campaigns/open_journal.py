@@ -154,7 +154,7 @@ class Journal:
         if found is not None:
             return found
         if spec is None:
-            raise InvalidRequestError(f"there is no campaign {name!r} in {self._database.name}.")
+            raise InvalidRequestError(_missing(cursor, name, self._database.name))
         if self._read_only:
             raise JournalError(f"{self._database.name} is open for reading only; open it without read_only=True.")
         number = sql.next_id(cursor, "campaign")
@@ -266,10 +266,13 @@ class Journal:
         return await confirm(self._writer, campaign, steered, wait=wait)
 
     async def _find(self, name: str) -> int:
-        found = await self._writer.run(lambda cursor: _find(cursor, name))
-        if found is None:
-            raise InvalidRequestError(f"there is no campaign {name!r} in {self._database.name}.")
-        return found[0]
+        def find(cursor: Cursor) -> int:
+            found = _find(cursor, name)
+            if found is None:
+                raise InvalidRequestError(_missing(cursor, name, self._database.name))
+            return found[0]
+
+        return await self._writer.run(find)
 
     async def suppress(self, *numbers: str, region: str | None = None, author: str | None = None) -> int:
         """Add numbers to the suppress list, for example from a webhook's handler; see `SuppressList.add`."""
@@ -308,3 +311,11 @@ def _find(cursor: Cursor, name: str) -> tuple[int, str, int] | None:
     query = "SELECT id, spec, purged FROM campaign WHERE name = ?"
     found: tuple[int, str, int] | None = cursor.execute(query, (name,)).fetchone()
     return found
+
+
+def _missing(cursor: Cursor, name: str, journal: str) -> str:
+    """Say that there is no campaign of a name, and which there are."""
+    rows = cursor.execute("SELECT name FROM campaign ORDER BY id DESC LIMIT 6").fetchall()
+    names = [repr(row[0]) for row in rows]
+    there_are = f"it contains {', '.join(names[:5])}{', ...' if names[5:] else ''}" if names else "it contains none"
+    return f"there is no campaign {name!r} in {journal}; {there_are}."

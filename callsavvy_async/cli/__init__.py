@@ -17,12 +17,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: Command line without the program's name. Defaults to ``sys.argv``.
     """
+    from callsavvy_async.cli.start import run  # noqa: PLC0415 - importing the package is cheap
+
     try:
-        from callsavvy_async.cli.app import run  # noqa: PLC0415 - may not be installed
+        return run(sys.argv[1:] if arguments is None else arguments)
     except ModuleNotFoundError as missing:
         package = (missing.name or "").partition(".")[0]
         if package not in _EXTRA:
             raise
         print(f"callsavvy: the command line needs {package}: pip install 'callsavvy-async[cli]'", file=sys.stderr)
         return 5  # ExitCode.CONFIGURATION; its module needs the extra
-    return run(sys.argv[1:] if arguments is None else arguments)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cyclopts import App
-
 from callsavvy_async.cli.bulk_run import run_job
-from callsavvy_async.cli.channels import Content, add_commands
+from callsavvy_async.cli.channels import Content
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.job import make_job
 from callsavvy_async.cli.options import (
@@ -25,32 +23,10 @@ from callsavvy_async.cli.options import (
     ReportFile,
 )
 
-_bulk: App = App(
-    name="bulk",
-    help=(
-        "Send to every number in a file, once each.\n\n"
-        "The whole file is checked before the first message leaves. Ctrl-C stops sending and waits for requests in flight;"
-        " a second Ctrl-C stops waiting. The command always prints a report.\n\n"
-        "The send is recorded in a journal as a campaign, so `callsavvy campaigns resume` continues it after any stop.\n\n"
-        "Exit codes: 0 all accepted (skipped rows are not failures), 1 some failed or the result could not be written,"
-        " 2 refused and nothing sent, 3 some outcomes unknown, 4 stopped at --max-cost or the balance, 5 invalid keys or"
-        " configuration, 130 interrupted. If several apply: 130, then 5, 4, 3, 1."
-    ),
-)
-_estimate: App = App(
-    name="estimate", help="Show the plan and cost of a bulk send, as bulk --dry-run does. Sends nothing."
-)
 
+def bulk_command() -> Callable[..., ExitCode | None]:
+    """Return a new command that sends, for the options of a channel."""
 
-def register(app: App) -> None:
-    """Add the commands."""
-    add_commands(_bulk, _bulk_command)
-    add_commands(_estimate, _estimate_command)
-    app.command(_bulk)
-    app.command(_estimate)
-
-
-def _bulk_command() -> Callable[..., ExitCode | None]:
     def send(
         file: RecipientsFile = "",
         /,
@@ -80,7 +56,9 @@ def _bulk_command() -> Callable[..., ExitCode | None]:
     return send
 
 
-def _estimate_command() -> Callable[..., ExitCode | None]:
+def estimate_command() -> Callable[..., ExitCode | None]:
+    """Return a new command that shows the plan, for the options of a channel."""
+
     def estimate(
         file: RecipientsFile = "",
         /,
@@ -91,7 +69,6 @@ def _estimate_command() -> Callable[..., ExitCode | None]:
         rate: Rate = None,
         balance: bool = False,
         report: ReportFile | None = None,
-        json: bool = False,
     ) -> ExitCode | None:
         """Estimate.
 
@@ -103,10 +80,9 @@ def _estimate_command() -> Callable[..., ExitCode | None]:
             rate: Request rate, e.g. 10/s or 600/min, at which the time is computed.
             balance: Compare the cost with the account's balance; exit with code 4 if the balance is too low.
             report: Write the rows that would be left out, and why, to this .csv or .jsonl file. Contains phone numbers.
-            json: Print the plan as one JSON object.
         """
         job = make_job(file, content.build(nothing_is_sent=True), audience, chunk_size, content.message_file)
-        mode = Mode(dry_run=True, balance=balance, report=report, json=json)
+        mode = Mode(dry_run=True, balance=balance, report=report)
         return run_job(job, Pace(rate=rate), mode, DEFAULT_DURABILITY)
 
     return estimate

@@ -11,7 +11,7 @@ import attrs
 from callsavvy_async.bulk.plan import Plan
 from callsavvy_async.bulk.recipients import Skipped
 from callsavvy_async.bulk.report import BulkReport
-from callsavvy_async.cli.activity import current_activity
+from callsavvy_async.cli.activity import current_activity, refuse
 from callsavvy_async.cli.campaign_run import Loading, load_campaign, naming, send_campaign
 from callsavvy_async.cli.client import account_of, client_options, open_client, read_balance
 from callsavvy_async.cli.exit_codes import ExitCode
@@ -103,8 +103,7 @@ def run_job(job: Job, pace: Pace, mode: Mode, durability: Durability) -> ExitCod
     carry_out = _mode_function(mode, durability)
     refuse_overwriting(job.inputs, report=mode.report, journal=None if carry_out is _show else durability.journal)
     if carry_out is _send_for_real and not mode.yes and (job.file == "-" or not can_ask()):
-        tell("callsavvy: nothing was sent: without a terminal, bulk needs --yes. Check the plan first with --dry-run.")
-        return ExitCode.REFUSED
+        return refuse("nothing was sent: without a terminal, bulk needs --yes. Check the plan first with --dry-run.")
     current_activity().folder = Path(job.file).parent
     with (
         job.open() as rows,
@@ -135,7 +134,7 @@ def _show(order: Order) -> ExitCode:
     if order.mode.balance:
         with _served(order) if order.mode.simulator else _online(order) as service:
             question = order.question(question.plan, service)
-    return question.show(json=order.mode.json)
+    return question.show()
 
 
 def _load(order: Order) -> ExitCode:
@@ -143,7 +142,7 @@ def _load(order: Order) -> ExitCode:
     unclear = why_unclear(order.plan(), asking=False)
     if unclear is not None:
         raise InvalidRequestError(f"nothing was loaded: {unclear}")
-    return load_campaign(order.record, order.loading, json=order.mode.json)
+    return load_campaign(order.record, order.loading)
 
 
 def _rehearse(order: Order) -> ExitCode | None:
@@ -195,7 +194,6 @@ def _send_planned(order: Order, service: _Service) -> ExitCode | None:
             service.client,
             order.durability.deadline,
             report=order.mode.report,
-            json=order.mode.json,
             ledger=service.ledger,
         )
     return refusal

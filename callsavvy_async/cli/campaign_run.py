@@ -12,12 +12,12 @@ import anyio
 import attrs
 
 from callsavvy_async.campaigns import Campaign, CampaignOptions, CampaignReport, CampaignRun, Journal, RunOptions
-from callsavvy_async.cli.activity import current_activity
+from callsavvy_async.cli.activity import current_activity, show
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.job import Job
 from callsavvy_async.cli.journals import url_of
-from callsavvy_async.cli.ledger import compare, lines_of_sums, outcomes_of
+from callsavvy_async.cli.ledger import compare, outcomes_of, result_of_sums
 from callsavvy_async.cli.progress import progress, reading
 from callsavvy_async.cli.recipients_file import Rows
 from callsavvy_async.cli.record import Record
@@ -83,14 +83,14 @@ def send_pending(campaign: Campaign, client: Callsavvy, options: RunOptions) -> 
     return campaign.run(client, **options)
 
 
-def load_campaign(record: Record, loading: Loading, *, json: bool) -> ExitCode:
+def load_campaign(record: Record, loading: Loading) -> ExitCode:
     """Load a campaign for workers to send, and print its sums."""
 
     async def load() -> CampaignReport:
         async with Journal.open(url_of(record.journal)) as opened:
             return await (await loading.open(opened)).status()
 
-    print(lines_of_sums(anyio.run(load), json=json))
+    show(result_of_sums(anyio.run(load)))
     return ExitCode.DONE
 
 
@@ -101,7 +101,6 @@ def send_campaign(
     deadline: float | None,
     *,
     report: Path | None,
-    json: bool,
     ledger: Ledger | None = None,
     start: Start = send_pending,
 ) -> None:
@@ -113,7 +112,6 @@ def send_campaign(
         client: Client that sends.
         deadline: Seconds after which no more requests start.
         report: File for one row per recipient.
-        json: Print the sums as JSON.
         ledger: Ledger of the simulator that receives the requests.
         start: Creates the run.
     """
@@ -129,7 +127,7 @@ def send_campaign(
         async with Journal.open(url_of(record.journal), simulated=ledger is not None) as opened, client:
             campaign = await what.open(opened, client)
             before = await campaign.status()
-            current_activity().follow(before, json=json)
+            current_activity().follow(before)
             sent_before = None if ledger is None else await campaign.rows(outcomes_of)
             with progress(before.given - before.skipped.total()) as meter:
 
@@ -150,7 +148,7 @@ def send_campaign(
                         await run
                 finally:
                     if run.report.given:  # zero if it failed before it read the journal
-                        current_activity().follow(run.report, json=json)
+                        current_activity().follow(run.report)
                         record.tell_how_to_continue(run.report, report)
                     with anyio.CancelScope(shield=True):
                         if ledger is not None:

@@ -7,14 +7,15 @@ from datetime import datetime
 from typing import Annotated
 
 import anyio
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from callsavvy_async.campaigns import Action, Command, Journal, Steered, WaitingWorker
+from callsavvy_async.cli.activity import show
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.journals import DEFAULT_JOURNAL, url_of
-from callsavvy_async.cli.options import AsJson, CampaignName, JournalName, Rate, Units
-from callsavvy_async.cli.output import as_json
+from callsavvy_async.cli.options import CampaignName, JournalName, Rate, Units
+from callsavvy_async.cli.output import Result
 from callsavvy_async.cli.stderr import tell
 
 _SILENT = 1.0
@@ -22,40 +23,26 @@ _SILENT = 1.0
 Wait = Annotated[float, Parameter(validator=Number(gte=0), help="Seconds to wait until every worker obeys.")]
 
 
-def register(commands: App) -> None:
-    """Add the commands."""
-    commands.command(pause)
-    commands.command(go_on, name="continue")
-    commands.command(stop)
-    commands.command(set_limits, name="set")
-
-
-def pause(
-    name: CampaignName, /, *, journal: JournalName = DEFAULT_JOURNAL, wait: Wait = 60.0, json: AsJson = False
-) -> ExitCode:
+def pause(name: CampaignName, /, *, journal: JournalName = DEFAULT_JOURNAL, wait: Wait = 60.0) -> ExitCode:
     """Pause a campaign in all processes that send it, until campaigns continue.
 
     No request begins once the command is recorded; requests in flight finish. Exit codes: 0 confirmed: none is in flight
     either; 1 a worker has not answered within --wait.
     """
-    return _steer(journal, lambda opened: opened.pause(name, wait=min(wait, _SILENT)), wait, json=json)
+    return _steer(journal, lambda opened: opened.pause(name, wait=min(wait, _SILENT)), wait)
 
 
-def go_on(
-    name: CampaignName, /, *, journal: JournalName = DEFAULT_JOURNAL, wait: Wait = 60.0, json: AsJson = False
-) -> ExitCode:
+def go_on(name: CampaignName, /, *, journal: JournalName = DEFAULT_JOURNAL, wait: Wait = 60.0) -> ExitCode:
     """Continue a campaign after campaigns pause or stop. After a stop, start its workers again."""
-    return _steer(journal, lambda opened: opened.go_on(name, wait=min(wait, _SILENT)), wait, json=json)
+    return _steer(journal, lambda opened: opened.go_on(name, wait=min(wait, _SILENT)), wait)
 
 
-def stop(
-    name: CampaignName, /, *, journal: JournalName = DEFAULT_JOURNAL, wait: Wait = 60.0, json: AsJson = False
-) -> ExitCode:
+def stop(name: CampaignName, /, *, journal: JournalName = DEFAULT_JOURNAL, wait: Wait = 60.0) -> ExitCode:
     """Stop a campaign: its workers end after their requests in flight, and later ones end at once.
 
     The rest stays pending. Afterwards: campaigns continue, then campaigns resume.
     """
-    return _steer(journal, lambda opened: opened.stop(name, wait=min(wait, _SILENT)), wait, json=json)
+    return _steer(journal, lambda opened: opened.stop(name, wait=min(wait, _SILENT)), wait)
 
 
 def set_limits(
@@ -67,7 +54,6 @@ def set_limits(
     max_cost: Units | None = None,
     journal: JournalName = DEFAULT_JOURNAL,
     wait: Wait = 60.0,
-    json: AsJson = False,
 ) -> ExitCode:
     """Change the limits of a campaign in all processes that send it, also in later ones.
 
@@ -79,7 +65,6 @@ def set_limits(
             that.
         journal: Journal file or URL.
         wait: Seconds to wait until every worker obeys.
-        json: Print the result as one JSON object.
     """
 
     async def give(opened: Journal) -> Steered:
@@ -87,7 +72,7 @@ def set_limits(
             name, rate=rate, max_in_flight=max_in_flight, max_cost=max_cost, wait=min(wait, _SILENT)
         )
 
-    return _steer(journal, give, wait, json=json)
+    return _steer(journal, give, wait)
 
 
 def lines_of_commands(commands: tuple[Command, ...]) -> Iterator[str]:
@@ -97,7 +82,7 @@ def lines_of_commands(commands: tuple[Command, ...]) -> Iterator[str]:
         yield f"  {_clock(command.at)} {command.author}: {what}"
 
 
-def _steer(journal: str, give: Callable[[Journal], Awaitable[Steered]], wait: float, *, json: bool) -> ExitCode:
+def _steer(journal: str, give: Callable[[Journal], Awaitable[Steered]], wait: float) -> ExitCode:
     """Give a command, show for whom it waits, and print what became of it."""
 
     async def steer() -> Steered:
@@ -110,7 +95,7 @@ def _steer(journal: str, give: Callable[[Journal], Awaitable[Steered]], wait: fl
             return await opened.confirm(steered, wait=wait - _SILENT)
 
     steered = anyio.run(steer)
-    print(as_json(steered.as_dict()) if json else "\n".join(_lines(steered)))
+    show(Result(steered.as_dict(), "\n".join(_lines(steered))))
     return ExitCode.DONE if steered.confirmed else ExitCode.FAILED
 
 

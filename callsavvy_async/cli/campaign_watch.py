@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated
@@ -13,9 +12,12 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from callsavvy_async.campaigns import CampaignReport, Journal, Worker
+from callsavvy_async.cli.activity import current_activity
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.journals import DEFAULT_JOURNAL, journal_and_name, url_of
+from callsavvy_async.cli.ledger import data_of_sums
 from callsavvy_async.cli.options import JournalName
+from callsavvy_async.cli.output import Result
 from callsavvy_async.cli.progress import Speed, format_rate
 from callsavvy_async.policy.standalone import OUT_OF_REACH
 from callsavvy_async.wording import quantity
@@ -103,7 +105,7 @@ class CampaignView:
     def as_dict(self) -> Mapping[str, object]:
         """Return JSON-serializable values."""
         return {
-            **self.report.as_dict(),
+            **data_of_sums(self.report),
             "settled": self.settled,
             "recipients_per_second": None if self.rate is None else round(self.rate, 3),
             "seconds_left": None if self.seconds_left is None else round(self.seconds_left, 1),
@@ -131,7 +133,6 @@ def watch(
     *where: str,
     journal: JournalName = DEFAULT_JOURNAL,
     every: Annotated[float, Parameter(validator=Number(gt=0))] = 2.0,
-    json: bool = False,
 ) -> ExitCode:
     """Show the progress of a campaign while other processes send it: callsavvy campaigns watch [URL] NAME.
 
@@ -143,7 +144,6 @@ def watch(
         where: The campaign's name; before it the journal's URL, unless --journal or CALLSAVVY_JOURNAL is set.
         journal: Journal file or URL.
         every: Seconds between two views.
-        json: Print each view as one line of JSON.
     """
     place, name = journal_and_name(where, journal)
     changed_at, before, speed = time.monotonic(), -1, Speed()
@@ -152,7 +152,7 @@ def watch(
         now = time.monotonic()
         view = CampaignView(report, workers)
         view = attrs.evolve(view, rate=speed.update(now, view.settled))
-        print(json_module.dumps(view.as_dict()) if json else "\n".join(view.lines()), flush=True)
+        current_activity().emit(Result(view.as_dict(), "\n".join(view.lines())))
         # a run that waits for its send window changes nothing, but writes heartbeats
         wrote = any(worker.heartbeat_age <= _DEAD_AFTER for worker in workers)
         changed_at = now if wrote or view.settled != before else changed_at

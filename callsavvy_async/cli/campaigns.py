@@ -2,80 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from cyclopts import App, Parameter
+import attrs
+from cyclopts import Parameter
 
-from callsavvy_async.campaigns import Campaign, CampaignReport, CampaignRun, Command, Journal, RunOptions
+from callsavvy_async.campaigns import (
+    Campaign,
+    CampaignReport,
+    CampaignRun,
+    Command,
+    Journal,
+    Reconciliation,
+    RunOptions,
+    UnknownChunk,
+)
 from callsavvy_async.campaigns.remaining import Resend
-from callsavvy_async.cli import campaign_steering
+from callsavvy_async.cli.activity import refuse, show as show_result
 from callsavvy_async.cli.campaign_run import Reopening, send_campaign, send_pending
-from callsavvy_async.cli.campaign_watch import watch
+from callsavvy_async.cli.campaign_steering import lines_of_commands
 from callsavvy_async.cli.client import client_options, open_client
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.journals import DEFAULT_JOURNAL, is_missing, with_journal
-from callsavvy_async.cli.ledger import lines_of_sums
+from callsavvy_async.cli.ledger import data_of_sums, result_of_sums
 from callsavvy_async.cli.options import (
     DEFAULT_PACE,
-    AsJson,
     CampaignName,
     Deadline,
     JournalName,
     Pace,
     ReportFile,
 )
-from callsavvy_async.cli.output import as_json
+from callsavvy_async.cli.output import Result
 from callsavvy_async.cli.overwriting import refuse_overwriting
 from callsavvy_async.cli.record import Record
 from callsavvy_async.cli.rest import Rest
-from callsavvy_async.cli.stderr import ask, can_ask, tell
-from callsavvy_async.cli.worker import work
+from callsavvy_async.cli.stderr import ask, can_ask
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.wording import quantity
 
 T = TypeVar("T")
 
-_commands: App = App(name="campaigns", help="Inspect, steer, continue and settle campaigns (each bulk send is one).")
+_COLUMNS = (
+    "name",
+    "simulated",
+    "given",
+    "accepted",
+    "unknown",
+    "pending",
+    "in_flight",
+    "cost",
+    "requests_without_cost",
+)
+"""Columns of the list of campaigns."""
 
 
-def register(app: App) -> None:
-    """Add the commands."""
-    for command in (work, watch):
-        _commands.command(command)
-    campaign_steering.register(_commands)
-    app.command(_commands)
-
-
-@_commands.command(name="list")
 def list_campaigns(*, journal: JournalName = DEFAULT_JOURNAL) -> None:
     """List the campaigns of a journal."""
-    for report in with_journal(journal, lambda opened: opened.campaigns()):
-        simulated = " (simulated)" if report.simulated else ""
-        print(
-            f"{report.name}{simulated}: {report.given:,} given, {report.accepted:,} accepted, {report.unknown:,} unknown,"
-            f" {report.pending + report.in_flight:,} pending, cost {report.reported_cost}"
-        )
+    reports = with_journal(journal, lambda opened: opened.campaigns())
+    show_result(Result([{name: getattr(report, name) for name in _COLUMNS} for report in reports], columns=_COLUMNS))
 
 
-@_commands.command
-def show(name: CampaignName, /, *, journal: JournalName = DEFAULT_JOURNAL, json: AsJson = False) -> ExitCode:
+def show(name: CampaignName, /, *, journal: JournalName = DEFAULT_JOURNAL) -> ExitCode:
     """Show the sums of a campaign, and the commands that it got. The exit code reflects its current state."""
 
     async def read(opened: Journal) -> tuple[CampaignReport, tuple[Command, ...]]:
         return await (await opened.campaign(name)).status(), await opened.commands(name)
 
     report, given = with_journal(journal, read)
-    if json:
-        print(as_json({**report.as_dict(), "commands": [command.as_dict() for command in given]}))
-    else:
-        print("\n".join([lines_of_sums(report, json=False), *campaign_steering.lines_of_commands(given)]))
+    sums = result_of_sums(report)
+    show_result(
+        Result(
+            {**data_of_sums(report), "commands": [command.as_dict() for command in given]},
+            "\n".join([str(sums.text), *lines_of_commands(given)]),
+        )
+    )
     return code_of_report(report)
 
 
-@_commands.command
 def resume(
     name: CampaignName,
     /,
@@ -84,7 +92,6 @@ def resume(
     resend: Resend = "nothing",
     yes: bool = False,
     report: ReportFile | None = None,
-    json: AsJson = False,
     deadline: Deadline = None,
     pace: Pace = DEFAULT_PACE,
 ) -> ExitCode | None:
@@ -97,14 +104,12 @@ def resume(
             which may reach and charge recipients twice.
         yes: Send without asking.
         report: Write one row per recipient to this .csv, .jsonl or .parquet file.
-        json: Print the result as one JSON object.
         deadline: Seconds after which no more requests start.
         pace: Rate and cost limits.
     """
     refuse_overwriting({}, report=report, journal=journal)
     if not (yes or can_ask()):
-        tell("callsavvy: nothing was sent: without a terminal, resume needs --yes.")
-        return ExitCode.REFUSED
+        return refuse("nothing was sent: without a terminal, resume needs --yes.")
     client = open_client(**client_options(pace))
     rest = _read(journal, name, lambda campaign: Rest.of(campaign, resend))
     refusal = rest.question(client, rate=pace.rate).refusal(asking=not yes)
@@ -120,13 +125,11 @@ def resume(
         client,
         deadline,
         report=report,
-        json=json,
         start=send_pending if resend == "nothing" else again,
     )
     return None
 
 
-@_commands.command
 def unknown(
     name: CampaignName,
     /,
@@ -136,17 +139,15 @@ def unknown(
 ) -> ExitCode:
     """List the unknown requests of a campaign: perhaps done, perhaps charged."""
     chunks = _read(journal, name, lambda campaign: campaign.unknown())
-    for chunk in chunks:
-        print(
-            f"request {chunk.number}: {quantity(len(chunk.recipients), 'recipient')},"
-            f" about {quantity(chunk.estimate, 'unit')}: {chunk.detail} (id {chunk.request_id})"
-        )
-        for recipient in chunk.recipients if numbers else ():
-            print(f"  {recipient.number}")
+    columns = ("request", "recipients", "estimated_units", "detail", "id", *(("numbers",) if numbers else ()))
+    rows = [
+        (chunk.number, len(chunk.recipients), chunk.estimate, chunk.detail, chunk.request_id, _numbers(chunk))
+        for chunk in chunks
+    ]
+    show_result(Result([dict(zip(columns, row, strict=False)) for row in rows], columns=columns))
     return ExitCode.UNKNOWN if chunks else ExitCode.DONE
 
 
-@_commands.command
 def resolve(
     name: CampaignName,
     requests: tuple[int, ...] = (),
@@ -171,15 +172,14 @@ def resolve(
         )
 
     async def settle(campaign: Campaign) -> None:
-        if restored:
-            print(f"{quantity(await campaign.resolve_restored(as_sent=sent), 'request')} resolved")
+        count = await campaign.resolve_restored(as_sent=sent) if restored else len(requests)
         for number in requests:
             await campaign.resolve(number, as_sent=sent)
+        show_result(Result({"resolved": count, "sent": sent}, f"{quantity(count, 'request')} resolved"))
 
     _change(journal, name, settle)
 
 
-@_commands.command
 def reconcile(name: CampaignName, /, *, journal: JournalName = DEFAULT_JOURNAL, exclusive: bool = False) -> ExitCode:
     """Determine from the account's balance which unknown requests were charged.
 
@@ -193,37 +193,30 @@ def reconcile(name: CampaignName, /, *, journal: JournalName = DEFAULT_JOURNAL, 
     async def settle(campaign: Campaign) -> ExitCode:
         async with open_client() as callsavvy:
             found = await campaign.reconcile(callsavvy, exclusive=exclusive)
-        print(f"balance before {found.balance_before}, now {found.balance_now}; known cost {found.known_cost}")
-        print(f"charged: {_listed(found.charged)}; not charged: {_listed(found.not_charged)}")
-        print(f"undecided: {_listed(found.undecided)}")
-        if found.why:
-            print(found.why)
+        show_result(Result(attrs.asdict(found), "\n".join(_lines_of(found))))
         return ExitCode.DONE if found.acted else code_of_report(await campaign.status())
 
     return _change(journal, name, settle)
 
 
-@_commands.command
 def report(name: CampaignName, file: ReportFile, /, *, journal: JournalName = DEFAULT_JOURNAL) -> None:
     """Write one row per recipient to a .csv, .jsonl or .parquet file. The file contains phone numbers."""
     refuse_overwriting({}, report=file, journal=journal)
     _read(journal, name, lambda campaign: campaign.export(file))
+    show_result(Result({"file": str(file)}, ""))
 
 
-@_commands.command
 def verify(name: CampaignName, /, *, journal: JournalName = DEFAULT_JOURNAL) -> ExitCode:
     """Check the journal of a campaign: file, states, checksums, duplicates and sums."""
     verification = _read(journal, name, lambda campaign: campaign.verify())
-    for finding in verification.findings:
-        print(finding)
-    print(
-        f"{quantity(verification.chunks, 'request')}, {quantity(verification.recipients, 'recipient')},"
-        f" {quantity(len(verification.findings), 'finding')}"
-    )
+    found = [str(finding) for finding in verification.findings]
+    counted = {"requests": verification.chunks, "recipients": verification.recipients}
+    nouns = {"request": verification.chunks, "recipient": verification.recipients, "finding": len(found)}
+    sums = ", ".join(quantity(count, noun) for noun, count in nouns.items())
+    show_result(Result({**counted, "findings": found}, "\n".join([*found, sums])))
     return ExitCode.DONE if verification.sound else ExitCode.FAILED
 
 
-@_commands.command
 def backup(file: Path, /, *, journal: JournalName = DEFAULT_JOURNAL) -> None:
     """Copy a journal file to a new file, even while its campaigns run.
 
@@ -232,9 +225,9 @@ def backup(file: Path, /, *, journal: JournalName = DEFAULT_JOURNAL) -> None:
         journal: Journal file.
     """
     with_journal(journal, lambda opened: opened.backup(file))
+    show_result(Result({"file": str(file)}, ""))
 
 
-@_commands.command
 def purge(
     name: CampaignName,
     /,
@@ -244,8 +237,7 @@ def purge(
 ) -> ExitCode:
     """Remove the numbers and texts of a campaign from the journal. Its sums stay; pending requests are never sent."""
     if not yes and not (can_ask() and ask(f"Permanently remove the numbers and texts of campaign {name!r}?")):
-        tell("callsavvy: nothing was removed. Without a terminal, purge needs --yes.")
-        return ExitCode.REFUSED
+        return refuse("nothing was removed. Without a terminal, purge needs --yes.")
     _change(journal, name, lambda campaign: campaign.purge())
     return ExitCode.DONE
 
@@ -264,6 +256,23 @@ def _with_campaign(journal: str, name: str, do: Callable[[Campaign], Awaitable[T
         return await do(await opened.campaign(name))
 
     return with_journal(journal, with_campaign, read_only=read_only)
+
+
+def _numbers(chunk: UnknownChunk) -> list[str]:
+    return [recipient.number for recipient in chunk.recipients]
+
+
+def _lines_of(found: Reconciliation) -> Iterator[str]:
+    before, now = (_amount(balance) for balance in (found.balance_before, found.balance_now))
+    yield f"balance before {before}, now {now}; known cost {_amount(found.known_cost)}"
+    yield f"charged: {_listed(found.charged)}; not charged: {_listed(found.not_charged)}"
+    yield f"undecided: {_listed(found.undecided)}"
+    if found.why:
+        yield found.why
+
+
+def _amount(units: Decimal | None) -> str:
+    return "unknown" if units is None else f"{units:,}"
 
 
 def _listed(requests: tuple[int, ...]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, TypedDict, TypeVar
 
 import attrs
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.options import Units
@@ -126,17 +126,16 @@ class RobocallContent(Content):
 C = TypeVar("C", bound=Callable[..., ExitCode | None])
 
 
-def add_commands(app: App, command: Callable[[], C]) -> None:
-    """Add a command for each channel.
+def for_channel(channel: str, made: C) -> C:
+    """Give a command the options of a channel's message, and return it.
 
     Args:
-        app: Application that gets the commands.
-        command: Returns a new function with a parameter ``content`` that is annotated as a `Content`.
+        channel: The channel.
+        made: A new function with a parameter ``content``.
     """
-    for channel, content in CONTENTS.items():
-        made = command()
-        made.__annotations__ = {**made.__annotations__, "content": content}
-        if all(field.default is not attrs.NOTHING for field in attrs.fields(content)):
-            made.__kwdefaults__ = {**(made.__kwdefaults__ or {}), "content": content()}
-        made.__doc__ = f"{content.__doc__}{(made.__doc__ or '').partition('.')[2]}"
-        app.command(made, name=channel)
+    content = CONTENTS[channel]
+    made.__annotations__ = {**made.__annotations__, "content": content}
+    if all(field.default is not attrs.NOTHING for field in attrs.fields(content)):
+        made.__kwdefaults__ = {**(made.__kwdefaults__ or {}), "content": content()}
+    made.__doc__ = f"{content.__doc__}{(made.__doc__ or '').partition('.')[2]}"
+    return made

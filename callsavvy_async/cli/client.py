@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from decimal import Decimal
-from typing import TypeVar, Unpack
+from typing import TYPE_CHECKING, TypeVar, Unpack
 
 import anyio
 import attrs
 
 from callsavvy_async.cli.activity import current_activity
 from callsavvy_async.cli.interrupts import stopping_on_signals
-from callsavvy_async.cli.options import Pace
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.client_options import ClientOptions
@@ -24,6 +23,9 @@ from callsavvy_async.transport.hooks import HookEvent, SharedLimitLost, SharedLi
 from callsavvy_async.transport.options import RequestOptions
 from callsavvy_async.transport.request_context import RequestContext, tracking
 from callsavvy_async.transport.shared.settings import SharedPacing
+
+if TYPE_CHECKING:
+    from callsavvy_async.cli.options import Pace
 
 R = TypeVar("R")
 

@@ -10,6 +10,7 @@ import enum
 from collections.abc import Iterable
 
 from callsavvy_async.bulk.report import StopReason, Sums
+from callsavvy_async.cli.arguments import UsageError
 from callsavvy_async.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -56,6 +57,7 @@ _BY_ERROR: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (PermissionDeniedError, ExitCode.CONFIGURATION),
     (InsufficientBalanceError, ExitCode.BUDGET),
     (OutcomeUnknownError, ExitCode.UNKNOWN),
+    (UsageError, ExitCode.REFUSED),
     (InvalidRequestError, ExitCode.REFUSED),
     (OSError, ExitCode.REFUSED),
 )

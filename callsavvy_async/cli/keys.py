@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from cyclopts import App
-
+from callsavvy_async.cli.activity import show
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.journals import DEFAULT_JOURNAL, is_missing, with_journal
 from callsavvy_async.cli.options import JournalName
-
-_commands: App = App(
-    name="keys", help="List and settle the unknown outcomes of single requests that a program sent with key=."
-)
+from callsavvy_async.cli.output import Result
 
 
-def register(app: App) -> None:
-    """Add the commands."""
-    app.command(_commands)
-
-
-@_commands.command
 def unknown(*, journal: JournalName = DEFAULT_JOURNAL) -> ExitCode:
     """List the keys whose request is unknown: perhaps done, perhaps charged. Nothing is sent under them."""
     found = with_journal(journal, lambda opened: opened.keys.unknown())
-    for key in found:
-        print(
-            f"{key.key}: {key.resource}, {key.began:%Y-%m-%d %H:%M:%S} UTC, {key.account}: {key.detail} (id {key.request_id})"
-        )
+    columns = ("key", "resource", "began", "account", "detail", "request_id")
+    rows = [
+        {**{name: getattr(key, name) for name in columns}, "began": f"{key.began:%Y-%m-%d %H:%M:%S}Z"} for key in found
+    ]
+    show(Result(rows, columns=columns))
     return ExitCode.UNKNOWN if found else ExitCode.DONE
 
 
-@_commands.command
 def resolve(key: str, /, *, sent: bool, account: str | None = None, journal: JournalName = DEFAULT_JOURNAL) -> None:
     """Declare the unknown request of a key sent or not sent.
 
@@ -46,7 +36,6 @@ def resolve(key: str, /, *, sent: bool, account: str | None = None, journal: Jou
     )
 
 
-@_commands.command
 def trust(*, journal: JournalName = DEFAULT_JOURNAL) -> None:
     """Allow new keys in a journal that was restored from a copy, or that moved to another server.
 

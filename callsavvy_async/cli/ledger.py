@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Set as AbstractSet
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
 from callsavvy_async.bulk.report import ChunkState, Sums
 from callsavvy_async.bulk.report_files import ReportRow
-from callsavvy_async.cli.output import as_json
-from callsavvy_async.simulator import Ledger
+from callsavvy_async.cli.output import Result
 from callsavvy_async.wording import quantity
+
+if TYPE_CHECKING:
+    from callsavvy_async.simulator import Ledger
 
 Outcomes: TypeAlias = tuple[AbstractSet[str], AbstractSet[str]]
 """Accepted recipients, and recipients that may have been charged."""
@@ -79,9 +81,14 @@ def outcomes_of(rows: Iterable[ReportRow]) -> Outcomes:
     return accepted, perhaps
 
 
-def lines_of_sums(report: Sums, comparison: Comparison | None = None, *, json: bool) -> str:
-    """Format the sums of a send and the comparison with the ledger."""
-    if json:
-        ledger = {} if comparison is None else {"ledger": comparison.as_dict()}
-        return as_json({**report.as_dict(), **ledger})
-    return str(report) if comparison is None else f"{report}\n{comparison}"
+def result_of_sums(report: Sums, comparison: Comparison | None = None) -> Result:
+    """Return the sums of a send and the comparison with the ledger as a result."""
+    ledger = {} if comparison is None else {"ledger": comparison.as_dict()}
+    text = str(report) if comparison is None else f"{report}\n{comparison}"
+    return Result({**data_of_sums(report), **ledger}, text)
+
+
+def data_of_sums(report: Sums) -> Mapping[str, object]:
+    """Return the sums with amounts as numbers. `Sums.as_dict` has texts, for programs that read them as decimals."""
+    amounts = {name: getattr(report, name) for name in ("cost", "committed") if hasattr(report, name)}
+    return {**report.as_dict(), **amounts}

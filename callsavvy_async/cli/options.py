@@ -87,9 +87,6 @@ JournalName: TypeAlias = Annotated[
 CampaignName: TypeAlias = Annotated[str, Parameter(help="Name of the campaign.")]
 """Name of an existing campaign."""
 
-AsJson: TypeAlias = Annotated[bool, Parameter(help="Print the result as one JSON object.")]
-"""The option ``--json``."""
-
 Port: TypeAlias = Annotated[int, Parameter(validator=Number(gte=0, lte=65_535))]
 """TCP port; 0 is any free one."""
 
@@ -199,8 +196,6 @@ class Mode:
     report: ReportFile | None = None
     """Write one row per recipient to this .csv, .jsonl or .parquet file; with --dry-run only the rows that would be left
     out, and why. Contains phone numbers."""
-    json: bool = False
-    """Print the result as one JSON object."""
     simulator: bool = False
     """Send to the embedded simulator instead of the API, and compare the report with its ledger. No keys needed."""
 

@@ -6,16 +6,18 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal, TypeAlias, TypeVar
 
 import anyio
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from callsavvy_async.campaigns import Journal
 from callsavvy_async.campaigns.journal.writer import Writer
-from callsavvy_async.cli.campaign_run import url_of
+from callsavvy_async.cli.activity import show as show_result
 from callsavvy_async.cli.client import client_options, open_client
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.interrupts import stopping_on_signals
-from callsavvy_async.cli.options import DEFAULT_JOURNAL, DEFAULT_PACE, JournalName, Pace
+from callsavvy_async.cli.journals import DEFAULT_JOURNAL, url_of
+from callsavvy_async.cli.options import DEFAULT_PACE, JournalName, Pace
+from callsavvy_async.cli.output import Result
 from callsavvy_async.outbox import OutboxReport, OutboxWorker, migration
 from callsavvy_async.outbox.table import FAILED, OutboxTable
 from callsavvy_async.outbox.user_file import UserFile
@@ -28,25 +30,17 @@ Database: TypeAlias = Annotated[
     str | None, Parameter(name="--outbox", help="Your SQLite file with the outbox. PostgreSQL: leave it out.")
 ]
 
-_commands = App(name="outbox", help="Send the messages that your own transactions left in the table callsavvy_outbox.")
 
-
-def register(app: App) -> None:
-    """Add the commands."""
-    app.command(_commands)
-
-
-@_commands.command
 def sql(dialect: Literal["postgresql", "sqlite"] = "postgresql", /) -> None:
     """Print the migration that creates the outbox's table.
 
     Args:
         dialect: Database: postgresql or sqlite.
     """
-    print(migration(dialect), end="")
+    statements = migration(dialect)
+    show_result(Result({"sql": statements}, statements.removesuffix("\n")))
 
 
-@_commands.command
 def work(
     *,
     journal: JournalName = DEFAULT_JOURNAL,
@@ -77,31 +71,32 @@ def work(
                 return await worker.work()
 
     report = anyio.run(send)
-    print(f"{report.sent:,} sent, {report.failed:,} failed, {report.unknown:,} unknown")
+    text = f"{report.sent:,} sent, {report.failed:,} failed, {report.unknown:,} unknown"
+    show_result(Result({"sent": report.sent, "failed": report.failed, "unknown": report.unknown}, text))
     if report.unknown:
         return ExitCode.UNKNOWN
     return ExitCode.FAILED if report.failed else ExitCode.DONE
 
 
-@_commands.command
 def show(*, journal: JournalName = DEFAULT_JOURNAL, outbox: Database = None) -> ExitCode:
     """Print how many messages wait, and the key and reason of each that failed. Exit code 1 if any failed."""
 
     async def read(table: OutboxTable) -> ExitCode:
         counts = await table.count()
-        print(", ".join(f"{counts.get(state, 0):,} {state}" for state in ("pending", "failed", "unknown")))
-        for row in await table.failed():
-            print(f"{row.key}: {row.detail}")
+        states = {state: counts.get(state, 0) for state in ("pending", "failed", "unknown")}
+        failures = [{"key": row.key, "detail": row.detail} for row in await table.failed()]
+        lines = [", ".join(f"{count:,} {state}" for state, count in states.items())]
+        lines += [f"{one['key']}: {one['detail']}" for one in failures]
+        show_result(Result({**states, "failures": failures}, "\n".join(lines)))
         return ExitCode.FAILED if counts.get(FAILED) else ExitCode.DONE
 
     return _with_table(journal, outbox, read)
 
 
-@_commands.command
 def retry(*, journal: JournalName = DEFAULT_JOURNAL, outbox: Database = None) -> None:
     """Send the messages that failed once more, after you have removed the cause."""
     count = _with_table(journal, outbox, lambda table: table.reopen(FAILED))
-    print(f"{quantity(count, 'message')} pending again")
+    show_result(Result({"messages": count}, f"{quantity(count, 'message')} pending again"))
 
 
 def _url(outbox: str | None) -> str | None:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 import attrs
-from rich.console import Console
+from rich.console import Console, ConsoleOptions
 from rich.live import Live
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
 
 from callsavvy_async.bulk.recipient_files import FileRows
 from callsavvy_async.bulk.report import Sums
+from callsavvy_async.cli.question import format_duration
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.policy.pacer import PacerSnapshot
 
 _SECONDS_BETWEEN_LINES = 10.0
 _SHOWN_PAUSE = 1.0
 """Seconds of the shortest pause to show. The rate limiter makes shorter ones all the time."""
+_SHORTEST_BAR, _LONGEST_BAR = 4, 40
 _WHOLE = 100.0
 """Rate from which on it is shown without decimals."""
 
@@ -29,6 +31,8 @@ _WHOLE = 100.0
 class Speed:
     """Recipients per second since the first update. Outcomes from before do not count."""
 
+    latest: float | None = attrs.field(default=None, init=False)
+    """Speed at the last update."""
     _first: tuple[float, int] | None = attrs.field(default=None, init=False)
 
     def update(self, now: float, settled: int) -> float | None:
@@ -41,7 +45,8 @@ class Speed:
         if self._first is None:
             self._first = now, settled
         began, before = self._first
-        return (settled - before) / (now - began) if now > began else None
+        self.latest = (settled - before) / (now - began) if now > began else None
+        return self.latest
 
 
 def format_rate(rate: float) -> str:
@@ -64,13 +69,9 @@ def progress(total: int | None = None) -> Generator[Meter]:
     if not console.is_terminal:
         yield _Lines(total)
         return
-    columns = (
-        TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
-        BarColumn(),
-        TextColumn("{task.fields[facts]}"),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        yield _Bar(bar, total)
+    bar = _Bar(total)
+    with Live(bar, console=console, transient=True):
+        yield bar
 
 
 @contextmanager
@@ -95,16 +96,40 @@ class _RowCount:
 
 
 class _Bar:
-    def __init__(self, bar: Progress, total: int | None) -> None:
-        self._bar = bar
+    """One line for a terminal of any width: the count, a bar, the time left, and as many facts as fit."""
+
+    def __init__(self, total: int | None) -> None:
         self._total = total
-        self._task = bar.add_task("", total=total, facts="")
         self._speed = Speed()
+        self._shown: tuple[Sums, PacerSnapshot] | None = None
 
     def show(self, report: Sums, limit: PacerSnapshot) -> None:
-        total = _total(self._total, report)
-        facts = _facts(report, total, self._speed.update(time.monotonic(), _settled(report)), limit)
-        self._bar.update(self._task, completed=_settled(report), total=total, facts=facts)
+        self._speed.update(time.monotonic(), _settled(report))
+        self._shown = report, limit
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        yield Text(self.line(options.max_width, ascii_only=options.ascii_only), no_wrap=True)
+
+    def line(self, width: int, *, ascii_only: bool = False) -> str:
+        """Draw the line."""
+        if self._shown is None:
+            return ""
+        report, limit = self._shown
+        facts = Facts.of(report, _total(self._total, report), self._speed.latest, limit)
+        behind = facts.left
+        free = width - len(facts.count) - _SHORTEST_BAR - 2
+        for fact in facts.by_weight:
+            longer = f"{behind}, {fact}" if behind else fact
+            if len(longer) <= free:
+                behind = longer
+        bar = min(max(width - len(facts.count) - len(behind) - 2, 0), _LONGEST_BAR)
+        return f"{facts.count} {_drawn(facts.share, bar, ascii_only=ascii_only)} {behind}"[:width]
+
+
+def _drawn(share: float, length: int, *, ascii_only: bool) -> str:
+    done, todo = ("#", "-") if ascii_only else ("━", "─")
+    filled = round(length * min(share, 1.0))
+    return done * filled + todo * (length - filled)
 
 
 class _Lines:
@@ -120,7 +145,7 @@ class _Lines:
             return
         self._printed = now
         total = _total(self._total, report)
-        tell(f"{_settled(report):,}/{total:,}, {_facts(report, total, rate, limit)}")
+        tell(str(Facts.of(report, total, rate, limit)))
 
 
 def _total(total: int | None, report: Sums) -> int:
@@ -131,16 +156,52 @@ def _settled(report: Sums) -> int:
     return report.accepted + report.failed + report.rejected + report.unknown
 
 
-def _facts(report: Sums, total: int, rate: float | None, limit: PacerSnapshot) -> str:
-    speed = "" if rate is None else f"{rate:,.0f}/s, "
-    known = "" if limit.learned_rate is None else f", limit {format_rate(limit.learned_rate)} requests/s"
-    paused = f", paused for {limit.shut_for:.0f} s" if limit.shut_for >= _SHOWN_PAUSE else ""
-    left = _seconds_left(report, total, rate, limit.learned_rate)
-    eta = "" if left is None else f", about {left:,.0f} s left"
-    return (
-        f"{speed}cost {report.reported_cost}, {report.failed + report.rejected:,} not accepted, {report.unknown:,} unknown,"
-        f" {report.rate_limited:,} rate-limited{known}{paused}{eta}"
-    )
+@attrs.frozen
+class Facts:
+    """What is shown of a send, in words."""
+
+    count: str
+    share: float
+    """Settled part of the total."""
+    left: str
+    """Time left; blank if unknown."""
+    speed: str
+    paused: str
+    sums: tuple[str, ...]
+    limit: str
+
+    @classmethod
+    def of(cls, report: Sums, total: int, rate: float | None, limit: PacerSnapshot) -> Facts:
+        """Describe the sums, the speed and the rate limit."""
+        settled, learned = _settled(report), limit.learned_rate
+        seconds = _seconds_left(report, total, rate, learned)
+        return cls(
+            count=f"{settled:,}/{total:,}",
+            share=settled / total if total else 0.0,
+            left="" if seconds is None else f"{format_duration(seconds)} left",
+            speed="" if rate is None else f"{rate:,.0f}/s",
+            paused=f"paused for {limit.shut_for:.0f} s" if limit.shut_for >= _SHOWN_PAUSE else "",
+            sums=(
+                f"cost {report.reported_cost}",
+                f"{report.failed + report.rejected:,} not accepted",
+                f"{report.unknown:,} unknown",
+                f"{report.rate_limited:,} rate-limited",
+            ),
+            limit="" if learned is None else f"limit {format_rate(learned)} requests/s",
+        )
+
+    @property
+    def by_weight(self) -> Iterator[str]:
+        """Yield the facts beside the count and the time left, the most important first."""
+        cost, not_accepted, unknown, rate_limited = self.sums
+        yield from filter(None, (self.paused, self.speed, cost, unknown, not_accepted, self.limit, rate_limited))
+
+    def __str__(self) -> str:
+        return ", ".join(
+            filter(
+                None, (self.count, self.speed, *self.sums, self.limit, self.paused, self.left and f"about {self.left}")
+            )
+        )
 
 
 def _seconds_left(report: Sums, total: int, rate: float | None, learned_rate: float | None) -> float | None:

@@ -11,8 +11,9 @@ import attrs
 
 from callsavvy_async.bulk.plan import Plan
 from callsavvy_async.bulk.samples import Sample
+from callsavvy_async.cli.activity import refuse, show
 from callsavvy_async.cli.exit_codes import ExitCode
-from callsavvy_async.cli.output import show_json
+from callsavvy_async.cli.output import Result
 from callsavvy_async.cli.stderr import ask, tell
 from callsavvy_async.policy.fixed import parse_rate
 
@@ -51,12 +52,9 @@ class Question:
             yield f"  row {skipped.row}: {skipped.reason.value}: {skipped.detail}"
         yield from self.warnings
 
-    def show(self, *, json: bool) -> ExitCode:
+    def show(self) -> ExitCode:
         """Print the plan; return `REFUSED` if the list contains no number, `BUDGET` if the balance is too low."""
-        if json:
-            show_json(self._as_dict())
-        else:
-            print("\n".join(self.lines()))
+        show(Result(self._as_dict(), "\n".join(self.lines())))
         if self.plan.misread:
             return ExitCode.REFUSED
         return ExitCode.BUDGET if self.plan.affordable is False else ExitCode.DONE
@@ -71,18 +69,17 @@ class Question:
         tell("\n".join(self.lines()))
         unclear = why_unclear(self.plan, asking=asking)
         if unclear is not None:
-            tell(f"callsavvy: nothing was sent: {unclear}")
-            return ExitCode.REFUSED
+            return refuse(f"nothing was sent: {unclear}")
         if needs_balance and self.plan.affordable is False:
-            tell("callsavvy: nothing was sent: the balance does not cover the plan. Top up, or shorten the list.")
-            return ExitCode.BUDGET
+            return refuse(
+                "nothing was sent: the balance does not cover the plan. Top up, or shorten the list.", ExitCode.BUDGET
+            )
         if (
             asking
             and self.plan.recipients
             and not ask(f"Send to {self.plan.recipients:,} {'person' if self.plan.recipients == 1 else 'people'}?")
         ):
-            tell("callsavvy: nothing was sent.")
-            return ExitCode.REFUSED
+            return refuse("nothing was sent.")
         return None
 
     @property
@@ -92,7 +89,7 @@ class Question:
     def _time(self) -> str:
         if self._seconds is None:
             return "unknown, because the rate limit of the API is measured while sending; known with --rate"
-        return f"about {_duration(self._seconds)} at {self.rate}"
+        return f"about {format_duration(self._seconds)} at {self.rate}"
 
     def _as_dict(self) -> Mapping[str, object]:
         plan = self.plan
@@ -113,8 +110,8 @@ class Question:
             "recipients_by_encoding": {encoding.value: count for encoding, count in plan.encodings.items()},
             "ucs2_forced_by": list(plan.forced_by),
             "replacements": dict(plan.replacements),
-            "estimated_units": None if plan.estimated_units is None else str(plan.estimated_units),
-            "balance": None if plan.balance is None else str(plan.balance),
+            "estimated_units": plan.estimated_units,
+            "balance": plan.balance,
             "affordable": plan.affordable,
             "seconds": self._seconds,
             "texts": [
@@ -155,7 +152,8 @@ def _shown(sample: Sample) -> str:
 _MINUTE, _HOUR = 60, 3600
 
 
-def _duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
+    """Format a duration: 45 s, 25 min, 2 h 5 min."""
     if seconds < 2 * _MINUTE:
         return f"{max(seconds, 1):.0f} s"
     if seconds < 2 * _HOUR:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, cast
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
-from callsavvy_async.cli.activity import EFFECTS, current_activity
+from callsavvy_async.cli.activity import EFFECTS, show
 from callsavvy_async.cli.client import carry_out
+from callsavvy_async.cli.document import as_json
 from callsavvy_async.cli.options import name_and_value
-from callsavvy_async.cli.output import as_json
+from callsavvy_async.cli.output import Result
 from callsavvy_async.wire.endpoint import Effect
-
-
-def register(app: App) -> None:
-    """Add the command."""
-    app.command(api)
 
 
 def api(
@@ -36,15 +33,14 @@ def api(
     params = dict(name_and_value("--data", pair) for pair in data)
     effect = EFFECTS.get(resource, Effect.SPEND)
     response = carry_out(lambda callsavvy: callsavvy.request(resource, params, effect=effect))
-    text = _as_text(response.raw)
-    if effect is Effect.READ:
-        print(text)
-    else:
-        current_activity().receipt = text
+    show(_result(response.raw))
 
 
-def _as_text(body: bytes) -> str:
+def _result(body: bytes) -> Result:
     try:
-        return as_json(json.loads(body))
+        value: object = json.loads(body)
     except ValueError:  # a retried deleteContact that a gateway answers with "not found"
-        return body.decode(errors="replace")
+        text = body.decode(errors="replace")
+        return Result({"text": text}, text)
+    text = as_json(value)
+    return Result(cast("Mapping[str, object]", value) if isinstance(value, dict) else {"value": value}, text)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, TypeAlias
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
+from callsavvy_async.cli.activity import show_one, show_rows
 from callsavvy_async.cli.client import read
-from callsavvy_async.cli.output import Format, show_one, show_rows
 from callsavvy_async.models import (
     Agent,
     Call,
@@ -22,54 +22,38 @@ from callsavvy_async.models import (
     Ticket,
 )
 
-TICKETS: App = App(name="tickets", help="Read, open and answer support tickets.")
-CALLS: App = App(name="calls", help="Read phone calls.")
-CHATS: App = App(name="chats", help="Read live chats and messenger requests.")
-MEETINGS: App = App(name="meetings", help="Read and create virtual meetings.")
-CONTACTS: App = App(name="contacts", help="Read, create and delete contacts.")
-
 DepartmentFilter: TypeAlias = Annotated[str | None, Parameter(help="Only this department.")]
 """The option ``--department-id`` of lists."""
 Period: TypeAlias = Annotated[str | None, Parameter(help="Only this month (2026-11), day (2026-11-22) or second.")]
 """The option ``--period`` of lists."""
 
 
-def register(app: App) -> None:
-    """Add the commands."""
-    for group in (TICKETS, CALLS, CHATS, MEETINGS, CONTACTS):
-        app.command(group)
-    for command in (balance, departments, categories, agents):
-        app.command(command)
-
-
-def balance(*, output: Format = "table") -> None:
+def balance() -> None:
     """Show the account's status and balances."""
-    show_one(read(lambda callsavvy: callsavvy.account.summary()), output)
+    show_one(read(lambda callsavvy: callsavvy.account.summary()))
 
 
-def departments(*, output: Format = "table") -> None:
+def departments() -> None:
     """List the departments."""
-    show_rows(read(lambda callsavvy: callsavvy.account.departments()), Department, output)
+    show_rows(read(lambda callsavvy: callsavvy.account.departments()), Department)
 
 
-def categories(*, output: Format = "table") -> None:
+def categories() -> None:
     """List the categories of customer requests."""
-    show_rows(read(lambda callsavvy: callsavvy.account.categories()), Category, output)
+    show_rows(read(lambda callsavvy: callsavvy.account.categories()), Category)
 
 
-def agents(*, output: Format = "table") -> None:
+def agents() -> None:
     """List the agents."""
-    show_rows(read(lambda callsavvy: callsavvy.account.agents()), Agent, output)
+    show_rows(read(lambda callsavvy: callsavvy.account.agents()), Agent)
 
 
-@TICKETS.command(name="list")
 def list_tickets(
     *,
     department_id: DepartmentFilter = None,
     status: str | None = None,
     sender_email: str | None = None,
     period: Period = None,
-    output: Format = "table",
 ) -> None:
     """List support tickets.
 
@@ -78,32 +62,26 @@ def list_tickets(
         status: Only this status: New, Closed, "Awaiting Agent Reply", "Awaiting Customer Reply".
         sender_email: Only this customer.
         period: Only this month (2026-11), day (2026-11-22) or second.
-        output: Output format.
     """
     rows = read(
         lambda callsavvy: callsavvy.tickets.list(
             department_id=department_id, status=status, sender_email=sender_email, period=period
         )
     )
-    show_rows(rows, Ticket, output)
+    show_rows(rows, Ticket)
 
 
-@TICKETS.command
-def conversation(
-    ticket_id: Annotated[str, Parameter(help="ID of the ticket.")], /, *, output: Format = "table"
-) -> None:
+def conversation(ticket_id: Annotated[str, Parameter(help="ID of the ticket.")], /) -> None:
     """Show the messages of a ticket."""
-    show_rows(read(lambda callsavvy: callsavvy.tickets.conversation(ticket_id)), ConversationItem, output)
+    show_rows(read(lambda callsavvy: callsavvy.tickets.conversation(ticket_id)), ConversationItem)
 
 
-@CALLS.command(name="list")
 def list_calls(
     *,
     department_id: DepartmentFilter = None,
     category_id: str | None = None,
     direction: str | None = None,
     period: Period = None,
-    output: Format = "table",
 ) -> None:
     """List phone calls.
 
@@ -112,53 +90,42 @@ def list_calls(
         category_id: Only this category.
         direction: Incoming or Outgoing.
         period: Only this month (2026-11), day (2026-11-22) or second.
-        output: Output format.
     """
     rows = read(
         lambda callsavvy: callsavvy.calls.list(
             department_id=department_id, category_id=category_id, direction=direction, period=period
         )
     )
-    show_rows(rows, Call, output)
+    show_rows(rows, Call)
 
 
-@CHATS.command(name="list")
-def list_chats(*, department_id: DepartmentFilter = None, period: Period = None, output: Format = "table") -> None:
+def list_chats(*, department_id: DepartmentFilter = None, period: Period = None) -> None:
     """List live chats."""
     rows = read(lambda callsavvy: callsavvy.chats.list(department_id=department_id, period=period))
-    show_rows(rows, Chat, output)
+    show_rows(rows, Chat)
 
 
-@CHATS.command
-def messengers(*, department_id: DepartmentFilter = None, period: Period = None, output: Format = "table") -> None:
+def messengers(*, department_id: DepartmentFilter = None, period: Period = None) -> None:
     """List customer requests from messengers."""
     rows = read(lambda callsavvy: callsavvy.chats.messengers(department_id=department_id, period=period))
-    show_rows(rows, Messenger, output)
+    show_rows(rows, Messenger)
 
 
-@MEETINGS.command(name="list")
-def list_meetings(*, period: Period = None, output: Format = "table") -> None:
+def list_meetings(*, period: Period = None) -> None:
     """List virtual meetings."""
-    show_rows(read(lambda callsavvy: callsavvy.meetings.list(period=period)), Meeting, output)
+    show_rows(read(lambda callsavvy: callsavvy.meetings.list(period=period)), Meeting)
 
 
-@MEETINGS.command(name="get")
-def get_meeting(
-    meeting_id: Annotated[str, Parameter(help="ID of the meeting.")], /, *, output: Format = "table"
-) -> None:
+def get_meeting(meeting_id: Annotated[str, Parameter(help="ID of the meeting.")], /) -> None:
     """Show a meeting with its links. Anyone with the start link can host the meeting."""
-    show_one(read(lambda callsavvy: callsavvy.meetings.get(meeting_id)), output)
+    show_one(read(lambda callsavvy: callsavvy.meetings.get(meeting_id)))
 
 
-@CONTACTS.command(name="list")
-def list_contacts(
-    *, group_id: Annotated[str | None, Parameter(help="Only this group.")] = None, output: Format = "table"
-) -> None:
+def list_contacts(*, group_id: Annotated[str | None, Parameter(help="Only this group.")] = None) -> None:
     """List contacts."""
-    show_rows(read(lambda callsavvy: callsavvy.contacts.list(group_id=group_id)), Contact, output)
+    show_rows(read(lambda callsavvy: callsavvy.contacts.list(group_id=group_id)), Contact)
 
 
-@CONTACTS.command
-def groups(*, output: Format = "table") -> None:
+def groups() -> None:
     """List the groups of contacts."""
-    show_rows(read(lambda callsavvy: callsavvy.contacts.groups()), ContactGroup, output)
+    show_rows(read(lambda callsavvy: callsavvy.contacts.groups()), ContactGroup)

@@ -2,72 +2,68 @@
 
 from __future__ import annotations
 
-import sys
-from decimal import Decimal
-from typing import Annotated
+import shlex
 
-from cyclopts import App, Parameter
-from cyclopts.validators import Number
-
+from callsavvy_async.cli.activity import current_activity
 from callsavvy_async.cli.interrupts import until_interrupted
-from callsavvy_async.cli.options import Port, Units
+from callsavvy_async.cli.options import Port
+from callsavvy_async.cli.output import Result
+from callsavvy_async.cli.simulator_options import (
+    DEFAULT_ACCOUNT,
+    DEFAULT_LIMIT,
+    DEFAULT_TROUBLE,
+    RateLimit,
+    SimulatedAccount,
+    Trouble,
+    make_simulator,
+)
 from callsavvy_async.cli.stderr import tell
-from callsavvy_async.policy.fixed import parse_rate
-from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, WHATSAPP_UID, Simulator, TokenBucket, serve
+from callsavvy_async.simulator import WHATSAPP_UID, serve
 from callsavvy_async.wording import quantity
-
-_PLENTY = Decimal(1_000)
-
-
-def register(app: App) -> None:
-    """Add the command."""
-    app.command(simulator)
 
 
 def simulator(
     *,
     port: Port = 0,
-    rate: str | None = None,
-    burst: Annotated[int, Parameter(validator=Number(gte=1))] = 1,
-    latency: Annotated[float, Parameter(validator=Number(gte=0))] = 0.0,
-    sms_balance: Units = _PLENTY,
-    local_balance: Units = _PLENTY,
-    international_balance: Units = _PLENTY,
-    seed: int = 0,
+    account: SimulatedAccount = DEFAULT_ACCOUNT,
+    limit: RateLimit = DEFAULT_LIMIT,
+    trouble: Trouble = DEFAULT_TROUBLE,
 ) -> None:
     """Serve a simulated account on a loopback port until Ctrl-C. Never sends real messages.
 
     Args:
         port: Port (default: any free port).
-        rate: Respond with 429 above this request rate, e.g. 20/s.
-        burst: Maximum requests at once, with --rate.
-        latency: Seconds before each response (default: none).
-        sms_balance: Initial SMS units.
-        local_balance: Initial call minutes within the country, also charged for WhatsApp messages.
-        international_balance: Initial call minutes abroad, also charged for WhatsApp messages.
-        seed: Seed of the generated records (tickets, contacts, ...).
+        account: The account.
+        limit: Its rate limit.
+        trouble: Latency and faults.
     """
-    account = Simulator(
-        sms_balance=sms_balance,
-        local_balance=local_balance,
-        international_balance=international_balance,
-        seed=seed,
-        limit=None if rate is None else TokenBucket(parse_rate(rate), burst),
-        latency=latency,
-    )
-    with serve(account, port=port) as server, until_interrupted() as wait:
-        print(f"base URL:         {server.url}")
-        print(f"public key:       {PUBLIC_KEY}")
-        print(f"private key:      {PRIVATE_KEY}")
-        print(f"WhatsApp channel: {WHATSAPP_UID}")
-        print(
-            f"export CALLSAVVY_BASE_URL={server.url}"
-            f" CALLSAVVY_PUBLIC_KEY={PUBLIC_KEY} CALLSAVVY_PRIVATE_KEY={PRIVATE_KEY}"
-        )
-        sys.stdout.flush()
+    simulated = make_simulator(account, limit, trouble)
+    with serve(simulated, port=port) as server, until_interrupted() as wait:
+        current_activity().emit(_access(server.url, account))
         tell("Press Ctrl-C to stop.")
         wait()
-    totals = account.ledger.totals
+    totals = simulated.ledger.totals
     tell(
-        f"{quantity(totals.requests, 'send')}, {quantity(totals.charged_recipients, 'recipient')} charged, cost {totals.cost}."
+        f"{quantity(totals.requests, 'send')}, {quantity(totals.charged_recipients, 'recipient')} charged,"
+        f" cost {totals.cost:,}."
     )
+
+
+def _access(url: str, account: SimulatedAccount) -> Result:
+    """Return the address and the keys of the account, and a line to paste into a shell."""
+    access = {
+        "base_url": url,
+        "public_key": account.public_key,
+        "private_key": account.private_key,
+        "whatsapp_channel": WHATSAPP_UID,
+    }
+    variables = {"BASE_URL": url, "PUBLIC_KEY": account.public_key, "PRIVATE_KEY": account.private_key}
+    export = " ".join(f"CALLSAVVY_{name}={shlex.quote(value)}" for name, value in variables.items())
+    lines = [
+        f"base URL:         {url}",
+        f"public key:       {account.public_key}",
+        f"private key:      {account.private_key}",
+        f"WhatsApp channel: {WHATSAPP_UID}",
+        f"export {export}",
+    ]
+    return Result(access, "\n".join(lines))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
+from callsavvy_async.cli.arguments import UsageError
+from callsavvy_async.cli.nearby import files_near
+from callsavvy_async.cli.option_words import in_option_words
 from callsavvy_async.cli.streams import OutputError
 from callsavvy_async.errors import CallsavvyError
 
@@ -29,18 +33,26 @@ def ask(question: str) -> bool:
         return False
 
 
-def explain(error: BaseException) -> str:
-    """Describe an error in one line, without personal data."""
+def explain(error: BaseException, options: AbstractSet[str] = frozenset()) -> str:
+    """Describe an error in one line, without personal data.
+
+    Args:
+        error: The error.
+        options: Options of the command, which the text names.
+    """
     match error:
         case KeyboardInterrupt():
             return "interrupted."
         case CallsavvyError():
+            return in_option_words(str(error), options)
+        case UsageError():
             return str(error)
         case OutputError():
             return f"cannot write to standard output: {error.reason}."
         case OSError():
             where = f"{error.filename}: " if error.filename else ""
-            return f"{where}{error.strerror or type(error).__name__}"
+            near = files_near(str(error.filename)) if isinstance(error, FileNotFoundError) and error.filename else ""
+            return f"{where}{error.strerror or type(error).__name__}{f'.{near}' if near else ''}"
         case _:  # its text may contain personal data
             return f"unexpected {type(error).__name__}{_where(error)}. Please report it; CALLSAVVY_DEBUG=1 shows tracebacks."
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import sys
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
@@ -12,14 +11,16 @@ from urllib.parse import urlsplit
 
 import anyio
 import attrs
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from callsavvy_async.cli.campaign_run import is_missing, with_journal
+from callsavvy_async.cli.activity import Activity, current_activity, refuse, show
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.http_thread import Handler, serving
 from callsavvy_async.cli.interrupts import until_interrupted
-from callsavvy_async.cli.options import DEFAULT_JOURNAL, JournalName, Port, name_and_value
+from callsavvy_async.cli.journals import DEFAULT_JOURNAL, is_missing, with_journal
+from callsavvy_async.cli.options import JournalName, Port, name_and_value
+from callsavvy_async.cli.output import Result
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.simulator.webhooks import post_event
@@ -37,30 +38,29 @@ from callsavvy_async.webhooks.events import EVENT_TYPES
 from callsavvy_async.webhooks.parsing import MAX_BODY_BYTES
 from callsavvy_async.wording import quantity
 
-_commands: App = App(name="webhooks", help="Receive Callsavvy's events, and test a server that receives them.")
 
-
-def register(app: App) -> None:
-    """Add the commands."""
-    app.command(_commands)
-
-
-@_commands.command
 def secret() -> None:
     """Print a new random secret for a callback URL."""
-    print(new_secret())
+    created = new_secret()
+    show(Result({"secret": created}, created))
 
 
-@_commands.command
 def dead(*, journal: JournalName = DEFAULT_JOURNAL) -> ExitCode:
     """List the events whose handler failed too often. Exit code 1 if there are any."""
     found = with_journal(journal, lambda opened: opened.inbox.dead())
-    for event in found:
-        print(f"{event.key}: {datetime.fromtimestamp(event.received, UTC):%Y-%m-%d %H:%M:%S} UTC: {event.detail}")
+    columns = ("key", "received", "detail")
+    rows = [
+        {
+            "key": one.key,
+            "received": f"{datetime.fromtimestamp(one.received, UTC):%Y-%m-%d %H:%M:%S}Z",
+            "detail": one.detail,
+        }
+        for one in found
+    ]
+    show(Result(rows, columns=columns))
     return ExitCode.FAILED if found else ExitCode.DONE
 
 
-@_commands.command
 def replay(key: str | None = None, /, *, journal: JournalName = DEFAULT_JOURNAL) -> None:
     """Let the server handle the events once more whose handler failed too often.
 
@@ -69,10 +69,9 @@ def replay(key: str | None = None, /, *, journal: JournalName = DEFAULT_JOURNAL)
         journal: Journal file or URL.
     """
     count = with_journal(journal, lambda opened: opened.inbox.replay(key), read_only=is_missing(journal))
-    print(f"{quantity(count, 'event')} to be handled again")
+    show(Result({"events": count}, f"{quantity(count, 'event')} to be handled again"))
 
 
-@_commands.command(name="serve")
 def serve_events(
     *,
     port: Port = 0,
@@ -87,7 +86,7 @@ def serve_events(
         bot_text: Text that replies to chatbotCallback events.
     """
     valid = secret or new_secret()
-    handler = partial(_WebhookHandler, _printing(valid, bot_text))
+    handler = partial(_WebhookHandler, _printing(valid, bot_text, current_activity()))
     with serving(handler, host="127.0.0.1", port=port) as address, until_interrupted() as wait:
         tell(f"callback URL: http://{address}/{valid}")
         tell("Press Ctrl-C to stop.")
@@ -99,7 +98,6 @@ def _check_event(_type: object, event: str) -> None:
         raise ValueError(f"unknown event {event!r}; use one of {', '.join(EVENT_TYPES)}.")
 
 
-@_commands.command
 def trigger(
     event: Annotated[str, Parameter(validator=_check_event)],
     /,
@@ -123,10 +121,10 @@ def trigger(
             url, event, dict(name_and_value("--field", pair) for pair in field), timeout=timeout
         ).result()
     except http.client.HTTPException as error:
-        tell(f"callsavvy: the server at --url does not speak HTTP ({type(error).__name__}).")
-        return ExitCode.FAILED
+        return refuse(f"the server at --url does not speak HTTP ({type(error).__name__}).", ExitCode.FAILED)
     tell(f"{response.status} {response.content_type or '(no content)'}")
-    sys.stdout.write(response.body.decode(errors="replace") + ("\n" if response.body else ""))
+    body = response.body.decode(errors="replace")
+    show(Result({"status": response.status, "content_type": response.content_type, "body": body}, body))
     return ExitCode.DONE if response.status == http.client.OK else ExitCode.FAILED
 
 
@@ -154,15 +152,15 @@ class _WebhookHandler(Handler):
         )
 
 
-def _printing(secret: str, bot_text: str) -> Webhooks:
+def _printing(secret: str, bot_text: str, activity: Activity) -> Webhooks:
     hooks = Webhooks(secrets=[secret])
 
-    def show(event: Event) -> None:
+    def show_event(event: Event) -> None:
         fields = attrs.asdict(event, filter=lambda field, value: field.name != "raw" and value is not None)
-        print(json.dumps(fields, ensure_ascii=False, default=str), flush=True)
+        activity.emit(Result(fields, json.dumps(fields, ensure_ascii=False, default=str)))
 
     async def show_notification(event: Notification) -> None:
-        show(event)
+        show_event(event)
 
     for event_type in (*EVENT_TYPES.values(), UnknownEvent):
         if issubclass(event_type, Notification):
@@ -170,11 +168,11 @@ def _printing(secret: str, bot_text: str) -> Webhooks:
 
     @hooks.on(CallerInformation)
     async def show_caller(event: CallerInformation) -> None:
-        show(event)
+        show_event(event)
 
     @hooks.on(ChatbotCallback)
     async def answer_chatbot(event: ChatbotCallback) -> str:
-        show(event)
+        show_event(event)
         return bot_text
 
     return hooks

@@ -33,7 +33,6 @@ def work(
     lease: Annotated[float, _SECONDS] = 30.0,
     port: Port | None = None,
     host: str = "127.0.0.1",
-    json: bool = False,
     pace: Pace = DEFAULT_PACE,
 ) -> None:
     """Send a campaign together with other workers until nothing is left to send: callsavvy campaigns work [URL] NAME.
@@ -51,7 +50,6 @@ def work(
         lease: Seconds without a heartbeat after which other workers take over this worker's requests (PostgreSQL).
         port: Port for /livez, /readyz and /metrics (0: any free port).
         host: Address for --port; 0.0.0.0 for probes from other hosts.
-        json: Print the result as one JSON object.
         pace: Rate and cost limits.
     """
     place, name = journal_and_name(where, journal)
@@ -59,7 +57,7 @@ def work(
     with progress() as meter:
 
         def show(report: CampaignReport) -> None:
-            current_activity().follow(report, json=json, exit_code=code_of_worker)
+            current_activity().follow(report, exit_code=code_of_worker)
             meter.show(report, client.pacing.snapshot())
 
         runner = Runner(
@@ -77,7 +75,7 @@ def work(
         with nullcontext() if port is None else health.serve(host, port) as address:
             if address is not None:
                 tell(f"health: http://{address}/readyz")
-            current_activity().follow(anyio.run(_work, runner, client, health), json=json, exit_code=code_of_worker)
+            current_activity().follow(anyio.run(_work, runner, client, health), exit_code=code_of_worker)
 
 
 async def _work(runner: Runner, client: Callsavvy, health: Health) -> CampaignReport:

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from cyclopts import App
-
-from callsavvy_async.cli.activity import set_receipt
+from callsavvy_async.cli.activity import show_one
 from callsavvy_async.cli.client import carry_out
-from callsavvy_async.cli.output import Format
-from callsavvy_async.cli.reading import CONTACTS, MEETINGS, TICKETS
 
 
-def register(_app: App) -> None:
-    """Do nothing: importing this module adds its commands to the groups of `reading`."""
-
-
-@TICKETS.command(name="create")
 def create_ticket(
     *,
     department_id: str,
@@ -24,7 +15,6 @@ def create_ticket(
     sender_email: str,
     subject: str,
     message: str,
-    output: Format = "table",
 ) -> None:
     """Open a ticket on behalf of a customer.
 
@@ -34,7 +24,6 @@ def create_ticket(
         sender_email: E-mail address of the customer.
         subject: Subject of the ticket.
         message: First message of the ticket.
-        output: Output format.
     """
     created = carry_out(
         lambda callsavvy: callsavvy.tickets.create(
@@ -45,10 +34,9 @@ def create_ticket(
             message=message,
         )
     )
-    set_receipt(created, output)
+    show_one(created)
 
 
-@TICKETS.command
 def reply(
     ticket_id: str,
     /,
@@ -56,7 +44,6 @@ def reply(
     message: str,
     agent_id: str | None = None,
     replied_at: datetime | None = None,
-    output: Format = "table",
 ) -> None:
     """Add a reply to a ticket.
 
@@ -65,27 +52,23 @@ def reply(
         message: Text of the reply.
         agent_id: Agent that replies (default: the customer replies).
         replied_at: Time of the reply, in the account's time zone (default: now).
-        output: Output format.
     """
     created = carry_out(
         lambda callsavvy: callsavvy.tickets.reply(ticket_id, message=message, agent_id=agent_id, replied_at=replied_at)
     )
-    set_receipt(created, output)
+    show_one(created)
 
 
-@MEETINGS.command(name="create")
-def create_meeting(title: str, /, *, host_agent_id: str | None = None, output: Format = "table") -> None:
+def create_meeting(title: str, /, *, host_agent_id: str | None = None) -> None:
     """Create a virtual meeting. Anyone with its start link can host it.
 
     Args:
         title: Title of the meeting.
         host_agent_id: Agent that hosts the meeting.
-        output: Output format.
     """
-    set_receipt(carry_out(lambda callsavvy: callsavvy.meetings.create(title, host_agent_id=host_agent_id)), output)
+    show_one(carry_out(lambda callsavvy: callsavvy.meetings.create(title, host_agent_id=host_agent_id)))
 
 
-@CONTACTS.command(name="create")
 def create_contact(
     name: str,
     /,
@@ -93,7 +76,6 @@ def create_contact(
     email: str | None = None,
     phone: str | None = None,
     group_id: str | None = None,
-    output: Format = "table",
 ) -> None:
     """Create a contact with an e-mail address, a phone number, or both.
 
@@ -102,18 +84,15 @@ def create_contact(
         email: E-mail address.
         phone: Phone number in international format.
         group_id: Group of the contact.
-        output: Output format.
     """
     created = carry_out(lambda callsavvy: callsavvy.contacts.create(name, email=email, phone=phone, group_id=group_id))
-    set_receipt(created, output)
+    show_one(created)
 
 
-@CONTACTS.command(name="delete")
-def delete_contact(contact_id: str, /, *, output: Format = "table") -> None:
+def delete_contact(contact_id: str, /) -> None:
     """Delete a contact. Safe to repeat.
 
     Args:
         contact_id: ID of the contact.
-        output: Output format.
     """
-    set_receipt(carry_out(lambda callsavvy: callsavvy.contacts.delete(contact_id)), output)
+    show_one(carry_out(lambda callsavvy: callsavvy.contacts.delete(contact_id)))

@@ -10,7 +10,9 @@ from cyclopts import App
 
 import callsavvy_async
 from callsavvy_async.cli import exit_codes
-from callsavvy_async.cli.app import app
+from callsavvy_async.cli.app import application
+from callsavvy_async.cli.arguments import OPTIONS
+from callsavvy_async.cli.commands import REGISTRY
 from callsavvy_async.cli.exit_codes import ExitCode
 from sitegen.source import attribute_docstrings
 
@@ -20,13 +22,32 @@ _OBVIOUS = re.compile(r" \*\[default: (False|\(\))\]\*")
 
 def commands_page() -> str:
     """Return the page of every command with its arguments and options."""
+    app = whole_application()
     text = app.generate_docs(output_format="markdown")
-    text = _OBVIOUS.sub("", _CONTENTS.sub("", text))
-    rest = text.partition("\n")[2]  # without its title
-    links = (
-        "[Exit codes](exit-codes.md), [environment variables](environment.md) and the [JSON](json.md) have pages too."
-    )
-    return f"# The command line\n\nThis page is the text of `--help`. The extra `cli` installs it. {links}\n{rest}"
+    rest = _OBVIOUS.sub("", _CONTENTS.sub("", text)).partition("\n")[2]  # without its title
+    options = ((", ".join(option.names), _as_markdown(option.value), option.help) for option in OPTIONS.values())
+    rows = (f"| `{names} {value}` | {text} |" for names, value, text in options)
+    everywhere = "\n".join(["| option of every command | meaning |", "|---|---|", *rows])
+    return f"# The command line\n\n{_ABOUT}\n\n{everywhere}\n{rest}"
+
+
+def whole_application() -> App:
+    """Return the parser of every command, with the help of the groups and without what ends the help of each command."""
+    app = application(REGISTRY.commands.values())
+    for words in (*REGISTRY.groups, *REGISTRY.commands):
+        command = app
+        for word in words.split():
+            command = command[word]
+        command.help_epilogue = ""
+        if words in REGISTRY.groups:
+            command.help = REGISTRY.groups[words]
+    return app
+
+
+_ABOUT = (
+    "This page is the text of `--help`. The extra `cli` installs it. [Exit codes](exit-codes.md), [environment"
+    " variables](environment.md) and the [JSON](json.md) have pages too."
+)
 
 
 def exit_codes_page() -> str:
@@ -42,7 +63,7 @@ def exit_codes_page() -> str:
 def environment_page() -> str:
     """Return the page of the environment variables: those of options, and those that the package reads itself."""
     options: dict[str, list[str]] = {}
-    for command, names, variable in _options_with_variables(app, ()):
+    for command, names, variable in _options_with_variables(whole_application(), ()):
         options.setdefault(variable, []).append(f"`{command} {names}`")
     options["CALLSAVVY_PROXY"] = ["`--proxy` of every command"]
     unknown = variables_of_the_source() ^ ({*options} | {*_MEANINGS})

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from cyclopts import App
 
+from callsavvy_async.cli.app import function_of
+from callsavvy_async.cli.commands import REGISTRY
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, WHATSAPP_UID, SimulatorServer
 from callsavvy_async.simulator.state import World
 
@@ -31,7 +32,7 @@ class Result:
     @property
     def json(self) -> Any:
         """Its result, when it was asked for as JSON."""
-        return json.loads(self.out)
+        return json.loads(self.out)["result"]
 
 
 Run = Callable[..., Result]
@@ -90,13 +91,10 @@ SAMPLES: Mapping[str, Callable[[World], str]] = {
 """A good value of each parameter of a command that a text does not suit, by its name."""
 
 
-def commands_of(app: App, before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Callable[..., object]]]:
-    """Yield the words of every command of an application, and its function."""
-    for name in (name for name in app if not name.startswith("-")):
-        inner = app[name]
-        if inner.default_command is not None:
-            yield (*before, name), inner.default_command
-        yield from commands_of(inner, (*before, name))
+def commands() -> Iterator[tuple[tuple[str, ...], Callable[..., object]]]:
+    """Yield the words of every command, and its function."""
+    for words, command in REGISTRY.commands.items():
+        yield tuple(words.split()), function_of(command)
 
 
 def sample_arguments(command: Callable[..., object], world: World) -> list[str]:

@@ -45,8 +45,8 @@ def bodies(account: Simulator) -> list[dict[str, str]]:
 
 
 def test_json_result(run: Run, account: Simulator, people: Path) -> None:
-    """With --json stdout holds exactly one object, the report."""
-    result = run("bulk", "sms", people, "--message", "Hello", "--yes", "--json")
+    """With -o json stdout holds exactly one document, with the report."""
+    result = run("bulk", "sms", people, "--message", "Hello", "--yes", "-o", "json")
     assert (result.json["accepted"], result.json["skipped"]) == (3, {"duplicate": 1, "invalid": 1})
 
 
@@ -80,7 +80,7 @@ def test_sender_id_pace_and_suppress(run: Run, account: Simulator, people: Path,
     suppressed = tmp_path / "stop.txt"
     suppressed.write_text("+234 599 000 0002\n")
     result = run(
-        *("bulk", "sms", people, "--message", "Hello", "--yes", "--json"),
+        *("bulk", "sms", people, "--message", "Hello", "--yes", "-o", "json"),
         *("--sender-id", "ACME", "--chunk-size", 1, "--rate", "1000/s", "--burst", 5, "--suppress", suppressed),
     )
     assert result.json["skipped"]["suppressed"] == 1
@@ -91,7 +91,7 @@ def test_standard_input(run: Run, account: Simulator, people: Path, monkeypatch:
     """The list may come through a pipe: it is planned and sent from one reading."""
     stdin = io.TextIOWrapper(io.BytesIO(people.read_bytes()))
     monkeypatch.setattr(sys, "stdin", stdin)
-    result = run("bulk", "sms", "-", "--message", "Hello", "--yes", "--json")
+    result = run("bulk", "sms", "-", "--message", "Hello", "--yes", "-o", "json")
     assert (result.code, result.json["accepted"], sys.stdin) == (0, 3, stdin)
 
 
@@ -178,9 +178,9 @@ def test_numbers_without_plus_need_a_word(
     """Without a person to ask, whether numbers are international or national must be said, and then it is done."""
     people = tmp_path / "people.csv"
     people.write_text("phone\n2348031234567\n8031234568\n")
-    send = ("bulk", "sms", people, "--message", "Hello", "--journal", tmp_path / "j.db", "--json", *options)
+    send = ("bulk", "sms", people, "--message", "Hello", "--journal", tmp_path / "j.db", "-o", "json", *options)
     refused = run(*send)
-    assert (refused.code, refused.out) == (2, "")
+    assert (refused.code, refused.json) == (2, None)
     assert "--international" in refused.err
     assert "--region" in refused.err
     assert "8031234568" not in refused.err
@@ -328,7 +328,7 @@ def test_broken_file_sends_nothing(run: Run, account: Simulator, tmp_path: Path)
 def test_unknown(run: Run, account: Simulator, people: Path) -> None:
     """A lost answer is exit code 3, and the send is not repeated."""
     account.faults.next("sendSMS", Fault.DROP_AFTER_READ)
-    result = run("bulk", "sms", people, "--message", "Hello", "--yes", "--json")
+    result = run("bulk", "sms", people, "--message", "Hello", "--yes", "-o", "json")
     assert (result.code, result.json["unknown"]) == (3, 3)
     assert account.ledger.posts("sendSMS") == 1
 
@@ -336,7 +336,7 @@ def test_unknown(run: Run, account: Simulator, people: Path) -> None:
 def test_failed(run: Run, account: Simulator, people: Path) -> None:
     """A send that the API calls failed is exit code 1."""
     account.faults.next("sendSMS", Fault.SEND_FAILED)
-    result = run("bulk", "sms", people, "--message", "Hello", "--yes", "--json")
+    result = run("bulk", "sms", people, "--message", "Hello", "--yes", "-o", "json")
     assert (result.code, result.json["failed"]) == (1, 3)
 
 
@@ -347,7 +347,7 @@ def test_money(run: Run, account: Simulator, people: Path, stop: str) -> None:
         account.world.balances = account.world.balances.less(sms=Decimal(99_999))
     limit = ("--max-cost", 1) if stop == "budget" else ()
     result = run(
-        *("bulk", "sms", people, "--message", "Hello", "--yes", "--json"),
+        *("bulk", "sms", people, "--message", "Hello", "--yes", "-o", "json"),
         *("--chunk-size", 1, "--max-in-flight", 1, *limit),
     )
     assert (result.code, result.json["accepted"]) == (4, 1)

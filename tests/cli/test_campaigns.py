@@ -41,8 +41,9 @@ def test_a_run_is_sent_once_however_often_it_is_asked_for(run: Run, account: Sim
         assert set(account.ledger.charged.values()) == {1}
         assert "3 accepted" in result.out
     assert len(Path("r.csv").read_text().splitlines()) == 6
-    assert "r: 5 given, 3 accepted" in run("campaigns", "list").out
-    assert run("campaigns", "show", "r", "--json").json["accepted"] == 3
+    listed = run("campaigns", "list", "-o", "json").json
+    assert [(row["name"], row["given"], row["accepted"]) for row in listed] == [("r", 5, 3)]
+    assert run("campaigns", "show", "r", "-o", "json").json["accepted"] == 3
     assert run("campaigns", "report", "r", "rows.jsonl").code == 0
     assert len(Path("rows.jsonl").read_text().splitlines()) == 5
     verified = run("campaigns", "verify", "r")
@@ -57,7 +58,7 @@ def test_a_journal_may_be_in_postgresql(run: Run, account: Simulator, people: Pa
     for _ in range(2):
         assert run("bulk", "sms", people, *HELLO, "--campaign", "r", *journal).code == 0
     assert set(account.ledger.charged.values()) == {1}
-    assert "r: 5 given, 3 accepted" in run("campaigns", "list", *journal).out
+    assert [row["accepted"] for row in run("campaigns", "list", *journal, "-o", "json").json] == [3]
     assert run("campaigns", "resume", "r", "--yes", *journal).code == 0
     assert run("campaigns", "verify", "r", *journal).out == "3 requests, 3 recipients, 0 findings\n"
     assert not list(Path().glob("*.db"))
@@ -69,9 +70,9 @@ def test_unknown_calls_are_settled_by_a_person(run: Run, account: Simulator, peo
     assert run("bulk", "sms", people, *HELLO, "--campaign", "r").code == 3
     listed = run("campaigns", "unknown", "r", "--numbers")
     assert listed.code == 3
-    assert "request 2: 1 recipient, about 1 unit:" in listed.out
+    assert listed.out.splitlines()[2].split()[:3] == ["2", "1", "1"]
     assert "+2345990000002" in listed.out
-    assert run("campaigns", "unknown", "r").out.count("\n") == 3
+    assert run("campaigns", "unknown", "r").out.count("\n") == 4
     assert run("campaigns", "resolve", "r", 1, "--sent").code == 0
     assert run("campaigns", "resolve", "r", 2, "--no-sent").code == 0
     assert run("campaigns", "resolve", "r", 2, "--sent").code == 2
@@ -80,7 +81,7 @@ def test_unknown_calls_are_settled_by_a_person(run: Run, account: Simulator, peo
     assert not account.ledger.charged
     assert run("campaigns", "resume", "r", "--yes", "--resend", "not-sent").code == 3
     assert account.ledger.charged == {"+2345990000002": 1}
-    assert run("campaigns", "resume", "r", "--yes", "--resend", "unknown", "--json").json["accepted"] == 3
+    assert run("campaigns", "resume", "r", "--yes", "--resend", "unknown", "-o", "json").json["accepted"] == 3
     assert run("campaigns", "unknown", "r").code == 0
 
 
@@ -172,15 +173,15 @@ def test_stopped_or_killed_it_is_resumed(run: Run, tmp_path: Path, number: signa
         arguments = ("bulk", "sms", people, "--message", "Hello", "--yes", "--chunk-size", 1, "--max-in-flight", 4)
         with start(*arguments, "--campaign", "r", **environment(server)) as program:
             assert some_calls.wait(60)
-            assert run("campaigns", "show", "r", "--json").json["running"]
+            assert run("campaigns", "show", "r", "-o", "json").json["running"]
             program.send_signal(number)
             program.communicate(timeout=60)
         for name, value in environment(server).items():
             monkeypatch.setenv(name, value)
-        first = run("campaigns", "show", "r", "--json").json
+        first = run("campaigns", "show", "r", "-o", "json").json
         assert first["given"] == 60
         account.latency = 0.0
-        resumed = run("campaigns", "resume", "r", "--yes", "--json").json
+        resumed = run("campaigns", "resume", "r", "--yes", "-o", "json").json
     assert resumed["unknown"] <= (0 if number == signal.SIGTERM else 4)
     assert resumed["accepted"] + resumed["unknown"] == 60
     assert set(account.ledger.charged.values()) == {1}
@@ -259,7 +260,7 @@ def test_the_second_signal_abandons(run: Run, people: Path) -> None:
         program.send_signal(signal.SIGTERM)
         program.communicate(timeout=60)
         assert program.returncode == 130
-    shown = run("campaigns", "show", "r", "--json").json
+    shown = run("campaigns", "show", "r", "-o", "json").json
     assert (shown["unknown"], shown["pending"], shown["in_flight"], shown["running"]) == (1, 2, 0, False)
 
 
@@ -273,7 +274,7 @@ def test_killed_while_it_waits_after_a_refusal(run: Run, people: Path) -> None:
         serve(account) as server,
         start("bulk", "sms", people, *HELLO, "--campaign", "r", **environment(server)) as program,
     ):
-        while not account.ledger.posts("sendSMS") or run("campaigns", "show", "r", "--json").json["in_flight"]:
+        while not account.ledger.posts("sendSMS") or run("campaigns", "show", "r", "-o", "json").json["in_flight"]:
             assert program.poll() is None
             time.sleep(0.05)
         program.kill()
@@ -281,7 +282,7 @@ def test_killed_while_it_waits_after_a_refusal(run: Run, people: Path) -> None:
         assert (
             run("campaigns", "resolve", "r", 1, "--sent").code == 2
         )  # opens it for writing: what was in flight is unknown
-        shown = run("campaigns", "show", "r", "--json").json
+        shown = run("campaigns", "show", "r", "-o", "json").json
     assert (shown["pending"], shown["unknown"], shown["in_flight"]) == (3, 0, 0)
     assert not account.ledger.charged
 
@@ -304,9 +305,11 @@ def closed_window() -> str:
 def test_nothing_is_sent_out_of_hours(run: Run, account: Simulator, people: Path, schedule, channel) -> None:
     """Outside of the window, and before the first moment, everything stays pending; the deadline ends the waiting."""
     name, *options = channel
-    result = run("bulk", name, people, *options, *HELLO, "--campaign", "r", *schedule, "--deadline", "0.2", "--json")
+    result = run(
+        "bulk", name, people, *options, *HELLO, "--campaign", "r", *schedule, "--deadline", "0.2", "-o", "json"
+    )
     assert (result.json["pending"], result.json["stopped"]) == (3, "the run reached its deadline")
-    assert run("campaigns", "resume", "r", "--yes", "--deadline", "0.2", "--json").json["pending"] == 3
+    assert run("campaigns", "resume", "r", "--yes", "--deadline", "0.2", "-o", "json").json["pending"] == 3
     assert not account.ledger.charged
 
 
@@ -326,7 +329,7 @@ def test_within_hours_it_is_sent(run: Run, account: Simulator, people: Path) -> 
         (("--dry-run", "--report", "r.parquet"), ".parquet file, which only a send can write"),
         (("--campaign", "r", "--start-at", "2096-11-30T09:00"), "no offset"),
         (("--campaign", "r", "--start-at", "2096-11-30T09:00", "--time-zone", "Mars/Olympus"), "IANA"),
-        (("--campaign", "r", "--send-window", "09:00-18:00"), "time_zone"),
+        (("--campaign", "r", "--send-window", "09:00-18:00"), "time-zone"),
         (("--campaign", "r", "--send-window", "9-18", "--time-zone", "UTC"), "09:00-18:00"),
         (("--campaign", "r", "--reconcilable"), "reconcilable"),
     ],
@@ -359,7 +362,7 @@ def test_a_durable_run_to_the_simulator(run: Run, people: Path) -> None:
     first = run("bulk", "sms", people, *HELLO, "--campaign", "r", "--simulator", "--max-cost", 2)
     assert "ledger: 2 recipients charged once, 0 more than once; report: 2 accepted\n" in first.out
     assert first.code == 4
-    second = run("bulk", "sms", people, *HELLO, "--campaign", "r", "--simulator", "--json")
+    second = run("bulk", "sms", people, *HELLO, "--campaign", "r", "--simulator", "-o", "json")
     assert (second.json["accepted"], second.json["ledger"]) == (
         3,
         {"charged_once": 1, "charged_more_than_once": 0, "agrees": True},

@@ -16,13 +16,14 @@ from pathlib import Path
 
 import pytest
 
-from callsavvy_async.cli import app as app_module, bulk, main, reading, sending, writing
-from callsavvy_async.cli.activity import EFFECTS, Activity
+from callsavvy_async.cli import bulk, main, reading, sending, writing
+from callsavvy_async.cli.activity import EFFECTS, Activity, Way
+from callsavvy_async.cli.commands import REGISTRY
 from callsavvy_async.simulator import Fault, Simulator, SimulatorServer, serve
 from callsavvy_async.wire.endpoint import Effect
 from tests.profiles import mostly_long
 
-from .harness import Run, commands_of, environment, sample_arguments
+from .harness import Run, commands, environment, sample_arguments
 
 ADA = "+2345990000001"
 HELLO = ("--message", "Hello", "--yes", "--chunk-size", "1", "--rate", "1000/s")
@@ -48,6 +49,11 @@ COMMANDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("keys", "unknown"): (),
     ("keys", "resolve"): ("k", "--sent"),
     ("keys", "trust"): (),
+    ("completion",): ("bash",),
+    ("tickets", "export"): ("tickets.csv", "--start", "2026-01-01", "--end", "2026-12-31"),
+    ("calls", "export"): ("calls.csv", "--start", "2026-01-01", "--end", "2026-12-31"),
+    ("chats", "export"): ("chats.csv", "--start", "2026-01-01", "--end", "2026-12-31"),
+    ("meetings", "export"): ("meetings.csv", "--start", "2026-01-01", "--end", "2026-12-31"),
     ("webhooks", "secret"): (),
     ("webhooks", "trigger"): ("newChat", "--url", "http://127.0.0.1:9/x"),
 }
@@ -61,13 +67,13 @@ DURABLE = ("people.csv", *HELLO, "--campaign", "s")
 
 def test_every_command_is_tried() -> None:
     """A new command fails here until it is in one of these modules, or in the table."""
-    tried = {words for words, command in commands_of(app_module.app) if command.__module__ not in BY_SIGNATURE}
+    tried = {words for words, command in commands() if command.__module__ not in BY_SIGNATURE}
     assert tried == set(COMMANDS) | SERVERS
 
 
 def every_command(account: Simulator) -> Iterator[tuple[tuple[str, ...], list[str]]]:
     """Yield the words and the arguments of every command that ends by itself."""
-    for words, command in commands_of(app_module.app):
+    for words, command in commands():
         if command.__module__ in BY_SIGNATURE:
             unasked = HELLO[2:] if words[0] == "bulk" else ()
             yield words, [*words, *sample_arguments(command, account.world), *unasked]
@@ -186,7 +192,7 @@ def test_the_sums_come_out_somewhere(
     way: str, durable: bool, json: bool, account: Simulator, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On stdout, else on stderr, else in a file beside the list; and the exit code is 0 only when stdout took them."""
-    options = (("--campaign", "r") if durable else ()) + (("--json",) if json else ())
+    options = (("--campaign", "r") if durable else ()) + (("-o", "json") if json else ())
     code, out, err = attempt(way, ["bulk", "sms", "people.csv", *HELLO, *options], monkeypatch)
     beside = [path.read_text() for path in here.glob("callsavvy-result-*.txt")]
     where = [
@@ -249,7 +255,7 @@ def test_a_bug_after_a_request_left_is_no_refusal(
     def fail(*_: object) -> None:
         raise FileNotFoundError(errno.ENOENT, "gone")
 
-    monkeypatch.setattr("callsavvy_async.cli.sending.set_receipt", fail)
+    monkeypatch.setattr("callsavvy_async.cli.sending.show_one", fail)
     result = run("send", "sms", ADA, "--message", "Hello")
     assert result.code == 1
     assert "requests of this command: 1 accepted" in result.err
@@ -273,7 +279,7 @@ def test_requests_that_never_settled_are_unknown() -> None:
     """What began and was not heard of again counts as unknown; a read counts as nothing."""
     from callsavvy_async.transport.hooks import RequestStarted, RequestWaiting  # noqa: PLC0415
 
-    activity = Activity()
+    activity = Activity(Way(REGISTRY.commands["balance"]))
     activity.note(RequestStarted("getSummary", request_id="1"))
     activity.note(RequestWaiting("sendSMS", 1.0, "cold start", request_id="2"))
     assert activity.nothing_done

@@ -38,7 +38,7 @@ def test_an_unknown_key_is_settled_by_a_person(run: Run, account: Simulator, sen
         send()
     listed = run("keys", "unknown", *journal)
     assert listed.code == 3
-    assert listed.out.startswith("order-17: sendSMS, 20")
+    assert listed.out.splitlines()[1].startswith("order-17  sendSMS   20")
     assert NUMBER not in listed.out
     assert run("keys", "resolve", "order-17", sent, *journal).code == 0
     assert run("keys", "unknown", *journal).code == 0

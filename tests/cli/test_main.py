@@ -28,11 +28,14 @@ def test_exit_codes_are_documented(run: Run) -> None:
 
 
 def test_missing_extra() -> None:
-    """Without the extra the command says what to install."""
-    code = "import sys; sys.modules['rich'] = None; from callsavvy_async.cli import main; sys.exit(main(['simulator']))"
+    """Without the extra a command says what to install; help does not need it."""
+    code = (
+        "import sys; sys.modules['cyclopts'] = None; from callsavvy_async.cli import main; "
+        "main(['--help']); sys.exit(main(['simulator']))"
+    )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode == 5
-    assert ended.stderr == "callsavvy: the command line needs rich: pip install 'callsavvy-async[cli]'\n"
+    assert ended.stderr == "callsavvy: the command line needs cyclopts: pip install 'callsavvy-async[cli]'\n"
 
 
 def test_wrong_usage_is_masked(run: Run) -> None:

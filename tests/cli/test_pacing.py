@@ -171,11 +171,11 @@ def test_two_workers_are_seen_to_share(run: Run, redis: RedisServer, postgres: P
         variables = environment(server) | {"CALLSAVVY_PACING": redis.url}
         work = ("campaigns", "work", journal, "r", "--lease", 3, "--max-in-flight", 2)
         workers = [stack.enter_context(start(*work, **variables)) for _ in range(2)]
-        while not run("campaigns", "show", "r", "--journal", journal, "--json").json["running"]:
+        while not run("campaigns", "show", "r", "--journal", journal, "-o", "json").json["running"]:
             assert all(program.poll() is None for program in workers)
-        watching = stack.enter_context(start("campaigns", "watch", journal, "r", "--every", "0.2", "--json"))
+        watching = stack.enter_context(start("campaigns", "watch", journal, "r", "--every", "0.2", "-o", "json"))
         assert watching.stdout is not None
-        seen = (json.loads(line) for line in watching.stdout)
+        seen = (json.loads(line)["result"] for line in watching.stdout)
         assert any(sight["shared_limit"] and sight["shared_limit"]["processes"] == 2 for sight in seen)
         for program in (*workers, watching):
             program.send_signal(signal.SIGTERM)

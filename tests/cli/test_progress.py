@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from decimal import Decimal
 
@@ -80,8 +81,8 @@ def test_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
     [
         (None, 0.0, "0 rate-limited, about 100 s left"),
         (50.0, 0.0, "0 rate-limited, limit 50 requests/s, about 100 s left"),
-        (0.5, 0.4, "0 rate-limited, limit 0.5 requests/s, about 180 s left"),
-        (0.5, 42.0, "0 rate-limited, limit 0.5 requests/s, paused for 42 s, about 180 s left"),
+        (0.5, 0.4, "0 rate-limited, limit 0.5 requests/s, about 3 min left"),
+        (0.5, 42.0, "0 rate-limited, limit 0.5 requests/s, paused for 42 s, about 3 min left"),
     ],
 )
 def test_what_is_known_of_the_limit(
@@ -112,3 +113,26 @@ def test_reading_shows_the_rows_so_far(monkeypatch: pytest.MonkeyPatch, *, termi
     with reading(rows):
         assert len(list(rows)) == 2
     assert ("reading [bold]people.txt: 2 rows" in screen.getvalue()) is terminal
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+@pytest.mark.parametrize("given", [4_812, 1_000_000])
+def test_a_narrow_terminal_keeps_bar_total_and_time(monkeypatch: pytest.MonkeyPatch, width: int, given: int) -> None:
+    """At any width from 40 on: the count and total, a bar, the time left; then what else fits, whole."""
+    now = 100.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    bar = module._Bar(given)
+    limit = attrs.evolve(Unlimited().snapshot(0), learned_rate=9.15)
+    bar.show(BulkReport(), limit)
+    now += 10.0
+    bar.show(BulkReport(accepted=800, requests=40, cost=Decimal(1800), rate_limited=3), limit)
+    line = bar.line(width)
+    assert len(line) <= width
+    count, drawn, *_ = line.split()
+    assert count == f"800/{given:,}"
+    assert len(drawn) >= 4
+    assert set(drawn) <= set("━─")
+    assert re.search(r"(\d+ s|\d+ min|\d+ h \d+ min) left", line)
+    assert "cost 1,800" in line or width < 80
+    assert "limit 9.15 requests/s" in line or width < 120
+    assert set(bar.line(width, ascii_only=True).split()[1]) <= set("#-")

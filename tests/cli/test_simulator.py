@@ -28,7 +28,7 @@ def test_the_main_job(channel: str, tmp_path: Path) -> None:
     report = tmp_path / "report.csv"
     result = run_program(
         *("bulk", channel, EXAMPLES / "recipients.csv", "--template", "Hi {first_name}"),
-        *("--simulator", "--json", "--report", report),
+        *("--simulator", "-o", "json", "--report", report),
     )
     assert result.code == 0, result.err
     told = result.json
@@ -58,7 +58,7 @@ def test_server() -> None:
         balance = run_program("balance", "-o", "json", **variables)
         program.send_signal(signal.SIGINT)
         _, err = program.communicate(timeout=60)
-    assert balance.json["sms_balance"] == "7"
+    assert balance.json["sms_balance"] == 7
     assert program.returncode == 0
     assert "0 sends" in err
 

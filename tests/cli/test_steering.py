@@ -34,7 +34,7 @@ def test_commands_to_a_campaign_that_nobody_sends(run: Run, account: Simulator, 
     assert len(account.ledger.charged) == 2
     lines = run("campaigns", "show", "r").out.splitlines()
     assert [line.rpartition(": ")[2] for line in lines[-3:]] == ["stop", "set max_cost=2", "continue"]
-    shown = run("campaigns", "show", "r", "--json").json["commands"]
+    shown = run("campaigns", "show", "r", "-o", "json").json["commands"]
     assert [(each["action"], each["limits"]) for each in shown] == [
         ("stop", {}),
         ("set", {"max_cost": "2"}),
@@ -85,7 +85,7 @@ def test_a_campaign_is_paused_from_a_second_terminal(run: Run, tmp_path: Path) -
             paused = run("campaigns", "pause", "r")
             begun = account.ledger.totals.requests
             assert (paused.code, paused.out.splitlines()[1]) == (0, "  1 active worker")
-            assert run("campaigns", "show", "r", "--json").json["in_flight"] == 0
+            assert run("campaigns", "show", "r", "-o", "json").json["in_flight"] == 0
             assert account.ledger.totals.requests == begun < 60
             assert run("campaigns", "continue", "r").code == 0
             program.communicate(timeout=60)

@@ -109,10 +109,10 @@ def test_loaded_by_one_and_sent_by_another(run: Run, journal: str, people: Path,
     load(run, journal, people)
     assert not account.simulator.requests
     for _ in range(2):
-        with worker(journal, server, "--json", "--max-in-flight", 32) as program:
+        with worker(journal, server, "-o", "json", "--max-in-flight", 32) as program:
             out, err = program.communicate(timeout=60)
         assert program.returncode == 0, err
-        assert json.loads(out)["accepted"] == PEOPLE
+        assert json.loads(out)["result"]["accepted"] == PEOPLE
     assert len(account.simulator.ledger.charged) == PEOPLE
     assert set(account.simulator.ledger.charged.values()) == {1}
 
@@ -132,7 +132,7 @@ def test_sigterm_drains(run: Run, journal: str, people: Path, busy) -> None:
         _, err = program.communicate(timeout=60)
     assert "stopping" in stopping
     assert program.returncode == 130, err
-    shown = run("campaigns", "show", "r", "--journal", journal, "--json").json
+    shown = run("campaigns", "show", "r", "--journal", journal, "-o", "json").json
     assert (shown["unknown"], shown["in_flight"], shown["running"]) == (0, 0, False)
     assert 0 < shown["accepted"] == len(account.simulator.ledger.charged) < PEOPLE
 
@@ -151,7 +151,7 @@ def test_the_second_sigterm_abandons(run: Run, journal: str, people: Path) -> No
         program.send_signal(signal.SIGTERM)
         program.communicate(timeout=60)
     assert program.returncode == 130
-    shown = run("campaigns", "show", "r", "--journal", journal, "--json").json
+    shown = run("campaigns", "show", "r", "--journal", journal, "-o", "json").json
     assert (shown["unknown"], shown["in_flight"]) == (4, 0)
 
 
@@ -198,14 +198,14 @@ def test_killed_and_finished_by_another(run: Run, postgres: PostgresServer, peop
     load(run, journal, people)
     with worker(journal, server, "--lease", 2, "--max-in-flight", 4, "--rate", "2/s") as first:  # is not done before
         assert account.reached.wait(60)
-        with worker(journal, server, "--lease", 2, "--max-in-flight", 4, "--json") as second:
+        with worker(journal, server, "--lease", 2, "--max-in-flight", 4, "-o", "json") as second:
             until(lambda: len(sight(run, journal)["workers"]) == 2)
             assert all(one["alive"] for one in sight(run, journal)["workers"])
             first.kill()
             first.communicate(timeout=60)
             out, err = second.communicate(timeout=60)
     assert second.returncode == 0, err
-    report = json.loads(out)
+    report = json.loads(out)["result"]
     assert report["accepted"] + report["unknown"] == PEOPLE
     assert report["unknown"] <= 4
     charged = account.simulator.ledger.charged
@@ -215,10 +215,10 @@ def test_killed_and_finished_by_another(run: Run, postgres: PostgresServer, peop
 
 
 def sight(run: Run, journal: str) -> dict[str, list[dict[str, object]]]:
-    """Look once, as ``campaigns watch --json`` does."""
+    """Look once, as ``campaigns watch -o json`` does."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(campaign_watch, "time", SimpleNamespace(monotonic=time.monotonic, sleep=_no_more))
-        return json.loads(run("campaigns", "watch", journal, "r", "--json").out.splitlines()[0])
+        return json.loads(run("campaigns", "watch", journal, "r", "-o", "json").out.splitlines()[0])["result"]
 
 
 def _no_more(_: float) -> None:

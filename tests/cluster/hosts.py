@@ -126,7 +126,7 @@ async def _stop_on_sigterm(run: CampaignRun) -> None:
 
 def runs_work(place: Place) -> None:
     """Become ``callsavvy campaigns work``."""
-    options = ["--lease", str(place.lease), "--poll", "0.2", "--timeout", "10", "--json"]
+    options = ["--lease", str(place.lease), "--poll", "0.2", "--timeout", "10", "-o", "json"]
     speed = ["--rate", "100000/s", "--burst", "64", "--max-in-flight", str(IN_FLIGHT)]
     command = [sys.executable, "-m", "callsavvy_async", "campaigns", "work", place.journal, CAMPAIGN, *options, *speed]
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -9,13 +9,14 @@ from typing import ClassVar
 
 import attrs
 import pytest
-from cyclopts import App
 
 from callsavvy_async.bulk.bulk import Bulk
 from callsavvy_async.campaigns import Journal
-from callsavvy_async.cli import bulk as bulk_commands, channels, sending
-from callsavvy_async.cli.activity import new_activity
+from callsavvy_async.cli.activity import Way, new_activity
+from callsavvy_async.cli.app import application, function_of
 from callsavvy_async.cli.channels import CONTENTS, Content
+from callsavvy_async.cli.commands import REGISTRY
+from callsavvy_async.cli.registry import CommandEntry
 from callsavvy_async.messages import CHANNELS, Message, message as message_module
 from tests.bulk.fakes import ACCEPT, numbers
 from tests.campaigns.fakes import FakeClient
@@ -98,7 +99,7 @@ async def test_it_is_kept_in_a_journal(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("registries")
-def test_it_has_its_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_has_its_commands(tmp_path: Path) -> None:
     """One class of options makes the commands of `estimate`, `bulk` and `send`."""
     kind = fax()
 
@@ -116,26 +117,23 @@ def test_it_has_its_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
     people = tmp_path / "people.txt"
     people.write_text("\n".join(numbers(10)))
-    for command, arguments in (
-        (bulk_commands._estimate_command, ()),
-        (bulk_commands._bulk_command, ("--dry-run",)),
-    ):
-        app = App()
-        channels.add_commands(app, command)
-        with new_activity():
-            app(
+    for target, arguments in (("bulk:estimate_command", ()), ("bulk:bulk_command", ("--dry-run",))):
+        command = CommandEntry("fax", target, "Send a fax.", (), channel="fax")
+        with new_activity(Way(command)) as activity:
+            application([command])(
                 ["fax", str(people), "--message", "Hi", "--pages", "2", *arguments],
                 exit_on_error=False,
                 result_action="return_value",
             )
+        assert activity.result is not None
         assert {"Recipients: 10 messages by fax in 2 requests", "Units: about 20"} <= {
-            *capsys.readouterr().out.splitlines()
+            *str(activity.result.text).splitlines()
         }
-    app = App()
-    channels.add_commands(app, sending._command)
-    assert "fax" in app
+    assert function_of(CommandEntry("fax", "sending:send_command", "Send a fax.", (), channel="fax")).__doc__
 
 
 def test_every_channel_has_its_commands() -> None:
-    """No channel is forgotten on the command line: its registry is compared with that of the messages."""
+    """No channel is forgotten on the command line: its registries are compared with that of the messages."""
     assert {name: content.makes for name, content in CONTENTS.items()} == dict(CHANNELS)
+    commands = {words for words, command in REGISTRY.commands.items() if command.channel}
+    assert commands == {f"{group} {channel}" for group in ("bulk", "estimate", "send") for channel in CHANNELS}

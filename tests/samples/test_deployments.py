@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from callsavvy_async.cli.app import app
+from callsavvy_async.cli.app import application
+from callsavvy_async.cli.arguments import split
+from callsavvy_async.cli.commands import REGISTRY
 
 ROOT = Path(__file__).parents[2]
 FENCED = r"^```{language}\n(?P<code>.*?)^```$"
@@ -33,13 +35,20 @@ def commands(node: Any) -> Iterator[list[str]]:
         yield from commands(child)
 
 
+def parse(words: list[str]) -> None:
+    """Read a command line as the program does, and run nothing."""
+    rest = split(words).rest
+    command = REGISTRY.commands[REGISTRY.find(rest)[0]]
+    application([command]).parse_args(list(rest), exit_on_error=False, print_error=False)
+
+
 @pytest.mark.parametrize("text", [*blocks("yaml"), *(path.read_text() for path in (ROOT / "examples").rglob("*.yaml"))])
 def test_yaml_holds_commands_that_exist(text: str) -> None:
     """Every manifest parses, and the commands in it are understood by the command line."""
     found = list(commands(yaml.safe_load(text)))
     assert found
     for command in found:
-        app.parse_args(command[1:], exit_on_error=False, print_error=False)
+        parse(command[1:])
 
 
 @pytest.mark.parametrize("text", blocks("ini"))
@@ -50,4 +59,4 @@ def test_units_hold_commands_that_exist(text: str) -> None:
     unit.read_string(text)
     words = shlex.split(unit["Service"]["ExecStart"])
     assert words[0].endswith("/callsavvy")
-    app.parse_args(words[1:], exit_on_error=False, print_error=False)
+    parse(words[1:])

@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import importlib
-import json
 import re
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,13 +15,12 @@ import pytest
 import yaml
 
 import callsavvy_async
-from callsavvy_async.cli.app import run
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 sys.path.append(str(DOCS))  # the generators stand beside the pages
 
-from sitegen import commands, errors, faults, links, llms, outside, schemas  # noqa: E402
+from sitegen import commands, errors, faults, links, llms, outside  # noqa: E402
 from sitegen.pictures import PICTURES  # noqa: E402
 
 PUBLIC_MODULES = (
@@ -111,72 +108,6 @@ def test_every_fault_says_how_a_send_ends() -> None:
     assert len(rows) == len(faults.FAULTS) + 4
     for name, _, charged, ending in rows:
         assert charged == "no" or "OutcomeUnknownError" in ending or "receipt" in ending, name
-
-
-def test_the_schemas_describe_what_commands_print(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The JSON of a bulk send, its report, a plan, a campaign and its commands has the members that its schema demands."""
-    shutil.copy(ROOT / "examples" / "recipients.csv", tmp_path / "all.csv")
-    lines = (tmp_path / "all.csv").read_text("utf-8").splitlines()[:40]
-    (tmp_path / "people.csv").write_text("\n".join(lines), "utf-8")
-    monkeypatch.chdir(tmp_path)
-
-    def printed(*arguments: str) -> object:
-        assert run(arguments) == 0
-        return json.loads(capsys.readouterr().out)
-
-    send = ("bulk", "sms", "people.csv", "--message", "Hi", "--simulator", "--yes", "--json")
-    documents = [
-        ("bulk", printed(*send, "--report", "rows.jsonl")),
-        ("plan", printed("estimate", "sms", "people.csv", "--message", "Hi", "--json")),
-        ("campaign", printed(*send, "--campaign", "welcome")),
-        ("steered", printed("campaigns", "pause", "welcome", "--json")),
-        ("campaign-show", printed("campaigns", "show", "welcome", "--json")),
-        *(("report-row", json.loads(line)) for line in Path("rows.jsonl").read_text("utf-8").splitlines()),
-    ]
-    for name, document in documents:
-        assert not [*_violations(document, schemas.SCHEMAS[name][1], name)]
-
-
-def _violations(value: object, schema: Mapping[str, object], place: str) -> list[str]:
-    """Check the part of JSON Schema that the schemas use."""
-    if "anyOf" in schema:
-        found = [_violations(value, option, place) for option in schema["anyOf"]]
-        return [] if [] in found else found[0]
-    if "enum" in schema:
-        return [] if value in schema["enum"] else [f"{place} is {value!r}"]
-    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    if not any(_is(value, kind) for kind in kinds):
-        return [f"{place} is {value!r}, no {kinds}"]
-    if isinstance(value, list):
-        return [found for item in value for found in _violations(item, schema["items"], f"{place}[]")]
-    if not isinstance(value, dict):
-        return []
-    known, others = schema.get("properties", {}), schema.get("additionalProperties", True)
-    lacking = [f"{place}.{name} is missing" for name in schema.get("required", []) if name not in value]
-    surplus = [f"{place}.{name} is not described" for name in value if name not in known and others is False]
-    inner = {name: known.get(name, others) for name in value}
-    deeper = [
-        found
-        for name, member in value.items()
-        if isinstance(inner[name], dict)
-        for found in _violations(member, inner[name], f"{place}.{name}")
-    ]
-    return lacking + surplus + deeper
-
-
-def _is(value: object, kind: str) -> bool:
-    if isinstance(value, bool):
-        return kind == "boolean"
-    types = {"integer": int, "number": int | float, "string": str, "object": dict, "array": list, "null": type(None)}
-    return kind in types and isinstance(value, types[kind])
-
-
-@pytest.mark.parametrize("model", [*schemas.every_model()], ids=lambda model: model.__name__)
-def test_every_model_has_a_schema(model: type) -> None:
-    """Each model of a response has a schema with its fields, but for those that `-o json` leaves out."""
-    assert schemas.of_model(model)["required"]
 
 
 def test_links_of_the_repository_hold_in_the_site() -> None:

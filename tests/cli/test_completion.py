@@ -1,0 +1,49 @@
+"""Completion in shells."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+
+from callsavvy_async.cli.commands import REGISTRY
+
+from .harness import Run
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_is_of_its_shell(run: Run, shell: str) -> None:
+    """Where the shell is installed, it reads the script; each word of a command and each common option is in it."""
+    ended = run("completion", shell)
+    assert ended.code == 0
+    assert {word for words in REGISTRY.commands for word in words.split() if word not in ended.out} == set()
+    assert all(option in ended.out for option in ("output", "columns", "proxy", "max-cost", "status"))
+    program = shutil.which(shell)
+    if program is not None:
+        checked = subprocess.run(
+            [program, "-n"], input=ended.out, text=True, capture_output=True, timeout=30, check=False
+        )
+        assert (checked.returncode, checked.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("tick", {"tickets"}),
+        ("tickets ", {"list", "export", "conversation", "create", "reply"}),
+        ("tickets list --st", {"--status"}),
+        ("campaigns resume --rese", {"--resend"}),
+        ("balance --out", {"--output"}),
+    ],
+)
+def test_bash_completes(run: Run, line: str, found: set[str]) -> None:
+    """Commands, options and common options are completed."""
+    words = line.split(" ")
+    script = run("completion", "bash").out
+    code = f"""{script}
+COMP_WORDS=(callsavvy {" ".join(words) if words[-1] else " ".join(words[:-1]) + ' ""'}); COMP_CWORD={len(words)}
+_callsavvy callsavvy; printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+    ended = subprocess.run(["bash"], input=code, text=True, capture_output=True, timeout=30, check=True)
+    assert {word.strip() for word in ended.stdout.split()} == found
