@@ -124,7 +124,13 @@ def sdist(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def docs(session: nox.Session) -> None:
-    """Run the code blocks of README.md and docs/ against the simulator."""
+    """Build the site from docs/, check its links, and run the code blocks of README.md and docs/ against the simulator."""
+    site = ROOT / "build" / "site"
+    _install_wheel(session)
+    session.install(*_group("docs"), *_group("test"))
+    options = ("--strict", f"--config-file={ROOT / 'mkdocs.yml'}", f"--site-dir={site}")
+    session.run("mkdocs", "build", *options, env={"NO_MKDOCS_2_WARNING": "1"})
+    session.run("python", str(ROOT / "docs" / "sitegen" / "outside.py"), str(site))  # no page asks another host
     _tests(session, "-m=not browser and not network", parts=["tests/samples"])
 
 

@@ -29,4 +29,4 @@ def test_an_index_page_has_no_broken_link() -> None:
     assert isinstance(described, str)
     assert [link for link in re.findall(r"\]\(([^)]*)\)", described) if not link.startswith("https://")] == []
     assert described.index("not on a package index yet") < described.index("```")
-    assert "`docs/outcomes.md`" in described
+    assert "The `tutorial` goes" in described
