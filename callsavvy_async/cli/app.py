@@ -17,6 +17,7 @@ from callsavvy_async.cli import help as help_text
 from callsavvy_async.cli.activity import Way, current_activity, new_activity
 from callsavvy_async.cli.arguments import OPTIONS, Arguments, UsageError
 from callsavvy_async.cli.client import chosen_proxy
+from callsavvy_async.cli.commands import REGISTRY
 from callsavvy_async.cli.ending import end
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.interrupts import as_ctrl_c
@@ -41,7 +42,7 @@ def application(
         commands: The commands.
         adapt: Changes each function.
     """
-    app = _parser("callsavvy")
+    app = _parser("callsavvy", help_text.ABOUT)
     groups: dict[str, App] = {"": app}
     for command in commands:
         outer = ""
@@ -49,16 +50,17 @@ def application(
         for word in path:
             inner = f"{outer} {word}".strip()
             if inner not in groups:
-                groups[inner] = _parser(word)
+                groups[inner] = _parser(word, REGISTRY.groups.get(inner, ""))
                 groups[outer].command(groups[inner])
             outer = inner
         groups[outer].command(adapt(function_of(command)), name=name, help_epilogue=help_text.after_command(command))
     return app
 
 
-def _parser(name: str) -> App:
+def _parser(name: str, about: str) -> App:
     return App(
         name=name,
+        help=about,
         help_format="plaintext",
         version_flags=(),
         suppress_keyboard_interrupt=False,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from callsavvy_async.cli.arguments import OPTIONS
 from callsavvy_async.cli.registry import CommandEntry, Registry
 
-_ABOUT = "Send messages with the Callsavvy API and read the data of the account."
+ABOUT = "Send messages with the Callsavvy API and read the data of the account."
 _VARIABLES = {
     "CALLSAVVY_PUBLIC_KEY": "Public key of the account (dashboard, Settings, API).",
     "CALLSAVVY_PRIVATE_KEY": "Private key of the account.",
@@ -39,7 +39,7 @@ def of_group(registry: Registry, group: str) -> str:
     ]
     sections = [
         _filled(f"Usage: {program} COMMAND [OPTIONS]"),
-        *(_filled(paragraph) for paragraph in registry.groups.get(group, _ABOUT).split("\n\n")),
+        *(_filled(paragraph) for paragraph in registry.groups.get(group, ABOUT).split("\n\n")),
         _section("Commands", registry.below(group)),
         _examples(examples[:3] if group else _STARTS),
         _common(("--version, -V", "Show the version.")),
