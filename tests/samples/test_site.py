@@ -33,6 +33,7 @@ PUBLIC_MODULES = (
     "integrations.aiohttp",
     "integrations.fastapi",
     "integrations.taskqueue",
+    "outbox",
     "models",
     "pacing",
     "simulator",
