@@ -31,6 +31,7 @@ PUBLIC_MODULES = (
     "integrations.fastapi",
     "integrations.otel",
     "integrations.taskqueue",
+    "outbox",
     "models",
     "pacing",
     "simulator",
