@@ -74,7 +74,7 @@ class Trial:
     @property
     def people(self) -> list[str]:
         count = 12_000 if self.options.get("reconcilable") else 1_500
-        return [f"+234{self.number:04}{n:06}" for n in range(count)]
+        return [f"+2348{self.number:03}{n:06}" for n in range(count)]
 
     @property
     def suppressed(self) -> list[str]:
@@ -101,7 +101,8 @@ class Summary:
 
     @property
     def good(self) -> bool:
-        return not (self.lost or self.twice or self.contradicted or self.too_many_unknown or self.unexplained)
+        wrong = self.lost or self.twice or self.contradicted or self.too_many_unknown or self.unexplained
+        return self.outcomes["accepted"] > 0 and not wrong
 
     def __str__(self) -> str:
         kills = ", ".join(f"{count} in {phase}" for phase, count in sorted(self.kills.items()))
