@@ -75,9 +75,7 @@ class Trial:
     @property
     def people(self) -> list[str]:
         count = 12_000 if self.options.get("reconcilable") else 1_500
-        return [
-            f"+234{8000 + self.number}{n:06}" for n in range(count)
-        ]  # a 0 after +234 would make all of them invalid
+        return [f"+2348{self.number:03}{n:06}" for n in range(count)]  # after +2340 all of them would be invalid
 
     @property
     def suppressed(self) -> list[str]:
@@ -104,7 +102,8 @@ class Summary:
 
     @property
     def good(self) -> bool:
-        return not (self.lost or self.twice or self.contradicted or self.too_many_unknown or self.unexplained)
+        wrong = self.lost or self.twice or self.contradicted or self.too_many_unknown or self.unexplained
+        return self.outcomes["accepted"] > 0 and not wrong
 
     def __str__(self) -> str:
         kills = ", ".join(f"{count} in {phase}" for phase, count in sorted(self.kills.items()))
