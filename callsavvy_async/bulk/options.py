@@ -13,9 +13,10 @@ from typing import TypedDict, Unpack
 
 import attrs
 
+from callsavvy_async.bulk.doubtful import Doubtful
 from callsavvy_async.bulk.number_set import NumberMemory, NumberSet
 from callsavvy_async.bulk.phone_parsing import NumberCheck
-from callsavvy_async.bulk.recipients import Doubtful, RecipientFilter
+from callsavvy_async.bulk.recipients import RecipientFilter
 from callsavvy_async.bulk.report import BulkReport, ChunkResult
 from callsavvy_async.config import RequestSettings
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError

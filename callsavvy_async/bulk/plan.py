@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import attrs
 
-from callsavvy_async.bulk.recipients import Doubtful, Skipped, SkipReason
+from callsavvy_async.bulk.doubtful import Doubtful
+from callsavvy_async.bulk.recipients import Skipped, SkipReason
 from callsavvy_async.bulk.samples import Sample
 from callsavvy_async.messages import Encoding
 from callsavvy_async.wording import quantity

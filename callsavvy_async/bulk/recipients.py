@@ -10,6 +10,7 @@ from typing import TypeAlias, cast
 import attrs
 
 from callsavvy_async.bulk.column_detection import NumberColumns, number_columns
+from callsavvy_async.bulk.doubtful import Doubtful
 from callsavvy_async.bulk.number_set import NumberMemory, NumberSet
 from callsavvy_async.bulk.phone_parsing import NumberCheck, number_reader
 from callsavvy_async.bulk.plain_rows import plain_numbers
@@ -77,26 +78,6 @@ class Skipped:
 
 RecipientInput: TypeAlias = str | Recipient | Contact | Mapping[str, object]
 """One recipient: a number, a `Recipient`, a contact of the address book, or a row (of CSV, JSON, a data frame)."""
-
-
-@attrs.define
-class Doubtful:
-    """Count of numbers without ``+`` that were assumed to begin with a country code, because `region` was not given."""
-
-    count: int = 0
-    first_row: int | None = None
-    first: str = ""
-    """The first number, masked."""
-
-    def note(self, row: int, given: str) -> None:
-        """Count a number."""
-        if self.first_row is None:
-            self.first_row, self.first = row, mask_number(given.strip())
-        self.count += 1
-
-    def __str__(self) -> str:
-        example = f" {self.first!r} in row {self.first_row:,}" if self.first else f" in row {self.first_row:,}"
-        return f"{self.count:,} without '+', assumed to begin with a country code, the first{example}"
 
 
 class RecipientFilter:

@@ -11,7 +11,8 @@ from decimal import Decimal
 import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
-from callsavvy_async.bulk.recipients import Doubtful, Recipient, Skipped, SkipReason
+from callsavvy_async.bulk.doubtful import Doubtful
+from callsavvy_async.bulk.recipients import Recipient, Skipped, SkipReason
 from callsavvy_async.bulk.report_files import ReportRow, write_csv, write_jsonl
 from callsavvy_async.bulk.spool import Spool
 from callsavvy_async.errors import CallsavvyError, RequestError

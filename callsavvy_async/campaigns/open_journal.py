@@ -20,9 +20,8 @@ from callsavvy_async.campaigns.inbox import JournalInbox
 from callsavvy_async.campaigns.journal import keyed, runs, sql, sums
 from callsavvy_async.campaigns.journal.commands import Action, Command, history
 from callsavvy_async.campaigns.journal.database import Cursor, Database
-from callsavvy_async.campaigns.journal.postgres import SCHEMES, PostgreSQL
+from callsavvy_async.campaigns.journal.lookup import database_of, find_campaign, no_campaign
 from callsavvy_async.campaigns.journal.retrying_writer import RetryingWriter
-from callsavvy_async.campaigns.journal.sqlite import SCHEME, SQLite
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.keys import Keys
 from callsavvy_async.campaigns.report import CampaignReport
@@ -87,7 +86,7 @@ class Journal:
         """
         if keep <= timedelta():
             raise ConfigurationError(f"keep is {keep}; it must be longer than 0.")
-        database = _database(url, read_only=read_only, lease=lease)
+        database = database_of(url, read_only=read_only, lease=lease)
         return cls(database, read_only=read_only, patience=patience, simulated=simulated, keep=keep)
 
     def __repr__(self) -> str:
@@ -150,15 +149,15 @@ class Journal:
         )
 
     def _find_or_create(self, cursor: Cursor, name: str, spec: Spec | None) -> tuple[int, str, int]:
-        found = _find(cursor, name)
+        found = find_campaign(cursor, name)
         if found is not None:
             return found
         if spec is None:
-            raise InvalidRequestError(_missing(cursor, name, self._database.name))
+            raise InvalidRequestError(no_campaign(cursor, name, self._database.name))
         if self._read_only:
             raise JournalError(f"{self._database.name} is open for reading only; open it without read_only=True.")
         number = sql.next_id(cursor, "campaign")
-        found = _find(cursor, name)  # another process may have created it before the lock
+        found = find_campaign(cursor, name)  # another process may have created it before the lock
         if found is not None:
             return found
         cursor.execute(
@@ -267,15 +266,25 @@ class Journal:
 
     async def _find(self, name: str) -> int:
         def find(cursor: Cursor) -> int:
-            found = _find(cursor, name)
+            found = find_campaign(cursor, name)
             if found is None:
-                raise InvalidRequestError(_missing(cursor, name, self._database.name))
+                raise InvalidRequestError(no_campaign(cursor, name, self._database.name))
             return found[0]
 
         return await self._writer.run(find)
 
     async def suppress(self, *numbers: str, region: str | None = None, author: str | None = None) -> int:
-        """Add numbers to the suppress list, for example from a webhook's handler; see `SuppressList.add`."""
+        """Add numbers to the suppress list, for example from a webhook's handler; see `SuppressList.add`.
+
+        Args:
+            *numbers: phone numbers.
+            region: country of national numbers, such as "NG" (extra ``phone``).
+            author: name of the person or program that adds them; None for the user of this process.
+
+        Raises:
+            InvalidRequestError: a number is not valid; none was added.
+            JournalError: the list cannot be written.
+        """
         return await self.suppress_list.add(*numbers, region=region, author=author)
 
     async def backup(self, path: str | os.PathLike[str]) -> None:
@@ -291,31 +300,3 @@ class Journal:
     async def _close(self) -> None:
         with anyio.CancelScope(shield=True):
             await self._writer.close()
-
-
-def _database(url: str, *, read_only: bool, lease: float) -> Database:
-    """Return the database of a URL. The URL may contain a password, so errors show only its scheme."""
-    if url.startswith(SCHEME) and url != SCHEME:
-        return SQLite(url, read_only=read_only)
-    if url.startswith(SCHEMES):
-        if lease <= 0:
-            raise ConfigurationError(f"lease is {lease}; it must be greater than 0 seconds.")
-        return PostgreSQL(url, read_only=read_only, lease=lease)
-    raise ConfigurationError(
-        f"the journal's URL begins with {url.partition('://')[0]!r}; write sqlite:///file.db, with a fourth slash for an"
-        " absolute path, or postgresql://user@host/database."
-    )
-
-
-def _find(cursor: Cursor, name: str) -> tuple[int, str, int] | None:
-    query = "SELECT id, spec, purged FROM campaign WHERE name = ?"
-    found: tuple[int, str, int] | None = cursor.execute(query, (name,)).fetchone()
-    return found
-
-
-def _missing(cursor: Cursor, name: str, journal: str) -> str:
-    """Say that there is no campaign of a name, and which there are."""
-    rows = cursor.execute("SELECT name FROM campaign ORDER BY id DESC LIMIT 6").fetchall()
-    names = [repr(row[0]) for row in rows]
-    there_are = f"it contains {', '.join(names[:5])}{', ...' if names[5:] else ''}" if names else "it contains none"
-    return f"there is no campaign {name!r} in {journal}; {there_are}."

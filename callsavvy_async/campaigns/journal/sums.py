@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import attrs
 
-from callsavvy_async.bulk.recipients import Doubtful, SkipReason
+from callsavvy_async.bulk.doubtful import Doubtful
+from callsavvy_async.bulk.recipients import SkipReason
 from callsavvy_async.campaigns.journal import runs, sql
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.owner import owner_of
