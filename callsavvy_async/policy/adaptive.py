@@ -49,12 +49,10 @@ class Adaptive:
 
     max_in_flight: int = attrs.field(default=MAX_IN_FLIGHT, validator=at_least_one)
     remember: str | PurePath | None = attrs.field(default=None, validator=_path, repr=False)
-    _rate: RateController = attrs.field(factory=lambda: RateController(unpaced=True), init=False, repr=False)
+    _rate: RateController = attrs.field(factory=RateController, init=False, repr=False)
     _gate: Gate = attrs.field(factory=Gate, init=False, repr=False)
     _concurrency: ConcurrencyController = attrs.field(factory=ConcurrencyController, init=False, repr=False)
     in_flight: int = attrs.field(default=0, init=False, repr=False)
-    _explained: bool = attrs.field(default=False, init=False, repr=False)
-    """True while the gate is shut for a 429 that the number in flight explains."""
     _sent: int = attrs.field(default=0, init=False, repr=False)
     _rate_limited: int = attrs.field(default=0, init=False, repr=False)
 
@@ -87,8 +85,6 @@ class Adaptive:
         if feedback.signal is Signal.RATE_LIMITED:
             self._rate_limited += 1
         elif feedback.signal is Signal.ADMITTED:
-            if self._gate.shut and not permit.probe and self._rate.unpaced:
-                self._rate.trickled(permit.sent_at)
             self._concurrency.admitted(now, level=permit.level, sent_at=permit.sent_at)
         elif feedback.signal is Signal.FAILED:
             self._concurrency.failed(now)
@@ -97,7 +93,7 @@ class Adaptive:
         """See `Pacer.snapshot`."""
         allowed = self.allowed(now)
         return PacerSnapshot(
-            rate=self._rate.rate if self._rate.rate < math.inf else None,
+            rate=self._rate.rate,
             in_flight=self.in_flight,
             allowed_in_flight=allowed,
             shut_for=max(0.0, self._gate.opens_at - now) if self._gate.shut else 0.0,
@@ -166,27 +162,14 @@ class Adaptive:
             timely = permit.episode == gate.episode
             explained = timely and self._concurrency.rate_limited(now, level=permit.level)
             if not explained or retry_after is not None:
-                gate.close(
-                    now,
-                    interval=rate.interval,
-                    took=now - permit.sent_at,
-                    forecast=rate.forecast(now),
-                    retry_after=retry_after,
-                    searching=not rate.started,
-                )
-                self._explained = explained
-                if not explained:
-                    rate.shut(now, sent_at=permit.sent_at)
+                interval, took = 1.0 / rate.rate, now - permit.sent_at
+                gate.close(now, interval=interval, took=took, forecast=rate.forecast(now), retry_after=retry_after)
+                rate.shut(now)
 
     def _on_admitted_probe(self, now: float, permit: Permit) -> None:
         self._gate.probe_admitted(now, sent_at=permit.sent_at)
-        if self._gate.shut:
-            return
-        if self._explained:
-            self._rate.resumed(now)
-        else:
-            at, proven = self._gate.reopened_at, self._gate.proven
-            self._rate.reopened(now, at=at, probed=permit.sent_at, proven=proven)
+        if not self._gate.shut:
+            self._rate.reopened(now, at=self._gate.reopened_at, proven=self._gate.proven)
 
     def _apply_hints(self, now: float, hints: RateLimitHints) -> None:
         """Spread the remaining requests, less those in flight, over the time until the reset."""

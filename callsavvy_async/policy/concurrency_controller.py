@@ -10,14 +10,8 @@ after each block of responses
 holds TOLERANCE times the useful number in flight. Example: at limit 20, unloaded 50 ms and latency 100 ms, the new limit
 is 20 * 1.5 * 0.5 + 1 = 16. The limit moves only while at least half of it is in use: an idle client learns nothing.
 
-Start. Until the first 429, and while responses are not slow, each response lets more requests start (TCP's slow start). The
-number in flight doubles in `START_DOUBLING` seconds, or with each round trip if that takes longer, because all that is in
-flight at the first 429 may receive one too. A short round trip adds `START_LEAST`: 8, 10, 12 and so on.
-
 The unloaded latency is the smallest median of the last one or two epochs of `EPOCH` seconds. If the limit binds, it is
 measured again with most of the load removed (BBR's ProbeRTT), because it would otherwise include the controller's queue.
-A slow server makes that long, and so the epochs. If the first responses differ widely, the start may have loaded the server,
-and the unloaded latency is measured so at once.
 
 The cap from 429s. A server that caps *concurrency* answers 429 by the number in flight, not by the rate. The controller
 tallies 429s by the number in flight at the time of sending. If most of them lie above some level, and 429s are common
@@ -40,23 +34,12 @@ from statistics import median
 import attrs
 
 TOLERANCE = 1.5
-FLOOR = 1.0
+FLOOR = 2.0
 START_LIMIT = 8.0
-"""Requests in flight at first."""
-START_DOUBLING = 1.5
-"""Seconds in which the number in flight doubles until the first 429, unless a round trip takes longer."""
-START_LEAST = 0.25
-"""Minimum further requests for each response of the start: a short round trip needs no more."""
 BLOCK_RESPONSES = 40
 BLOCK_SECONDS = 1.0
 FIRST_BLOCK_RESPONSES = 20
 EPOCH = 30.0
-DRAINS = 20.0
-"""Minimum epoch in times of the last drain, which a slow server makes long."""
-OVERLOADED = 2.0
-"""Latency / unloaded that ends a cold start."""
-WIDE = 5.0
-"""Latency / fastest response above which the first block may have met a loaded server."""
 CAP_PROBE = 20.0
 FEWEST_RATE_LIMITED = 5.0
 """Number of 429s, weighted towards recent ones, before the controller looks for a cap."""
@@ -83,9 +66,6 @@ class ConcurrencyController:
     latency: float = math.inf
     """Median seconds of the last block of responses; infinite until measured."""
 
-    starting: bool = True
-    """True until the first 429, or until responses become slow."""
-
     _latencies: list[float] = attrs.field(factory=list)
     _block_began: float = 0.0
     _peak: int = 0
@@ -93,10 +73,6 @@ class ConcurrencyController:
     _epoch_least: float = math.inf
     _bound: bool = False
     _drained_since: float = math.inf
-    _epoch: float = EPOCH
-    """Seconds of an epoch."""
-    _fastest: float = math.inf
-    """Seconds of the fastest response of the start."""
     _cap_since: float = 0.0
     _failing: float = 0.0
     _cut_at: float = -math.inf
@@ -121,14 +97,11 @@ class ConcurrencyController:
         """Learn from the latency of a request that was sent as the `level`-th in flight."""
         self._admitted[level] = self._admitted.get(level, 0.0) + 1.0
         self._failing -= self._failing / 20.0
-        if self.starting and level >= self.limit / 2.0:
-            self._grow(now - sent_at)
         if self._drained_since != math.inf:
             if sent_at < self._drained_since:
                 return
             self._latencies.append(max(now - sent_at, _LEAST_LATENCY))
             if len(self._latencies) >= FIRST_BLOCK_RESPONSES:
-                self._epoch = max(EPOCH, DRAINS * (now - self._drained_since))
                 self._end_epoch(now, least=median(self._latencies))
             return
         self._latencies.append(max(now - sent_at, _LEAST_LATENCY))
@@ -146,7 +119,6 @@ class ConcurrencyController:
 
     def rate_limited(self, now: float, *, level: int) -> bool:
         """Tally a 429; return True if the number in flight explains it, so that the rate stays as it is."""
-        self.starting = False
         for tally in (self._admitted, self._rate_limited):
             for key in tally:
                 tally[key] *= 0.95
@@ -156,12 +128,6 @@ class ConcurrencyController:
             return False
         self.cap, self._cap_since = float(found), now
         return True
-
-    def _grow(self, latency: float) -> None:
-        """Let more start after a response, unless the server shows load."""
-        self._fastest = min(self._fastest, latency)
-        if latency <= min(OVERLOADED * self.unloaded, WIDE * self._fastest):
-            self.limit += min(max(latency / START_DOUBLING, START_LEAST), 1.0)
 
     def _find_cap(self) -> int | None:
         """Return the level above which 429s are common, provided enough requests were sent below it to compare."""
@@ -178,25 +144,17 @@ class ConcurrencyController:
     def _end_block(self, now: float, *, latency: float) -> None:
         self.latency = latency
         self._epoch_began = min(self._epoch_began, now)  # the first epoch begins with the first block
-        if self.unloaded == math.inf and latency > WIDE * self._fastest:  # loaded from the first request on, perhaps
-            self._drain(now)
-            return
         self._epoch_least = min(self._epoch_least, latency)
         self.unloaded = min(self.unloaded, latency)
-        self.starting = self.starting and latency <= OVERLOADED * self.unloaded
-        if self._peak >= self.limit / 2.0 and not self.starting:
+        if self._peak >= self.limit / 2.0:
             self._bound = self._bound or self._peak >= self.limit - 1.0
             self.limit = max(FLOOR, self.limit * TOLERANCE * self.unloaded / latency + 1.0)
         self._begin_block(now)
-        if now - self._epoch_began >= self._epoch:
+        if now - self._epoch_began >= EPOCH:
             if self._bound:
-                self._drain(now)
+                self._drained_since = now
             else:
                 self._end_epoch(now, least=self._epoch_least)
-
-    def _drain(self, now: float) -> None:
-        self._drained_since = now
-        self._begin_block(now)
 
     def _end_epoch(self, now: float, *, least: float) -> None:
         self.unloaded, self._epoch_least = least, math.inf

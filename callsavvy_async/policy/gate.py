@@ -2,12 +2,10 @@
 
 Theory. 429s that arrive together mean the same, so one pause serves for all of them.
 
-1.  The pause. Retry-After gives its length; if a probe shows that it was too short, the pause grows as without it. In whole
-    seconds it is rounded up, so the server reopens up to a second earlier, and one second proves no pause at all. Without
-    Retry-After, the server's budget is either refilled within a request or two (a token bucket) or empty for the rest of a
-    window. The first probe starts after 1.5 request intervals plus part of a round trip, in which the requests in flight
-    complete. Each 429 for a probe lengthens the next pause by a third, up to `LONGEST_PAUSE`, or a quarter of the time
-    since the first 429. While nothing is known of the limit, the pauses double.
+1.  The pause. Retry-After gives its exact length. Without it, the server's budget is either refilled within a request or
+    two (a token bucket) or empty for the rest of a window. The first probe starts after 1.5 request intervals plus part
+    of a round trip, in which the requests in flight complete. Each 429 for a probe lengthens the next pause by a third,
+    up to `LONGEST_PAUSE`.
 2.  A forecast. If the rate controller predicts when the server reopens, the probes wait for most of that time. They begin
     early and come often, because a prediction is not a proof.
 3.  Round times. While the window is unknown, the gate assumes that its length is a round number of seconds. A pause that
@@ -27,10 +25,8 @@ LANDING = 0.45
 """Part of a 429's round trip that the first pause includes."""
 GROWTH = 1.3
 """Factor by which each 429 for a probe lengthens the pause."""
-SEARCH_PAUSE, SEARCH_GROWTH = 0.1, 1.6
-"""Minimum seconds before the first probe, and the same factor, while nothing is known of the limit."""
-LONGEST_PAUSE, LONGEST_PART = 6.0, 0.25
-"""Maximum seconds between two probes, or part of the time since the first 429: what the start of a window may cost."""
+LONGEST_PAUSE = 6.0
+"""Maximum seconds between two probes, and so the most that the start of a window may cost."""
 EARLY = 0.7
 """Share of a predicted pause after which the probes begin."""
 EARLY_IN_WINDOW = 0.1
@@ -70,13 +66,11 @@ class Gate:
     episode: int = 0
     """Number of times the gate has reopened. A request belongs to the episode in which it was sent."""
     proven: bool = False
-    """True if the server confirmed this pause, with a 429 for a probe or a Retry-After of more than its rounding."""
+    """True if the server confirmed this pause, with a 429 for a probe or a Retry-After."""
     reopened_at: float = 0.0
     """Estimated reopening of the server: halfway between the last 429 for a probe and the admission of the next probe."""
 
     _pause: float = 0.0
-    _growth: float = GROWTH
-    _shut_at: float = 0.0
     _probing: bool = False
     _rate_limited_at: float = math.inf
     _landing: float = 0.0
@@ -88,16 +82,7 @@ class Gate:
         """Return the seconds until a probe may start; infinity while one is in flight."""
         return math.inf if self._probing else max(0.0, self.opens_at - now)
 
-    def close(
-        self,
-        now: float,
-        *,
-        interval: float,
-        took: float,
-        forecast: Forecast,
-        retry_after: float | None,
-        searching: bool = False,
-    ) -> None:
+    def close(self, now: float, *, interval: float, took: float, forecast: Forecast, retry_after: float | None) -> None:
         """Shut after a 429.
 
         Args:
@@ -106,15 +91,11 @@ class Gate:
             took: Seconds from the request to its 429.
             forecast: Prediction of the rate controller.
             retry_after: Seconds of the response's Retry-After.
-            searching: True while nothing is known of the limit.
         """
-        self.shut, self.proven = True, retry_after is not None and _at_least(retry_after) > 0.0
-        self._rate_limited_at = math.inf if retry_after is None else now + _at_least(retry_after)
-        self._shut_at = now
+        self.shut, self.proven = True, retry_after is not None
+        self._rate_limited_at = math.inf
         self._landing = LANDING * took
-        least = max(took, SEARCH_PAUSE) if searching else 0.0
-        self._growth = SEARCH_GROWTH if searching else GROWTH
-        self._pause = min(max(FIRST_PAUSE * interval + self._landing, least), LONGEST_PAUSE)
+        self._pause = min(FIRST_PAUSE * interval + self._landing, LONGEST_PAUSE)
         pause = max(self._pause, min(forecast.debt, UNPROVEN * self._pause))
         self.opens_at = now + (self._to_round_time(now, pause, forecast) if retry_after is None else retry_after)
 
@@ -129,13 +110,12 @@ class Gate:
     def probe_rate_limited(self, now: float, *, sent_at: float, forecast: Forecast, retry_after: float | None) -> None:
         """Stay shut for longer."""
         self._probing, self.proven = False, True
-        self._rate_limited_at = sent_at + _at_least(retry_after or 0.0)
-        longest = max(LONGEST_PAUSE, LONGEST_PART * (now - self._shut_at))
-        pause = min(self._pause * self._growth, longest)
-        self._pause = min(max(pause, DENSE * (forecast.debt or forecast.rest)), longest)
+        self._rate_limited_at = sent_at if retry_after is None else math.inf  # Retry-After names the reopening
+        pause = min(self._pause * GROWTH, LONGEST_PAUSE)
+        self._pause = min(max(pause, DENSE * (forecast.debt or forecast.rest)), LONGEST_PAUSE)
         predicted = EARLY * forecast.debt or EARLY_IN_WINDOW * forecast.rest
-        own = self._to_round_time(now, max(pause, predicted), forecast) if retry_after is None else pause
-        self.extend(now + max(own, retry_after or 0.0))  # the last Retry-After was too short, or others were faster
+        wait = self._to_round_time(now, max(pause, predicted), forecast) if retry_after is None else retry_after
+        self.extend(now + wait)
 
     def probe_lost(self, now: float) -> None:
         """Probe again after the same pause: the last probe ended without a verdict."""
@@ -156,7 +136,6 @@ class Gate:
         self.opens_at += seconds
         self.reopened_at += seconds
         self._rate_limited_at += seconds
-        self._shut_at += seconds
 
     def _to_round_time(self, now: float, pause: float, forecast: Forecast) -> float:
         """Return the pause, shortened to the first round time that it would pass."""
@@ -165,8 +144,3 @@ class Gate:
         found = next((seconds for seconds in times if 0.0 < seconds <= pause), None)
         self._on_time = found is not None
         return pause if found is None else found
-
-
-def _at_least(retry_after: float) -> float:
-    """Return the seconds for which the server is certainly shut: a Retry-After in whole seconds is rounded up."""
-    return retry_after if retry_after % 1.0 else max(retry_after - 1.0, 0.0)

@@ -22,8 +22,7 @@ Theory.
 
 3.  Memory. Counts move the estimate; 429s only steer the rate. An interval replaces the estimate if it is as long as the
     `memory` (a period, a window, ten requests). The old estimate fills up a shorter one. A limit that has just fallen
-    needs a lower *rate* at once: each 429 within half a period doubles the dip, until an interval is long again. A few
-    requests may replace the estimate, but the next period has as few: an estimate that is too low is soon left behind.
+    needs a lower *rate* at once: each 429 within half a period doubles the dip, until an interval is long again.
 
 4.  Windows. A budget that cannot be saved up loses the requests of a dip, and the mean of an interval falls short of the
     limit. A pause that the server confirms (by a 429 for a probe), and that is much of the time since the last such
@@ -36,14 +35,9 @@ Theory.
     *later half* is the limit. It counts only after intervals of two periods: in a shorter one, it would include the
     bucket's savings.
 
-6.  Start. Before the first 429 nothing is known, and what may be in flight doubles with each round trip; processes that
-    share a limit double a rate instead (`rate_search`). The budget at that time is unknown, for another process may have
-    used it, so the first interval says little. More is said by the requests that the empty budget admitted: those still in
-    flight at the first 429, or the first admitted probe. That is a lower bound, and the *search* doubles it until the next
-    429. The mean of that interval is the limit of a bucket, but it falls short of the limit of a server that saves nothing
-    up, which lies below the last rate. So a search that rose much is followed by a slower one from the geometric mean of
-    the two, and a search of few requests counts both, as does one whose pause the server did not confirm. A pause that is
-    long after many requests shows a window at once.
+6.  Start. The first interval begins with an unknown budget, which another process may just have used up. Its pause is
+    left out, and its requests weigh no more than their number: a guess that is too high costs one 429, a guess that is
+    too low costs hours. The second interval is exact.
 
 7.  Clock. The controller's clock runs only while the controller holds requests back. Idle time, or time under another cap,
     proves nothing and is skipped. All times are monotonic seconds from the caller.
@@ -62,49 +56,42 @@ import math
 import attrs
 
 from callsavvy_async.policy.gate import Forecast
-from callsavvy_async.policy.rate_meter import START_RATE, RateMeter
-from callsavvy_async.policy.rate_search import search, start
 
 RISE = 0.02
 """Part of the estimate: the smallest dip below it, and the overshoot after two periods that provokes a 429."""
 DEEPEST_DIP, DEEPEST_SOON = 0.5, 8
 """The largest dip, and the number of early 429s in a row after which the dip is that deep."""
-COUNT_ERROR, DEEPEST_FOR_COUNTS = 5.0, 0.25
-"""Minimum of dip * requests of a period, and the largest dip for it. The dip saves up a quarter of it."""
+COUNT_ERROR = 5.0
+"""Minimum of dip * requests of a period. The dip saves up a quarter of it."""
 
 PERIOD = 14.0
 PERIOD_REQUESTS = 75.0
 """Seconds, and requests. A slow limit needs a longer period to keep its 429s under one in a hundred requests."""
 SHORTEST_PERIOD = 1.75
 SHORTEST_PERIOD_REQUESTS = 35.0
-FEWEST_PERIOD_REQUESTS = 5.0
-"""Seconds, and requests: the period while the limit is unknown. It has no more requests than the measurement, and grows."""
+"""Seconds, and requests: the period while the limit is unknown. It grows with the evidence."""
 WINDOW_PERIOD = 0.65
 """The period as a part of the window: two of them reach into the second window, three and a half into the third."""
 LONGEST_WINDOW = 230.0
 """Maximum seconds of a window: one long ban must not stop the learning for hours."""
 
-COUNT, WEAK = 10.0, 20.0
-"""Minimum requests of a measurement, and of a search whose mean counts without the rate before its 429."""
+COUNT = 10.0
+"""Minimum requests of a measurement."""
 LATE = 2.0
 """Minimum length of an interval, in periods, for its later half to count."""
 SURGE = 1.15
 """A measurement this many times the estimate means that the limit was raised. The search uses short periods."""
 
-SEARCH_DOUBLING = 3.0
-"""Requests in which the rate doubles after the first 429."""
-SLOWER = 4.0
-"""Factor of these requests in the second search."""
-STEEP = 1.3
-"""Factor by which the rate of a search may have grown for the mean to be the limit."""
-SHORTEST_FIRST_WINDOW, LONG_REFILL = 4.0, 10.0
-"""Seconds of the first pause: the shortest that is the rest of a window, and the longest that a few requests cause."""
-TRICKLE = 3
-"""Minimum requests admitted after the first 429 that reveal a rate; fewer may have overtaken on the way."""
+START_RATE = 10.0
+START_DOUBLING = 0.7
+"""A cold start begins at this rate (requests/s) and doubles in this time (seconds) until the first 429."""
+
+CATCH_UP = 0.05
+"""Maximum delay of a timer, in seconds, for which requests may catch up; more would be a burst."""
 
 
 @attrs.define
-class RateController(RateMeter):
+class RateController:
     """Learn a hidden limit from admissions and 429s, and schedule requests."""
 
     estimated_limit: float = START_RATE
@@ -115,17 +102,95 @@ class RateController(RateMeter):
     """True after the cold start, once the limit has been measured."""
     fixed: bool = False
     """True for a configured limit, which never changes. Windows are still measured, to predict when a gate reopens."""
-    unpaced: bool = False
-    """True if only the number in flight limits a cold start."""
     period: float = PERIOD
+    rate: float = START_RATE
+    """Requests per second at the latest request."""
 
     _dip: float = RISE
     _soon: int = 0
     """Number of consecutive intervals that ended within half a period."""
-    _doubling: float = SEARCH_DOUBLING
-    """Requests in which the rate of the present search doubles."""
-    _restarted: bool = False
-    """True if the start was repeated, because others had used the budget up."""
+    _slot: float | None = None
+    """Earliest start of the next request; None before the first."""
+    _sent_at: float = 0.0
+    _opened: float = 0.0
+    """Start of the current interval, on the controller's clock: skipped time moves it."""
+    admitted: int = 0
+    """Number of requests in the current interval that this controller timed, without 429s."""
+    shut_at: float = 0.0
+    """Time of the first 429 of the latest pause."""
+    _bounded: bool = False
+    """True if the current interval began with a reopening."""
+    _spell_began: float = 0.0
+    """End of the last pause that may have been a window's, in real time."""
+    _spell_admitted: int = 0
+    _ceiling: float = math.inf
+    _ceiling_until: float = 0.0
+
+    def delay(self, now: float) -> float:
+        """Return the seconds until the next request may start."""
+        return 0.0 if self._slot is None else max(0.0, self._slot - now)
+
+    def sent(self, now: float) -> None:
+        """Start one request: use the slot, and set the next one (GCRA with a tolerance of `CATCH_UP`)."""
+        if self._slot is None:
+            self._slot = self.begin(now)
+        if now - self._slot > CATCH_UP:  # something else held the request back: skip that time
+            self._opened += now - self._sent_at
+        else:
+            self.admitted += 1
+        self._spell_admitted += 1
+        self._sent_at = now
+        wanted = self._curve(now - self._opened)
+        self.rate = min(wanted, self._ceiling) if now < self._ceiling_until else wanted
+        self._opened += 1.0 / self.rate - 1.0 / wanted
+        self._slot = max(self._slot, now - CATCH_UP) + 1.0 / self.rate
+
+    def probed(self, *, late: float) -> None:
+        """Count a probe that started `late` seconds after its time. It counts as admitted until its 429 arrives."""
+        idle = max(0.0, late - CATCH_UP)
+        self._opened += idle
+        self.shut_at += idle
+        self._spell_began += idle
+        self.admitted += 1
+        self._spell_admitted += 1
+
+    def withdraw(self) -> None:
+        """Take back one admission: the request received a 429."""
+        self.admitted -= 1
+        self._spell_admitted -= 1
+
+    def begin(self, now: float) -> float:
+        """Start the controller's clock if it has not run yet; return the earliest start of the next request."""
+        if self._slot is None:
+            self._slot = self._opened = self._spell_began = self._sent_at = now
+        return self._slot
+
+    def pace(self, at: float) -> tuple[float, float]:
+        """Return the rate of a reservation that begins at `at`, and the seconds to skip for each of its requests."""
+        wanted = self._curve(at - self._opened)
+        self.rate = min(wanted, self._ceiling) if at < self._ceiling_until else wanted
+        return self.rate, 1.0 / self.rate - 1.0 / wanted
+
+    def reserved(self, count: int, *, after_idle: int = 0, idle: float = 0.0) -> None:
+        """Count requests that the processes sharing this controller have reserved.
+
+        Args:
+            count: Number of requests.
+            after_idle: Number of them that something other than the controller held back. Only a window counts them.
+            idle: Idle seconds of all processes, which the controller's clock skips.
+        """
+        self._opened += idle
+        self.admitted += count - after_idle
+        self._spell_admitted += count
+
+    def move(self, seconds: float) -> None:
+        """Convert all times to a clock that is `seconds` ahead of the current one."""
+        self._slot = None if self._slot is None else self._slot + seconds
+        self._sent_at += seconds
+        self._opened += seconds
+        self.shut_at += seconds
+        self._spell_began += seconds
+        self._ceiling_until += seconds
 
     def limit_as(self, other: RateController) -> None:
         """Copy the limits of this process's controller: the ceiling from the server's headers, and a configured rate."""
@@ -133,6 +198,14 @@ class RateController(RateMeter):
         self.fixed = other.fixed
         if other.fixed:
             self.estimated_limit = self.rate = other.estimated_limit
+
+    def limit_to(self, rate: float, *, until: float) -> None:
+        """Limit the rate to `rate` requests per second until `until`, as the server's headers demand."""
+        self._ceiling, self._ceiling_until = rate, until
+
+    def shut(self, now: float) -> None:
+        """Record the first 429 of a pause."""
+        self.shut_at = now
 
     def forecast(self, now: float) -> Forecast:
         """Predict when the server reopens.
@@ -146,81 +219,40 @@ class RateController(RateMeter):
         rest = max(0.0, self._spell_began + self._known_window - now)
         return Forecast(debt, rest, self._spell_began, window_known=self.window > 0.0)
 
-    def reopened(self, now: float, *, at: float, probed: float, proven: bool) -> None:
+    def reopened(self, now: float, *, at: float, proven: bool) -> None:
         """Learn from the interval between the last reopening and this one, and begin the next.
 
         Args:
             now: Monotonic seconds.
             at: Reopening of the server, as exactly as the probes show.
-            probed: Start of the admitted probe. It may have taken all that the server had saved up.
             proven: True if the server confirmed the pause, so that it was not only the client's gate.
         """
-        if not self.started and not self._bounded:
-            self._begin_search(now, at=at, probed=probed)
-            return
         open_for = max(self.shut_at - self._opened, 1e-3)
         elapsed, admitted = now - self._opened if self._bounded else open_for, self.admitted
         spent_window = self._bounded and proven and self._is_window(at)
-        steep = not self.started and not spent_window and self.rate > STEEP * self.estimated_limit
-        if steep and self._doubling == SEARCH_DOUBLING:
-            self._search_again(now, probed=probed)
-            return
         if spent_window and at - self._spell_began < 0.5 * self.window:
             spent_window, self.window = False, 0.5 * self.window
         soon = self.started and not spent_window and open_for < self.period / 2.0
-        memory = max(COUNT / self.estimated_limit, self._known_window, self.period) if self.started else 0.0
+        memory = max(COUNT / self.estimated_limit, self._known_window, self.period if self.started else 0.0)
         if spent_window:
             elapsed, admitted = at - self._spell_began, self._spell_admitted
             self.window = min(self.window, elapsed) if elapsed < 1.25 * self.window else elapsed
         mean = (admitted + max(0.0, memory - elapsed) * self.estimated_limit) / max(elapsed, memory)
-        if self.started:
-            mean = max(mean, self._late(open_for, at - self._opened if proven else open_for))
-        elif not spent_window and (admitted < WEAK or not proven):
-            mean = math.sqrt(mean * admitted / open_for)
-        self._learn(max(mean, 1e-3), elapsed, admitted if elapsed >= memory else SHORTEST_PERIOD_REQUESTS)
+        late = self._late(open_for, at - self._opened if proven else open_for) if self.started else 0.0
+        self._learn(max(mean, late, 1e-3), elapsed)
         self._soon = min(self._soon + 1, DEEPEST_SOON) if soon else 0
-        for_counts = min(COUNT_ERROR / (self.estimated_limit * self.period), DEEPEST_FOR_COUNTS)
-        self._dip = max(min(RISE * 2.0**self._soon, DEEPEST_DIP), for_counts)
+        self._dip = max(min(RISE * 2.0**self._soon, DEEPEST_DIP), COUNT_ERROR / (self.estimated_limit * self.period))
         if spent_window or not self._bounded or elapsed > PERIOD:
             self._spell_began, self._spell_admitted = at, 0
-        self._begin_interval(now, not_before=probed + 1.0 / self._curve(0.0))
-
-    def _begin_search(self, now: float, *, at: float, probed: float) -> None:
-        """Begin the search with a lower bound: the rate at which the empty budget admitted requests."""
-        refill, whole = max(at - self._exhausted_at, 1e-3), max(at - self._opened, 1e-3)
-        if self.admitted < COUNT and refill > LONG_REFILL and not self._restarted:
-            self._restart(now)
-            return
-        estimate = 1.0 / refill
-        if self._trickle >= TRICKLE:
-            estimate = max(estimate, self._trickle / max(self._trickle_until - self._exhausted_at, 1e-3))
-        elif self.admitted >= COUNT:
-            estimate = max(estimate, self.admitted / whole)
-            shortest = max(SHORTEST_FIRST_WINDOW, whole / 2.0)
-            if self.unpaced and refill > shortest:  # shared counts err by what is reserved
-                self.window = whole
-                self._learn(estimate, whole, self.admitted)
-        self.estimated_limit = self.rate = estimate
-        self._spell_began, self._spell_admitted = at, 0
-        self._begin_interval(now, not_before=probed + 1.0 / self.estimated_limit)
-
-    def _restart(self, now: float) -> None:
-        """Start once more: others had used the budget up, and it has just been renewed."""
-        self._restarted, self.admitted, self._spell_admitted = True, 0, 0
-        self._slot = self._opened = self._sent_at = self._spell_began = now
-
-    def _search_again(self, now: float, *, probed: float) -> None:
-        """Search between the mean and the last rate, for the limit of a server that saves nothing up lies there."""
-        mean = max(self.admitted, 1) / max(now - self._opened, 1e-3)
-        self.estimated_limit = self.rate = math.sqrt(mean * max(self.rate, mean))
-        self._doubling *= SLOWER
-        self._begin_interval(now, not_before=probed + 1.0 / self.estimated_limit)
+        self._bounded, self.admitted = True, 0
+        self._opened = self._sent_at = now
+        # After an early 429, the probe has taken all that the server saved up: the next request would be refused again.
+        self._slot = max(now, at + 1.0 / self._curve(0.0)) if soon else now
 
     @property
     def is_sound(self) -> bool:
         """True if every rate this state can produce is valid. Deserialised state is untrusted."""
-        rates = min(self.estimated_limit, self.rate, self._doubling) > 0.0 and not self.unpaced
-        return rates and self.period >= SHORTEST_PERIOD and 0.0 <= self._dip < 1.0
+        return min(self.estimated_limit, self.rate) > 0.0 and self.period >= SHORTEST_PERIOD and 0.0 <= self._dip < 1.0
 
     @property
     def _known_window(self) -> float:
@@ -236,13 +268,12 @@ class RateController(RateMeter):
         last = max(1.1 * self.window, PERIOD / 2.0, COUNT / self.estimated_limit)
         return (self._sent_since(end - last, open_for) - 1.0) / last if end >= last else 0.0  # exact to one request
 
-    def _learn(self, measured: float, elapsed: float, count: float) -> None:
+    def _learn(self, measured: float, elapsed: float) -> None:
         if self.fixed:
             return
         window = WINDOW_PERIOD * self._known_window
         longest = max(PERIOD, PERIOD_REQUESTS / measured, window)
-        evidence = min(max(count, FEWEST_PERIOD_REQUESTS), SHORTEST_PERIOD_REQUESTS)
-        shortest = max(SHORTEST_PERIOD, evidence / measured, window)
+        shortest = max(SHORTEST_PERIOD, SHORTEST_PERIOD_REQUESTS / measured, window)
         surging = not self.started or measured > SURGE * self.estimated_limit
         self.period = min(max(0.0 if surging else max(elapsed, 0.7 * self.period), shortest), longest)
         self.estimated_limit, self.started = measured, True
@@ -251,12 +282,10 @@ class RateController(RateMeter):
         if self.fixed:
             return self.estimated_limit
         since = max(since, 0.0)  # a cubic falls below zero before the interval
-        if self.started:
-            u = since / self.period - 1.0
-            return self.estimated_limit * (1.0 + (RISE * u**5 if u > 0.0 else self._dip * u**3))
-        if self._bounded:
-            return search(since, estimate=self.estimated_limit, doubling=self._doubling)
-        return math.inf if self.unpaced else start(since, estimate=self.estimated_limit)
+        if not self.started:
+            return self.estimated_limit * math.exp2(min(since / START_DOUBLING, 30.0))
+        u = since / self.period - 1.0
+        return self.estimated_limit * (1.0 + (RISE * u**5 if u > 0.0 else self._dip * u**3))
 
     def _sent_since(self, start: float, end: float) -> float:
         """Return the number of requests that the curve sends between two times of the interval."""

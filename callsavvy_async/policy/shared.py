@@ -36,8 +36,7 @@ from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.fixed import FIRST_PAUSE
 from callsavvy_async.policy.gate import Gate
 from callsavvy_async.policy.pacer import MAX_IN_FLIGHT, PacerSnapshot
-from callsavvy_async.policy.rate_controller import RateController
-from callsavvy_async.policy.rate_meter import CATCH_UP
+from callsavvy_async.policy.rate_controller import CATCH_UP, RateController
 from callsavvy_async.policy.reservation_protocol import Replace, Reserve, RowRequest, RowState
 from callsavvy_async.policy.reservations import Reservations
 from callsavvy_async.policy.standalone import OUT_OF_REACH, STANDALONE, Standalone

@@ -14,12 +14,9 @@ from hypothesis import given, strategies as st
 
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.adaptive import Adaptive
-from callsavvy_async.policy.concurrency_controller import ConcurrencyController
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.fixed import FixedRate, Unlimited
-from callsavvy_async.policy.gate import Gate
 from callsavvy_async.policy.pacer import Pacer
-from callsavvy_async.policy.rate_controller import RateController
 from callsavvy_async.policy.ratelimit_headers import RateLimitHints
 from testbed.limiter.cost import calls_per_request
 from testbed.limiter.scenarios import CHANGES, COLD_START, OVERLOAD, STEADY, Scenario, window_of
@@ -141,15 +138,6 @@ def test_stray_failures_leave_the_rate_alone() -> None:
     assert len(run.accepted) + len(run.unknown) > 0.97 * 3000
 
 
-def test_a_fresh_client_without_a_limit_is_hardly_slowed() -> None:
-    """A thousand requests at 30 ms take at most 1.6 times as long as without a limiter."""
-    ended = []
-    for pacer in (Unlimited(max_in_flight=64), Adaptive()):
-        world = World(TokenBucket(1e9, 1e9), requests=1000, latency=lambda rng, now: 0.03)
-        ended.append(simulate(pacer, world, seed=0).ended)
-    assert ended[1] <= 1.6 * ended[0]
-
-
 @pytest.mark.parametrize("tell", [Tell.NOTHING, Tell.RETRY_AFTER])
 def test_a_slow_limit_without_savings_is_no_lockstep(tell: Tell) -> None:
     """A bucket of one request at 0.7/s: five sixths of it are used, and after the start 2 % are 429s, not every second."""
@@ -221,24 +209,22 @@ def test_told_pacers_obey_retry_after(make: Callable[[], Pacer]) -> None:
 
 @pytest.mark.parametrize("scenario", played(row for row in STEADY if row.held), ids=lambda row: row.name)
 def test_steady_goal(scenario: Scenario) -> None:
-    """At least 97 % of the hidden limit with at most 1 % refused, on every bucket and window shape but one."""
+    """At least 97 % of the hidden limit with at most 1 % refused, on every bucket and window shape."""
     figures = [scenario.run(knows_nothing, seed=seed)[1] for seed in range(2)]
-    least = 96.5 if scenario.name == "sliding 600 per 60 s, counts refusals" else 97.0
-    assert mean(one.share for one in figures) >= least
+    assert mean(one.share for one in figures) >= 97.0
     assert mean(one.refused for one in figures) <= 1.0
 
 
 @pytest.mark.parametrize("scenario", played(STEADY), ids=lambda row: row.name)
 def test_cold_start_goal(scenario: Scenario) -> None:
-    """At least 90 % of the limit over the first 40 s of a client that knows nothing, but less where jitter causes 429s."""
+    """At least 90 % of the limit over the first 40 s of a client that knows nothing; of what jitter leaves, for burst 1."""
     shares = []
     for seed in range(5):
         server = scenario.server(seed)
         world = World(server, 1.05 * COLD_START, latency=scenario.latency, failures=scenario.failures)
         run = simulate(Adaptive(), world, seed=seed)
         shares.append(100.0 * run.accepted_between(-1.0, COLD_START) / (server.rate * COLD_START))
-    jittery = {"bucket 10/s, burst 1": 0.9 * 78.4, "sliding 10 per 1 s": 86.0}
-    assert mean(shares) >= jittery.get(scenario.name, 90.0)
+    assert mean(shares) >= (0.9 * 78.4 if scenario.name == "bucket 10/s, burst 1" else 90.0)
 
 
 @pytest.mark.parametrize("scenario", played(row for row in CHANGES if row.held), ids=lambda row: row.name)
@@ -248,7 +234,7 @@ def test_change_is_found(scenario: Scenario) -> None:
     for one in figures:
         assert one.found is not None
         assert max(one.found) <= max(60.0, 2.0 * window_of(scenario.server(0)))
-    assert mean(one.refused for one in figures) <= 1.1
+    assert mean(one.refused for one in figures) <= 1.05
 
 
 @pytest.mark.parametrize("name", ["bucket 10/s, burst 1", "sliding 10 per 1 s"])
@@ -303,31 +289,14 @@ def test_a_limit_on_what_is_in_flight_is_told_from_a_rate() -> None:
     assert run.accepted_between(60.0, 120.0) > 0.7 * 60.0 * 5 / 0.275
 
 
-def test_a_pause_for_too_many_in_flight_leaves_the_rate() -> None:
-    """A 429 that the number in flight explains still pauses for its Retry-After, and the estimate stays."""
-    concurrency = ConcurrencyController()
-    for _ in range(100):
-        concurrency.admitted(0.0, level=2, sent_at=0.0)
-    for _ in range(6):
-        concurrency.rate_limited(0.0, level=8)
-    pacer = Adaptive()
-    pacer.use(RateController(estimated_limit=50.0, started=True, rate=50.0), Gate(), concurrency)
-    permit = attrs.evolve(pacer.sent(1.0), level=8)
-    pacer.done(1.1, permit, Feedback(Signal.RATE_LIMITED, 2.0))
-    assert pacer.delay(1.1) == pytest.approx(2.0)
-    pacer.done(3.2, pacer.sent(3.1), ADMITTED)
-    assert pacer.snapshot(3.2).learned_rate == 50.0
-    assert pacer.delay(3.2) < 0.1
-
-
 @pytest.mark.parametrize("make", PACERS)
 def test_full_house_waits_for_an_answer(make: Callable[[], Pacer]) -> None:
-    """With the maximum number of requests in flight nobody starts, however long that takes."""
+    """With `max_in_flight` requests under way nobody starts, however long that takes."""
     pacer, now, permits = make(), 0.0, []
     while pacer.delay(now) < math.inf:
         now += pacer.delay(now)
         permits.append(pacer.sent(now))
-    assert len(permits) == pacer.snapshot(now).allowed_in_flight <= 5
+    assert len(permits) == 5
     assert pacer.delay(now + 1e6) == math.inf
     pacer.done(now, permits[0], ADMITTED)
     assert pacer.delay(now) < math.inf

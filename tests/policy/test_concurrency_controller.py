@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 
-import pytest
-
-from callsavvy_async.policy.concurrency_controller import EPOCH, FLOOR, START_LEAST, START_LIMIT, ConcurrencyController
+from callsavvy_async.policy.concurrency_controller import EPOCH, FLOOR, START_LIMIT, ConcurrencyController
 
 
 def _answers(controller: ConcurrencyController, *, since: float, seconds: float, latency: float, level: int) -> float:
@@ -146,56 +144,3 @@ def test_drained_latency_counts_only_drained_requests() -> None:
     for _ in range(20):
         controller.admitted(now + 0.1, level=1, sent_at=now)
     assert 0.09 < controller.unloaded < 0.11
-
-
-def test_a_start_doubles_with_each_slow_round_trip() -> None:
-    """Each response lets more requests start: one after a slow round trip, a part of one after a short one."""
-    for latency, more in ((2.0, 1.0), (0.75, 0.5), (0.01, START_LEAST)):
-        controller = ConcurrencyController()
-        for _ in range(4):
-            controller.admitted(latency, level=8, sent_at=0.0)
-        assert controller.limit == pytest.approx(START_LIMIT + 4.0 * more)
-
-
-def test_a_start_ends_with_the_first_429() -> None:
-    """Responses to what was in flight then let nothing more start."""
-    controller = ConcurrencyController()
-    controller.rate_limited(0.1, level=8)
-    controller.admitted(0.2, level=8, sent_at=0.0)
-    assert controller.limit == START_LIMIT
-
-
-def test_a_start_stops_where_responses_become_slow() -> None:
-    """A response that takes several times as long as the fastest lets no other request start."""
-    controller = ConcurrencyController()
-    controller.admitted(0.1, level=4, sent_at=0.0)
-    reached = controller.limit
-    controller.admitted(1.0, level=4, sent_at=0.0)
-    assert controller.limit == reached
-
-
-def test_a_start_that_loaded_the_server_is_measured_without_the_load() -> None:
-    """First responses that differ widely are no measure of an unloaded server: most of the load is removed at once."""
-    controller = ConcurrencyController(limit=8.0)
-    controller.admitted(0.1, level=4, sent_at=0.0)
-    for number in range(19):
-        controller.admitted(1.0 + 0.1 * number, level=8, sent_at=0.1 * number)
-    assert controller.unloaded == math.inf
-    assert controller.allowed(3.0) == controller.limit / 4.0
-    for number in range(20):
-        controller.admitted(3.1 + 0.1 * number, level=2, sent_at=3.0 + 0.1 * number)
-    assert controller.unloaded == pytest.approx(0.1)
-    assert controller.allowed(6.0) > 2.0
-
-
-def test_a_slow_server_is_drained_seldom() -> None:
-    """A measurement without load takes a twentieth of the time at most, however slow the responses."""
-    controller = ConcurrencyController(limit=8.0, starting=False)
-    now, drained = 0.0, 0.0
-    while now < 4000.0:
-        before = now
-        now += 2.0 * 8.0 / controller.allowed(now)
-        drained += now - before if controller.allowed(before) < controller.limit / 2.0 else 0.0
-        controller.sent(8)
-        controller.admitted(now, level=int(controller.allowed(before)), sent_at=now - 2.0)
-    assert 0.0 < drained < 0.1 * now

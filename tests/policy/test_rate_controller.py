@@ -7,9 +7,17 @@ import math
 import pytest
 from hypothesis import given, strategies as st
 
-from callsavvy_async.policy.rate_controller import COUNT_ERROR, DEEPEST_DIP, LATE, PERIOD, RISE, SLOWER, RateController
-from callsavvy_async.policy.rate_meter import CATCH_UP, START_RATE
-from callsavvy_async.policy.rate_search import START_DOUBLING
+from callsavvy_async.policy.rate_controller import (
+    CATCH_UP,
+    COUNT_ERROR,
+    DEEPEST_DIP,
+    LATE,
+    PERIOD,
+    RISE,
+    START_DOUBLING,
+    START_RATE,
+    RateController,
+)
 
 
 @pytest.mark.parametrize("controller", [RateController(), RateController(estimated_limit=10.0, started=True)])
@@ -31,17 +39,17 @@ def _send(controller: RateController, *, since: float, seconds: float) -> float:
 def _settled(estimate: float, *, window: float = 0.0) -> RateController:
     """Return a controller in its first interval after a reopening at 0, with a full period."""
     controller = RateController(estimated_limit=estimate, started=True, rate=estimate, window=window)
-    controller.shut(0.0, sent_at=0.0)
-    controller.reopened(0.0, at=0.0, probed=0.0, proven=False)
+    controller.shut(0.0)
+    controller.reopened(0.0, at=0.0, proven=False)
     controller.estimated_limit, controller.period, controller._dip, controller._soon = estimate, PERIOD, RISE, 0
     return controller
 
 
 def _refused(controller: RateController, now: float, *, pause: float, proven: bool) -> None:
     controller.withdraw()
-    controller.shut(now, sent_at=now)
+    controller.shut(now)
     controller.probed(late=0.0)
-    controller.reopened(now + pause, at=now + pause, probed=now + pause, proven=proven)
+    controller.reopened(now + pause, at=now + pause, proven=proven)
 
 
 def test_cold_start_doubles() -> None:
@@ -94,8 +102,8 @@ def test_belief_is_admissions_over_time() -> None:
     """Between two reopenings the admissions over the time are the limit, whatever the rate was."""
     controller = _settled(10.0)
     end = _send(controller, since=0.0, seconds=1.8 * PERIOD)
-    controller.shut(end, sent_at=end)
-    controller.reopened(end + 3.0, at=end + 3.0, probed=end + 3.0, proven=False)
+    controller.shut(end)
+    controller.reopened(end + 3.0, at=end + 3.0, proven=False)
     assert controller.estimated_limit == pytest.approx(10.0 * 1.8 * PERIOD / (1.8 * PERIOD + 3.0), rel=0.01)
 
 
@@ -131,8 +139,8 @@ def test_a_dip_saves_up_what_a_count_may_be_wrong_by() -> None:
     """Over the first period it spares a quarter of `COUNT_ERROR`, however few requests the period has."""
     for estimate in (0.5, 2.0, 10.0):
         controller = RateController(estimated_limit=estimate, started=True, rate=estimate)
-        controller.shut(0.0, sent_at=0.0)
-        controller.reopened(0.0, at=0.0, probed=0.0, proven=False)
+        controller.shut(0.0)
+        controller.reopened(0.0, at=0.0, proven=False)
         spared = controller.estimated_limit * controller.period - (
             controller._sent_until(controller.period) - controller._sent_until(0.0)
         )
@@ -183,7 +191,7 @@ def test_window_survives_the_next_and_is_refined() -> None:
         end = _send(controller, since=now, seconds=60.0 / controller.estimated_limit)
         _refused(controller, end, pause=now + seen - end, proven=True)
         now += seen
-        controller.estimated_limit, controller._slot = 50.0, now
+        controller.estimated_limit = 50.0
     assert controller.window == pytest.approx(60.0)
 
 
@@ -212,8 +220,8 @@ def test_the_first_pause_proves_nothing() -> None:
         (RateController(estimated_limit=25.0, started=True, rate=25.0), 25.0),
     ):
         controller.sent(0.0)
-        controller.shut(0.1, sent_at=0.1)
-        controller.reopened(45.0, at=45.0, probed=45.0, proven=True)
+        controller.shut(0.1)
+        controller.reopened(45.0, at=45.0, proven=True)
         assert controller.estimated_limit == pytest.approx(guess, rel=0.1)
         assert controller.window == 0.0
 
@@ -282,14 +290,14 @@ def test_idle_behind_a_shut_gate_is_no_window() -> None:
     """An hour without demand while the gate was shut says nothing about the server's window."""
     controller = _settled(10.0)
     end = _send(controller, since=0.0, seconds=20.0)
-    controller.shut(end, sent_at=end)
+    controller.shut(end)
     controller.probed(late=3600.0)
-    controller.reopened(end + 3600.2, at=end + 3600.2, probed=end + 3600.2, proven=True)
+    controller.reopened(end + 3600.2, at=end + 3600.2, proven=True)
     assert controller.window == 0.0
     assert controller.estimated_limit == pytest.approx(10.0, rel=0.05)
 
 
-def test_the_slot_behind_a_probe_is_an_interval_away() -> None:
+def test_after_an_early_429_the_slot_behind_the_probe_is_an_interval_away() -> None:
     """The probe has taken what an empty bucket had saved up, so the next request would receive a 429 (lockstep)."""
     controller = _settled(0.5)
     end = _send(controller, since=0.0, seconds=4.0)
@@ -306,138 +314,3 @@ def test_a_thousand_early_refusals_in_a_row() -> None:
         now += 0.01
     assert controller.is_sound
     assert controller._dip == DEEPEST_DIP
-
-
-def _cold(*, admitted: int, seconds: float) -> RateController:
-    """Return a controller whose unpaced start has admitted so many requests until its first 429."""
-    controller = RateController(unpaced=True)
-    for number in range(admitted + 1):
-        controller.sent(seconds * number / (admitted + 1))
-    controller.withdraw()
-    controller.shut(seconds, sent_at=seconds)
-    return controller
-
-
-def _probed(controller: RateController, at: float, *, proven: bool = True) -> None:
-    controller.probed(late=0.0)
-    controller.reopened(at, at=at, probed=at, proven=proven)
-
-
-def _search_again(controller: RateController) -> None:
-    """Turn to the slower search."""
-    controller._doubling *= SLOWER
-
-
-def test_an_unpaced_start_never_waits() -> None:
-    """Before the first 429, only the number in flight limits a process alone."""
-    controller = RateController(unpaced=True)
-    for _ in range(100):
-        controller.sent(0.0)
-    assert controller.delay(0.0) == 0.0
-    assert not controller.is_sound  # such a state is never shared
-
-
-def test_a_search_begins_where_the_empty_budget_admits() -> None:
-    """After an unknown budget is used up, the time until the first admitted probe bounds the limit from below."""
-    controller = _cold(admitted=5, seconds=0.2)
-    _probed(controller, 2.2)
-    assert controller.estimated_limit == pytest.approx(0.5)
-    assert controller.delay(2.2) == pytest.approx(2.0)
-
-
-def test_requests_in_flight_bound_the_limit_too() -> None:
-    """Requests admitted after the first 429 were admitted by an empty budget."""
-    controller = _cold(admitted=50, seconds=0.5)
-    for number in range(1, 6):
-        controller.trickled(0.5 + 0.02 * number)
-    controller.trickled(0.4)  # sent before the first 429: it found a budget
-    _probed(controller, 0.8)
-    assert controller.estimated_limit == pytest.approx(50.0)
-
-
-def test_the_first_long_pause_shows_a_window() -> None:
-    """Many requests and then a long pause are a window that was spent early."""
-    controller = _cold(admitted=100, seconds=2.0)
-    _probed(controller, 10.0)
-    assert controller.window == pytest.approx(10.0)
-    assert controller.estimated_limit == pytest.approx(10.0, rel=0.03)
-    assert controller.started
-
-
-def test_the_first_short_pause_shows_no_window() -> None:
-    """A second after a few hundred requests may be a rounded Retry-After: it bounds the limit, and shows no window."""
-    controller = _cold(admitted=100, seconds=2.0)
-    _probed(controller, 3.0)
-    assert controller.window == 0.0
-    assert controller.estimated_limit == pytest.approx(34.0, rel=0.03)
-
-
-def test_a_start_into_a_spent_budget_is_repeated_once() -> None:
-    """A handful of requests and a long pause are a budget that others have used up; its renewal says nothing of the limit."""
-    controller = _cold(admitted=0, seconds=0.1)
-    _probed(controller, 45.0)
-    controller.sent(45.0)
-    assert controller.delay(45.0) == 0.0
-    controller.withdraw()
-    controller.shut(45.1, sent_at=45.1)
-    _probed(controller, 95.1)
-    assert controller.estimated_limit == pytest.approx(1 / 50.0)
-
-
-def test_a_steep_search_is_followed_by_a_slower_one() -> None:
-    """The limit of a server that saves nothing up lies between a search's mean and its last rate."""
-    controller = _cold(admitted=5, seconds=0.2)
-    _probed(controller, 0.3)
-    end = _send(controller, since=0.4, seconds=2.0)
-    mean, last = controller.admitted / (end + 0.2 - 0.3), controller.rate
-    _refused(controller, end, pause=0.2, proven=True)
-    assert controller.estimated_limit == pytest.approx(math.sqrt(mean * last), rel=0.1)
-    assert not controller.started
-    end = _send(controller, since=end + 0.3, seconds=0.3)
-    _refused(controller, end, pause=0.2, proven=True)
-    assert controller.started
-
-
-def test_an_unconfirmed_pause_counts_half() -> None:
-    """A second of Retry-After may be mostly rounding: the estimate lies between the means with and without the pause."""
-    controller = _cold(admitted=5, seconds=0.2)
-    _probed(controller, 0.3)
-    _search_again(controller)
-    end = _send(controller, since=controller.delay(0.3) + 0.3, seconds=2.0)
-    admitted, opened = controller.admitted, controller._opened
-    _refused(controller, end, pause=1.0, proven=False)
-    open_for = end - opened
-    assert controller.estimated_limit == pytest.approx(admitted / math.sqrt(open_for * (open_for + 1.0)), rel=0.05)
-
-
-def test_a_few_requests_do_not_fix_the_estimate_for_long() -> None:
-    """Two admissions in 14 s may replace the estimate, but the next period is short: it is left behind within a minute."""
-    controller = RateController(estimated_limit=4.52, started=True, rate=4.52, period=1.75)
-    controller.shut(0.0, sent_at=0.0)
-    controller.reopened(0.0, at=0.0, probed=0.0, proven=False)
-    controller.estimated_limit, controller.period = 4.52, 1.75
-    controller.sent(0.2)
-    _refused(controller, 0.5, pause=13.8, proven=True)
-    low = controller.estimated_limit
-    assert low < 0.5
-    now = 14.3
-    while controller.rate < 5.0 * low:
-        now += controller.delay(now)
-        controller.sent(now)
-    assert now < 14.3 + 26.0 / low
-
-
-def test_a_pause_that_proves_nothing_is_skipped() -> None:
-    """A 429 that the number in flight explains leaves the rate's clock where it was."""
-    controller = _settled(10.0)
-    end = _send(controller, since=0.0, seconds=10.0)
-    controller.resumed(end + 50.0)
-    assert controller.delay(end + 50.0) == 0.0
-    controller.sent(end + 50.0)
-    assert controller.rate == pytest.approx(10.0, rel=0.01)
-
-
-def test_interval_of_an_unpaced_start() -> None:
-    """Without a rate, requests are as far apart as they were on the average."""
-    controller = _cold(admitted=9, seconds=1.0)
-    assert controller.interval == pytest.approx(0.1)

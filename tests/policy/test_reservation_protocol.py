@@ -59,8 +59,8 @@ def test_a_limit_that_is_known_stays_what_it_is() -> None:
     rate.limit_as(configured)
     rate.begin(0.0)
     rate.reserved(10)
-    rate.shut(1.0, sent_at=1.0)
-    rate.reopened(2.0, at=2.0, probed=2.0, proven=True)
+    rate.shut(1.0)
+    rate.reopened(2.0, at=2.0, proven=True)
     assert rate.estimated_limit == 100.0
     assert rate.pace(5.0) == (100.0, 0.0)
 
@@ -73,8 +73,8 @@ def test_a_limit_that_is_hidden_here_is_learned_though_another_process_has_confi
     rate.limit_as(RateController())
     rate.begin(0.0)
     rate.reserved(1000)
-    rate.shut(10.0, sent_at=10.0)
-    rate.reopened(10.0, at=10.0, probed=10.0, proven=True)
+    rate.shut(10.0)
+    rate.reopened(10.0, at=10.0, proven=True)
     assert rate.estimated_limit > 50.0
 
 

@@ -245,7 +245,7 @@ def test_what_leaves_before_a_process_knows_of_a_refusal_counts() -> None:
     one, other = pair()
     permit = one.send()
     other.now = one.now
-    other.settle(3)
+    other.settle(5)
     one.pacer.done(one.now, permit, REFUSED)
     one.settle()
     held = len(other.pacer._reservations)

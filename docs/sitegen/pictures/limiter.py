@@ -47,9 +47,7 @@ def play() -> Run:
             pacer.done(now, permit, Feedback(Signal.ADMITTED if admitted else Signal.RATE_LIMITED))
         else:
             now += delay if math.isfinite(delay) else 0.0
-        rate = pacer.snapshot(now).rate
-        if rate is not None:  # a cold start has none until the first 429
-            run.rates.append((now, rate))
+        run.rates.append((now, pacer.snapshot(now).rate or 0.0))
     return run
 
 
