@@ -139,7 +139,7 @@ def unknown(
 ) -> ExitCode:
     """List the unknown requests of a campaign: perhaps done, perhaps charged."""
     chunks = _read(journal, name, lambda campaign: campaign.unknown())
-    columns = ("request", "recipients", "estimated_units", "detail", "id", *(("numbers",) if numbers else ()))
+    columns = ("request", "recipients", "estimated_units", "detail", "request_id", *(("numbers",) if numbers else ()))
     rows = [
         (chunk.number, len(chunk.recipients), chunk.estimate, chunk.detail, chunk.request_id, _numbers(chunk))
         for chunk in chunks

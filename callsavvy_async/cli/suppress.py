@@ -10,6 +10,8 @@ from callsavvy_async.cli.options import JournalName
 from callsavvy_async.cli.output import Result
 from callsavvy_async.wording import quantity
 
+_COLUMNS = ("number", "at", "author")
+
 
 def add(*numbers: str, region: str | None = None, journal: JournalName = DEFAULT_JOURNAL) -> None:
     """Add numbers.
@@ -21,8 +23,8 @@ def add(*numbers: str, region: str | None = None, journal: JournalName = DEFAULT
     """
     read_only = not is_missing(journal)  # a journal that does not exist yet is created
     added = with_journal(journal, lambda opened: opened.suppress_list.add(*numbers, region=region), read_only=read_only)
-    text = f"{quantity(added, 'number')} added, {len(numbers) - added:,} already on the list"
-    show(Result({"added": added, "unchanged": len(numbers) - added}, text))
+    there = len(numbers) - added
+    show(Result({"added": added, "there": there}, f"{quantity(added, 'number')} added, {there:,} already on the list"))
 
 
 def remove(*numbers: str, region: str | None = None, journal: JournalName = DEFAULT_JOURNAL) -> None:
@@ -34,19 +36,16 @@ def remove(*numbers: str, region: str | None = None, journal: JournalName = DEFA
         journal: Journal file or URL.
     """
     removed = with_journal(journal, lambda opened: opened.suppress_list.remove(*numbers, region=region))
-    text = f"{quantity(removed, 'number')} removed, {len(numbers) - removed:,} not on the list"
-    show(Result({"removed": removed, "unchanged": len(numbers) - removed}, text))
+    missing = len(numbers) - removed
+    text = f"{quantity(removed, 'number')} removed, {missing:,} not on the list"
+    show(Result({"removed": removed, "missing": missing}, text))
 
 
 def list_numbers(*, journal: JournalName = DEFAULT_JOURNAL) -> None:
     """List the numbers, and who added them when."""
-    columns = ("number", "added", "author")
+    found = with_journal(journal, lambda opened: opened.suppress_list.read())
     rows = [
-        {
-            "number": entry.number,
-            "added": f"{datetime.fromtimestamp(entry.at).astimezone():%Y-%m-%d %H:%M:%S %z}",
-            "author": entry.author,
-        }
-        for entry in with_journal(journal, lambda opened: opened.suppress_list.read())
+        (entry.number, f"{datetime.fromtimestamp(entry.at).astimezone():%Y-%m-%d %H:%M:%S %z}", entry.author)
+        for entry in found
     ]
-    show(Result(rows, columns=columns))
+    show(Result([dict(zip(_COLUMNS, row, strict=True)) for row in rows], columns=_COLUMNS))

@@ -57,7 +57,8 @@ def test_failures_and_unknown_outcomes_are_listed(run: Run, account: Simulator) 
     shown = run("outbox", "show", *PLACE)
     assert (shown.code, NUMBER in shown.out) == (1, False)
     assert shown.out.startswith("0 pending, 1 failed, 1 unknown\nkey-a: sendSMS: 400")
-    assert run("keys", "unknown", "--journal", "sends.db").out.startswith("key-b: sendSMS")
+    (doubtful,) = run("keys", "unknown", "--journal", "sends.db", "-o", "json").json
+    assert (doubtful["key"], doubtful["resource"]) == ("key-b", "sendSMS")
     assert run("keys", "resolve", "key-b", "--sent", "--journal", "sends.db").code == 0
     assert run("outbox", "retry", *PLACE).out == "1 message pending again\n"
     again = run("outbox", "work", "--until-empty", *PLACE)

@@ -51,7 +51,9 @@ def test_a_send_is_recorded(run: Run, account: Simulator, people: Path) -> None:
         assert name is not None
         assert third == f"After an interruption, continue with: callsavvy campaigns resume {name[1]} --max-in-flight 1"
     assert set(account.ledger.charged.values()) == {2}
-    assert re.match(rf"{UNNAMED}: 5 given, 3 accepted", run("campaigns", "list").out)
+    first = run("campaigns", "list", "-o", "json").json[0]
+    assert re.fullmatch(UNNAMED, first["name"])
+    assert (first["given"], first["accepted"]) == (5, 3)
     assert stat.S_IMODE(JOURNAL.stat().st_mode) == 0o600
     assert stat.S_IMODE(JOURNAL.parent.stat().st_mode) == 0o700
 

@@ -17,9 +17,9 @@ def test_a_suppressed_number_gets_nothing(run: Run, account: Simulator, people: 
         run("suppress", "add", "+2345990000001", "+234 599 000 0002").out == "2 numbers added, 0 already on the list\n"
     )
     assert run("suppress", "add", "+2345990000001").out == "0 numbers added, 1 already on the list\n"
-    listed = run("suppress", "list").out.splitlines()
-    assert [line.split()[0] for line in listed] == ["+2345990000001", "+2345990000002"]
-    sent = run("bulk", "sms", people, "--message", "Hello", "--yes", "--json")
+    listed = run("suppress", "list", "-o", "json").json
+    assert [row["number"] for row in listed] == ["+2345990000001", "+2345990000002"]
+    sent = run("bulk", "sms", people, "--message", "Hello", "--yes", "-o", "json")
     assert (sent.code, sent.json["accepted"], sent.json["skipped"]["suppressed"]) == (0, 1, 3)
     assert "Recipients: 1 message by sms in 1 request" in sent.err
     assert account.ledger.charged == {"+2345990000003": 1}
@@ -32,7 +32,7 @@ def test_national_numbers_need_a_region(run: Run) -> None:
     """A number is read as a recipient's is, and the error names the rule."""
     assert run("suppress", "add", "0803 123 4567").code == 2
     assert run("suppress", "add", "0803 123 4567", "--region", "NG").code == 0
-    assert run("suppress", "list").out.startswith("+2348031234567 ")
+    assert run("suppress", "list").out.splitlines()[1].startswith("+2348031234567 ")
 
 
 @pytest.mark.parametrize("command", [("list",), ("remove", "+2345990000001")])
