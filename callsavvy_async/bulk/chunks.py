@@ -156,6 +156,16 @@ class Chunker:
 
     def add_alike(self, recipients: Sequence[Recipient]) -> list[Chunk]:
         """Add recipients whose fields are ignored, and return the chunks that are ready."""
+        before_cut = 0 if self._cut_after is None else max(0, self._cut_after - self._read)
+        if 0 < before_cut <= len(recipients):
+            return [
+                *self._add_alike(recipients[:before_cut]),
+                *self.close(),
+                *self._add_alike(recipients[before_cut:]),
+            ]
+        return self._add_alike(recipients)
+
+    def _add_alike(self, recipients: Sequence[Recipient]) -> list[Chunk]:
         self._read += len(recipients)
         waiting = [*(self._alike or ()), *recipients]
         ready: list[Chunk] = []

@@ -274,16 +274,12 @@ class Journal:
         return await self._writer.run(find)
 
     async def suppress(self, *numbers: str, region: str | None = None, author: str | None = None) -> int:
-        """Add numbers to the suppress list, for example from a webhook's handler; see `SuppressList.add`.
+        """Add numbers to the suppress list, for example from a webhook's handler. Raises as `SuppressList.add` does.
 
         Args:
             *numbers: phone numbers.
             region: country of national numbers, such as "NG" (extra ``phone``).
             author: name of the person or program that adds them; None for the user of this process.
-
-        Raises:
-            InvalidRequestError: a number is not valid; none was added.
-            JournalError: the list cannot be written.
         """
         return await self.suppress_list.add(*numbers, region=region, author=author)
 

@@ -126,6 +126,7 @@ class OutboxWorker:
         self.report = OutboxReport()
         """What was done until now."""
         self._taken: dict[int, tuple[OutboxRow, RequestContext]] = {}
+        """By the identity of the row object, since a row may be taken again while its last attempt ends."""
         self._unknown: set[int] = set()
         self._stopping = False
         self._woken = anyio.Event()
@@ -205,11 +206,11 @@ class OutboxWorker:
                 await self._woken.wait()
 
     async def _take(self, table: OutboxTable) -> list[OutboxRow]:
-        """Take as many rows as there is room for, without those that this process sends already."""
+        """Take as many rows as there is room for."""
         if len(self._taken) >= self._most:
             return []
-        rows = [row for row in await table.take(self._most - len(self._taken)) if row.id not in self._taken]
-        self._taken |= {row.id: (row, RequestContext(shield=True)) for row in rows}
+        rows = await table.take(self._most - len(self._taken))
+        self._taken |= {id(row): (row, RequestContext(shield=True)) for row in rows}
         return rows
 
     async def _listen(self, listener: Listener) -> None:
@@ -233,7 +234,7 @@ class OutboxWorker:
             await table.delete(row)
         else:
             await table.settle(row, state, detail)
-        del self._taken[row.id]
+        del self._taken[id(row)]
         self._wake()
 
     def _wake(self) -> None:
@@ -243,7 +244,7 @@ class OutboxWorker:
     async def _outcome(self, row: OutboxRow) -> tuple[str | None, str]:
         """Send a message. Return the state of its row, None if it is done, and the reason of a failure."""
         try:
-            with tracking(self._taken[row.id][1]):
+            with tracking(self._taken[id(row)][1]):
                 await self._request(row)
         except (InvalidRequestError, OutcomeUnknownError, RejectedError, NotSentError) as error:
             return self._judge(row, error)

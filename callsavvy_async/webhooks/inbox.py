@@ -117,7 +117,8 @@ class InboxProcessor:
         self._concurrency = concurrency
         self._drain_timeout = drain_timeout
         self._window = window
-        self._taken: dict[str, StoredEvent] = {}
+        self._taken: dict[int, StoredEvent] = {}
+        """By the identity of the object, since an event may be taken again while its last attempt ends."""
         self._woken: anyio.Event | None = None
         self._draining = False
 
@@ -173,8 +174,8 @@ class InboxProcessor:
         free = self._concurrency - len(self._taken)
         if not free:
             return []
-        events = [event for event in await self._journal.inbox.take(free) if event.key not in self._taken]
-        self._taken |= {event.key: event for event in events}
+        events = await self._journal.inbox.take(free)
+        self._taken |= {id(event): event for event in events}
         return events
 
     async def _process(self, event: StoredEvent) -> None:
@@ -193,7 +194,7 @@ class InboxProcessor:
                 log.error("the event %s is a dead letter: %s", event.key, failure)
         except CallsavvyError as error:
             log.error("the end of the event %s is not recorded: %s", event.key, error)
-        del self._taken[event.key]
+        del self._taken[id(event)]
         if self._woken is not None:
             self._woken.set()
 

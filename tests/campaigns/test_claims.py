@@ -13,7 +13,7 @@ from callsavvy_async import SMS
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.campaigns import Journal
 from callsavvy_async.campaigns.journal import repository, runs, sql
-from callsavvy_async.campaigns.journal.postgres import _translated
+from callsavvy_async.campaigns.journal.postgres_cursor import _translated
 from callsavvy_async.campaigns.journal_source import JournalSource
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.run_context import RetryingWriter, RunContext

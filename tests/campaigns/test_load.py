@@ -129,14 +129,14 @@ async def test_many_skipped_rows_are_written_as_they_come(journal, monkeypatch):
     """Rows that make no chunk do not pile up in memory."""
     monkeypatch.setattr(load_module, "_MOST_SKIPPED", 100)
     most = 0
-    insert = load_module.repository.insert_skipped
+    insert = load_module.sql.insert_skipped
 
-    def spy(cursor, *, skipped, **where):
+    def spy(cursor, campaign, load, skipped):
         nonlocal most
         most = max(most, len(skipped))
-        insert(cursor, skipped=skipped, **where)
+        insert(cursor, campaign, load, skipped)
 
-    monkeypatch.setattr(load_module.repository, "insert_skipped", spy)
+    monkeypatch.setattr(load_module.sql, "insert_skipped", spy)
     campaign = await journal.campaign("c", HELLO, chunk_size=10)
     report = await campaign.load(["nobody"] * 5000)
     assert report.skipped.total() == 5000

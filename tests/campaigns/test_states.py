@@ -22,8 +22,8 @@ from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.campaigns import ChunkLostError, LeaseLostError, State
 from callsavvy_async.campaigns.journal import repository, runs, sums
+from callsavvy_async.campaigns.journal.lookup import database_of
 from callsavvy_async.campaigns.journal.repository import ChunkUpdate
-from callsavvy_async.campaigns.open_journal import _database
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.states import MOVES, Actor, sources
 from tests.profiles import examples
@@ -327,7 +327,7 @@ class JournalModel(RuleBasedStateMachine):
 
 @pytest.fixture
 def database(url):
-    opened = _database(url, read_only=False, lease=30.0)
+    opened = database_of(url, read_only=False, lease=30.0)
     opened.open()
     yield opened
     opened.close()

@@ -27,10 +27,10 @@ from callsavvy_async.campaigns import (
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalInUseError, JournalUnavailableError
 from callsavvy_async.campaigns.journal import repository, retrying_writer, runs, sums
 from callsavvy_async.campaigns.journal.budget import CampaignBudget
-from callsavvy_async.campaigns.journal.postgres import _Cursor
+from callsavvy_async.campaigns.journal.lookup import database_of
+from callsavvy_async.campaigns.journal.postgres_cursor import PostgresCursor
 from callsavvy_async.campaigns.journal_sink import JournalSink
 from callsavvy_async.campaigns.journal_source import JournalSource
-from callsavvy_async.campaigns.open_journal import _database
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.run_context import RunContext
 from callsavvy_async.campaigns.spec import Spec
@@ -61,7 +61,7 @@ async def workers(url: str, count: int) -> AsyncIterator[list[Campaign]]:
 
 def take_over(url: str) -> None:
     """Settle what dead runs left, as another process does."""
-    other = _database(url, read_only=False, lease=30.0)
+    other = database_of(url, read_only=False, lease=30.0)
     other.open()
     runs.take_over_all(other.cursor(), all_are_dead=False)
     other.close()
@@ -110,9 +110,9 @@ async def test_what_is_given_back_while_a_run_begins_is_not_room(url, monkeypatc
         chunks = await theirs._writer.run(
             lambda cursor: repository.claim(cursor, 1, run_id, zone="", since=0, limit=10, text="Hello")
         )
-        other = _database(url, read_only=False, lease=30.0)
+        other = database_of(url, read_only=False, lease=30.0)
         other.open()
-        execute, given_back = _Cursor.execute, []
+        execute, given_back = PostgresCursor.execute, []
 
         def give_back_after_a_look(cursor, statement, values=(), /):
             result = execute(cursor, statement, values)
@@ -121,7 +121,7 @@ async def test_what_is_given_back_while_a_run_begins_is_not_room(url, monkeypatc
                 repository.release(other.cursor(), 1, run_id, given_back)
             return result
 
-        monkeypatch.setattr(_Cursor, "execute", give_back_after_a_look)
+        monkeypatch.setattr(PostgresCursor, "execute", give_back_after_a_look)
         report = await ours.run(FakeClient(), max_cost=150)
         other.close()
     assert given_back
@@ -365,7 +365,7 @@ async def test_a_run_that_was_taken_for_dead_and_purged_ends_with_that(journal, 
     def purge_behind() -> None:
         lose(raw)
         take_over(url)
-        other = _database(url, read_only=False, lease=30.0)
+        other = database_of(url, read_only=False, lease=30.0)
         other.open()
         purge.purge(other.cursor(), 1, campaign._spec.without_texts().to_json())
         other.close()
@@ -389,7 +389,7 @@ async def test_who_wakes_after_its_lease_sends_nothing_that_was_purged_or_is_bei
         if len(client.calls) > 1:
             return
         raw.let_leases_pass()
-        other = _database(url, read_only=False, lease=30.0)
+        other = database_of(url, read_only=False, lease=30.0)
         other.open()
         cursor = other.cursor()
         cursor.execute("BEGIN")
@@ -421,8 +421,8 @@ async def test_workers_are_told_as_json(journal):
 async def test_two_processes_that_create_a_campaign_create_one(journal, monkeypatch):
     """Who did not see it yet, and waited for the other's lock, finds it then."""
     first = await journal.campaign("c", HELLO, chunk_size=10)
-    find, seen = open_journal._find, iter([None])
-    monkeypatch.setattr(open_journal, "_find", lambda cursor, name: next(seen, find(cursor, name)))
+    find, seen = open_journal.find_campaign, iter([None])
+    monkeypatch.setattr(open_journal, "find_campaign", lambda cursor, name: next(seen, find(cursor, name)))
     assert (await journal.campaign("c", HELLO, chunk_size=10))._id == first._id
 
 
