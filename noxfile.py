@@ -6,7 +6,6 @@ imported by accident.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tarfile
@@ -56,8 +55,7 @@ for version in nox.project.python_versions(PROJECT):
 def tests_long(session: nox.Session) -> None:
     """Run the long tests, and the properties with many more examples: storms, crashes, fleets, statistics."""
     long = "-m=(long or hypothesis) and not browser and not network"
-    workers = f"--numprocesses={2 + (os.cpu_count() or 1)}"  # most wait for processes, leases and time-outs
-    _tests(session, long, workers, "--hypothesis-profile=thorough", spread="worksteal")
+    _tests(session, long, "--hypothesis-profile=thorough", spread="worksteal")
 
 
 @nox.session(requires=["wheel"], default=False)

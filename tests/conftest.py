@@ -48,10 +48,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Run files in this process, and folders on all cores: one worker more than cores, since some wait for their servers."""
+    """Run files in this process, and folders on all cores: two workers more than cores, since many wait for servers."""
     if all(Path(argument.partition("::")[0]).is_file() for argument in config.args):
         return 0
-    return 1 + (os.cpu_count() or 1)
+    return 2 + (os.cpu_count() or 1)
 
 
 @pytest.hookimpl(wrapper=True)

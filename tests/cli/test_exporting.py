@@ -12,7 +12,7 @@ from callsavvy_async.simulator import Fault, Simulator
 
 from .harness import Run
 
-RANGE = ("--start", "2020-01-01", "--end", "2030-12-31")
+RANGE = ("--start", "2026-06-01", "--end", "2026-12-31")
 GROUPS = {
     "tickets": ("tickets", "list"),
     "calls": ("calls", "list"),

@@ -134,6 +134,7 @@ def test_every_failure_is_a_document(run: Run) -> None:
         assert json.loads(ended.out)["error"]["message"] in ended.err
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("here")
 def test_every_command_prints_csv(run: Run, account: Simulator) -> None:
     """Over all commands: CSV has a header, and every row its columns."""

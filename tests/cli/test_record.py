@@ -8,6 +8,7 @@ import re
 import shlex
 import signal
 import stat
+import threading
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -107,9 +108,11 @@ def test_a_list_that_was_not_loaded_is_sent_again(
     run: Run, account: Simulator, people: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C while the list is loaded: nothing was sent, and the same command does it all."""
+    handled = threading.Event()
 
     def interrupted(*_: object) -> None:
         signal.raise_signal(signal.SIGINT)
+        handled.wait(1)  # in a thread of the loader the main thread gets the signal, and not at once
 
     with monkeypatch.context() as patch:
         patch.setattr("callsavvy_async.campaigns.load._LoadTally.skip", interrupted)
