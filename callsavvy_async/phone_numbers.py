@@ -14,6 +14,7 @@ checks are optional (`validate=`).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from callsavvy_async.phone_text import no_number, read_digits
 from callsavvy_async.wording import quantity
@@ -32,7 +33,7 @@ _SHAPE = re.compile(r"\+[1-9][0-9]{5,14}")
 _TRUNK_ZERO = re.compile(rf"\+(?:{_DIALS_ZERO})0")
 _CERTAIN = re.compile(rf"\+(?!(?:{_DIALS_ZERO})0|{_OTHER_PREFIXES})[1-9][0-9]{{5,14}}")
 """Numbers that the numbering plans never rewrite."""
-is_certain = _CERTAIN.fullmatch
+is_certain: Callable[[str], re.Match[str] | None] = _CERTAIN.fullmatch
 """Return a match if a text is a number in its normalised form, whatever the numbering plans say."""
 
 

@@ -28,7 +28,7 @@ class Enqueued:
     __slots__ = ("_work", "key")
 
     def __init__(self, key: str, work: Awaitable[object] | None) -> None:
-        self.key = key
+        self.key: str = key
         self._work = work
 
     def __repr__(self) -> str:

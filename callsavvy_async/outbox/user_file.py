@@ -43,7 +43,7 @@ class UserFile(SQLite):
             raise JournalError(f"there is no file {self._path}; name the database of your application.")
         self._connection = sqlite3.connect(self._path, isolation_level=None, timeout=_BUSY)
         self._cursor = self._connection.cursor()
-        self.session = secrets.randbits(62)
+        self.session: int = secrets.randbits(62)
 
     def close(self) -> None:
         """Close the file."""

@@ -123,7 +123,7 @@ class OutboxWorker:
         self._poll = poll
         self._most = max_in_flight
         self._patience = patience
-        self.report = OutboxReport()
+        self.report: OutboxReport = OutboxReport()
         """What was done until now."""
         self._taken: dict[int, tuple[OutboxRow, RequestContext]] = {}
         """By the identity of the row object, since a row may be taken again while its last attempt ends."""
