@@ -61,7 +61,8 @@ class Keys:
     """
 
     def __init__(self, writer: Writer, *, patience: float, keep: timedelta, simulated: bool) -> None:
-        self._writer = writer
+        self.writer: Writer = writer
+        """Writer of the journal, for the outbox beside the keys."""
         self._patience = patience
         self._keep = keep.total_seconds()
         self._simulated = simulated
@@ -70,16 +71,11 @@ class Keys:
         self._departures = 0
         self._trusted_session: int | None = None
 
-    @property
-    def writer(self) -> Writer:
-        """Writer of the journal, for the outbox and the inbox beside the keys."""
-        return self._writer
-
     # --------------------------------------------------------------------------------------------------- for people
 
     async def unknown(self) -> tuple[UnknownKey, ...]:
         """Return the keys whose outcome is unknown, the oldest first."""
-        rows = await self._writer.run(lambda cursor: keyed.unknown(cursor, self._session))
+        rows = await self.writer.run(lambda cursor: keyed.unknown(cursor, self._session))
         return tuple(
             UnknownKey(name, account, resource, datetime.fromtimestamp(began, UTC), detail, request_id_of(token))
             for account, name, resource, began, detail, token in rows
@@ -113,7 +109,7 @@ class Keys:
                 raise InvalidRequestError(f"the key {redact(key)!r} {why}.")
             keyed.resolve(cursor, names.pop(), key, as_sent=as_sent)
 
-        await self._writer.run(settle)
+        await self.writer.run(settle)
 
     async def trust_copy(self) -> None:
         """Allow new keys in a journal that was restored from an older copy, or that moved to another server.
@@ -121,7 +117,7 @@ class Keys:
         Such a journal may lack keys that were used since the copy was made. If the request of such a key is made again, it is
         sent again. Call this after you have checked that nothing was sent since, or that its keys will not come again.
         """
-        await self._writer.run(keyed.trust_copy)
+        await self.writer.run(keyed.trust_copy)
 
     # -------------------------------------------------------------------------------------------------- for requests
 
@@ -137,7 +133,7 @@ class Keys:
             created = await self._retry(self._depart, row)
         except BaseException:
             self._own.discard(row.token)
-            self._writer.defer(lambda cursor: keyed.free(cursor, row))  # a COMMIT may have succeeded unnoticed
+            self.writer.defer(lambda cursor: keyed.free(cursor, row))  # a COMMIT may have succeeded unnoticed
             raise
         if not created:
             self._own.discard(row.token)
@@ -158,12 +154,12 @@ class Keys:
         accepted = None if response is None else (row, response.status_code, response.body)
         try:
             if accepted is not None:
-                await self._writer.run_combined(self._accept, accepted, shield=True)
+                await self.writer.run_combined(self._accept, accepted, shield=True)
             else:
                 with anyio.CancelScope(shield=True):
-                    await self._writer.run(partial(_settle, row, outcome, detail))
+                    await self.writer.run(partial(_settle, row, outcome, detail))
         except JournalError as error:
-            self._writer.defer(
+            self.writer.defer(
                 partial(_settle, row, outcome, detail)
                 if accepted is None
                 else lambda cursor: self._accept(cursor, [accepted])
@@ -180,7 +176,7 @@ class Keys:
     # ------------------------------------------------------------------------------------ in the thread of the journal
 
     def _look(self, cursor: Cursor, rows: Sequence[Row]) -> list[Found | None]:
-        return keyed.look(self._writer.database, cursor, rows, self._own)
+        return keyed.look(self.writer.database, cursor, rows, self._own)
 
     def _depart(self, cursor: Cursor, rows: Sequence[Row]) -> list[bool]:
         session = self._session
@@ -191,10 +187,10 @@ class Keys:
         if self._departures >= _DEPARTURES_PER_EXPIRY:
             self._departures = 0
             keyed.expire(cursor)
-        return keyed.depart(self._writer.database, cursor, rows)
+        return keyed.depart(self.writer.database, cursor, rows)
 
     def _accept(self, cursor: Cursor, responses: Sequence[tuple[Row, int, bytes]]) -> list[None]:
-        return keyed.accept(self._writer.database, cursor, responses)
+        return keyed.accept(self.writer.database, cursor, responses)
 
     # --------------------------------------------------------------------------------------------------------- helpers
 
@@ -204,15 +200,15 @@ class Keys:
 
     @property
     def _session(self) -> int:
-        return self._writer.database.session
+        return self.writer.database.session
 
     async def _retry(self, work: Combined[Row, T], row: Row) -> T:
         """Run a transaction that detects its own repetition, and retry it during an outage of the journal.
 
         Each attempt runs to its end, so that a cancelled caller knows whether it has a row.
         """
-        return await RetryingWriter(self._writer, self._patience).retry(
-            lambda: self._writer.run_combined(work, row, shield=True)
+        return await RetryingWriter(self.writer, self._patience).retry(
+            lambda: self.writer.run_combined(work, row, shield=True)
         )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import attrs
 
@@ -22,9 +22,11 @@ from callsavvy_async.policy.ratelimit_headers import parse_policies
 from callsavvy_async.settings import check_settings
 from callsavvy_async.transport.hooks import Hooks
 from callsavvy_async.transport.rate_limiter import RateLimiter
-from callsavvy_async.transport.remembered_limit import RememberedLimit
 from callsavvy_async.transport.shared.reservation_client import ReservationClient
 from callsavvy_async.transport.shared.settings import SharedPacing, share_limit
+
+if TYPE_CHECKING:
+    from callsavvy_async.transport.remembered_limit import RememberedLimit
 
 OnePacing: TypeAlias = Pacer | SharedPacing | str
 """The pacing of one limit: a pacer, or a limit shared by all processes with the same URL."""
@@ -63,7 +65,7 @@ class RateLimiters:
         self._restored: dict[str, Mapping[str, object]] = {}
         main = self._shared.pacer
         path = main.remember if isinstance(main, Adaptive) else None
-        self._remembered = None if path is None else RememberedLimit(Path(path).expanduser(), account)
+        self._remembered = None if path is None else _remembered(Path(path).expanduser(), account)
 
     def __repr__(self) -> str:
         return ", ".join([repr(self._shared), *(f"{name}: {limiter!r}" for name, limiter in self._apart().items())])
@@ -163,3 +165,9 @@ def choose_pacing(
         return pacing
     cap = MAX_IN_FLIGHT if max_in_flight is None else max_in_flight
     return Adaptive(max_in_flight=cap) if rate is None else FixedRate(rate, burst=burst, max_in_flight=cap)
+
+
+def _remembered(path: Path, account: str) -> RememberedLimit:
+    from callsavvy_async.transport.remembered_limit import RememberedLimit  # noqa: PLC0415 - tempfile costs nine modules
+
+    return RememberedLimit(path, account)

@@ -210,3 +210,18 @@ async def test_two_runs_end_a_canary_once(journal: Journal) -> None:
     canary = Canary(campaign._writer, campaign._id, campaign._spec.settings, 3)
     assert await canary.conclude() is Progress.OVER
     assert [command.action for command in await journal.commands("c")] == ["pause", "continue"]
+
+
+async def test_requests_of_others_are_waited_for(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another run's requests of the canary are not settled, a run that finds nothing to claim looks again."""
+    conclude, looks = Canary.conclude, []
+
+    async def busy_at_first(canary: Canary) -> Progress:
+        looks.append(canary)
+        return Progress.BUSY if len(looks) == 1 else await conclude(canary)
+
+    monkeypatch.setattr(Canary, "conclude", busy_at_first)
+    campaign = await loaded(journal, after_canary="continue")
+    report = await campaign.run(client := FakeClient())
+    assert (report.accepted, len(looks)) == (len(ALL), 2)
+    assert client.reached == dict.fromkeys(ALL, 1)

@@ -614,6 +614,6 @@ async def test_one_statement_takes_all_rows_of_a_group(journal: Journal):
     rows = [(number, text, text.encode()) for number, text in enumerate(texts)]
     statement = """SELECT a, b, c FROM (SELECT CAST(? AS BIGINT) AS a, CAST(? AS TEXT) AS b,
         CAST(? AS BLOB) AS c) AS given"""
-    writer = journal.keys._writer
+    writer = journal.keys.writer
     found = await writer.run(lambda cursor: writer.database.for_each(cursor, statement, rows))
     assert sorted((a, b, bytes(c)) for a, b, c in found) == rows
