@@ -19,7 +19,7 @@ class SchemaHandler(Protocol):
 
 
 class Jsonable:
-    """Base of values that users return from web services. It adds no field, and needs `as_dict`."""
+    """Base of values that users return from web services. It adds no field; a subclass writes `as_dict`."""
 
     __slots__ = ()
 
