@@ -41,7 +41,7 @@ class Progress(enum.Enum):
     """What a run that finds nothing to claim does."""
 
     BUSY = "some requests are not settled yet"
-    STUCK = "this run cannot send the rest of the canary, or nobody follows it"
+    STUCK = "this run cannot send the rest of the canary, or no recipient follows it"
     OVER = "everybody else follows"
 
 

@@ -51,7 +51,7 @@ class Record:
             yield f"Campaign: {self.name}, recorded in {shown(self.journal)}"
             yield f"After an interruption, continue with: {self.resuming()}"
         else:
-            yield "Campaign: not recorded; if the command is interrupted, nothing says who got the message"
+            yield "Campaign: not recorded; after an interruption, no record shows which recipients got the message"
 
     def suppressed(self) -> tuple[str, ...]:
         """Return the numbers on the journal's suppress list, so that the plan leaves them out too."""

@@ -1,6 +1,6 @@
 """The transactional outbox: a message exists if and only if the user's own transaction commits.
 
-`Outbox` enqueues, in a web request or a job. `OutboxWorker` sends, in a process of its own or beside other work. The
+`Outbox` enqueues, in a web request or a job. `OutboxWorker` sends, in a separate process or beside other work. The
 migration that creates the table is the text of `migration`.
 """
 

@@ -111,7 +111,7 @@ class OutboxTable:
         """Return the number of rows in each state.
 
         Raises:
-            ConfigurationError: the database has no such table.
+            ConfigurationError: the table `callsavvy_outbox` does not exist.
         """
         try:
             return dict(await self._write(lambda cursor: cursor.execute(_COUNT).fetchall()))

@@ -65,7 +65,9 @@ def test_no_record_leaves_no_trace(run: Run, account: Simulator, people: Path, o
     before = set(Path().iterdir())
     result = run("bulk", "sms", people, *HELLO, option)
     assert result.code == 0
-    assert "Campaign: not recorded; if the command is interrupted, nothing says who got the message" in result.err
+    assert (
+        "Campaign: not recorded; after an interruption, no record shows which recipients got the message" in result.err
+    )
     assert not [path for path in Path("state").rglob("*") if path.is_file()]
     assert set(Path().iterdir()) <= {*before, Path("state")}
 

@@ -1,4 +1,4 @@
-"""Wait for NOTIFY in PostgreSQL, on a connection of its own."""
+"""Wait for NOTIFY in PostgreSQL, on a separate connection."""
 
 from __future__ import annotations
 

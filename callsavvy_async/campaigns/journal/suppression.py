@@ -90,7 +90,7 @@ def _among(cursor: Cursor, numbers: Sequence[int]) -> set[int]:
 
 
 def _leave_out(cursor: Cursor, campaign: int, run_id: int, chunk: Chunk, numbers: Collection[int]) -> Chunk | None:
-    """Leave numbers out of a claimed chunk, and record them as skipped. Return None if nobody is left."""
+    """Leave numbers out of a claimed chunk, and record them as skipped. Return None if the chunk is empty then."""
     kept = tuple(recipient for recipient in chunk.recipients if int(recipient.number) not in numbers)
     if len(kept) == len(chunk.recipients):
         return chunk
