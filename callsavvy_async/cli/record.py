@@ -115,7 +115,7 @@ def recording(file: str, durability: Durability, pace: Pace, *, simulator: bool)
         pace: Rate and cost limits.
         simulator: True for a rehearsal.
     """
-    base = f"{_title(file)}-{datetime.now():%Y-%m-%d-%H%M}"  # noqa: DTZ005 - local time for its reader
+    base = f"{_title(file)}-{_minute()}"
     named = durability.campaign is not None or durability.load_only
     if not durability.no_journal and (named or not simulator):
         name = durability.campaign or _unused(durability.journal, base)
@@ -152,3 +152,7 @@ def _unused(journal: str, base: str) -> str:
     with suppress(JournalError):  # a database without tables yet
         return with_journal(journal, find)
     return base
+
+
+def _minute() -> str:
+    return f"{datetime.now():%Y-%m-%d-%H%M}"  # noqa: DTZ005 - local time for its reader

@@ -58,7 +58,7 @@ def test_a_restored_journal_is_trusted_by_a_person(run: Run, account: Simulator)
 
     async def restore() -> None:
         async with Callsavvy.from_env(journal="sqlite:///sends.db") as callsavvy:
-            await (await callsavvy.keys())._writer.run(forget)
+            await (await callsavvy.keys()).writer.run(forget)
 
     anyio.run(restore)
     with pytest.raises(Exception, match="callsavvy keys trust"):
