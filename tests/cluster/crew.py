@@ -16,12 +16,12 @@ from callsavvy_async.campaigns.journal.runs import PROCESS_DIED
 
 from .hosts import Host
 from .links import Link
-from .place import CAMPAIGN, Place
+from .place import CAMPAIGN, Place, read
 from .worker import Worker
 
 CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'callsavvy-async'"
-LEFT_BY = """SELECT count(*) FROM chunk JOIN run ON run.id = chunk.run WHERE split_part(worker, ':', 2) = %s
-    AND (state = 'in_flight' OR state = 'unknown' AND detail = %s)"""
+LEFT_BY = """SELECT count(*) FROM chunk JOIN run ON run.id = chunk.run WHERE worker LIKE ?
+    AND (state = 'in_flight' OR state = 'unknown' AND detail = ?)"""
 STUCK = 180.0
 """Seconds without any progress after which a fleet is given up."""
 
@@ -81,8 +81,7 @@ class Crew:
         worker = self._awake()
         worker.kill()
         time.sleep(0.3)  # what it had sent to the server by then is done
-        with psycopg.connect(self.place.journal) as connection:
-            (left,) = connection.execute(LEFT_BY, (str(worker.pid), PROCESS_DIED)).fetchone()
+        ((left,),) = read(self.place.journal, LEFT_BY, f"%:{worker.pid}", PROCESS_DIED)
         self.in_flight_of_dead += left
         self.killed.add(str(worker.pid))
         self._nudges += 1

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 
 import attrs
+import psycopg
 
 from callsavvy_async import Callsavvy, Unlimited
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY
@@ -37,6 +40,16 @@ class Place:
 
     def client(self) -> Callsavvy:
         return client(self.service)
+
+
+def read(journal: str, statement: str, *values: object) -> list[tuple]:
+    """Read a journal past the package. A statement has ``?`` for each value."""
+    file = journal.removeprefix("sqlite:///")
+    if file != journal:
+        with closing(sqlite3.connect(file, timeout=60)) as connection:
+            return connection.execute(statement, values).fetchall()
+    with psycopg.connect(journal) as connection:
+        return connection.execute(statement.replace("?", "%s"), values).fetchall()
 
 
 def client(url: str) -> Callsavvy:

@@ -1,10 +1,12 @@
-"""Four workers on one campaign in PostgreSQL, and random commands to them; compared with the ledger and its times.
+"""Workers on one campaign, and random commands to them; compared with the ledger and its times.
 
-python -m tests.cluster.steering --commands 1000 --seed 1
+python -m tests.cluster.steering --commands 1000 --workers 4 --seed 1
+python -m tests.cluster.steering --commands 1000 --database sqlite --seed 1
 
 Beside the commands (pause, continue, stop, set), workers are killed with -9. Everybody must be in the report once, nobody
 may be charged twice, and the server may process no request between the confirmation of a pause or a stop and the next
-continue. All processes share the clock of the machine.
+continue. All processes share the clock of the machine. A SQLite file has one worker at a time. A run that charges no
+recipient, or that pauses no live worker, proves nothing and fails.
 """
 
 from __future__ import annotations
@@ -13,8 +15,11 @@ import argparse
 import logging
 import random
 import sys
+import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import anyio
 import attrs
@@ -45,6 +50,8 @@ class Silence:
     """A time in which no request may begin: from the confirmation of a pause to the next continue."""
 
     began: float
+    workers: int
+    """Live runs that confirmed the pause; none confirm a stop, because they end."""
     ended: float = float("inf")
 
 
@@ -70,7 +77,13 @@ class Steering:
 
     @property
     def good(self) -> bool:
-        return self.verdict.good and not self.broken and not self.unconfirmed
+        proved = self.verdict.outcomes["accepted"] > 0 and self.watched > 0
+        return proved and self.verdict.good and not self.broken and not self.unconfirmed
+
+    @property
+    def watched(self) -> int:
+        """Number of the confirmed pauses that a live worker obeyed."""
+        return sum(silence.workers > 0 for silence in self.silences)
 
     def __str__(self) -> str:
         quiet = sum(silence.ended - silence.began for silence in self.silences)
@@ -80,7 +93,7 @@ class Steering:
             [
                 str(self.verdict),
                 f"commands: {self.confirmed} confirmed, {self.unconfirmed} not; median {median:.2f} s, longest {most:.2f} s",
-                f"confirmed pauses and stops: {len(self.silences)}, {quiet:.0f} s together",
+                f"confirmed pauses and stops: {len(self.silences)}, {quiet:.0f} s together; {self.watched} with live workers",
                 f"requests that the server processed during them: {self.broken}",
             ]
         )
@@ -106,7 +119,7 @@ class Commander:
         self.steering.unconfirmed += not steered.confirmed
         self.steering.seconds.append(ended - began)
         if action in {Action.PAUSE, Action.STOP} and steered.confirmed and self.phase is Phase.SENDING:
-            self.steering.silences.append(Silence(ended))
+            self.steering.silences.append(Silence(ended, steered.workers))
         self.phase = steered.command.phase
 
     async def _give(self, action: str) -> Steered:
@@ -129,16 +142,27 @@ class Commander:
             await journal.go_on(CAMPAIGN)
 
 
-def steer(commands: int, seed: int) -> Steering:
+@contextmanager
+def _journal(database: str) -> Iterator[str]:
+    """Yield the URL of a new journal."""
+    if database == "sqlite":
+        with tempfile.TemporaryDirectory() as folder:
+            yield f"sqlite:///{Path(folder) / 'journal.db'}"
+        return
+    with PostgresServer() as server:
+        yield server.new_database()
+
+
+def steer(commands: int, seed: int, *, workers: int = WORKERS, database: str = "postgresql") -> Steering:
     """Give so many commands, let the workers finish, and compare."""
     draw = random.Random(seed)
     people = [f"+23480{n:08}" for n in range(CHUNKS_PER_COMMAND * commands)]
     began = time.monotonic()
     with ExitStack() as stack:
-        server = stack.enter_context(PostgresServer())
+        journal = stack.enter_context(_journal(database))
         service = stack.enter_context(account(seed, LATENCY))
-        journal = server.new_database()
-        crew = Crew(HOSTS["plain"], Place(journal, journal, service.url, LEASE), WORKERS, random.Random(seed))
+        workers = 1 if database == "sqlite" else workers
+        crew = Crew(HOSTS["plain"], Place(journal, journal, service.url, LEASE), workers, random.Random(seed))
         stack.callback(crew.end)
         service.fail(FAULTS)
         anyio.run(_load, journal, people)
@@ -191,11 +215,13 @@ async def _load(url: str, people: list[str]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--commands", type=int, default=1000)
+    parser.add_argument("--workers", type=int, default=WORKERS, help="PostgreSQL; a file has one")
+    parser.add_argument("--database", choices=["postgresql", "sqlite"], default="postgresql")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     logging.disable(logging.CRITICAL)  # the faults are our own
-    steering = steer(given.commands, given.seed)
-    print(f"seed {given.seed}\n{steering}", flush=True)
+    steering = steer(given.commands, given.seed, workers=given.workers, database=given.database)
+    print(f"{given.database}, seed {given.seed}\n{steering}", flush=True)
     sys.exit(not steering.good)
 
 

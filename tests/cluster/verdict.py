@@ -8,17 +8,16 @@ from collections import Counter
 from pathlib import Path
 
 import attrs
-import psycopg
 
 from callsavvy_async.campaigns import Journal
 from callsavvy_async.campaigns.journal.runs import PROCESS_DIED
 from testbed.account import Account
 from tests.crash.killer import CHARGED, NOT_CHARGED
 
-from .place import CAMPAIGN, client
+from .place import CAMPAIGN, client, read
 
-TAKEN_FOR_DEAD = """SELECT split_part(worker, ':', 2), count(*) FROM chunk JOIN run ON run.id = chunk.run
-    WHERE state = 'unknown' AND detail = %s GROUP BY 1"""
+TAKEN_FOR_DEAD = """SELECT worker, count(*) FROM chunk JOIN run ON run.id = chunk.run
+    WHERE state = 'unknown' AND detail = ? GROUP BY worker"""
 
 
 @attrs.define(kw_only=True)
@@ -90,12 +89,11 @@ async def judge(url: str, service: Account, people: list[str], verdict: Verdict)
             rows = Path(folder) / "rows.jsonl"
             await campaign.export(rows)
             lines = [json.loads(line) for line in rows.read_text().splitlines()]
-    with psycopg.connect(url) as connection:
-        for process, count in connection.execute(TAKEN_FOR_DEAD, (PROCESS_DIED,)):
-            if process in verdict.killed:
-                verdict.died += count
-            else:
-                verdict.unheard += count
+    for worker, count in read(url, TAKEN_FOR_DEAD, PROCESS_DIED):
+        if worker.rpartition(":")[2] in verdict.killed:
+            verdict.died += count
+        else:
+            verdict.unheard += count
     seen = Counter(line["recipient"] for line in lines)
     charged = service.charged()
     verdict.outcomes.update(line["outcome"] for line in lines)
