@@ -104,6 +104,8 @@ class CampaignRun(Run[CampaignReport]):
         self._paused = False
         self.given_at: int | None = None
         """Number of the last command when the options were given; None for that at the begin."""
+        self.leases_lost: int = 0
+        """How often the run lost its lease, and went on under a new number."""
 
     def abandon(self) -> None:
         """Stop without waiting. Requests in flight become unknown."""
@@ -130,6 +132,7 @@ class CampaignRun(Run[CampaignReport]):
         if self._resends:  # not retried: a repetition could include chunks that became unknown later
             await self._writer.run(self._make_pending)
         while await self._lost_lease():
+            self.leases_lost += 1
             self.report.stopped = None
 
     async def _lost_lease(self) -> bool:

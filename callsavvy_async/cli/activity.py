@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Sequence, Set as AbstractSet
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -27,6 +28,9 @@ from callsavvy_async.resources import endpoints
 from callsavvy_async.transport.hooks import HookEvent, RequestSettled, RequestStarted
 from callsavvy_async.wire.endpoint import Effect
 from callsavvy_async.wire.model import Model
+
+if TYPE_CHECKING:
+    from callsavvy_async.cli.notify import Notifier
 
 EFFECTS = {resource: row.effect for resource, row in endpoints().items()}
 """Effect of each resource. Treat a resource that is missing here as `Effect.SPEND`."""
@@ -62,6 +66,7 @@ class Activity:
         options: Options of the command, without dashes.
         problem: Why the command refused, if no error says so.
         folder: Folder for the result if neither stdout nor stderr can be written.
+        notifier: What the end of the command is reported to.
     """
 
     way: Way
@@ -73,6 +78,7 @@ class Activity:
     result: Result | None = None
     problem: str | None = None
     options: AbstractSet[str] = frozenset()
+    notifier: Notifier | None = None
     _header: str = attrs.field(default="", init=False)
     folder: Path = attrs.field(factory=Path)
 

@@ -18,6 +18,7 @@ from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.job import Job
 from callsavvy_async.cli.journals import url_of
 from callsavvy_async.cli.ledger import compare, outcomes_of, result_of_sums
+from callsavvy_async.cli.notify import Happening
 from callsavvy_async.cli.progress import progress, reading
 from callsavvy_async.cli.recipients_file import Rows
 from callsavvy_async.cli.record import Record
@@ -94,6 +95,29 @@ def load_campaign(record: Record, loading: Loading) -> ExitCode:
     return ExitCode.DONE
 
 
+@attrs.define
+class _Watcher:
+    """Says at once what a person has to know about a run that goes on."""
+
+    record: Record
+    paused: bool = False
+    leases_lost: int = 0
+
+    def look_at(self, run: CampaignRun) -> None:
+        """Compare a run with its last state."""
+        report, notifier = run.report, current_activity().notifier
+        if report.paused and not self.paused:
+            tell(
+                f"callsavvy: paused after {report.accepted:,} accepted, {report.failed + report.rejected:,} not accepted"
+                f" and {report.unknown:,} unknown. Continue from another terminal with: {self.record.continuing()}"
+            )
+            if notifier is not None:
+                notifier.notify(Happening.PAUSED, report)
+        if run.leases_lost > self.leases_lost and notifier is not None:
+            notifier.notify(Happening.LEASE_LOST, report)
+        self.paused, self.leases_lost = report.paused, run.leases_lost
+
+
 def send_campaign(
     record: Record,
     what: Loading | Reopening,
@@ -121,8 +145,6 @@ def send_campaign(
         "deadline": deadline,
     }
 
-    paused = False
-
     async def send() -> None:
         async with Journal.open(url_of(record.journal), simulated=ledger is not None) as opened, client:
             campaign = await what.open(opened, client)
@@ -130,16 +152,10 @@ def send_campaign(
             current_activity().follow(before)
             sent_before = None if ledger is None else await campaign.rows(outcomes_of)
             with progress(before.given - before.skipped.total()) as meter:
+                watcher = _Watcher(record)
 
                 def show(report: CampaignReport) -> None:
-                    nonlocal paused
-                    if report.paused and not paused:
-                        tell(
-                            f"callsavvy: paused after {report.accepted:,} accepted,"
-                            f" {report.failed + report.rejected:,} not accepted and {report.unknown:,} unknown. Continue"
-                            f" from another terminal with: {record.continuing()}"
-                        )
-                    paused = report.paused
+                    watcher.look_at(run)
                     meter.show(report, client.pacing.snapshot())
 
                 run = start(campaign, client, {**options, "on_progress": show})

@@ -28,6 +28,7 @@ from callsavvy_async.cli.client import client_options, open_client
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.journals import DEFAULT_JOURNAL, is_missing, with_journal
 from callsavvy_async.cli.ledger import data_of_sums, result_of_sums
+from callsavvy_async.cli.notify import Notify, notify_of_end
 from callsavvy_async.cli.options import (
     DEFAULT_PACE,
     CampaignName,
@@ -93,6 +94,7 @@ def resume(
     yes: bool = False,
     report: ReportFile | None = None,
     deadline: Deadline = None,
+    notify: Notify = None,
     pace: Pace = DEFAULT_PACE,
 ) -> ExitCode | None:
     """Send the pending requests of a campaign.
@@ -105,8 +107,10 @@ def resume(
         yes: Send without asking.
         report: Write one row per recipient to this .csv, .jsonl or .parquet file.
         deadline: Seconds after which no more requests start.
+        notify: URL or command to notify.
         pace: Rate and cost limits.
     """
+    notify_of_end(notify)
     refuse_overwriting({}, report=report, journal=journal)
     if not (yes or can_ask()):
         return refuse("nothing was sent: without a terminal, resume needs --yes.")

@@ -43,7 +43,10 @@ def end(activity: Activity, code: ExitCode | None, error: BaseException | None, 
         codes.add(ExitCode.FAILED)
     if error is not None:
         _report_error(error, activity)
-    return most_pressing(codes)
+    code = most_pressing(codes)
+    if activity.notifier is not None:
+        activity.notifier.end(activity.sums, code, error)
+    return code
 
 
 def _text_of(way: Way, result: Result | None, code: ExitCode, error: Mapping[str, object] | None) -> str:

@@ -19,6 +19,7 @@ from callsavvy_async.campaigns import CampaignOptions
 from callsavvy_async.campaigns.spec import MAX_FAILURES
 from callsavvy_async.campaigns.windows import RECIPIENT, zone_named
 from callsavvy_async.cli.journals import DEFAULT_JOURNAL
+from callsavvy_async.cli.notify import Notify
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.policy.fixed import parse_rate
 from callsavvy_async.transport.shared.settings import SharedPacing
@@ -196,6 +197,7 @@ class Mode:
     report: ReportFile | None = None
     """Write one row per recipient to this .csv, .jsonl or .parquet file; with --dry-run only the rows that would be left
     out, and why. Contains phone numbers."""
+    notify: Notify = attrs.field(default=None, repr=False)
     simulator: bool = False
     """Send to the embedded simulator instead of the API, and compare the report with its ledger. No keys needed."""
 

@@ -456,7 +456,8 @@ async def test_who_missed_its_lease_reports_late_and_sends_nothing_it_had_claime
             seen.append(states(raw))
 
     client.on_wire = sleep
-    report = await campaign.run(client, max_in_flight=1)
+    report = await (run := campaign.run(client, max_in_flight=1))
+    assert run.leases_lost == 1
     assert seen == [{"accepted": 1, "unknown": 1, "pending": 8}]
     assert client.reached == dict.fromkeys(numbers(100), 1)
     assert (report.accepted, report.stopped) == (100, None)

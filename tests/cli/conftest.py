@@ -21,6 +21,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "CALLSAVVY_BASE_URL",
         "CALLSAVVY_DEBUG",
         "CALLSAVVY_JOURNAL",
+        "CALLSAVVY_NOTIFY",
         "CALLSAVVY_PACING",
     ):
         monkeypatch.delenv(name, raising=False)
