@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from typing import Annotated, Literal, TypeAlias, get_type_hints
 
@@ -31,7 +32,22 @@ def completion(shell: Shell, /) -> None:
     """
     app = application(REGISTRY.commands.values(), adapt=_with_common_options)
     script = app.generate_completion(prog_name="callsavvy", shell=shell)
+    if shell == "zsh":
+        script = _with_entry(script)
     show(Result({"shell": shell, "script": script}, script))
+
+
+def _with_entry(script: str) -> str:
+    """Return a script for zsh that works from a file with any name and when it is sourced. It only defines a function."""
+    function = re.findall(r"^(\w+)\(\) \{", script, re.MULTILINE)[0]
+    return f"""{script.rstrip()}
+
+if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
+  {function} "$@"
+else
+  compdef {function} callsavvy
+fi
+"""
 
 
 def _with_common_options(function: Callable[..., object]) -> Callable[..., object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 
@@ -19,12 +20,21 @@ def test_the_script_is_of_its_shell(run: Run, shell: str) -> None:
     assert ended.code == 0
     assert {word for words in REGISTRY.commands for word in words.split() if word not in ended.out} == set()
     assert all(option in ended.out for option in ("output", "columns", "proxy", "max-cost", "status"))
+    assert shell != "zsh" or has_entry(ended.out)
     program = shutil.which(shell)
     if program is not None:
         checked = subprocess.run(
             [program, "-n"], input=ended.out, text=True, capture_output=True, timeout=30, check=False
         )
         assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def has_entry(script: str) -> bool:
+    """Return True if a script for zsh calls its function when it is loaded from $fpath, and registers it when sourced."""
+    called, registered = re.findall(
+        r"loadautofunc \]\]; then\n  (\w+) \"\$@\"\nelse\n  compdef (\w+) callsavvy\nfi\n", script
+    )[0]
+    return called == registered and f"\n{called}() {{\n" in script
 
 
 COMPLETED = {
