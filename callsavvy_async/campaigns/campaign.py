@@ -28,7 +28,7 @@ from callsavvy_async.campaigns.purge import purge, refuse_if_purged
 from callsavvy_async.campaigns.remaining import Resend, plan_remaining
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.run import CampaignRun, RunOptions, run_settings
-from callsavvy_async.campaigns.spec import Spec
+from callsavvy_async.campaigns.spec import CampaignSettings, Spec
 from callsavvy_async.campaigns.sqlite_number_set import SqliteNumberSet
 from callsavvy_async.campaigns.states import Actor, State
 from callsavvy_async.campaigns.subset_sum import Reconciliation
@@ -71,6 +71,11 @@ class Campaign:
 
     def __repr__(self) -> str:
         return f"<Campaign {self.name!r}: {self.message.channel}{', purged' if self._purged else ''}>"
+
+    @property
+    def settings(self) -> CampaignSettings:
+        """Its request sizes and send times; see `CampaignOptions`."""
+        return self._spec.settings
 
     async def bind(self, callsavvy: Client) -> None:
         """Bind the campaign permanently to the account and the server of a client. `run` does it by default.

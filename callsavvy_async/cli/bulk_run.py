@@ -17,7 +17,7 @@ from callsavvy_async.cli.campaign_run import Loading, load_campaign, naming, sen
 from callsavvy_async.cli.client import account_of, client_options, open_client, read_balance
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.job import Job
-from callsavvy_async.cli.notify import notify_of_end
+from callsavvy_async.cli.notify import Notifier
 from callsavvy_async.cli.options import Durability, Mode, Pace
 from callsavvy_async.cli.overwriting import refuse_overwriting
 from callsavvy_async.cli.question import Question, why_unclear
@@ -104,7 +104,7 @@ def run_job(job: Job, pace: Pace, mode: Mode, durability: Durability) -> ExitCod
         )
     carry_out = _mode_function(mode, durability)
     if carry_out in {_send_for_real, _rehearse}:
-        notify_of_end(mode.notify)
+        current_activity().notifier = Notifier.to(mode.notify)
     elif mode.notify not in {None, os.environ.get("CALLSAVVY_NOTIFY")}:
         raise InvalidRequestError("--notify reports the end of a send, but nothing is sent; leave it out.")
     refuse_overwriting(job.inputs, report=mode.report, journal=None if carry_out is _show else durability.journal)

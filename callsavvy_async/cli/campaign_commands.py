@@ -24,6 +24,12 @@ CAMPAIGN_COMMANDS = (
         streams=True,
     ),
     CommandEntry(
+        "campaigns top",
+        "campaign_top:top",
+        "Show a campaign live on the whole terminal, and steer it with single keys: callsavvy campaigns top [URL] NAME.",
+        ("campaigns top welcome",),
+    ),
+    CommandEntry(
         "campaigns pause",
         "campaign_steering:pause",
         "Pause a campaign in all processes that send it, until campaigns continue.",

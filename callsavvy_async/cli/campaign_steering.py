@@ -79,7 +79,7 @@ def lines_of_commands(commands: tuple[Command, ...]) -> Iterator[str]:
     """Yield a line for each command."""
     for command in commands:
         what = " ".join([command.action, *(f"{name}={value}" for name, value in command.limits.items())])
-        yield f"  {_clock(command.at)} {command.author}: {what}"
+        yield f"  {format_clock(command.at)} {command.author}: {what}"
 
 
 def _steer(journal: str, give: Callable[[Journal], Awaitable[Steered]], wait: float) -> ExitCode:
@@ -95,11 +95,12 @@ def _steer(journal: str, give: Callable[[Journal], Awaitable[Steered]], wait: fl
             return await opened.confirm(steered, wait=wait - _SILENT)
 
     steered = anyio.run(steer)
-    show(Result(steered.as_dict(), "\n".join(_lines(steered))))
+    show(Result(steered.as_dict(), "\n".join(lines_of_steered(steered))))
     return ExitCode.DONE if steered.confirmed else ExitCode.FAILED
 
 
-def _lines(steered: Steered) -> Iterator[str]:
+def lines_of_steered(steered: Steered) -> Iterator[str]:
+    """Yield lines about a command and what became of it."""
     name, command, later = steered.campaign, steered.command, steered.superseded_by
     if later is not None:
         yield f"{name}: not confirmed, because {later.author} gave another command meanwhile: {later.action}."
@@ -124,9 +125,12 @@ _RESULTS = {
 
 def _state_of(worker: WaitingWorker) -> str:
     busy = f" (requests in flight: {worker.in_flight:,})" if worker.in_flight else ""
-    until = "" if worker.until is None else f"; without a heartbeat it starts no request after {_clock(worker.until)}"
+    until = (
+        "" if worker.until is None else f"; without a heartbeat it starts no request after {format_clock(worker.until)}"
+    )
     return f"{worker.name}{busy}{until}"
 
 
-def _clock(at: float) -> str:
+def format_clock(at: float) -> str:
+    """Format seconds since 1970 as local time."""
     return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M:%S %z}"

@@ -11,7 +11,7 @@ import attrs
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from callsavvy_async.campaigns import CampaignReport, Journal, Worker
+from callsavvy_async.campaigns import Campaign, CampaignReport, Journal, Worker
 from callsavvy_async.cli.activity import current_activity
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.journals import DEFAULT_JOURNAL, journal_and_name, url_of
@@ -146,9 +146,14 @@ def watch(
         every: Seconds between two views.
     """
     place, name = journal_and_name(where, journal)
+
+    async def read() -> tuple[CampaignReport, tuple[Worker, ...]]:
+        async with Journal.open(url_of(place), read_only=True, patience=0) as opened:
+            return await read_view(await opened.campaign(name))
+
     changed_at, before, speed = time.monotonic(), -1, Speed()
     while True:
-        report, workers = anyio.run(_read, url_of(place), name)
+        report, workers = anyio.run(read)
         now = time.monotonic()
         view = CampaignView(report, workers)
         view = attrs.evolve(view, rate=speed.update(now, view.settled))
@@ -176,8 +181,7 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-async def _read(url: str, name: str) -> tuple[CampaignReport, tuple[Worker, ...]]:
-    async with Journal.open(url, read_only=True, patience=0) as opened:
-        campaign = await opened.campaign(name)
-        status = await campaign.status()  # first: the view of a campaign that has ended lists no worker
-        return status, tuple(worker for worker in await campaign.workers() if worker.ended is None)
+async def read_view(campaign: Campaign) -> tuple[CampaignReport, tuple[Worker, ...]]:
+    """Read the sums, and the workers that have not ended cleanly."""
+    status = await campaign.status()  # first: the view of a campaign that has ended lists no worker
+    return status, tuple(worker for worker in await campaign.workers() if worker.ended is None)

@@ -21,14 +21,14 @@ from callsavvy_async.campaigns import (
     UnknownChunk,
 )
 from callsavvy_async.campaigns.remaining import Resend
-from callsavvy_async.cli.activity import refuse, show as show_result
+from callsavvy_async.cli.activity import current_activity, refuse, show as show_result
 from callsavvy_async.cli.campaign_run import Reopening, send_campaign, send_pending
 from callsavvy_async.cli.campaign_steering import lines_of_commands
 from callsavvy_async.cli.client import client_options, open_client
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.journals import DEFAULT_JOURNAL, is_missing, with_journal
 from callsavvy_async.cli.ledger import data_of_sums, result_of_sums
-from callsavvy_async.cli.notify import Notify, notify_of_end
+from callsavvy_async.cli.notify import Notifier, Notify
 from callsavvy_async.cli.options import (
     DEFAULT_PACE,
     CampaignName,
@@ -110,7 +110,7 @@ def resume(
         notify: URL or command to notify.
         pace: Rate and cost limits.
     """
-    notify_of_end(notify)
+    current_activity().notifier = Notifier.to(notify)
     refuse_overwriting({}, report=report, journal=journal)
     if not (yes or can_ask()):
         return refuse("nothing was sent: without a terminal, resume needs --yes.")

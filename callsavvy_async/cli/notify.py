@@ -28,7 +28,6 @@ from cyclopts import Parameter
 
 from callsavvy_async._version import __version__
 from callsavvy_async.bulk.report import Sums
-from callsavvy_async.cli.activity import current_activity
 from callsavvy_async.cli.document import SCHEMA_VERSION
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.stderr import tell
@@ -96,12 +95,14 @@ class Notifier:
     _threads: list[threading.Thread] = attrs.field(factory=list[threading.Thread], init=False)
 
     @classmethod
-    def to(cls, target: str) -> Notifier:
-        """Return the notifier of an http or https URL, or of a command line.
+    def to(cls, target: str | None) -> Notifier | None:
+        """Return the notifier of an http or https URL, or of a command line; None for None.
 
         Raises:
             InvalidRequestError: It is neither.
         """
+        if target is None:
+            return None
         if target.partition("://")[0].lower() in {"http", "https"}:
             url = _checked(target)
             return cls(url.hostname or "", partial(_post, url))
@@ -157,16 +158,6 @@ class Notifier:
 
     def _complain(self, reason: str) -> None:
         tell(f"callsavvy: the notification by {self.name} failed: {reason}.")
-
-
-def notify_of_end(target: str | None) -> None:
-    """Let the command that runs notify a URL or a program.
-
-    Raises:
-        InvalidRequestError: The target is neither.
-    """
-    if target is not None:
-        current_activity().notifier = Notifier.to(target)
 
 
 def notification(

@@ -123,10 +123,11 @@ class _Bar:
             if len(longer) <= free:
                 behind = longer
         bar = min(max(width - len(facts.count) - len(behind) - 2, 0), _LONGEST_BAR)
-        return f"{facts.count} {_drawn(facts.share, bar, ascii_only=ascii_only)} {behind}"[:width]
+        return f"{facts.count} {draw_bar(facts.share, bar, ascii_only=ascii_only)} {behind}"[:width]
 
 
-def _drawn(share: float, length: int, *, ascii_only: bool) -> str:
+def draw_bar(share: float, length: int, *, ascii_only: bool) -> str:
+    """Draw a bar of so many characters."""
     done, todo = ("#", "-") if ascii_only else ("━", "─")
     filled = round(length * min(share, 1.0))
     return done * filled + todo * (length - filled)

@@ -34,6 +34,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("campaigns", "show"): ("r",),
     ("campaigns", "resume"): ("r", "--yes", "--max-cost", "2"),
     ("campaigns", "work"): ("r",),
+    ("campaigns", "top"): ("r",),
     ("campaigns", "pause"): ("r", "--wait", "0"),
     ("campaigns", "continue"): ("r", "--wait", "0"),
     ("campaigns", "stop"): ("r", "--wait", "0"),
