@@ -176,11 +176,12 @@ def notification(
 
 
 def _counts(sums: Sums) -> Mapping[str, object]:
+    values = sums.as_dict()
     return {
-        **{name: getattr(sums, name, 0) for name in _COUNTS},
+        **{name: values.get(name, 0) for name in _COUNTS},
         "skipped": sums.skipped.total(),
         "cost": float(sums.cost),
-        "seconds": round(sums.elapsed, 3),
+        "seconds": values["elapsed"],
     }
 
 
