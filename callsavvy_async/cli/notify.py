@@ -6,7 +6,6 @@ It holds the campaign's name and counts, and no number and no text. Its failure 
 from __future__ import annotations
 
 import enum
-import http.client
 import json
 import os
 import shlex
@@ -153,7 +152,7 @@ class Notifier:
             self.deliver(document)
         except subprocess.TimeoutExpired:
             self._complain("it took too long")
-        except (OSError, http.client.HTTPException, DeliveryError) as error:
+        except (OSError, DeliveryError) as error:
             self._complain(_reason(error))
 
     def _complain(self, reason: str) -> None:
@@ -197,12 +196,16 @@ def _checked(target: str) -> SplitResult:
 
 def _post(url: SplitResult, document: bytes) -> None:
     """POST a document. Follow no redirect, which could lead it elsewhere, and use no proxy."""
+    import http.client  # noqa: PLC0415 - most commands notify nothing
+
     kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
     connection = kind(url.hostname or "", url.port, timeout=LONGEST)
     headers = {"content-type": "application/json", "user-agent": f"callsavvy-async/{__version__}"}
     try:
         connection.request("POST", f"{url.path or '/'}{f'?{url.query}' if url.query else ''}", document, headers)
         status = connection.getresponse().status
+    except http.client.HTTPException as error:
+        raise DeliveryError(type(error).__name__) from None
     finally:
         connection.close()
     if status // 100 != 2:  # noqa: PLR2004 - RFC 9110, section 15.3
