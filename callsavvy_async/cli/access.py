@@ -85,7 +85,7 @@ def no_profile(name: str, store: ProfileStore) -> ConfigurationError:
     if name == DEFAULT_PROFILE and chosen_profile.get() is None:
         or_choose = f" give --profile (there are {names})," if names else ""
         return ConfigurationError(
-            f"there are no keys: run callsavvy login,{or_choose} or set {' and '.join(_KEYS)} (dashboard,"
+            f"there are no keys; run callsavvy login,{or_choose} or set {' and '.join(_KEYS)} (dashboard,"
             " Settings -> API & Integration)."
         )
     there_are = f" there are {names};" if names else ""

@@ -193,6 +193,13 @@ _COMMANDS = (
     ),
     CommandEntry("profiles", "login:profiles", "List the profiles that login stored.", ("profiles",), is_list=True),
     CommandEntry(
+        "doctor",
+        "doctor.command:doctor",
+        "Find what is wrong with settings, network, account, disk, journal and limit server, each fault with its fix.",
+        ("doctor", "doctor --profile shop -o json", "doctor --columns check,verdict,fix"),
+        is_list=True,
+    ),
+    CommandEntry(
         "api",
         "raw:api",
         "Send a request to any resource of the API and print the raw response.",

@@ -12,6 +12,7 @@ import re
 import secrets
 import sys
 from pathlib import Path
+from typing import TypedDict, cast
 
 import attrs
 
@@ -24,13 +25,20 @@ from callsavvy_async.tracebacks import private_arguments
 DEFAULT_PROFILE = "default"
 """Name of the profile that is used if none is chosen."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_FIELDS = {"base_url": str, "public_key": str, "private_key": str | None}
 _FOR_OTHERS = 0o077
 """Permissions of the group and of others."""
 
 
 def _masked(_: object) -> str:
     return MASK
+
+
+class ProfileFields(TypedDict):
+    """The content of a profile's file; `Profile` describes it."""
+
+    base_url: str
+    public_key: str
+    private_key: str | None
 
 
 @private_arguments
@@ -78,15 +86,13 @@ class ProfileStore:
             OSError: The file cannot be written.
         """
         kept = system_keyring.keep(name, credentials.private_key)
-        profile = Profile(
-            name=name,
-            base_url=base_url,
-            public_key=credentials.public_key,
-            private_key=None if kept else credentials.private_key,
-        )
-        content = {field: getattr(profile, field) for field in _FIELDS}
-        _write_private(self.path_of(name), json.dumps(content, indent=2).encode() + b"\n")
-        return profile
+        fields: ProfileFields = {
+            "base_url": base_url,
+            "public_key": credentials.public_key,
+            "private_key": None if kept else credentials.private_key,
+        }
+        _write_private(self.path_of(name), json.dumps(fields, indent=2).encode() + b"\n")
+        return Profile(name=name, **fields)
 
     def find(self, name: str) -> Profile | None:
         """Read a profile; None if there is none of this name.
@@ -113,8 +119,9 @@ class ProfileStore:
             OSError: The file cannot be removed.
         """
         path = self.path_of(name)
-        in_keyring = (_fields(path.read_bytes()) or {}).get("private_key", "") is None
+        fields = _fields(path.read_bytes())
         path.unlink()
+        in_keyring = fields is not None and fields["private_key"] is None
         return system_keyring.forget(name) if in_keyring else True
 
     def names(self) -> list[str]:
@@ -144,15 +151,19 @@ def settings_folder() -> Path:
     return (Path(folder) if folder else default) / "callsavvy-async"
 
 
-def _fields(content: bytes) -> dict[str, str] | None:
-    """Return the fields of a profile; None if the file is damaged."""
+def _fields(content: bytes) -> ProfileFields | None:
+    """Return the fields of a profile; None if the file is damaged. No error is chained to one that holds the content."""
     try:
-        found = json.loads(content)
-    except ValueError:  # not chained to another error: it holds the content
+        found: object = json.loads(content)
+    except ValueError:
         return None
-    if not isinstance(found, dict) or not all(isinstance(found.get(name), kind) for name, kind in _FIELDS.items()):
+    if not isinstance(found, dict):
         return None
-    return {name: found[name] for name in _FIELDS}
+    match cast("dict[str, object]", found):
+        case {"base_url": str(url), "public_key": str(public), "private_key": (str() | None) as private}:
+            return {"base_url": url, "public_key": public, "private_key": private}
+        case _:
+            return None
 
 
 def _write_private(path: Path, content: bytes) -> None:

@@ -59,6 +59,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("webhooks", "dead"): (),
     ("webhooks", "replay"): (),
     ("completion",): ("bash",),
+    ("doctor",): (),
     ("login",): ("--public-key", "TEST-public", "--private-key-file", "private-key.txt"),
     ("logout",): (),
     ("profiles",): (),

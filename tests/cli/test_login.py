@@ -109,7 +109,7 @@ def test_login_stores_what_the_other_commands_use(
     assert not [*folder.iterdir()]
     missing = run("balance")
     assert missing.code == 5
-    assert "there are no keys: run callsavvy login, or set CALLSAVVY_PUBLIC_KEY" in missing.err
+    assert "there are no keys; run callsavvy login, or set CALLSAVVY_PUBLIC_KEY" in missing.err
 
 
 def test_keys_that_the_api_rejects_are_not_stored(run: Run, at_simulator: str, key_file: Path, folder: Path) -> None:
