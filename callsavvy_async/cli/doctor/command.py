@@ -49,8 +49,9 @@ def doctor(
 async def examine(journal: str, pacing: str | None) -> list[Finding]:
     """Make every check. A fault hides the checks that need what it breaks, and no others."""
     settings, access, server = examine_settings()
-    proxy, via = await examine_proxy(server)
-    network = await examine_network(server, proxied=via is not None or proxy.verdict is Health.WRONG)
+    proxy, proxied = await examine_proxy(server)
+    is_down = proxy.verdict is Health.WRONG
+    network = await examine_network(server, "see proxy" if is_down else "the proxy connects" if proxied else None)
     broken = next((finding for finding in (proxy, *network) if finding.verdict is Health.WRONG), None)
     account = await examine_account(access, None if broken is None else f"see {broken.check}")
     return [

@@ -48,11 +48,15 @@ _CERTIFICATE_FAULTS: Mapping[int, tuple[str, str]] = {
 """Fault and fix of each code of OpenSSL (X509_V_ERR_..., openssl-verification-options(1))."""
 
 
-async def examine_network(server: str | None, *, proxied: bool) -> list[Finding]:
-    """Return the findings of `CHECKS`, in their order. The first fault hides the later ones."""
-    if server is None or proxied:
-        why = "the proxy connects" if proxied else "the server is not known; see settings"
-        return [not_checked(check, why) for check in CHECKS]
+async def examine_network(server: str | None, why_not: str | None) -> list[Finding]:
+    """Return the findings of `CHECKS`, in their order. The first fault hides the later ones.
+
+    Args:
+        server: URL of the API; None if it is not known.
+        why_not: Why the connection is not checked; None to check it.
+    """
+    if server is None or why_not is not None:
+        return [not_checked(check, why_not or "see settings") for check in CHECKS]
     url = urlsplit(server)
     host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
     found = [await _look_up(host, port)]

@@ -49,16 +49,16 @@ def _usable_server() -> str | None:
         return None
 
 
-async def examine_proxy(server: str | None) -> tuple[Finding, str | None]:
-    """Return the finding, and the URL of the proxy; None for a direct connection."""
+async def examine_proxy(server: str | None) -> tuple[Finding, bool]:
+    """Return the finding, and whether requests go through a proxy."""
     check, given = "proxy", chosen_proxy.get()
     try:
         check_setting("proxy", given)
         url = proxy_for(server or BASE_URL) if given == FROM_ENVIRONMENT else given
     except ConfigurationError as error:
-        return wrong_as_error(check, error), None
+        return wrong_as_error(check, error), False
     if url is None:
-        return ok(check, _unused(server or BASE_URL, given)), None
+        return ok(check, _unused(server or BASE_URL, given)), False
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, _SOCKS_PORT)
     shown = f"{parts.scheme}://{host}:{port}"
@@ -67,8 +67,8 @@ async def examine_proxy(server: str | None) -> tuple[Finding, str | None]:
             await (await anyio.connect_tcp(host, port)).aclose()
     except OSError:  # a TimeoutError is an OSError
         fix = "start the proxy, correct its host and port, or leave out --proxy and CALLSAVVY_PROXY."
-        return wrong(check, f"{shown} does not accept connections", fix), url
-    return ok(check, f"{shown} accepts connections"), url
+        return wrong(check, f"{shown} does not accept connections", fix), True
+    return ok(check, f"{shown} accepts connections"), True
 
 
 def _unused(server: str, given: str | None) -> str:
