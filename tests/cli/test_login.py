@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
+import os
+import pty
 import sys
 import types
 from collections.abc import Iterator
@@ -321,3 +324,25 @@ def locals_of(error: BaseException | None) -> Iterator[str]:
             trace = trace.tb_next
         yield repr(vars(error))
         error = error.__cause__ or error.__context__
+
+
+@pytest.mark.long
+@pytest.mark.sockets
+def test_a_terminal_shows_no_private_key(at_simulator: str, folder: Path) -> None:
+    """On a real terminal, the private key that a person types is not echoed."""
+    pid, terminal = pty.fork()
+    if pid == 0:  # pragma: no cover
+        os.execv(sys.executable, [sys.executable, "-m", "callsavvy_async", "login"])  # noqa: S606
+    shown = ""
+    for question, typed in (("Public key: ", PUBLIC), ("(not shown): ", PRIVATE)):
+        while question not in shown:
+            shown += os.read(terminal, 1000).decode()
+        os.write(terminal, f"{typed}\n".encode())
+    with contextlib.suppress(OSError):  # the terminal's other end is closed
+        while more := os.read(terminal, 1000):
+            shown += more.decode()
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert PUBLIC in shown
+    assert PRIVATE not in shown
+    assert (folder / "default.json").exists()
