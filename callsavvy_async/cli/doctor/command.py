@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from callsavvy_async.cli.activity import show
 from callsavvy_async.cli.doctor.account import examine_account
-from callsavvy_async.cli.doctor.finding import Finding, Health
+from callsavvy_async.cli.doctor.finding import CheckVerdict, Finding
 from callsavvy_async.cli.doctor.limit_server import examine_limit_server
 from callsavvy_async.cli.doctor.network import examine_network
 from callsavvy_async.cli.doctor.settings import examine_proxy, examine_settings
@@ -43,16 +43,16 @@ def doctor(
     findings = anyio.run(examine, journal, pacing)
     rows = [attrs.asdict(finding) | {"verdict": finding.verdict.value} for finding in findings]
     show(Result(rows, _text(findings), tuple(rows[0])))
-    return ExitCode.FAILED if _count(findings, Health.WRONG) else ExitCode.DONE
+    return ExitCode.FAILED if _count(findings, CheckVerdict.WRONG) else ExitCode.DONE
 
 
 async def examine(journal: str, pacing: str | None) -> list[Finding]:
     """Make every check. A fault hides the checks that need what it breaks, and no others."""
     settings, access, server = examine_settings()
     proxy, proxied = await examine_proxy(server)
-    is_down = proxy.verdict is Health.WRONG
+    is_down = proxy.verdict is CheckVerdict.WRONG
     network = await examine_network(server, "see proxy" if is_down else "the proxy connects" if proxied else None)
-    broken = next((finding for finding in (proxy, *network) if finding.verdict is Health.WRONG), None)
+    broken = next((finding for finding in (proxy, *network) if finding.verdict is CheckVerdict.WRONG), None)
     account = await examine_account(access, None if broken is None else f"see {broken.check}")
     return [
         settings,
@@ -65,7 +65,7 @@ async def examine(journal: str, pacing: str | None) -> list[Finding]:
     ]
 
 
-def _count(findings: Sequence[Finding], verdict: Health) -> int:
+def _count(findings: Sequence[Finding], verdict: CheckVerdict) -> int:
     return sum(finding.verdict is verdict for finding in findings)
 
 
@@ -73,8 +73,8 @@ def _text(findings: Sequence[Finding]) -> str:
     """Return the findings for people. On a narrow terminal, texts stand below the name of their check."""
     width = min(shutil.get_terminal_size().columns, _WIDE)
     lines = [line for finding in findings for line in _lines(finding, width)]
-    warnings = quantity(_count(findings, Health.WARNING), "warning")
-    return "\n".join([*lines, "", f"{_count(findings, Health.WRONG)} wrong, {warnings}."])
+    warnings = quantity(_count(findings, CheckVerdict.WARNING), "warning")
+    return "\n".join([*lines, "", f"{_count(findings, CheckVerdict.WRONG)} wrong, {warnings}."])
 
 
 def _lines(finding: Finding, width: int) -> Iterator[str]:

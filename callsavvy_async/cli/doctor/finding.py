@@ -8,7 +8,7 @@ import re
 import attrs
 
 
-class Health(enum.StrEnum):
+class CheckVerdict(enum.StrEnum):
     """What a check says about its subject."""
 
     OK = "ok"
@@ -31,24 +31,24 @@ class Finding:
     """
 
     check: str
-    verdict: Health
+    verdict: CheckVerdict
     finding: str
     fix: str | None = None
 
 
 def ok(check: str, finding: str) -> Finding:
     """Return a finding without a fault."""
-    return Finding(check, Health.OK, finding)
+    return Finding(check, CheckVerdict.OK, finding)
 
 
 def warning(check: str, finding: str, fix: str) -> Finding:
     """Return a finding that deserves attention."""
-    return Finding(check, Health.WARNING, finding, fix)
+    return Finding(check, CheckVerdict.WARNING, finding, fix)
 
 
 def wrong(check: str, finding: str, fix: str) -> Finding:
     """Return a fault."""
-    return Finding(check, Health.WRONG, finding, fix)
+    return Finding(check, CheckVerdict.WRONG, finding, fix)
 
 
 def wrong_as_error(check: str, error: Exception, fix: str = "") -> Finding:
@@ -65,4 +65,4 @@ def wrong_as_error(check: str, error: Exception, fix: str = "") -> Finding:
 
 def not_checked(check: str, why: str) -> Finding:
     """Return a check that was left out."""
-    return Finding(check, Health.NOT_CHECKED, why)
+    return Finding(check, CheckVerdict.NOT_CHECKED, why)

@@ -13,7 +13,7 @@ import anyio
 import anyio.to_thread
 from anyio.streams.tls import TLSAttribute, TLSStream
 
-from callsavvy_async.cli.doctor.finding import Finding, Health, not_checked, ok, wrong, wrong_as_error
+from callsavvy_async.cli.doctor.finding import CheckVerdict, Finding, not_checked, ok, wrong, wrong_as_error
 from callsavvy_async.cli.doctor.settings import PATIENCE
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.transport.backends.environment import unread_variables
@@ -60,7 +60,7 @@ async def examine_network(server: str | None, why_not: str | None) -> list[Findi
     url = urlsplit(server)
     host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
     found = [await _look_up(host, port)]
-    if found[-1].verdict is Health.OK:
+    if found[-1].verdict is CheckVerdict.OK:
         found += await _connect(server, host, port, secure=url.scheme == "https")
     return [*found, *(not_checked(check, f"see {found[-1].check}") for check in CHECKS[len(found) :])]
 
