@@ -268,7 +268,7 @@ def a_server_that_is_down(machine: Machine) -> None:
     machine.set(base_url=f"http://{HOST}:{closed_port()}/v1")
 
 
-@breakage("tcp", "does not accept connections", "--proxy env")
+@breakage("tcp", "does not accept connections", "http_proxy is set but not read: pass --proxy env")
 def a_proxy_that_is_not_used(machine: Machine) -> None:
     machine.set(base_url=f"http://{HOST}:{closed_port()}/v1")
     machine.patch.setenv("http_proxy", "http://proxy.example:3128")

@@ -98,4 +98,4 @@ def _lines(finding: Finding, width: int) -> Iterator[str]:
 
 def _printable(text: str) -> str:
     """Blank control characters: strangers wrote some of these texts, and a terminal obeys them."""
-    return "".join(char if char.isprintable() else " " for char in text)
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())

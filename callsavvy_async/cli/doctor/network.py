@@ -15,6 +15,7 @@ from anyio.streams.tls import TLSAttribute, TLSStream
 
 from callsavvy_async.cli.doctor.finding import CheckVerdict, Finding, not_checked, ok, wrong, wrong_as_error
 from callsavvy_async.cli.doctor.settings import PATIENCE
+from callsavvy_async.cli.option_words import in_option_words
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.transport.backends.environment import unread_variables
 from callsavvy_async.transport.native.trust import Trust
@@ -98,22 +99,20 @@ async def _connect(server: str, host: str, port: int, *, secure: bool) -> list[F
         connected = ok("tcp", f"{host}:{port} accepts connections")
         return [
             connected,
-            await _handshake(stream, server, host) if secure else not_checked("tls", "the server is plain http"),
+            await _handshake(stream, host) if secure else not_checked("tls", "the server is plain http"),
         ]
 
 
 def _no_connection(server: str, host: str, port: int, *, late: bool) -> Finding:
-    what = "does not respond" if late else "does not accept connections"
-    unread = unread_variables(FailureKind.CONNECT, server)
-    fix = (
-        f"{unread}."
-        if unread
-        else "correct the host and port in CALLSAVVY_BASE_URL, start the server, or allow the connection in your firewall."
-    )
-    return wrong("tcp", f"{host}:{port} {what}", fix)
+    what = f"{host}:{port} {'does not respond' if late else 'does not accept connections'}"
+    unread = in_option_words(unread_variables(FailureKind.CONNECT, server), {"proxy"})
+    if unread:
+        return wrong("tcp", what, f"{unread}.")
+    fix = "correct the host and port in CALLSAVVY_BASE_URL, start the server, or allow the connection in your firewall."
+    return wrong("tcp", what, fix)
 
 
-async def _handshake(stream: anyio.abc.SocketStream, server: str, host: str) -> Finding:
+async def _handshake(stream: anyio.abc.SocketStream, host: str) -> Finding:
     try:
         context = await anyio.to_thread.run_sync(Trust(True).load)
         with anyio.fail_after(PATIENCE):
@@ -121,7 +120,7 @@ async def _handshake(stream: anyio.abc.SocketStream, server: str, host: str) -> 
     except ConfigurationError as error:
         return wrong_as_error("tls", error)
     except ssl.SSLCertVerificationError as error:
-        return _refused(error, server)
+        return _refused(error)
     except (OSError, anyio.BrokenResourceError, anyio.EndOfStream) as error:
         late = "no response" if isinstance(error, TimeoutError) else "the connection ended"
         why = getattr(error, "reason", None) or late
@@ -136,10 +135,6 @@ async def _handshake(stream: anyio.abc.SocketStream, server: str, host: str) -> 
     return ok("tls", f"{version}, certificate valid until {until:%Y-%m-%d}")
 
 
-def _refused(error: ssl.SSLCertVerificationError, server: str) -> Finding:
-    fault, fix = _CERTIFICATE_FAULTS.get(
-        error.verify_code,
-        (f"the certificate was refused ({error.verify_message})", "the server's owner must correct it."),
-    )
-    unread = unread_variables(FailureKind.CERTIFICATE, server)
-    return wrong("tls", fault, f"{fix} {unread}." if unread else fix)
+def _refused(error: ssl.SSLCertVerificationError) -> Finding:
+    other = f"the certificate was refused ({error.verify_message})", "the server's owner must correct it."
+    return wrong("tls", *_CERTIFICATE_FAULTS.get(error.verify_code, other))
