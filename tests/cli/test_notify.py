@@ -102,7 +102,7 @@ def test_no_notification_of_what_did_not_begin(
     assert (refused.code, "--notify reports the end of a send" in refused.err) == (2, True)
     assert receiver.received == []
     assert run("campaigns", "resume", "x", "--yes", "--notify", url).code != 0
-    assert (receiver.received[0]["error"], receiver.received[0]["counts"]) == ("JournalError", None)
+    assert (receiver.received[0]["error"], receiver.received[0]["counts"]) == ("JournalMissingError", None)
 
 
 def test_a_program_gets_it_on_stdin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

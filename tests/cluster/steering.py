@@ -187,6 +187,9 @@ def steer(commands: int, seed: int, *, workers: int = WORKERS, database: str = "
         crew.begin()
         while steering.confirmed + steering.unconfirmed < commands:
             _happen(draw, crew, commander)
+            done = steering.confirmed + steering.unconfirmed
+            if done and done % 100 == 0:
+                print(f"{done} commands, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         if commander.phase is not Phase.SENDING:  # before the workers can know it
             steering.silences[-1].ended = min(steering.silences[-1].ended, time.time())
         anyio.run(commander.unleash)
