@@ -34,6 +34,7 @@ def completion(shell: Shell, /) -> None:
     show(Result({"shell": shell, "script": script}, script))
 
 
+@functools.cache
 def _with_common_options(function: Callable[..., object]) -> Callable[..., object]:
     """Return a function with the parameters of another one, and the options of every command."""
 
