@@ -30,7 +30,7 @@ if "testbed" not in sys.modules:  # imported from its folder: the source tree mu
 from testbed.servers.postgres import PostgresServer  # noqa: E402
 from testbed.servers.redis import RedisServer  # noqa: E402
 
-from . import profiles  # noqa: E402, F401
+from . import profiles  # noqa: E402
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -142,6 +142,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(params=["asyncio", "trio"])
 def virtual_time(request: pytest.FixtureRequest) -> object:
     """Return a backend in virtual time; a module that wants it overrides ``anyio_backend`` with it."""
+    return virtual_time_backend(request.param)
+
+
+@pytest.fixture(params=profiles.mostly_long(["asyncio", "trio"]))
+def quick_virtual_time(request: pytest.FixtureRequest) -> object:
+    """Return the same for rules that the layers below keep on every loop: the quick suite holds them on asyncio."""
     return virtual_time_backend(request.param)
 
 
