@@ -7,11 +7,13 @@ import functools
 import gc
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import certifi
 import httpx
 import pytest
 
@@ -31,6 +33,11 @@ from testbed.servers.postgres import PostgresServer  # noqa: E402
 from testbed.servers.redis import RedisServer  # noqa: E402
 
 from . import profiles  # noqa: E402
+
+_QUICK = "not long and not browser and not network"
+"""Marks of the quick suite, as in pyproject.toml."""
+_ALL_ARE_OTHERS = re.compile(r"^pytestmark = .*\bpytest\.mark\.(long|browser|network)\b", re.MULTILINE)
+"""Begins a line that marks every test of a file."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,6 +59,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     if all(Path(argument.partition("::")[0]).is_file() for argument in config.args):
         return 0
     return 2 + (os.cpu_count() or 1)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out of the quick suite, without importing them, files whose first lines mark all their tests as others'."""
+    if config.option.markexpr != _QUICK or collection_path.suffix != ".py":
+        return None
+    named = any(collection_path == Path(argument.partition("::")[0]).absolute() for argument in config.args)
+    return True if not named and _ALL_ARE_OTHERS.search(collection_path.read_text("utf-8")) else None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -89,6 +104,17 @@ def _state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what journals remember of their requests out of the home of whoever runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Trust one authority by default: a client that reads certifi's whole list needs 40 ms for it."""
+    first, end, _ = Path(certifi.where()).read_text("utf-8").partition("-----END CERTIFICATE-----\n")
+    trusted = tmp_path_factory.mktemp("trust") / "one.pem"
+    trusted.write_text(first + end, "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(trusted))
         yield
 
 
