@@ -36,8 +36,10 @@ from . import profiles  # noqa: E402
 
 _QUICK = "not long and not browser and not network"
 """Marks of the quick suite, as in pyproject.toml."""
-_ALL_ARE_OTHERS = re.compile(r"^pytestmark = .*\bpytest\.mark\.(long|browser|network)\b", re.MULTILINE)
-"""Begins a line that marks every test of a file."""
+_ALL_ARE_OTHERS = re.compile(
+    r"^pytestmark = \[?(?:pytest\.mark\.\w+, )*pytest\.mark\.(?:long|browser|network)\b", re.MULTILINE
+)
+"""Begins a line that marks every test of a file; marks of single parameters do not match."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
