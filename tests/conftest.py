@@ -138,9 +138,9 @@ QUICK_BACKENDS = (("asyncio", "native"), ("asyncio", "aiohttp"), ("trio", "httpx
 """One for each adapter of ours: the quick suite runs these, and the long one the others too."""
 
 
-def marks_of(pair: tuple[str, str]) -> tuple[pytest.MarkDecorator, ...]:
-    """Return the marks of what runs over these."""
-    return () if pair in QUICK_BACKENDS else (pytest.mark.long,)
+def marks_of(pair: tuple[str, str], quick: int | None = None) -> tuple[pytest.MarkDecorator, ...]:
+    """Return the marks of what runs over these, if the quick suite runs so many of `QUICK_BACKENDS`, or all."""
+    return () if pair in QUICK_BACKENDS[:quick] else (pytest.mark.long,)
 
 
 @pytest.fixture
@@ -161,9 +161,9 @@ def named_by(function: pytest.Function) -> set[str]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run tests with the mark ``every_backend`` over every backend, on the event loops on which it runs."""
     names = ("anyio_backend", "backend")
-    chosen = metafunc.definition.get_closest_marker("every_backend") and not named_by(metafunc.definition) & {*names}
-    if chosen and {*names} <= {*metafunc.fixturenames}:
-        every = [pytest.param(*pair, id="-".join(pair), marks=marks_of(pair)) for pair in EVERY_BACKEND]
+    mark = metafunc.definition.get_closest_marker("every_backend")
+    if mark and not named_by(metafunc.definition) & {*names} and {*names} <= {*metafunc.fixturenames}:
+        every = [pytest.param(*pair, id="-".join(pair), marks=marks_of(pair, **mark.kwargs)) for pair in EVERY_BACKEND]
         metafunc.definition.add_marker(pytest.mark.parametrize(names, every, indirect=["anyio_backend"]))
 
 
