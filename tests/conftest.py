@@ -7,11 +7,13 @@ import functools
 import gc
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import certifi
 import httpx
 import pytest
 
@@ -30,7 +32,14 @@ if "testbed" not in sys.modules:  # imported from its folder: the source tree mu
 from testbed.servers.postgres import PostgresServer  # noqa: E402
 from testbed.servers.redis import RedisServer  # noqa: E402
 
-from . import profiles  # noqa: E402, F401
+from . import profiles  # noqa: E402
+
+_QUICK = "not long and not browser and not network"
+"""Marks of the quick suite, as in pyproject.toml."""
+_ALL_ARE_OTHERS = re.compile(
+    r"^pytestmark = \[?(?:pytest\.mark\.\w+, )*pytest\.mark\.(?:long|browser|network)\b", re.MULTILINE
+)
+"""Begins a line that marks every test of a file; marks of single parameters do not match."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,6 +61,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     if all(Path(argument.partition("::")[0]).is_file() for argument in config.args):
         return 0
     return 2 + (os.cpu_count() or 1)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out of the quick suite, without importing them, files whose first lines mark all their tests as others'."""
+    if config.option.markexpr != _QUICK or collection_path.suffix != ".py":
+        return None
+    named = any(collection_path == Path(argument.partition("::")[0]).absolute() for argument in config.args)
+    return True if not named and _ALL_ARE_OTHERS.search(collection_path.read_text("utf-8")) else None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -93,6 +110,17 @@ def _state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Trust one authority by default: a client that reads certifi's whole list needs 40 ms for it."""
+    first, end, _ = Path(certifi.where()).read_text("utf-8").partition("-----END CERTIFICATE-----\n")
+    trusted = tmp_path_factory.mktemp("trust") / "one.pem"
+    trusted.write_text(first + end, "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(trusted))
+        yield
+
+
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> object:
     """Run every async test on asyncio and on trio, in real time."""
@@ -111,9 +139,9 @@ QUICK_BACKENDS = (("asyncio", "native"), ("asyncio", "aiohttp"), ("trio", "httpx
 """One for each adapter of ours: the quick suite runs these, and the long one the others too."""
 
 
-def marks_of(pair: tuple[str, str]) -> tuple[pytest.MarkDecorator, ...]:
-    """Return the marks of what runs over these."""
-    return () if pair in QUICK_BACKENDS else (pytest.mark.long,)
+def marks_of(pair: tuple[str, str], quick: int | None = None) -> tuple[pytest.MarkDecorator, ...]:
+    """Return the marks of what runs over these, if the quick suite runs so many of `QUICK_BACKENDS`, or all."""
+    return () if pair in QUICK_BACKENDS[:quick] else (pytest.mark.long,)
 
 
 @pytest.fixture
@@ -134,15 +162,21 @@ def named_by(function: pytest.Function) -> set[str]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run tests with the mark ``every_backend`` over every backend, on the event loops on which it runs."""
     names = ("anyio_backend", "backend")
-    chosen = metafunc.definition.get_closest_marker("every_backend") and not named_by(metafunc.definition) & {*names}
-    if chosen and {*names} <= {*metafunc.fixturenames}:
-        every = [pytest.param(*pair, id="-".join(pair), marks=marks_of(pair)) for pair in EVERY_BACKEND]
+    mark = metafunc.definition.get_closest_marker("every_backend")
+    if mark and not named_by(metafunc.definition) & {*names} and {*names} <= {*metafunc.fixturenames}:
+        every = [pytest.param(*pair, id="-".join(pair), marks=marks_of(pair, **mark.kwargs)) for pair in EVERY_BACKEND]
         metafunc.definition.add_marker(pytest.mark.parametrize(names, every, indirect=["anyio_backend"]))
 
 
 @pytest.fixture(params=["asyncio", "trio"])
 def virtual_time(request: pytest.FixtureRequest) -> object:
     """Return a backend in virtual time; a module that wants it overrides ``anyio_backend`` with it."""
+    return virtual_time_backend(request.param)
+
+
+@pytest.fixture(params=profiles.mostly_long(["asyncio", "trio"]))
+def quick_virtual_time(request: pytest.FixtureRequest) -> object:
+    """Return the same for rules that the layers below keep on every loop: the quick suite holds them on asyncio."""
     return virtual_time_backend(request.param)
 
 

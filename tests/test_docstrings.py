@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import inspect
 import textwrap
@@ -10,7 +11,6 @@ from collections.abc import Iterator
 from types import FunctionType
 
 import attrs
-import pytest
 
 PUBLIC_MODULES = [
     "callsavvy_async",
@@ -99,30 +99,41 @@ def section(text: str, title: str) -> str:
     return textwrap.dedent("\n".join(lines[:end]))
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_arguments_are_documented(name: str) -> None:
+def test_arguments_are_documented() -> None:
     """A public function with two or more parameters says of each what it takes."""
-    function = FUNCTIONS[name]
+    missing = {name: undocumented_arguments(function) for name, function in FUNCTIONS.items()}
+    assert {name: arguments for name, arguments in missing.items() if arguments} == {}
+
+
+def undocumented_arguments(function: FunctionType) -> set[str]:
     text, taken = function.__doc__ or "", parameters(function)
     if len(taken) < 2 or text.startswith(SEES_ANOTHER):
-        return
+        return set()
     documented = {line.partition(":")[0].lstrip("*") for line in section(text, "Args").splitlines() if line[:1] != " "}
-    assert documented
-    assert {one.name for one in taken if one.kind not in {one.VAR_POSITIONAL, one.VAR_KEYWORD}} <= documented
+    if not documented:
+        return {"Args:"}
+    return {one.name for one in taken if one.kind not in {one.VAR_POSITIONAL, one.VAR_KEYWORD}} - documented
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_errors_are_documented(name: str) -> None:
+def test_errors_are_documented() -> None:
     """A public function names the errors that it raises itself."""
-    function = FUNCTIONS[name]
-    documented = {line.partition(":")[0] for line in section(function.__doc__ or "", "Raises").splitlines()}
-    assert raised(function) <= documented
+    missing = {name: undocumented_errors(function) for name, function in FUNCTIONS.items()}
+    assert {name: errors for name, errors in missing.items() if errors} == {}
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_attributes_are_documented(name: str) -> None:
+def undocumented_errors(function: FunctionType) -> set[str]:
+    return raised(function) - {
+        line.partition(":")[0] for line in section(function.__doc__ or "", "Raises").splitlines()
+    }
+
+
+def test_attributes_are_documented() -> None:
     """Each public attribute of a model is in the docstring of its class or of a base, or has a text below it."""
-    model = MODELS[name]
+    missing = {name: undocumented_attributes(model) for name, model in MODELS.items()}
+    assert {name: attributes for name, attributes in missing.items() if attributes} == {}
+
+
+def undocumented_attributes(model: type[attrs.AttrsInstance]) -> set[str]:
     documented: set[str] = set()
     for base in model.__mro__[:-1]:
         if not base.__module__.startswith("callsavvy_async"):
@@ -131,9 +142,10 @@ def test_attributes_are_documented(name: str) -> None:
         for title in ("Attributes", "Args"):
             documented |= {line.partition(":")[0] for line in section(text, title).splitlines()}
         documented |= texts_below(base)
-    assert {field.alias for field in attrs.fields(model) if not field.name.startswith("_")} <= documented
+    return {field.alias for field in attrs.fields(model) if not field.name.startswith("_")} - documented
 
 
+@functools.cache
 def texts_below(model: type) -> set[str]:
     """Return the attributes of a class that have a text below them."""
     (tree,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import date
 from functools import cached_property
@@ -97,13 +98,18 @@ ONE_OF = {"text", "phone"}
 """Parameters that are optional because another one would do."""
 
 
-@pytest.mark.parametrize("name", STRICT)
-def test_a_signature_without_options_refuses_them(name: str) -> None:
+def test_a_signature_without_options_refuses_them() -> None:
     """Python itself refuses what a signature does not name, before it asks for anything else."""
-    with pytest.raises(TypeError):
-        result = STRICT[name](**{WRONG: 1})
-        if inspect.iscoroutine(result):
-            result.send(None)
+    taken = []
+    for name, function in STRICT.items():
+        try:
+            result = function(**{WRONG: 1})
+            if inspect.iscoroutine(result):
+                result.send(None)
+        except TypeError:
+            continue
+        taken.append(name)
+    assert not taken
 
 
 class Owners:
@@ -145,24 +151,29 @@ class Owners:
         return given
 
 
-@pytest.fixture
-async def owners(anyio_backend: object, tmp_path: Path) -> AsyncIterator[Owners]:
-    async with Journal.open(f"sqlite:///{tmp_path}/runs.db") as journal:
-        yield Owners(journal)
-
-
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-@pytest.mark.parametrize("name", OPEN)
-async def test_an_option_that_does_not_exist_is_refused(owners: Owners, name: str) -> None:
+async def test_an_option_that_does_not_exist_is_refused(anyio_backend: object, tmp_path: Path) -> None:
     """Whatever takes keyword options refuses one that does not exist, by name, before anything is read or sent."""
+    async with Journal.open(f"sqlite:///{tmp_path}/runs.db") as journal:
+        owners = Owners(journal)
+        said = {name: await outcome_of_wrong(owners, name) for name in OPEN}
+    refusal = f"ConfigurationError: .*no option '{WRONG}'"
+    assert {name: text for name, text in said.items() if not re.match(refusal, text)} == {}
+
+
+async def outcome_of_wrong(owners: Owners, name: str) -> str:
+    """Give a public callable an option that does not exist; return its error as text."""
     method = await owners.method(name)
     arguments = owners.arguments(method)
-    with pytest.raises(ConfigurationError, match=f"no option '{WRONG}'"):
+    try:
         result = method(**arguments, **{WRONG: 1})
         if inspect.isasyncgen(result) or isinstance(result, AsyncIterator):
             await anext(result)
         elif inspect.isawaitable(result):
             await result
+    except Exception as error:  # noqa: BLE001 - the test lists what is not refused as it should be
+        return f"{type(error).__name__}: {error}"
+    return "taken"
 
 
 def test_every_option_that_is_declared_is_known() -> None:

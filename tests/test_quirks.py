@@ -48,8 +48,16 @@ from callsavvy_async.webhooks import (
     Webhooks,
     parse,
 )
+from tests.profiles import mostly_long
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=mostly_long(["asyncio", "trio"]))
+def anyio_backend(request: pytest.FixtureRequest) -> object:
+    """What the API's document leaves open is read the same on every loop."""
+    return request.param
+
 
 NUMBER = "+2348012345678"
 SECRET = "a-secret-of-a-fair-length"

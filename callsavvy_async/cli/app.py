@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import logging
 import os
@@ -69,6 +70,7 @@ def _parser(name: str, about: str) -> App:
     )
 
 
+@functools.cache  # for a program that runs many commands
 def function_of(command: CommandEntry) -> Callable[..., ExitCode | None]:
     """Import the function of a command."""
     module, _, name = command.target.partition(":")
@@ -125,6 +127,7 @@ def _attempt(
     return code, None
 
 
+@functools.cache
 def _options_of(command: CommandEntry) -> frozenset[str]:
     """Return the names of a command's options, without dashes."""
     app = application([command])

@@ -50,6 +50,7 @@ fi
 """
 
 
+@functools.cache
 def _with_common_options(function: Callable[..., object]) -> Callable[..., object]:
     """Return a function with the parameters of another one, and the options of every command."""
 

@@ -41,9 +41,9 @@ TEXT = "We open at nine."
 
 
 @pytest.fixture
-def anyio_backend(virtual_time: object) -> object:
+def anyio_backend(quick_virtual_time: object) -> object:
     """Every test here runs in virtual time."""
-    return virtual_time
+    return quick_virtual_time
 
 
 def make_simulator(**settings: Any) -> Simulator:

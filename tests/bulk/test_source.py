@@ -17,9 +17,9 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def anyio_backend(virtual_time):
+def anyio_backend(quick_virtual_time):
     """Every test here runs in virtual time, under asyncio and trio."""
-    return virtual_time
+    return quick_virtual_time
 
 
 class Timed(FakeMessaging):

@@ -30,7 +30,9 @@ from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, WHATSAPP_UID, Fau
 
 from .conftest import only_postgresql, only_sqlite
 
-pytestmark = [pytest.mark.anyio, pytest.mark.every_journal, pytest.mark.sockets]
+pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
+every_journal = pytest.mark.every_journal
+"""For rules that the database keeps; those that the client keeps are held over the first."""
 
 NUMBER, OTHER_NUMBER, TEXT, KEY = "+2348012345678", "+2348012345679", "Your order has shipped", "order-17-shipped"
 
@@ -69,6 +71,7 @@ def posts(sim: Simulator) -> int:
 # ---------------------------------------------------------------------------------------------------------- one request
 
 
+@every_journal
 async def test_the_second_request_returns_the_receipt_of_the_first(callsavvy, sim):
     """The same key, at once or later, is one request, and every caller gets its whole receipt."""
     first, second = await send(callsavvy), await send(callsavvy)
@@ -80,6 +83,7 @@ async def test_the_second_request_returns_the_receipt_of_the_first(callsavvy, si
     assert posts(sim) == 2
 
 
+@every_journal
 async def test_callers_at_the_same_time_share_one_request(callsavvy, sim):
     """Whoever comes while the request is under way waits for its receipt."""
     sim.latency = lambda _: 0.05
@@ -96,6 +100,7 @@ async def test_callers_at_the_same_time_share_one_request(callsavvy, sim):
     assert posts(sim) == 1
 
 
+@every_journal
 async def test_a_later_process_gets_the_receipt(url, server, sim):
     """A key outlives its process: a client with the same journal sends nothing."""
     async with make(server, url) as callsavvy:
@@ -105,6 +110,7 @@ async def test_a_later_process_gets_the_receipt(url, server, sim):
     assert posts(sim) == 1
 
 
+@every_journal
 @only_postgresql
 async def test_clients_of_several_processes_share_one_request(url, server, sim):
     """Two journals on one PostgreSQL, as two processes have them, make one request of one key."""
@@ -185,6 +191,7 @@ async def test_the_raw_response_of_a_recorded_receipt(callsavvy):
     assert (recorded.status_code, recorded.body, recorded.value) == (made.status_code, made.body, made.value)
 
 
+@every_journal
 async def test_an_account_has_its_own_keys(journal, server, sim):
     """Clients of two accounts, or of two servers, may use the same key in one journal."""
     for url in (server.url, server.url.replace("127.0.0.1", "localhost")):
@@ -257,6 +264,7 @@ async def test_keys_are_kept_for_some_time(keep):
 # --------------------------------------------------------------------------------------------- nothing was done
 
 
+@every_journal
 async def test_a_rejected_request_frees_its_key(callsavvy, sim, raw):
     """The API did nothing, so the next caller may send, even with other content."""
     sim.faults.next("sendSMS", Fault.with_status(422))
@@ -267,6 +275,7 @@ async def test_a_rejected_request_frees_its_key(callsavvy, sim, raw):
     assert sim.ledger.charged == {NUMBER: 1}
 
 
+@every_journal
 async def test_a_request_that_never_left_frees_its_key(url, raw, sim, server):
     """Nothing listens there: the key is free."""
     async with make(server, url, base_url="http://127.0.0.1:1/v1", max_retries=0) as callsavvy:
@@ -275,6 +284,7 @@ async def test_a_request_that_never_left_frees_its_key(url, raw, sim, server):
         assert raw("SELECT count(*) FROM keyed") == [(0,)]
 
 
+@every_journal
 async def test_a_key_that_waits_for_its_retry_has_no_row(callsavvy, sim, raw):
     """A process that is killed between two attempts leaves nothing unknown behind."""
     sim.faults.next("sendSMS", Fault.with_status(429, retry_after="0.3"))
@@ -286,6 +296,7 @@ async def test_a_key_that_waits_for_its_retry_has_no_row(callsavvy, sim, raw):
     assert sim.ledger.charged == {NUMBER: 1}
 
 
+@every_journal
 async def test_cancelled_while_it_waits_for_the_limit(url, server, sim, raw):
     """A request that is cancelled before its turn leaves no row."""
     async with make(server, url, rate="1/min") as callsavvy:
@@ -296,6 +307,7 @@ async def test_cancelled_while_it_waits_for_the_limit(url, server, sim, raw):
     assert posts(sim) == 1
 
 
+@every_journal
 async def test_cancelled_while_its_row_is_written(callsavvy, sim, raw, monkeypatch):
     """The row is written to its end and then deleted: nothing left, so the key is free."""
     depart, begun = keyed.depart, threading.Event()
@@ -323,6 +335,7 @@ async def lose(callsavvy: Callsavvy, sim: Simulator, *, processed: bool = True) 
         await send(callsavvy)
 
 
+@every_journal
 async def test_an_unknown_outcome_stays_locked(callsavvy, sim):
     """No later request with the key is sent, and its error says how to go on."""
     await lose(callsavvy, sim)
@@ -342,6 +355,7 @@ async def test_an_unknown_outcome_stays_locked(callsavvy, sim):
     assert NUMBER not in repr(unknown)
 
 
+@every_journal
 @pytest.mark.parametrize("as_sent", [True, False])
 async def test_a_person_resolves_it(callsavvy, journal, sim, as_sent):
     """Sent: later callers get a receipt without values. Not sent: the next one sends."""
@@ -355,6 +369,7 @@ async def test_a_person_resolves_it(callsavvy, journal, sim, as_sent):
         await journal.keys.resolve(KEY, as_sent=as_sent)
 
 
+@every_journal
 async def test_a_key_of_two_accounts_is_resolved_by_its_account(journal, server, sim):
     """Which account is meant is asked, never guessed."""
     for url in (server.url, server.url.replace("127.0.0.1", "localhost")):
@@ -367,6 +382,7 @@ async def test_a_key_of_two_accounts_is_resolved_by_its_account(journal, server,
     assert await journal.keys.unknown() == ()
 
 
+@every_journal
 async def test_cancelled_in_flight(callsavvy, sim):
     """A request that was cancelled on the wire is unknown, and is not sent again."""
     sim.latency = lambda _: 5.0
@@ -379,6 +395,7 @@ async def test_cancelled_in_flight(callsavvy, sim):
     assert posts(sim) == 1
 
 
+@every_journal
 async def test_waiting_for_another_request_ends_with_the_deadline(callsavvy, sim):
     """The wait for a request under way counts against the deadline; this caller sent nothing."""
     sim.latency = lambda _: 0.6
@@ -397,6 +414,7 @@ async def leave_under_way(url: str, server: SimulatorServer) -> None:
         await send(callsavvy)
 
 
+@every_journal
 async def test_a_killed_process_leaves_its_key_unknown(url, raw, server, sim):
     """Its row is under way for ever, so whoever comes next finds it unknown, and sends nothing."""
     await leave_under_way(url, server)
@@ -412,6 +430,7 @@ async def test_a_killed_process_leaves_its_key_unknown(url, raw, server, sim):
     assert posts(sim) == 1
 
 
+@every_journal
 @only_postgresql
 async def test_a_lost_connection_does_not_kill_a_request_under_way(url, raw, server, sim):
     """The server ends the session while the request is in flight: the process waits for it, and records its outcome."""
@@ -432,6 +451,7 @@ async def test_a_lost_connection_does_not_kill_a_request_under_way(url, raw, ser
     assert posts(sim) == 1
 
 
+@every_journal
 @only_postgresql
 async def test_a_late_response_is_recorded_over_unknown(url, raw, server, sim):
     """Another process took a lost session for a death; the response proves what happened."""
@@ -451,6 +471,7 @@ async def test_a_late_response_is_recorded_over_unknown(url, raw, server, sim):
 # --------------------------------------------------------------------------------------------------- the journal
 
 
+@every_journal
 async def test_an_expired_key_may_be_used_again(url, server, sim, raw):
     """After `keep`, a request with the key is sent again; unknown outcomes do not expire."""
     async with Journal.open(url, keep=timedelta(days=1)) as journal, make(server, journal) as callsavvy:
@@ -470,6 +491,7 @@ async def lose_other(callsavvy: Callsavvy, sim: Simulator) -> None:
         await send(callsavvy, key="lost")
 
 
+@every_journal
 async def test_expired_keys_are_deleted_on_the_way(callsavvy, raw, monkeypatch):
     """Nobody has to clean up: every so many requests delete expired keys."""
     monkeypatch.setattr("callsavvy_async.campaigns.keys._DEPARTURES_PER_EXPIRY", 3)
@@ -481,6 +503,7 @@ async def test_expired_keys_are_deleted_on_the_way(callsavvy, raw, monkeypatch):
     assert sorted(raw("SELECT name FROM keyed")) == [("2",), ("3",)]
 
 
+@every_journal
 async def test_nothing_leaves_without_the_journal(url, server, sim, monkeypatch):
     """The row cannot be written: nothing is sent, and the key is free when the journal is back."""
     async with Journal.open(url, patience=0) as journal, make(server, journal) as callsavvy:
@@ -497,6 +520,7 @@ async def test_nothing_leaves_without_the_journal(url, server, sim, monkeypatch)
     assert posts(sim) == 1
 
 
+@every_journal
 async def test_an_unconfirmed_row_is_recognised(callsavvy, sim, monkeypatch):
     """The COMMIT of a row was not confirmed: the repetition finds its own row, and sends."""
     depart = keyed.depart
@@ -510,6 +534,7 @@ async def test_an_unconfirmed_row_is_recognised(callsavvy, sim, monkeypatch):
     assert posts(sim) == 1
 
 
+@every_journal
 async def test_a_receipt_is_returned_although_the_journal_is_gone(url, server, sim, monkeypatch, caplog):
     """An accepted request never raises; its outcome is recorded with the next transaction."""
     async with Journal.open(url, patience=0) as journal, make(server, journal) as callsavvy:
@@ -527,6 +552,7 @@ async def test_a_receipt_is_returned_although_the_journal_is_gone(url, server, s
     assert posts(sim) == 1
 
 
+@every_journal
 async def test_an_older_copy_takes_no_new_keys(url, server, sim, raw):
     """It may lack keys used since, so new ones are refused until a person trusts it; old ones return their receipts."""
     async with make(server, url) as callsavvy:
@@ -608,6 +634,7 @@ async def test_the_journal_of_a_client_is_opened_and_closed_once(url):
         pass
 
 
+@every_journal
 async def test_one_statement_takes_all_rows_of_a_group(journal: Journal):
     """Quotes, commas, control characters and bytes arrive as they are, in both databases."""
     texts = ['"', "',", "{a}", "\\", "\n", "\u2028", "\N{GRINNING FACE}", ""]

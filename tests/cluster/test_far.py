@@ -14,12 +14,9 @@ import pytest
 from .fleet import Torment, kill, line_cut
 from .links import Kind, lines
 
-pytestmark = pytest.mark.sockets
+pytestmark = [pytest.mark.sockets, pytest.mark.long]
 
-kinds = pytest.mark.parametrize(
-    "kind",
-    [pytest.param("relay", marks=pytest.mark.long), pytest.param("namespaces", marks=pytest.mark.network)],
-)
+kinds = pytest.mark.parametrize("kind", ["relay", pytest.param("namespaces", marks=pytest.mark.network)])
 
 
 @kinds

@@ -23,7 +23,7 @@ from callsavvy_async.values import CallDirection, TicketStatus
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.model import Receipt
 
-pytestmark = [pytest.mark.anyio, pytest.mark.sockets, pytest.mark.every_backend]
+pytestmark = [pytest.mark.anyio, pytest.mark.sockets, pytest.mark.every_backend(quick=1)]
 
 NUMBER = "+2348012345678"
 

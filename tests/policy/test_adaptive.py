@@ -32,7 +32,6 @@ PACERS: list[Callable[[], Pacer]] = [
 ]
 
 QUICK = {
-    "bucket 10/s, burst 20",
     "bucket 10/s, burst 20, Retry-After",
     "bucket 0.5/s, burst 5",
     "fixed 600 per 60 s, headers",

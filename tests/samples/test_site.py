@@ -92,11 +92,17 @@ def test_every_error_says_what_is_known_and_what_to_do() -> None:
         assert {*errors.ADVICE[error.__name__]} == {"known", "do"}
 
 
-def test_every_command_and_variable_is_on_its_page() -> None:
-    """The pages come from the registry of the command line, and from the variables that the source names."""
-    page, variables = commands.commands_page(), commands.environment_page()
+@pytest.mark.long
+def test_every_command_is_on_its_page() -> None:
+    """The page comes from the registry of the command line."""
+    page = commands.commands_page()
     assert "callsavvy campaigns resume" in page
     assert "--max-cost" in page
+
+
+def test_every_variable_is_on_its_page() -> None:
+    """The page comes from the variables that the source names."""
+    variables = commands.environment_page()
     assert all(name in variables for name in commands.variables_of_the_source())
     assert "| 130 | `INTERRUPTED` |" in commands.exit_codes_page()
 

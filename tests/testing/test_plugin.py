@@ -13,7 +13,7 @@ import pytest
 
 INSTALLED = entry_points(group="pytest11", name="callsavvy")
 LOADED = () if INSTALLED else ("-p", "callsavvy_async.testing.plugin")  # from the source tree there is no entry point
-OPTIONS = ("-p", "no:cacheprovider", "-p", "no:asyncio", *LOADED, "-W", "error")
+OPTIONS = ("-p", "no:cacheprovider", "-p", "no:asyncio", "-p", "no:hypothesispytest", *LOADED, "-W", "error")
 
 USER_TESTS = {
     "client": """

@@ -23,9 +23,9 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def anyio_backend(virtual_time: object) -> object:
+def anyio_backend(quick_virtual_time: object) -> object:
     """Every test here runs in virtual time."""
-    return virtual_time
+    return quick_virtual_time
 
 
 def ignore(_seconds: float | None, _why: str, _ahead: int) -> None:

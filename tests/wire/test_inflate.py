@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from callsavvy_async.wire.inflate import STEP, BoundedBody, decoder_for
+from tests.profiles import examples
 
 
 def raw_deflate(data: bytes) -> bytes:
@@ -41,6 +42,7 @@ def unpack(encoding: str, chunks: list[bytes], max_bytes: int = 10**6) -> bytes:
 
 
 @packed
+@examples(50)
 @given(
     data=st.binary(max_size=300) | st.just(b'{"status":"success"}' * 50), cuts=st.lists(st.integers(1, 50), max_size=8)
 )

@@ -14,6 +14,7 @@ from callsavvy_async.transport.native.response import MAX_HEAD
 from callsavvy_async.wire.failure import FailureKind
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.request_template import RequestTemplate
+from tests.profiles import mostly_long
 
 from .hostile import OK, Peer, hostile, seen
 from .test_response import BODY, GARBLED, LAST, LINE, TO_EOF, WHOLE, named
@@ -160,7 +161,7 @@ async def test_broken_off_while_it_reads(backend: NativeBackend, stage: str, end
         assert idle(backend) == 0
 
 
-@pytest.mark.parametrize("ending", ["reset", "close", "half_close"])
+@pytest.mark.parametrize("ending", mostly_long(["reset", "close", "half_close"], quick=2))
 @named(WHOLE)
 async def test_broken_off_while_it_answers(backend: NativeBackend, data: bytes, ending: str) -> None:
     """Part of an answer is none, at whatever byte it ends and however."""
