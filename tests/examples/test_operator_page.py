@@ -112,6 +112,9 @@ class OperatorPage:
         self.click("confirm")
         self.wait(lambda: self.text("state") != "Nothing sent yet" and not self.offers("back"))
 
+    def wait_for_focus(self, name: str) -> None:
+        self.wait(lambda: self._browser.value("document.activeElement.id") == name)
+
     def click(self, name: str) -> None:
         self._browser.driver.find_element(By.ID, name).click()
 
@@ -152,20 +155,24 @@ def test_life(browser: Browser, account: SimulatorServer, slow: Slow, tmp_path: 
         page.fill(people(2_400))  # a minute of requests: each command comes in time on a slow machine too
         form = page.form
         page.check()
+        page.wait_for_focus("ask")
         facts = page.text("facts")
         for fact in ("2,400 messages", "120 requests", "balance of 100,000 covers", "0:01:00", "***"):
             assert fact in facts
         assert (MESSAGE in page.text("texts"), page.text("confirm")) == (True, "Send to 2,400 people")
         page.click("back")
+        page.wait_for_focus("message")
         assert (page.form, ledger.posts("sendSMS")) == (form, 0)
         page.check()
         page.send()
         assert page.form == ["", "", ""]
+        page.wait_for_focus("pause")
         page.wait(lambda: page.counts["unknown"] == 20 and page.counts["accepted"])
         assert "20 recipients may have received the message" in page.text("unknown")
         page.click("pause")
         page.wait(lambda: page.text("state") == "Paused")
         assert page.steering == {"continue", "stop"}
+        page.wait_for_focus("continue")
         sent, name = ledger.posts("sendSMS"), page.text("name")
         page.wait(lambda: sum(page.counts.values()) - page.counts["pending"] == 20 * sent)
         assert steer(tmp_path, lambda journal: journal.go_on(name)).confirmed

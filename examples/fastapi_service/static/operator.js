@@ -55,12 +55,15 @@ function showState(current) {
   const focused = document.activeElement;
   for (const id of ["pause", "continue", "stop", "resume"]) element(id).hidden = !(BUTTONS[state] ?? []).includes(id);
   showSections();
-  if (focused.hidden && BUTTONS[state]) element(BUTTONS[state][0]).focus(); // the keyboard keeps its place
+  if (focused.hidden) keepFocus(focused);
 }
 
 function showSections() {
   const busy = state === "lost" || UNDER_WAY.includes(state); // one campaign at a time
-  if (UNDER_WAY.includes(state)) asked = null;
+  if (UNDER_WAY.includes(state)) {
+    asked = null;
+    element("progress").hidden = false;
+  }
   element("question").hidden = busy || asked === null;
   element("new").hidden = busy || asked !== null;
   element("resume").disabled = asked !== null;
@@ -150,6 +153,7 @@ async function post(path, body = {}) {
 }
 
 async function act(button, action) {
+  const hadFocus = document.activeElement === button;
   const problem = element("problem");
   problem.hidden = true;
   button.disabled = true; // one click, one request
@@ -158,8 +162,16 @@ async function act(button, action) {
   } catch (error) {
     problem.textContent = error.message;
     problem.hidden = false;
+    problem.scrollIntoView({ block: "nearest" });
   }
   button.disabled = false;
+  if (hadFocus && [document.body, button].includes(document.activeElement)) keepFocus(button);
+}
+
+// The keyboard keeps its place: a button that went away hands the focus on.
+function keepFocus(button) {
+  const steering = [...document.querySelectorAll("#progress button")];
+  [button, ...steering].find((one) => one.offsetParent !== null)?.focus();
 }
 
 const ask = (path, body) => act(element("check"), async () => showQuestion(await post(path, await body)));
@@ -204,6 +216,7 @@ element("confirm").addEventListener("click", (event) =>
     element("new").reset(); // so that it is not sent a second time by mistake
     showFile();
     goBack();
+    showState("running"); // before the next event, so that the form does not appear in between
   }),
 );
 for (const button of document.querySelectorAll("[data-action]")) {
