@@ -30,6 +30,12 @@ _CODE_AND_TRUNK = re.compile(r"\+?(?:00)?[1-9][0-9]{0,2}\(0\)")
 _SCIENTIFIC = re.compile(r"\+?[0-9](?:[.,][0-9]+)?E\+?[0-9]+", re.IGNORECASE)
 _DECIMAL = re.compile(r"\+?[0-9]{6,}\.(?:0+|[0-9]{1,2})")
 _LONGEST_SHOWN = 40
+_DATE = re.compile(
+    r"(?:19|20)[0-9]{2}([-./])(?:0?[1-9]|1[0-2])\1(?:0?[1-9]|[12][0-9]|3[01])"
+    r"|(?:0?[1-9]|[12][0-9]|3[01])([-./])(?:0?[1-9]|[12][0-9]|3[01])\2(?:19|20)[0-9]{2}"
+)
+"""2026-11-30, 30.11.2026 or 11/30/2026."""
+_DIGITS_OF_DATE = 8
 
 
 def read_digits(text: str) -> str:
@@ -42,9 +48,11 @@ def read_digits(text: str) -> str:
         InvalidRequestError: the text is not a phone number. The error masks it.
     """
     bare = text.translate(_NO_FILLERS)
-    if _DIGITS.fullmatch(bare):
+    if _DIGITS.fullmatch(bare) and len(bare) > _DIGITS_OF_DATE:
         return bare
     unmarked = _without_marks(text)
+    if _DATE.fullmatch(unmarked):
+        raise no_number(text, "it is a date; name the column of the phone numbers, or write the number with '+'.")
     bare = unmarked.translate(_NO_FILLERS)
     if _DIGITS.fullmatch(bare):
         return bare
@@ -57,7 +65,7 @@ def read_digits(text: str) -> str:
 def no_number(text: str, why: str) -> InvalidRequestError:
     """Return the error for a text that is not a phone number in international format."""
     shown = text.strip()
-    masked = mask_number(shown) if len(shown) <= _LONGEST_SHOWN and shown.isprintable() else MASK
+    masked = mask_number(shown) if 0 < len(shown) <= _LONGEST_SHOWN and shown.isprintable() else MASK if shown else ""
     return InvalidRequestError(f"{masked!r} is not a phone number in international format: {why}")
 
 
@@ -137,6 +145,7 @@ _FAULTS: tuple[tuple[Callable[[str], object], str], ...] = (
         lambda text: any(map(str.isalpha, text)),
         "it holds letters; write digits only, as in +2348012345678, without an extension.",
     ),
+    (lambda text: not any(map(str.isdecimal, text)), "it holds no digits; give a number."),
 )
 """Faults of a text. The first that is found counts."""
 

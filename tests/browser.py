@@ -150,6 +150,11 @@ class Browser:
         """Return the value of a JavaScript expression in the page."""
         return self.driver.execute_script(f"return {expression}")
 
+    def resize(self, width: int, height: int) -> None:
+        """Give the page a size in CSS pixels, as a phone or a large window does."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
     def picture(self) -> Image.Image:
         """Return what a visitor sees."""
         return Image.open(BytesIO(self.driver.get_screenshot_as_png()))

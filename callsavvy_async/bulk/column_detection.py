@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from unicodedata import normalize
 
 import attrs
 
@@ -19,6 +20,11 @@ _USUAL = re.compile(
     r"(?:(?:mobile|whatsapp|contact|home|work|business|primary|other|cell) ?)?(?:phone|tel|telephone)(?: ?(?:no|number|1|2))?"
     r"|(?:mobile|whatsapp|contact|cell)(?: ?(?:no|number))|mobile|whatsapp|number|recipient|msisdn|gsm"
 )
+_ABROAD = re.compile(
+    r"(?:n[uú]mero d[ei] )?(?:telefon(?:nummer)?|tel[eé]fono|telefone|téléphone|tél)(?: .*)?"
+    r"|(?:mobil|handy|ruf)(?:telefon|nummer)|mobil|handy|(?:n[uú]mero (?:d[ei] )?)?(?:celular|cellulare|m[oó]vil)"
+)
+"""Usual names in German, Spanish, French, Portuguese and Italian, for example in exports of Outlook."""
 _BETWEEN_WORDS = re.compile(r"[\s_.\-]+")
 _OUTLOOK = ("Mobile Phone", "Primary Phone", "Home Phone", "Business Phone", "Other Phone")
 _GOOGLE_PERSON = ("First Name", "Given Name", "Name")
@@ -100,7 +106,8 @@ def _only_column(row: Collection[str]) -> NumberColumns:
     raise InvalidRequestError(
         f"several columns may hold the phone numbers: {_listed(candidates)}. Name one: column='...'."
         if candidates
-        else f"the column of the phone numbers was not found; {_columns_of(row)}. Name it: column='...'."
+        else f"the column of the phone numbers was not found; {_columns_of(row)}. Name it: column='...'. If these are no names,"
+        " remove the lines above the names of the columns."
     )
 
 
@@ -111,7 +118,8 @@ def is_mobile(label: str) -> bool:
 
 def has_usual_name(column: str) -> bool:
     """Return whether a column has a usual name of a phone number's column, in any case."""
-    return _USUAL.fullmatch(_BETWEEN_WORDS.sub(" ", column).strip().casefold()) is not None
+    name = _BETWEEN_WORDS.sub(" ", normalize("NFC", column)).strip().casefold()
+    return (_USUAL.fullmatch(name) or _ABROAD.fullmatch(name)) is not None
 
 
 def _asked_columns(row: Collection[str], asked: tuple[str, ...]) -> NumberColumns:

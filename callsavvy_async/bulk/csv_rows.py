@@ -50,7 +50,13 @@ def _filled_rows(lines: FileLines, delimiter: str) -> Iterator[list[str]]:
                 yield row
             begin = lines.number + 1
     except csv.Error as error:
+        is_large = "field limit" in str(error)  # of the csv module, for the whole process
+        rule = (
+            f"has a cell of more than {csv.field_size_limit():,} characters"
+            if is_large
+            else f"is not valid CSV ({error})"
+        )
+        fix = "remove its column, or " if is_large else ""
         raise lines.fault(
-            f"the row that begins here is not valid CSV ({error}); close its quotes, and double a quote inside quotes.",
-            line=begin,
+            f"the row that begins here {rule}; {fix}close its quotes, and double a quote inside quotes.", line=begin
         ) from None

@@ -69,7 +69,7 @@ def _read_sheet(stream: IO[bytes], name: str, asked: str | None) -> CalamineShee
     filled = [sheet for sheet in sheets if sheet.start is not None] or sheets[:1]
     if len(filled) != 1:
         raise InvalidRequestError(
-            f"{name} has several sheets: {_listed([sheet.name for sheet in filled])}. Name the sheet to read."
+            f"{name} has several sheets: {_listed([sheet.name for sheet in filled])}. Name one: sheet={filled[0].name!r}."
         )
     return filled[0]
 

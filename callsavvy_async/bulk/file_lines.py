@@ -98,9 +98,7 @@ class FileLines(Iterable[str]):
     def _check(self, text: str, line: int) -> None:
         if "\0" in text:
             raise self.fault(
-                f"the line holds a NUL byte, so the file is not {self._encoding} text; name its encoding, such as utf-16-le, or"
-                " save it as UTF-8.",
-                line=line,
+                f"the line holds a NUL byte, so the file is not {self._encoding} text; {_fix_of_nul(text)}.", line=line
             )
         if _UNDECODABLE.search(text):
             raise self._not_text(line)
@@ -111,6 +109,14 @@ class FileLines(Iterable[str]):
             " it as UTF-8 ('CSV UTF-8').",
             line=line,
         )
+
+
+def _fix_of_nul(text: str) -> str:
+    """Return the fix for a text with NUL bytes. In UTF-16 they are every second byte of a Latin letter."""
+    for order, letters, zeros in (("le", text[::2], text[1::2]), ("be", text[1::2], text[::2])):
+        if 2 * zeros.count("\0") > len(zeros) and "\0" not in letters:
+            return f"it looks like UTF-16: give encoding='utf-16-{order}', or save it as UTF-8"
+    return "remove the byte, or name the encoding of the file"
 
 
 def decompressed(stream: IO[bytes]) -> io.BufferedReader:

@@ -18,6 +18,8 @@ Cell: TypeAlias = str | float
 Fault: TypeAlias = Callable[[str], InvalidRequestError]
 """Returns the error for the current row, given the rule and the fix."""
 
+_UNSEEN = " \t\r\n\v\f\u00a0\u200b\u200e\u200f\u2060\ufeff"
+"""Blanks and invisible marks, such as a second byte order mark before the first name."""
 _PHONE = re.compile(r"\+?\(?\d(?:[\s().\-]*\d){8,}")
 _MIN_DIGITS = 6
 """Fewest digits of a phone number (E.164)."""
@@ -36,7 +38,7 @@ def named_rows(rows: Iterator[Sequence[Cell]], fault: Fault) -> Iterator[str | d
         InvalidRequestError: several columns have no header, a title precedes the header, a name occurs twice, or a row is
             longer than the header.
     """
-    header = [str(name).strip() for name in next(rows, ())]
+    header = [str(name).strip(_UNSEEN) for name in next(rows, ())]
     if not any(header):  # delimiters only
         return
     if not (any(header[1:]) or _is_name(header[0])):

@@ -30,7 +30,9 @@ def json_rows(lines: FileLines) -> Iterator[str | dict[str, str]]:
             try:
                 value: object = _decoder.decode(line.strip())
             except (ValueError, RecursionError):
-                raise lines.fault("the line is not valid JSON; write one object or one string a line.") from None
+                raise lines.fault(
+                    "the line is not valid JSON; write one object or one string a line, or one array of them."
+                ) from None
             row = _as_row(value)
             if row is None:
                 raise lines.fault("the line is neither an object nor a string; write one recipient a line.")
@@ -70,7 +72,10 @@ class _Window:
                     self._at = end
                     return cast("object", value)
             if len(self._text) - self._at > LONGEST_LINE or not self._read_on():
-                raise self.fault("an entry of the array is not valid JSON, or longer than 1 MiB; write the file again.")
+                raise self.fault(
+                    "an entry of the array is not valid JSON, or longer than 1 MiB; write texts in double quotes, or the file"
+                    " again."
+                )
 
     def fault(self, rule: str) -> InvalidRequestError:
         """Return the error for the current line."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from decimal import Decimal
 
 import attrs
@@ -11,6 +12,7 @@ from callsavvy_async.bulk.doubtful import Doubtful
 from callsavvy_async.bulk.recipients import Skipped, SkipReason
 from callsavvy_async.bulk.samples import Sample
 from callsavvy_async.messages import Encoding
+from callsavvy_async.policy.fixed import parse_rate
 from callsavvy_async.wording import quantity
 
 FIRST_SKIPPED = 20
@@ -83,6 +85,17 @@ class Plan:
         if self.estimated_units is None or self.balance is None:
             return None
         return self.estimated_units <= self.balance
+
+    def duration(self, rate: str) -> timedelta:
+        """Return the time that the send takes at a request rate, apart from retries.
+
+        Args:
+            rate: maximum rate of the client, such as ``"10/s"``.
+
+        Raises:
+            ConfigurationError: the rate is invalid.
+        """
+        return timedelta(seconds=self.most_requests / parse_rate(rate))
 
     def summary_lines(self) -> tuple[str, ...]:
         """Return a readable summary, one fact a line, without personal data."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from typing import IO, cast, get_args
 
 from callsavvy_async.bulk.column_detection import NumberColumns, number_columns
@@ -154,15 +154,22 @@ def read_suppressed(
     return suppression(_numbers(rows, column), region=region, source=os.fspath(path))
 
 
-def _numbers(rows: Iterator[Row], column: str | Sequence[str] | None) -> Iterator[str]:
+def _numbers(rows: FileRows, column: str | Sequence[str] | None) -> Iterator[str]:
     columns: NumberColumns | None = None
     for row in rows:
         if isinstance(row, str):
             yield row
         else:
-            columns = columns or number_columns(row, column)
+            columns = columns or _columns_of(row, column, rows.name)
             fields, _ = read_fields(row)
             yield from columns.numbers_of(fields) or ("",)
+
+
+def _columns_of(row: Collection[str], column: str | Sequence[str] | None, name: str) -> NumberColumns:
+    try:
+        return number_columns(row, column)
+    except InvalidRequestError as error:
+        raise InvalidRequestError(f"{name}: {error}") from None  # the list of recipients is another file
 
 
 def _rows_of(

@@ -14,6 +14,8 @@ from callsavvy_async.bulk.file_lines import FileLines
 
 _ESCAPE = re.compile(r"\\(.)")
 _FIELD_BREAK = re.compile(r"(?<!\\);")
+_PROPERTY = re.compile(r'((?:[^":]|"[^"]*")*):(.*)', re.DOTALL)
+"""A property and its value. The value of a parameter may be quoted, and then hold a colon (RFC 6350, section 3.3)."""
 _NAMES = ("Last Name", "First Name")
 _SIMPLE = {"FN": "Name", "ORG": "Organization Name", "EMAIL": "E-mail 1 - Value"}
 """Column of each property that has one."""
@@ -52,7 +54,8 @@ class _Card:
 
     def add(self, line: str) -> None:
         """Read one property: ``group.NAME;PARAMETER=...:value``."""
-        before, _, value = line.partition(":")
+        found = _PROPERTY.fullmatch(line)
+        before, value = found.groups() if found else line.partition(":")[::2]
         name, _, parameters = before.partition(";")
         name = name.rpartition(".")[2].upper()
         value = _decoded(value, parameters.upper())

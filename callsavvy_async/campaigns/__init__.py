@@ -23,7 +23,7 @@ from callsavvy_async.campaigns.keys import Keys, UnknownKey
 from callsavvy_async.campaigns.open_journal import Journal
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.run import CampaignRun, RunOptions
-from callsavvy_async.campaigns.spec import CampaignOptions
+from callsavvy_async.campaigns.spec import CampaignOptions, plan_campaign
 from callsavvy_async.campaigns.states import State
 from callsavvy_async.campaigns.steering import Steered
 from callsavvy_async.campaigns.subset_sum import Reconciliation
@@ -63,4 +63,5 @@ __all__ = [
     "WaitingWorker",
     "Worker",
     "WorkerStatus",
+    "plan_campaign",
 ]

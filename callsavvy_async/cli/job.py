@@ -113,15 +113,13 @@ def make_job(file: str, message: Message, audience: Audience, chunk_size: int | 
         raise InvalidRequestError(
             f"{option} is about a file, but --group names a contact group; leave out one of the two."
         )
-    suppressed = NumberSet()
     recipients: RecipientOptions = {
         "column": audience.column or None,
         "region": audience.region,
         "international": audience.international,
         "validate": audience.validate,
     }
-    if audience.suppress is not None:
-        suppressed = read_suppressed(audience.suppress, column=audience.suppress_column or None, region=audience.region)
+    suppressed = _read_suppressed(audience)
     files = {
         "the list": None if file in {"-", ""} else Path(file),
         "--suppress": audience.suppress,
@@ -141,3 +139,13 @@ def make_job(file: str, message: Message, audience: Audience, chunk_size: int | 
         only=None if audience.only is None else tuple(map(str.strip, audience.only.split(","))),
         allow_empty=audience.allow_empty,
     )
+
+
+def _read_suppressed(audience: Audience) -> NumberSet:
+    """Read the suppress list. Its errors name the option for its own columns."""
+    if audience.suppress is None:
+        return NumberSet()
+    try:
+        return read_suppressed(audience.suppress, column=audience.suppress_column or None, region=audience.region)
+    except InvalidRequestError as error:
+        raise InvalidRequestError(str(error).replace("column=", "suppress_column=")) from None

@@ -15,7 +15,6 @@ from callsavvy_async.cli.activity import refuse, show
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.output import Result
 from callsavvy_async.cli.stderr import ask, tell
-from callsavvy_async.policy.fixed import parse_rate
 
 _EXAMPLES = 5
 _LINE = "\n    "
@@ -84,7 +83,7 @@ class Question:
 
     @property
     def _seconds(self) -> float | None:
-        return None if self.rate is None else self.plan.most_requests / parse_rate(self.rate)
+        return None if self.rate is None else self.plan.duration(self.rate).total_seconds()
 
     def _time(self) -> str:
         if self._seconds is None:

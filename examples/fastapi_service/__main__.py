@@ -1,7 +1,8 @@
 """Serve the example on loopback: ``python examples/fastapi_service --simulator``.
 
 Without ``--simulator``, CALLSAVVY_PUBLIC_KEY and CALLSAVVY_PRIVATE_KEY hold the account's keys, and messages cost money.
-CALLBACK_SECRET holds the callback URL's secret, random by default.
+CALLBACK_SECRET holds the callback URL's secret, random by default. Campaigns are recorded in a journal, a SQLite file in the
+working directory by default, so that the next start of the service can resume them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from app import create_app
 from server import Server
 
 from callsavvy_async import Callsavvy
+from callsavvy_async.campaigns import Journal
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Fault, Simulator, serve
 from callsavvy_async.webhooks import new_secret
 
@@ -33,7 +35,10 @@ def main() -> None:
     parser.add_argument(
         "--simulator", action="store_true", help="send to a simulated account, which loses some responses"
     )
+    parser.add_argument("--journal", help="URL of the journal: sqlite:///file.db or postgresql://user@host/database")
+    parser.add_argument("--rate", help="most requests to the API, such as 10/s; learned while sending by default")
     options = parser.parse_args()
+    journal = options.journal or f"sqlite:///{'rehearsals' if options.simulator else 'campaigns'}.db"
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a campaign would log a line for each request
     with contextlib.ExitStack() as stack:
@@ -42,7 +47,9 @@ def main() -> None:
         secret = os.environ.get("CALLBACK_SECRET") or new_secret()
         closing = threading.Event()
         app = create_app(
-            Callsavvy.from_env(timeout=TIMEOUT, deadline=3 * TIMEOUT),
+            Callsavvy.from_env(timeout=TIMEOUT, deadline=3 * TIMEOUT, rate=options.rate),
+            Journal.open(journal, simulated=options.simulator),
+            rate=options.rate,
             public_key=os.environ["CALLSAVVY_PUBLIC_KEY"],
             secret=secret,
             closing=closing,

@@ -1,4 +1,4 @@
-"""The application, with one client for its whole lifetime."""
+"""The application, with one client and one journal for its whole lifetime."""
 
 from __future__ import annotations
 
@@ -18,25 +18,30 @@ from operator_page import operator_router
 from sends import sends_router
 
 from callsavvy_async import Callsavvy
+from callsavvy_async.campaigns import Journal
 from callsavvy_async.integrations.fastapi import fastapi_router
 
 STATIC = Path(__file__).parent / "static"
 
 
-def create_app(client: Callsavvy, *, public_key: str, secret: str, closing: threading.Event) -> FastAPI:
+def create_app(
+    client: Callsavvy, journal: Journal, *, rate: str | None, public_key: str, secret: str, closing: threading.Event
+) -> FastAPI:
     """Make the application.
 
     Args:
         client: Client, opened and closed by the application.
+        journal: Journal of the campaigns, opened and closed by the application.
+        rate: Maximum rate of the client, if it has one.
         public_key: Public key for the chat in the public page.
         secret: Last segment of the callback URL, ``/hooks/<secret>``.
         closing: Event set before the server stops. It ends open event streams, for which the server waits.
     """
-    campaigns, seen = Campaigns(client), SeenEvents()
+    campaigns, seen = Campaigns(client, journal, rate=rate), SeenEvents()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        async with client, campaigns.running():  # a campaign ends before the client closes
+        async with client, journal, campaigns.running():  # a run ends before its client and its journal close
             yield
 
     app = FastAPI(title="Callsavvy example", lifespan=lifespan)

@@ -1,72 +1,110 @@
-"""The operator's page starts and stops a campaign and downloads its report through these routes."""
+"""The operator's page plans, starts and steers a campaign through these routes, and downloads its report."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
-import anyio.to_thread
-from campaigns import Campaigns, CampaignUnderWayError
+from campaigns import Campaigns, NotPossibleError
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, PositiveInt
+from pydantic import Base64Bytes, BaseModel, PositiveInt
+from questions import Draft, message_of
 from starlette.background import BackgroundTask
 
-from callsavvy_async import InvalidRequestError
-from callsavvy_async.bulk.recipient_files import Row, read_rows
+from callsavvy_async import InvalidRequestError, RequestError
+from callsavvy_async.campaigns import JournalError
+
+
+class ListFile(BaseModel):
+    """A list as a file, in any format that ``callsavvy bulk`` reads."""
+
+    name: str
+    content: Base64Bytes
 
 
 class NewCampaign(BaseModel):
     """A message and its recipients."""
 
     message: str
-    recipients: str | list[str | dict[str, str]]
-    """A list, or the content of a file: CSV, JSON lines, or one number per line."""
+    """A text, or a template with fields of the list such as ``{first_name}``."""
+    recipients: str | ListFile
     max_cost: PositiveInt | None = None
+
+    def draft(self) -> Draft:
+        """Check the message."""
+        given = self.recipients
+        return Draft(
+            message=message_of(self.message),
+            list_name="pasted list" if isinstance(given, str) else given.name,
+            content=given.encode() if isinstance(given, str) else given.content,
+            max_cost=None if self.max_cost is None else Decimal(self.max_cost),
+        )
+
+
+class CampaignName(BaseModel):
+    """A campaign."""
+
+    campaign: str
+
+
+@contextmanager
+def as_responses() -> Iterator[None]:
+    """Turn what cannot be done into a response that says why."""
+    try:
+        yield
+    except InvalidRequestError as error:
+        raise HTTPException(422, str(error)) from None
+    except NotPossibleError as error:
+        raise HTTPException(409, str(error)) from None
+    except RequestError as error:
+        raise HTTPException(502, f"The account cannot be read: {error}") from None
+    except JournalError as error:
+        raise HTTPException(503, str(error)) from None
 
 
 def campaign_router(campaigns: Campaigns) -> APIRouter:
-    """Make the routes below ``/operator/campaign``."""
-    router = APIRouter(prefix="/operator/campaign")
+    """Make the routes below ``/operator``."""
+    router = APIRouter(prefix="/operator")
 
-    @router.post("", status_code=202)
-    async def start(new: NewCampaign) -> None:
-        """Start a campaign. The whole list is checked before the first message leaves."""
-        max_cost = None if new.max_cost is None else Decimal(new.max_cost)
-        try:
-            rows = await anyio.to_thread.run_sync(rows_of, new.recipients)
-            await campaigns.start(new.message, rows, max_cost=max_cost)
-        except InvalidRequestError as error:
-            raise HTTPException(422, str(error)) from None
-        except CampaignUnderWayError:
-            raise HTTPException(409, "A campaign is running: wait for it, or stop it.") from None
+    @router.post("/question")
+    async def ask(new: NewCampaign) -> dict[str, object]:
+        """Plan a new campaign. Nothing is sent."""
+        with as_responses():
+            return (await campaigns.ask_new(new.draft())).as_dict()
 
-    @router.post("/stop", status_code=202)
-    async def stop() -> None:
-        """Stop the campaign. Requests in flight still end."""
-        campaigns.stop()
+    @router.post("/question/rest")
+    async def ask_rest(rest: CampaignName) -> dict[str, object]:
+        """Plan what is left of a campaign. Nothing is sent."""
+        with as_responses():
+            return (await campaigns.ask_rest(rest.campaign)).as_dict()
 
-    @router.get("/report.csv")
+    @router.post("/campaign", status_code=202)
+    async def start(confirmed: CampaignName) -> None:
+        """Send what the last question asked for."""
+        with as_responses():
+            await campaigns.start(confirmed.campaign)
+
+    @router.post("/campaign/{action}", status_code=202)
+    async def steer(action: Literal["pause", "continue", "stop"]) -> None:
+        """Steer the campaign. Requests in flight still end."""
+        with as_responses():
+            await campaigns.steer(action)
+
+    @router.get("/campaign/report.csv")
     async def report() -> FileResponse:
-        """Download the outcome of every recipient after the end of the campaign. The file holds phone numbers."""
-        campaign = campaigns.latest
-        if campaign is None or campaign.state != "ended":
-            raise HTTPException(409, "The report exists only after the end of a campaign.")
+        """Download the outcome of every recipient. The file holds phone numbers."""
+        if campaigns.shown is None:
+            raise HTTPException(409, "No campaign exists.")
         with tempfile.NamedTemporaryFile(prefix="report-", suffix=".csv", delete=False) as file:
             path = Path(file.name)
-        await anyio.to_thread.run_sync(campaign.run.report.to_csv, path)
+        with as_responses():
+            await campaigns.shown.campaign.export(path)
         headers = {"Cache-Control": "no-store"}
         return FileResponse(path, filename="report.csv", headers=headers, background=BackgroundTask(path.unlink))
 
     return router
-
-
-def rows_of(recipients: str | list[str | dict[str, str]]) -> list[Row]:
-    """Return the rows of a list, or of a file's content in any known format."""
-    if not isinstance(recipients, str):
-        return recipients
-    with tempfile.NamedTemporaryFile("w", prefix="recipients-", encoding="utf-8") as file:
-        file.write(recipients)
-        file.flush()
-        return list(read_rows(file.name))

@@ -31,8 +31,10 @@ def operator_router(campaigns: Campaigns, seen: SeenEvents, closing: threading.E
     async def stream() -> AsyncGenerator[str]:
         sent, sent_at = "", 0.0
         while not closing.is_set():
-            campaign, now = campaigns.latest, anyio.current_time()
-            figures = json.dumps({"campaign": campaign.snapshot() if campaign else None, "events": seen})
+            shown, now = campaigns.shown, anyio.current_time()
+            figures = json.dumps(
+                {"campaign": shown and shown.figures, "unfinished": campaigns.unfinished, "events": seen}
+            )
             if figures != sent or now - sent_at > KEEP_ALIVE:
                 yield f"data: {figures}\n\n"
                 sent, sent_at = figures, now

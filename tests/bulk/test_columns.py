@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unicodedata import normalize
+
 import attrs
 import pytest
 
@@ -19,12 +21,39 @@ A, B, C = "+2348012345678", "+2348023456789", "+2348034567890"
         (("name", "phone", "whatsapp"), "'phone', 'whatsapp'"),
         (("Phone", "phone "), "'Phone', 'phone '"),
         (("Home-Phone", "work_phone", "x"), "'Home-Phone', 'work_phone'"),
+        (("nome", "telefone", "celular"), "'telefone', 'celular'"),
+        (("Prénom", "Tél. personnel", "Tél. mobile"), "'Tél. personnel', 'Tél. mobile'"),
+        (("Vorname", "Telefon privat", "Mobiltelefon"), "'Telefon privat', 'Mobiltelefon'"),
+        (("Vorname", "Telefon 1 - Label", "Telefon 1 - Wert"), "'Telefon 1 - Label', 'Telefon 1 - Wert'"),
     ],
 )
 def test_several_candidates_are_named_and_none_is_taken(names: tuple[str, ...], candidates: str) -> None:
     """Between several columns that may hold the numbers the user chooses."""
     with pytest.raises(InvalidRequestError, match=f"several columns may hold the phone numbers: {candidates}"):
         number_columns(names, None)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Telefonnummer",
+        "Handynummer",
+        "teléfono",
+        normalize("NFD", "Téléphone"),
+        "Número de teléfono",
+        "CELULAR",
+        "Móvil",
+    ],
+)
+def test_usual_names_abroad(name: str) -> None:
+    """The usual names of other languages are known too, with composed and decomposed accents."""
+    assert number_columns((name, "x"), None).only == name
+
+
+def test_no_usual_name() -> None:
+    """Without a usual name the error lists the columns, which are data if a title stands above them."""
+    with pytest.raises(InvalidRequestError, match=r"columns are 'Report', 'x'\. Name it.*remove the lines above"):
+        number_columns(("Report", "x"), None)
 
 
 def test_several_columns_are_read_in_their_order() -> None:

@@ -160,7 +160,7 @@ def test_excel_sheets(write: Write) -> None:
     one = write("one.xlsx", workbook({"Empty": [], "People": PEOPLE}))
     assert planned(one)[0].source.endswith("sheet 'People')")
     several = write("several.xlsx", workbook({"Lagos": PEOPLE, "Abuja": [["phone"], [C]]}))
-    with pytest.raises(InvalidRequestError, match=r"has several sheets: 'Lagos', 'Abuja'\. Name the sheet to read"):
+    with pytest.raises(InvalidRequestError, match=r"has several sheets: 'Lagos', 'Abuja'\. Name one: sheet='Lagos'\."):
         list(read_rows(several))
     assert list(read_rows(several, sheet="Abuja")) == [{"phone": C}]
     assert C in read_suppressed(several, sheet="Abuja")
@@ -227,9 +227,17 @@ def test_vcard(write: Write) -> None:
     assert plan.recipients == 2
     assert plan.columns == "'Phone 1 - Value' (the first mobile number of each person, else the first)"
     assert [row.detail for row in skipped] == [
-        "'***' is not a phone number in international format: it is blank; give a number."
+        "'' is not a phone number in international format: it is blank; give a number."
     ]
     assert len(read_suppressed(write("b.vcf", content.partition("BEGIN:VCARD\nVERSION:4.0\nNOTE")[0]))) == 3
+
+
+def test_vcard_with_a_quoted_colon(write: Write) -> None:
+    """A colon inside a quoted parameter does not end the property; a quote that is not closed loses nothing."""
+    card = f'BEGIN:VCARD\nTEL;LABEL="home: Lagos";TYPE=cell:{A}\nORG;X="odd:Acme\nEND:VCARD\n'
+    (row,) = read_rows(write("a.vcf", card))
+    assert isinstance(row, dict)
+    assert (row["Phone 1 - Value"], row["Organization Name"]) == (A, "Acme")
 
 
 def test_vcard_of_a_phone(write: Write) -> None:
@@ -364,7 +372,14 @@ def test_an_encoding_can_be_named(write: Write, encoding: str) -> None:
         (TEXT.encode("cp1252"), None, "line 2: the line holds bytes that are not UTF-8; name the encoding of the file"),
         (TEXT.encode("utf-16-le"), "utf-16", "has no byte order mark; give utf-16-le or utf-16-be"),
         (b"\0\0", "utf_32", "has no byte order mark; give utf-32-le or utf-32-be"),
-        (TEXT.encode("utf-16-le"), None, "line 1: the line holds a NUL byte, so the file is not UTF-8 text; name its"),
+        (
+            TEXT.encode("utf-16-le"),
+            None,
+            "line 1: the line holds a NUL byte, so .*looks like UTF-16: give encoding='utf-16-le'",
+        ),
+        (TEXT.encode("utf-16-be"), None, "line 1: .*looks like UTF-16: give encoding='utf-16-be'"),
+        (b"phone,name\n+1,A\0da\n", None, "line 2: the line holds a NUL byte.*remove the byte"),
+        (b"\0" * 99, None, "line 1: the line holds a NUL byte.*remove the byte"),
         (b"phone\n\x81\n", "windows-1252", "line 2: the line holds bytes that are not windows-1252"),
         (b"\xff\xfep\x00\x00\xdc", None, "line 1: the line holds bytes that are not UTF-16"),
         (b"phone\n", "utf-7000", "the encoding 'utf-7000' does not exist; give one such as utf-8"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -13,7 +14,7 @@ from callsavvy_async.bulk.chunks import Chunker
 from callsavvy_async.bulk.plan import Plan
 from callsavvy_async.bulk.planning import make_plan
 from callsavvy_async.bulk.recipients import RecipientFilter, RecipientInput, SkipReason
-from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 from callsavvy_async.messages import SMS, Encoding, Message, Robocall, WhatsApp
 
 HELLO = SMS("Hello")
@@ -217,6 +218,14 @@ def test_a_plan_tells_the_fewest_and_the_most_requests(
     """A send takes few recipients a request while requests are free, and nobody knows beforehand for how long they are."""
     made = Bulk.plan(numbers(count), HELLO, **options)
     assert (made.requests, made.most_requests) == requests
+
+
+def test_duration() -> None:
+    """The most requests of a plan, at the rate that the client is limited to."""
+    made = Bulk.plan(numbers(150), HELLO)
+    assert (made.most_requests, made.duration("30/min")) == (6, timedelta(seconds=12))
+    with pytest.raises(ConfigurationError, match="must be requests per time"):
+        made.duration("fast")
 
 
 def test_a_plan_refuses_what_the_send_would_refuse() -> None:

@@ -87,6 +87,15 @@ def test_sender_id_pace_and_suppress(run: Run, account: Simulator, people: Path,
     assert [body["sender_id"] for body in bodies(account)] == ["ACME", "ACME"]
 
 
+def test_a_suppress_list_without_a_known_column(run: Run, people: Path, tmp_path: Path) -> None:
+    """The error names the suppress list, and the option for its columns."""
+    suppressed = tmp_path / "stop.csv"
+    suppressed.write_text("Unsubscribed,Date\n+2345990000002,1 May\n")
+    result = run("bulk", "sms", people, "--message", "Hello", "--dry-run", "--suppress", suppressed)
+    assert f"{suppressed}: the column" in result.err
+    assert "Name it: --suppress-column NAME." in result.err
+
+
 def test_standard_input(run: Run, account: Simulator, people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The list may come through a pipe: it is planned and sent from one reading."""
     stdin = io.TextIOWrapper(io.BytesIO(people.read_bytes()))

@@ -61,19 +61,22 @@ def running(name: str, log: Path, *arguments: str, account: SimulatorServer | No
 
     Args:
         name: its directory.
-        log: the file that gets what it writes to stderr.
+        log: the file that gets what it writes to stderr. Its directory is the working directory.
         *arguments: more of its command's.
         account: the simulator that it sends to; its own when None.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CALLSAVVY_")}
     command = [sys.executable, "-X", "dev", str(EXAMPLES / name), "--port", "0", *arguments]  # dev: leaks are warned of
+    folder = log.parent  # where a journal is made
     if account is None:
         command.append("--simulator")
     else:
         environment |= _settings(account)
     with (
-        log.open("w") as stderr,
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True) as process,
+        log.open("a") as stderr,
+        subprocess.Popen(
+            command, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=stderr, text=True
+        ) as process,
     ):
         try:
             yield Program(process, LINES[name], log)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -89,11 +90,11 @@ def test_bad_number(http: httpx.Client, account: SimulatorServer) -> None:
     assert account.simulator.ledger.posts("sendSMS") == before
 
 
-@pytest.mark.parametrize("path", ["/sms", "/operator/campaign", "/operator/campaign/stop"])
+@pytest.mark.parametrize("path", ["/sms", "/operator/question", "/operator/campaign", "/operator/campaign/stop"])
 def test_foreign_page(http: httpx.Client, account: SimulatorServer, path: str) -> None:
     """What a foreign page makes the operator's browser send is refused."""
     before = account.simulator.ledger.posts("sendSMS")
-    body = {"recipient": NUMBER, "message": "Hello", "recipients": [NUMBER]}
+    body = {"recipient": NUMBER, "message": "Hello", "recipients": NUMBER, "campaign": "any"}
     answer = http.post(path, json=body, headers={"Sec-Fetch-Site": "cross-site"})
     assert answer.status_code == 403
     assert account.simulator.ledger.posts("sendSMS") == before
@@ -111,12 +112,26 @@ def test_events(service: Program, http: httpx.Client) -> None:
     assert figures(http, lambda shown: shown["events"] == wanted)
 
 
-def test_campaign_from_text(http: httpx.Client, account: SimulatorServer) -> None:
-    """A campaign takes the text of a file, skips what is no number, and reports every recipient."""
+def ask(http: httpx.Client, recipients: object, message: str = "Hello") -> httpx.Response:
+    """Ask for the plan of a new campaign."""
+    return http.post("/operator/question", json={"message": message, "recipients": recipients})
+
+
+def test_campaign(http: httpx.Client, account: SimulatorServer) -> None:
+    """A campaign is planned, confirmed once, and reported; the file is in any format that the SDK reads."""
     numbers = people(45)
     before = account.simulator.ledger.totals.charged_recipients
     text = "name,phone\n" + "".join(f"Somebody,{number}\n" for number in [*numbers, "no number", numbers[0]])
-    assert http.post("/operator/campaign", json={"message": "Hello", "recipients": text}).status_code == 202
+    file = {"name": "list.csv", "content": b64encode(text.encode("utf-16")).decode()}
+    question = ask(http, file, "Hello {name}").json()
+    facts = dict(question["facts"])
+    assert (question["people"], question["can_be_sent"], len(question["left_out"])) == (45, True, 2)
+    assert facts["List"].startswith("list.csv (CSV")
+    assert facts["List"].endswith("numbers from column 'phone'")
+    assert account.simulator.ledger.totals.charged_recipients == before
+    assert http.post("/operator/campaign", json={"campaign": "another"}).status_code == 409
+    assert http.post("/operator/campaign", json={"campaign": question["campaign"]}).status_code == 202
+    assert http.post("/operator/campaign", json={"campaign": question["campaign"]}).status_code == 409
     campaign = figures(http, lambda shown: (shown["campaign"] or {}).get("state") == "ended")["campaign"]
     assert {name: campaign[name] for name in ("total", "accepted", "skipped", "pending", "requests")} == {
         "total": 47,
@@ -129,14 +144,19 @@ def test_campaign_from_text(http: httpx.Client, account: SimulatorServer) -> Non
     assert len(http.get("/operator/campaign/report.csv").text.splitlines()) == 48
 
 
-def test_bad_list(http: httpx.Client, account: SimulatorServer) -> None:
-    """A list that cannot be read is refused whole, before the first message leaves."""
-    before = account.simulator.ledger.posts("sendSMS")
-    text = f'{{"phone": "{NUMBER}"}}\n{{"phone": \n'
-    answer = http.post("/operator/campaign", json={"message": "Hello", "recipients": text})
+def test_too_expensive(http: httpx.Client) -> None:
+    """A plan that the balance does not cover is shown, and cannot be confirmed."""
+    question = ask(http, "\n".join(people(2_000))).json()
+    assert "does not cover" in dict(question["facts"])["Units"]
+    assert not question["can_be_sent"]
+    assert http.post("/operator/campaign", json={"campaign": question["campaign"]}).status_code == 409
+
+
+def test_bad_list(http: httpx.Client) -> None:
+    """A list that cannot be read is refused whole, with the line and the fix."""
+    answer = ask(http, f'{{"phone": "{NUMBER}"}}\n{{"phone": \n')
     assert answer.status_code == 422
     assert "line 2" in answer.json()["detail"]
-    assert account.simulator.ledger.posts("sendSMS") == before
 
 
 def test_log(service: Program) -> None:
@@ -157,8 +177,8 @@ def test_stop_under_load(tmp_path: Any) -> None:
         http.stream("GET", "/operator/events") as watcher,
     ):
         numbers = people(2_000)
-        assert http.post("/operator/campaign", json={"message": "Hello", "recipients": numbers}).status_code == 202
-        assert http.post("/operator/campaign", json={"message": "Hello", "recipients": numbers}).status_code == 409
+        name = ask(http, "\n".join(numbers)).json()["campaign"]
+        assert http.post("/operator/campaign", json={"campaign": name}).status_code == 202
         while simulator.ledger.totals.charged_requests < 10:
             time.sleep(0.02)
         assert program.stop() == 0
