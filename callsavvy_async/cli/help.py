@@ -19,6 +19,7 @@ _VARIABLES = {
     "CALLSAVVY_BASE_URL": "Server to use instead of the API, e.g. of callsavvy simulator.",
     "CALLSAVVY_JOURNAL": "Default of --journal.",
     "CALLSAVVY_PACING": "Default of --pacing.",
+    "CALLSAVVY_REMEMBER": "Default of --remember.",
     "CALLSAVVY_PROXY": "Default of --proxy.",
     "CALLSAVVY_DEBUG": "1 logs requests and shows tracebacks. They contain no keys, numbers or texts.",
 }

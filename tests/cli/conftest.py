@@ -22,6 +22,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "CALLSAVVY_DEBUG",
         "CALLSAVVY_JOURNAL",
         "CALLSAVVY_PACING",
+        "CALLSAVVY_REMEMBER",
     ):
         monkeypatch.delenv(name, raising=False)
 
