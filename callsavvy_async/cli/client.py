@@ -49,8 +49,9 @@ def client_options(pace: Pace) -> ClientOptions:
         shared = SharedPacing(pace.pacing, local=Adaptive(max_in_flight=pace.max_in_flight))
         return {"pacing": shared, "hooks": [_report_shared_limit], "timeout": pace.timeout}
     if pace.rate is None and pace.remember is not None:
-        remember = False if pace.remember == FORGET else pace.remember
-        return {"pacing": Adaptive(max_in_flight=pace.max_in_flight, remember=remember), "timeout": pace.timeout}
+        remembering = Adaptive(max_in_flight=pace.max_in_flight, remember=pace.remember)
+        forgetting = Adaptive(max_in_flight=pace.max_in_flight, remember=False)
+        return {"pacing": forgetting if pace.remember == FORGET else remembering, "timeout": pace.timeout}
     return {
         "rate": pace.rate,
         "burst": pace.burst,
