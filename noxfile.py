@@ -53,9 +53,12 @@ for version in nox.project.python_versions(PROJECT):
 
 @nox.session(requires=["wheel"])
 def tests_long(session: nox.Session) -> None:
-    """Run the long tests, and the properties with many more examples: storms, crashes, fleets, statistics."""
+    """Run the long tests, and the properties with many more examples: storms, crashes, fleets, statistics.
+
+    Without those of documents, which `docs` runs.
+    """
     long = "-m=(long or hypothesis) and not browser and not network"
-    _tests(session, long, "--hypothesis-profile=thorough", spread="worksteal")
+    _tests(session, long, "--hypothesis-profile=thorough", leave_out=["samples"], spread="worksteal")
 
 
 @nox.session(requires=["wheel"], default=False)
@@ -204,6 +207,13 @@ def bench_counts(session: nox.Session) -> None:
     _beside(session, "benchmarks", "testbed")
     session.run("python", "-m", "benchmarks.speed.counts", *session.posargs)
     session.run("python", "-m", "benchmarks.floors.counts")
+
+
+@nox.session(default=False, venv_backend="none")
+def alerts(session: nox.Session) -> None:
+    """Show when each alert of examples/monitoring fires; needs promtool: apt-get install prometheus."""
+    _require(session, alerts, there=bool(shutil.which("promtool")))
+    session.run("promtool", "test", "rules", str(ROOT / "examples" / "monitoring" / "alerts_test.yml"), external=True)
 
 
 @nox.session(requires=["wheel"], default=False)
