@@ -22,7 +22,15 @@ from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.concurrency_controller import START_LIMIT, ConcurrencyController
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.gate import Gate
-from callsavvy_async.policy.pacer import FULL, MAX_IN_FLIGHT, RATE_LIMITED, PacerSnapshot, at_least_one
+from callsavvy_async.policy.pacer import (
+    BY_429S,
+    BY_LATENCY,
+    FULL,
+    MAX_IN_FLIGHT,
+    RATE_LIMITED,
+    PacerSnapshot,
+    at_least_one,
+)
 from callsavvy_async.policy.rate_controller import (
     COUNT_ERROR,
     DEEPEST_DIP,
@@ -193,7 +201,9 @@ class Adaptive:
 
     def _why(self, allowed: int) -> str:
         if self.in_flight >= allowed:
-            return FULL
+            if allowed >= self.max_in_flight:
+                return FULL
+            return BY_429S if self._concurrency.cap < self._concurrency.limit else BY_LATENCY
         if self._gate.shut:
             return RATE_LIMITED
         return "learned rate" if self._rate.started else "cold start"

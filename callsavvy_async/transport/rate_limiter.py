@@ -28,7 +28,7 @@ import anyio
 import attrs
 
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
-from callsavvy_async.policy.pacer import Pacer, PacerSnapshot
+from callsavvy_async.policy.pacer import OUTAGE, Pacer, PacerSnapshot
 from callsavvy_async.transport.clock import current_time, timer_seconds
 from callsavvy_async.transport.expected_wait import Ends, ExpectedWait
 from callsavvy_async.transport.fair_queue import FairQueue, Waiter
@@ -39,6 +39,9 @@ OnWait: TypeAlias = Callable[[float | None, str, int], None]
 
 _log = logging.getLogger("callsavvy_async")
 _FEW = 64
+_OUTAGE = 8
+"""Number of consecutive failures that count as an outage."""
+_RESPONSES = (Signal.ADMITTED, Signal.RATE_LIMITED)
 
 
 class WaitTooLongError(Exception):
@@ -77,6 +80,8 @@ class RateLimiter:
         self._deadlines: list[tuple[float, int, Waiter]] = []
         self._numbers = itertools.count()
         self._timers: dict[object, _Timer] = {}
+        self._failed = 0
+        """Number of consecutive requests without a usable response."""
         self._ends = Ends()
 
     def __repr__(self) -> str:
@@ -93,7 +98,9 @@ class RateLimiter:
     def snapshot(self) -> PacerSnapshot:
         """Return the current state of the limit."""
         with self.lock:
-            return attrs.evolve(self.pacer.snapshot(current_time()), waiting=self.waiting)
+            known = self.pacer.snapshot(current_time())
+            why = OUTAGE if self._failed >= _OUTAGE else known.why
+            return attrs.evolve(known, waiting=self.waiting, why=why)
 
     def expected_wait(self) -> float | None:
         """Return the estimated seconds until a request that came now would start; None while nothing is known."""
@@ -149,6 +156,7 @@ class RateLimiter:
         try:
             with self.lock:
                 self.admitted += feedback.signal is Signal.ADMITTED
+                self._failed = 0 if feedback.signal in _RESPONSES else self._failed + 1
                 try:
                     self.pacer.done(moment, permit, feedback)
                 finally:
