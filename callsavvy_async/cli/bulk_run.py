@@ -65,6 +65,7 @@ class Order:
             account=account,
             record=tuple(self._lines()),
             rate=self.pace.rate,
+            learned_rate=service.client.pacing.snapshot().learned_rate,
         )
 
     def _lines(self) -> Iterator[str]:

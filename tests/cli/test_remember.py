@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,21 @@ def test_a_test_server_is_remembered_only_in_a_file_that_is_named(
         assert run("bulk", "sms", people, "--message", "Hello", "--yes", *options).code == 0
     assert (tmp_path / "limits.json").exists()
     assert not (tmp_path / "state" / "callsavvy-async" / "limits.json").exists()
+
+
+def test_the_plan_tells_the_time_at_the_remembered_limit(
+    run: Run, account: Simulator, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three requests at 2/s take 1.5 s. Without a remembered limit the time is unknown."""
+    pacing = RateLimiters(
+        Adaptive(remember=tmp_path / "limits.json"), PUBLIC_KEY, server=os.environ["CALLSAVVY_BASE_URL"]
+    )
+    pacing.restore({"learned_rate": 2.0})
+    pacing.save()
+    send = ("bulk", "sms", people, "--message", "Hello", "--yes", "--chunk-size", 1)
+    shown = run(*send, "--remember", tmp_path / "limits.json", "--no-journal").err
+    assert "Time: about 2 s at the limit that an earlier send measured (2.0 requests/s)" in " ".join(shown.split())
+    assert "Time: unknown" in run(*send, "--remember", "no", "--no-journal").err
 
 
 @pytest.mark.long

@@ -373,3 +373,14 @@ def test_a_path_that_is_none(path: object) -> None:
     """The error names the value and the rule."""
     with pytest.raises(ConfigurationError, match=r"remember is .*must be the path of a file"):
         Adaptive(remember=path)  # type: ignore[arg-type]
+
+
+def test_what_allows_fewer_in_flight() -> None:
+    """The snapshot tells the cap of the client from one by latency, and from one by 429s."""
+    pacer = Adaptive()
+    for _ in range(8):
+        pacer.sent(0.0)
+    assert pacer.snapshot(0.0).why == "in flight, by latency"
+    pacer.controllers[2].cap = 3.0
+    assert pacer.snapshot(0.0).why == "in flight, by 429s"
+    assert Adaptive(max_in_flight=1).snapshot(0.0).why == "cold start"
