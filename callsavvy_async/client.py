@@ -133,7 +133,7 @@ class Callsavvy:
         )
         all_hooks = Hooks((log_event, *hooks))
         paced = choose_pacing(pacing, rate, burst, max_in_flight)
-        limiters = RateLimiters(paced, config.credentials.public_key, all_hooks)
+        limiters = RateLimiters(paced, config.credentials.public_key, all_hooks, "" if transport else config.base_url)
         brought = Brought(http_client, transport, session)
         chosen = choose_backend(backend, brought, verify=verify, proxy=proxy, base_url=config.base_url)
         direct = goes_directly(chosen, backend, proxy)

@@ -28,11 +28,13 @@ from callsavvy_async.campaigns.journal.retrying_writer import RetryingWriter
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.journal_sink import JournalSink
 from callsavvy_async.campaigns.journal_source import JournalSource
+from callsavvy_async.campaigns.limits_file import limits_file
 from callsavvy_async.campaigns.purge import refuse_if_purged
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.run_context import RunContext
 from callsavvy_async.campaigns.spec import Spec
 from callsavvy_async.errors import RequestError
+from callsavvy_async.policy.pacer import PacerSnapshot
 from callsavvy_async.transport.background import beside
 
 MOST_AT_HAND = 32
@@ -129,6 +131,9 @@ class CampaignRun(Run[CampaignReport]):
     async def _send(self) -> None:
         """Send all pending chunks, under a new run number whenever the lease was lost."""
         await self._prepare()
+        path = limits_file()
+        if path is not None and not self._owner.simulated:
+            self._callsavvy.pacing.remember_in(path)
         if self._resends:  # not retried: a repetition could include chunks that became unknown later
             await self._writer.run(self._make_pending)
         while await self._lost_lease():
@@ -150,7 +155,7 @@ class CampaignRun(Run[CampaignReport]):
             lost = True
             fan_out.stop(StopReason.ERROR)
 
-        heartbeat = Heartbeat(self._writer, context, on_lost, self._callsavvy.pacing.snapshot)
+        heartbeat = Heartbeat(self._writer, context, on_lost, self._keep_limit)
         try:
             async with beside(heartbeat.beat), beside(watch.watch):
                 try:
@@ -163,9 +168,15 @@ class CampaignRun(Run[CampaignReport]):
                 raise
         finally:
             with anyio.CancelScope(shield=True):
+                self._callsavvy.pacing.save()
                 await context.end()
                 await context.write(lambda cursor: sums.fill(cursor, context.campaign, self.report))
         return lost and self._stopped is None and self.report.stopped in {None, StopReason.ERROR}
+
+    def _keep_limit(self) -> PacerSnapshot:
+        """Keep the learned limit for the next process, and return it."""
+        self._callsavvy.pacing.save()
+        return self._callsavvy.pacing.snapshot()
 
     async def _prepare(self) -> None:
         """Check the owner and the recipients, and store the balance before the first request."""

@@ -14,7 +14,7 @@ from callsavvy_async.bulk.recipients import Skipped
 from callsavvy_async.bulk.report import BulkReport
 from callsavvy_async.cli.activity import current_activity, refuse
 from callsavvy_async.cli.campaign_run import Loading, load_campaign, naming, send_campaign
-from callsavvy_async.cli.client import account_of, client_options, open_client, read_balance
+from callsavvy_async.cli.client import account_of, client_options, open_client, open_sender, read_balance
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.job import Job
 from callsavvy_async.cli.notify import Notifier
@@ -67,6 +67,7 @@ class Order:
             account=account,
             record=tuple(self._lines()),
             rate=self.pace.rate,
+            learned_rate=service.client.pacing.snapshot().learned_rate,
         )
 
     def _lines(self) -> Iterator[str]:
@@ -173,7 +174,7 @@ class _Service:
 
 @contextmanager
 def _online(order: Order) -> Generator[_Service]:
-    yield _Service(open_client(**client_options(order.pace)))
+    yield _Service(open_sender(order.pace))
 
 
 @contextmanager
@@ -182,7 +183,7 @@ def _served(order: Order) -> Generator[_Service]:
         sms_balance=_INEXHAUSTIBLE, local_balance=_INEXHAUSTIBLE, international_balance=_INEXHAUSTIBLE
     )
     with serve(simulator) as server:
-        options: ClientOptions = {**client_options(order.pace), "base_url": server.url}
+        options: ClientOptions = {**client_options(attrs.evolve(order.pace, remember=None)), "base_url": server.url}
         yield _Service(open_client(Credentials(PUBLIC_KEY, PRIVATE_KEY), **options), simulator.ledger)
 
 

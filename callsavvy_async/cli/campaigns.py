@@ -24,7 +24,7 @@ from callsavvy_async.campaigns.remaining import Resend
 from callsavvy_async.cli.activity import current_activity, refuse, show as show_result
 from callsavvy_async.cli.campaign_run import Reopening, send_campaign, send_pending
 from callsavvy_async.cli.campaign_steering import lines_of_commands
-from callsavvy_async.cli.client import client_options, open_client
+from callsavvy_async.cli.client import open_client, open_sender
 from callsavvy_async.cli.exit_codes import ExitCode, code_of_report
 from callsavvy_async.cli.journals import DEFAULT_JOURNAL, is_missing, with_journal
 from callsavvy_async.cli.ledger import data_of_sums, result_of_sums
@@ -114,7 +114,7 @@ def resume(
     refuse_overwriting({}, report=report, journal=journal)
     if not (yes or can_ask()):
         return refuse("nothing was sent: without a terminal, resume needs --yes.")
-    client = open_client(**client_options(pace))
+    client = open_sender(pace)
     rest = _read(journal, name, lambda campaign: Rest.of(campaign, resend))
     refusal = rest.question(client, rate=pace.rate).refusal(asking=not yes)
     if refusal is not None:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+FORGET = "no"
+"""Value of --remember that keeps no limit."""
 _PATIENCE = 10.0
 """Seconds to wait for a balance that is only shown."""
 
@@ -47,6 +49,10 @@ def client_options(pace: Pace) -> ClientOptions:
     if pace.pacing is not None:
         shared = SharedPacing(pace.pacing, local=Adaptive(max_in_flight=pace.max_in_flight))
         return {"pacing": shared, "hooks": [_report_shared_limit], "timeout": pace.timeout}
+    if pace.rate is None and pace.remember is not None:
+        remembering = Adaptive(max_in_flight=pace.max_in_flight, remember=pace.remember)
+        forgetting = Adaptive(max_in_flight=pace.max_in_flight, remember=False)
+        return {"pacing": forgetting if pace.remember == FORGET else remembering, "timeout": pace.timeout}
     return {
         "rate": pace.rate,
         "burst": pace.burst,
@@ -78,6 +84,23 @@ def client_of(access: Access, **options: Unpack[ClientOptions]) -> Callsavvy:
     options["hooks"] = [*options.get("hooks", ()), current_activity().note]
     settings: ClientOptions = {"base_url": access.base_url, "proxy": chosen_proxy.get(), **options}
     return Callsavvy(access.credentials, **settings)
+
+
+def open_sender(pace: Pace, **options: Unpack[ClientOptions]) -> Callsavvy:
+    """Create a client for many requests. It starts from the limit that an earlier command has learned.
+
+    Args:
+        pace: Rate options.
+        **options: See `Callsavvy`.
+    """
+    from callsavvy_async.campaigns.limits_file import limits_file  # noqa: PLC0415 - most commands read one thing
+
+    every: ClientOptions = {**client_options(pace), **options}
+    client, path = open_client(**every), limits_file()
+    if path is not None:
+        client.pacing.remember_in(path)
+    client.pacing.open()
+    return client
 
 
 def read(request: Callable[[Callsavvy], Awaitable[R]], client: Callsavvy | None = None) -> R:

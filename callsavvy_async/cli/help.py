@@ -21,6 +21,7 @@ _VARIABLES = {
     "CALLSAVVY_JOURNAL": "Default of --journal.",
     "CALLSAVVY_PACING": "Default of --pacing.",
     "CALLSAVVY_NOTIFY": "Default of --notify.",
+    "CALLSAVVY_REMEMBER": "Default of --remember.",
     "CALLSAVVY_PROXY": "Default of --proxy.",
     "CALLSAVVY_DEBUG": "1 logs requests and shows tracebacks. They contain no keys, numbers or texts.",
 }

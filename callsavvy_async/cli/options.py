@@ -154,6 +154,9 @@ class Pace:
     """Share the rate limit with all processes that use the same redis://host or postgresql://user@host/database."""
     burst: Annotated[int, _AT_LEAST_ONE] = 1
     """Maximum requests at once after a pause. Used with --rate."""
+    remember: Annotated[str | None, Parameter(env_var="CALLSAVVY_REMEMBER")] = None
+    """File that keeps the measured rate limit for the next command, or "no" to keep nothing (default: limits.json in the
+    user's state folder). Used without --rate, --pacing and --simulator."""
     max_in_flight: Annotated[int, _AT_LEAST_ONE] = 64
     """Maximum concurrent requests."""
     max_cost: Annotated[Decimal | None, Parameter(converter=_read_decimal)] = None

@@ -12,7 +12,7 @@ from cyclopts.validators import Number
 from callsavvy_async.campaigns import Journal
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.cli.activity import show as show_result
-from callsavvy_async.cli.client import client_options, open_client
+from callsavvy_async.cli.client import open_sender
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.journals import DEFAULT_JOURNAL, url_of
@@ -61,11 +61,10 @@ def work(
         poll: Seconds between two looks at the outbox.
         pace: Rate limits.
     """
-    options = client_options(pace)
-    options["journal"] = url_of(journal)
+    client = open_sender(pace, journal=url_of(journal))
 
     async def send() -> OutboxReport:
-        async with open_client(**options) as callsavvy:
+        async with client as callsavvy:
             worker = OutboxWorker(callsavvy, _url(outbox), forever=not until_empty, poll=poll)
             with stopping_on_signals(worker):
                 return await worker.work()

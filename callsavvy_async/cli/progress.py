@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -15,9 +16,10 @@ from rich.text import Text
 
 from callsavvy_async.bulk.recipient_files import FileRows
 from callsavvy_async.bulk.report import Sums
+from callsavvy_async.campaigns import CampaignReport
 from callsavvy_async.cli.question import format_duration
 from callsavvy_async.cli.stderr import tell
-from callsavvy_async.policy.pacer import PacerSnapshot
+from callsavvy_async.policy.pacer import BY_429S, BY_LATENCY, FULL, OUTAGE, PacerSnapshot
 
 _SECONDS_BETWEEN_LINES = 10.0
 _SHOWN_PAUSE = 1.0
@@ -27,13 +29,17 @@ _WHOLE = 100.0
 """Rate from which on it is shown without decimals."""
 
 
+_RECENT = 60.0
+"""Seconds over which the speed is measured: a cold start is soon forgotten, and a window of a minute averages out."""
+
+
 @attrs.define
 class Speed:
-    """Recipients per second since the first update. Outcomes from before do not count."""
+    """Recipients per second over the last minute. Outcomes from before the first update do not count."""
 
     latest: float | None = attrs.field(default=None, init=False)
     """Speed at the last update."""
-    _first: tuple[float, int] | None = attrs.field(default=None, init=False)
+    _samples: deque[tuple[float, int]] = attrs.field(factory=deque[tuple[float, int]], init=False)
 
     def update(self, now: float, settled: int) -> float | None:
         """Return the speed in recipients per second; None at the first update.
@@ -42,9 +48,11 @@ class Speed:
             now: Monotonic seconds.
             settled: Number of recipients with a final outcome.
         """
-        if self._first is None:
-            self._first = now, settled
-        began, before = self._first
+        if not self._samples or now - self._samples[-1][0] >= 1.0:
+            self._samples.append((now, settled))
+        while len(self._samples) > 1 and self._samples[1][0] <= now - _RECENT:
+            self._samples.popleft()
+        began, before = self._samples[0]
         self.latest = (settled - before) / (now - began) if now > began else None
         return self.latest
 
@@ -170,6 +178,8 @@ class Facts:
     paused: str
     sums: tuple[str, ...]
     limit: str
+    held: str
+    """What holds the run back; blank if nothing is known to."""
 
     @classmethod
     def of(cls, report: Sums, total: int, rate: float | None, limit: PacerSnapshot) -> Facts:
@@ -189,20 +199,44 @@ class Facts:
                 f"{report.rate_limited:,} rate-limited",
             ),
             limit="" if learned is None else f"limit {format_rate(learned)} requests/s",
+            held=held_back(report, limit),
         )
 
     @property
     def by_weight(self) -> Iterator[str]:
         """Yield the facts beside the count and the time left, the most important first."""
         cost, not_accepted, unknown, rate_limited = self.sums
-        yield from filter(None, (self.paused, self.speed, cost, unknown, not_accepted, self.limit, rate_limited))
+        yield from filter(
+            None, (self.paused, self.speed, cost, unknown, not_accepted, self.limit, self.held, rate_limited)
+        )
 
     def __str__(self) -> str:
         return ", ".join(
             filter(
-                None, (self.count, self.speed, *self.sums, self.limit, self.paused, self.left and f"about {self.left}")
+                None,
+                (
+                    *(self.count, self.speed, *self.sums, self.limit, self.held, self.paused),
+                    self.left and f"about {self.left}",
+                ),
             )
         )
+
+
+def held_back(report: Sums, limit: PacerSnapshot) -> str:
+    """Return what holds the run back, in words; blank if no request waits."""
+    if report.stopped is not None:
+        return f"stopping: {report.stopped.value}"
+    if isinstance(report, CampaignReport) and report.paused:
+        return "paused by a command"
+    if limit.why == OUTAGE:
+        return "held back by an outage of the API"
+    if not limit.waiting:
+        return ""
+    words = (what for why, what in _HOLDERS if limit.why.startswith(why))
+    return f"held back by {next(words, 'the rate limit')}"
+
+
+_HOLDERS = ((BY_LATENCY, "latency"), (BY_429S, "429s for concurrent requests"), (FULL, "--max-in-flight"))
 
 
 def _seconds_left(report: Sums, total: int, rate: float | None, learned_rate: float | None) -> float | None:

@@ -29,6 +29,7 @@ class Question:
         account: The account that pays, in words; blank if the command needs no keys.
         record: Lines about the record of the send.
         rate: Maximum request rate that the user names.
+        learned_rate: Requests per second that an earlier command has measured.
         warnings: Further lines, which the user must not miss.
     """
 
@@ -36,6 +37,7 @@ class Question:
     account: str = ""
     record: tuple[str, ...] = ()
     rate: str | None = None
+    learned_rate: float | None = None
     warnings: tuple[str, ...] = ()
 
     def lines(self) -> Iterator[str]:
@@ -83,12 +85,16 @@ class Question:
 
     @property
     def _seconds(self) -> float | None:
-        return None if self.rate is None else self.plan.duration(self.rate).total_seconds()
+        if self.rate is not None:
+            return self.plan.duration(self.rate).total_seconds()
+        # Almost from the start, requests wait for a known limit and are full.
+        return self.plan.requests / self.learned_rate if self.learned_rate else None
 
     def _time(self) -> str:
         if self._seconds is None:
             return "unknown until the rate limit has been measured, or set with --rate"
-        return f"about {format_duration(self._seconds)} at {self.rate}"
+        pace = self.rate or f"the limit that an earlier send measured ({self.learned_rate:,.1f} requests/s)"
+        return f"about {format_duration(self._seconds)} at {pace}"
 
     def _as_dict(self) -> Mapping[str, object]:
         plan = self.plan

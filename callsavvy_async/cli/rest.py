@@ -43,6 +43,7 @@ class Rest:
             plan=attrs.evolve(self.plan, balance=balance),
             account=account_of(client),
             rate=rate,
+            learned_rate=client.pacing.snapshot().learned_rate,
             warnings=tuple(self._warnings()),
         )
 

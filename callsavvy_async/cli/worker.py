@@ -11,7 +11,7 @@ from cyclopts.validators import Number
 
 from callsavvy_async.campaigns import CampaignReport, Runner
 from callsavvy_async.cli.activity import current_activity
-from callsavvy_async.cli.client import client_options, open_client
+from callsavvy_async.cli.client import open_sender
 from callsavvy_async.cli.exit_codes import code_of_worker
 from callsavvy_async.cli.health import Health
 from callsavvy_async.cli.interrupts import stopping_on_signals
@@ -53,7 +53,7 @@ def work(
         pace: Rate and cost limits.
     """
     place, name = journal_and_name(where, journal)
-    client = open_client(**client_options(pace))
+    client = open_sender(pace)
     with progress() as meter:
 
         def show(report: CampaignReport) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -22,14 +22,35 @@ from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.policy.concurrency_controller import START_LIMIT, ConcurrencyController
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
 from callsavvy_async.policy.gate import Gate
-from callsavvy_async.policy.pacer import FULL, MAX_IN_FLIGHT, RATE_LIMITED, PacerSnapshot, at_least_one
-from callsavvy_async.policy.rate_controller import RateController
+from callsavvy_async.policy.pacer import (
+    BY_429S,
+    BY_LATENCY,
+    FULL,
+    MAX_IN_FLIGHT,
+    RATE_LIMITED,
+    PacerSnapshot,
+    at_least_one,
+)
+from callsavvy_async.policy.rate_controller import (
+    COUNT_ERROR,
+    DEEPEST_DIP,
+    LONGEST_WINDOW,
+    PERIOD,
+    RISE,
+    WINDOW_PERIOD,
+    RateController,
+)
 from callsavvy_async.policy.ratelimit_headers import RateLimitHints
+
+RESUMED_PERIOD = 1.5 * PERIOD
+"""Seconds: the first period after `restore`. A process probes beyond the limit of an earlier one after 40 s, not after 28."""
+SLOWEST, FASTEST = 1e-4, 1e6
+"""Bounds of plausible rates, windows and numbers in flight. A damaged memory must not stop a client for hours."""
 
 
 def _path(_: object, field: attrs.Attribute[Any], value: object) -> None:
-    if value is not None and (not isinstance(value, str | PurePath) or not str(value)):
-        raise ConfigurationError(f"{field.name} is {value!r}; it must be the path of a file, or None.")
+    if value is not None and value is not False and (not isinstance(value, str | PurePath) or not str(value)):
+        raise ConfigurationError(f"{field.name} is {value!r}; it must be the path of a file, or False or None.")
 
 
 @attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)  # validated once, in __init__: counters are on the hot path
@@ -38,7 +59,8 @@ class Adaptive:
 
     Args:
         max_in_flight: Maximum number of requests in flight, whatever the controller learns.
-        remember: File in which the client keeps what it has learned for the next process, by account.
+        remember: File in which the client keeps what it has learned for the next process, by account and server. None: only
+            campaigns and the command line do, in the user's state folder. False: nothing is kept.
 
     Attributes:
         in_flight: Number of requests in flight.
@@ -48,7 +70,7 @@ class Adaptive:
     """
 
     max_in_flight: int = attrs.field(default=MAX_IN_FLIGHT, validator=at_least_one)
-    remember: str | PurePath | None = attrs.field(default=None, validator=_path, repr=False)
+    remember: str | PurePath | Literal[False] | None = attrs.field(default=None, validator=_path, repr=False)
     _rate: RateController = attrs.field(factory=RateController, init=False, repr=False)
     _gate: Gate = attrs.field(factory=Gate, init=False, repr=False)
     _concurrency: ConcurrencyController = attrs.field(factory=ConcurrencyController, init=False, repr=False)
@@ -106,13 +128,14 @@ class Adaptive:
         )
 
     def restore(self, learned: Mapping[str, object]) -> None:
-        """See `Pacer.restore`. Missing or implausible values are learned again."""
-        rate = _positive(learned.get("learned_rate"))
+        """See `Pacer.restore`. Missing or implausible values are learned again.
+
+        The rate is a hint: the controller probes beyond it as beyond its own estimates, and leaves it after 429s.
+        """
+        rate = _plausible(learned.get("learned_rate"))
         if rate is not None:
-            self._rate = RateController(
-                estimated_limit=rate, started=True, rate=rate, window=_positive(learned.get("learned_window")) or 0.0
-            )
-        self._concurrency = ConcurrencyController(limit=_positive(learned.get("learned_in_flight")) or START_LIMIT)
+            self._rate = _resumed(rate, _plausible(learned.get("learned_window")) or 0.0)
+        self._concurrency = ConcurrencyController(limit=_plausible(learned.get("learned_in_flight")) or START_LIMIT)
 
     @property
     def controllers(self) -> tuple[RateController, Gate, ConcurrencyController]:
@@ -178,11 +201,19 @@ class Adaptive:
 
     def _why(self, allowed: int) -> str:
         if self.in_flight >= allowed:
-            return FULL
+            if allowed >= self.max_in_flight:
+                return FULL
+            return BY_429S if self._concurrency.cap < self._concurrency.limit else BY_LATENCY
         if self._gate.shut:
             return RATE_LIMITED
         return "learned rate" if self._rate.started else "cold start"
 
 
-def _positive(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and 0.0 < value < math.inf else None
+def _plausible(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and SLOWEST <= value <= FASTEST else None
+
+
+def _resumed(rate: float, window: float) -> RateController:
+    period = max(RESUMED_PERIOD, WINDOW_PERIOD * min(window, LONGEST_WINDOW))
+    dip = max(RISE, min(COUNT_ERROR / (rate * period), DEEPEST_DIP))
+    return RateController(estimated_limit=rate, started=True, rate=rate, window=window, period=period, dip=dip)

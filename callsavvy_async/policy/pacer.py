@@ -24,6 +24,10 @@ MAX_IN_FLIGHT = 64
 """Default maximum number of requests in flight."""
 FULL = "in flight"
 """`PacerSnapshot.why` while the maximum number of requests is in flight. More text may follow."""
+BY_LATENCY, BY_429S = f"{FULL}, by latency", f"{FULL}, by 429s"
+"""The same while latency or 429s allow fewer requests in flight than `max_in_flight`."""
+OUTAGE = "outage"
+"""`PacerSnapshot.why` while requests fail without a response."""
 RATE_LIMITED = "rate-limited"
 """`PacerSnapshot.why` while requests pause after a 429."""
 

@@ -106,7 +106,7 @@ class RateController:
     rate: float = START_RATE
     """Requests per second at the latest request."""
 
-    _dip: float = RISE
+    _dip: float = attrs.field(default=RISE, alias="dip")
     _soon: int = 0
     """Number of consecutive intervals that ended within half a period."""
     _slot: float | None = None

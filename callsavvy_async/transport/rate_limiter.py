@@ -28,8 +28,9 @@ import anyio
 import attrs
 
 from callsavvy_async.policy.feedback import Feedback, Permit, Signal
-from callsavvy_async.policy.pacer import Pacer, PacerSnapshot
+from callsavvy_async.policy.pacer import OUTAGE, Pacer, PacerSnapshot
 from callsavvy_async.transport.clock import current_time, timer_seconds
+from callsavvy_async.transport.expected_wait import Ends, ExpectedWait
 from callsavvy_async.transport.fair_queue import FairQueue, Waiter
 from callsavvy_async.transport.loops import CallSoon, reach, running_loop, runs_here
 
@@ -38,6 +39,9 @@ OnWait: TypeAlias = Callable[[float | None, str, int], None]
 
 _log = logging.getLogger("callsavvy_async")
 _FEW = 64
+_OUTAGE = 8
+"""Number of consecutive failures that count as an outage."""
+_RESPONSES = (Signal.ADMITTED, Signal.RATE_LIMITED)
 
 
 class WaitTooLongError(Exception):
@@ -76,6 +80,9 @@ class RateLimiter:
         self._deadlines: list[tuple[float, int, Waiter]] = []
         self._numbers = itertools.count()
         self._timers: dict[object, _Timer] = {}
+        self._failed = 0
+        """Number of consecutive requests without a usable response."""
+        self._ends = Ends()
 
     def __repr__(self) -> str:
         now = self.snapshot()
@@ -91,7 +98,14 @@ class RateLimiter:
     def snapshot(self) -> PacerSnapshot:
         """Return the current state of the limit."""
         with self.lock:
-            return attrs.evolve(self.pacer.snapshot(current_time()), waiting=self.waiting)
+            known = self.pacer.snapshot(current_time())
+            why = OUTAGE if self._failed >= _OUTAGE else known.why
+            return attrs.evolve(known, waiting=self.waiting, why=why)
+
+    def expected_wait(self) -> float | None:
+        """Return the estimated seconds until a request that came now would start; None while nothing is known."""
+        with self.lock:
+            return self._expect(current_time(), bulk=False, first=False).seconds
 
     def try_acquire(self, moment: float) -> Permit | None:
         """Return a permit if one is free and no other request waits for it.
@@ -123,10 +137,10 @@ class RateLimiter:
         if permit is not None:
             return permit
         with self.lock:
-            expected, ahead, why = self._expect(moment, bulk=bulk, first=since is not None)
-        if moment >= ends_at or (expected is not None and moment + expected > ends_at):
-            raise WaitTooLongError(expected)
-        on_wait(expected, why, ahead)
+            wait = self._expect(moment, bulk=bulk, first=since is not None)
+        if moment >= ends_at or moment + wait.least > ends_at:
+            raise WaitTooLongError(wait.seconds)
+        on_wait(wait.seconds, wait.why, wait.ahead)
         return await self._wait_in(Waiter(bulk, ends_at, since, *running_loop()))
 
     def done(self, permit: Permit, feedback: Feedback, moment: float) -> None:
@@ -142,11 +156,15 @@ class RateLimiter:
         try:
             with self.lock:
                 self.admitted += feedback.signal is Signal.ADMITTED
+                self._failed = 0 if feedback.signal in _RESPONSES else self._failed + 1
                 try:
                     self.pacer.done(moment, permit, feedback)
                 finally:
                     if self._queue.waiting:
+                        self._ends.note(moment, feedback.signal)
                         self._admit(moment)
+                    else:
+                        self._ends.idle()
         except Exception:  # noqa: BLE001 - see above
             _log.exception("the pacer %s failed on the end of a request", type(self.pacer).__name__)
 
@@ -162,16 +180,10 @@ class RateLimiter:
             for call_soon in self._queue.loops.values():
                 reach(call_soon, self.look_again)
 
-    def _expect(self, moment: float, *, bulk: bool, first: bool) -> tuple[float | None, int, str]:
-        """Return the expected seconds, the number of requests ahead and the reason of a newcomer's wait.
-
-        The estimate assumes that the requests ahead start at the estimated limit.
-        """
-        known, delay = self.pacer.snapshot(moment), self.pacer.delay(moment)
+    def _expect(self, moment: float, *, bulk: bool, first: bool) -> ExpectedWait:
+        """Return the expected wait of a newcomer; with `first`, of a request that goes before the waiting ones."""
         ahead = 0 if first else self._queue.ahead(bulk=bulk)
-        if delay == math.inf:
-            return None, ahead, known.why
-        return delay + (ahead / known.learned_rate if known.learned_rate else 0.0), ahead, known.why
+        return self._ends.expect(self.pacer.snapshot(moment), self.pacer.delay(moment), ahead)
 
     async def _wait_in(self, waiter: Waiter) -> Permit:
         try:
@@ -226,8 +238,7 @@ class RateLimiter:
         while self._deadlines and self._deadlines[0][0] <= moment:
             late = heappop(self._deadlines)[2]
             if late.queued:
-                expected, _, _ = self._expect(moment, bulk=late.bulk, first=False)
-                self._fail(late, expected)
+                self._fail(late, self._expect(moment, bulk=late.bulk, first=False).seconds)
         while (first := self._queue.first) is not None:
             delay = self.pacer.delay(moment)
             if delay <= 0.0:

@@ -43,10 +43,15 @@ class RateLimiters:
             (default: `Adaptive`). A URL or a `SharedPacing` is a pacer that processes share.
         account: Public key of the account.
         hooks: Receive the loss and the return of shared limits.
+        server: Base URL of the API; blank for a mock of it.
     """
 
     def __init__(
-        self, pacing: OnePacing | Mapping[str, OnePacing], account: str = "", hooks: Hooks | None = None
+        self,
+        pacing: OnePacing | Mapping[str, OnePacing],
+        account: str = "",
+        hooks: Hooks | None = None,
+        server: str = "",
     ) -> None:
         configured = {**pacing} if isinstance(pacing, Mapping) else {ALL_OTHERS: pacing}
         configured.setdefault(ALL_OTHERS, Adaptive())
@@ -63,9 +68,10 @@ class RateLimiters:
         self._limiters = dict(self._configured)
         self._policies: list[tuple[frozenset[str], RateLimiter]] = []
         self._restored: dict[str, Mapping[str, object]] = {}
+        self._owner = account, server
         main = self._shared.pacer
         path = main.remember if isinstance(main, Adaptive) else None
-        self._remembered = None if path is None else _remembered(Path(path).expanduser(), account)
+        self._remembered = _remembered(Path(path), account, server) if path else None
 
     def __repr__(self) -> str:
         return ", ".join([repr(self._shared), *(f"{name}: {limiter!r}" for name, limiter in self._apart().items())])
@@ -113,12 +119,33 @@ class RateLimiters:
     def open(self) -> None:
         """Restore what the last process has learned, if the main pacer remembers it and has not learned more itself."""
         if self._remembered is not None and self.snapshot().learned_rate is None:
-            self.restore(self._remembered.read())
+            learned = self._remembered.read()
+            if learned:
+                self.restore(learned)
+
+    def remember_in(self, path: Path) -> None:
+        """Start from the limit in this file and keep it there, unless `Adaptive(remember=)` has decided.
+
+        Servers of plain http are left out: they are simulators and test servers, often on a port of a single run.
+
+        Args:
+            path: The file.
+        """
+        main = self._shared.pacer
+        undecided = isinstance(main, Adaptive) and main.remember is None and self._remembered is None
+        account, server = self._owner
+        if undecided and server.startswith("https:"):
+            self._remembered = _remembered(path, account, server)
+            self.open()
+
+    def save(self) -> None:
+        """Keep what was learned for the next process, if the main pacer remembers it."""
+        if self._remembered is not None:
+            self._remembered.write(self.snapshot())
 
     async def aclose(self) -> None:
         """Keep what was learned, and close the connections of shared limits in this event loop, until the next request."""
-        if self._remembered is not None:
-            self._remembered.write(self.snapshot())
+        self.save()
         for client in self._clients:
             await client.aclose()
 
@@ -167,7 +194,7 @@ def choose_pacing(
     return Adaptive(max_in_flight=cap) if rate is None else FixedRate(rate, burst=burst, max_in_flight=cap)
 
 
-def _remembered(path: Path, account: str) -> RememberedLimit:
+def _remembered(path: Path, account: str, server: str) -> RememberedLimit:
     from callsavvy_async.transport.remembered_limit import RememberedLimit  # noqa: PLC0415 - tempfile costs nine modules
 
-    return RememberedLimit(path, account)
+    return RememberedLimit(path, account, server)

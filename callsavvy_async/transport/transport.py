@@ -234,8 +234,8 @@ class Transport:
         self, pending: PendingRequest, verdict: Verdict, why: str, *, expected_wait: float | None = None
     ) -> RequestError:
         if expected_wait is None and verdict.limited:
-            shut_for = self.shared.pacing.limiter(pending.endpoint.resource).snapshot().shut_for
-            expected_wait = max(shut_for, verdict.retry_after or 0.0) or None
+            wait = self.shared.pacing.limiter(pending.endpoint.resource).expected_wait()
+            expected_wait = max(wait or 0.0, verdict.retry_after or 0.0) or None
         reason = "; ".join(filter(None, (verdict.reason, self._advice(pending), why)))
         return pending.error(verdict, reason, expected_wait=expected_wait)
 

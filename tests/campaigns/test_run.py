@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import stat
 import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 
 import anyio
@@ -21,6 +23,7 @@ from callsavvy_async.campaigns import (
     Runner,
     State,
     journal_source,
+    limits_file,
 )
 from callsavvy_async.campaigns.journal import runs
 from callsavvy_async.errors import (
@@ -31,7 +34,9 @@ from callsavvy_async.errors import (
     RateLimitError,
     ServiceUnavailableError,
 )
+from callsavvy_async.policy.adaptive import Adaptive
 from callsavvy_async.resources.sends import SendReceipt
+from callsavvy_async.transport.rate_limiters import RateLimiters
 from tests.bulk.fakes import ACCEPT, FAIL, not_sent, rejected, unknown
 
 from .fakes import FakeClient, Raising, accept, numbers
@@ -564,3 +569,38 @@ def test_report_shows_its_own_states():
     report = CampaignReport(name="c", not_sent=7)
     assert "7 not sent" in str(report)
     assert (report.unsent, report.complete) == (7, False)
+
+
+# -------------------------------------------------------------------------------------------- the remembered limit
+
+
+async def test_a_run_remembers_the_limit(journal: Journal, monkeypatch, tmp_path) -> None:
+    """It begins with the limit of an earlier run, and keeps its own: in the state folder, readable only for the user."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    first, second = FakeClient(), FakeClient()
+    for client in (first, second):
+        client.pacing = RateLimiters(Adaptive(), "key", server=client.destination.server)
+    first.on_wire = lambda: first.pacing.restore({"learned_rate": 500.0})
+    await (await loaded(journal, 20, name="a")).run(first)
+    file = tmp_path / "callsavvy-async" / "limits.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    await (await loaded(journal, 20, name="b")).run(second)
+    assert second.pacing.snapshot().learned_rate == 500.0
+
+
+async def test_a_run_without_a_home_or_in_a_simulator_remembers_nothing(monkeypatch, tmp_path) -> None:
+    """Neither stops a send."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    client = FakeClient()
+    client.pacing = RateLimiters(Adaptive(), "key", server=client.destination.server)
+    client.on_wire = lambda: client.pacing.restore({"learned_rate": 500.0})
+    async with Journal.open(f"sqlite:///{tmp_path / 'a.db'}", simulated=True) as journal:
+        assert (await (await loaded(journal, 20)).run(client)).complete
+    assert not (tmp_path / "callsavvy-async" / "limits.json").exists()
+    monkeypatch.setattr(limits_file, "state_folder", _no_home)
+    async with Journal.open(f"sqlite:///{tmp_path / 'b.db'}") as journal:
+        assert (await (await loaded(journal, 20)).run(client)).complete
+
+
+def _no_home() -> Path:
+    raise RuntimeError("Could not determine home directory.")

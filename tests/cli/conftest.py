@@ -56,6 +56,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "CALLSAVVY_JOURNAL",
         "CALLSAVVY_NOTIFY",
         "CALLSAVVY_PACING",
+        "CALLSAVVY_REMEMBER",
     ):
         monkeypatch.delenv(name, raising=False)
 

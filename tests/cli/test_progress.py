@@ -12,7 +12,8 @@ import pytest
 
 from callsavvy_async import FixedRate, Unlimited
 from callsavvy_async.bulk.recipient_files import read_stream
-from callsavvy_async.bulk.report import BulkReport
+from callsavvy_async.bulk.report import BulkReport, StopReason, Sums
+from callsavvy_async.campaigns import CampaignReport
 from callsavvy_async.cli import progress as module
 from callsavvy_async.cli.progress import format_rate, progress, reading
 
@@ -101,6 +102,36 @@ def test_what_is_known_of_the_limit(
         now += 11.1
         meter.show(BulkReport(accepted=100, requests=10), limit)
     assert capsys.readouterr().err.strip().endswith(told)
+
+
+@pytest.mark.parametrize(
+    ("report", "why", "waiting", "held"),
+    [
+        (BulkReport(), "learned rate", 4, "held back by the rate limit"),
+        (BulkReport(), "rate-limited, shared", 4, "held back by the rate limit"),
+        (BulkReport(), "in flight", 4, "held back by --max-in-flight"),
+        (BulkReport(), "in flight, by latency", 4, "held back by latency"),
+        (BulkReport(), "in flight, by 429s", 4, "held back by 429s for concurrent requests"),
+        (BulkReport(), "outage", 0, "held back by an outage of the API"),
+        (BulkReport(), "learned rate", 0, ""),
+        (BulkReport(stopped=StopReason.MAX_COST), "learned rate", 4, "stopping: max_cost would be exceeded"),
+        (CampaignReport(name="c", paused=True), "learned rate", 0, "paused by a command"),
+    ],
+)
+def test_what_holds_the_run_back(report: Sums, why: str, waiting: int, held: str) -> None:
+    """The line names the one reason, and none if no request waits."""
+    limit = attrs.evolve(Unlimited().snapshot(0), why=why, waiting=waiting)
+    assert module.held_back(report, limit) == held
+    assert held in str(module.Facts.of(report, 10, None, limit))
+
+
+def test_the_speed_forgets_a_cold_start() -> None:
+    """A minute after a slow start, the time left follows the present speed."""
+    speed, settled = module.Speed(), 0
+    for second in range(200):
+        speed.update(float(second), settled)
+        settled += 1 if second < 100 else 40
+    assert speed.latest == pytest.approx(40.0)
 
 
 @pytest.mark.parametrize("terminal", [True, False])

@@ -325,3 +325,18 @@ def test_a_clock_that_starts_anew(first: str, second: str) -> None:
         run(start)
     for run in (RUNNERS[first], RUNNERS[second]):
         assert run(wait) == pytest.approx(3600, abs=60)
+
+
+def test_an_outage_is_named_until_a_response_comes() -> None:
+    """Eight requests in a row without a usable response are an outage."""
+    limiter = RateLimiter(Unlimited())
+    for number in range(8):
+        assert limiter.snapshot().why == "no limit", number
+        permit = limiter.try_acquire(0.0)
+        assert permit is not None
+        limiter.done(permit, Feedback(Signal.FAILED), 0.0)
+    assert limiter.snapshot().why == "outage"
+    permit = limiter.try_acquire(0.0)
+    assert permit is not None
+    limiter.done(permit, Feedback(Signal.ADMITTED), 0.0)
+    assert limiter.snapshot().why == "no limit"
