@@ -1,7 +1,8 @@
-"""Counts with their nouns, as sentences need them."""
+"""Counts with their nouns, and periods, as sentences need them."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 
@@ -14,3 +15,11 @@ def quantity(count: int | Decimal, noun: str, plural: str | None = None) -> str:
         plural: its plural, if that is not the noun and an "s".
     """
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
+def period(length: timedelta) -> str:
+    """Return a period in its largest whole unit: "7 days", "90 minutes"."""
+    for noun, unit in (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1))):
+        if length >= unit and not length % unit:
+            return quantity(length // unit, noun)
+    return quantity(Decimal(repr(length.total_seconds())).normalize(), "second")

@@ -23,6 +23,7 @@ import attrs
 from callsavvy_async.campaigns.errors import JournalUnavailableError
 from callsavvy_async.campaigns.journal import repository, runs
 from callsavvy_async.campaigns.journal.database import Cursor
+from callsavvy_async.campaigns.journal.frequency import Reach
 from callsavvy_async.campaigns.journal.retrying_writer import RetryingWriter
 from callsavvy_async.campaigns.journal.writer import Work
 
@@ -36,6 +37,8 @@ class RunContext:
     campaign: int
     run_id: int
     retrying: RetryingWriter
+    reach: Reach
+    """Whom the campaign and others reached."""
     held: set[int] = attrs.field(factory=set[int])
     """Numbers of the chunks that the run claimed and has not settled."""
     settled: int = 0

@@ -92,6 +92,17 @@ class Database(Protocol):
         """
         ...
 
+    def begin(self, cursor: Cursor) -> None:
+        """Begin a transaction. It waits for its turn after `take_turns`."""
+        ...
+
+    def take_turns(self, cursor: Cursor) -> None:
+        """Let this transaction and all later ones wait for those of other processes that take turns too.
+
+        Later ones do so before their first statement, so that they never wait for each other.
+        """
+        ...
+
     def commit(self, cursor: Cursor) -> None:
         """Commit the current transaction durably."""
         ...

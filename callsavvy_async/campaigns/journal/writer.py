@@ -213,7 +213,7 @@ def _commit(
         job.error = None
     cursor = database.cursor()
     try:
-        cursor.execute("BEGIN")
+        database.begin(cursor)
         for work in deferred[:done]:
             work(cursor)
         for unit in units:
