@@ -74,7 +74,7 @@ def _aware(_: object, field: attrs.Attribute[datetime | None], value: object) ->
 
 def _period(_: object, field: attrs.Attribute[timedelta | None], value: object) -> None:
     if value is not None and not (isinstance(value, timedelta) and value > timedelta()):
-        raise ConfigurationError(f"{field.name} is {value!s}; it must be longer than 0, such as timedelta(days=7).")
+        raise ConfigurationError(f"{field.name} is {value!s}; it must be a period longer than 0, such as 7 days.")
 
 
 @attrs.frozen(kw_only=True)
