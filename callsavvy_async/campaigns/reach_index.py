@@ -25,7 +25,7 @@ _PAGE = 20
 _LOCK_CHUNKS = "/*! LOCK TABLE chunk IN SHARE MODE */"
 _NEXT = f"""SELECT chunk.campaign, chunk.number, body FROM chunk
     JOIN payload ON payload.campaign = chunk.campaign AND payload.number = chunk.number
-    WHERE (chunk.campaign, chunk.number) > (?, ?) AND state IN ({sql.listed(COUNTED)})
+    WHERE (chunk.campaign, chunk.number) > (?, ?) AND (state IN ({sql.listed(COUNTED)}) OR perhaps > 0)
     ORDER BY chunk.campaign, chunk.number LIMIT ?"""  # noqa: S608 - constants
 
 

@@ -38,6 +38,9 @@ class File:
     def cursor(self) -> sqlite3.Cursor:
         return self.connection.cursor()
 
+    def begin(self, cursor: sqlite3.Cursor) -> None:
+        cursor.execute("BEGIN")
+
     def commit(self, cursor: sqlite3.Cursor) -> None:
         cursor.execute("COMMIT")
 

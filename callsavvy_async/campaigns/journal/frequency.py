@@ -13,7 +13,8 @@ Theory:
 4. Race. While the index is on, the transactions of all processes take turns (`Database.take_turns`). So of two requests for
    one person, the first is in the index before the second one looks.
 
-Rows of people who are left out of a resend stay: their first request may have reached them.
+A resend does not undo that the first request may have arrived: the chunk keeps the time of that one, and people who are left
+out of the resend stay in the index.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ _REACHED = f"""SELECT wanted FROM (SELECT CAST(? AS BIGINT) AS wanted, CAST(? AS
     JOIN reached ON reached.number = wanted AND reached.channel = its_channel AND reached.campaign <> own
     JOIN chunk ON chunk.campaign = reached.campaign AND chunk.number = reached.chunk
     WHERE coalesce(state, '') = '{State.IN_FLIGHT}'
-        OR coalesce(state, '') IN ('{State.ACCEPTED}', '{State.UNKNOWN}') AND at > clock() - seconds"""  # noqa: S608 - constants
+        OR coalesce(state, '') IN ('{State.ACCEPTED}', '{State.UNKNOWN}') AND at > clock() - seconds
+        OR perhaps > clock() - seconds"""  # noqa: S608 - constants
 """For ``coalesce(state, '')`` see `sql.py`."""
 
 

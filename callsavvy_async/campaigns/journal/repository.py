@@ -260,8 +260,9 @@ def make_pending(cursor: Cursor, campaign: int, states: Iterable[str]) -> None:
     """Make chunks pending for a resend. If one was unknown, delete the balance, which can prove nothing afterwards."""
     for state in sorted(sources(State.PENDING, Actor.PERSON) & set(map(State, states))):
         cursor.execute(
-            "UPDATE chunk SET state = ?, run = NULL, detail = '' WHERE campaign = ? AND state = ?",
-            (State.PENDING, campaign, state),
+            "UPDATE chunk SET state = ?, run = NULL, detail = '', perhaps = CASE WHEN state = ? THEN at ELSE perhaps END"
+            " WHERE campaign = ? AND state = ?",
+            (State.PENDING, State.UNKNOWN, campaign, state),
         )
         if state is State.UNKNOWN and cursor.rowcount:
             cursor.execute("UPDATE campaign SET balance = NULL, balance_at = NULL WHERE id = ?", (campaign,))

@@ -33,7 +33,8 @@ TABLES = (
         campaign BIGINT NOT NULL, number BIGINT NOT NULL, load BIGINT NOT NULL, state TEXT NOT NULL, run BIGINT,
         zone TEXT NOT NULL, recipients BIGINT NOT NULL, depth BIGINT NOT NULL, estimate TEXT NOT NULL,
         cost TEXT, message_id TEXT, detail TEXT NOT NULL DEFAULT '', request_id TEXT NOT NULL DEFAULT '',
-        at DOUBLE PRECISION NOT NULL DEFAULT 0, PRIMARY KEY (campaign, number))""",
+        at DOUBLE PRECISION NOT NULL DEFAULT 0, perhaps DOUBLE PRECISION NOT NULL DEFAULT 0,
+        PRIMARY KEY (campaign, number))""",
     "CREATE INDEX chunk_by_state ON chunk (campaign, state, zone, number)",
     """CREATE TABLE payload (
         campaign BIGINT NOT NULL, number BIGINT NOT NULL, body BYTEA NOT NULL, text TEXT, checksum TEXT NOT NULL,
@@ -57,7 +58,8 @@ TABLES = (
     "CREATE INDEX skipped_by_campaign ON skipped (campaign, load, row)",
 )
 """In `chunk`, ``request_id`` belongs to the last request of the chunk; empty if none was about to leave. ``at`` is when the
-chunk last went in flight, in seconds since 1970. For `reached` see `frequency.py`.
+chunk last went in flight, in seconds since 1970, and ``perhaps`` when it did so with an unknown outcome before a resend. For
+`reached` see `frequency.py`.
 
 In `keyed`, ``token`` is the identifier of the request as a number, and ``outcome`` is NULL while it is in flight.
 
