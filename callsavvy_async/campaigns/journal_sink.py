@@ -65,7 +65,7 @@ class JournalSink:
         """
         context, number = self.context, chunk.number
         if self.is_open(chunk.zone):
-            departure, left = await context.write(lambda cursor: self._depart(cursor, chunk, request_id))
+            departure, left = await context.write(lambda cursor: self._depart(cursor, chunk, request_id), turn=True)
             if departure is Departure.FORBIDDEN:
                 self.on_hold()
             elif departure is Departure.TOO_SOON:

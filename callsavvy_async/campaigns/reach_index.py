@@ -32,8 +32,8 @@ _NEXT = f"""SELECT chunk.campaign, chunk.number, body FROM chunk
 async def complete(retrying: RetryingWriter) -> None:
     """Switch the index on, and complete it."""
     database = retrying.writer.database
-    await retrying.write(lambda cursor: _switch_on(database, cursor))
-    while not await retrying.write(lambda cursor: _index_page(database, cursor)):
+    await retrying.write(lambda cursor: _switch_on(database, cursor), turn=True)
+    while not await retrying.write(lambda cursor: _index_page(database, cursor), turn=True):
         pass
 
 

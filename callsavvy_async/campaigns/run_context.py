@@ -60,9 +60,9 @@ class RunContext:
         """True if other processes may consider the run dead, for example because this process was suspended."""
         return anyio.current_time() >= self._lease_ends
 
-    async def write(self, work: Work[T]) -> T:
-        """Run a transaction that detects its own repetition, and retry it during an outage."""
-        return await self.retrying.write(work)
+    async def write(self, work: Work[T], *, turn: bool = False) -> T:
+        """Run a transaction that detects its own repetition, and retry it during an outage. For `turn` see `Writer.run`."""
+        return await self.retrying.write(work, turn=turn)
 
     async def end(self) -> None:
         """End the run. If the journal is unavailable, defer the write; otherwise the next run would wait for its chunks."""

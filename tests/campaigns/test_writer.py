@@ -35,11 +35,10 @@ class File:
     def renew(self) -> None:
         pass
 
+    takes_turns = False
+
     def cursor(self) -> sqlite3.Cursor:
         return self.connection.cursor()
-
-    def begin(self, cursor: sqlite3.Cursor) -> None:
-        cursor.execute("BEGIN")
 
     def commit(self, cursor: sqlite3.Cursor) -> None:
         cursor.execute("COMMIT")

@@ -32,7 +32,7 @@ from testbed.servers.postgres import PostgresServer
 LATENCY = 0.01
 FAULTS = 0.01
 """Probability of each kind of fault."""
-LEASE = 2.0
+LEASE = 6.0
 IN_FLIGHT = 4
 WEEK = timedelta(days=7)
 HELLO = SMS("Hello")

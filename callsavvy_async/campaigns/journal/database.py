@@ -92,14 +92,15 @@ class Database(Protocol):
         """
         ...
 
-    def begin(self, cursor: Cursor) -> None:
-        """Begin a transaction. It waits for its turn after `take_turns`."""
+    @property
+    def takes_turns(self) -> bool:
+        """True if transactions with a turn wait for those of other processes, and so should hold nothing else."""
         ...
 
     def take_turns(self, cursor: Cursor) -> None:
-        """Let this transaction and all later ones wait for those of other processes that take turns too.
+        """Take a turn: from now until the end of its transaction, no other process takes one. Later transactions do the same.
 
-        Later ones do so before their first statement, so that they never wait for each other.
+        A transaction takes its turn before its other locks, because it may wait for it.
         """
         ...
 

@@ -10,8 +10,9 @@ Theory:
 3. Decision. A claim leaves out whom another campaign reached (`leaving_out.py`). A request may leave long after its claim, so
    the transaction that puts its chunk in flight looks again. If it finds somebody, the chunk becomes pending, and its next
    claim leaves them out.
-4. Race. While the index is on, the transactions of all processes take turns (`Database.take_turns`). So of two requests for
-   one person, the first is in the index before the second one looks.
+4. Race. While the index is on, the transactions that put chunks in flight take turns, over all processes. So of two requests
+   for one person, the first is in the index before the second one looks. These transactions do nothing else, so that a turn
+   is short and never waits for another lock.
 
 A resend does not undo that the first request may have arrived: the chunk keeps the time of that one, and people who are left
 out of the resend stay in the index.
@@ -69,7 +70,8 @@ class Reach:
 
     def record(self, cursor: Cursor, chunk: int, numbers: Sequence[int]) -> None:
         """Record that a chunk goes in flight. Recording it again changes nothing."""
-        self.database.take_turns(cursor)
+        if not self.database.takes_turns:  # another process switched the index on
+            self.database.take_turns(cursor)
         rows = [(number, self.channel, self.campaign, chunk) for number in numbers]
         self.database.for_each(cursor, _RECORD, rows)
 

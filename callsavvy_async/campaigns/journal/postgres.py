@@ -96,7 +96,7 @@ class PostgreSQL:
         self._lease = lease
         self._connection: psycopg.Connection | None = None
         self.session: int = 0
-        self._takes_turns = False
+        self.takes_turns: bool = False
 
     @property
     def name(self) -> str:
@@ -146,17 +146,10 @@ class PostgreSQL:
         assert isinstance(cursor, PostgresCursor)  # noqa: S101 - made by `cursor`
         return cursor.for_each(statement, rows)
 
-    def begin(self, cursor: Cursor) -> None:
-        """Begin a transaction, and wait for its turn if it takes turns."""
-        cursor.execute("BEGIN")
-        if self._takes_turns:
-            cursor.execute(_LOCK_TURN)
-
     def take_turns(self, cursor: Cursor) -> None:
-        """Let this transaction and all later ones wait for those of other processes that take turns too."""
-        if not self._takes_turns:
-            cursor.execute(_LOCK_TURN)
-            self._takes_turns = True
+        """Take a turn: until the end of the transaction, no other process takes one."""
+        cursor.execute(_LOCK_TURN)
+        self.takes_turns = True
 
     def commit(self, cursor: Cursor) -> None:
         """Commit durably."""

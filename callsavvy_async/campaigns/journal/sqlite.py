@@ -50,6 +50,7 @@ class SQLite:
     """A file: ``sqlite:///relative.db`` or ``sqlite:////absolute.db``."""
 
     lease = None
+    takes_turns = False
 
     def __init__(self, url: str, *, read_only: bool) -> None:
         self._path = path = Path(url.removeprefix(SCHEME)).resolve()  # so that a link has the same lock
@@ -108,10 +109,6 @@ class SQLite:
     def for_each(self, cursor: Cursor, statement: str, rows: Sequence[Sequence[object]]) -> list[Any]:
         """Execute a statement for each row of values, and return the rows of all results."""
         return [found for row in rows for found in cursor.execute(statement, row).fetchall()]
-
-    def begin(self, cursor: Cursor) -> None:
-        """Begin a transaction."""
-        cursor.execute("BEGIN")
 
     def take_turns(self, cursor: Cursor) -> None:
         """Do nothing: one process at a time writes the file, in one thread."""
