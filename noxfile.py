@@ -53,9 +53,12 @@ for version in nox.project.python_versions(PROJECT):
 
 @nox.session(requires=["wheel"])
 def tests_long(session: nox.Session) -> None:
-    """Run the long tests, and the properties with many more examples: storms, crashes, fleets, statistics."""
+    """Run the long tests, and the properties with many more examples: storms, crashes, fleets, statistics.
+
+    Without those of documents, which `docs` runs.
+    """
     long = "-m=(long or hypothesis) and not browser and not network"
-    _tests(session, long, "--hypothesis-profile=thorough", spread="worksteal")
+    _tests(session, long, "--hypothesis-profile=thorough", leave_out=["samples"], spread="worksteal")
 
 
 @nox.session(requires=["wheel"], default=False)

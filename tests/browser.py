@@ -186,7 +186,7 @@ def chromium(profile: Path) -> Iterator[Browser]:
     with plugin_host.running(), site.running():
         driver = webdriver.Chrome(options, webdriver.ChromeService(driver_binary))
         try:
-            driver.set_page_load_timeout(20)
+            driver.set_page_load_timeout(60)
             driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
             yield Browser(driver, plugin_host, site)
         finally:

@@ -201,19 +201,27 @@ class Sums(Jsonable):
             "requests": self.requests,
             "cost": str(self.cost),
             "requests_without_cost": self.requests_without_cost,
-            "rate_limited": self.rate_limited,
-            "elapsed": round(self.elapsed, 3),
+            "rate_limited": self.rate_limited if self._of_a_run else None,
+            "elapsed": round(self.elapsed, 3) if self._of_a_run else None,
             "stopped": self.stopped.value if self.stopped else None,
             "input_complete": self.input_complete,
             "doubtful": self.doubtful.count,
         }
 
+    @property
+    def _of_a_run(self) -> bool:
+        """Whether a run made these sums. Those of a journal have neither its duration nor its rate-limited responses."""
+        return bool(self.elapsed or self.rate_limited)
+
     def _cost_line(self) -> str:
-        return (
+        cost = (
             f"cost: {self.reported_cost}"
             if self.requests_without_cost
             else f"cost as reported: {quantity(self.cost, 'unit')}"
         )
+        if not self._of_a_run:
+            return cost
+        return f"{cost}; {self.elapsed:.1f} s; {quantity(self.rate_limited, 'rate-limited response')}"
 
     def __str__(self) -> str:
         skipped = ", ".join(f"{count:,} {reason.value}" for reason, count in sorted(self.skipped.items(), key=str))
@@ -223,7 +231,7 @@ class Sums(Jsonable):
             f"  {self.accepted:,} accepted in {quantity(self.requests, 'request')}",
             f"  {self.failed:,} failed, {self.rejected:,} rejected, {self.unknown:,} unknown, {self.pending:,} pending",
             f"  {self.skipped.total():,} skipped" + (f" ({skipped})" if skipped else ""),
-            f"{self._cost_line()}; {self.elapsed:.1f} s; {quantity(self.rate_limited, 'rate-limited response')}",
+            self._cost_line(),
         ]
         if self.doubtful.count:
             lines.append(f"doubtful: {self.doubtful}")

@@ -88,7 +88,7 @@ class Question:
 
     def _time(self) -> str:
         if self._seconds is None:
-            return "unknown, because the rate limit of the API is measured while sending; known with --rate"
+            return "unknown until the rate limit has been measured, or set with --rate"
         return f"about {format_duration(self._seconds)} at {self.rate}"
 
     def _as_dict(self) -> Mapping[str, object]:

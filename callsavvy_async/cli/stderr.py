@@ -11,12 +11,13 @@ from callsavvy_async.cli.arguments import UsageError
 from callsavvy_async.cli.nearby import files_near
 from callsavvy_async.cli.option_words import in_option_words
 from callsavvy_async.cli.streams import OutputError
+from callsavvy_async.cli.wrapping import fit
 from callsavvy_async.errors import CallsavvyError
 
 
 def tell(line: str) -> None:
-    """Print one line."""
-    print(line, file=sys.stderr, flush=True)
+    """Print a line, broken between words where a terminal is too narrow for it."""
+    print(fit(line, sys.stderr), file=sys.stderr, flush=True)
 
 
 def can_ask() -> bool:

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVarTuple
+from typing import Protocol
 
 import anyio
 import anyio.to_thread
 import attrs
-from anyio.abc import TaskGroup
 
 from callsavvy_async.campaigns import client_protocol
+from callsavvy_async.campaigns.errors import JournalError
 from callsavvy_async.campaigns.journal.postgres import PostgreSQL
 from callsavvy_async.campaigns.journal.postgres_listener import Listener
 from callsavvy_async.campaigns.journal.writer import Writer
@@ -42,8 +41,7 @@ from callsavvy_async.outbox.user_file import UserFile
 from callsavvy_async.redaction import redact
 from callsavvy_async.resources.sends import SendReceipt
 from callsavvy_async.transport.request_context import RequestContext, tracking
-
-Ts = TypeVarTuple("Ts")
+from callsavvy_async.work_loop import WorkLoop
 
 _log = logging.getLogger("callsavvy_async")
 
@@ -93,6 +91,14 @@ def table_of(keys: Keys, database: str | None, patience: float) -> tuple[OutboxT
     return OutboxTable(writer, patience), writer
 
 
+@attrs.define(eq=False)
+class _Send:
+    """A row that this worker has taken, and the context of its request."""
+
+    row: OutboxRow
+    context: RequestContext = attrs.field(factory=lambda: RequestContext(shield=True))
+
+
 class OutboxWorker:
     """Sends the messages of an outbox: ``await OutboxWorker(callsavvy).work()``.
 
@@ -121,28 +127,22 @@ class OutboxWorker:
         self._database = database
         self._forever = forever
         self._poll = poll
-        self._most = max_in_flight
         self._patience = patience
         self.report: OutboxReport = OutboxReport()
         """What was done until now."""
-        self._taken: dict[int, tuple[OutboxRow, RequestContext]] = {}
-        """By the identity of the row object, since a row may be taken again while its last attempt ends."""
         self._unknown: set[int] = set()
-        self._stopping = False
-        self._woken = anyio.Event()
-        self._pause = 0.0
-        self._failure: Exception | None = None
+        self._table: OutboxTable  # `work` finds it
+        self._loop = WorkLoop(self._take, self._send, self._give_back, most=max_in_flight, poll=poll)
 
     def stop(self) -> None:
         """Take no more messages, and end after the requests in flight. Call it in the event loop."""
-        self._stopping = True
-        self._woken.set()
+        self._loop.stop()
 
     def abandon(self) -> None:
         """End without waiting. Requests in flight become unknown."""
         self.stop()
-        for _, context in self._taken.values():
-            context.abandon()
+        for send in self._loop.taken:
+            send.context.abandon()
 
     async def work(self) -> OutboxReport:
         """Send messages until `stop`, or until the outbox is empty.
@@ -156,99 +156,74 @@ class OutboxWorker:
             JournalError: the database or the journal cannot be used.
         """
         keys = await self._callsavvy.keys()
-        table, writer = table_of(keys, self._database, self._patience)
+        self._table, writer = table_of(keys, self._database, self._patience)
         is_own = writer is not keys.writer
         if is_own:
             await writer.open()
         try:
-            await table.count()  # raises without a table
-            await self._work(table, writer)
+            await self._table.count()  # raises without a table
+            await self._table.reopen(UNKNOWN)
+            await self._work(writer)
         finally:
             if is_own:
                 with anyio.CancelScope(shield=True):
                     await writer.close()
-        if self._failure is not None:
-            raise self._failure
         return self.report
 
-    async def _work(self, table: OutboxTable, writer: Writer) -> None:
+    async def _work(self, writer: Writer) -> None:
+        failure: Exception | None = None
         async with anyio.create_task_group() as helpers:
             if isinstance(writer.database, PostgreSQL):
                 helpers.start_soon(self._listen, writer.database.listener(CHANNEL))
-            helpers.start_soon(self._guarded, self._check_unknown, table)
+            helpers.start_soon(self._check_unknown)
             try:
-                async with anyio.create_task_group() as sends:
-                    await self._guarded(self._take_and_send, table, sends)
-            finally:
-                with anyio.CancelScope(shield=True):
-                    for row, _ in self._taken.values():  # those of tasks that were cancelled or failed
-                        await self._guarded(table.settle, row, PENDING)
-                self._taken.clear()
+                await self._loop.run(forever=self._forever)
+            except Exception as error:  # noqa: BLE001 - raised below, outside of an exception group
+                failure = error
             helpers.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
 
-    async def _guarded(self, work: Callable[[*Ts], Awaitable[object]], *arguments: *Ts) -> None:
-        """Stop the worker if an error occurs; `work` raises it, outside of an exception group."""
-        try:
-            await work(*arguments)
-        except Exception as error:  # noqa: BLE001 - see above
-            self._failure = self._failure or error
-            self.stop()
+    async def _take(self, most: int) -> list[_Send]:
+        return [_Send(row) for row in await self._table.take(most)]
 
-    async def _take_and_send(self, table: OutboxTable, sends: TaskGroup) -> None:
-        await table.reopen(UNKNOWN)
-        while not self._stopping:
-            self._woken = anyio.Event()
-            for row in await self._take(table):
-                sends.start_soon(self._guarded, self._send, table, row)
-            if not (self._taken or self._forever):
-                return
-            with anyio.move_on_after(self._pause or self._poll):
-                await self._woken.wait()
-
-    async def _take(self, table: OutboxTable) -> list[OutboxRow]:
-        """Take as many rows as there is room for."""
-        if len(self._taken) >= self._most:
-            return []
-        rows = await table.take(self._most - len(self._taken))
-        self._taken |= {id(row): (row, RequestContext(shield=True)) for row in rows}
-        return rows
+    async def _give_back(self, send: _Send) -> None:
+        await self._table.settle(send.row, PENDING)
 
     async def _listen(self, listener: Listener) -> None:
         try:
             while True:
                 await anyio.to_thread.run_sync(listener.wait, self._poll, abandon_on_cancel=True)
-                self._wake()
+                self._loop.wake()
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(listener.close)
 
-    async def _check_unknown(self, table: OutboxTable) -> None:
+    async def _check_unknown(self) -> None:
         """Take unknown rows again now and then: their keys tell whether a person has resolved them."""
         while True:
             await anyio.sleep(_BETWEEN_CHECKS)
-            await table.reopen(UNKNOWN)
+            try:
+                await self._table.reopen(UNKNOWN)
+            except JournalError as error:
+                return self._loop.fail(error)
 
-    async def _send(self, table: OutboxTable, row: OutboxRow) -> None:
-        state, detail = await self._outcome(row)
+    async def _send(self, send: _Send) -> None:
+        state, detail = await self._outcome(send)
         if state is None:
-            await table.delete(row)
+            await self._table.delete(send.row)
         else:
-            await table.settle(row, state, detail)
-        del self._taken[id(row)]
-        self._wake()
+            await self._table.settle(send.row, state, detail)
 
-    def _wake(self) -> None:
-        if not self._pause:
-            self._woken.set()
-
-    async def _outcome(self, row: OutboxRow) -> tuple[str | None, str]:
+    async def _outcome(self, send: _Send) -> tuple[str | None, str]:
         """Send a message. Return the state of its row, None if it is done, and the reason of a failure."""
+        row = send.row
         try:
-            with tracking(self._taken[id(row)][1]):
+            with tracking(send.context):
                 await self._request(row)
         except (InvalidRequestError, OutcomeUnknownError, RejectedError, NotSentError) as error:
             return self._judge(row, error)
-        self._pause = 0.0
+        self._loop.pause = 0.0
         self.report.sent += 1
         self._count_unknown(row, is_unknown=False)
         return None, ""
@@ -264,11 +239,10 @@ class OutboxWorker:
         if isinstance(error, OutcomeUnknownError):
             return UNKNOWN, detail
         if isinstance(error, _ENDS_WORK) or (isinstance(error, _TRANSIENT) and not self._forever):
-            self._failure = error
-            self.stop()
+            self._loop.fail(error)
         elif isinstance(error, _TRANSIENT):
-            self._pause = min(2 * self._pause or _FIRST_PAUSE, _LONGEST_PAUSE)
-            _log.warning("the outbox waits %.3g s: %s", self._pause, detail)
+            self._loop.pause = min(2 * self._loop.pause or _FIRST_PAUSE, _LONGEST_PAUSE)
+            _log.warning("the outbox waits %.3g s: %s", self._loop.pause, detail)
         else:
             self.report.failed += 1
             _log.warning("the outbox cannot send the message %s: %s", redact(row.key), detail)

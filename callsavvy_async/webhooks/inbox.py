@@ -13,10 +13,10 @@ from typing import Protocol, Self
 
 import anyio
 import attrs
-from anyio.abc import TaskGroup
 
 from callsavvy_async.errors import CallsavvyError, ConfigurationError
 from callsavvy_async.webhooks.logs import describe, log
+from callsavvy_async.work_loop import WorkLoop
 
 _POLL = 2.0
 """Seconds between two looks for events that other processes left, or that failed before."""
@@ -117,14 +117,12 @@ class InboxProcessor:
         self._concurrency = concurrency
         self._drain_timeout = drain_timeout
         self._window = window
-        self._taken: dict[int, StoredEvent] = {}
-        """By the identity of the object, since an event may be taken again while its last attempt ends."""
-        self._woken: anyio.Event | None = None
-        self._draining = False
+        self._loop: WorkLoop[StoredEvent] | None = None
 
     async def store(self, body: bytes, content_type: str | None) -> bool:
         """Store an event. Return False if it cannot be stored now."""
-        if self._woken is None:
+        loop = self._loop
+        if loop is None:
             raise ConfigurationError(
                 "webhooks with inbox= store events while they run; enter them by the app's lifespan or by `async with`."
             )
@@ -134,49 +132,31 @@ class InboxProcessor:
             log.error("an event was not acknowledged: %s", error)
             return False
         if added:
-            self._woken.set()
+            loop.wake()
         return True
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncGenerator[None, None]:
         """Open the journal, and handle events until the block ends."""
-        self._woken, self._draining = anyio.Event(), False
-        async with self._journal:
-            try:
-                async with anyio.create_task_group() as helpers:
-                    helpers.start_soon(self._forget)
-                    async with anyio.create_task_group() as handlers:
-                        handlers.start_soon(self._take_all, handlers)
-                        try:
-                            yield
-                        finally:
-                            self._draining = True
-                            self._woken.set()
-                            handlers.cancel_scope.deadline = anyio.current_time() + self._drain_timeout
-                    helpers.cancel_scope.cancel()
-            finally:
-                with anyio.CancelScope(shield=True):
-                    for event in self._taken.values():
-                        await self._journal.inbox.release(event)
-                self._taken.clear()
-                self._woken = None
+        async with self._journal, anyio.create_task_group() as helpers:
+            helpers.start_soon(self._forget)
+            release = self._journal.inbox.release
+            loop = WorkLoop(self._take, self._process, release, most=self._concurrency, poll=_POLL)
+            async with anyio.create_task_group() as work:
+                work.start_soon(loop.run)
+                self._loop = loop
+                try:
+                    yield
+                finally:
+                    self._loop = None
+                    loop.stop(within=self._drain_timeout)
+            helpers.cancel_scope.cancel()
 
-    async def _take_all(self, handlers: TaskGroup) -> None:
-        while not self._draining:
-            self._woken = woken = anyio.Event()
-            with contextlib.suppress(CallsavvyError):  # an outage: the next look
-                for event in await self._take():
-                    handlers.start_soon(self._process, event)
-            with anyio.move_on_after(_POLL):
-                await woken.wait()
-
-    async def _take(self) -> list[StoredEvent]:
-        free = self._concurrency - len(self._taken)
-        if not free:
+    async def _take(self, most: int) -> list[StoredEvent]:
+        try:
+            return await self._journal.inbox.take(most)
+        except CallsavvyError:  # an outage: the next look
             return []
-        events = await self._journal.inbox.take(free)
-        self._taken |= {id(event): event for event in events}
-        return events
 
     async def _process(self, event: StoredEvent) -> None:
         inbox = self._journal.inbox
@@ -194,9 +174,6 @@ class InboxProcessor:
                 log.error("the event %s is a dead letter: %s", event.key, failure)
         except CallsavvyError as error:
             log.error("the end of the event %s is not recorded: %s", event.key, error)
-        del self._taken[id(event)]
-        if self._woken is not None:
-            self._woken.set()
 
     async def _forget(self) -> None:
         while True:

@@ -140,17 +140,26 @@ def test_what_a_full_disk_does_not_take_stays_in_memory(room, monkeypatch, tmp_p
 @pytest.mark.parametrize(
     ("cost", "without", "said"),
     [
-        ("0", 0, "cost as reported: 0 units;"),
-        ("4", 0, "cost as reported: 4 units;"),
-        ("0", 3, "cost: not reported;"),
-        ("4", 1, "cost: 4 and more (1 reported none);"),
+        ("0", 0, "cost as reported: 0 units"),
+        ("4", 0, "cost as reported: 4 units"),
+        ("0", 3, "cost: not reported"),
+        ("4", 1, "cost: 4 and more (1 reported none)"),
     ],
 )
 def test_a_cost_that_was_not_reported_is_no_zero(cost: str, without: int, said: str) -> None:
     """WhatsApp answers no cost (quirk Q48): nobody reads "0 units" as "free"."""
     report = BulkReport(cost=Decimal(cost), requests_without_cost=without)
-    assert said in str(report)
     assert report.reported_cost in said
+    assert f"{said}\n" in str(report)
+    report.elapsed = 2.0
+    assert f"{said}; 2.0 s; 0 rate-limited responses\n" in str(report)
+
+
+def test_sums_that_no_run_made_have_no_duration() -> None:
+    """A journal does not keep it: "0.0 s; 0 rate-limited responses" would be wrong."""
+    report = BulkReport()
+    assert "rate-limited" not in str(report)
+    assert (report.as_dict()["elapsed"], report.as_dict()["rate_limited"]) == (None, None)
 
 
 def test_a_device_takes_no_report() -> None:

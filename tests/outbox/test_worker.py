@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from types import SimpleNamespace
 
 import anyio
 import psycopg
@@ -12,9 +11,7 @@ import pytest
 
 from callsavvy_async import AuthenticationError, Callsavvy, ConfigurationError, ConnectError, Unlimited
 from callsavvy_async.campaigns import JournalError
-from callsavvy_async.errors import Outcome
 from callsavvy_async.outbox import Outbox, OutboxReport, OutboxWorker, worker as worker_module
-from callsavvy_async.outbox.table import OutboxRow
 from callsavvy_async.outbox.worker import table_of
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Fault, Simulator, SimulatorServer
 from tests.profiles import trio_is_long
@@ -232,49 +229,3 @@ async def test_where_the_outbox_is_must_be_clear(place: Place, server: Simulator
             await OutboxWorker(callsavvy, f"sqlite:///{tmp_path / 'none.db'}", patience=0).work()
         with pytest.raises(ConfigurationError, match="write sqlite:///file"):
             await OutboxWorker(callsavvy, "mysql://db").work()
-
-
-class RacingTable:
-    """Gives a row out again before the record of its state has returned, as two connections to a database can."""
-
-    def __init__(self) -> None:
-        self.due = [OutboxRow(1, "k", NUMBER, "{}")]
-        self.taken, self.deleted = 0, 0
-        self.taken_again = anyio.Event()
-
-    async def reopen(self, state: str) -> int:
-        return 0
-
-    async def take(self, most: int) -> list[OutboxRow]:
-        taken, self.due = self.due, []
-        self.taken += len(taken)
-        if self.taken > 1:
-            self.taken_again.set()
-        return taken
-
-    async def settle(self, row: OutboxRow, state: str, detail: str = "") -> None:
-        self.due = [OutboxRow(row.id, row.key, row.recipient, row.message)]
-        await self.taken_again.wait()
-
-    async def delete(self, row: OutboxRow) -> None:
-        self.deleted += 1
-
-
-async def test_a_row_taken_again_while_its_last_attempt_ends_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would belong to this process for ever, since nobody else takes what a living process holds."""
-    monkeypatch.setattr(worker_module, "_FIRST_PAUSE", 0.01)
-    failures = [ConnectError("refused", endpoint="sendSMS", outcome=Outcome.NOT_SENT), None]
-
-    async def request(row: OutboxRow) -> None:
-        if failure := failures.pop(0):
-            raise failure
-
-    worker, table = OutboxWorker(None, None, poll=0.01), RacingTable()
-    monkeypatch.setattr(worker, "_request", request)
-    with anyio.fail_after(20):
-        async with anyio.create_task_group() as group:
-            group.start_soon(worker._work, table, SimpleNamespace(database=None))
-            while not table.deleted:  # noqa: ASYNC110 - the worker has no event for it
-                await anyio.sleep(0.01)
-            worker.stop()
-    assert (worker.report.sent, table.deleted, failures) == (1, 1, [])
