@@ -66,18 +66,19 @@ class JournalSink:
         context, number = self.context, chunk.number
         if self.is_open(chunk.zone):
             departure, left = await context.write(lambda cursor: self._depart(cursor, chunk, request_id), turn=True)
+            departed = departure in {Departure.ALLOWED, Departure.INDEXED}
             if departure is Departure.FORBIDDEN:
                 self.on_hold()
-            elif departure is Departure.TOO_SOON:
-                pass
-            elif context.lease_ended:  # a pause may be confirmed without this run, which was suspended meanwhile
+            elif (
+                departed and context.lease_ended
+            ):  # a pause may be confirmed without this run, which was suspended meanwhile
                 unsent = ChunkUpdate(State.PENDING)
                 await context.write(
                     lambda cursor: repository.settle(cursor, context.campaign, context.run_id, number, unsent)
                 )
                 context.held.discard(number)
                 raise ChunkDeferredError
-            elif left is None or left >= self._unwritten:
+            elif departed and (left is None or left >= self._unwritten):
                 return
         await context.write(lambda cursor: repository.withdraw(cursor, context.campaign, context.run_id, number))
         context.held.discard(number)

@@ -77,7 +77,6 @@ async def test_whom_another_campaign_reached_is_left_out_with_the_reason(journal
     assert (await sent(journal, "third", people, client)).accepted == 12
 
 
-@pytest.mark.every_journal
 async def test_the_period_ends(journal: Journal, raw: Raw) -> None:
     """A request counts from the moment before its first byte. Whoever was left out stays so in that campaign."""
     people = numbers(2)
@@ -89,7 +88,6 @@ async def test_the_period_ends(journal: Journal, raw: Raw) -> None:
     assert (await sent(journal, "c", people, FakeClient(), not_within=WEEK)).accepted == 2
 
 
-@pytest.mark.every_journal
 @pytest.mark.parametrize(
     ("outcome", "counts"),
     [
@@ -155,7 +153,6 @@ class Overtaken(FakeClient):
         return await super().send_sms(recipients, message, **options)
 
 
-@pytest.mark.every_journal
 @pytest.mark.parametrize("limited", [False, True])
 async def test_what_departs_after_the_claim_counts(journal: Journal, limited: bool) -> None:
     """A claim may be old when its request or a retry is due. Whom another campaign reached in between is left out."""
@@ -214,7 +211,9 @@ async def test_a_purge_forgets(journal: Journal, raw: Raw) -> None:
 
 
 @only_postgresql
-@pytest.mark.parametrize("campaigns", [("a", "b"), ("a", "b", "c", "d")], ids=len)
+@pytest.mark.parametrize(
+    "campaigns", [pytest.param(("a", "b"), id="2"), pytest.param(("a", "b", "c", "d"), id="4", marks=pytest.mark.long)]
+)
 async def test_campaigns_of_several_connections_never_reach_a_person_twice(
     url: str, campaigns: tuple[str, ...]
 ) -> None:
@@ -233,6 +232,7 @@ async def test_campaigns_of_several_connections_never_reach_a_person_twice(
     assert set(client.reached.values()) == {1}
 
 
+@pytest.mark.long
 @only_postgresql
 async def test_a_cap_that_begins_while_another_process_sends(url: str, raw: Raw) -> None:
     """Requests of a campaign without a cap are indexed, those before the first cap and those after it."""

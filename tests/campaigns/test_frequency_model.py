@@ -182,4 +182,4 @@ class Capped(RuleBasedStateMachine):
 
 def test_a_campaign_with_a_cap_reaches_exactly_those_whom_no_other_just_reached() -> None:
     """Whatever the order of claims, departures, responses, decisions, resends and hours."""
-    run_state_machine_as_test(Capped, settings=examples(60, stateful_step_count=30))
+    run_state_machine_as_test(Capped, settings=examples(40, stateful_step_count=30))
