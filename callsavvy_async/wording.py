@@ -22,4 +22,4 @@ def period(length: timedelta) -> str:
     for noun, unit in (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1))):
         if length >= unit and not length % unit:
             return quantity(length // unit, noun)
-    return quantity(Decimal(repr(length.total_seconds())).normalize(), "second")
+    return f"{length.total_seconds():g} seconds"
