@@ -209,6 +209,13 @@ def bench_counts(session: nox.Session) -> None:
     session.run("python", "-m", "benchmarks.floors.counts")
 
 
+@nox.session(default=False, venv_backend="none")
+def alerts(session: nox.Session) -> None:
+    """Show when each alert of examples/monitoring fires; needs promtool: apt-get install prometheus."""
+    _require(session, alerts, there=bool(shutil.which("promtool")))
+    session.run("promtool", "test", "rules", str(ROOT / "examples" / "monitoring" / "alerts_test.yml"), external=True)
+
+
 @nox.session(requires=["wheel"], default=False)
 def cluster(session: nox.Session) -> None:
     """Torment fleets of every host, also beyond bad lines, and measure them; needs what tests_network needs.

@@ -86,9 +86,10 @@ def _make_loop(chosen: str, make: Callable[[], asyncio.AbstractEventLoop]) -> as
 
 @pytest.fixture(scope="session", autouse=True)
 def _state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what journals remember of their requests out of the home of whoever runs the tests."""
+    """Keep what journals remember, and stored keys, out of the home of whoever runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         yield
 
 

@@ -3,6 +3,7 @@
 ```
 CallsavvyError
 └── JournalError                 the journal rejects an operation; the text says what to do
+    ├── JournalMissingError      there is no journal to read
     ├── JournalInUseError        another process has the journal open
     ├── JournalDamagedError      the journal's content is corrupt or inconsistent
     ├── JournalUnavailableError  the journal cannot be read or written now: full disk, read-only, I/O error
@@ -21,6 +22,10 @@ from callsavvy_async.errors import CallsavvyError, InvalidRequestError
 
 class JournalError(CallsavvyError):
     """The journal rejects an operation."""
+
+
+class JournalMissingError(JournalError):
+    """There is no journal, and it was opened only for reading."""
 
 
 class JournalInUseError(JournalError):

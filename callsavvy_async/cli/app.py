@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError, Parameter
 from cyclopts.exceptions import UnusedCliTokensError
 
 from callsavvy_async.cli import help as help_text
+from callsavvy_async.cli.access import chosen_profile
 from callsavvy_async.cli.activity import Way, current_activity, new_activity
 from callsavvy_async.cli.arguments import OPTIONS, Arguments, UsageError
 from callsavvy_async.cli.client import chosen_proxy
@@ -92,6 +93,7 @@ def execute(command: CommandEntry, arguments: Arguments, stdout: Stdout, stderr:
     output = "table" if {"--help", "-h"} & {*arguments.rest} else arguments.output
     with new_activity(Way(command, output, arguments.columns)) as activity, as_ctrl_c():
         chosen_proxy.set(arguments.proxy)
+        chosen_profile.set(arguments.profile)
         if os.environ.get("CALLSAVVY_DEBUG") == "1":
             logging.basicConfig(stream=sys.stderr)
             _log.setLevel(logging.DEBUG)

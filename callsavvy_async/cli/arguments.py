@@ -45,6 +45,12 @@ OPTIONS: Mapping[str, Option] = {
         "CALLSAVVY_PROXY",
         'HTTP proxy for the API, e.g. http://host:3128, or "env" to use HTTPS_PROXY and NO_PROXY.',
     ),
+    "profile": Option(
+        ("--profile",),
+        "NAME",
+        "",
+        "Profile of callsavvy login to use (default: CALLSAVVY_PROFILE, or the keys of the environment, or default).",
+    ),
 }
 """Options of every command, which may stand anywhere in the command line."""
 
@@ -57,12 +63,14 @@ class Arguments(NamedTuple):
         output: Format of the result.
         columns: Columns of a list to show; blank for those that fit.
         proxy: Proxy for the API.
+        profile: Profile whose keys to use; None if the option is not given.
     """
 
     rest: tuple[str, ...] = ()
     output: Format = "table"
     columns: tuple[str, ...] = ()
     proxy: str | None = None
+    profile: str | None = None
 
 
 def split(tokens: Sequence[str]) -> Arguments:
@@ -90,7 +98,7 @@ def split(tokens: Sequence[str]) -> Arguments:
     if output not in FORMATS:
         raise UsageError(f'--output is "{output}"; use one of {", ".join(FORMATS)}.')
     columns = (column.strip() for column in given.get("columns", "").split(","))
-    return Arguments(tuple(rest), output, tuple(filter(None, columns)), given.get("proxy"))
+    return Arguments(tuple(rest), output, tuple(filter(None, columns)), given.get("proxy"), given.get("profile"))
 
 
 def _read(token: str) -> tuple[str | None, str | None]:

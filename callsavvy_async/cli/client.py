@@ -1,4 +1,4 @@
-"""Clients of the command line, with the keys from the environment, and single requests with them."""
+"""Clients of the command line, with the keys of `access.py`, and single requests with them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, Unpack
 import anyio
 import attrs
 
+from callsavvy_async.cli.access import Access, find_access
 from callsavvy_async.cli.activity import current_activity
 from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.stderr import tell
@@ -63,14 +64,20 @@ def open_client(credentials: Credentials | None = None, **options: Unpack[Client
     """Create a client that counts its requests in the command's activity.
 
     Args:
-        credentials: Keys of a simulator. If None, use the environment's keys and --proxy.
+        credentials: Keys of a simulator. If None, use the keys and the server of the command, and --proxy.
         **options: See `Callsavvy`.
     """
+    if credentials is None:
+        return client_of(find_access(), **options)
     options["hooks"] = [*options.get("hooks", ()), current_activity().note]
-    if credentials is not None:
-        return Callsavvy(credentials, **options)
-    options["proxy"] = chosen_proxy.get()
-    return Callsavvy.from_env(**options)
+    return Callsavvy(credentials, **options)
+
+
+def client_of(access: Access, **options: Unpack[ClientOptions]) -> Callsavvy:
+    """Create a client of an account, with --proxy. Count its requests in the command's activity."""
+    options["hooks"] = [*options.get("hooks", ()), current_activity().note]
+    settings: ClientOptions = {"base_url": access.base_url, "proxy": chosen_proxy.get(), **options}
+    return Callsavvy(access.credentials, **settings)
 
 
 def read(request: Callable[[Callsavvy], Awaitable[R]], client: Callsavvy | None = None) -> R:

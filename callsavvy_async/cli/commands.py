@@ -180,6 +180,26 @@ _COMMANDS = (
     ),
     CommandEntry("agents", "reading:agents", "List the agents.", ("agents -o csv",), is_list=True),
     CommandEntry(
+        "login",
+        "login:login",
+        "Check the keys of an account with one free request, and store them in a profile.",
+        ("login", "login --profile shop", "login --public-key PUBLIC_KEY --private-key-file /run/secrets/callsavvy"),
+    ),
+    CommandEntry(
+        "logout",
+        "login:logout",
+        "Remove a profile and its private key from this machine.",
+        ("logout", "logout --profile shop"),
+    ),
+    CommandEntry("profiles", "login:profiles", "List the profiles that login stored.", ("profiles",), is_list=True),
+    CommandEntry(
+        "doctor",
+        "doctor.command:doctor",
+        "Find what is wrong with settings, network, account, disk, journal and limit server, each fault with its fix.",
+        ("doctor", "doctor --profile shop -o json", "doctor --columns check,verdict,fix"),
+        is_list=True,
+    ),
+    CommandEntry(
         "api",
         "raw:api",
         "Send a request to any resource of the API and print the raw response.",

@@ -16,6 +16,7 @@ ABOUT = "Send messages with the Callsavvy API and read the data of the account."
 _VARIABLES = {
     "CALLSAVVY_PUBLIC_KEY": "Public key of the account (dashboard, Settings, API).",
     "CALLSAVVY_PRIVATE_KEY": "Private key of the account.",
+    "CALLSAVVY_PROFILE": "Profile of callsavvy login to use instead of keys in the environment.",
     "CALLSAVVY_BASE_URL": "Server to use instead of the API, e.g. of callsavvy simulator.",
     "CALLSAVVY_JOURNAL": "Default of --journal.",
     "CALLSAVVY_PACING": "Default of --pacing.",

@@ -45,7 +45,7 @@ class Result:
         Args:
             chosen: Columns that the user wants to see.
         """
-        if self.text is not None:
+        if self.text is not None and not chosen:
             return self.text, []
         if isinstance(self.data, Mapping):
             return table.side_by_side(

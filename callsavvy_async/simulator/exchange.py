@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import cast
 
@@ -91,6 +92,7 @@ class Exchange:
         self._to_write = None if length is None else int(length)
         lines = [b"HTTP/1.1 %d %s" % (status, _PHRASES.get(status, "").encode())]
         lines += [b"%s: %s" % field for field in headers]
+        lines.append(b"date: " + formatdate(usegmt=True).encode())  # RFC 9110, 6.6.1
         if length is None:
             lines.append(b"transfer-encoding: chunked")
         if not (self._read and self._keep_alive):

@@ -95,11 +95,14 @@ def variables_of_the_source() -> set[str]:
 
 _INTRODUCTION = (
     "`Callsavvy.from_env()` and the command line read the keys from the environment. Nothing else of the package reads it,"
-    " unless the table says so. An option on the command line overrides its variable."
+    " unless the table says so. An option on the command line overrides its variable. The command line takes the keys and the"
+    " server from one place: the profile of `--profile`, else the environment (keys, or `CALLSAVVY_PROFILE`), else the profile"
+    " `default`."
 )
 _MEANINGS = {
     "CALLSAVVY_PUBLIC_KEY": "The account's public key.",
     "CALLSAVVY_PRIVATE_KEY": "The account's private key. `embeds` refuses to write this value into a page.",
+    "CALLSAVVY_PROFILE": "The profile of `callsavvy login` to use. Not together with keys. Command line only.",
     "CALLSAVVY_BASE_URL": "The API, or a simulator. Default: `https://api.getcallsavvy.com/v1`.",
     "CALLSAVVY_JOURNAL": "The journal: a file, or the URL of a PostgreSQL.",
     "CALLSAVVY_PACING": "The Redis or PostgreSQL through which processes share one rate limit.",

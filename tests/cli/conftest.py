@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from callsavvy_async.cli import main
-from callsavvy_async.simulator import Simulator, SimulatorServer
+from callsavvy_async.simulator import PRIVATE_KEY, Simulator, SimulatorServer
 
 from .harness import Result, Run, environment
 
@@ -15,10 +15,14 @@ from .harness import Result, Run, environment
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")  # not that of whoever runs the tests
     for name in (
         "CALLSAVVY_PUBLIC_KEY",
         "CALLSAVVY_PRIVATE_KEY",
         "CALLSAVVY_BASE_URL",
+        "CALLSAVVY_PROFILE",
+        "CALLSAVVY_PROXY",
         "CALLSAVVY_DEBUG",
         "CALLSAVVY_JOURNAL",
         "CALLSAVVY_PACING",
@@ -39,8 +43,9 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.fixture
-def account(sim: Simulator, server: SimulatorServer, monkeypatch: pytest.MonkeyPatch) -> Simulator:
-    """Put the simulator's keys and address into the environment."""
+def account(sim: Simulator, server: SimulatorServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Simulator:
+    """Put the simulator's keys and address into the environment, and its private key into a file."""
+    (tmp_path / "private-key.txt").write_text(f"{PRIVATE_KEY}\n")
     for name, value in environment(server).items():
         monkeypatch.setenv(name, value)
     return sim

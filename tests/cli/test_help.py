@@ -111,7 +111,7 @@ def test_common_options_stand_anywhere(given: str) -> None:
     """Before the command, behind it, or between its arguments; behind ``--`` they are arguments."""
     option = given.split()
     for tokens in ((*option, "tickets", "list"), ("tickets", *option, "list"), ("tickets", "list", *option)):
-        assert split(tokens) == (("tickets", "list"), "json", (), None)
+        assert split(tokens) == (("tickets", "list"), "json", (), None, None)
     assert split(("api", "--", *option)).rest == ("api", "--", *option)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from callsavvy_async import Callsavvy, __version__
 from callsavvy_async.cli import app as app_module, sending
+from callsavvy_async.config import Credentials
 
 from .harness import EXAMPLES, Run, run_program, start
 
@@ -106,13 +107,12 @@ def test_program_without_arguments() -> None:
 def test_a_proxy_for_every_command(run: Run, account: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """--proxy, before or behind the command, or CALLSAVVY_PROXY: the client is made with it; without, with none."""
     seen: list[object] = []
-    make = Callsavvy.from_env
 
-    def remember(**options: Any) -> Callsavvy:
+    def remember(credentials: Credentials, **options: Any) -> Callsavvy:
         seen.append(options.pop("proxy"))
-        return make(**options)
+        return Callsavvy(credentials, **options)
 
-    monkeypatch.setattr(Callsavvy, "from_env", remember)
+    monkeypatch.setattr("callsavvy_async.cli.client.Callsavvy", remember)
     for arguments in (("balance", "--proxy", "env"), ("--proxy", "http://proxy.example:3128", "balance"), ("balance",)):
         assert run(*arguments).code == 0
     monkeypatch.setenv("CALLSAVVY_PROXY", "env")

@@ -50,6 +50,22 @@ GUARDS = (
         "tests/test_config.py::test_plain_http",
     ),
     Guard(
+        "Another user of the machine reads a stored private key",
+        "A profile is written for its owner only, and refused if others can read it",
+        "cli/profiles.py",
+        "mode & _FOR_OTHERS and",
+        "False and",
+        "tests/cli/test_login.py::test_a_file_for_others_is_refused",
+    ),
+    Guard(
+        "The keys of one account go to the server of another one",
+        "A command takes keys and server from one place, and refuses a contradiction",
+        "cli/access.py",
+        "server != profile.base_url",
+        "False",
+        "tests/cli/test_login.py::test_keys_never_go_to_the_server_of_another_place",
+    ),
+    Guard(
         "A redirect leads the keys to another host",
         "Redirects are not followed, not even by a client of yours that would",
         "transport/backends/httpx_borrowed.py",

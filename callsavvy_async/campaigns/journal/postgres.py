@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from callsavvy_async.campaigns.errors import JournalError, JournalUnavailableError
+from callsavvy_async.campaigns.errors import JournalError, JournalMissingError, JournalUnavailableError
 from callsavvy_async.campaigns.journal import copies, schema, sql
 from callsavvy_async.campaigns.journal.database import Cursor, T, damaged, explain_content
 from callsavvy_async.campaigns.journal.postgres_cursor import PostgresCursor
@@ -245,7 +245,7 @@ class PostgreSQL:
 
     def _refuse_if_none(self, cursor: Cursor) -> None:
         if not self._is_journal(cursor):
-            raise JournalError(f"there is no journal in {self.name}.")
+            raise JournalMissingError(f"there is no journal in {self.name}.")
 
     def _is_journal(self, cursor: Cursor) -> bool:
         (exists,) = cursor.execute(_HAS_TABLE).fetchone()

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from callsavvy_async.campaigns.errors import JournalError, JournalUnavailableError
+from callsavvy_async.campaigns.errors import JournalError, JournalMissingError, JournalUnavailableError
 from callsavvy_async.campaigns.journal import copies, schema, sqlite_control
 from callsavvy_async.campaigns.journal.database import Cursor, T, damaged, explain_content
 from callsavvy_async.campaigns.journal.lock import FileLock, identity_of, make_private, unusable
@@ -268,7 +268,7 @@ class SQLite:
         if begins and begins != _MAGIC:
             raise JournalError(f"{self._path} is no journal; name another file, or one that does not exist yet.")
         if self._read_only and not self._path.exists():
-            raise JournalError(f"there is no journal {self._path}.")
+            raise JournalMissingError(f"there is no journal {self._path}.")
 
     @contextmanager
     def _closed_on_error(self, connection: sqlite3.Connection) -> Generator[sqlite3.Cursor]:

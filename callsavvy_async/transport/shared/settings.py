@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import os
 import secrets
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import cast
@@ -81,6 +82,30 @@ class SharedPacing:
     share: float = attrs.field(default=1.0, converter=per_second, validator=positive_rate, kw_only=True)
 
 
+def _store_of(url: str) -> Callable[[str, str, str], AbstractAsyncContextManager[ReservationStore]]:
+    """Return what opens a row, by the URL, the row and the process."""
+    extra, package = _EXTRAS[urlsplit(url).scheme]
+    try:
+        module = importlib.import_module(f"callsavvy_async.transport.shared.{extra}")
+    except ImportError as error:
+        raise ConfigurationError(
+            f"a shared limit with this URL needs {package}, which cannot be imported."
+            f" Install it: pip install 'callsavvy-async[{extra}]'."
+        ) from error
+    return cast("Callable[[str, str, str], AbstractAsyncContextManager[ReservationStore]]", module.connect)
+
+
+async def reach(shared: SharedPacing) -> None:
+    """Connect to the server of a shared limit, and disconnect. No limit changes.
+
+    Raises:
+        ConfigurationError: An extra is not installed.
+        UnreachableError: The server cannot be reached, or rejects the user.
+    """
+    async with _store_of(shared.url)(shared.url, "", ""):
+        pass
+
+
 def share_limit(shared: SharedPacing, account: str, name: str, hooks: Hooks) -> tuple[RateLimiter, ReservationClient]:
     """Create the rate limiter of this process, and the client of the shared row.
 
@@ -93,14 +118,7 @@ def share_limit(shared: SharedPacing, account: str, name: str, hooks: Hooks) -> 
     Raises:
         ConfigurationError: An extra is not installed.
     """
-    extra, package = _EXTRAS[urlsplit(shared.url).scheme]
-    try:
-        module = importlib.import_module(f"callsavvy_async.transport.shared.{extra}")
-    except ImportError as error:
-        raise ConfigurationError(
-            f"a shared limit with this URL needs {package}, which cannot be imported."
-            f" Install it: pip install 'callsavvy-async[{extra}]'."
-        ) from error
+    open_row = _store_of(shared.url)
     name = shared.name or name
     row = hashlib.sha256(f"{account}\n{name}".encode()).hexdigest()[:32]
     local = shared.local
@@ -116,6 +134,6 @@ def share_limit(shared: SharedPacing, account: str, name: str, hooks: Hooks) -> 
 
     def connect() -> AbstractAsyncContextManager[ReservationStore]:
         process = f"{token}-{os.getpid()}"  # a fork has the same token
-        return cast("AbstractAsyncContextManager[ReservationStore]", module.connect(shared.url, row, process))
+        return open_row(shared.url, row, process)
 
     return limiter, ReservationClient(limiter, pacer, connect, name, hooks)
