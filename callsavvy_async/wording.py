@@ -5,6 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+_UNITS = {
+    "day": timedelta(days=1),
+    "hour": timedelta(hours=1),
+    "minute": timedelta(minutes=1),
+    "second": timedelta(seconds=1),
+}
+
 
 def quantity(count: int | Decimal, noun: str, plural: str | None = None) -> str:
     """Return a count and its noun: "1 request", "1,500 requests".
@@ -19,7 +26,7 @@ def quantity(count: int | Decimal, noun: str, plural: str | None = None) -> str:
 
 def period(length: timedelta) -> str:
     """Return a period in its largest whole unit: "7 days", "90 minutes"."""
-    for noun, unit in (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1))):
+    for noun, unit in _UNITS.items():
         if length >= unit and not length % unit:
             return quantity(length // unit, noun)
-    return f"{length.total_seconds():g} seconds"
+    return f"{length.total_seconds()} seconds"

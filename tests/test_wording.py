@@ -38,7 +38,7 @@ def test_an_irregular_plural_is_given() -> None:
         (86_400, "1 day"),
         (129_600, "36 hours"),
         (5_400, "90 minutes"),
-        (90, "90 seconds"),
+        (1_000_001, "1,000,001 seconds"),
         (0.5, "0.5 seconds"),
     ],
 )
