@@ -1,8 +1,16 @@
-"""Counts with their nouns, as sentences need them."""
+"""Counts with their nouns, and periods, as sentences need them."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
+
+_UNITS = {
+    "day": timedelta(days=1),
+    "hour": timedelta(hours=1),
+    "minute": timedelta(minutes=1),
+    "second": timedelta(seconds=1),
+}
 
 
 def quantity(count: int | Decimal, noun: str, plural: str | None = None) -> str:
@@ -14,3 +22,11 @@ def quantity(count: int | Decimal, noun: str, plural: str | None = None) -> str:
         plural: its plural, if that is not the noun and an "s".
     """
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
+def period(length: timedelta) -> str:
+    """Return a period in its largest whole unit: "7 days", "90 minutes"."""
+    for noun, unit in _UNITS.items():
+        if length >= unit and not length % unit:
+            return quantity(length // unit, noun)
+    return f"{length.total_seconds()} seconds"

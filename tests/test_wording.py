@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from callsavvy_async.wording import quantity
+from callsavvy_async.wording import period, quantity
 
 
 @pytest.mark.parametrize(
@@ -28,3 +29,19 @@ def test_an_irregular_plural_is_given() -> None:
     """The plural is the noun and an "s" unless it is named."""
     assert quantity(1, "process", "processes") == "1 process"
     assert quantity(2, "process", "processes") == "2 processes"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (604_800, "7 days"),
+        (86_400, "1 day"),
+        (129_600, "36 hours"),
+        (5_400, "90 minutes"),
+        (1_000_001, "1,000,001 seconds"),
+        (0.5, "0.5 seconds"),
+    ],
+)
+def test_a_period_is_in_its_largest_whole_unit(seconds: float, text: str) -> None:
+    """So it reads as it was given."""
+    assert period(timedelta(seconds=seconds)) == text

@@ -57,6 +57,8 @@ class SkipReason(enum.Enum):
     """An earlier row has the same number."""
     SUPPRESSED = "suppressed"
     """The number is on the suppress list."""
+    RECENT = "recent"
+    """Another campaign of the journal sent to the number within the campaign's `not_within`, or may have."""
     INVALID = "invalid"
     """The number is not valid, or a field of the template is missing or blank."""
     LIMIT = "over_limit"

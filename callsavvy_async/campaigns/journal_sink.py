@@ -13,6 +13,7 @@ from callsavvy_async.bulk.report import ChunkResult
 from callsavvy_async.campaigns.errors import ChunkLostError
 from callsavvy_async.campaigns.journal import commands, repository
 from callsavvy_async.campaigns.journal.budget import CampaignBudget
+from callsavvy_async.campaigns.journal.commands import Departure
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.repository import ChunkUpdate
 from callsavvy_async.campaigns.journal_source import do_nothing
@@ -59,21 +60,25 @@ class JournalSink:
 
         Raises:
             ChunkDeferredError: the chunk is pending again, because its window closed while it waited, because costs
-                reported meanwhile used up the budget, because of a command, or because the lease of its run ended.
+                reported meanwhile used up the budget, because of a command, because another campaign reached one of its
+                recipients, or because the lease of its run ended.
         """
         context, number = self.context, chunk.number
         if self.is_open(chunk.zone):
-            allowed, left = await context.write(lambda cursor: self._depart(cursor, number, request_id))
-            if not allowed:
+            departure, left = await context.write(lambda cursor: self._depart(cursor, chunk, request_id), turn=True)
+            departed = departure in {Departure.ALLOWED, Departure.INDEXED}
+            if departure is Departure.FORBIDDEN:
                 self.on_hold()
-            elif context.lease_ended:  # a pause may be confirmed without this run, which was suspended meanwhile
+            elif (
+                departed and context.lease_ended
+            ):  # a pause may be confirmed without this run, which was suspended meanwhile
                 unsent = ChunkUpdate(State.PENDING)
                 await context.write(
                     lambda cursor: repository.settle(cursor, context.campaign, context.run_id, number, unsent)
                 )
                 context.held.discard(number)
                 raise ChunkDeferredError
-            elif left is None or left >= self._unwritten:
+            elif departed and (left is None or left >= self._unwritten):
                 return
         await context.write(lambda cursor: repository.withdraw(cursor, context.campaign, context.run_id, number))
         context.held.discard(number)
@@ -121,17 +126,22 @@ class JournalSink:
         context.held.discard(chunk.number)
         context.settled += update.state is not State.PENDING
 
-    def _depart(self, cursor: Cursor, number: int, request_id: str) -> tuple[bool, Decimal | None]:
-        """Mark a chunk as in flight if the commands allow it and the budget covers it.
+    def _depart(self, cursor: Cursor, chunk: Chunk, request_id: str) -> tuple[Departure, Decimal | None]:
+        """Mark a chunk as in flight if commands and the frequency cap allow it and the budget covers it.
 
         Returns:
-            False if a command forbids it; and the units left, None for no limit.
+            What became of it; and the units left, None for no limit.
         """
-        context = self.context
+        context, numbers = self.context, list(map(int, chunk.numbers))
         left = None if self.budget is None else self.budget.left(cursor, context.campaign)
         if left is not None and left < 0:
-            return True, left
-        return commands.depart(cursor, context.campaign, number, context.run_id, request_id), left
+            return Departure.ALLOWED, left
+        if context.reach.by_others(cursor, numbers):
+            return Departure.TOO_SOON, left
+        departure = commands.depart(cursor, context.campaign, chunk.number, context.run_id, request_id)
+        if departure is Departure.INDEXED:
+            context.reach.record(cursor, chunk.number, numbers)
+        return departure, left
 
     def _move(self, cursor: Cursor, number: int, to: State) -> None:
         context = self.context

@@ -191,6 +191,7 @@ class JournalSource:
                         limit=self.at_a_time,
                         text=text,
                         budget=self.budget,
+                        reach=context.reach,
                     )
                 )
             except OutOfBudgetError:

@@ -19,7 +19,8 @@ def purge(cursor: Cursor, campaign: int, spec: str) -> None:
         cursor.execute(
             "UPDATE chunk SET state = ? WHERE campaign = ? AND state = ?", (State.CANCELLED, campaign, source)
         )
-    cursor.execute("DELETE FROM payload WHERE campaign = ?", (campaign,))
+    for table in ("payload", "reached"):
+        cursor.execute(f"DELETE FROM {table} WHERE campaign = ?", (campaign,))  # noqa: S608 - constants
     cursor.execute("UPDATE skipped SET given = '', detail = '' WHERE campaign = ?", (campaign,))
     cursor.execute("UPDATE campaign SET spec = ?, purged = 1 WHERE id = ?", (spec, campaign))
 

@@ -14,6 +14,7 @@ from callsavvy_async.bulk.options import SendOptions, SendSettings, refuse_unkno
 from callsavvy_async.bulk.report import StopReason
 from callsavvy_async.bulk.run import Run
 from callsavvy_async.bulk.stop_rules import StopRules
+from callsavvy_async.campaigns import reach_index
 from callsavvy_async.campaigns.canary import Canary, canary_of
 from callsavvy_async.campaigns.client_protocol import Client
 from callsavvy_async.campaigns.command_watch import CommandWatch
@@ -23,6 +24,7 @@ from callsavvy_async.campaigns.journal import commands, repository, runs, sql, s
 from callsavvy_async.campaigns.journal.budget import CampaignBudget
 from callsavvy_async.campaigns.journal.commands import Orders
 from callsavvy_async.campaigns.journal.database import Cursor
+from callsavvy_async.campaigns.journal.frequency import Reach, channel_of
 from callsavvy_async.campaigns.journal.owner import Owner, bind
 from callsavvy_async.campaigns.journal.retrying_writer import RetryingWriter
 from callsavvy_async.campaigns.journal.writer import Writer
@@ -142,6 +144,8 @@ class CampaignRun(Run[CampaignReport]):
 
     async def _lost_lease(self) -> bool:
         """Send until no pending chunk is left. Return True if the run lost its lease and should begin again."""
+        if self._spec.settings.not_within is not None:
+            await reach_index.complete(self._retrying)
         began = anyio.current_time()
         context, orders, budget, canary = await self._retrying.write(self._begin)
         context.renew_lease(began)
@@ -205,7 +209,13 @@ class CampaignRun(Run[CampaignReport]):
         limit = orders.max_cost(self._settings.max_cost, given_at)
         budget = None if limit is None else CampaignBudget.of(cursor, self._campaign, limit)
         canary = canary_of(cursor, self._writer, self._campaign, self._spec.settings)
-        return RunContext(self._campaign, run_id, self._retrying), orders, budget, canary
+        return RunContext(self._campaign, run_id, self._retrying, self._reach()), orders, budget, canary
+
+    def _reach(self) -> Reach:
+        period = self._spec.settings.not_within
+        channel = channel_of(self._spec.message.channel, simulated=self._owner.simulated)
+        seconds = None if period is None else period.total_seconds()
+        return Reach(self._writer.database, self._campaign, channel, seconds)
 
     def _refuse_if_incomplete(self) -> None:
         if not self.report.input_complete:

@@ -23,6 +23,7 @@ import attrs
 from callsavvy_async.campaigns.errors import JournalUnavailableError
 from callsavvy_async.campaigns.journal import repository, runs
 from callsavvy_async.campaigns.journal.database import Cursor
+from callsavvy_async.campaigns.journal.frequency import Reach
 from callsavvy_async.campaigns.journal.retrying_writer import RetryingWriter
 from callsavvy_async.campaigns.journal.writer import Work
 
@@ -36,6 +37,8 @@ class RunContext:
     campaign: int
     run_id: int
     retrying: RetryingWriter
+    reach: Reach
+    """Whom the campaign and others reached."""
     held: set[int] = attrs.field(factory=set[int])
     """Numbers of the chunks that the run claimed and has not settled."""
     settled: int = 0
@@ -57,9 +60,9 @@ class RunContext:
         """True if other processes may consider the run dead, for example because this process was suspended."""
         return anyio.current_time() >= self._lease_ends
 
-    async def write(self, work: Work[T]) -> T:
-        """Run a transaction that detects its own repetition, and retry it during an outage."""
-        return await self.retrying.write(work)
+    async def write(self, work: Work[T], *, turn: bool = False) -> T:
+        """Run a transaction that detects its own repetition, and retry it during an outage. For `turn` see `Writer.run`."""
+        return await self.retrying.write(work, turn=turn)
 
     async def end(self) -> None:
         """End the run. If the journal is unavailable, defer the write; otherwise the next run would wait for its chunks."""

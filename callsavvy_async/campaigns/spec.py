@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal, TypeAlias, TypedDict, Unpack, get_args
 
@@ -47,6 +47,8 @@ class CampaignOptions(TypedDict, total=False):
         after_canary: what follows them: "pause" until `Journal.go_on`, "stop", or "continue".
         max_failures: share of the canary's responses, from 0 to 1, of which failed and rejected recipients may be at most.
             Above it the campaign stops.
+        not_within: skip people to whom another campaign of the journal sent on the same channel within this period, or may
+            have sent. Each run checks it just before every request.
     """
 
     chunk_size: int | None
@@ -57,6 +59,7 @@ class CampaignOptions(TypedDict, total=False):
     canary: int | None
     after_canary: AfterCanary
     max_failures: float
+    not_within: timedelta | None
 
 
 def _share(_: object, field: attrs.Attribute[float], value: object) -> None:
@@ -67,6 +70,11 @@ def _share(_: object, field: attrs.Attribute[float], value: object) -> None:
 def _aware(_: object, field: attrs.Attribute[datetime | None], value: object) -> None:
     if value is not None and (not isinstance(value, datetime) or value.tzinfo is None):
         raise InvalidRequestError(f"{field.name} is {value!r}, which has no time zone; give an aware datetime.")
+
+
+def _period(_: object, field: attrs.Attribute[timedelta | None], value: object) -> None:
+    if value is not None and not (isinstance(value, timedelta) and value > timedelta()):
+        raise ConfigurationError(f"{field.name} is {value!s}; it must be a period longer than 0, such as 7 days.")
 
 
 @attrs.frozen(kw_only=True)
@@ -81,6 +89,7 @@ class CampaignSettings:
     canary: int | None = attrs.field(default=None, validator=attrs.validators.optional(at_least_one))
     after_canary: AfterCanary = "pause"
     max_failures: float = attrs.field(default=MAX_FAILURES, validator=_share)
+    not_within: timedelta | None = attrs.field(default=None, validator=_period)
 
     def __attrs_post_init__(self) -> None:
         if self.time_zone is not None and self.send_window is None:
@@ -166,17 +175,23 @@ class Spec:
             raise JournalDamagedError("the campaign's message is damaged: its checksum is wrong; nothing is sent.")
         kept: Mapping[str, dict[str, object]] = json.loads(content)
         settings = kept["settings"]
-        start = settings.pop("start_at")
+        start, seconds = settings.pop("start_at"), settings.pop("not_within")
         at = None if start is None else datetime.fromisoformat(str(start))
-        return cls(Message.from_json(kept["message"]), CampaignSettings(**settings, start_at=at))  # type: ignore[arg-type] # by the checksum
+        period = None if seconds is None else timedelta(seconds=float(str(seconds)))
+        made = CampaignSettings(**settings, start_at=at, not_within=period)  # type: ignore[arg-type] # by the checksum
+        return cls(Message.from_json(kept["message"]), made)
 
     def without_texts(self) -> Spec:
         """Return the spec without personal data, for a purge."""
         return attrs.evolve(self, message=self.message.without_texts())
 
     def _settings(self) -> Mapping[str, object]:
-        start = self.settings.start_at
-        return {**attrs.asdict(self.settings), "start_at": None if start is None else start.isoformat()}
+        start, period = self.settings.start_at, self.settings.not_within
+        return {
+            **attrs.asdict(self.settings),
+            "start_at": None if start is None else start.isoformat(),
+            "not_within": None if period is None else period.total_seconds(),
+        }
 
     def _arguments(self) -> Mapping[str, object]:
         return {**self.message.to_json(), **self._settings()}

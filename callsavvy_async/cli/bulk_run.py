@@ -29,6 +29,7 @@ from callsavvy_async.client_options import ClientOptions
 from callsavvy_async.config import Credentials
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Ledger, Simulator, serve
+from callsavvy_async.wording import period
 
 _INEXHAUSTIBLE = 10**12
 
@@ -77,6 +78,11 @@ class Order:
             yield from self.record.lines()
         if self.job.limit is not None:
             yield f"Limit: the first {self.job.limit:,} people of the list; the others are left for later"
+        if how.not_within is not None:
+            yield (
+                "Not sent: people to whom another campaign of the journal sent on this channel in the last"
+                f" {period(how.not_within)}, or may have; each request checks it"
+            )
         if how.canary is not None:
             then = "waits for `callsavvy campaigns continue`" if how.hold else "goes on"
             yield (

@@ -4,42 +4,25 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import attrs
-from cyclopts import Parameter, Token
+from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from callsavvy_async.bulk.phone_parsing import NumberCheck
 from callsavvy_async.campaigns import CampaignOptions
 from callsavvy_async.campaigns.spec import MAX_FAILURES
 from callsavvy_async.campaigns.windows import RECIPIENT, zone_named
+from callsavvy_async.cli.converters import read_decimal, read_percent, read_period
 from callsavvy_async.cli.journals import DEFAULT_JOURNAL
 from callsavvy_async.cli.notify import Notify
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.policy.fixed import parse_rate
 from callsavvy_async.transport.shared.settings import SharedPacing
-
-
-def _read_decimal(_: object, tokens: Sequence[Token]) -> Decimal:
-    try:
-        return Decimal(tokens[0].value)
-    except InvalidOperation:
-        raise ValueError(f'"{tokens[0].value}" is not a number.') from None
-
-
-def _read_percent(_: object, tokens: Sequence[Token]) -> float:
-    try:
-        share = float(tokens[0].value.removesuffix("%")) / 100
-    except ValueError:
-        share = -1.0
-    if not (tokens[0].value.endswith("%") and 0 <= share <= 1):
-        raise ValueError(f'"{tokens[0].value}" is not a percentage; write it as 20%.')
-    return share
 
 
 def _check_rate(_: object, rate: str | None) -> None:
@@ -105,7 +88,7 @@ Deadline: TypeAlias = Annotated[float | None, Parameter(validator=Number(gt=0))]
 Rate: TypeAlias = Annotated[str | None, Parameter(validator=_check_rate)]
 """Requests per time, such as 10/s."""
 
-Units: TypeAlias = Annotated[Decimal, Parameter(converter=_read_decimal)]
+Units: TypeAlias = Annotated[Decimal, Parameter(converter=read_decimal)]
 """Decimal number of units."""
 
 ChunkSize: TypeAlias = Annotated[int | None, _AT_LEAST_ONE]
@@ -159,7 +142,7 @@ class Pace:
     user's state folder). Used without --rate, --pacing and --simulator."""
     max_in_flight: Annotated[int, _AT_LEAST_ONE] = 64
     """Maximum concurrent requests."""
-    max_cost: Annotated[Decimal | None, Parameter(converter=_read_decimal)] = None
+    max_cost: Annotated[Decimal | None, Parameter(converter=read_decimal)] = None
     """Maximum units to spend. Sending stops before it would exceed them."""
     timeout: Annotated[float, Parameter(validator=Number(gt=0))] = 30.0
     """Seconds to wait for the response to a request."""
@@ -230,8 +213,10 @@ class Durability:
     """Send to the first N people before everybody else, and stop if too many of them fail."""
     hold: Annotated[bool, Parameter(negative="")] = False
     """After --canary, wait for `callsavvy campaigns continue`."""
-    max_failures: Annotated[float | None, Parameter(converter=_read_percent)] = None
+    max_failures: Annotated[float | None, Parameter(converter=read_percent)] = None
     """Stop after --canary if more than this share of the responses are failures (default: 20%)."""
+    not_within: Annotated[timedelta | None, Parameter(converter=read_period)] = None
+    """Skip people to whom another campaign of the journal sent in this period, or may have, e.g. 7d or 12h."""
     deadline: Deadline = None
     """Seconds after which no more requests start. `campaigns resume` sends the rest."""
 
@@ -263,6 +248,7 @@ class Durability:
             "canary": self.canary,
             "after_canary": "continue" if self.canary and not self.hold else "pause",
             "max_failures": self.failures,
+            "not_within": self.not_within,
         }
 
     def check(self) -> None:
@@ -278,6 +264,7 @@ class Durability:
             "--campaign": self.campaign is not None,
             "--load-only": self.load_only,
             "--hold": self.hold,
+            "--not-within": self.not_within is not None,
             "--journal": self.journal not in {DEFAULT_JOURNAL, os.environ.get("CALLSAVVY_JOURNAL")},
         }
         for option in (option for option, is_given in given.items() if is_given and self.no_journal):

@@ -10,7 +10,7 @@ import attrs
 import psycopg
 
 SQLITE = "sqlite:///"
-TABLES = ("journal", "campaign", "load", "run", "chunk", "payload", "skipped", "keyed")
+TABLES = ("journal", "campaign", "load", "run", "chunk", "payload", "skipped", "reached", "keyed")
 
 
 @attrs.frozen

@@ -13,6 +13,7 @@ from callsavvy_async import SMS
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.campaigns import Journal
 from callsavvy_async.campaigns.journal import repository, runs, sql
+from callsavvy_async.campaigns.journal.frequency import Reach
 from callsavvy_async.campaigns.journal.postgres_cursor import _translated
 from callsavvy_async.campaigns.journal_source import JournalSource
 from callsavvy_async.campaigns.report import CampaignReport
@@ -45,9 +46,8 @@ async def source(journal: Journal, at_a_time: int) -> AsyncIterator[JournalSourc
     """Open the source of a run of the journal's only campaign."""
     writer = journal._writer
     run_id = await writer.run(lambda cursor: runs.begin(cursor, 1, writer.database.lease))
-    yield JournalSource(
-        RunContext(1, run_id, RetryingWriter(writer, 0)), Spec(HELLO), CampaignReport(), at_a_time, None
-    )
+    context = RunContext(1, run_id, RetryingWriter(writer, 0), Reach(writer.database, 1, "sms"))
+    yield JournalSource(context, Spec(HELLO), CampaignReport(), at_a_time, None)
     await writer.run(lambda cursor: runs.end(cursor, 1, run_id))
 
 

@@ -84,7 +84,7 @@ class Steered(RuleBasedStateMachine):
     def depart(self, data: st.DataObject) -> None:
         """A claimed chunk departs exactly when the last command lets the campaign send."""
         number = data.draw(st.sampled_from(self._of(State.CLAIMED)))
-        departed = commands.depart(self.cursor, OURS, number, self.chunks[number].run_id or 0)
+        departed = self._departs(number)
         assert departed == (self.phase is Phase.SENDING)
         if departed:
             self.chunks[number].state = State.IN_FLIGHT
@@ -102,8 +102,7 @@ class Steered(RuleBasedStateMachine):
     def depart_again(self, data: st.DataObject) -> None:
         """After a COMMIT that was not confirmed, the write-ahead is repeated; a command in between forbids the request."""
         number = data.draw(st.sampled_from(self._of(State.IN_FLIGHT)))
-        again = commands.depart(self.cursor, OURS, number, self.chunks[number].run_id or 0)
-        assert again == (self.phase is Phase.SENDING)
+        assert self._departs(number) == (self.phase is Phase.SENDING)
 
     @rule(action=st.sampled_from(Action), rate=st.sampled_from(["10/s", "5/min"]))
     def command(self, action: Action, rate: str) -> None:
@@ -146,6 +145,10 @@ class Steered(RuleBasedStateMachine):
             assert len(waiting) == sum(number < self.number for number in self.alive.values())
             if self.phase is not Phase.SENDING and not waiting:
                 assert not self._of(State.IN_FLIGHT)
+
+    def _departs(self, number: int) -> bool:
+        departure = commands.depart(self.cursor, OURS, number, self.chunks[number].run_id or 0, "00ff")
+        return departure is not commands.Departure.FORBIDDEN
 
     def _of(self, state: State) -> list[int]:
         return [number for number, row in sorted(getattr(self, "chunks", {}).items()) if row.state is state]

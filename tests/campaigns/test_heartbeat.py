@@ -9,6 +9,7 @@ import pytest
 
 from callsavvy_async.campaigns.errors import JournalUnavailableError
 from callsavvy_async.campaigns.heartbeat import Heartbeat
+from callsavvy_async.campaigns.journal.frequency import Reach
 from callsavvy_async.campaigns.run_context import RetryingWriter, RunContext
 from callsavvy_async.policy.fixed import FixedRate
 
@@ -55,7 +56,7 @@ class FakeWriter:
 
 
 def heart(writer: FakeWriter, lost: list[float]) -> Heartbeat:
-    context = RunContext(1, 7, RetryingWriter(writer, 1.0))
+    context = RunContext(1, 7, RetryingWriter(writer, 1.0), Reach(writer.database, 1, "sms"))
     return Heartbeat(
         writer, context, lambda: lost.append(anyio.current_time()), lambda: FixedRate("10/s").snapshot(0.0)
     )

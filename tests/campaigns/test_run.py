@@ -427,10 +427,10 @@ async def test_a_full_disk_sends_nothing_and_loses_nothing(journal):
     original = journal._writer.run
     broken, broke_down = False, anyio.Event()
 
-    async def run(work, *, alone=False):
+    async def run(work, *, alone=False, turn=False):
         if broken:
             raise JournalUnavailableError("database or disk is full")
-        return await original(work, alone=alone)
+        return await original(work, alone=alone, turn=turn)
 
     journal._writer.run = run
 
@@ -464,10 +464,10 @@ async def test_a_journal_that_stays_away_ends_the_run(url, raw):
         campaign = await loaded(journal)
         original = journal._writer.run
 
-        async def run(work, *, alone=False):
+        async def run(work, *, alone=False, turn=False):
             if len(client.calls) == 3:
                 raise JournalUnavailableError("database or disk is full")
-            return await original(work, alone=alone)
+            return await original(work, alone=alone, turn=turn)
 
         journal._writer.run = run
         with pytest.raises(JournalUnavailableError):

@@ -24,6 +24,7 @@ from callsavvy_async.campaigns import (
     command_watch,
 )
 from callsavvy_async.campaigns.journal import commands, repository, runs
+from callsavvy_async.campaigns.journal.frequency import Reach
 from callsavvy_async.campaigns.journal.sqlite import SQLite
 from callsavvy_async.campaigns.journal_sink import JournalSink
 from callsavvy_async.campaigns.journal_source import Throttle
@@ -300,9 +301,8 @@ async def test_a_worker_that_is_cut_off_is_waited_for_until_its_lease_ends(url, 
 async def test_a_run_whose_lease_ended_sends_nothing(journal):
     """A process that was suspended between write-ahead and first byte: a pause may be confirmed without it."""
     await loaded(journal, 1)
-    context = RunContext(
-        1, await journal._writer.run(lambda cursor: runs.begin(cursor, 1, 30.0)), RetryingWriter(journal._writer, 1)
-    )
+    run_id = await journal._writer.run(lambda cursor: runs.begin(cursor, 1, 30.0))
+    context = RunContext(1, run_id, RetryingWriter(journal._writer, 1), Reach(journal._database, 1, "sms"))
 
     def claim(cursor):
         return repository.claim(cursor, 1, context.run_id, zone="", since=0, limit=1, text="Hello")
@@ -321,7 +321,7 @@ async def test_a_request_that_a_command_forbids_waits_for_the_next(journal):
     """Its chunk is pending again, and the run looks at the commands at once."""
     await loaded(journal, 1)
     run_id = await journal._writer.run(lambda cursor: runs.begin(cursor, 1, None))
-    context = RunContext(1, run_id, RetryingWriter(journal._writer, 1))
+    context = RunContext(1, run_id, RetryingWriter(journal._writer, 1), Reach(journal._database, 1, "sms"))
 
     def claim(cursor):
         return repository.claim(cursor, 1, run_id, zone="", since=0, limit=1, text="Hello")

@@ -27,6 +27,7 @@ from callsavvy_async.campaigns import (
 from callsavvy_async.campaigns.errors import ChunkLostError, JournalInUseError, JournalUnavailableError
 from callsavvy_async.campaigns.journal import repository, retrying_writer, runs, sums
 from callsavvy_async.campaigns.journal.budget import CampaignBudget
+from callsavvy_async.campaigns.journal.frequency import Reach
 from callsavvy_async.campaigns.journal.lookup import database_of
 from callsavvy_async.campaigns.journal.postgres_cursor import PostgresCursor
 from callsavvy_async.campaigns.journal_sink import JournalSink
@@ -188,7 +189,7 @@ async def test_what_is_not_in_the_journal_yet_counts_too(journal, raw):
         return runs.begin(cursor, 1, None), CampaignBudget.of(cursor, 1, Decimal(50))
 
     run_id, allowance = await writer.run(begin)
-    run = RunContext(1, run_id, retrying_writer.RetryingWriter(writer, 0))
+    run = RunContext(1, run_id, retrying_writer.RetryingWriter(writer, 0), Reach(writer.database, 1, "sms"))
     source = JournalSource(run, Spec(HELLO), report, 2, allowance)
     sink = JournalSink(run, HELLO.common, report, source.is_open, allowance)
     chunk = await source.next_chunk()

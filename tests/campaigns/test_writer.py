@@ -35,6 +35,8 @@ class File:
     def renew(self) -> None:
         pass
 
+    takes_turns = False
+
     def cursor(self) -> sqlite3.Cursor:
         return self.connection.cursor()
 

@@ -41,3 +41,35 @@ def test_without_a_journal_there_is_no_list(run: Run, command: tuple[str, ...]) 
     missing = run("suppress", *command)
     assert missing.code == 1
     assert "there is no journal" in missing.err
+
+
+def test_whoever_was_just_sent_to_gets_nothing(run: Run, account: Simulator, people: Path, tmp_path: Path) -> None:
+    """`--not-within` counts every campaign of the journal; the plan says so, and the report says why."""
+    first = tmp_path / "first.txt"
+    first.write_text("+2345990000001\n")
+    assert run("bulk", "sms", first, "--message", "Hello", "--yes").code == 0
+    hello = ("bulk", "sms", people, "--message", "Hi", "--yes", "--not-within", "7d")
+    sent = run(*hello, "-o", "json")
+    assert (sent.code, sent.json["accepted"], sent.json["skipped"]["recent"]) == (0, 2, 1)
+    assert (
+        "Not sent: people to whom another campaign of the journal sent on this channel in the last 7 days, or may have"
+        in sent.err
+    )
+    report = tmp_path / "report.csv"
+    assert run(*hello, "--report", report).code == 0
+    assert account.ledger.charged == {"+2345990000001": 1, "+2345990000002": 1, "+2345990000003": 1}
+    assert report.read_text().count("skipped: recent") == 3
+
+
+@pytest.mark.parametrize("period", ["7", "7 days", "0d", "-1d", "1.5h", "7D", "x"])
+def test_a_period_is_a_number_and_a_unit(run: Run, people: Path, period: str) -> None:
+    """The error shows one."""
+    refused = run("bulk", "sms", people, "--message", "Hi", f"--not-within={period}")
+    assert refused.code == 2
+    assert f'"{period}" is not a period; write it as 7d, 12h or 30m' in refused.err
+
+
+def test_the_cap_needs_the_journal(run: Run, people: Path) -> None:
+    """Without a record of other campaigns it would be empty words."""
+    refused = run("bulk", "sms", people, "--message", "Hi", "--not-within", "7d", "--no-journal")
+    assert "--not-within needs a journal; leave out it or --no-journal" in refused.err

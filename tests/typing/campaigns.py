@@ -1,7 +1,7 @@
 """Never executed: campaigns in a journal, seen by a type checker."""
 
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import assert_type
 
@@ -31,6 +31,7 @@ async def messages(journal: Journal) -> None:
     schedule: CampaignOptions = {"send_window": "09:00-18:00", "time_zone": "recipient", "reconcilable": True}
     assert_type(await journal.campaign("a", SMS("Hello", sender_id="Acme"), **schedule), Campaign)
     await journal.campaign("b", SMS(template="Hi {first_name}"), start_at=datetime(2026, 11, 30, tzinfo=UTC))
+    await journal.campaign("d", SMS("Hello"), not_within=timedelta(days=7))
     campaign = await journal.campaign("c", Robocall("Hello", duration=1), chunk_size=5)
     assert_type(campaign.message, Message)
 

@@ -26,7 +26,7 @@ from typing import TypeVar
 import attrs
 
 from callsavvy_async.bulk.report import StopReason
-from callsavvy_async.campaigns.journal import repository
+from callsavvy_async.campaigns.journal import repository, sql
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.repository import ChunkUpdate
 from callsavvy_async.campaigns.states import Actor, State
@@ -54,8 +54,10 @@ _ACKNOWLEDGE = "UPDATE run SET acknowledged = ? WHERE id = ?"
 _UNLESS_IN_FLIGHT = (
     " AND NOT EXISTS (SELECT 1 FROM chunk WHERE chunk.campaign = ? AND state = ? AND chunk.run = run.id)"
 )
-_DEPART = """UPDATE chunk SET state = ?, request_id = ? WHERE campaign = ? AND number = ? AND coalesce(state, '') = ? AND run = ?
-    AND coalesce((SELECT phase FROM command WHERE campaign = ? ORDER BY number DESC LIMIT 1), ?) = ?"""
+_DEPART = f"""UPDATE chunk SET state = ?, request_id = ?, at = clock()
+    WHERE campaign = ? AND number = ? AND coalesce(state, '') = ? AND run = ?
+    AND coalesce((SELECT phase FROM command WHERE campaign = ? ORDER BY number DESC LIMIT 1), ?) = ?
+    RETURNING ({sql.IS_INDEXED})"""  # noqa: S608 - a constant
 """For ``coalesce(state, '')`` see `sql.py`."""
 
 
@@ -67,6 +69,15 @@ class Phase(enum.StrEnum):
     """Runs wait and start no request."""
     STOPPED = "stopped"
     """Runs end, and later ones end at once."""
+
+
+class Departure(enum.Enum):
+    """What became of a chunk that was to go in flight."""
+
+    ALLOWED = "it is in flight"
+    INDEXED = "it is in flight, and the journal indexes whom it reaches"
+    FORBIDDEN = "a command forbids it"
+    TOO_SOON = "another campaign reached one of its recipients meanwhile"
 
 
 class Action(enum.StrEnum):
@@ -258,8 +269,8 @@ def unacknowledged(cursor: Cursor, campaign: int, number: int) -> tuple[WaitingW
     return tuple(WaitingWorker(name, in_flight, until) for name, until, in_flight in rows)
 
 
-def depart(cursor: Cursor, campaign: int, number: int, run_id: int, request_id: str) -> bool:
-    """Put a claimed chunk in flight. Return False if a command forbids it.
+def depart(cursor: Cursor, campaign: int, number: int, run_id: int, request_id: str) -> Departure:
+    """Put a claimed chunk in flight, unless a command forbids it.
 
     Args:
         cursor: cursor of the journal.
@@ -272,13 +283,13 @@ def depart(cursor: Cursor, campaign: int, number: int, run_id: int, request_id: 
         ChunkLostError: the chunk belongs to another run.
     """
     where = (campaign, number, State.CLAIMED, run_id, campaign, Phase.SENDING, Phase.SENDING)
-    cursor.execute(_DEPART, (State.IN_FLIGHT, request_id, *where))
-    if cursor.rowcount == 1:
-        return True
-    if current(cursor, campaign).phase is not Phase.SENDING:
-        return False
-    repository.move(cursor, campaign, number, ChunkUpdate(State.IN_FLIGHT), by=Actor.OWNER, run_id=run_id)
-    return True
+    departed = cursor.execute(_DEPART, (State.IN_FLIGHT, request_id, *where)).fetchall()
+    if not departed:
+        if current(cursor, campaign).phase is not Phase.SENDING:
+            return Departure.FORBIDDEN
+        repository.move(cursor, campaign, number, ChunkUpdate(State.IN_FLIGHT), by=Actor.OWNER, run_id=run_id)
+        departed = cursor.execute(f"SELECT ({sql.IS_INDEXED})").fetchall()
+    return Departure.ALLOWED if departed[0][0] is None else Departure.INDEXED
 
 
 def _read_limits(text: str) -> Mapping[str, SetLimit]:

@@ -21,6 +21,8 @@ RESTORED = "the journal is an older copy: it may have been sent since the copy w
 Reached: TypeAlias = Mapping[tuple[int, str], int]
 """Highest chunk number that was ever in flight, by campaign and time zones."""
 
+REACHED_SINCE = "0/0"
+"""Fact of an index of reached people to which no chunk was added; see `reach_index.py`."""
 _INCOMPLETE = "incomplete"
 KEYS_MISSING = "keys missing"
 """Fact of a recovered copy: it may lack keys of single requests that were sent since."""
@@ -34,6 +36,8 @@ def recover(cursor: Cursor, reached: Reached | None) -> None:
         reached: the highest chunk numbers sent; None if unknown.
     """
     schema.set_fact(cursor, KEYS_MISSING, "1")
+    if schema.fact(cursor, sql.REACHED) is not None:
+        schema.set_fact(cursor, sql.REACHED, REACHED_SINCE)
     if reached is None:
         _make_unknown(cursor, "1 = 1")
         return
@@ -67,6 +71,6 @@ def resolve(cursor: Cursor, campaign: int, *, as_sent: bool) -> int:
 def _make_unknown(cursor: Cursor, condition: str, *values: object) -> None:
     for source in sorted(sources(State.UNKNOWN, Actor.RESTORER)):
         cursor.execute(
-            f"UPDATE chunk SET state = ?, detail = ? WHERE {condition} AND state = ?",  # noqa: S608 - constants
+            f"UPDATE chunk SET state = ?, detail = ?, at = clock() WHERE {condition} AND state = ?",  # noqa: S608 - constants
             (State.UNKNOWN, RESTORED, *values, source),
         )

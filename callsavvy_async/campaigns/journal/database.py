@@ -92,6 +92,18 @@ class Database(Protocol):
         """
         ...
 
+    @property
+    def takes_turns(self) -> bool:
+        """True if transactions with a turn wait for those of other processes, and so should hold nothing else."""
+        ...
+
+    def take_turns(self, cursor: Cursor) -> None:
+        """Take a turn: from now until the end of its transaction, no other process takes one. Later transactions do the same.
+
+        A transaction takes its turn before its other locks, because it may wait for it.
+        """
+        ...
+
     def commit(self, cursor: Cursor) -> None:
         """Commit the current transaction durably."""
         ...

@@ -55,6 +55,7 @@ _HAS_TABLE = """SELECT count(*) > 0 FROM pg_class JOIN pg_namespace ON pg_namesp
 """Reads the current catalogue. `to_regclass` uses a cache that the wait for a lock does not refresh, so a process that waited
 for another one to create the tables would create them again."""
 _LOCK_CREATION = "SELECT pg_advisory_xact_lock(hashtext('callsavvy journal'), hashtext(current_schema()))"
+_LOCK_TURN = "SELECT pg_advisory_xact_lock(hashtext('callsavvy turn'), hashtext(current_schema()))"
 _PLACE = """SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()),
         substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8),
         (SELECT oid FROM pg_database WHERE datname = current_database()), 'journal'::regclass::oid)
@@ -95,6 +96,7 @@ class PostgreSQL:
         self._lease = lease
         self._connection: psycopg.Connection | None = None
         self.session: int = 0
+        self.takes_turns: bool = False
 
     @property
     def name(self) -> str:
@@ -143,6 +145,11 @@ class PostgreSQL:
         """Execute a statement once for all rows of values, and return the rows of its result."""
         assert isinstance(cursor, PostgresCursor)  # noqa: S101 - made by `cursor`
         return cursor.for_each(statement, rows)
+
+    def take_turns(self, cursor: Cursor) -> None:
+        """Take a turn: until the end of the transaction, no other process takes one."""
+        cursor.execute(_LOCK_TURN)
+        self.takes_turns = True
 
     def commit(self, cursor: Cursor) -> None:
         """Commit durably."""
@@ -203,7 +210,7 @@ class PostgreSQL:
 
     def forget_deleted(self, cursor: Cursor) -> None:
         """Rewrite the tables with numbers or texts. The server's log and backups keep them longer."""
-        cursor.execute("VACUUM (FULL) payload, skipped, campaign")
+        cursor.execute("VACUUM (FULL) payload, skipped, campaign, reached")
 
     def backup(self, cursor: Cursor, path: Path) -> None:  # noqa: ARG002 - required by `Database`
         """Refuse: PostgreSQL has its own backup tools.

@@ -15,8 +15,9 @@ from callsavvy_async.campaigns.errors import ChunkLostError, JournalDamagedError
 from callsavvy_async.campaigns.journal import runs, sql
 from callsavvy_async.campaigns.journal.budget import CampaignBudget, affordable
 from callsavvy_async.campaigns.journal.database import Cursor
+from callsavvy_async.campaigns.journal.frequency import Reach
+from callsavvy_async.campaigns.journal.leaving_out import leave_out
 from callsavvy_async.campaigns.journal.payload import checksum, pack, unpack, unpack_numbers
-from callsavvy_async.campaigns.journal.suppression import without_suppressed
 from callsavvy_async.campaigns.states import Actor, State, sources
 
 LAST = 2**62
@@ -44,8 +45,9 @@ def claim(
     limit: int,
     text: str,
     budget: CampaignBudget | None = None,
+    reach: Reach | None = None,
 ) -> list[Chunk]:
-    """Claim pending chunks of a zone that this run has not tried, and read their recipients without suppressed ones.
+    """Claim pending chunks of a zone that this run has not tried, and read the recipients who are not left out.
 
     Args:
         cursor: cursor of the journal.
@@ -57,6 +59,7 @@ def claim(
         limit: largest number of chunks to claim.
         text: text of chunks that store no text.
         budget: budget of the campaign; None for no limit.
+        reach: whom other campaigns reached; None for no frequency cap.
 
     Raises:
         OutOfBudgetError: the budget does not cover the first chunk.
@@ -76,7 +79,7 @@ def claim(
         attrs.evolve(read_chunk(cursor, campaign, number, text), depth=depth, zone=zone, estimate=Decimal(estimate))
         for number, depth, estimate in claimed[:taken]
     ]
-    return without_suppressed(cursor, campaign, run_id, chunks)
+    return leave_out(cursor, campaign, run_id, chunks, reach)
 
 
 def read_chunk(cursor: Cursor, campaign: int, number: int, text: str) -> Chunk:
@@ -257,8 +260,9 @@ def make_pending(cursor: Cursor, campaign: int, states: Iterable[str]) -> None:
     """Make chunks pending for a resend. If one was unknown, delete the balance, which can prove nothing afterwards."""
     for state in sorted(sources(State.PENDING, Actor.PERSON) & set(map(State, states))):
         cursor.execute(
-            "UPDATE chunk SET state = ?, run = NULL, detail = '' WHERE campaign = ? AND state = ?",
-            (State.PENDING, campaign, state),
+            "UPDATE chunk SET state = ?, run = NULL, detail = '', perhaps = CASE WHEN state = ? THEN at ELSE perhaps END"
+            " WHERE campaign = ? AND state = ?",
+            (State.PENDING, State.UNKNOWN, campaign, state),
         )
         if state is State.UNKNOWN and cursor.rowcount:
             cursor.execute("UPDATE campaign SET balance = NULL, balance_at = NULL WHERE id = ?", (campaign,))

@@ -41,13 +41,13 @@ class RetryingWriter:
         """
         await self.retry(self.writer.open)
 
-    async def write(self, work: Work[T]) -> T:
-        """Run a transaction that detects its own repetition.
+    async def write(self, work: Work[T], *, turn: bool = False) -> T:
+        """Run a transaction that detects its own repetition. For `turn` see `Writer.run`.
 
         Raises:
             JournalUnavailableError: the journal stayed unavailable for too long.
         """
-        return await self.retry(lambda: self.writer.run(work))
+        return await self.retry(lambda: self.writer.run(work, turn=turn))
 
     async def retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Repeat an operation on the journal while the journal is unavailable.

@@ -13,7 +13,7 @@ from callsavvy_async.campaigns.journal import commands, suppression
 from callsavvy_async.campaigns.journal.database import Cursor
 
 FORMAT = "callsavvy campaign journal"
-VERSION = "2"
+VERSION = "3"
 
 TABLES = (
     "CREATE TABLE journal (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -33,6 +33,7 @@ TABLES = (
         campaign BIGINT NOT NULL, number BIGINT NOT NULL, load BIGINT NOT NULL, state TEXT NOT NULL, run BIGINT,
         zone TEXT NOT NULL, recipients BIGINT NOT NULL, depth BIGINT NOT NULL, estimate TEXT NOT NULL,
         cost TEXT, message_id TEXT, detail TEXT NOT NULL DEFAULT '', request_id TEXT NOT NULL DEFAULT '',
+        at DOUBLE PRECISION NOT NULL DEFAULT 0, perhaps DOUBLE PRECISION NOT NULL DEFAULT 0,
         PRIMARY KEY (campaign, number))""",
     "CREATE INDEX chunk_by_state ON chunk (campaign, state, zone, number)",
     """CREATE TABLE payload (
@@ -41,6 +42,9 @@ TABLES = (
     """CREATE TABLE skipped (
         campaign BIGINT NOT NULL, load BIGINT NOT NULL, row BIGINT NOT NULL, reason TEXT NOT NULL,
         given TEXT NOT NULL, detail TEXT NOT NULL)""",
+    """CREATE TABLE reached (
+        number BIGINT NOT NULL, channel TEXT NOT NULL, campaign BIGINT NOT NULL, chunk BIGINT NOT NULL,
+        PRIMARY KEY (number, campaign))""",
     """CREATE TABLE keyed (
         account TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, resource TEXT NOT NULL, token BIGINT NOT NULL,
         session BIGINT NOT NULL, began DOUBLE PRECISION NOT NULL, expires DOUBLE PRECISION NOT NULL,
@@ -53,8 +57,11 @@ TABLES = (
     "CREATE INDEX inbox_by_state ON inbox (state, due)",
     "CREATE INDEX skipped_by_campaign ON skipped (campaign, load, row)",
 )
-"""In `chunk`, ``request_id`` belongs to the last request of the chunk; empty if none was about to leave. In `keyed`, ``token``
-is the identifier of the request as a number, and ``outcome`` is NULL while it is in flight.
+"""In `chunk`, ``request_id`` belongs to the last request of the chunk; empty if none was about to leave. ``at`` is when the
+chunk last went in flight, in seconds since 1970, and ``perhaps`` when it did so with an unknown outcome before a resend. For
+`reached` see `frequency.py`.
+
+In `keyed`, ``token`` is the identifier of the request as a number, and ``outcome`` is NULL while it is in flight.
 
 In `run`, ``lease`` is in seconds (NULL in SQLite), ``reserved`` in millionths of a unit, and ``acknowledged`` the number
 of the last command that it obeys."""

@@ -8,6 +8,9 @@ from callsavvy_async.bulk.recipients import Skipped
 from callsavvy_async.campaigns.journal.database import Cursor
 
 LOCK_IDS = "SELECT value FROM journal WHERE name = 'version' /*! FOR UPDATE */"
+REACHED = "reached"
+"""Fact: the index of reached people is on, and how far it reaches back; see `reach_index.py`."""
+IS_INDEXED = f"SELECT value FROM journal WHERE name = '{REACHED}'"
 LOCK_CAMPAIGN = "SELECT id FROM campaign WHERE id = ? /*! FOR UPDATE */"
 LOCK_LOADING = """SELECT id /*!, pg_try_advisory_lock(hashtext(current_schema()), id::int) */
     FROM campaign WHERE id = ?"""

@@ -14,7 +14,7 @@ from typing import Any
 from callsavvy_async.campaigns.errors import JournalError, JournalMissingError, JournalUnavailableError
 from callsavvy_async.campaigns.journal import copies, schema, sqlite_control
 from callsavvy_async.campaigns.journal.database import Cursor, T, damaged, explain_content
-from callsavvy_async.campaigns.journal.lock import FileLock, make_private, unusable
+from callsavvy_async.campaigns.journal.lock import FileLock, identity_of, make_private, unusable
 from callsavvy_async.campaigns.journal.sqlite_control import add_clock, control_file
 from callsavvy_async.campaigns.journal.witness import Witness
 from callsavvy_async.errors import CallsavvyError
@@ -50,6 +50,7 @@ class SQLite:
     """A file: ``sqlite:///relative.db`` or ``sqlite:////absolute.db``."""
 
     lease = None
+    takes_turns = False
 
     def __init__(self, url: str, *, read_only: bool) -> None:
         self._path = path = Path(url.removeprefix(SCHEME)).resolve()  # so that a link has the same lock
@@ -86,7 +87,7 @@ class SQLite:
             except BaseException:
                 self._lock.release()
                 raise
-        self._opened = {path: _identity(path) for path in self._guarded}
+        self._opened = {path: identity_of(path) for path in self._guarded}
         self.session = secrets.randbits(62)
 
     def renew(self) -> None:
@@ -96,7 +97,7 @@ class SQLite:
             JournalUnavailableError: a file is missing or another one.
         """
         for path, identity in self._opened.items():
-            if _identity(path) != identity:
+            if identity_of(path) != identity:
                 raise JournalUnavailableError(
                     f"{path} was moved or removed while it was open; nothing is sent without it."
                 )
@@ -108,6 +109,9 @@ class SQLite:
     def for_each(self, cursor: Cursor, statement: str, rows: Sequence[Sequence[object]]) -> list[Any]:
         """Execute a statement for each row of values, and return the rows of all results."""
         return [found for row in rows for found in cursor.execute(statement, row).fetchall()]
+
+    def take_turns(self, cursor: Cursor) -> None:
+        """Do nothing: one process at a time writes the file, in one thread."""
 
     def commit(self, cursor: Cursor) -> None:
         """Commit durably, then record in the witness which chunks are in flight."""
@@ -288,11 +292,3 @@ def _is_damage(error: BaseException) -> bool:
 def _beginning(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(len(_MAGIC))
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

@@ -9,7 +9,9 @@ Theory:
    statement in it, so the first attempt has none.
 3. Durability. A unit's result is returned only after the commit.
 4. Combination. Units of one kind in a group run as one, so that their statements share a round trip to the server.
-5. Outages. If the connection breaks, the current group fails, and the next one reconnects. A COMMIT without confirmation
+5. Turns. Units that must not run beside those of other processes share a transaction apart, because others wait for its end.
+   See `frequency.py`.
+6. Outages. If the connection breaks, the current group fails, and the next one reconnects. A COMMIT without confirmation
    may have succeeded, so a unit that is retried (`retrying_writer.py`) must detect its own repetition.
 
 A coroutine waits for an event that its own loop sets, so asyncio and trio both work.
@@ -49,6 +51,7 @@ class _Job(Generic[T]):
 
     work: Work[T]
     alone: bool = False
+    turn: bool = False
     combined: Combined[object, T] | None = None
     item: object = None
     loop: tuple[object, CallSoon] = attrs.field(factory=running_loop)
@@ -87,19 +90,20 @@ class Writer:
         if opening.error is not None:
             raise self.database.explain(opening.error)
 
-    async def run(self, work: Work[T], *, alone: bool = False) -> T:
+    async def run(self, work: Work[T], *, alone: bool = False, turn: bool = False) -> T:
         """Run a unit of work, and return its result once it is durable.
 
         Args:
             work: the unit. Cancelling this method does not cancel it.
             alone: True to run it outside of transactions, as VACUUM requires.
+            turn: True to run it in turn with other processes, once the journal takes turns.
 
         Raises:
             JournalError: the journal is closed, or the database raised an error; see `Database.explain`.
             Exception: an exception of the work.
         """
         self._refuse_if_unusable()
-        return await self._finish(_Job(work, alone))
+        return await self._finish(_Job(work, alone, turn))
 
     async def run_combined(self, work: Combined[Item, T], item: Item, *, shield: bool = False) -> T:
         """Run a unit of work for an item, together with other items of the group, and return its result once it is durable.
@@ -113,7 +117,7 @@ class Writer:
             JournalError: see `run`.
         """
         self._refuse_if_unusable()
-        job = _Job(cast("Work[T]", _nothing), False, cast("Combined[object, T]", work), item)
+        job = _Job(cast("Work[T]", _nothing), combined=cast("Combined[object, T]", work), item=item)
         if not shield:
             return await self._finish(job)
         with anyio.CancelScope(shield=True):
@@ -184,11 +188,20 @@ class Writer:
 
 def _execute(database: Database, group: list[_Job[object]], deferred: list[Work[object]]) -> None:
     together = [job for job in group if not job.alone]
-    if not _commit(database, _combine(together), deferred) and len(together) > 1:
-        _commit(database, [[job] for job in together], deferred, attempt=_try_in_savepoint)
+    if database.takes_turns:
+        _commit_all(database, [job for job in together if job.turn], deferred, turn=True)
+        together = [job for job in together if not job.turn]
+    _commit_all(database, together, deferred)
     for job in group:
         if job.alone:
             _try(database.cursor(), [job])
+
+
+def _commit_all(
+    database: Database, jobs: list[_Job[object]], deferred: list[Work[object]], *, turn: bool = False
+) -> None:
+    if jobs and not _commit(database, _combine(jobs), deferred, turn=turn) and len(jobs) > 1:
+        _commit(database, [[job] for job in jobs], deferred, turn=turn, attempt=_try_in_savepoint)
 
 
 def _combine(jobs: list[_Job[object]]) -> list[list[_Job[object]]]:
@@ -204,6 +217,7 @@ def _commit(
     units: list[list[_Job[object]]],
     deferred: list[Work[object]],
     *,
+    turn: bool = False,
     attempt: Callable[[Cursor, list[_Job[object]]], bool] | None = None,
 ) -> bool:
     """Run units in one transaction. Return False if a unit failed and the transaction was rolled back."""
@@ -214,6 +228,8 @@ def _commit(
     cursor = database.cursor()
     try:
         cursor.execute("BEGIN")
+        if turn:
+            database.take_turns(cursor)
         for work in deferred[:done]:
             work(cursor)
         for unit in units:
