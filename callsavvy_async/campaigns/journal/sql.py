@@ -31,7 +31,9 @@ INSERT_PAYLOAD = "INSERT INTO payload (campaign, number, body, text, checksum) V
 INSERT_SKIPPED = "INSERT INTO skipped (campaign, load, row, reason, given, detail) VALUES (?, ?, ?, ?, ?, ?)"
 
 SUMS = """SELECT state, estimate, cost, count(*), CAST(sum(recipients) AS BIGINT) FROM chunk WHERE campaign = ?
-    GROUP BY state, estimate, cost"""
+    GROUP BY state, estimate, cost
+    UNION ALL SELECT 'skipped', reason, CAST(NULL AS TEXT), 0, count(*) FROM skipped WHERE campaign = ? GROUP BY reason"""
+"""One statement, because a claim of another process moves people from chunks to the skipped rows."""
 
 BEGIN_RUN = """INSERT INTO run (id, campaign, began, heartbeat, worker, lease)
     VALUES (?, ?, clock(), clock(), ?, ?)"""

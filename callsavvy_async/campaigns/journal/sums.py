@@ -19,7 +19,11 @@ from callsavvy_async.campaigns.states import State
 def read(cursor: Cursor, campaign: int, name: str = "") -> CampaignReport:
     """Read the sums of a campaign."""
     report = CampaignReport(name=name)
-    for state, estimate, cost, requests, recipients in cursor.execute(sql.SUMS, (campaign,)):
+    skipped: Counter[SkipReason] = Counter()
+    for state, estimate, cost, requests, recipients in cursor.execute(sql.SUMS, (campaign, campaign)).fetchall():
+        if state == "skipped":  # the second column is the reason
+            skipped[SkipReason(estimate)] = recipients
+            continue
         report.add(State(state), recipients, requests, None if cost is None else Decimal(cost), Decimal(estimate))
     loads = """SELECT CAST(coalesce(sum(given), 0) AS BIGINT), count(*), count(digest),
         CAST(coalesce(sum(doubtful), 0) AS BIGINT), min(first_doubtful) FROM load WHERE campaign = ?"""
@@ -30,8 +34,7 @@ def read(cursor: Cursor, campaign: int, name: str = "") -> CampaignReport:
     owner = owner_of(cursor, campaign)
     if owner is not None:
         report.simulated, report.server = owner.simulated, owner.server
-    reasons = "SELECT reason, count(*) FROM skipped WHERE campaign = ? GROUP BY reason"
-    report.skipped = Counter({SkipReason(reason): count for reason, count in cursor.execute(reasons, (campaign,))})
+    report.skipped = skipped
     return report
 
 
