@@ -303,8 +303,8 @@ async def test_a_claim_that_was_done_unheard_of_is_given_back_and_claimed_again(
     await campaign.load(numbers(10))
     campaign._patience, run_unit, lost = 30.0, journal._writer.run, []
 
-    async def lose_the_first_claim(work, *, alone=False):
-        result = await run_unit(work, alone=alone)
+    async def lose_the_first_claim(work, **options):
+        result = await run_unit(work, **options)
         if not lost and raw("SELECT state FROM chunk") == [("claimed",)]:
             lost.append(True)
             raise JournalUnavailableError("the connection broke off")

@@ -10,7 +10,7 @@ import pytest
 from cyclopts import App, ArgumentCollection
 
 from callsavvy_async.cli import main
-from callsavvy_async.simulator import PRIVATE_KEY, Simulator, SimulatorServer
+from callsavvy_async.simulator import Simulator, SimulatorServer
 
 from .harness import Result, Run, environment
 
@@ -74,9 +74,8 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.fixture
-def account(sim: Simulator, server: SimulatorServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Simulator:
-    """Put the simulator's keys and address into the environment, and its private key into a file."""
-    (tmp_path / "private-key.txt").write_text(f"{PRIVATE_KEY}\n")
+def account(sim: Simulator, server: SimulatorServer, monkeypatch: pytest.MonkeyPatch) -> Simulator:
+    """Put the simulator's keys and address into the environment."""
     for name, value in environment(server).items():
         monkeypatch.setenv(name, value)
     return sim

@@ -19,7 +19,7 @@ import pytest
 from callsavvy_async.cli import bulk, main, reading, sending, writing
 from callsavvy_async.cli.activity import EFFECTS, Activity, Way
 from callsavvy_async.cli.commands import REGISTRY
-from callsavvy_async.simulator import Fault, Simulator, SimulatorServer, serve
+from callsavvy_async.simulator import PRIVATE_KEY, Fault, Simulator, SimulatorServer, serve
 from callsavvy_async.wire.endpoint import Effect
 from tests.profiles import mostly_long
 
@@ -152,8 +152,9 @@ WAYS: dict[str, tuple[Make, Make]] = {
 
 @pytest.fixture
 def here(tmp_path: Path, people: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in the folder of the list."""
+    """Work in the folder of the list, beside the file of a private key."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "private-key.txt").write_text(f"{PRIVATE_KEY}\n")
     return tmp_path
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from callsavvy_async.cli.commands import REGISTRY
 from callsavvy_async.cli.document import SCHEMA_VERSION
-from callsavvy_async.simulator import Fault, Simulator
+from callsavvy_async.simulator import PRIVATE_KEY, Fault, Simulator
 
 from .harness import Run
 from .test_ending import HELLO, SERVERS, every_command
@@ -100,6 +100,7 @@ def test_every_command_has_a_schema() -> None:
 @pytest.fixture
 def here(tmp_path: Path, people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "private-key.txt").write_text(f"{PRIVATE_KEY}\n")
 
 
 @pytest.mark.usefixtures("here")
