@@ -7,7 +7,7 @@ import re
 import textwrap
 from typing import TextIO
 
-_COMMAND = re.compile(r"\bcallsavvy(?: [\w./@=-]+)+$")
+_COMMAND = re.compile(r"(?<=: )callsavvy .+$")
 _SPACE_OF_COMMAND = "\N{NO-BREAK SPACE}"
 
 
