@@ -35,6 +35,7 @@ async def test_it_may_be_opened_again(url, raw):
             await journal.campaign(name, HELLO, chunk_size=10)
     async with Journal.open(url) as journal:
         assert [report.name for report in await journal.campaigns()] == ["a", "b"]
+        assert (await journal.campaign("a")).settings.chunk_size == 10
         assert ("journal.db" if raw.is_file else "postgresql://127.0.0.1/test_") in repr(journal)
 
 
