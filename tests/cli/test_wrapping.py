@@ -42,7 +42,9 @@ def test_a_line_is_broken_between_words(terminal: Callable[[int], TextIO]) -> No
 
 def test_a_command_is_not_broken(terminal: Callable[[int], TextIO]) -> None:
     """A person copies it, and a line break in it would run half of it."""
-    command = "callsavvy campaigns continue opening && callsavvy campaigns resume opening --journal /var/lib/campaigns.db"
+    command = (
+        "callsavvy campaigns continue opening && callsavvy campaigns resume opening --journal /var/lib/campaigns.db"
+    )
     assert fit(f"519 not sent yet. Continue with: {command}", terminal(40)).split("\n") == [
         "519 not sent yet. Continue with:",
         f"  {command}",

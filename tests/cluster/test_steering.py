@@ -8,7 +8,7 @@ import pytest
 from callsavvy_async.campaigns import Phase
 from callsavvy_async.campaigns.command_watch import CommandWatch
 from callsavvy_async.campaigns.journal import commands, repository
-from callsavvy_async.campaigns.journal.commands import Orders
+from callsavvy_async.campaigns.journal.commands import Departure, Orders
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.repository import ChunkUpdate
 from callsavvy_async.campaigns.states import Actor, State
@@ -34,9 +34,9 @@ def test_a_worker_that_ignores_a_pause_is_noticed(monkeypatch: pytest.MonkeyPatc
     def sending(orders: Orders) -> Orders:
         return attrs.evolve(orders, phase=Phase.SENDING) if orders.phase is Phase.PAUSED else orders
 
-    def depart(cursor: Cursor, campaign: int, number: int, run_id: int, _: str) -> bool:
+    def depart(cursor: Cursor, campaign: int, number: int, run_id: int, _: str) -> Departure:
         repository.move(cursor, campaign, number, ChunkUpdate(State.IN_FLIGHT), by=Actor.OWNER, run_id=run_id)
-        return True
+        return Departure.ALLOWED
 
     monkeypatch.setattr(CommandWatch, "apply", lambda watch, orders, runs: apply(watch, sending(orders), runs))
     monkeypatch.setattr(

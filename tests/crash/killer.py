@@ -253,7 +253,7 @@ def _work(trial: Trial, url: str, phase: str, told: Callable[[], None]) -> None:
                     run.stop()
                     enter("drain")
 
-            run = campaign.run(client, on_progress=drain)
+            run = campaign.run(client, max_in_flight=IN_FLIGHT, on_progress=drain)
             await run
             enter("drain")  # there was nothing left to drain
             enter("reconcile")
