@@ -53,10 +53,7 @@ for version in nox.project.python_versions(PROJECT):
 
 @nox.session(requires=["wheel"])
 def tests_long(session: nox.Session) -> None:
-    """Run the long tests, and the properties with many more examples: storms, crashes, fleets, statistics.
-
-    Without those of documents, which `docs` runs.
-    """
+    """Run the long tests but those of documents, and properties with many more examples: storms, crashes, fleets."""
     long = "-m=(long or hypothesis) and not browser and not network"
     _tests(session, long, "--hypothesis-profile=thorough", leave_out=["samples"], spread="worksteal")
 

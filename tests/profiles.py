@@ -16,14 +16,22 @@ from hypothesis import HealthCheck, settings
 _NO_CLOCK = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """A busy machine is no failing test; pytest-timeout bounds them all."""
 
+_THOROUGH = 100
+"""Examples of the thorough profile."""
+
 settings.register_profile("quick", _NO_CLOCK, max_examples=15, derandomize=True)
-settings.register_profile("thorough", _NO_CLOCK, max_examples=100)
+settings.register_profile("thorough", _NO_CLOCK, max_examples=_THOROUGH)
 settings.load_profile("quick")
 
 
 def examples(thorough: int, **others: Any) -> settings:
     """Draw this many examples in the thorough profile, and a sixth of them in the quick one."""
     return settings(max_examples=max(5, thorough * settings.default.max_examples // 100), **others)
+
+
+def sized(thorough: int, *, quick: int) -> int:
+    """Return how much a test does in the thorough profile, and in the quick one. Call it in the test."""
+    return thorough if settings.default.max_examples >= _THOROUGH else quick
 
 
 def mostly_long(values: Iterable[object], *, quick: int = 1) -> list[object]:

@@ -23,6 +23,7 @@ def test_no_request_begins_after_a_confirmed_pause(database: str) -> None:
     """By the times of the server's ledger; nobody is lost or reached twice, and every command is confirmed."""
     steering = steer(30, seed=3, database=database)
     assert steering.good, str(steering)
+    assert len(steering.silences) > 5, str(steering)
     assert steering.watched > 3, str(steering)
     assert steering.verdict.happened["kill -9"], str(steering)
 

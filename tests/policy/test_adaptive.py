@@ -154,6 +154,8 @@ def test_snapshot_survives_json_and_restores() -> None:
     warm.restore(learned)
     run = simulate(warm, World(TokenBucket(10, 20), seconds=120.0), seed=1)
     assert run.refused_between(0.0, 40.0) <= 2
+    assert run.refused_between(0.0, 60.0) <= 4
+    assert run.accepted_between(0.0, 60.0) > 0.95 * 600
     assert len(run.accepted) > 0.95 * 1200
     assert warm.snapshot(0.0).learned_rate == pytest.approx(10.0, rel=0.05)
 

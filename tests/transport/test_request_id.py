@@ -28,6 +28,7 @@ from callsavvy_async.hooks import (
 from callsavvy_async.wire.request import HttpRequest
 from callsavvy_async.wire.response import HttpResponse
 from callsavvy_async.wire.response_headers import Headers
+from tests.profiles import sized
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +41,6 @@ def anyio_backend(quick_virtual_time: object) -> object:
 
 Response = Callable[..., httpx.Response]
 NUMBER = "+2348012345678"
-REQUESTS = 300
 
 
 def is_id(text: str) -> bool:
@@ -65,7 +65,7 @@ class Fickle:
         pass
 
 
-async def mixed_requests(seed: int) -> tuple[list[HookEvent], list[RequestError]]:
+async def mixed_requests(seed: int, requests: int) -> tuple[list[HookEvent], list[RequestError]]:
     """Send requests at once to a server that fails at random; return all events as they came, and the errors."""
     events: list[HookEvent] = []
     errors: list[RequestError] = []
@@ -78,7 +78,7 @@ async def mixed_requests(seed: int) -> tuple[list[HookEvent], list[RequestError]
             errors.append(error)
 
     async with client, anyio.create_task_group() as group:
-        for number in range(REQUESTS):
+        for number in range(requests):
             group.start_soon(send, number)
     return events, errors
 
@@ -104,15 +104,16 @@ def check_stream(stream: list[HookEvent]) -> RequestSettled:
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=1, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_the_streams_of_interleaved_requests_reassemble(caplog: pytest.LogCaptureFixture, seed: int) -> None:
-    """Sorted by `request_id`, the mixed events of hundreds of requests are as many whole stories, and so are their log lines."""
+    """Sorted by `request_id`, the mixed events of many requests are as many whole stories, and so are their log lines."""
     caplog.clear()
     caplog.set_level(logging.DEBUG, "callsavvy_async")
-    events, errors = await mixed_requests(seed)
+    requests = sized(1_000, quick=300)
+    events, errors = await mixed_requests(seed, requests)
     streams: dict[str, list[HookEvent]] = defaultdict(list)
     for event in events:
         assert not isinstance(event, SharedLimitLost | SharedLimitRestored)
         streams[event.request_id].append(event)
-    assert len(streams) == REQUESTS
+    assert len(streams) == requests
     ends = {request_id: check_stream(stream) for request_id, stream in streams.items()}
     assert len({error.request_id for error in errors}) == len(errors) > 0
     for error in errors:

@@ -13,7 +13,7 @@ from callsavvy_async.transport.native.backend import NativeBackend
 from callsavvy_async.transport.native.connection import Connection, ConnectionState
 from callsavvy_async.transport.native.pool import ConnectionPool, PoolTimeoutError
 from callsavvy_async.wire.failure import ExchangeFailedError, FailureKind
-from tests.profiles import mostly_long
+from tests.profiles import mostly_long, sized
 
 from .hostile import OK, Hostile, Peer, descriptors, hostile, seen
 
@@ -78,7 +78,7 @@ async def test_lanes_of_two_servers(backend: NativeBackend) -> None:
 @pytest.mark.parametrize("notice", mostly_long(["loop", "kernel"]))
 async def test_a_server_that_closes_after_some_answers(backend: NativeBackend, answers: int, notice: str) -> None:
     """EOF on an idle connection is noticed before writing, by the event loop or by asking the kernel: no request is lost."""
-    closed = 0
+    closed, requests = 0, sized(1000, quick=300)
 
     async def script(peer: Peer) -> None:
         nonlocal closed
@@ -88,13 +88,13 @@ async def test_a_server_that_closes_after_some_answers(backend: NativeBackend, a
         closed += 1
 
     async with hostile(script) as server:
-        for number in range(300):
+        for number in range(requests):
             assert (await server.post(backend)).body == b"{}"
             if notice == "loop":
                 await seen(lambda number=number: (number + 1) % answers or not backend.is_open)
             else:
                 await seen(lambda expected=(number + 1) // answers: closed == expected)
-        assert server.connections == -(-300 // answers)
+        assert server.connections == -(-requests // answers)
 
 
 @pytest.mark.parametrize("notice", ["loop", "kernel"])
