@@ -84,9 +84,10 @@ class WorkLoop(Generic[T]):
             async with anyio.create_task_group() as self._tasks:
                 while not self._stopping:
                     self._woken = anyio.Event()
+                    busy = bool(self._taken)  # an item may end during the take, and what waited for it is not in that take
                     for item in await self._take_more():
                         self._tasks.start_soon(self._finish, item)
-                    if not (self._taken or forever):
+                    if not (busy or self._taken or forever):
                         break
                     with anyio.move_on_after(self.pause or self._poll):
                         await self._woken.wait()

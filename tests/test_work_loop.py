@@ -63,6 +63,27 @@ async def test_it_ends_when_nothing_is_left() -> None:
     assert (sorted(table.handled), table.released, max(at_once)) == ([*"abcde"], "", 2)
 
 
+async def test_a_row_that_waits_for_one_at_hand_is_taken_after_it() -> None:
+    """Also if that one ends while a take, which could not see the waiting row yet, is under way."""
+    table, second_take, waiting = Table("a"), anyio.Event(), [Row("b")]
+
+    async def take(most: int) -> list[Row]:
+        rows = await table.take(most)
+        if loop.taken:
+            second_take.set()
+            await anyio.wait_all_tasks_blocked()
+        return rows
+
+    async def handle(row: Row) -> None:
+        await second_take.wait()
+        await table.handle(row)
+        table.due, waiting[:] = [*waiting], []
+
+    loop = WorkLoop(take, handle, table.release, most=2, poll=0.01)
+    await loop.run(forever=False)
+    assert table.handled == "ab"
+
+
 async def test_a_row_taken_again_while_its_last_attempt_ends_is_handled() -> None:
     """It would belong to this process for ever, since nobody else takes what a living process holds."""
     table, taken_again = Table("a"), anyio.Event()
