@@ -180,7 +180,7 @@ class JournalSource:
         began = anyio.current_time()
         async with context.adding:
             try:
-                claimed = await context.claim(
+                claim = await context.claim(
                     lambda cursor: repository.claim(
                         cursor,
                         context.campaign,
@@ -197,14 +197,14 @@ class JournalSource:
             except OutOfBudgetError:
                 self.report.stopped = self.report.stopped or StopReason.MAX_COST  # chunks claimed before are still sent
                 return False
-            context.held.update(chunk.number for chunk in claimed)
+            context.held.update(chunk.number for chunk in claim.chunks)
             context.renew_lease(began)  # a claim is a heartbeat too
-        self._ready.extend(claimed)
-        if len(claimed) == self.at_a_time:
-            self._marks[zone] = claimed[-1].number + 1
+        self._ready.extend(claim.chunks)
+        if claim.taken == self.at_a_time:
+            self._marks[zone] = claim.last + 1
             return True
         del self._marks[zone]
-        if not claimed and not since:  # other runs are claiming the chunks that were pending a moment ago
+        if not claim.taken and not since:  # other runs are claiming the chunks that were pending a moment ago
             await anyio.sleep(_BETWEEN_LOOKS)
         return True
 

@@ -76,7 +76,7 @@ class Steered(RuleBasedStateMachine):
     @rule(data=st.data(), limit=st.integers(1, 3))
     def claim(self, data: st.DataObject, limit: int) -> None:
         run_id = data.draw(st.sampled_from(sorted(self.alive)))
-        for chunk in repository.claim(self.cursor, OURS, run_id, zone="", since=0, limit=limit, text="Hi"):
+        for chunk in repository.claim(self.cursor, OURS, run_id, zone="", since=0, limit=limit, text="Hi").chunks:
             self.chunks[chunk.number] = Row(State.CLAIMED, run_id)
 
     @precondition(lambda self: self._of(State.CLAIMED))

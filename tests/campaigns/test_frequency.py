@@ -13,7 +13,7 @@ import pytest
 
 from callsavvy_async import SMS, WhatsApp
 from callsavvy_async.bulk.recipients import SkipReason
-from callsavvy_async.campaigns import Campaign, CampaignReport, Journal, reach_index
+from callsavvy_async.campaigns import Campaign, CampaignReport, Journal, journal_source, reach_index
 from callsavvy_async.campaigns.journal import copies
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.resources.sends import SendReceipt
@@ -75,6 +75,18 @@ async def test_whom_another_campaign_reached_is_left_out_with_the_reason(journal
     report = await sent(journal, "second", people, client, not_within=WEEK)
     assert (report.accepted, report.skipped.total()) == (0, 12)
     assert (await sent(journal, "third", people, client)).accepted == 12
+
+
+async def test_chunks_whose_people_are_all_left_out_are_not_waited_for(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next claim follows at once: the run waits only for what other runs hold."""
+    monkeypatch.setattr(journal_source, "_BETWEEN_LOOKS", 3600.0)
+    people = numbers(12)
+    await sent(journal, "a", people, FakeClient())
+    with anyio.fail_after(60):
+        report = await sent(journal, "b", people, FakeClient(), not_within=WEEK)
+    assert report.skipped == {SkipReason.RECENT: 12}
 
 
 async def test_the_period_ends(journal: Journal, raw: Raw) -> None:

@@ -115,7 +115,7 @@ class Capped(RuleBasedStateMachine):
         claimed = repository.claim(
             self.cursor, campaign, context.run_id, zone="", since=0, limit=limit, text="Hi", reach=context.reach
         )
-        left = {chunk.number: chunk for chunk in claimed}
+        left = {chunk.number: chunk for chunk in claimed.chunks}
         for place in sorted(pending):
             row = self.chunks[place]
             row.people = tuple(person for person in row.people if person not in found)

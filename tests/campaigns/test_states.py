@@ -155,7 +155,7 @@ class JournalModel(RuleBasedStateMachine):
             self.cursor.execute("ROLLBACK TO claim")
             return
         due = [n for n in self._of(State.PENDING) if self.chunks[n].run_id != self.run_id][:limit]
-        claimed = repository.claim(self.cursor, OURS, self.run_id, zone="", since=0, limit=limit, text="Hello")
+        claimed = repository.claim(self.cursor, OURS, self.run_id, zone="", since=0, limit=limit, text="Hello").chunks
         assert [(c.number, len(c.recipients), c.depth) for c in claimed] == [
             (n, self.chunks[n].size, self.chunks[n].depth) for n in due
         ]

@@ -305,7 +305,7 @@ async def test_a_run_whose_lease_ended_sends_nothing(journal):
     context = RunContext(1, run_id, RetryingWriter(journal._writer, 1), Reach(journal._database, 1, "sms"))
 
     def claim(cursor):
-        return repository.claim(cursor, 1, context.run_id, zone="", since=0, limit=1, text="Hello")
+        return repository.claim(cursor, 1, context.run_id, zone="", since=0, limit=1, text="Hello").chunks
 
     (chunk,) = await journal._writer.run(claim)
     sink = JournalSink(context, "Hello", CampaignReport(), lambda _: True, None)
@@ -324,7 +324,7 @@ async def test_a_request_that_a_command_forbids_waits_for_the_next(journal):
     context = RunContext(1, run_id, RetryingWriter(journal._writer, 1), Reach(journal._database, 1, "sms"))
 
     def claim(cursor):
-        return repository.claim(cursor, 1, run_id, zone="", since=0, limit=1, text="Hello")
+        return repository.claim(cursor, 1, run_id, zone="", since=0, limit=1, text="Hello").chunks
 
     (chunk,) = await journal._writer.run(claim)
     await journal.pause("c", wait=0)

@@ -109,7 +109,7 @@ async def test_what_is_given_back_while_a_run_begins_is_not_room(url, monkeypatc
     async with workers(url, 2) as (ours, theirs):
         run_id = await theirs._writer.run(lambda cursor: runs.begin(cursor, 1, 30.0))
         chunks = await theirs._writer.run(
-            lambda cursor: repository.claim(cursor, 1, run_id, zone="", since=0, limit=10, text="Hello")
+            lambda cursor: repository.claim(cursor, 1, run_id, zone="", since=0, limit=10, text="Hello").chunks
         )
         other = database_of(url, read_only=False, lease=30.0)
         other.open()
@@ -268,7 +268,7 @@ async def test_units_that_were_done_unheard_of_change_nothing_when_they_are_done
     run_id = await journal._writer.run(lambda cursor: runs.begin(cursor, 1, 30.0))
 
     def claim(cursor):
-        return repository.claim(cursor, 1, run_id, zone="", since=0, limit=1, text="Hello", budget=None)
+        return repository.claim(cursor, 1, run_id, zone="", since=0, limit=1, text="Hello", budget=None).chunks
 
     (chunk,) = await journal._writer.run(claim)
     assert chunk.estimate == 10

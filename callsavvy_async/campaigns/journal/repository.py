@@ -25,6 +25,18 @@ LAST = 2**62
 
 
 @attrs.frozen
+class Claim:
+    """What a run claimed."""
+
+    chunks: list[Chunk]
+    """The chunks that have recipients left to send to."""
+    taken: int
+    """Number of chunks that were claimed, with those whose recipients were all left out."""
+    last: int
+    """Highest number of a claimed chunk; -1 if there was none."""
+
+
+@attrs.frozen
 class ChunkUpdate:
     """The new state of a chunk, and the outcome of its request."""
 
@@ -46,7 +58,7 @@ def claim(
     text: str,
     budget: CampaignBudget | None = None,
     reach: Reach | None = None,
-) -> list[Chunk]:
+) -> Claim:
     """Claim pending chunks of a zone that this run has not tried, and read the recipients who are not left out.
 
     Args:
@@ -79,7 +91,7 @@ def claim(
         attrs.evolve(read_chunk(cursor, campaign, number, text), depth=depth, zone=zone, estimate=Decimal(estimate))
         for number, depth, estimate in claimed[:taken]
     ]
-    return leave_out(cursor, campaign, run_id, chunks, reach)
+    return Claim(leave_out(cursor, campaign, run_id, chunks, reach), taken, chunks[-1].number if chunks else -1)
 
 
 def read_chunk(cursor: Cursor, campaign: int, number: int, text: str) -> Chunk:
