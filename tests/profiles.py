@@ -7,7 +7,7 @@ suite runs a few; the mark `long` keeps the others for `nox -s tests_long`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -35,9 +35,13 @@ def sized(thorough: int, *, quick: int) -> int:
 
 
 def mostly_long(values: Iterable[object], *, quick: int = 1) -> list[object]:
-    """Return parameters of a test of which the quick suite runs the first few, and the long one the others."""
-    every = [*values]
-    return [*every[:quick], *(pytest.param(value, marks=pytest.mark.long) for value in every[quick:])]
+    """Return values of a parameter of which the quick suite runs the first few, and the long one the others."""
+    return mostly_long_rows(((value,) for value in values), quick=quick)
+
+
+def mostly_long_rows(rows: Iterable[Sequence[object]], *, quick: int = 1) -> list[object]:
+    """Return the same for several parameters: a row holds one value of each."""
+    return [pytest.param(*row, marks=pytest.mark.long if n >= quick else ()) for n, row in enumerate(rows)]
 
 
 trio_is_long = pytest.mark.parametrize("anyio_backend", mostly_long(["asyncio", "trio"]), indirect=True)

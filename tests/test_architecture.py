@@ -80,6 +80,7 @@ def test_modules_are_short() -> None:
     assert {name: count for name, count in lines.items() if count > LONGEST_MODULE} == {}
 
 
+@pytest.mark.long
 def test_public_names_are_documented() -> None:
     """Every module, and every public class, function and method in it, has a docstring."""
     bare = {

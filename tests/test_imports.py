@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from .profiles import mostly_long
+
 SEND = """
 import asyncio, json, sys
 
@@ -56,7 +58,9 @@ def modules(code: str, *hidden: str) -> set[str]:
     return {name for name in json.loads(done.stdout.splitlines()[-1]) if name not in hidden}
 
 
-@pytest.mark.parametrize("hidden", [("rich", "click"), ("rich", "click", "orjson", "msgspec")], ids=["speed", "stdlib"])
+@pytest.mark.parametrize(
+    "hidden", mostly_long([("rich", "click"), ("rich", "click", "orjson", "msgspec")]), ids=["speed", "stdlib"]
+)
 def test_a_first_send(hidden: tuple[str, ...]) -> None:
     """A client that was made and has sent one message took in nothing that sending does not need."""
     found = modules(SEND, *hidden)

@@ -20,6 +20,7 @@ from callsavvy_async.bulk.report import BulkReport, ChunkResult, ChunkState, Rep
 from callsavvy_async.bulk.spool import IN_MEMORY, Spool
 from callsavvy_async.errors import BadRequestError, InvalidRequestError, Outcome
 from callsavvy_async.resources.sends import SendReceipt
+from tests.profiles import mostly_long
 
 
 def report_of_three() -> BulkReport:
@@ -119,7 +120,7 @@ def test_spool_is_read_while_it_grows():
     assert seen == list(range(count + 1))
 
 
-@pytest.mark.parametrize("room", [0, IN_MEMORY // 2, IN_MEMORY + 5_000])
+@pytest.mark.parametrize("room", mostly_long([IN_MEMORY + 5_000, IN_MEMORY // 2, 0]))
 def test_what_a_full_disk_does_not_take_stays_in_memory(room, monkeypatch, tmp_path):
     """Before, while or after the spool moves to the disk: every line is read back, also one that was taken by half."""
 

@@ -13,6 +13,7 @@ from callsavvy_async.errors import ConfigurationError, InvalidRequestError, Rate
 from callsavvy_async.resources.sends import SendReceipt
 from callsavvy_async.values import SendStatus
 from tests.bulk.fakes import rejected, unknown
+from tests.profiles import mostly_long
 
 from .fakes import FakeClient, accept, numbers
 
@@ -47,7 +48,7 @@ def failing(count: int) -> FakeClient:
 
 
 @pytest.mark.every_journal
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", mostly_long([3, 1]))
 async def test_everybody_else_waits_until_the_campaign_is_continued(journal: Journal, workers: int) -> None:
     """All runs wait, the pause is in the log with its reason, and a command from elsewhere continues them."""
     campaign, client = await loaded(journal), FakeClient()

@@ -156,7 +156,7 @@ class Steered(RuleBasedStateMachine):
 
 def test_the_commands_agree_with_the_model() -> None:
     """Whatever happens in whatever order: a request departs only while the last command allows it."""
-    run_state_machine_as_test(Steered, settings=examples(100, stateful_step_count=30))
+    run_state_machine_as_test(Steered, settings=examples(60, stateful_step_count=30))
 
 
 def test_a_command_replaces_earlier_options_and_later_ones_only_lower_it() -> None:

@@ -150,6 +150,7 @@ async def test_a_server_makes_its_own_backups(url, tmp_path: Path):
             await journal.backup(tmp_path / "kept.db")
 
 
+@pytest.mark.long
 @pytest.mark.anyio
 @only_sqlite
 async def test_whom_a_copy_lacks_is_not_loaded_again(url, tmp_path: Path):
@@ -220,6 +221,7 @@ async def test_a_server_that_does_not_say_where_it_is(url, raw, monkeypatch):
     assert raw("SELECT count(*) FROM journal WHERE name = 'server'") == [(0,)]
 
 
+@pytest.mark.long
 def test_a_forked_child_keeps_neither_the_lock_nor_the_journal(tmp_path: Path):
     """The parent may close and open its journal while a child lives; the child is told to open it anew, and does not hang."""
     program = f"""

@@ -20,6 +20,7 @@ from callsavvy_async.campaigns import (
 from callsavvy_async.campaigns.journal import retrying_writer
 from callsavvy_async.campaigns.journal.payload import unpack
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
+from tests.profiles import mostly_long_rows
 
 from .fakes import FakeClient, numbers
 
@@ -155,7 +156,7 @@ OTHERS = [
 ]
 
 
-@pytest.mark.parametrize(("other", "simulated"), OTHERS)
+@pytest.mark.parametrize(("other", "simulated"), mostly_long_rows(OTHERS))
 async def test_a_campaign_belongs_to_one_account_and_server(url, other, simulated):
     """Another account, another server, a rehearsal: whoever did not begin it sends nothing of it, whatever is asked for."""
     client, stranger = FakeClient(), FakeClient()

@@ -13,10 +13,12 @@ from callsavvy_async import OutcomeUnknownError
 from callsavvy_async.campaigns import Journal
 from callsavvy_async.hooks import HookEvent, RequestSettled
 from callsavvy_async.messages import SMS
+from tests.profiles import trio_is_long
 
 NUMBER = "+2348012345678"
 
 
+@trio_is_long
 @pytest.mark.anyio
 async def test_an_unknown_chunk_or_key_names_its_request(
     scripted: Any, refusal: Callable[..., httpx.Response], tmp_path: Path

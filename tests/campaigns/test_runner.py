@@ -314,6 +314,7 @@ async def test_forever_it_waits_for_a_list_that_began_to_be_loaded_since_it_look
     assert client.reached == dict.fromkeys(numbers(100), 1)
 
 
+@pytest.mark.long
 @only_postgresql
 async def test_it_stays_for_what_others_may_leave(url):
     """While another one has a call on the wire it stays, since that call may come back to be sent again."""

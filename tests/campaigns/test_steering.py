@@ -156,6 +156,7 @@ async def test_a_paused_campaign_waits_also_when_it_starts(journal):
     assert len(client.calls) == 10
 
 
+@pytest.mark.long
 async def test_a_worker_that_runs_obeys_a_new_budget(journal):
     """`set_limits` lowers and raises `max_cost` while it sends, also without a limit before."""
     campaign = await loaded(journal, 60)
@@ -190,6 +191,7 @@ async def test_the_runs_of_a_worker_share_their_options(journal, url):
     assert (await runner._send(campaign, FakeClient(), first)).accepted == 12
 
 
+@pytest.mark.long
 async def test_a_worker_changes_its_number_in_flight(journal):
     """More requests leave at a time as soon as the command is obeyed, and fewer after the surplus ones ended."""
     client, several, most = slow(0.05), anyio.Event(), 0

@@ -12,7 +12,7 @@ from callsavvy_async import SMS
 from callsavvy_async.bulk.recipients import SkipReason
 from callsavvy_async.campaigns import Campaign, Journal
 from callsavvy_async.errors import InvalidRequestError
-from tests.profiles import mostly_long
+from tests.profiles import mostly_long, trio_is_long
 
 from .fakes import FakeClient, numbers
 
@@ -136,6 +136,7 @@ async def test_a_repeated_claim_finds_the_same(journal: Journal) -> None:
     assert (await campaign.run(FakeClient())).complete
 
 
+@trio_is_long
 async def test_it_outlives_a_journal_of_the_same_name(tmp_path: Path) -> None:
     """Whoever was suppressed stays so when the journal's file is deleted and made anew."""
     url = f"sqlite:///{tmp_path}/journal.db"

@@ -31,7 +31,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize("channel", mostly_long(CHANNELS))
 def test_a_run_is_sent_once_however_often_it_is_asked_for(run: Run, account: Simulator, people: Path, channel) -> None:
     """The same command again changes nothing; the journal lists, shows and writes what became of it."""
     name, *options = channel

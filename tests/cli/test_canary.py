@@ -88,6 +88,7 @@ def test_a_canary_holds_until_another_terminal_continues(
     assert account.ledger.charged == {f"+234599000000{n}": 1 for n in range(10)}
 
 
+@pytest.mark.long
 def test_a_canary_that_fails_stops_the_send(run: Run, account: Simulator, ten: Path) -> None:
     """Above --max-failures nothing more is sent, which is exit code 1, and the way on is named."""
     account.faults.next("sendSMS", Fault.SEND_FAILED)

@@ -9,12 +9,12 @@ import subprocess
 import pytest
 
 from callsavvy_async.cli.commands import REGISTRY
-from tests.profiles import mostly_long
 
 from .harness import Run
 
 
-@pytest.mark.parametrize("shell", mostly_long(["bash", "zsh", "fish"]))
+@pytest.mark.long
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_script_is_of_its_shell(run: Run, shell: str) -> None:
     """Where the shell is installed, it reads the script; each word of a command and each common option is in it."""
     ended = run("completion", shell)

@@ -179,7 +179,8 @@ def changes(account: Simulator) -> int:
     return sum(account.ledger.posts(name) for name, effect in EFFECTS.items() if effect is not Effect.READ)
 
 
-@pytest.mark.parametrize("way", mostly_long(reversed(WAYS)))
+@pytest.mark.long
+@pytest.mark.parametrize("way", WAYS)
 def test_exit_code_2_means_that_nothing_was_sent(
     way: str, run: Run, account: Simulator, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -331,6 +332,7 @@ class Watched:
         return self._seconds
 
 
+@pytest.mark.long
 @pytest.mark.sockets
 @pytest.mark.parametrize(
     "redirection", mostly_long([">/dev/full", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", "| true"])

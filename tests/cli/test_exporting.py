@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from callsavvy_async.simulator import Fault, Simulator
+from tests.profiles import mostly_long
 
 from .harness import Run
 
@@ -21,7 +22,7 @@ GROUPS = {
 }
 
 
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("group", mostly_long(GROUPS))
 def test_an_export_is_the_list(run: Run, account: Simulator, tmp_path: Path, group: str) -> None:
     """CSV and JSON lines have the rows and the fields of the list, and only the owner may read the file."""
     listed = run(*GROUPS[group], "-o", "json").json

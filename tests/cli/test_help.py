@@ -14,6 +14,7 @@ from callsavvy_async.cli.app import application, function_of
 from callsavvy_async.cli.arguments import OPTIONS, split
 from callsavvy_async.cli.commands import REGISTRY
 from callsavvy_async.cli.registry import first_sentence
+from tests.profiles import mostly_long
 
 from .harness import Run
 
@@ -39,6 +40,7 @@ def test_help_imports_no_command(arguments: tuple[str, ...]) -> None:
     assert not imported_by(*arguments) & NOT_FOR_HELP
 
 
+@pytest.mark.long
 def test_a_command_imports_only_its_own_module() -> None:
     """The help of a command that reads takes in no simulator, journal or list of recipients."""
     found = imported_by("balance", "--help")
@@ -49,7 +51,7 @@ def test_a_command_imports_only_its_own_module() -> None:
     ]
 
 
-@pytest.mark.parametrize("words", REGISTRY.commands)
+@pytest.mark.parametrize("words", mostly_long(REGISTRY.commands, quick=10))
 def test_every_command_has_its_help(words: str, run: Run) -> None:
     """It shows the summary of the registry, examples, the options of every command and the environment variables."""
     command = REGISTRY.commands[words]

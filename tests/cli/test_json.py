@@ -103,6 +103,7 @@ def here(tmp_path: Path, people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "private-key.txt").write_text(f"{PRIVATE_KEY}\n")
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("here")
 def test_every_command_prints_one_document(run: Run, account: Simulator) -> None:
     """Over all commands: the document on stdout is one, has the command's schema, and its exit code is the command's."""

@@ -18,6 +18,7 @@ from callsavvy_async.policy.standalone import OUT_OF_REACH
 from callsavvy_async.simulator import Simulator, serve
 from testbed.servers.postgres import PostgresServer
 from testbed.servers.redis import RedisServer
+from tests.profiles import mostly_long
 
 from .harness import Run, environment, start
 
@@ -55,6 +56,7 @@ def test_a_limit_in_redis(
     assert (result.code, "shared limit" in result.err) == (0, False)
 
 
+@pytest.mark.long
 @pytest.mark.sockets
 def test_a_server_that_is_not_there(run: Run, account: Simulator, people: Path) -> None:
     """It is said, without the password, and sending goes on."""
@@ -75,7 +77,7 @@ def test_a_server_that_is_not_there(run: Run, account: Simulator, people: Path) 
         (("campaigns", "resume", "r", "--yes"), ("--rate", "10/s"), ("--rate is 10/s", "--pacing")),
     ],
 )
-@pytest.mark.parametrize("by_variable", [True, False])
+@pytest.mark.parametrize("by_variable", mostly_long([True, False]))
 def test_what_contradicts_it(
     run: Run, account: Simulator, monkeypatch: pytest.MonkeyPatch, command, options, named, *, by_variable: bool
 ) -> None:
@@ -104,6 +106,7 @@ def test_no_repr_shows_the_url() -> None:
     assert "cret" not in repr(pace) + repr(client_options(pace))
 
 
+@pytest.mark.long
 def test_the_help_names_the_variable(run: Run) -> None:
     """And not what it holds."""
     for command in (("bulk", "sms"), ("campaigns", "work"), ("campaigns", "resume")):

@@ -21,6 +21,7 @@ from callsavvy_async.cli import record as record_module
 from callsavvy_async.cli.options import Pace
 from callsavvy_async.cli.record import Record, recording
 from callsavvy_async.simulator import Fault, Simulator
+from tests.profiles import mostly_long
 
 from .harness import Result, Run
 
@@ -75,7 +76,9 @@ def test_no_record_leaves_no_trace(run: Run, account: Simulator, people: Path, o
     assert set(Path().iterdir()) <= {*before, Path("state")}
 
 
-@pytest.mark.parametrize("stop", ["deadline", "max_cost", "balance", "refused", "crash", "signal"])
+@pytest.mark.parametrize(
+    "stop", mostly_long(["max_cost", "refused", "deadline", "balance", "crash", "signal"], quick=2)
+)
 def test_every_early_stop_names_the_command_that_continues(
     run: Run, account: Simulator, people: Path, monkeypatch: pytest.MonkeyPatch, stop: str
 ) -> None:
@@ -136,6 +139,7 @@ def test_a_list_that_was_not_loaded_is_sent_again(
     assert set(account.ledger.charged.values()) == {1}
 
 
+@pytest.mark.long
 def test_without_a_journal_the_report_is_the_list_of_the_rest(run: Run, account: Simulator, people: Path) -> None:
     """What is left of a send without a journal goes out from its report; without a report it is only counted."""
     bare = run("bulk", "sms", people, *HELLO, "--max-cost", 1, "--simulator")

@@ -77,6 +77,7 @@ def test_a_test_server_is_remembered_only_in_a_file_that_is_named(
     assert not (tmp_path / "state" / "callsavvy-async" / "limits.json").exists()
 
 
+@pytest.mark.long
 def test_the_plan_tells_the_time_at_the_remembered_limit(
     run: Run, account: Simulator, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from callsavvy_async.cli import reading, sending, writing
 from callsavvy_async.simulator import ENDPOINTS, Fault, Simulator
+from tests.profiles import mostly_long
 
 from .harness import Run, commands, sample_arguments
 
@@ -160,7 +161,7 @@ def test_api(run: Run, account: Simulator) -> None:
     assert json.loads(account.requests[-1].body) == {"ticket_status": "New", "datetime": "2026-11"}
 
 
-@pytest.mark.parametrize("resource", sorted(ENDPOINTS))
+@pytest.mark.parametrize("resource", mostly_long(sorted(ENDPOINTS), quick=7))
 def test_api_knows_effects(run: Run, account: Simulator, resource: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A read is repeated after a lost answer; whatever changes something or is not known is not."""
     monkeypatch.setattr("random.random", lambda: 0.0)  # no pause before the second try

@@ -82,6 +82,7 @@ def test_first_signal_drains(list_of_people: Path, report: Path, number: signal.
     assert f"{charged} accepted" in out
 
 
+@pytest.mark.long
 def test_second_signal_abandons(list_of_people: Path, report: Path) -> None:
     """The second signal does not wait: what is on the wire is unknown, and there is a report."""
     slow = Slow(60)

@@ -43,6 +43,7 @@ def test_without_a_journal_there_is_no_list(run: Run, command: tuple[str, ...]) 
     assert "there is no journal" in missing.err
 
 
+@pytest.mark.long
 def test_whoever_was_just_sent_to_gets_nothing(run: Run, account: Simulator, people: Path, tmp_path: Path) -> None:
     """`--not-within` counts every campaign of the journal; the plan says so, and the report says why."""
     first = tmp_path / "first.txt"

@@ -47,6 +47,7 @@ def _answer(answer: str, server: SimulatorServer, *arguments: object) -> tuple[i
     return program.returncode, shown.decode()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("answer", "code", "sent"), [("yes", 0, 3), pytest.param("", 2, 0, marks=pytest.mark.long)])
 def test_question(sim: Simulator, server: SimulatorServer, people: Path, answer: str, code: int, sent: int) -> None:
     """Only a yes sends; before it the plan and its cost are shown."""

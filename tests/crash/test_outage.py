@@ -44,6 +44,7 @@ def test_a_full_disk_ends_the_run_and_reaches_nobody_twice(tmp_path: Path, servi
     assert set(service.charged().values()) == {1}
 
 
+@pytest.mark.long
 def test_a_disk_that_is_full_from_the_start_sends_nothing(tmp_path: Path, service: Account) -> None:
     """Without the first write ahead no request leaves."""
     url = f"sqlite:///{tmp_path}/x.db"

@@ -16,7 +16,7 @@ from callsavvy_async.simulator import Fault, Simulator, SimulatorServer, serve
 from callsavvy_async.simulator.webhooks import post_event
 from tests.examples.programs import SECRET, Program, assert_clean, people, running
 
-pytestmark = pytest.mark.sockets
+pytestmark = [pytest.mark.long, pytest.mark.sockets]
 
 NUMBER = "+2345990000001"
 

@@ -13,7 +13,7 @@ from callsavvy_async.simulator import Fault, Simulator, serve
 from callsavvy_async.simulator.webhooks import post_event
 from tests.examples.programs import Program, running
 
-pytestmark = pytest.mark.sockets
+pytestmark = [pytest.mark.long, pytest.mark.sockets]
 
 KNOWN = "+2348033344400"
 NEW = "+2348033344499"

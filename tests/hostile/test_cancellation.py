@@ -82,7 +82,7 @@ def cancellations(combination: Combination) -> list[bool]:
 
 
 @pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
-@pytest.mark.parametrize("combination", mostly_long(OURS, quick=4), ids=str)
+@pytest.mark.parametrize("combination", mostly_long(OURS, quick=2), ids=str)
 def test_at_every_await(combination: Combination, warm: bool, tls: Tls) -> None:
     """Wherever a request is cancelled, the next get their own responses over at most one new connection; none leaks."""
     before = descriptors()

@@ -8,6 +8,7 @@ import anyio
 import pytest
 
 from callsavvy_async import RequestError, ResponseTooLargeError
+from tests.profiles import mostly_long
 
 from .play import COMBINATIONS, Combination, Tls, opened
 from .server import HangUp, Server, Turn
@@ -63,7 +64,7 @@ def test_small_chunks(combination: Combination) -> None:
     assert peak <= 1.5 * MOST
 
 
-@pytest.mark.parametrize("combination", PLAIN, ids=str)
+@pytest.mark.parametrize("combination", mostly_long(PLAIN), ids=str)
 def test_blocks_that_yield_nothing(combination: Combination) -> None:
     """Compressed bytes without content are not kept, though there are more of them than a response may have."""
     peak = anyio.run(peak_of, combination, empty_blocks, RequestError, backend=combination.loop)

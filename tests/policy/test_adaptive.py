@@ -34,13 +34,10 @@ PACERS: list[Callable[[], Pacer]] = [
 QUICK = {
     "bucket 10/s, burst 20, Retry-After",
     "bucket 0.5/s, burst 5",
-    "fixed 600 per 60 s, headers",
-    "sliding 100 per 10 s",
     "bucket 10/s doubles",
-    "sliding 100 per 10 s halves",
     "queue, 3 workers",
 }
-"""A server of each shape, played in every run of the tests; the others are played by long ones."""
+"""Servers that are played in every run of the tests; long tests play the others."""
 
 
 def played(scenarios: Iterable[Scenario]) -> list[object]:

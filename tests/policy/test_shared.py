@@ -127,6 +127,7 @@ def test_a_clock_that_jumps_does_no_harm(jump: float) -> None:
     assert min(shares) >= 0.9 * max(shares)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("known", "emptied"),
     [

@@ -13,6 +13,7 @@ import pytest
 from callsavvy_async import simulator
 from callsavvy_async.simulator import ENDPOINTS, WHATSAPP_UID, Simulator
 from callsavvy_async.simulator.state import World
+from tests.profiles import mostly_long_rows
 
 pytestmark = pytest.mark.anyio
 
@@ -145,7 +146,7 @@ BAD_VALUES = [
 ]
 
 
-@pytest.mark.parametrize(("resource", "name", "value"), BAD_VALUES)
+@pytest.mark.parametrize(("resource", "name", "value"), mostly_long_rows(BAD_VALUES, quick=10))
 async def test_bad_values_are_refused_by_name(call, sim, resource: str, name: str, value: str) -> None:
     """A value that breaks the document's rule is refused with 422, and the message names the parameter."""
     response = await call(resource, **{**good_params(sim, resource), name: value})

@@ -24,6 +24,7 @@ from callsavvy_async.simulator import (
     Simulator,
     SimulatorServer,
 )
+from tests.profiles import mostly_long
 
 NUMBER = "+2348012345678"
 SEND = {"recipient": NUMBER, "message": "Hi"}
@@ -61,7 +62,7 @@ def test_what_is_not_read_cannot_be_processed() -> None:
         Fault.DROP_BEFORE_READ.but(processed=True)
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", mostly_long(FAULTS, quick=11))
 def test_the_ledger_knows_whether_a_fault_charged(wire: httpx.Client, sim: Simulator, name: str) -> None:
     """Exactly the faults that are `processed` charge, and only those that read are written down."""
     fault = FAULTS[name].but(seconds=0.0, size=100)
@@ -84,7 +85,7 @@ def patience(name: str) -> float:
     return 0.5 if "hang" in name else 60
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", mostly_long(FAULTS, quick=11))
 def test_whether_it_is_processed_can_be_chosen(wire: httpx.Client, sim: Simulator, name: str) -> None:
     """`but(processed=False)` shows the client the same and charges nothing, not even an id."""
     sim.faults.next("sendSMS", FAULTS[name].but(processed=False, seconds=0.0, size=100))
@@ -171,7 +172,9 @@ def test_closing_behind_an_answer(wire: httpx.Client, sim: Simulator) -> None:
     assert "connection" not in response.headers
 
 
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 408, 409, 418, 425, 429, 500, 502, 503, 504, 599])
+@pytest.mark.parametrize(
+    "status", mostly_long([429, 503, 400, 401, 402, 403, 404, 408, 409, 418, 425, 500, 502, 504, 599], quick=2)
+)
 @pytest.mark.parametrize("body", ["envelope", "html", "empty"])
 def test_any_status_with_any_body(wire: httpx.Client, sim: Simulator, status: int, body: str) -> None:
     """A status comes with the API's envelope, a gateway's page or nothing, and Retry-After as written."""

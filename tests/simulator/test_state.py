@@ -7,6 +7,7 @@ from datetime import datetime
 import pytest
 
 from callsavvy_async.simulator import Simulator
+from tests.profiles import mostly_long
 
 pytestmark = pytest.mark.anyio
 
@@ -100,7 +101,7 @@ async def test_what_does_not_exist_is_not_found(call, resource: str) -> None:
     assert response.json()["message"].endswith(" not found")
 
 
-@pytest.mark.parametrize("resource", ["getTickets", "getCalls", "getChats", "getMessangers"])
+@pytest.mark.parametrize("resource", mostly_long(["getTickets", "getCalls", "getChats", "getMessangers"]))
 async def test_a_period_keeps_what_lies_in_it(call, resource: str) -> None:
     """Month, day and second each keep exactly the records whose time begins so; the parts make the whole."""
     rows = (await call(resource)).json()["data"]

@@ -11,6 +11,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.profiles import mostly_long
+
 INSTALLED = entry_points(group="pytest11", name="callsavvy")
 LOADED = () if INSTALLED else ("-p", "callsavvy_async.testing.plugin")  # from the source tree there is no entry point
 OPTIONS = ("-p", "no:cacheprovider", "-p", "no:asyncio", "-p", "no:hypothesispytest", *LOADED, "-W", "error")
@@ -82,7 +84,7 @@ def _read(results: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("backend", mostly_long(["asyncio", "trio"]))
 def test_client_and_simulator(failures: dict[str, str], backend: str) -> None:
     """Callsavvy sends to callsavvy_sim, whose ledger says whom it reached; on asyncio and trio."""
     assert not failures[f"test_client[{backend}]"]

@@ -18,7 +18,7 @@ from callsavvy_async.testing.virtual_time import run_in_virtual_time
 from callsavvy_async.transport.clock import current_time
 from callsavvy_async.transport.fair_queue import MOST_IN_A_ROW
 from callsavvy_async.transport.rate_limiter import RateLimiter, WaitTooLongError
-from tests.profiles import examples
+from tests.profiles import examples, mostly_long
 
 PACERS = {
     "unlimited": lambda: Unlimited(max_in_flight=2),
@@ -115,7 +115,7 @@ class Play:
         self.ended["done"] += 1
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("backend", mostly_long(["asyncio", "trio"]))
 @pytest.mark.parametrize("pacer", PACERS)
 @given(callers=st.lists(plans, max_size=14))
 @examples(40)
@@ -124,7 +124,7 @@ def test_nothing_leaks_and_nobody_is_forgotten(pacer: str, backend: str, callers
     run_in_virtual_time(backend, Play(PACERS[pacer]()).run, callers)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("backend", mostly_long(["asyncio", "trio"]))
 @example(kinds=[False] * 6 + [True], pacer="fixed")
 @given(kinds=st.lists(st.booleans(), min_size=1, max_size=40), pacer=st.sampled_from(sorted(ONE_BY_ONE)))
 @examples(100)

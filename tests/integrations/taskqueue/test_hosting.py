@@ -21,6 +21,7 @@ async def load(journal: str) -> None:
         await (await opened.campaign("c", SMS("Hello"), chunk_size=1)).load(PEOPLE)
 
 
+@pytest.mark.long
 @trio_is_long
 async def test_a_job_that_cannot_go_on_fails(anyio_backend: object, client: Callsavvy, tmp_path: Path) -> None:
     """A campaign that stops early fails its job and says why; one that is through returns its sums, also once more."""

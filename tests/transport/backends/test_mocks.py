@@ -62,7 +62,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.parametrize("using", ["httpcore", "httpx"])
-@pytest.mark.parametrize("made", ["before", "inside", "used before"])
+@pytest.mark.parametrize("made", mostly_long(["before", "inside", "used before"]))
 async def test_respx(made: str, using: str, backend: str, server: SimulatorServer, sim: Simulator) -> None:
     """Both of respx's ways to mock reach clients made before and after it started; the call after it is real."""
     client = client_of(server, backend=backend)
@@ -276,6 +276,7 @@ async def test_a_mock_goes_before_a_tracer(
     assert server.connections == 0
 
 
+@pytest.mark.long
 def test_httpx2_under_the_name_of_httpx(server: SimulatorServer) -> None:
     """`alias_httpx` patches nothing: native connections go on, and httpx2 serves where they cannot."""
     program = f"""

@@ -77,6 +77,7 @@ def listener(answer: Callable[[socket.socket], None] | None, scheme: str = "http
             thread.join(5)
 
 
+@pytest.mark.every_backend(1)
 async def test_a_slow_drip_does_not_outlast_the_timeout(
     server: SimulatorServer, sim: Simulator, client_of: Make
 ) -> None:
@@ -90,6 +91,7 @@ async def test_a_slow_drip_does_not_outlast_the_timeout(
     assert len(sim.requests) == 1
 
 
+@pytest.mark.every_backend(1)
 async def test_a_hang_does_not_outlast_the_timeout(server: SimulatorServer, sim: Simulator, client_of: Make) -> None:
     """A server that says nothing is given up after the timeout, and a deadline that is nearer goes first."""
     sim.faults.rule(Fault.HANG)
@@ -101,6 +103,7 @@ async def test_a_hang_does_not_outlast_the_timeout(server: SimulatorServer, sim:
             assert time.monotonic() - began < 20
 
 
+@pytest.mark.every_backend(1)
 async def test_a_server_that_never_accepts(client_of: Make) -> None:
     """A time-out before the body was asked for is NOT_SENT; once it was handed to the kernel it is UNKNOWN."""
     with listener(None) as url:
@@ -114,6 +117,7 @@ async def test_a_server_that_never_accepts(client_of: Make) -> None:
     assert caught.value.safe_to_resend
 
 
+@pytest.mark.every_backend(1)
 @pytest.mark.parametrize(
     "fault",
     [Fault.HUGE_BODY.but(size=100 * MEBIBYTE), Fault.GZIP_BOMB.but(size=100 * MEBIBYTE)],

@@ -78,6 +78,7 @@ def count_calls(run: Callable[[], None]) -> Counter[str]:
     return counted
 
 
+@pytest.mark.long
 def test_function_calls() -> None:
     """At most 56 function calls of our own, C's among them, and 122 with the event loop's."""
     backend = NativeBackend()

@@ -17,6 +17,7 @@ from callsavvy_async.transport.native import trust as native_trust
 from callsavvy_async.transport.native.backend import NativeBackend
 from callsavvy_async.transport.native.trust import Trust
 from callsavvy_async.wire.failure import FailureKind
+from tests.profiles import mostly_long
 
 from .hostile import Hostile, Peer, descriptors, hostile, seen
 from .test_response import BODY, TO_EOF, WHOLE, named
@@ -240,7 +241,7 @@ async def test_the_end_of_a_stream(trusting: NativeBackend, server_tls: ssl.SSLC
         assert (failure.kind, failure.sent) == (FailureKind.CONNECTION_LOST, True)
 
 
-@pytest.mark.parametrize("how", ["close", "abort"])
+@pytest.mark.parametrize("how", mostly_long(["close", "abort"]))
 async def test_closed_while_idle(trusting: NativeBackend, server_tls: ssl.SSLContext, how: str) -> None:
     """A connection that the server closed is not written to."""
 

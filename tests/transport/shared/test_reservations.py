@@ -18,6 +18,7 @@ from callsavvy_async.policy.reservation_protocol import Replace, Reserve, RowReq
 from callsavvy_async.transport.shared import postgres as postgres_rows, redis as redis_rows
 from callsavvy_async.transport.shared.reservation_store import LEASE, ReservationStore, UnreachableError, describe
 from testbed.limiter.ledger import Ledger
+from tests.profiles import mostly_long
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sockets]
 
@@ -75,7 +76,7 @@ def requests(rng: random.Random, now: float, versions: list[str]) -> RowRequest:
     )
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", mostly_long(range(3)))
 async def test_the_same_as_in_memory(row: ReservationStore, seed: int) -> None:
     """Whatever the request, the row after it is the ledger's, by the clock of the server."""
     rng, ledger, versions, now = random.Random(seed), Ledger(), ["", "v"], 0.0

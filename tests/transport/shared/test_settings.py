@@ -13,7 +13,7 @@ from callsavvy_async import Adaptive, Callsavvy, ConfigurationError, Credentials
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, SimulatorServer
 from callsavvy_async.transport.rate_limiters import RateLimiters
 from callsavvy_async.transport.shared import redis as redis_rows
-from tests.profiles import trio_is_long
+from tests.profiles import mostly_long, trio_is_long
 
 URL = "redis://me:secret@host:6379/3?key=secret"
 
@@ -115,7 +115,7 @@ def _client(url: str, server: SimulatorServer, name: str, public_key: str = PUBL
 @trio_is_long
 @pytest.mark.anyio
 @pytest.mark.sockets
-@pytest.mark.parametrize("on", ["redis", "postgres"])
+@pytest.mark.parametrize("on", mostly_long(["redis", "postgres"]))
 async def test_two_clients_share_a_limit(
     anyio_backend: object, on: str, redis, postgres, server: SimulatorServer
 ) -> None:
