@@ -264,7 +264,6 @@ async def test_keys_are_kept_for_some_time(keep):
 # --------------------------------------------------------------------------------------------- nothing was done
 
 
-@every_journal
 async def test_a_rejected_request_frees_its_key(callsavvy, sim, raw):
     """The API did nothing, so the next caller may send, even with other content."""
     sim.faults.next("sendSMS", Fault.with_status(422))
@@ -275,7 +274,6 @@ async def test_a_rejected_request_frees_its_key(callsavvy, sim, raw):
     assert sim.ledger.charged == {NUMBER: 1}
 
 
-@every_journal
 async def test_a_request_that_never_left_frees_its_key(url, raw, sim, server):
     """Nothing listens there: the key is free."""
     async with make(server, url, base_url="http://127.0.0.1:1/v1", max_retries=0) as callsavvy:
@@ -284,7 +282,6 @@ async def test_a_request_that_never_left_frees_its_key(url, raw, sim, server):
         assert raw("SELECT count(*) FROM keyed") == [(0,)]
 
 
-@every_journal
 async def test_a_key_that_waits_for_its_retry_has_no_row(callsavvy, sim, raw):
     """A process that is killed between two attempts leaves nothing unknown behind."""
     sim.faults.next("sendSMS", Fault.with_status(429, retry_after="0.3"))
@@ -296,7 +293,6 @@ async def test_a_key_that_waits_for_its_retry_has_no_row(callsavvy, sim, raw):
     assert sim.ledger.charged == {NUMBER: 1}
 
 
-@every_journal
 async def test_cancelled_while_it_waits_for_the_limit(url, server, sim, raw):
     """A request that is cancelled before its turn leaves no row."""
     async with make(server, url, rate="1/min") as callsavvy:
@@ -307,7 +303,6 @@ async def test_cancelled_while_it_waits_for_the_limit(url, server, sim, raw):
     assert posts(sim) == 1
 
 
-@every_journal
 async def test_cancelled_while_its_row_is_written(callsavvy, sim, raw, monkeypatch):
     """The row is written to its end and then deleted: nothing left, so the key is free."""
     depart, begun = keyed.depart, threading.Event()
@@ -335,7 +330,6 @@ async def lose(callsavvy: Callsavvy, sim: Simulator, *, processed: bool = True) 
         await send(callsavvy)
 
 
-@every_journal
 async def test_an_unknown_outcome_stays_locked(callsavvy, sim):
     """No later request with the key is sent, and its error says how to go on."""
     await lose(callsavvy, sim)
@@ -369,7 +363,6 @@ async def test_a_person_resolves_it(callsavvy, journal, sim, as_sent):
         await journal.keys.resolve(KEY, as_sent=as_sent)
 
 
-@every_journal
 async def test_a_key_of_two_accounts_is_resolved_by_its_account(journal, server, sim):
     """Which account is meant is asked, never guessed."""
     for url in (server.url, server.url.replace("127.0.0.1", "localhost")):
@@ -382,7 +375,6 @@ async def test_a_key_of_two_accounts_is_resolved_by_its_account(journal, server,
     assert await journal.keys.unknown() == ()
 
 
-@every_journal
 async def test_cancelled_in_flight(callsavvy, sim):
     """A request that was cancelled on the wire is unknown, and is not sent again."""
     sim.latency = lambda _: 5.0
@@ -395,7 +387,6 @@ async def test_cancelled_in_flight(callsavvy, sim):
     assert posts(sim) == 1
 
 
-@every_journal
 async def test_waiting_for_another_request_ends_with_the_deadline(callsavvy, sim):
     """The wait for a request under way counts against the deadline; this caller sent nothing."""
     sim.latency = lambda _: 0.6
