@@ -72,10 +72,9 @@ def tests_network(session: nox.Session) -> None:
     _tests(session, "-m=network")
 
 
-@nox.session(requires=["wheel"], venv_backend="uv")
+@nox.session(requires=["wheel"])
 def tests_uvloop(session: nox.Session) -> None:
-    """Run the tests of what is sent, and of what is known afterwards, over uvloop, on the lowest versions as `tests_min`."""
-    _install_lowest(session)
+    """Run the tests of what is sent, and of what is known afterwards, over uvloop."""
     _tests_of_loop(session, "uvloop")
 
 
@@ -100,10 +99,10 @@ def coverage(session: nox.Session) -> None:
 def tests_min(session: nox.Session) -> None:
     """Run the tests on the lowest versions that the wheel declares, with test tools of today.
 
-    Without those that `coverage` and `tests_uvloop` run so, and those of parts that use no dependency but attrs.
+    Without those that `coverage` runs so, and those of parts that use no dependency but attrs.
     """
     _install_lowest(session)
-    _tests(session, leave_out=(*COVERED, "transport", "embeds", "hostile", "simulator"))
+    _tests(session, leave_out=(*COVERED, "embeds", "hostile", "simulator"))
 
 
 @nox.session
