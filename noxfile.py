@@ -25,6 +25,8 @@ PROJECT = nox.project.load_toml(SETTINGS)
 COVERED = [name.rpartition(".")[2] for name in PROJECT["tool"]["coverage"]["run"]["source_pkgs"]]
 """Folders of the packages, and of their tests, that are covered wholly."""
 EXTRAS = "[aiohttp,cli,excel,fastapi,otel,parquet,phone,postgres,redis,speed]"
+LOWEST_ON = "3.12"
+"""Python whose session runs on the lowest declared versions, so that CI need not run all tests once more for them."""
 DEMO_TEXT = "We open again on Monday at nine. Reply STOP to hear no more from us."
 
 
@@ -45,9 +47,11 @@ def tests(session: nox.Session) -> None:
 
 for version in nox.project.python_versions(PROJECT):
 
-    @nox.session(name=f"tests-{version}", python=version, requires=["wheel"], default=False)
+    @nox.session(name=f"tests-{version}", python=version, requires=["wheel"], venv_backend="uv", default=False)
     def tests_of_version(session: nox.Session) -> None:
-        """Run the tests on this Python, which must be installed."""
+        """Run the tests on this Python, which must be installed; 3.12 on the lowest versions that the wheel declares."""
+        if session.python == LOWEST_ON:
+            _install_lowest(session)
         _tests(session)
 
 
@@ -84,25 +88,18 @@ def tests_eager(session: nox.Session) -> None:
     _tests_of_loop(session, "eager")
 
 
-@nox.session(requires=["wheel"], venv_backend="uv")
+@nox.session(requires=["wheel"])
 def coverage(session: nox.Session) -> None:
-    """Check that the tests of policy, wire, messages, bulk and campaigns cover all branches of these packages.
-
-    They run on the lowest versions that the wheel declares, for `tests_min`, which runs the others.
-    """
-    _install_lowest(session)
+    """Check that the tests of policy, wire, messages, bulk and campaigns cover all branches of these packages."""
     report = ("--cov-report=term-missing:skip-covered", "--cov-fail-under=100")
     _tests(session, "--cov", f"--cov-config={SETTINGS}", *report, parts=[f"tests/{folder}" for folder in COVERED])
 
 
-@nox.session(requires=["wheel"], venv_backend="uv")
+@nox.session(requires=["wheel"], venv_backend="uv", default=False)
 def tests_min(session: nox.Session) -> None:
-    """Run the tests on the lowest versions that the wheel declares, with test tools of today.
-
-    Without those that `coverage` runs so, and those of parts that use no dependency but attrs.
-    """
+    """Run the tests on the lowest versions that the wheel declares, with test tools of today."""
     _install_lowest(session)
-    _tests(session, leave_out=(*COVERED, "embeds", "hostile", "simulator"))
+    _tests(session)
 
 
 @nox.session
