@@ -59,7 +59,8 @@ for version in nox.project.python_versions(PROJECT):
 def tests_long(session: nox.Session) -> None:
     """Run the long tests but those of documents, and properties with many more examples: storms, crashes, fleets."""
     long = "-m=(long or hypothesis) and not browser and not network"
-    _tests(session, long, "--hypothesis-profile=thorough", leave_out=["samples"], spread="worksteal")
+    patient = "--timeout=600"  # a fleet takes four times as long on a machine that is four times as slow
+    _tests(session, long, "--hypothesis-profile=thorough", patient, leave_out=["samples"], spread="worksteal")
 
 
 @nox.session(requires=["wheel"], default=False)
