@@ -159,7 +159,7 @@ def main() -> None:
     parser.add_argument("--delay", type=float, default=0.02, help="of a line, one way, seconds")
     parser.add_argument("--loss", type=float, default=0.02, help="of packets")
     parser.add_argument("--chunks", type=int, help="30,000; 2,000 beyond lines, where each takes several journeys")
-    parser.add_argument("--jobs", type=int, default=1_000, help="of hosts where each message is a job")
+    parser.add_argument("--jobs", type=int, default=300, help="of hosts where each message is a job")
     parser.add_argument("--outage", type=float, default=60.0, help="seconds")
     parser.add_argument("--lease", type=float, default=5.0, help="seconds")
     parser.add_argument("--rounds", type=int, default=1, help="how often everything happens")

@@ -112,7 +112,7 @@ import subprocess, sys, time
 runs = []
 while True:
     runs = [run for run in runs if run.poll() is None]
-    if len(runs) < 3:
+    if len(runs) < 2:
         runs.append(subprocess.Popen([sys.executable, "run.py"]))
     time.sleep(1)
 """
@@ -188,12 +188,12 @@ for job in numbers:
 """
 
 
-def _django(command: Sequence[str], enqueue: str, file: str, in_flight: int, latency: float) -> JobHost:
+def _django(command: Sequence[str], enqueue: str, file: str, in_flight: int, latency: float, end: str = "") -> JobHost:
     return JobHost(
         page="django.md",
         worker=("-m", "django", *command, "--settings", "settings"),
         enqueue=enqueue,
-        added={"settings.py": _SETTINGS, "shop/models.py": _MODELS, file: _NOTE + _NOTE_SENDS},
+        added={"settings.py": _SETTINGS, "shop/models.py": _MODELS, file: _NOTE + _NOTE_SENDS + end},
         prepare=_MIGRATE,
         in_flight=in_flight,
         redis=False,
@@ -230,11 +230,18 @@ JOB_HOSTS: dict[str, JobHost] = {
         added={"cron.py": _CRON, "run.py": _NOTE + _NOTE_SENDS + _RUN},
         prepare="import sqlite3; sqlite3.connect('app.db').executescript('PRAGMA journal_mode = WAL; CREATE TABLE orders"
         " (id INTEGER PRIMARY KEY, number TEXT, shipped INTEGER, notified INTEGER DEFAULT 0)')",
-        in_flight=3,
+        in_flight=2,
         redis=False,
         latency=0.05,
     ),
-    "django": _django(("send_outbox",), _SHIP, "shop/management/commands/send_outbox.py", in_flight=64, latency=0.4),
+    "django": _django(
+        ("send_outbox",),
+        _SHIP,
+        "shop/management/commands/send_outbox.py",
+        in_flight=4,
+        latency=0.4,
+        end='OutboxWorker.__init__.__kwdefaults__["max_in_flight"] = 4',
+    ),
     "django-tasks": _django(
         ("db_worker", "--interval", "0.2", "--no-startup-delay"), _TASKS, "shop/tasks.py", in_flight=1, latency=0.05
     ),

@@ -50,8 +50,8 @@ class JobVerdict:
     Attributes:
         deliveries: number of times that a job was started.
         swept: jobs that were enqueued again after a while without progress, some since the queue had lost them.
-        most_unknown: most requests that killed processes had in flight.
-        died: jobs that are unknown since their process was killed.
+        most_unknown: most requests in flight of processes that were killed, or that may have ended without their journal.
+        died: jobs that are unknown since their process ended.
     """
 
     host: str
@@ -81,7 +81,7 @@ class JobVerdict:
                 f"what happened: {happened}",
                 f"{self.accepted:,} accepted, {self.unknown:,} unknown",
                 f"lost {self.lost}, twice {self.twice}, contradicted by the ledger {self.contradicted}",
-                f"unknown since their process was killed: {self.died}, of at most {self.most_unknown} in flight",
+                f"unknown since their process ended: {self.died}, of at most {self.most_unknown} in flight",
                 f"enqueued again by the sweep: {self.swept}",
             ]
         )
@@ -161,7 +161,9 @@ class Queue:
         self.verdict.most_unknown += self.host.in_flight
 
     def _choose(self) -> subprocess.Popen[bytes]:
-        return self.draw.choice(self.workers)
+        """Return the worker that has run the longest, so that it has work."""
+        self.start()
+        return self.workers[0]
 
     # ---------------------------------------------------------------------------------------------------------- waiting
 
@@ -179,10 +181,12 @@ class Queue:
 
     def finish(self) -> None:
         """Wait for all jobs. Jobs that the queue lost are enqueued again."""
-        ends_at = time.monotonic() + STUCK
+        before, since = -1, time.monotonic()
         while not self.wait_until(self.jobs, patience=STALLED):
             left = sorted({*range(self.jobs)} - self.settled())
-            if time.monotonic() > ends_at:
+            if len(left) != before:
+                before, since = len(left), time.monotonic()
+            if time.monotonic() - since > STUCK:
                 raise TimeoutError(f"the jobs {left} are never done.\n{self.verdict}")
             self.verdict.swept += len(left)
             self.enqueue(left)
@@ -223,7 +227,7 @@ class JobTorment:
             stack.callback(queue.end)
             if host.prepare:
                 queue.run(host.prepare)
-            queue.enqueue([*range(self.jobs), *range(0, self.jobs, 10)])
+            queue.enqueue(sorted([*range(self.jobs), *range(0, self.jobs, 10)]))
             queue.start()
             events = [*_events(queue, postgres, redis)] * self.rounds
             for number, event in enumerate(events, start=1):
@@ -242,6 +246,7 @@ def _events(queue: Queue, postgres: PostgresServer, redis: RedisServer | None) -
     def crash() -> None:
         queue.verdict.happened["crash of the broker"] += 1
         if redis is None:
+            queue.verdict.most_unknown += WORKERS * queue.host.in_flight  # it is the journal, too
             postgres.stop("immediate")
             postgres.start()
         else:
@@ -258,8 +263,13 @@ def _signal_group(worker: subprocess.Popen[bytes], number: signal.Signals) -> No
 
 def _children(parent: int) -> list[int]:
     """Return the processes of a worker, without Python's own resource tracker."""
-    found = [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
-    return [pid for pid in found if "resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_text()]
+    children = []
+    with suppress(OSError):  # the worker has ended
+        for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+            with suppress(OSError):  # the child has ended
+                if "resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_text():
+                    children.append(int(pid))
+    return children
 
 
 async def _create(url: str) -> None:
