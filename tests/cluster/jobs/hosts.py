@@ -75,7 +75,7 @@ from celery.signals import task_prerun
 task_prerun.connect(note, weak=False)
 app.conf.update(broker_connection_retry_on_startup=True, broker_connection_max_retries=None)
 app.conf.broker_transport_options = {
-    "visibility_timeout": 1, "unacked_restore_interval": 0.5, "unacked_restore_throttle": 1
+    "visibility_timeout": 1, "unacked_restore_interval": 0.5, "unacked_restore_throttle": 1, "unacked_mutex_expire": 2
 }
 """
 _DRAMATIQ = """

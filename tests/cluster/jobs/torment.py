@@ -17,7 +17,6 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -26,65 +25,25 @@ import anyio
 import attrs
 
 from callsavvy_async.campaigns import Journal
-from callsavvy_async.campaigns.journal.runs import PROCESS_DIED
-from testbed.account import Account, account
+from testbed.account import account
 from testbed.servers.postgres import PostgresServer
 from testbed.servers.redis import RedisServer
 from tests.cluster.place import Place, read
 
-from .hosts import DELIVERIES, JOB_HOSTS, PYTHON, JobHost, recipient
+from .hosts import DELIVERIES, JOB_HOSTS, PYTHON, JobHost
+from .verdict import JobVerdict, judge
 
 WORKERS = 2
 ASLEEP = 3.0
 """Seconds that a worker is stopped; longer than the timeout of its queue."""
-STALLED = 6.0
+STALLED = 10.0
 """Seconds without progress after which jobs are enqueued again, as the sweep of the pages does."""
-STUCK = 180.0
+LEAVES_WITHIN = 15.0
+"""Seconds after SIGTERM after which a worker is killed."""
+HUNG = 20.0
+"""Seconds without progress after which the workers are killed, and others started."""
+STUCK = 240.0
 """Seconds without progress after which the torment is given up."""
-
-
-@attrs.define(kw_only=True)
-class JobVerdict:
-    """What became of the jobs.
-
-    Attributes:
-        deliveries: number of times that a job was started.
-        swept: jobs that were enqueued again after a while without progress, some since the queue had lost them.
-        most_unknown: most requests in flight of processes that were killed, or that may have ended without their journal.
-        died: jobs that are unknown since their process ended.
-    """
-
-    host: str
-    jobs: int
-    happened: Counter[str] = attrs.field(factory=Counter)
-    deliveries: int = 0
-    swept: int = 0
-    most_unknown: int = 0
-    accepted: int = 0
-    unknown: int = 0
-    died: int = 0
-    lost: int = 0
-    twice: int = 0
-    contradicted: int = 0
-    seconds: float = 0.0
-
-    @property
-    def good(self) -> bool:
-        wrong = self.lost or self.twice or self.contradicted
-        return not wrong and self.died <= self.most_unknown and self.deliveries > self.jobs
-
-    def __str__(self) -> str:
-        happened = ", ".join(f"{count} {what}" for what, count in self.happened.items())
-        return "\n".join(
-            [
-                f"{self.host}: {self.jobs:,} jobs, {self.deliveries:,} deliveries, {self.seconds:.0f} s",
-                f"what happened: {happened}",
-                f"{self.accepted:,} accepted, {self.unknown:,} unknown",
-                f"lost {self.lost}, twice {self.twice}, contradicted by the ledger {self.contradicted}",
-                f"unknown since their process ended: {self.died}, of at most {self.most_unknown} in flight",
-                f"enqueued again by the sweep: {self.swept}",
-            ]
-        )
 
 
 @attrs.define(eq=False)
@@ -154,7 +113,12 @@ class Queue:
         self.verdict.happened["SIGTERM"] += 1
         worker = self._choose()
         worker.terminate()
-        worker.wait(STUCK)
+        try:
+            worker.wait(LEAVES_WITHIN)
+        except subprocess.TimeoutExpired:  # what keeps services alive ends it then, as systemd does
+            self._note_kill("kill -9 after SIGTERM")
+            _signal_group(worker, signal.SIGKILL)
+            worker.wait()
 
     def _note_kill(self, what: str) -> None:
         self.verdict.happened[what] += 1
@@ -167,29 +131,35 @@ class Queue:
 
     # ---------------------------------------------------------------------------------------------------------- waiting
 
-    def wait_until(self, settled: int, *, patience: float = STUCK) -> bool:
-        """Wait until so many jobs are settled. Return False after so many seconds without progress."""
-        last, since = -1, time.monotonic()
+    def wait_until(self, settled: int) -> None:
+        """Wait until so many jobs are settled. A sweep enqueues again what the queue lost."""
+        last, since, swept, revived = -1, 0.0, 0.0, False
         while (now := len(self.settled())) < settled:
             self.start()
+            moment = time.monotonic()
             if now != last:
-                last, since = now, time.monotonic()
-            if time.monotonic() - since > patience:
-                return False
+                last, since, swept, revived = now, moment, moment, False
+            if moment - since > STUCK:
+                raise TimeoutError(f"nothing goes on any more.\n{self.verdict}")
+            if moment - since > HUNG and not revived:
+                self._revive()
+                revived = True
+            if moment - swept > STALLED:
+                self._sweep()
+                swept = time.monotonic()
             time.sleep(0.1)
-        return True
 
-    def finish(self) -> None:
-        """Wait for all jobs. Jobs that the queue lost are enqueued again."""
-        before, since = -1, time.monotonic()
-        while not self.wait_until(self.jobs, patience=STALLED):
-            left = sorted({*range(self.jobs)} - self.settled())
-            if len(left) != before:
-                before, since = len(left), time.monotonic()
-            if time.monotonic() - since > STUCK:
-                raise TimeoutError(f"the jobs {left} are never done.\n{self.verdict}")
-            self.verdict.swept += len(left)
-            self.enqueue(left)
+    def _sweep(self) -> None:
+        left = sorted({*range(self.jobs)} - self.settled())
+        self.verdict.swept += len(left)
+        self.enqueue(left)
+
+    def _revive(self) -> None:
+        """Kill workers that do nothing, as a liveness probe does: Celery's can hang after a crash of the broker."""
+        for worker in self.workers:
+            self._note_kill("kill -9 of a hung worker")
+            _signal_group(worker, signal.SIGKILL)
+            worker.wait()
 
     def settled(self) -> set[int]:
         rows = read(self.journal, "SELECT name FROM keyed WHERE outcome IS NOT NULL")
@@ -231,13 +201,12 @@ class JobTorment:
             queue.start()
             events = [*_events(queue, postgres, redis)] * self.rounds
             for number, event in enumerate(events, start=1):
-                if not queue.wait_until(self.jobs * number // (len(events) + 1)):
-                    raise TimeoutError(f"nothing goes on any more.\n{verdict}")
+                queue.wait_until(self.jobs * number // (len(events) + 1))
                 event()
-            queue.finish()
+            queue.wait_until(self.jobs)
             verdict.deliveries = (folder / DELIVERIES).stat().st_size
             queue.end()
-            anyio.run(_judge, journal, service, verdict)
+            anyio.run(judge, journal, service, verdict)
         verdict.seconds = time.monotonic() - began
         return verdict
 
@@ -275,18 +244,3 @@ def _children(parent: int) -> list[int]:
 async def _create(url: str) -> None:
     async with Journal.open(url):
         pass
-
-
-async def _judge(url: str, service: Account, verdict: JobVerdict) -> None:
-    async with Journal.open(url) as journal:
-        unknown = {one.key: one.detail for one in await journal.keys.unknown()}
-    accepted = {name for (name,) in read(url, "SELECT name FROM keyed WHERE outcome = 'accepted'")}
-    charged = service.charged()
-    verdict.accepted, verdict.unknown = len(accepted), len(unknown)
-    verdict.died = sum(detail == PROCESS_DIED for detail in unknown.values())
-    for job in range(verdict.jobs):
-        key, charges = f"order-{job}-shipped", charged[recipient(job)]
-        verdict.lost += key not in accepted and key not in unknown
-        verdict.twice += charges > 1
-        verdict.contradicted += key in accepted and charges != 1
-    verdict.contradicted += len(charged.keys() - {recipient(job) for job in range(verdict.jobs)})
