@@ -214,8 +214,10 @@ class JobTorment:
 def _events(queue: Queue, postgres: PostgresServer, redis: RedisServer | None) -> Sequence[Callable[[], None]]:
     def crash() -> None:
         queue.verdict.happened["crash of the broker"] += 1
+        queue.verdict.most_unknown += (
+            WORKERS * queue.host.in_flight
+        )  # Celery's workers may end; PostgreSQL is the journal, too
         if redis is None:
-            queue.verdict.most_unknown += WORKERS * queue.host.in_flight  # it is the journal, too
             postgres.stop("immediate")
             postgres.start()
         else:

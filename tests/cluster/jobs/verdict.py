@@ -21,7 +21,7 @@ class JobVerdict:
     Attributes:
         deliveries: number of times that a job was started.
         swept: jobs that were enqueued again after a while without progress, some since the queue had lost them.
-        most_unknown: most requests in flight of processes that were killed, or that may have ended without their journal.
+        most_unknown: most requests in flight of processes that were killed, or that a crash of the broker may have ended.
         died: jobs that are unknown since their process ended.
     """
 
