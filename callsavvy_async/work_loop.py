@@ -57,10 +57,13 @@ class WorkLoop(Generic[T]):
         return self._taken.values()
 
     def stop(self, within: float = float("inf")) -> None:
-        """Take no more, and end once the items at hand are finished; after `within` seconds they are cancelled."""
+        """Take no more, and end once the items at hand are finished; after `within` seconds they are cancelled.
+
+        Without `within`, a callback of the event loop may call it, which has no task and so no clock of anyio's.
+        """
         self._stopping = True
         self._woken.set()
-        if self._tasks is not None:
+        if self._tasks is not None and within < float("inf"):
             scope = self._tasks.cancel_scope
             scope.deadline = min(scope.deadline, anyio.current_time() + within)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable
 
 import anyio
@@ -187,3 +189,18 @@ async def test_a_pause_is_kept_whatever_wakes_it() -> None:
         await anyio.wait_all_tasks_blocked()
         assert (table.handled, table.due) == ("a", [Row("b")])
         loop.stop()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_signal_handler_of_the_event_loop_may_stop_it() -> None:
+    """`loop.add_signal_handler(SIGTERM, worker.stop)` below `asyncio.run`: a callback, outside of any task."""
+    table, errors, event_loop = Table("a"), [], asyncio.get_running_loop()
+    event_loop.set_exception_handler(lambda _, context: errors.append(context))
+
+    async def handle(row: Row) -> None:
+        event_loop.call_soon(loop.stop, context=contextvars.Context())
+        await table.handle(row)
+
+    loop = table.loop(handle)
+    await loop.run()
+    assert (table.handled, errors) == ("a", [])

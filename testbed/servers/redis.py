@@ -1,4 +1,4 @@
-"""A Redis or Valkey without persistence: the system's, or else the Valkey from the wheel of the test dependencies."""
+"""A Redis or Valkey: the system's, or else the Valkey from the wheel of the test dependencies."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ from .wheels import files_of
 
 
 class RedisServer:
-    """A server, to be used as a context manager. It can be killed and restarted with the same port, but empty."""
+    """A server, to be used as a context manager. It can be killed and restarted with the same port.
 
-    def __init__(self) -> None:
+    Args:
+        data: folder in which it keeps its data; without one it is empty after a restart.
+    """
+
+    def __init__(self, data: Path | None = None) -> None:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._data = data
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -31,7 +36,8 @@ class RedisServer:
 
     def start(self) -> None:
         """Start the server, and wait until it is ready."""
-        options = ("--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no")
+        options = ["--bind", "127.0.0.1", "--port", str(self.port), "--save", ""]
+        options += ["--appendonly", "no"] if self._data is None else ["--appendonly", "yes", "--dir", str(self._data)]
         self._process = subprocess.Popen(
             [_program(), *options], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/"
         )

@@ -2,6 +2,7 @@
 
 python -m tests.cluster.fleet --chunks 30000 --outage 60 --seed 1
 python -m tests.cluster.fleet --host procrastinate --chunks 4000       # or runs-work, pgqueuer, taskiq, every
+python -m tests.cluster.fleet --host celery --jobs 2000 --rounds 5     # hosts where each message is a job: tests.cluster.jobs
 python -m tests.cluster.fleet --far                                    # beyond bad lines, which are cut past the lease
 
 While they send, workers are killed with -9, stopped past their lease and continued, ended by SIGTERM, and joined by late
@@ -31,6 +32,8 @@ from testbed.servers.redis import RedisServer
 
 from .crew import Crew
 from .hosts import HOSTS
+from .jobs.hosts import JOB_HOSTS
+from .jobs.torment import JobTorment
 from .links import Kind, Lines, lines
 from .place import CAMPAIGN, Place
 from .verdict import Verdict, judge
@@ -150,12 +153,13 @@ def everything_far(lease: float) -> list[Event]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--host", choices=[*HOSTS, "every"], default="plain")
+    parser.add_argument("--host", choices=[*HOSTS, *JOB_HOSTS, "every"], default="plain")
     parser.add_argument("--far", action="store_true", help="beyond bad lines")
     parser.add_argument("--relay", action="store_true", help="beyond relays, also where namespaces are allowed")
     parser.add_argument("--delay", type=float, default=0.02, help="of a line, one way, seconds")
     parser.add_argument("--loss", type=float, default=0.02, help="of packets")
     parser.add_argument("--chunks", type=int, help="30,000; 2,000 beyond lines, where each takes several journeys")
+    parser.add_argument("--jobs", type=int, default=300, help="of hosts where each message is a job")
     parser.add_argument("--outage", type=float, default=60.0, help="seconds")
     parser.add_argument("--lease", type=float, default=5.0, help="seconds")
     parser.add_argument("--rounds", type=int, default=1, help="how often everything happens")
@@ -166,7 +170,13 @@ def main() -> None:
     far = lines(delay=given.delay, jitter=given.delay / 4, loss=given.loss, kind=kind)
     good = True
     with far if given.far or given.relay else nullcontext() as made:
-        for host in HOSTS if given.host == "every" else [given.host]:
+        every = HOSTS if made else [*HOSTS, *JOB_HOSTS]  # jobs go over no lines
+        for host in every if given.host == "every" else [given.host]:
+            if host in JOB_HOSTS:
+                jobs = JobTorment(host=host, jobs=given.jobs, rounds=given.rounds, seed=given.seed).run()
+                print(f"seed {given.seed}\n{jobs}\n", flush=True)
+                good = good and jobs.good
+                continue
             events = everything(given.outage) if made is None else everything_far(given.lease)
             chunks = given.chunks or (30_000 if made is None else 2_000)
             verdict = Torment(

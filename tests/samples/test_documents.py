@@ -5,7 +5,8 @@ loopback whose keys and URL stand in the environment. ``python`` blocks may awai
 a directory that holds a copy of examples/. A ``text`` block right behind one of them is its output; of figures in
 seconds only the place counts. ``console`` blocks are for people (installing, shells of their own) and are not run;
 ``yaml`` and ``ini`` are for machines that are not here, and are parsed. ``py`` blocks need a package that the tests do not have
-(Celery, twilio, a notebook): they are compiled, and their imports of this package must exist.
+(twilio, a notebook) or a broker: they are compiled, and their imports of this package must exist. `tests.cluster.jobs`
+runs those that need a broker.
 """
 
 from __future__ import annotations
