@@ -8,6 +8,7 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from functools import lru_cache
 
 import attrs
 
@@ -121,6 +122,7 @@ class Chunker:
                 raise InvalidRequestError(f"size is {value}; it must be at least 1.")
         self._size: Callable[[int], int] = size if callable(size) else lambda chunks: sizes[chunks % len(sizes)]
         self._message = message
+        self._estimate = lru_cache(maxsize=2)(message.estimate)  # 100 µs for an SMS of 160 characters
         self._memory = memory
         self._with_fields = with_fields
         self._zone_of = zone_of
@@ -243,8 +245,7 @@ class Chunker:
         return self._chunk(self._message.common or "", recipients, "")
 
     def _chunk(self, text: str, recipients: Sequence[Recipient], zone: str) -> Chunk:
-        estimate = self._message.estimate(text, len(recipients))
-        return Chunk(self._chunks, text, recipients, zone=zone, estimate=estimate)
+        return Chunk(self._chunks, text, recipients, zone=zone, estimate=self._estimate(text, len(recipients)))
 
 
 def _pack(recipient: Recipient, *, with_fields: bool) -> bytes:

@@ -58,16 +58,20 @@ class NumberSet:
 
     def add_all(self, numbers: Sequence[int]) -> list[int]:
         """Add numbers as integers. Return the indices of those that the set had already, in order."""
+        while (self._count + len(numbers)) * 3 > len(self._slots) * 2:
+            self._double()
+        slots, mask, shift = self._slots, self._mask, self._shift
         known: list[int] = []
-        for position, key in enumerate(numbers):
-            index = self._find(key)
-            if self._slots[index]:
-                known.append(position)
-                continue
-            self._slots[index] = key
-            self._count += 1
-            if self._count * 3 > len(self._slots) * 2:
-                self._double()
+        for position, key in enumerate(numbers):  # `_find`, of which the call would take half of the time
+            index = (key * _GOLDEN >> shift) & mask
+            while found := slots[index]:
+                if found == key:
+                    known.append(position)
+                    break
+                index = (index + 1) & mask
+            else:
+                slots[index] = key
+        self._count += len(numbers) - len(known)
         return known
 
     def has_any(self, numbers: Iterable[int]) -> bool:
