@@ -39,12 +39,11 @@ def csv_rows(lines: FileLines) -> Iterator[Sequence[str | Mapping[str, Cell]]]:
 
 
 def _block_of_rows(lines: list[str], *, table: Table, delimiter: str) -> Sequence[str | Mapping[str, Cell]] | None:
-    """Return the rows of lines, or None if a line is not one row as `Table.block` reads it."""
+    """Return the rows of lines, or None if one needs a closer look or the next block continues the last one."""
     try:
-        rows = list(csv.reader(lines, delimiter=delimiter, strict=True))
-    except csv.Error:  # also for a row that the next block continues
+        return table.block(list(csv.reader(lines, delimiter=delimiter, strict=True)))
+    except csv.Error:
         return None
-    return table.block(rows) if len(rows) == len(lines) else None
 
 
 def _take_delimiter(lines: FileLines) -> str:

@@ -93,12 +93,14 @@ async def _loaded(rows: Recipients, options: Any) -> Way:
 
 
 @trio_is_long
-@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@example(HEADER, DOUBLES, [], [], {}, 10_000, "\n")
-@example(HEADER, [], [("+2348012345601", "O'Brien"), ("+2348012345602", "back\\slash")], [], {}, 10_000, "\n")
+@examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(HEADER, DOUBLES, [], DOUBLES, {}, 100, "\n")
+@example(HEADER, [], [("+2348012345601", "O'Brien")], [], {}, 10_000, "\n")
+@example(HEADER, [], [("+2348012345602", "back\\slash")], [], {}, 10_000, "\n")
+@example(HEADER, DOUBLES, [("+2348012345604", "a"), ("+2348012345604", "b"), ("", "")], DOUBLES, {}, 100, "\n")
 @example(HEADER, [("", ""), *DOUBLES], [("+2348012345605", '"two\nlines"')], DOUBLES, {}, 40, "\r\n")
-@example(HEADER, DOUBLES, [], [("+2348012345603", "Ada")], {"suppress": ["+2348012345603"]}, 10_000, "\n")
-@example(HEADER, DOUBLES, [], DOUBLES, {"max_recipients": 2}, 10_000, "\n")
+@example(HEADER, DOUBLES, [], [("+2348012345603", "Ada")], {"suppress": ["+2348012345603"]}, 60, "\n")
+@example(HEADER, DOUBLES, [], DOUBLES, {"max_recipients": 2}, 60, "\n")
 @example(HEADER, DOUBLES, [("+2348012345603", "a", "b")], [], {}, 10_000, "\n")
 @example(HEADER, DOUBLES, [("+2348012345603", "\udcff")], [], {}, 10_000, "\n")
 @example(HEADER, DOUBLES, [("+2348012345603", "\0")], [], {}, 10_000, "\n")
