@@ -95,6 +95,7 @@ async def _loaded(rows: Recipients, options: Any) -> Way:
 @trio_is_long
 @examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(HEADER, DOUBLES, [], DOUBLES, {}, 100, "\n")
+@example(HEADER, [], [("+2348012345601", "Àdá")], [], {}, 1, "\n")
 @example(HEADER, [], [("+2348012345601", "O'Brien")], [], {}, 10_000, "\n")
 @example(HEADER, [], [("+2348012345602", "back\\slash")], [], {}, 10_000, "\n")
 @example(HEADER, DOUBLES, [("+2348012345604", "a"), ("+2348012345604", "b"), ("", "")], DOUBLES, {}, 100, "\n")
