@@ -14,7 +14,7 @@ checks are optional (`validate=`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from callsavvy_async.phone_text import no_number, read_digits
 from callsavvy_async.wording import quantity
@@ -33,8 +33,13 @@ _SHAPE = re.compile(r"\+[1-9][0-9]{5,14}")
 _TRUNK_ZERO = re.compile(rf"\+(?:{_DIALS_ZERO})0")
 _CERTAIN = re.compile(rf"\+(?!(?:{_DIALS_ZERO})0|{_OTHER_PREFIXES})[1-9][0-9]{{5,14}}")
 """Numbers that the numbering plans never rewrite."""
-is_certain: Callable[[str], re.Match[str] | None] = _CERTAIN.fullmatch
-"""Return a match if a text is a number in its normalised form, whatever the numbering plans say."""
+_ALL_CERTAIN = re.compile(rf"(?:{_CERTAIN.pattern}\n)*+")
+
+
+def are_certain(numbers: Sequence[str]) -> bool:
+    """Return whether all texts are numbers in their normalised form, whatever the numbering plans say."""
+    joined = "\n".join((*numbers, ""))
+    return joined.count("\n") == len(numbers) and _ALL_CERTAIN.fullmatch(joined) is not None
 
 
 def normalise_number(text: str) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from callsavvy_async.bulk.file_lines import FileLines
-from callsavvy_async.bulk.header_rows import DELIMITERS, Cell, named_rows
+from callsavvy_async.bulk.header_rows import DELIMITERS, Cell, Table
 from callsavvy_async.errors import InvalidRequestError
 
 _QUOTED = re.compile('"[^"]*"')
@@ -15,8 +16,8 @@ _DELIMITER_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 """The first line of a file for Excel, which may name the delimiter."""
 
 
-def csv_rows(lines: FileLines) -> Iterator[str | dict[str, Cell]]:
-    """Yield rows as `named_rows` does.
+def csv_rows(lines: FileLines) -> Iterator[Sequence[str | Mapping[str, Cell]]]:
+    """Yield rows as `named_rows` does, in blocks.
 
     Raises:
         InvalidRequestError: a row breaks a rule of `named_rows`, or a quote is not closed. The error names the line.
@@ -28,7 +29,21 @@ def csv_rows(lines: FileLines) -> Iterator[str | dict[str, Cell]]:
     def fault(rule: str) -> InvalidRequestError:
         return lines.fault(rule)
 
-    return named_rows(_filled_rows(lines, delimiter), fault)
+    table = Table.of(_filled_rows(lines, delimiter), fault)
+    if table is None:
+        return
+    if table.first is not None:
+        yield (table.first,)
+    whole = partial(_block_of_rows, table=table, delimiter=delimiter)
+    yield from lines.row_blocks(whole, lambda: map(table.row, _filled_rows(lines, delimiter)))
+
+
+def _block_of_rows(lines: list[str], *, table: Table, delimiter: str) -> Sequence[str | Mapping[str, Cell]] | None:
+    """Return the rows of lines, or None if one needs a closer look or the next block continues the last one."""
+    try:
+        return table.block(list(csv.reader(lines, delimiter=delimiter, strict=True)))
+    except csv.Error:
+        return None
 
 
 def _take_delimiter(lines: FileLines) -> str:

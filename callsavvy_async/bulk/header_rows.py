@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from callsavvy_async.bulk.column_detection import has_usual_name
+from callsavvy_async.bulk.row_block import RowBlock
 from callsavvy_async.errors import InvalidRequestError
 
 DELIMITERS = ",;\t|"
@@ -38,21 +39,53 @@ def named_rows(rows: Iterator[Sequence[Cell]], fault: Fault) -> Iterator[str | d
         InvalidRequestError: several columns have no header, a title precedes the header, a name occurs twice, or a row is
             longer than the header.
     """
-    header = [str(name).strip(_UNSEEN) for name in next(rows, ())]
-    if not any(header):  # delimiters only
-        return
-    if not (any(header[1:]) or _is_name(header[0])):
-        yield header[0]
-        for row in rows:
-            yield _only_cell(row, fault)
-        return
-    _check_header(header, fault)
-    may_be_title = not any(header[1:]) and not has_usual_name(header[0])
-    width = len(header) if all(header) else -1
-    for row in rows:
-        if may_be_title and _has_several(row):
-            raise _title_fault(header[0], fault)
-        yield dict(zip(header, row, strict=False)) if len(row) == width else _by_name(header, row, fault)
+    table = Table.of(rows, fault)
+    if table is not None:
+        if table.first is not None:
+            yield table.first
+        yield from map(table.row, rows)
+
+
+class Table:
+    """The names of a table's columns, by which its rows become mappings.
+
+    Attributes:
+        first: the cell of the first row, if the table has a single column without a header.
+    """
+
+    def __init__(self, header: list[str], fault: Fault) -> None:
+        self._header = header
+        self._fault = fault
+        self.first: str | None = None if any(header[1:]) or _is_name(header[0]) else header[0]
+        if self.first is None:
+            _check_header(header, fault)
+        self._may_be_title = not any(header[1:]) and not has_usual_name(header[0])
+        self._width = len(header) if all(header) else -1
+
+    @classmethod
+    def of(cls, rows: Iterator[Sequence[Cell]], fault: Fault) -> Table | None:
+        """Return the table that the next row begins, or None if that row is missing or consists of delimiters."""
+        header = [str(name).strip(_UNSEEN) for name in next(rows, ())]
+        return cls(header, fault) if any(header) else None
+
+    def row(self, row: Sequence[Cell]) -> str | dict[str, Cell]:
+        """Return a row as a mapping, or the cell of a single column without a header."""
+        if self.first is not None:
+            return _only_cell(row, self._fault)
+        if self._may_be_title and _has_several(row):
+            raise _title_fault(self._header[0], self._fault)
+        if len(row) == self._width:
+            return dict(zip(self._header, row, strict=False))
+        return _by_name(self._header, row, self._fault)
+
+    def block(self, rows: Sequence[Sequence[str]]) -> RowBlock | list[str] | None:
+        """Return rows of the header's length as `row` does, or None if a row is longer, shorter or blank."""
+        width = self._width
+        if set(map(len, rows)) != {width} or [""] * width in rows:
+            return None
+        if self.first is not None:
+            return [cell for (cell,) in rows]
+        return None if self._may_be_title else RowBlock(self._header, rows)
 
 
 def _only_cell(row: Sequence[Cell], fault: Fault) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import IO, Literal, TypeAlias
 
@@ -32,7 +32,7 @@ class ListFormat:
         title: its name in descriptions and errors.
         suffixes: suffixes of file names.
         magic: first bytes of every file of this format, in lower case, or nothing.
-        read: reads a text, for a text format.
+        read: reads a text in blocks of rows, for a text format.
         read_binary: reads a stream (its name, the sheet, notes for the description), for other formats.
         has_sheets: whether a file has several lists, of which one is read.
     """
@@ -40,16 +40,16 @@ class ListFormat:
     title: str
     suffixes: tuple[str, ...] = ()
     magic: bytes = b""
-    read: Callable[[FileLines], Iterator[Row]] | None = None
+    read: Callable[[FileLines], Iterator[Sequence[Row]]] | None = None
     read_binary: Callable[[IO[bytes], str, str | None, list[str]], Iterator[Row]] | None = None
     has_sheets: bool = False
 
 
 FORMATS: Mapping[str, ListFormat] = {
     "csv": ListFormat("CSV", (".csv", ".tsv"), read=csv_rows),
-    "jsonl": ListFormat("JSON", (".jsonl", ".ndjson"), read=json_rows),
+    "jsonl": ListFormat("JSON", (".jsonl", ".ndjson"), read=lambda lines: zip(json_rows(lines))),
     "lines": ListFormat("one number a line", read=line_rows),
-    "vcard": ListFormat("vCard", (".vcf", ".vcard"), magic=b"begin:vcard", read=vcard_rows),
+    "vcard": ListFormat("vCard", (".vcf", ".vcard"), magic=b"begin:vcard", read=lambda lines: zip(vcard_rows(lines))),
     "excel": ListFormat("Excel", (".xlsx", ".xlsm"), magic=b"pk\x03\x04", read_binary=excel_rows, has_sheets=True),
     "parquet": ListFormat(
         "Parquet", (".parquet",), magic=b"par1", read_binary=lambda stream, name, _, __: parquet_rows(stream, name)

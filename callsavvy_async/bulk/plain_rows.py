@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import chain
-from operator import itemgetter, methodcaller
+from array import array
+from collections.abc import Sequence
+from itertools import compress
 from typing import cast
 
+from callsavvy_async.bulk.row_block import RowBlock
 from callsavvy_async.bulk.row_fields import LONGEST
 from callsavvy_async.encodable import is_encodable
-from callsavvy_async.phone_numbers import is_certain
+from callsavvy_async.phone_numbers import are_certain
 
 
-def plain_numbers(items: Sequence[object], column: str | None) -> list[str] | None:
-    """Return the numbers of a block of rows, or None if a row needs a closer look.
+def plain_numbers(rows: Sequence[object], column: str | None) -> list[int] | None:
+    """Return the numbers of a block of rows as integers, or None if a row needs a closer look.
 
     Args:
-        items: the rows.
+        rows: the rows; mappings as a `RowBlock`.
         column: column of the number, if there is only one.
     """
-    kinds = set(map(type, items))
-    if kinds == {str}:
-        numbers = list(cast("Sequence[str]", items))
-    elif kinds == {dict} and column is not None:
-        rows = cast("Sequence[dict[str, str]]", items)
-        try:
-            numbers = list(map(itemgetter(column), rows))
-            texts = "".join(_all_texts(rows))
-        except (KeyError, TypeError):  # a row without the column, or with another value than a text
+    if isinstance(rows, RowBlock):
+        if column not in rows.names or not is_encodable("".join(rows.names)) or not is_encodable(rows.text):
             return None
-        if len(texts) > LONGEST or not is_encodable(texts):
+        if len(rows.text) > LONGEST // 2 and rows.longest > LONGEST:
             return None
+        numbers: Sequence[str] = rows.column(rows.names.index(column))
+    elif set(map(type, rows)) == {str}:
+        numbers = cast("Sequence[str]", rows)
     else:
         return None
-    return numbers if all(map(is_certain, numbers)) else None
+    return list(map(int, numbers)) if are_certain(numbers) else None
 
 
-def are_texts(rows: Sequence[dict[str, str]]) -> bool:
-    """Return whether all names and values of rows are plain texts."""
-    return set(map(type, _all_texts(rows))) <= {str}
-
-
-def _all_texts(rows: Iterable[dict[str, str]]) -> Iterable[str]:
-    return chain.from_iterable(chain.from_iterable(map(methodcaller("items"), rows)))
+def without(numbers: Sequence[int], row: int, left_out: Sequence[int]) -> tuple[array[int], array[int]]:
+    """Return numbers and their rows without those at some indices. The first one has the row `row`."""
+    rows = range(row, row + len(numbers))
+    if not left_out:
+        return array("Q", numbers), array("Q", rows)
+    stays = bytearray(b"\1") * len(numbers)
+    for index in left_out:
+        stays[index] = False
+    return array("Q", compress(numbers, stays)), array("Q", compress(rows, stays))

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
+from functools import lru_cache
+from typing import TypeAlias
 
 import attrs
 
 from callsavvy_async.bulk.arrow_rows import SupportsArrowStream
 from callsavvy_async.bulk.chunks import Chunk, Chunker
 from callsavvy_async.bulk.misuse import refuse_misuse
+from callsavvy_async.bulk.plain_recipients import PlainRecipients
 from callsavvy_async.bulk.plan import FIRST_SKIPPED, Plan
 from callsavvy_async.bulk.recipient_files import FileRows
 from callsavvy_async.bulk.recipients import RecipientFilter, RecipientInput, Skipped, SkipReason
 from callsavvy_async.bulk.samples import SampleChooser
-from callsavvy_async.bulk.source import readable
+from callsavvy_async.bulk.source import next_block, readable
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.messages import Encoding, Message, Segments
+
+_Read: TypeAlias = Iterator[tuple[Sequence[Skipped], Sequence[Sequence[Chunk]]]]
+"""Skipped rows, and the chunks of each chunker that became ready."""
 
 
 def make_plan(
@@ -50,14 +56,13 @@ def make_plan(
         raise InvalidRequestError(
             f"recipients is of type {type(rows).__name__}; a plan reads a list or a generator. Collect the rows in a list."
         )
-    for row, item in enumerate(readable(rows), 1):
-        admitted = recipient_filter.admit(item, row)
-        if isinstance(admitted, Skipped):
-            tally.skip(admitted)
+    read = _read_blocks if all(chunker.ignores_fields for chunker in chunkers) else _read_rows
+    for skipped, cuts in read(readable(rows), recipient_filter, chunkers):
+        for one in skipped:
+            tally.skip(one)
             if on_skipped is not None:
-                on_skipped(admitted)
-        else:
-            tally.count([chunker.add(admitted) for chunker in chunkers])
+                on_skipped(one)
+        tally.count(cuts)
     recipient_filter.close()
     tally.count([tuple(chunker.close()) for chunker in chunkers])
     return attrs.evolve(
@@ -66,6 +71,26 @@ def make_plan(
         columns="" if recipient_filter.columns is None else str(recipient_filter.columns),
         doubtful=recipient_filter.doubtful,
     )
+
+
+def _read_rows(rows: Iterator[RecipientInput], recipient_filter: RecipientFilter, chunkers: Sequence[Chunker]) -> _Read:
+    for row, item in enumerate(rows, 1):
+        admitted = recipient_filter.admit(item, row)
+        if isinstance(admitted, Skipped):
+            yield (admitted,), ()
+        else:
+            yield (), [chunker.add(admitted) for chunker in chunkers]
+
+
+def _read_blocks(
+    rows: Iterator[RecipientInput], recipient_filter: RecipientFilter, chunkers: Sequence[Chunker]
+) -> _Read:
+    row = 1
+    while block := next_block(rows):
+        admitted = recipient_filter.admit_block(block, row)
+        row += len(block)
+        people = PlainRecipients(admitted.numbers, admitted.rows)
+        yield admitted.skipped, [chunker.add_alike(people) for chunker in chunkers]
 
 
 class PlanTally:
@@ -78,6 +103,7 @@ class PlanTally:
 
     def __init__(self, message: Message, cuts: int) -> None:
         self._message = message
+        self._segments_of = lru_cache(maxsize=1)(message.segments)
         self._recipients = 0
         self._requests = [0] * cuts
         self._units = Decimal(0)
@@ -95,16 +121,16 @@ class PlanTally:
         if len(self._first_skipped) < FIRST_SKIPPED:
             self._first_skipped.append(skipped)
 
-    def count(self, cuts: Sequence[tuple[Chunk, ...]]) -> None:
+    def count(self, cuts: Sequence[Sequence[Chunk]]) -> None:
         """Count the chunks of each chunker, all for the same recipients."""
         for cut, chunks in enumerate(cuts):
             self._requests[cut] += len(chunks)
-        for chunk in cuts[0]:
+        for chunk in cuts[0] if cuts else ():
             recipients = len(chunk.recipients)
             self._recipients += recipients
             self._units += chunk.estimate
             self._samples.look(chunk)
-            segments = self._message.segments(chunk.text)
+            segments = self._segments_of(chunk.text)
             if segments is not None:
                 self._count_segments(segments, recipients)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from itertools import chain
 from typing import IO, cast, get_args
 
 from callsavvy_async.bulk.column_detection import NumberColumns, number_columns
@@ -16,12 +17,13 @@ from callsavvy_async.bulk.foreign_files import refuse_foreign
 from callsavvy_async.bulk.list_formats import FileFormat, ListFormat, Row, format_by_content, format_of
 from callsavvy_async.bulk.number_set import NumberSet
 from callsavvy_async.bulk.report_rows import check_only, pick
+from callsavvy_async.bulk.row_block import BlockIterator
 from callsavvy_async.bulk.row_fields import read_fields
 from callsavvy_async.bulk.suppression import suppression
 from callsavvy_async.errors import InvalidRequestError
 
 
-class FileRows(Iterator[Row]):
+class FileRows(BlockIterator[Row]):
     """The rows of a file, read lazily.
 
     Attributes:
@@ -30,23 +32,17 @@ class FileRows(Iterator[Row]):
     """
 
     def __init__(
-        self, name: str, read: Callable[[FileRows], Generator[Row]], only: Sequence[str] | None = None
+        self, name: str, read: Callable[[FileRows], Generator[Sequence[Row]]], only: Sequence[str] | None = None
     ) -> None:
         if only is not None:
             check_only(only)
         self.name = name
-        self.count: int = 0
         self.format: ListFormat | None = None
         """Format of the file; None before the first row was read."""
         self.notes: list[str] = []
         self._only = only
         self._read = read(self)
-        self._rows: Iterator[Row] = self._read if only is None else pick(self._read, only, name)
-
-    def __next__(self) -> Row:
-        row = next(self._rows)
-        self.count += 1
-        return row
+        super().__init__(self._read if only is None else zip(pick(chain.from_iterable(self._read), only, name)))
 
     @property
     def description(self) -> str:
@@ -58,6 +54,7 @@ class FileRows(Iterator[Row]):
 
     def close(self) -> None:
         """Stop reading."""
+        self._rest = iter(())
         self._read.close()
 
 
@@ -99,7 +96,7 @@ def read_rows(
     if place == "-":
         return read_stream(sys.stdin.buffer, "standard input", format=format, sheet=sheet, encoding=encoding, only=only)
 
-    def read(rows: FileRows) -> Generator[Row]:
+    def read(rows: FileRows) -> Generator[Sequence[Row]]:
         with open(place, "rb") as stream:  # noqa: PTH123 - errors show the path as the user wrote it
             yield from _rows_of(stream, rows, format, sheet=sheet, encoding=encoding)
 
@@ -174,7 +171,7 @@ def _columns_of(row: Collection[str], column: str | Sequence[str] | None, name: 
 
 def _rows_of(
     stream: IO[bytes], rows: FileRows, asked: FileFormat, *, sheet: str | None, encoding: str | None
-) -> Generator[Row]:
+) -> Generator[Sequence[Row]]:
     content = decompressed(stream)
     beginning = beginning_of(content).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     refuse_foreign(beginning, rows.name)
@@ -182,13 +179,13 @@ def _rows_of(
     if known is not None and known.read_binary is not None:
         _refuse(rows, known, encoding=encoding, sheet=None if known.has_sheets else sheet)
         rows.format = known
-        yield from known.read_binary(content, rows.name, sheet, rows.notes)
+        yield from zip(known.read_binary(content, rows.name, sheet, rows.notes))
         return
     with open_lines(content, rows.name, encoding) as lines:
         known = known or format_by_content(lines)
         _refuse(rows, known, sheet=sheet)
         rows.format, rows.notes = known, lines.notes
-        yield from cast("Callable[..., Iterator[Row]]", known.read)(lines)
+        yield from cast("Callable[..., Iterator[Sequence[Row]]]", known.read)(lines)
 
 
 def _refuse(rows: FileRows, known: ListFormat, **options: str | None) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import count, repeat
-from typing import TypeAlias, cast
+from typing import NamedTuple, TypeAlias, cast
 
 import attrs
 
@@ -13,7 +13,7 @@ from callsavvy_async.bulk.column_detection import NumberColumns, number_columns
 from callsavvy_async.bulk.doubtful import Doubtful
 from callsavvy_async.bulk.number_set import NumberMemory, NumberSet
 from callsavvy_async.bulk.phone_parsing import NumberCheck, number_reader
-from callsavvy_async.bulk.plain_rows import plain_numbers
+from callsavvy_async.bulk.plain_rows import plain_numbers, without
 from callsavvy_async.bulk.row_fields import field_text, is_missing, plain_fields, read_fields
 from callsavvy_async.bulk.suppression import suppression
 from callsavvy_async.encodable import encodable
@@ -80,6 +80,16 @@ class Skipped:
 
 RecipientInput: TypeAlias = str | Recipient | Contact | Mapping[str, object]
 """One recipient: a number, a `Recipient`, a contact of the address book, or a row (of CSV, JSON, a data frame)."""
+
+
+class Admitted(NamedTuple):
+    """What became of a block of rows."""
+
+    numbers: array[int]
+    """The numbers of the admitted rows, as integers."""
+    rows: array[int]
+    """Their positions in the input."""
+    skipped: Sequence[Skipped]
 
 
 class RecipientFilter:
@@ -191,13 +201,13 @@ class RecipientFilter:
             self._field_check.look(fields)
         return self._decide(given, fields, row)
 
-    def admit_numbers(self, items: Sequence[RecipientInput], row: int) -> list[Recipient | Skipped]:
+    def admit_block(self, items: Sequence[RecipientInput], row: int) -> Admitted:
         """Admit rows as `admit` does, without their fields, which must not matter.
 
-        A block in which no row needs a closer look is admitted by functions that take it whole: 2 µs a row in place of 6.
+        A block in which no row needs a closer look is admitted by functions that take it whole: 1 µs a row in place of 6.
 
         Args:
-            items: the rows.
+            items: the rows; mappings as a `RowBlock`, or they are admitted one by one.
             row: position of the first one.
 
         Raises:
@@ -205,25 +215,20 @@ class RecipientFilter:
         """
         numbers = self._plain_numbers(items)
         if numbers is None:
-            return [self.admit(item, position) for position, item in enumerate(items, row)]
+            return _collected([self.admit(item, position) for position, item in enumerate(items, row)])
         self._began = True
-        new = self._admitted.add_all(numbers)
-        if all(new):
-            return list(map(Recipient, numbers, repeat(_NO_FIELDS), count(row)))
-        return [
-            Recipient(number, _NO_FIELDS, position) if is_new else _skipped(position, number, *_ADMITTED_BEFORE)
-            for position, number, is_new in zip(count(row), numbers, new, strict=False)
-        ]
+        known = self._admitted.add_all(numbers)
+        skipped = [_skipped(row + place, f"+{numbers[place]}", *_ADMITTED_BEFORE) for place in known]
+        return Admitted(*without(numbers, row, known), skipped)
 
-    def _plain_numbers(self, items: Sequence[RecipientInput]) -> list[str] | None:
+    def _plain_numbers(self, items: Sequence[RecipientInput]) -> list[int] | None:
         """Return the numbers of rows that `admit` skips only as duplicates, or None if there may be others."""
         if self._template is not None or self._validates:
             return None
         if self._most is not None and len(self._admitted) + len(items) > self._most:
             return None
         numbers = plain_numbers(items, None if self._columns is None else self._columns.only)
-        suppressed = self._suppressed and numbers and any(map(self._suppressed.__contains__, numbers))
-        return None if suppressed else numbers
+        return None if numbers is None or self._suppressed.has_any(numbers) else numbers
 
     def _decide(self, given: str, fields: dict[str, str], row: int) -> Recipient | Skipped:
         """Admit a row that was read, or skip it."""
@@ -278,7 +283,12 @@ class RecipientFilter:
         )
 
 
-_NO_FIELDS: Mapping[str, str] = {}
+def _collected(admitted: Sequence[Recipient | Skipped]) -> Admitted:
+    recipients = [one for one in admitted if isinstance(one, Recipient)]
+    numbers, rows = ([int(one.number) for one in recipients], [one.row for one in recipients])
+    return Admitted(array("Q", numbers), array("Q", rows), [one for one in admitted if isinstance(one, Skipped)])
+
+
 _OVER_LIMIT = SkipReason.LIMIT, "the limit of recipients was reached before this row."
 _ADMITTED_BEFORE = SkipReason.DUPLICATE, "an earlier row has the same number."
 

@@ -74,7 +74,7 @@ class ChunkResult:
     @property
     def recipients(self) -> tuple[Recipient, ...]:
         """The recipients of the chunk."""
-        return self.chunk.recipients
+        return tuple(self.chunk.recipients)
 
     @property
     def detail(self) -> str:

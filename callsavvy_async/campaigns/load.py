@@ -24,7 +24,7 @@ import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
 from callsavvy_async.bulk.doubtful import Doubtful
-from callsavvy_async.bulk.recipients import Recipient, RecipientFilter, RecipientInput, Skipped, SkipReason
+from callsavvy_async.bulk.recipients import Admitted, Recipient, RecipientFilter, RecipientInput, Skipped, SkipReason
 from callsavvy_async.bulk.source import InputSource, Recipients
 from callsavvy_async.bulk.spool import Spool
 from callsavvy_async.campaigns.canonical_rows import canonical_rows
@@ -59,8 +59,8 @@ class _HashedFilter:
         self._hash.update(canonical_rows([item]))
         return admitted
 
-    def admit_numbers(self, items: Sequence[RecipientInput], row: int) -> list[Recipient | Skipped]:
-        admitted = self._filter.admit_numbers(items, row)
+    def admit_block(self, items: Sequence[RecipientInput], row: int) -> Admitted:
+        admitted = self._filter.admit_block(items, row)
         self._hash.update(canonical_rows(items))
         return admitted
 
@@ -112,7 +112,7 @@ async def fill_number_set(writer: Writer, campaign: int, number_set: SqliteNumbe
     while page := await writer.run(partial(repository.page_of_numbers, campaign=campaign, after=after, limit=_PAGE)):
         for number, numbers in page:
             after = number
-            number_set.add_integers(numbers)
+            number_set.add_all(numbers)
 
 
 async def load(

@@ -9,8 +9,8 @@ fills a new set.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections import Counter
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -19,8 +19,10 @@ from callsavvy_async.campaigns.errors import JournalUnavailableError
 CACHE = 16 * 1024
 """KiB of memory, independent of the size of the set."""
 
-_BLOCK = 500
-"""Most numbers of a statement. Below the 999 parameters of old versions of SQLite."""
+_SIZES = (500, 50, 5, 1)
+"""Numbers of a statement. Few sizes, because sqlite3 keeps the statements; below the 999 parameters of old versions of SQLite."""
+_INSERT = "INSERT INTO known VALUES {} ON CONFLICT (number) DO UPDATE SET number = number WHERE note(excluded.number)"
+"""Calls a function for each number that the set contains, and changes nothing then: RETURNING takes 0.5 µs more a number."""
 
 
 class SqliteNumberSet:
@@ -32,6 +34,8 @@ class SqliteNumberSet:
             self._connection.execute(f"PRAGMA {setting}").fetchall()  # PyPy ends a statement only with its last row
         self._connection.execute("CREATE TABLE known (number INTEGER PRIMARY KEY)")
         self._connection.execute("BEGIN")  # never committed: a transaction per number would cost more than the insert
+        self._known: list[int] = []
+        self._connection.create_function("note", 1, self._known.append)
         self._insert = self._connection.cursor()
         self._count = 0
 
@@ -52,40 +56,39 @@ class SqliteNumberSet:
         Raises:
             JournalUnavailableError: the temporary file cannot grow.
         """
-        return self.add_all((number,))[0]
+        return not self.add_all((int(number),))
 
-    def add_all(self, numbers: Sequence[str]) -> list[bool]:
-        """Add numbers. Return for each whether it was new.
+    def add_all(self, numbers: Sequence[int]) -> Sequence[int]:
+        """Add numbers as integers. Return the indices of those that the set contained, in order.
+
+        A block in one statement takes 0.7 µs a number; a statement for each takes 1.6.
 
         Raises:
             JournalUnavailableError: as for `add`.
         """
-        keys = list(map(int, numbers))
-        added = self.add_integers(keys)
-        if len(added) == len(keys):
-            return [True] * len(keys)
-        new: list[bool] = []
-        for key in keys:  # the first of equal numbers is the new one
-            new.append(key in added)
-            added.discard(key)
-        return new
+        self._known.clear()
+        begin = 0
+        for size in _SIZES:
+            while begin + size <= len(numbers):
+                self._add_block(numbers[begin : begin + size])
+                begin += size
+        self._count += len(numbers) - len(self._known)
+        return _last_indices(numbers, Counter(self._known)) if self._known else ()
 
-    def add_integers(self, keys: Sequence[int]) -> set[int]:
-        """Add numbers as integers, and return those that are new.
-
-        A block in one statement takes 0.5 µs a number; a statement for each takes 1.7.
-        """
-        added: set[int] = set()
-        for begin in range(0, len(keys), _BLOCK):
-            added.update(self._add_block(keys[begin : begin + _BLOCK]))
-        self._count += len(added)
-        return added
-
-    def _add_block(self, keys: Sequence[int]) -> Iterator[int]:
-        insert = f"INSERT OR IGNORE INTO known VALUES {','.join(['(?)'] * len(keys))} RETURNING number"  # noqa: S608
+    def _add_block(self, numbers: Sequence[int]) -> None:
         try:
-            return chain.from_iterable(self._insert.execute(insert, keys).fetchall())
+            self._insert.execute(_INSERT.format(",".join(["(?)"] * len(numbers))), numbers)
         except sqlite3.Error as error:
             raise JournalUnavailableError(
                 f"the temporary file of known numbers cannot be written: {error}. TMPDIR selects its folder."
             ) from None
+
+
+def _last_indices(numbers: Sequence[int], counts: Counter[int]) -> list[int]:
+    """Return the indices of the last occurrences of numbers, as many as are counted, in order."""
+    found: list[int] = []
+    for index in range(len(numbers) - 1, -1, -1):
+        if counts[numbers[index]]:
+            counts[numbers[index]] -= 1
+            found.append(index)
+    return found[::-1]

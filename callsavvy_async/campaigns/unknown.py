@@ -37,7 +37,7 @@ def unknown_chunks(cursor: Cursor, campaign: int) -> tuple[UnknownChunk, ...]:
     return tuple(
         UnknownChunk(
             number,
-            () if purged else repository.read_chunk(cursor, campaign, number, "").recipients,
+            () if purged else tuple(repository.read_chunk(cursor, campaign, number, "").recipients),
             estimate,
             detail,
             request_id,

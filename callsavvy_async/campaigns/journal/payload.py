@@ -6,10 +6,11 @@ import hashlib
 import sys
 import zlib
 from array import array
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from operator import attrgetter
 
+from callsavvy_async.bulk.plain_recipients import PlainRecipients
 from callsavvy_async.bulk.recipients import Recipient
 from callsavvy_async.campaigns.errors import JournalDamagedError
 
@@ -19,11 +20,13 @@ _SMALL = (12, 5)
 _row, _number = attrgetter("row"), attrgetter("number")
 
 
-def pack(recipients: Iterable[Recipient]) -> bytes:
+def pack(recipients: Sequence[Recipient]) -> bytes:
     """Pack rows and numbers. An integer preserves a number, because E.164 allows no leading 0."""
-    people = tuple(recipients)
-    words = array("Q", map(_row, people))
-    words.extend(map(int, map(_number, people)))
+    if isinstance(recipients, PlainRecipients):
+        words = recipients.rows + recipients.numbers
+    else:
+        words = array("Q", map(_row, recipients))
+        words.extend(map(int, map(_number, recipients)))
     packer = zlib.compressobj(_FASTEST, zlib.DEFLATED, *_SMALL)
     return packer.compress(_little_endian(words).tobytes()) + packer.flush()
 
