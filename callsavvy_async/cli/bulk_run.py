@@ -84,7 +84,8 @@ class Order:
                 f" {period(how.not_within)}, or may have; each request checks it"
             )
         if how.canary is not None:
-            then = "waits for `callsavvy campaigns continue`" if how.hold else "goes on"
+            command = "campaigns continue" if self.mode.dry_run else f"this command: {self.record.continuing()}"
+            then = f"waits for {command}" if how.hold else "goes on"
             yield (
                 f"Canary: the first {how.canary:,} people. It stops if more than {how.failures:.0%} of them fail;"
                 f" otherwise it {then}"

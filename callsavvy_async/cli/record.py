@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +15,8 @@ import attrs
 from callsavvy_async.bulk.report import StopReason
 from callsavvy_async.campaigns import CampaignReport, Journal, JournalError
 from callsavvy_async.campaigns.journal.witness import forget
-from callsavvy_async.cli.journals import is_missing, is_url, shown, with_journal
+from callsavvy_async.cli.hints import hint
+from callsavvy_async.cli.journals import is_missing, shown, with_journal
 from callsavvy_async.cli.options import Durability, Pace
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.errors import InvalidRequestError
@@ -85,17 +84,16 @@ class Record:
         Args:
             stopped: True if a command stopped the campaign.
         """
-        resume = f"callsavvy campaigns resume {shlex.join([self.name, *self._journal_option(), *self._pace_options()])}"
+        resume = hint("campaigns resume", self.name, *self._pace_options(), journal=self.journal)
         return f"{self.continuing()} && {resume}" if stopped else resume
 
     def continuing(self) -> str:
         """Return the command that continues a paused campaign, to paste into a shell."""
-        return f"callsavvy campaigns continue {shlex.join([self.name, *self._journal_option()])}"
+        return hint("campaigns continue", self.name, journal=self.journal)
 
-    def _journal_option(self) -> Iterator[str]:
-        if self.journal and self.journal != os.environ.get("CALLSAVVY_JOURNAL"):
-            yield "--journal"
-            yield self.journal if is_url(self.journal) and shown(self.journal) == self.journal else shown(self.journal)
+    def working(self) -> str:
+        """Return the command of a worker, to paste into a shell."""
+        return hint("campaigns work", self.name, *self._pace_options(), journal=self.journal)
 
     def _pace_options(self) -> Iterator[str]:
         for field in attrs.fields(Pace):

@@ -166,10 +166,10 @@ def test_a_command_to_paste(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jou
     record = Record(
         journal=journal, name="spring sale", pace=Pace(rate="5/s", pacing="redis://secret", max_cost=Decimal(1))
     )
-    where = f"'spring sale'{option.format(folder=tmp_path)}"
-    assert record.resuming() == f"callsavvy campaigns resume {where} --rate 5/s"
-    stopped = f"callsavvy campaigns continue {where} && callsavvy campaigns resume {where} --rate 5/s"
-    assert record.resuming(stopped=True) == stopped
+    where = option.format(folder=tmp_path)
+    resume = f"callsavvy campaigns resume 'spring sale' --rate 5/s{where}"
+    assert record.resuming() == resume
+    assert record.resuming(stopped=True) == f"callsavvy campaigns continue 'spring sale'{where} && {resume}"
 
 
 def test_after_campaigns_stop_the_campaign_is_continued_first(capsys: pytest.CaptureFixture[str]) -> None:
