@@ -13,7 +13,7 @@ from callsavvy_async.bulk.chunks import Chunk, Chunker
 from callsavvy_async.bulk.misuse import refuse_misuse
 from callsavvy_async.bulk.plan import FIRST_SKIPPED, Plan
 from callsavvy_async.bulk.recipient_files import FileRows
-from callsavvy_async.bulk.recipients import RecipientFilter, RecipientInput, Skipped, SkipReason
+from callsavvy_async.bulk.recipients import Recipient, RecipientFilter, RecipientInput, Skipped, SkipReason
 from callsavvy_async.bulk.samples import SampleChooser
 from callsavvy_async.bulk.source import readable
 from callsavvy_async.errors import InvalidRequestError
@@ -29,6 +29,7 @@ def make_plan(
     balance: Decimal | None = None,
     max_cost: Decimal | None = None,
     on_skipped: Callable[[Skipped], object] | None = None,
+    leave_out: Callable[[Recipient], Skipped | None] | None = None,
 ) -> Plan:
     """Read the rows once, as a send would, in constant memory.
 
@@ -40,6 +41,7 @@ def make_plan(
         balance: units of the account, for comparison.
         max_cost: most units to spend.
         on_skipped: gets each skipped row.
+        leave_out: tells why a recipient whom the filter admits is left out when the send begins; None to send.
 
     Raises:
         InvalidRequestError: the input as a whole is wrong, as for the send.
@@ -52,6 +54,8 @@ def make_plan(
         )
     for row, item in enumerate(readable(rows), 1):
         admitted = recipient_filter.admit(item, row)
+        if leave_out is not None and isinstance(admitted, Recipient):
+            admitted = leave_out(admitted) or admitted
         if isinstance(admitted, Skipped):
             tally.skip(admitted)
             if on_skipped is not None:

@@ -6,20 +6,23 @@ import re
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 
+import anyio
 import attrs
 
+from callsavvy_async.bulk.number_set import NumberSet
 from callsavvy_async.bulk.report import StopReason
-from callsavvy_async.campaigns import CampaignReport, Journal, JournalError
+from callsavvy_async.campaigns import CampaignReport, Journal, JournalError, JournalMissingError
 from callsavvy_async.campaigns.journal.witness import forget
 from callsavvy_async.cli.hints import hint
-from callsavvy_async.cli.journals import is_missing, shown, with_journal
+from callsavvy_async.cli.journals import is_missing, shown, url_of, with_journal
 from callsavvy_async.cli.options import Durability, Pace
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.messages import Message
 
 _NOT_REPEATED = frozenset({"pacing", "max_cost"})
 """Options that a command to continue does not repeat: a URL may hold a password, and a limit is reached."""
@@ -60,6 +63,29 @@ class Record:
                     entry.number for entry in with_journal(self.journal, lambda opened: opened.suppress_list.read())
                 )
         return ()
+
+    def reached(self, message: Message, period: timedelta | None, *, simulated: bool) -> NumberSet | None:
+        """Return whom other campaigns of the journal reached, so that the plan leaves them out as the send will.
+
+        Args:
+            message: The message.
+            period: Value of --not-within.
+            simulated: True for a rehearsal, which leaves out only those of other rehearsals.
+        """
+        if period is None:
+            return None
+        if is_missing(self.journal):
+            return NumberSet()
+
+        async def read() -> NumberSet:
+            url = url_of(self.journal)
+            async with Journal.open(url, read_only=True, patience=0, simulated=simulated) as opened:
+                return await opened.reached_within(period, message.channel, but=self.name)
+
+        try:
+            return anyio.run(read)
+        except JournalMissingError:  # a database without tables yet
+            return NumberSet()
 
     def tell_how_to_continue(self, report: CampaignReport, file: Path | None) -> None:
         """Name the command that sends the rest of a send that stopped early.
