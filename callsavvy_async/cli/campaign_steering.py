@@ -124,8 +124,8 @@ def lines_of_steered(steered: Steered, journal: str) -> Iterator[str]:
 
 
 _RESULTS = {
-    Action.PAUSE: "paused. No request is in flight, and none begins until it is continued.",
-    Action.STOP: "stopped. No request is in flight, and none begins until it is continued.",
+    Action.PAUSE: "paused. No request is in flight, and none begins.",
+    Action.STOP: "stopped. No request is in flight, and none begins.",
     Action.CONTINUE: "continued.",
     Action.SET: "the new limits hold.",
 }
