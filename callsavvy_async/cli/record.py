@@ -98,7 +98,7 @@ class Record:
             return
         left = f"callsavvy: {report.pending:,} not sent yet."
         if self.lasting:
-            tell(f"{left} Continue with: {self.resuming(stopped=report.stopped in _STOPPED)}")
+            tell(f"{left} Continue with: {self.resuming(stopped=report.paused or report.stopped in _STOPPED)}")
         elif file is not None and file.suffix != ".parquet":
             tell(f"{left} Continue with the list {file} and --only pending")
         else:
@@ -108,7 +108,7 @@ class Record:
         """Return the command that sends what is left, to paste into a shell.
 
         Args:
-            stopped: True if a command stopped the campaign.
+            stopped: True if a command stopped or paused the campaign.
         """
         resume = hint("campaigns resume", self.name, *self._pace_options(), journal=self.journal)
         return f"{self.continuing()} && {resume}" if stopped else resume
