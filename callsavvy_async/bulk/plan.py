@@ -69,8 +69,8 @@ class Plan:
 
     @property
     def misread(self) -> bool:
-        """Whether the input has rows but not one valid recipient; its columns were probably misread."""
-        return self.recipients == 0 and self.skipped.get(SkipReason.INVALID, 0) > 0
+        """Whether the input has rows but not one valid number; its columns were probably misread."""
+        return self.given == self.skipped.get(SkipReason.INVALID, 0) > 0
 
     @property
     def total_segments(self) -> int | None:

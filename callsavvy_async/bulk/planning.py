@@ -16,7 +16,7 @@ from callsavvy_async.bulk.misuse import refuse_misuse
 from callsavvy_async.bulk.plain_recipients import PlainRecipients
 from callsavvy_async.bulk.plan import FIRST_SKIPPED, Plan
 from callsavvy_async.bulk.recipient_files import FileRows
-from callsavvy_async.bulk.recipients import RecipientFilter, RecipientInput, Skipped, SkipReason
+from callsavvy_async.bulk.recipients import Recipient, RecipientFilter, RecipientInput, Skipped, SkipReason
 from callsavvy_async.bulk.samples import SampleChooser
 from callsavvy_async.bulk.source import next_block, readable
 from callsavvy_async.errors import InvalidRequestError
@@ -35,6 +35,7 @@ def make_plan(
     balance: Decimal | None = None,
     max_cost: Decimal | None = None,
     on_skipped: Callable[[Skipped], object] | None = None,
+    leave_out: Callable[[Recipient], Skipped | None] | None = None,
 ) -> Plan:
     """Read the rows once, as a send would, in constant memory.
 
@@ -46,6 +47,7 @@ def make_plan(
         balance: units of the account, for comparison.
         max_cost: most units to spend.
         on_skipped: gets each skipped row.
+        leave_out: tells why a recipient whom the filter admits is left out when the send begins; None to send.
 
     Raises:
         InvalidRequestError: the input as a whole is wrong, as for the send.
@@ -56,8 +58,11 @@ def make_plan(
         raise InvalidRequestError(
             f"recipients is of type {type(rows).__name__}; a plan reads a list or a generator. Collect the rows in a list."
         )
-    read = _read_blocks if all(chunker.ignores_fields for chunker in chunkers) else _read_rows
-    for skipped, cuts in read(readable(rows), recipient_filter, chunkers):
+    if leave_out is None and all(chunker.ignores_fields for chunker in chunkers):
+        read = _read_blocks(readable(rows), recipient_filter, chunkers)
+    else:
+        read = _read_rows(readable(rows), recipient_filter, chunkers, leave_out)
+    for skipped, cuts in read:
         for one in skipped:
             tally.skip(one)
             if on_skipped is not None:
@@ -73,9 +78,16 @@ def make_plan(
     )
 
 
-def _read_rows(rows: Iterator[RecipientInput], recipient_filter: RecipientFilter, chunkers: Sequence[Chunker]) -> _Read:
+def _read_rows(
+    rows: Iterator[RecipientInput],
+    recipient_filter: RecipientFilter,
+    chunkers: Sequence[Chunker],
+    leave_out: Callable[[Recipient], Skipped | None] | None,
+) -> _Read:
     for row, item in enumerate(rows, 1):
         admitted = recipient_filter.admit(item, row)
+        if leave_out is not None and isinstance(admitted, Recipient):
+            admitted = leave_out(admitted) or admitted
         if isinstance(admitted, Skipped):
             yield (admitted,), ()
         else:

@@ -184,7 +184,7 @@ class Campaign:
             InvalidRequestError: the campaign was purged.
         """
         await self._writer.run(lambda cursor: refuse_if_purged(cursor, self._id))
-        return await plan_remaining(self._writer, self._id, self.name, self._spec, resend)
+        return await plan_remaining(self._writer, self._id, self.name, self._spec, resend, simulated=self._simulated)
 
     async def unknown(self) -> tuple[UnknownChunk, ...]:
         """Return the chunks whose outcome is unknown."""

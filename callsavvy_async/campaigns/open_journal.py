@@ -13,17 +13,20 @@ from typing import Self, Unpack
 
 import anyio
 
+from callsavvy_async.bulk.number_set import NumberSet
 from callsavvy_async.bulk.options import SendSettings
 from callsavvy_async.campaigns.campaign import Campaign
 from callsavvy_async.campaigns.errors import JournalError
 from callsavvy_async.campaigns.inbox import JournalInbox
-from callsavvy_async.campaigns.journal import keyed, runs, sql, sums
+from callsavvy_async.campaigns.journal import keyed, runs, sums
 from callsavvy_async.campaigns.journal.commands import Action, Command, history
 from callsavvy_async.campaigns.journal.database import Cursor, Database
-from callsavvy_async.campaigns.journal.lookup import database_of, find_campaign, no_campaign
+from callsavvy_async.campaigns.journal.frequency import channel_of
+from callsavvy_async.campaigns.journal.lookup import create_campaign, database_of, find_campaign, no_campaign
 from callsavvy_async.campaigns.journal.retrying_writer import RetryingWriter
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.campaigns.keys import Keys
+from callsavvy_async.campaigns.reached import reached_within
 from callsavvy_async.campaigns.report import CampaignReport
 from callsavvy_async.campaigns.spec import CampaignOptions, Spec, campaign_settings
 from callsavvy_async.campaigns.steering import Steered, checked_limits, confirm, give
@@ -131,7 +134,6 @@ class Journal:
                 f"{', '.join(options)} cannot change an existing campaign; leave it out, or pass the message too."
             )
         spec = None if message is None else Spec(require_message(message), settings)
-
         number, text, purged = await self._writer.run(lambda cursor: self._find_or_create(cursor, name, spec))
         kept = Spec.from_json(text)
         if spec is not None and not purged and (differs := kept.differences(spec)):
@@ -149,21 +151,13 @@ class Journal:
         )
 
     def _find_or_create(self, cursor: Cursor, name: str, spec: Spec | None) -> tuple[int, str, int]:
-        found = find_campaign(cursor, name)
-        if found is not None:
+        if (found := find_campaign(cursor, name)) is not None:
             return found
         if spec is None:
             raise InvalidRequestError(no_campaign(cursor, name, self._database.name))
         if self._read_only:
             raise JournalError(f"{self._database.name} is open for reading only; open it without read_only=True.")
-        number = sql.next_id(cursor, "campaign")
-        found = find_campaign(cursor, name)  # another process may have created it before the lock
-        if found is not None:
-            return found
-        cursor.execute(
-            "INSERT INTO campaign (id, name, spec, created) VALUES (?, ?, ?, clock())", (number, name, spec.to_json())
-        )
-        return number, spec.to_json(), 0
+        return create_campaign(cursor, name, spec.to_json())
 
     async def campaigns(self) -> tuple[CampaignReport, ...]:
         """Return the report of every campaign, the oldest first."""
@@ -174,7 +168,15 @@ class Journal:
 
         return await self._writer.run(read)
 
-    # ----------------------------------------------------------------------------------------------------- steering
+    async def reached_within(self, period: timedelta, channel: str, *, but: str = "") -> NumberSet:
+        """Return whom campaigns reached within a period, or may have, for the plan of a campaign with `not_within`.
+
+        Args:
+            period: the period before now.
+            channel: channel of the message, such as ``SMS.channel``.
+            but: name of a campaign that does not count, as it is the planned one.
+        """
+        return await reached_within(self._writer, period, channel_of(channel, simulated=self._simulated), but=but)
 
     async def pause(self, name: str, *, author: str | None = None, wait: float = 60.0) -> Steered:
         """Pause a campaign in all processes that send it, until `go_on`. Requests in flight finish.

@@ -50,14 +50,15 @@ def _index_page(database: Database, cursor: Cursor) -> bool:
     if since == _COMPLETE:
         return True
     page = cursor.execute(_NEXT, (*map(int, since.split("/")), _PAGE)).fetchall()
-    channels = {campaign: _channel(cursor, campaign) for campaign in {campaign for campaign, *_ in page}}
+    channels = {campaign: channel_of_campaign(cursor, campaign) for campaign in {campaign for campaign, *_ in page}}
     for campaign, number, body in page:
         Reach(database, campaign, channels[campaign]).record(cursor, number, unpack_numbers(body))
     schema.set_fact(cursor, sql.REACHED, f"{page[-1][0]}/{page[-1][1]}" if len(page) == _PAGE else _COMPLETE)
     return len(page) < _PAGE
 
 
-def _channel(cursor: Cursor, campaign: int) -> str:
+def channel_of_campaign(cursor: Cursor, campaign: int) -> str:
+    """Return the channel of a campaign in the index; see `channel_of`."""
     (text,) = cursor.execute("SELECT spec FROM campaign WHERE id = ?", (campaign,)).fetchone()
     owner = owner_of(cursor, campaign)
     return channel_of(Spec.from_json(text).message.channel, simulated=owner is not None and owner.simulated)

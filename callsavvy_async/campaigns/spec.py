@@ -7,17 +7,20 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Literal, TypeAlias, TypedDict, Unpack, get_args
 
 import attrs
 
 from callsavvy_async.bulk.arrow_rows import SupportsArrowStream
 from callsavvy_async.bulk.chunks import Chunker
+from callsavvy_async.bulk.number_set import NumberSet
 from callsavvy_async.bulk.options import RecipientOptions, SendSettings, recipient_settings, refuse_unknown_options
 from callsavvy_async.bulk.plan import Plan
 from callsavvy_async.bulk.planning import make_plan
 from callsavvy_async.bulk.recipients import RecipientInput, Skipped
 from callsavvy_async.campaigns.errors import JournalDamagedError
+from callsavvy_async.campaigns.journal.leaving_out import skipped_as_recent
 from callsavvy_async.campaigns.windows import SendWindow
 from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 from callsavvy_async.messages import Message
@@ -206,6 +209,7 @@ def plan_campaign(
     balance: Decimal | None = None,
     max_cost: Decimal | None = None,
     on_skipped: Callable[[Skipped], object] | None = None,
+    reached: NumberSet | None = None,
 ) -> Plan:
     """Plan a campaign offline; see `Bulk.plan`.
 
@@ -217,20 +221,26 @@ def plan_campaign(
         balance: units available, for comparison.
         max_cost: largest number of units to spend.
         on_skipped: gets each row that would be skipped.
+        reached: for `not_within`, whom other campaigns reached, from `Journal.reached_within`.
 
     Raises:
         ConfigurationError: an option does not exist or is invalid.
         InvalidRequestError: an argument is invalid.
     """
     SendSettings(max_cost=max_cost).check_for(message)
+    settings = campaign_settings(**options)
+    period = settings.not_within or timedelta()
+    if reached is not None and not period:
+        raise InvalidRequestError("reached is given, but the options have no not_within; give both, or neither.")
     return make_plan(
         rows,
         message,
         recipient_filter=recipient_settings(**recipients).recipient_filter(message),
-        chunkers=[Spec(message, campaign_settings(**options)).chunker()],
+        chunkers=[Spec(message, settings).chunker()],
         balance=balance,
         max_cost=max_cost,
         on_skipped=on_skipped,
+        leave_out=None if reached is None else partial(skipped_as_recent, reached, period),
     )
 
 

@@ -15,6 +15,7 @@ from callsavvy_async.bulk.options import SendSettings
 from callsavvy_async.campaigns.journal import commands
 from callsavvy_async.campaigns.journal.commands import Action, Command, WaitingWorker
 from callsavvy_async.campaigns.journal.database import Cursor
+from callsavvy_async.campaigns.journal.processes import has_ended
 from callsavvy_async.campaigns.journal.writer import Writer
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.jsonable import Jsonable
@@ -23,7 +24,8 @@ from callsavvy_async.policy.fixed import parse_rate
 _BETWEEN_LOOKS = 0.1
 """Seconds between two looks at the acknowledgements."""
 _PROBE_AFTER = 0.5
-"""Seconds to wait for acknowledgements before asking the operating system whether a process has the journal open."""
+"""Seconds to wait for acknowledgements before asking the operating system which processes have ended. By then the server
+has what a process wrote just before it was killed."""
 
 
 @attrs.frozen
@@ -116,14 +118,14 @@ def checked_limits(*, rate: str | None, max_in_flight: int | None, max_cost: Dec
 
 def _look(cursor: Cursor, writer: Writer, campaign: int, steered: Steered, *, probe: bool) -> Steered:
     command = steered.command
-    waiting = commands.unacknowledged(cursor, campaign, command.number)
-    if waiting and probe and writer.database.is_abandoned():
-        waiting = ()
+    found = commands.unacknowledged(cursor, campaign, command.number)
+    abandoned = bool(found) and probe and writer.database.is_abandoned()
+    waiting = tuple(worker for process, worker in found if not abandoned and not (probe and has_ended(process)))
     superseded_by = None
     if command.action is not Action.SET and commands.current(cursor, campaign).phase is not command.phase:
         later = (each for each in commands.history(cursor, campaign) if each.number > command.number)
         superseded_by = next(each for each in later if each.phase is not command.phase)
-    workers = max(0, commands.alive(cursor, campaign) - len(waiting))
+    workers = max(0, commands.alive(cursor, campaign) - len(found))
     return attrs.evolve(steered, waiting=waiting, superseded_by=superseded_by, workers=workers)
 
 

@@ -89,10 +89,16 @@ class Runner:
         self._campaign: Campaign | None = None
         self._run: CampaignRun | None = None
         self._given_at: int | None = None
+        self._leases_lost = 0
         self._stopped = anyio.Event()
 
     def __repr__(self) -> str:
         return f"<Runner of {self.name!r} in {self._journal!r}>"
+
+    @property
+    def leases_lost(self) -> int:
+        """Number of times that this process lost its lease and went on as a new run."""
+        return self._leases_lost + (0 if self._run is None else self._run.leases_lost)
 
     def stop(self) -> None:
         """Send nothing more, and end after the requests in flight. Call it in the event loop."""
@@ -196,6 +202,7 @@ class Runner:
             return before
         finally:
             self._given_at = self._run.given_at
+            self._leases_lost = self.leases_lost
             self._run, self.status.sending = None, False
 
     def _settle(self, result: ChunkResult) -> None:

@@ -8,6 +8,7 @@ from callsavvy_async.cli.bulk_run import run_job
 from callsavvy_async.cli.channels import Content
 from callsavvy_async.cli.exit_codes import ExitCode
 from callsavvy_async.cli.job import make_job
+from callsavvy_async.cli.journals import DEFAULT_JOURNAL
 from callsavvy_async.cli.options import (
     DEFAULT_AUDIENCE,
     DEFAULT_DURABILITY,
@@ -16,7 +17,9 @@ from callsavvy_async.cli.options import (
     Audience,
     ChunkSize,
     Durability,
+    JournalName,
     Mode,
+    NotWithin,
     Pace,
     Rate,
     RecipientsFile,
@@ -68,6 +71,8 @@ def estimate_command() -> Callable[..., ExitCode | None]:
         audience: Audience = DEFAULT_AUDIENCE,
         rate: Rate = None,
         balance: bool = False,
+        journal: JournalName = DEFAULT_JOURNAL,
+        not_within: NotWithin = None,
         report: ReportFile | None = None,
     ) -> ExitCode | None:
         """Estimate.
@@ -79,10 +84,12 @@ def estimate_command() -> Callable[..., ExitCode | None]:
             audience: Who gets the message, and how numbers are read.
             rate: Request rate, e.g. 10/s or 600/min, at which the time is computed.
             balance: Compare the cost with the account's balance; exit with code 4 if the balance is too low.
+            journal: Journal file or URL, whose suppressed numbers are left out.
+            not_within: Leave out people to whom a campaign of the journal sent in this period, or may have, e.g. 7d or 12h.
             report: Write the rows that would be left out, and why, to this .csv or .jsonl file. Contains phone numbers.
         """
         job = make_job(file, content.build(nothing_is_sent=True), audience, chunk_size, content.message_file)
         mode = Mode(dry_run=True, balance=balance, report=report)
-        return run_job(job, Pace(rate=rate), mode, DEFAULT_DURABILITY)
+        return run_job(job, Pace(rate=rate), mode, Durability(journal=journal, not_within=not_within))
 
     return estimate

@@ -10,7 +10,7 @@ from pathlib import Path
 import attrs
 
 from callsavvy_async.bulk.plan import Plan
-from callsavvy_async.bulk.recipients import Skipped
+from callsavvy_async.bulk.recipients import Skipped, SkipReason
 from callsavvy_async.bulk.report import BulkReport
 from callsavvy_async.cli.activity import current_activity, refuse
 from callsavvy_async.cli.campaign_run import Loading, load_campaign, naming, send_campaign
@@ -52,13 +52,14 @@ class Order:
 
     def plan(self, on_skipped: Callable[[Skipped], object] | None = None) -> Plan:
         """Read the whole list and return the plan."""
-        options = self.durability.options
-        return self.job.plan(self.rows, options, max_cost=self.pace.max_cost, on_skipped=on_skipped)
+        options, how = self.durability.options, self.durability
+        reached = self.record.reached(self.job.message, how.not_within, simulated=self.mode.simulator)
+        return self.job.plan(self.rows, options, max_cost=self.pace.max_cost, on_skipped=on_skipped, reached=reached)
 
     def question(self, plan: Plan, service: _Service | None = None) -> Question:
         """Return the question of a plan, with the account that pays and its balance."""
         if service is None:
-            return Question(plan=plan, record=tuple(self._lines()), rate=self.pace.rate)
+            return Question(plan=plan, record=tuple(self._lines(plan)), rate=self.pace.rate)
         balance = None
         if self.mode.balance or service.ledger is None:
             balance = read_balance(self.job.message, service.client, needed=self.mode.balance)
@@ -66,12 +67,12 @@ class Order:
         return Question(
             plan=attrs.evolve(plan, balance=balance),
             account=account,
-            record=tuple(self._lines()),
+            record=tuple(self._lines(plan)),
             rate=self.pace.rate,
             learned_rate=service.client.pacing.snapshot().learned_rate,
         )
 
-    def _lines(self) -> Iterator[str]:
+    def _lines(self, plan: Plan) -> Iterator[str]:
         """Yield the lines about the record, and about those who get the message first."""
         how = self.durability
         if not self.mode.dry_run:
@@ -79,12 +80,14 @@ class Order:
         if self.job.limit is not None:
             yield f"Limit: the first {self.job.limit:,} people of the list; the others are left for later"
         if how.not_within is not None:
+            recent = plan.skipped.get(SkipReason.RECENT, 0)
             yield (
-                "Not sent: people to whom another campaign of the journal sent on this channel in the last"
-                f" {period(how.not_within)}, or may have; each request checks it"
+                f"Not sent: {recent:,} {'person' if recent == 1 else 'people'} to whom another campaign of the journal sent"
+                f" on this channel in the last {period(how.not_within)}, or may have; each request checks it again"
             )
         if how.canary is not None:
-            then = "waits for `callsavvy campaigns continue`" if how.hold else "goes on"
+            command = "campaigns continue" if self.mode.dry_run else f"this command: {self.record.continuing()}"
+            then = f"waits for {command}" if how.hold else "goes on"
             yield (
                 f"Canary: the first {how.canary:,} people. It stops if more than {how.failures:.0%} of them fail;"
                 f" otherwise it {then}"
@@ -120,7 +123,7 @@ def run_job(job: Job, pace: Pace, mode: Mode, durability: Durability) -> ExitCod
     current_activity().folder = Path(job.file).parent
     with (
         job.open() as rows,
-        recording(job.group or job.file, durability, pace, simulator=mode.simulator or mode.dry_run) as record,
+        recording(job.group or job.file, durability, pace, simulator=mode.simulator) as record,
     ):
         job.suppress(record.suppressed())
         return carry_out(Order(job=job, rows=rows, pace=pace, mode=mode, durability=durability, record=record))

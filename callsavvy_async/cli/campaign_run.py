@@ -91,21 +91,28 @@ def load_campaign(record: Record, loading: Loading) -> ExitCode:
         async with Journal.open(url_of(record.journal)) as opened:
             return await (await loading.open(opened)).status()
 
-    show(result_of_sums(anyio.run(load)))
+    loaded = anyio.run(load)
+    show(result_of_sums(loaded))
+    tell(f"callsavvy: {loaded.pending:,} are loaded, and nothing is sent yet. Send with: {record.working()}")
     return ExitCode.DONE
 
 
 @attrs.define
-class _Watcher:
-    """Says at once what a person has to know about a run that goes on."""
+class Watcher:
+    """Says at once what a person has to know about a campaign that this process sends."""
 
     record: Record
     paused: bool = False
     leases_lost: int = 0
 
-    def look_at(self, run: CampaignRun) -> None:
-        """Compare a run with its last state."""
-        report, notifier = run.report, current_activity().notifier
+    def look_at(self, report: CampaignReport, leases_lost: int) -> None:
+        """Compare with the last state.
+
+        Args:
+            report: Sums of the campaign.
+            leases_lost: Number of times that this process lost its lease.
+        """
+        notifier = current_activity().notifier
         if report.paused and not self.paused:
             tell(
                 f"callsavvy: paused after {report.accepted:,} accepted, {report.failed + report.rejected:,} not accepted"
@@ -113,9 +120,9 @@ class _Watcher:
             )
             if notifier is not None:
                 notifier.notify(Happening.PAUSED, report)
-        if run.leases_lost > self.leases_lost and notifier is not None:
+        if leases_lost > self.leases_lost and notifier is not None:
             notifier.notify(Happening.LEASE_LOST, report)
-        self.paused, self.leases_lost = report.paused, run.leases_lost
+        self.paused, self.leases_lost = report.paused, leases_lost
 
 
 def send_campaign(
@@ -152,10 +159,10 @@ def send_campaign(
             current_activity().follow(before)
             sent_before = None if ledger is None else await campaign.rows(outcomes_of)
             with progress(before.given - before.skipped.total()) as meter:
-                watcher = _Watcher(record)
+                watcher = Watcher(record)
 
                 def show(report: CampaignReport) -> None:
-                    watcher.look_at(run)
+                    watcher.look_at(run.report, run.leases_lost)
                     meter.show(report, client.pacing.snapshot())
 
                 run = start(campaign, client, {**options, "on_progress": show})

@@ -13,6 +13,7 @@ from cyclopts.validators import Number
 from callsavvy_async.campaigns import Action, Command, Journal, Steered, WaitingWorker
 from callsavvy_async.cli.activity import show
 from callsavvy_async.cli.exit_codes import ExitCode
+from callsavvy_async.cli.hints import hint
 from callsavvy_async.cli.journals import DEFAULT_JOURNAL, url_of
 from callsavvy_async.cli.options import CampaignName, JournalName, Rate, Units
 from callsavvy_async.cli.output import Result
@@ -95,12 +96,17 @@ def _steer(journal: str, give: Callable[[Journal], Awaitable[Steered]], wait: fl
             return await opened.confirm(steered, wait=wait - _SILENT)
 
     steered = anyio.run(steer)
-    show(Result(steered.as_dict(), "\n".join(lines_of_steered(steered))))
+    show(Result(steered.as_dict(), "\n".join(lines_of_steered(steered, journal))))
     return ExitCode.DONE if steered.confirmed else ExitCode.FAILED
 
 
-def lines_of_steered(steered: Steered) -> Iterator[str]:
-    """Yield lines about a command and what became of it."""
+def lines_of_steered(steered: Steered, journal: str) -> Iterator[str]:
+    """Yield lines about a command, what became of it, and what to do next.
+
+    Args:
+        steered: The command.
+        journal: File or URL of the journal.
+    """
     name, command, later = steered.campaign, steered.command, steered.superseded_by
     if later is not None:
         yield f"{name}: not confirmed, because {later.author} gave another command meanwhile: {later.action}."
@@ -111,13 +117,15 @@ def lines_of_steered(steered: Steered) -> Iterator[str]:
     else:
         yield f"{name}: {_RESULTS[command.action]}"
         yield f"  {steered.workers:,} active worker{'' if steered.workers == 1 else 's'}"
+    if later is None and command.action in {Action.PAUSE, Action.STOP}:
+        yield f"  Continue with: {hint('campaigns continue', name, journal=journal)}"
     if command.action is Action.CONTINUE and not steered.workers and not steered.waiting:
-        yield f"  Send the rest with: callsavvy campaigns resume {name}"
+        yield f"  Send the rest with: {hint('campaigns resume', name, journal=journal)}"
 
 
 _RESULTS = {
-    Action.PAUSE: "paused. No request is in flight, and none begins until campaigns continue.",
-    Action.STOP: "stopped. No request is in flight, and none begins until campaigns continue.",
+    Action.PAUSE: "paused. No request is in flight, and none begins.",
+    Action.STOP: "stopped. No request is in flight, and none begins.",
     Action.CONTINUE: "continued.",
     Action.SET: "the new limits hold.",
 }

@@ -48,16 +48,16 @@ def top(*where: str, journal: JournalName = DEFAULT_JOURNAL) -> ExitCode:
             "campaigns top needs a terminal for its keys. campaigns show prints the sums once, campaigns watch a line"
             " every few seconds."
         )
-    view = anyio.run(_show, url_of(place), name)
+    view = anyio.run(_show, place, name)
     show(Result(view.as_dict(), "\n".join(view.lines())))
     return ExitCode.DONE
 
 
-async def _show(url: str, name: str) -> CampaignView:
+async def _show(journal: str, name: str) -> CampaignView:
     from callsavvy_async.cli.fullscreen import FullScreen  # noqa: PLC0415 - POSIX has what it needs
 
-    async with Journal.open(url, read_only=True, patience=0) as opened:
-        shown = Top(opened, await opened.campaign(name))
+    async with Journal.open(url_of(journal), read_only=True, patience=0) as opened:
+        shown = Top(journal, opened, await opened.campaign(name))
         await shown.look()  # an error here leaves the terminal as it is
         screen = FullScreen(shown.lines)
         shown.refresh = screen.refresh
@@ -75,13 +75,15 @@ class Top:
     """The state of the view: the last moment, the last command, and the keys pressed since.
 
     Args:
+        place: File or URL of the journal.
         journal: The journal.
         campaign: The campaign.
     """
 
     moment: Moment
 
-    def __init__(self, journal: Journal, campaign: Campaign) -> None:
+    def __init__(self, place: str, journal: Journal, campaign: Campaign) -> None:
+        self._place = place
         self._journal = journal
         self._campaign = campaign
         self._speed = RecentSpeed()
@@ -109,6 +111,7 @@ class Top:
             commands=await self._journal.commands(self._campaign.name),
             settings=self._campaign.settings,
             now=datetime.now(UTC),
+            journal=self._place,
         )
 
     async def watch(self) -> None:
@@ -158,10 +161,11 @@ class Top:
         self._say(f"{action}: …")
         try:
             steered = await self._command(action)
-            self._say(*lines_of_steered(steered))
+            self._say(*lines_of_steered(steered, self._place))
             if not self._pressed:
                 with anyio.CancelScope() as self._confirming:
-                    self._say(*lines_of_steered(await self._journal.confirm(steered, wait=_PATIENCE)))
+                    confirmed = await self._journal.confirm(steered, wait=_PATIENCE)
+                    self._say(*lines_of_steered(confirmed, self._place))
         except CallsavvyError as error:
             self._say(explain(error))
 

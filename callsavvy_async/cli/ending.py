@@ -7,6 +7,7 @@ that nothing was sent, so a command never ends with it once a request may have b
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -20,6 +21,7 @@ from callsavvy_async.cli.ledger import result_of_sums
 from callsavvy_async.cli.output import Result
 from callsavvy_async.cli.stderr import explain, tell
 from callsavvy_async.cli.streams import OutputError, Stream
+from callsavvy_async.cli.wrapping import fit
 
 
 def end(activity: Activity, code: ExitCode | None, error: BaseException | None, stderr: Stream) -> ExitCode:
@@ -65,7 +67,7 @@ def _text_of(way: Way, result: Result | None, code: ExitCode, error: Mapping[str
         tell(
             f"callsavvy: not shown, for lack of room: {', '.join(left_out)}. Name them with --columns, or use -o json."
         )
-    return text
+    return text if way.command.is_list else fit(text, sys.stdout)
 
 
 def _error_of(activity: Activity, error: BaseException | None) -> Mapping[str, object] | None:

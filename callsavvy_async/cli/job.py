@@ -78,6 +78,7 @@ class Job:
         *,
         max_cost: Decimal | None,
         on_skipped: Callable[[Skipped], object] | None = None,
+        reached: NumberSet | None = None,
     ) -> Plan:
         """Read the whole list and return the plan.
 
@@ -86,6 +87,7 @@ class Job:
             options: Options of the campaign.
             max_cost: Maximum units to spend.
             on_skipped: Gets each skipped row.
+            reached: Whom other campaigns reached, for --not-within.
         """
         read = rows()
         with reading(read):
@@ -96,6 +98,7 @@ class Job:
                 {**self.recipients, "max_recipients": self.limit},
                 max_cost=max_cost,
                 on_skipped=on_skipped,
+                reached=reached,
             )
 
 

@@ -85,6 +85,9 @@ ReportFile: TypeAlias = Annotated[Path, Parameter(validator=_check_report_name)]
 Deadline: TypeAlias = Annotated[float | None, Parameter(validator=Number(gt=0))]
 """Seconds after which no more requests start."""
 
+NotWithin: TypeAlias = Annotated[timedelta | None, Parameter(converter=read_period)]
+"""Period such as 7d."""
+
 Rate: TypeAlias = Annotated[str | None, Parameter(validator=_check_rate)]
 """Requests per time, such as 10/s."""
 
@@ -215,7 +218,7 @@ class Durability:
     """After --canary, wait for `callsavvy campaigns continue`."""
     max_failures: Annotated[float | None, Parameter(converter=read_percent)] = None
     """Stop after --canary if more than this share of the responses are failures (default: 20%)."""
-    not_within: Annotated[timedelta | None, Parameter(converter=read_period)] = None
+    not_within: NotWithin = None
     """Skip people to whom another campaign of the journal sent in this period, or may have, e.g. 7d or 12h."""
     deadline: Deadline = None
     """Seconds after which no more requests start. `campaigns resume` sends the rest."""

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 
+import anyio
 import attrs
 
+from callsavvy_async.bulk.number_set import NumberSet
 from callsavvy_async.bulk.report import StopReason
-from callsavvy_async.campaigns import CampaignReport, Journal, JournalError
+from callsavvy_async.campaigns import CampaignReport, Journal, JournalError, JournalMissingError
 from callsavvy_async.campaigns.journal.witness import forget
-from callsavvy_async.cli.journals import is_missing, is_url, shown, with_journal
+from callsavvy_async.cli.hints import hint
+from callsavvy_async.cli.journals import is_missing, shown, url_of, with_journal
 from callsavvy_async.cli.options import Durability, Pace
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.messages import Message
 
 _NOT_REPEATED = frozenset({"pacing", "max_cost"})
 """Options that a command to continue does not repeat: a URL may hold a password, and a limit is reached."""
@@ -62,6 +64,29 @@ class Record:
                 )
         return ()
 
+    def reached(self, message: Message, period: timedelta | None, *, simulated: bool) -> NumberSet | None:
+        """Return whom other campaigns of the journal reached, so that the plan leaves them out as the send will.
+
+        Args:
+            message: The message.
+            period: Value of --not-within.
+            simulated: True for a rehearsal, which leaves out only those of other rehearsals.
+        """
+        if period is None:
+            return None
+        if is_missing(self.journal):
+            return NumberSet()
+
+        async def read() -> NumberSet:
+            url = url_of(self.journal)
+            async with Journal.open(url, read_only=True, patience=0, simulated=simulated) as opened:
+                return await opened.reached_within(period, message.channel, but=self.name)
+
+        try:
+            return anyio.run(read)
+        except JournalMissingError:  # a database without tables yet
+            return NumberSet()
+
     def tell_how_to_continue(self, report: CampaignReport, file: Path | None) -> None:
         """Name the command that sends the rest of a send that stopped early.
 
@@ -73,7 +98,7 @@ class Record:
             return
         left = f"callsavvy: {report.pending:,} not sent yet."
         if self.lasting:
-            tell(f"{left} Continue with: {self.resuming(stopped=report.stopped in _STOPPED)}")
+            tell(f"{left} Continue with: {self.resuming(stopped=report.paused or report.stopped in _STOPPED)}")
         elif file is not None and file.suffix != ".parquet":
             tell(f"{left} Continue with the list {file} and --only pending")
         else:
@@ -83,19 +108,18 @@ class Record:
         """Return the command that sends what is left, to paste into a shell.
 
         Args:
-            stopped: True if a command stopped the campaign.
+            stopped: True if a command stopped or paused the campaign.
         """
-        resume = f"callsavvy campaigns resume {shlex.join([self.name, *self._journal_option(), *self._pace_options()])}"
+        resume = hint("campaigns resume", self.name, *self._pace_options(), journal=self.journal)
         return f"{self.continuing()} && {resume}" if stopped else resume
 
     def continuing(self) -> str:
         """Return the command that continues a paused campaign, to paste into a shell."""
-        return f"callsavvy campaigns continue {shlex.join([self.name, *self._journal_option()])}"
+        return hint("campaigns continue", self.name, journal=self.journal)
 
-    def _journal_option(self) -> Iterator[str]:
-        if self.journal and self.journal != os.environ.get("CALLSAVVY_JOURNAL"):
-            yield "--journal"
-            yield self.journal if is_url(self.journal) and shown(self.journal) == self.journal else shown(self.journal)
+    def working(self) -> str:
+        """Return the command of a worker, to paste into a shell."""
+        return hint("campaigns work", self.name, *self._pace_options(), journal=self.journal)
 
     def _pace_options(self) -> Iterator[str]:
         for field in attrs.fields(Pace):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import textwrap
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from callsavvy_async.campaigns.windows import RECIPIENT
 from callsavvy_async.cli import table
 from callsavvy_async.cli.campaign_steering import format_clock
 from callsavvy_async.cli.campaign_watch import CampaignView
+from callsavvy_async.cli.hints import hint
 from callsavvy_async.cli.progress import draw_bar, format_rate
 from callsavvy_async.cli.question import format_duration
 from callsavvy_async.policy.pacer import FULL
@@ -58,12 +58,14 @@ class Moment:
         commands: Commands so far, the oldest first.
         settings: Send times of the campaign.
         now: Time of the journal's reader.
+        journal: File or URL of the journal.
     """
 
     view: CampaignView
     commands: tuple[Command, ...]
     settings: CampaignSettings
     now: datetime
+    journal: str = ""
 
     @property
     def phase(self) -> Phase:
@@ -93,20 +95,24 @@ class Moment:
         """Yield what holds the campaign back, the strongest first."""
         if self.is_finished:
             return
-        resume = f"callsavvy campaigns resume {shlex.quote(self.view.report.name)}"
         if not self.view.report.input_complete:
             yield "the list is not completely loaded"
         if self.phase is not Phase.SENDING:
             yield self._command()
-        if self.phase is Phase.STOPPED:
-            yield f"press c, then send the rest with: {resume}"
         elif not self.has_worker:
-            yield f"no worker runs; start one with: {resume}"
+            yield "no worker runs"
         yield from self._schedule()
         yield from self._limits()
         for worker in self.view.workers:
             if not worker.alive:
                 yield f"{worker.name} is dead; the other workers take over its requests"
+
+    def proposal(self) -> tuple[str, str] | None:
+        """Return what to do if nothing happens any more, and the command for it."""
+        if self.is_finished or self.has_worker or self.phase is Phase.PAUSED:
+            return None
+        do = "Press c, then send the rest with:" if self.phase is Phase.STOPPED else "Send the rest with:"
+        return do, hint("campaigns resume", self.view.report.name, journal=self.journal)
 
     def _command(self) -> str:
         wanted = Action.PAUSE if self.phase is Phase.PAUSED else Action.STOP
@@ -160,6 +166,8 @@ def lines_of(moment: Moment, width: int, height: int, *, note: Sequence[str], as
     foot = ["", KEYS, *(line for text in note for line in _wrapped(text, width))]
     head = [*_head(moment, width, ascii_only=ascii_only), ""]
     head += _wrapped("Held back by: " + ("; ".join(moment.obstacles()) or "nothing"), width)
+    if (proposal := moment.proposal()) is not None:
+        head += [proposal[0], *_command_lines(proposal[1], width)]
     room = height - len(head) - len(foot)
     body = ["", *_workers(moment.view, width)] if moment.view.workers else []
     if len(body) > room:
@@ -222,6 +230,12 @@ def _packed(facts: Sequence[str], width: int) -> Iterator[str]:
 
 def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False) or [""]
+
+
+def _command_lines(command: str, width: int) -> list[str]:
+    """Break a command as a shell reads it. On the whole screen, a terminal does not know which lines belong together."""
+    lines = textwrap.wrap(command, width - 2, break_on_hyphens=False, break_long_words=False)
+    return [*(f"{line} \\" for line in lines[:-1]), lines[-1]]
 
 
 def _number(status: Mapping[str, object], key: str) -> float:

@@ -11,13 +11,16 @@ from cyclopts.validators import Number
 
 from callsavvy_async.campaigns import CampaignReport, Runner
 from callsavvy_async.cli.activity import current_activity
+from callsavvy_async.cli.campaign_run import Watcher
 from callsavvy_async.cli.client import open_sender
 from callsavvy_async.cli.exit_codes import code_of_worker
 from callsavvy_async.cli.health import Health
 from callsavvy_async.cli.interrupts import stopping_on_signals
 from callsavvy_async.cli.journals import DEFAULT_JOURNAL, journal_and_name, url_of
+from callsavvy_async.cli.notify import Notifier, Notify
 from callsavvy_async.cli.options import DEFAULT_PACE, JournalName, Pace, Port
 from callsavvy_async.cli.progress import progress
+from callsavvy_async.cli.record import Record
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.client import Callsavvy
 
@@ -33,6 +36,7 @@ def work(
     lease: Annotated[float, _SECONDS] = 30.0,
     port: Port | None = None,
     host: str = "127.0.0.1",
+    notify: Notify = None,
     pace: Pace = DEFAULT_PACE,
 ) -> None:
     """Send a campaign together with other workers until nothing is left to send: callsavvy campaigns work [URL] NAME.
@@ -50,14 +54,18 @@ def work(
         lease: Seconds without a heartbeat after which other workers take over this worker's requests (PostgreSQL).
         port: Port for /livez, /readyz and /metrics (0: any free port).
         host: Address for --port; 0.0.0.0 for probes from other hosts.
+        notify: URL or command to notify.
         pace: Rate and cost limits.
     """
+    current_activity().notifier = Notifier.to(notify)
     place, name = journal_and_name(where, journal)
     client = open_sender(pace)
+    watcher = Watcher(Record(journal=place, name=name, pace=pace))
     with progress() as meter:
 
         def show(report: CampaignReport) -> None:
             current_activity().follow(report, exit_code=code_of_worker)
+            watcher.look_at(report, runner.leases_lost)
             meter.show(report, client.pacing.snapshot())
 
         runner = Runner(

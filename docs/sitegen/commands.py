@@ -106,7 +106,7 @@ _MEANINGS = {
     "CALLSAVVY_BASE_URL": "The API, or a simulator. Default: `https://api.getcallsavvy.com/v1`.",
     "CALLSAVVY_JOURNAL": "The journal: a file, or the URL of a PostgreSQL.",
     "CALLSAVVY_PACING": "The Redis or PostgreSQL through which processes share one rate limit.",
-    "CALLSAVVY_NOTIFY": "The URL or command that `bulk` and `campaigns resume` notify. Command line only.",
+    "CALLSAVVY_NOTIFY": "The URL or command that a send in bulk or a worker notifies. Command line only.",
     "CALLSAVVY_REMEMBER": "The file that keeps the measured rate limit for the next command, or `no` to keep nothing.",
     "CALLSAVVY_PROXY": "The HTTP proxy, or `env` to read `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.",
     "CALLSAVVY_DEBUG": "`1` shows debug logs on stderr, and the tracebacks of errors. Command line only.",

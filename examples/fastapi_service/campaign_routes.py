@@ -52,6 +52,13 @@ class CampaignName(BaseModel):
     campaign: str
 
 
+class Rest(CampaignName):
+    """What is left of a campaign."""
+
+    resend: Literal["nothing", "unknown"] = "nothing"
+    """With "unknown", people who may have the message already get it again."""
+
+
 @contextmanager
 def as_responses() -> Iterator[None]:
     """Turn what cannot be done into a response that says why."""
@@ -78,10 +85,10 @@ def campaign_router(campaigns: Campaigns) -> APIRouter:
             return (await campaigns.ask_new(new.draft())).as_dict()
 
     @router.post("/question/rest")
-    async def ask_rest(rest: CampaignName) -> dict[str, object]:
+    async def ask_rest(rest: Rest) -> dict[str, object]:
         """Plan what is left of a campaign. Nothing is sent."""
         with as_responses():
-            return (await campaigns.ask_rest(rest.campaign)).as_dict()
+            return (await campaigns.ask_rest(rest.campaign, rest.resend)).as_dict()
 
     @router.post("/campaign", status_code=202)
     async def start(confirmed: CampaignName) -> None:

@@ -14,6 +14,7 @@ from questions import SIZES, Draft, Question, ask_new, ask_rest
 
 from callsavvy_async import Callsavvy
 from callsavvy_async.campaigns import Campaign, CampaignReport, CampaignRun, Journal, JournalError, Phase
+from callsavvy_async.campaigns.remaining import Resend
 
 log = logging.getLogger("service.campaigns")
 
@@ -131,9 +132,10 @@ class Campaigns:
         self._question = await ask_new(self._client, draft, rate=self._rate)
         return self._question
 
-    async def ask_rest(self, name: str) -> Question:
+    async def ask_rest(self, name: str, resend: Resend) -> Question:
         """Plan what is left of a campaign; see `questions.ask_rest`. `start` sends it."""
-        self._question = await ask_rest(self._client, await self._journal.campaign(name), rate=self._rate)
+        campaign = await self._journal.campaign(name)
+        self._question = await ask_rest(self._client, campaign, rate=self._rate, resend=resend)
         return self._question
 
     async def start(self, name: str) -> None:
@@ -151,7 +153,8 @@ class Campaigns:
                 raise NotPossibleError("This plan is no longer valid: check it again.")
             self._question = None
             campaign = await self._ready(question)
-            run = campaign.run(self._client)
+            again = question.resend == "unknown"
+            run = campaign.resend_unknown(self._client) if again else campaign.run(self._client)
             self.shown = await Shown.first_look(campaign, self._journal, run)
             self._tasks.start_soon(self._send, self.shown, run)
 

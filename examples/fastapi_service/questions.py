@@ -16,6 +16,7 @@ from callsavvy_async.bulk.plan import Plan
 from callsavvy_async.bulk.recipient_files import FileRows, read_stream
 from callsavvy_async.bulk.samples import Sample
 from callsavvy_async.campaigns import Campaign, CampaignOptions, plan_campaign
+from callsavvy_async.campaigns.remaining import Resend
 
 SIZES: CampaignOptions = {"chunk_size": 20}
 """Small requests: a response that is lost leaves few recipients unknown."""
@@ -50,6 +51,8 @@ class Question:
     warnings: tuple[str, ...] = ()
     draft: Draft | None = None
     """None if the campaign is in the journal already."""
+    resend: Resend = "nothing"
+    """Requests of the campaign that are sent again."""
 
     @property
     def can_be_sent(self) -> bool:
@@ -92,18 +95,30 @@ async def ask_new(client: Callsavvy, draft: Draft, *, rate: str | None) -> Quest
     return Question(campaign=name, plan=plan, account=account_of(client), rate=rate, draft=draft)
 
 
-async def ask_rest(client: Callsavvy, campaign: Campaign, *, rate: str | None) -> Question:
-    """Plan what is left of a campaign.
+async def ask_rest(client: Callsavvy, campaign: Campaign, *, rate: str | None, resend: Resend = "nothing") -> Question:
+    """Plan what is left of a campaign, and with "unknown" a second attempt for those who may have the message already.
 
     Raises:
         RequestError: The balance cannot be read.
     """
     balance = campaign.message.balance(await client.account.summary())
-    plan, sums = attrs.evolve(await campaign.plan(), balance=balance), await campaign.status()
+    plan, sums = attrs.evolve(await campaign.plan(resend), balance=balance), await campaign.status()
     warnings = [f"Before: {sums.accepted:,} of {sums.given:,} accepted."]
-    if sums.unknown:
+    if sums.unknown and resend == "unknown":
+        warnings.append(
+            f"{sums.unknown:,} of these people may get the message a second time, and you may pay twice: their requests"
+            " left before, and no response says what became of them."
+        )
+    elif sums.unknown:
         warnings.append(f"Not sent again: {sums.unknown:,} recipients, who may have received the message.")
-    return Question(campaign=campaign.name, plan=plan, account=account_of(client), rate=rate, warnings=tuple(warnings))
+    return Question(
+        campaign=campaign.name,
+        plan=plan,
+        account=account_of(client),
+        rate=rate,
+        warnings=tuple(warnings),
+        resend=resend,
+    )
 
 
 def message_of(text: str) -> SMS:

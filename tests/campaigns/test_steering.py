@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -23,7 +24,7 @@ from callsavvy_async.campaigns import (
     Runner,
     command_watch,
 )
-from callsavvy_async.campaigns.journal import commands, repository, runs
+from callsavvy_async.campaigns.journal import commands, processes, repository, runs
 from callsavvy_async.campaigns.journal.frequency import Reach
 from callsavvy_async.campaigns.journal.sqlite import SQLite
 from callsavvy_async.campaigns.journal_sink import JournalSink
@@ -284,6 +285,21 @@ async def test_the_run_of_a_killed_process_is_not_waited_for(url, raw):
     async with Journal.open(url, read_only=True) as other:
         assert (await other.confirm(waits, wait=0)).confirmed
         assert (await other.pause("c")).confirmed
+
+
+@pytest.mark.every_journal
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+async def test_a_killed_worker_of_this_machine_is_not_waited_for(url, raw):
+    """Its process has ended, so its lease does not matter; it counts as no worker."""
+    place, number, began = processes.identity().split()
+    async with Journal.open(url) as journal:
+        await loaded(journal, 5)
+        await journal._writer.run(lambda cursor: runs.begin(cursor, 1, 3600.0))
+        waits = await journal.pause("c", wait=0)
+        assert (len(waits.waiting), waits.workers) == (1, 0)
+        raw(f"UPDATE run SET process = '{place} {number} {int(began) - 1}'")
+        paused = await journal.confirm(waits, wait=60)
+        assert (paused.confirmed, paused.workers) == (True, 0)
 
 
 @only_postgresql

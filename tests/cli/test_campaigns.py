@@ -112,7 +112,7 @@ def test_resuming_shows_what_is_left(run: Run, account: Simulator, people: Path)
     account.faults.next("sendSMS", Fault.DROP_UNPROCESSED)
     assert run("bulk", "sms", people, *HELLO, "--campaign", "r", "--max-cost", 2).code == 4
     stopped = run("campaigns", "resume", "r", "--yes", "--max-cost", 2, "--journal", JOURNAL, "--rate", "90/s").err
-    command = f"callsavvy campaigns resume r --journal {JOURNAL.absolute()} --rate 90/s"
+    command = f"callsavvy campaigns resume r --rate 90/s --journal {JOURNAL.absolute()}"
     assert f"1 not sent yet. Continue with: {command}\n" in stopped
     rest = run("campaigns", "resume", "r", "--yes", "--max-cost", 2, "--rate", "30/min").err
     assert "Account: key *** at http://127.0.0.1" in rest

@@ -82,8 +82,8 @@ def test_a_canary_holds_until_another_terminal_continues(
     )
     plan = run("bulk", "sms", ten, "--message", "Hello", "--canary", 4, "--hold", "--dry-run")
     assert (
-        "Canary: the first 4 people. It stops if more than 20% of them fail; otherwise it waits for `callsavvy campaigns"
-        " continue`\n"
+        "Canary: the first 4 people. It stops if more than 20% of them fail; otherwise it waits for campaigns"
+        " continue\n"
     ) in plan.out
     assert account.ledger.charged == {f"+234599000000{n}": 1 for n in range(10)}
 

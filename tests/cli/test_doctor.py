@@ -352,7 +352,7 @@ def wrong_keys(machine: Machine) -> None:
     machine.set(private_key="TEST-another")
 
 
-@breakage("keys", "the public and the private key are swapped", "exchange the two; they come from the environment")
+@breakage("keys", "perhaps the two are swapped", "exchange them, or copy both keys again")
 def swapped_keys(machine: Machine) -> None:
     machine.set(public_key=PRIVATE_KEY, private_key=PUBLIC_KEY)
 
@@ -394,7 +394,7 @@ def a_full_disk(machine: Machine) -> None:
     machine.patch.setattr(shutil, "disk_usage", lambda _: usage)
 
 
-@breakage("journal", "damaged", "restore a copy of callsavvy campaigns backup")
+@breakage("journal", "damaged", "restore a copy that campaigns backup made")
 def a_damaged_journal(machine: Machine) -> None:
     with machine.make_journal().open("r+b") as file:
         file.seek(8192)
@@ -431,7 +431,7 @@ def a_journal_for_everybody(machine: Machine) -> None:
     machine.make_journal().chmod(0o644)
 
 
-@breakage("journal", "another process sends from", "callsavvy campaigns stop", "warning")
+@breakage("journal", "another process sends from", "callsavvy campaigns list", "warning")
 def a_journal_in_use(machine: Machine) -> None:
     lock = machine.make_journal().with_name("sends.db.lock")
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
@@ -554,6 +554,9 @@ def test_a_breakage_is_named_with_its_fix(name: str, run: Run, machine: Machine)
     assert ended.code == (seeded.verdict == "wrong")
     assert not [secret for secret in SECRETS if secret in ended.out + ended.err]
     assert not machine.sim.ledger.totals.requests
+    assert len(machine.sim.requests) <= 1, (
+        "no request tries other keys: it would send the private one as the public one"
+    )
 
 
 @pytest.mark.sockets

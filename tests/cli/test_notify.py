@@ -85,6 +85,8 @@ def test_the_end_of_a_send_is_reported_with_counts(
     for document in receiver.received:
         assert [*faults_of(document, "Notification")] == []
     assert (receiver.received[1]["event"], receiver.received[1]["campaign"]) == ("trouble", "r")
+    worked = run("campaigns", "work", "r", "--poll", 0.01, "--notify", url)
+    assert (worked.code, receiver.received[2]["event"]) == (0, "finished")
     counts = receiver.received[1]["counts"]
     assert (counts["given"], counts["accepted"], counts["unknown"], counts["skipped"]) == (5, 2, 1, 2)
     sent = json.dumps(receiver.received)
@@ -151,17 +153,12 @@ def test_what_needs_a_person_is_reported_at_once(capsys: pytest.CaptureFixture[s
     heard: list[Any] = []
     report = CampaignReport(name="r")
 
-    class Running:
-        leases_lost = 0
-
-    run: Any = Running()
-    run.report = report
     with new_activity(Way(REGISTRY.commands["campaigns resume"])) as activity:
         activity.notifier = Notifier("n", lambda document: heard.append(json.loads(document)))
-        watcher = campaign_run._Watcher(Record(journal="j.db", name="r", pace=Pace()))
+        watcher = campaign_run.Watcher(Record(journal="j.db", name="r", pace=Pace()))
         for paused, leases_lost in ((False, 0), (True, 0), (True, 0), (False, 0), (False, 1), (False, 1)):
-            report.paused, run.leases_lost = paused, leases_lost
-            watcher.look_at(run)
+            report.paused = paused
+            watcher.look_at(report, leases_lost)
         activity.notifier.end(report, ExitCode.DONE, None)
     assert sorted(each["event"] for each in heard) == ["finished", "lease lost", "paused"]
     assert "callsavvy campaigns continue r" in capsys.readouterr().err
@@ -180,6 +177,8 @@ def test_ctrl_c_during_a_delivery_ends_the_wait(
     assert "by n failed: interrupted." in capsys.readouterr().err
 
 
-def test_a_notification_has_a_schema_without_sums() -> None:
-    """Also if the command failed before it read its sums."""
-    assert [*faults_of(notification(Happening.TROUBLE, None), "Notification")] == []
+def test_a_notification_holds_no_number_and_no_text() -> None:
+    """It has its schema also if the command failed before it read its sums. Of an error it holds the class only."""
+    document = notification(Happening.TROUBLE, None, error=OSError("'Hello' to +2345990000001"))
+    assert [*faults_of(document, "Notification")] == []
+    assert not any(secret in json.dumps(document) for secret in ("599000", "Hello"))

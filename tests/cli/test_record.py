@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -170,15 +171,18 @@ def test_a_command_to_paste(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jou
     record = Record(
         journal=journal, name="spring sale", pace=Pace(rate="5/s", pacing="redis://secret", max_cost=Decimal(1))
     )
-    where = f"'spring sale'{option.format(folder=tmp_path)}"
-    assert record.resuming() == f"callsavvy campaigns resume {where} --rate 5/s"
-    stopped = f"callsavvy campaigns continue {where} && callsavvy campaigns resume {where} --rate 5/s"
-    assert record.resuming(stopped=True) == stopped
+    where = option.format(folder=tmp_path)
+    resume = f"callsavvy campaigns resume 'spring sale' --rate 5/s{where}"
+    assert record.resuming() == resume
+    assert record.resuming(stopped=True) == f"callsavvy campaigns continue 'spring sale'{where} && {resume}"
 
 
-def test_after_campaigns_stop_the_campaign_is_continued_first(capsys: pytest.CaptureFixture[str]) -> None:
-    """A stop holds until campaigns continue, so the command to paste begins with it."""
-    report = CampaignReport(name="r", pending=2, stopped=StopReason.COMMAND)
+@pytest.mark.parametrize(
+    "held", [{"stopped": StopReason.COMMAND}, {"stopped": StopReason.DEADLINE, "paused": True}], ids=["stop", "pause"]
+)
+def test_after_campaigns_stop_the_campaign_is_continued_first(capsys: pytest.CaptureFixture[str], held: Any) -> None:
+    """A stop holds until campaigns continue, so the command to paste begins with it. So does a pause that outlives its run."""
+    report = CampaignReport(name="r", pending=2, **held)
     Record(journal="", name="r", pace=Pace()).tell_how_to_continue(report, None)
     assert "2 not sent yet. Continue with: callsavvy campaigns continue r && callsavvy campaigns resume r\n" in (
         capsys.readouterr().err

@@ -55,12 +55,12 @@ def test_a_worker_that_does_not_answer_is_named(run: Run, monkeypatch: pytest.Mo
     """With its requests in flight and the end of its lease; so is a command that contradicts."""
     command = Command(1, 0.0, "ada@web", Action.PAUSE, Phase.PAUSED, {})
     late = Steered("r", command, 1, (WaitingWorker("web-3:7", 2, 1.0), WaitingWorker("web-4:8", 0, None)))
-    lines = list(campaign_steering.lines_of_steered(late))
+    lines = list(campaign_steering.lines_of_steered(late, ""))
     assert "not confirmed by every worker" in lines[0]
     assert "web-3:7 (requests in flight: 2); without a heartbeat it starts no request after" in lines[1]
     assert lines[2] == "  no answer from web-4:8"
     later = Command(2, 1.0, "eve@web", Action.CONTINUE, Phase.SENDING, {})
-    (line,) = campaign_steering.lines_of_steered(Steered("r", command, superseded_by=later))
+    (line,) = campaign_steering.lines_of_steered(Steered("r", command, superseded_by=later), "")
     assert "eve@web gave another command meanwhile: continue" in line
 
 

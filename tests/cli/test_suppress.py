@@ -50,13 +50,19 @@ def test_whoever_was_just_sent_to_gets_nothing(run: Run, account: Simulator, peo
     first.write_text("+2345990000001\n")
     assert run("bulk", "sms", first, "--message", "Hello", "--yes").code == 0
     hello = ("bulk", "sms", people, "--message", "Hi", "--yes", "--not-within", "7d")
+    report = tmp_path / "report.csv"
+    for words in (("estimate", *hello[1:5], *hello[6:]), (*hello, "--dry-run")):
+        plan = run(*words, "--report", report)
+        assert "Skipped: 3 rows (1 recent, 1 duplicate, 1 invalid)" in plan.out
+        assert "Not sent: 1 person to whom another campaign" in plan.out
+        assert report.read_text().count("skipped: recent") == 1
+        report.unlink()
     sent = run(*hello, "-o", "json")
     assert (sent.code, sent.json["accepted"], sent.json["skipped"]["recent"]) == (0, 2, 1)
     assert (
-        "Not sent: people to whom another campaign of the journal sent on this channel in the last 7 days, or may have"
+        "Not sent: 1 person to whom another campaign of the journal sent on this channel in the last 7 days, or may have"
         in sent.err
     )
-    report = tmp_path / "report.csv"
     assert run(*hello, "--report", report).code == 0
     assert account.ledger.charged == {"+2345990000001": 1, "+2345990000002": 1, "+2345990000003": 1}
     assert report.read_text().count("skipped: recent") == 3

@@ -58,10 +58,10 @@ def with_status(**status: object) -> tuple[Worker, ...]:
         (moment(), "sending", "the rate limit of 20 requests/s"),
         (moment(pending=0), "nothing left to send", None),
         (moment(input_complete=False), "sending", "the list is not completely loaded"),
-        (moment(workers=()), "no worker", "start one with: callsavvy campaigns resume welcome"),
+        (moment(workers=()), "no worker", "no worker runs"),
         (moment(workers=(attrs.evolve(WORKER, alive=False),)), "no worker", "web-3:4711 is dead"),
         (moment(commands=(command(Action.PAUSE, Phase.PAUSED),)), "paused", "pause of ada@web-3 at 2026-11-30"),
-        (moment(commands=(command(Action.STOP, Phase.STOPPED),)), "stopped", "press c, then send the rest with"),
+        (moment(commands=(command(Action.STOP, Phase.STOPPED),)), "stopped", "stop of ada@web-3 at 2026-11-30"),
         (moment(commands=(command(Action.SET, Phase.SENDING, rate="5/s"),)), "sending", "its rate of 5/s, set by ada"),
         (moment(start_at=NOW.replace(day=30, hour=12)), "sending", "its start at 2026-11-30"),
         (

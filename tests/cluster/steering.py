@@ -67,7 +67,7 @@ class Steering:
         unconfirmed: commands that a worker did not confirm in time.
         silences: the confirmed pauses and stops.
         broken: requests that the server processed during one.
-        seconds: time from each command to its confirmation. It includes the lease of a worker that was killed before.
+        seconds: time from each command to its confirmation.
     """
 
     verdict: Verdict

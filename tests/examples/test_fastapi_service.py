@@ -144,6 +144,28 @@ def test_campaign(http: httpx.Client, account: SimulatorServer) -> None:
     assert len(http.get("/operator/campaign/report.csv").text.splitlines()) == 48
 
 
+def test_a_second_attempt_for_the_unknown_is_confirmed(http: httpx.Client, account: SimulatorServer) -> None:
+    """The question says in words that these people may get the message twice. Nothing else sends it again."""
+    before = account.simulator.ledger.totals.charged_recipients
+    account.simulator.faults.next("sendSMS", Fault.DROP_AFTER_READ)
+    name = ask(http, "\n".join(people(20))).json()["campaign"]
+    assert http.post("/operator/campaign", json={"campaign": name}).status_code == 202
+
+    def ended(shown: Any) -> bool:
+        campaign = shown["campaign"] or {}
+        return bool(campaign.get("name") == name and campaign["state"] == "ended")
+
+    assert figures(http, ended)["campaign"]["unknown"] == 20
+    rest = http.post("/operator/question/rest", json={"campaign": name}).json()
+    assert (rest["people"], rest["can_be_sent"]) == (0, False)
+    again = http.post("/operator/question/rest", json={"campaign": name, "resend": "unknown"}).json()
+    assert again["people"] == 20
+    assert "20 of these people may get the message a second time, and you may pay twice" in again["warnings"][1]
+    assert http.post("/operator/campaign", json={"campaign": name}).status_code == 202
+    assert figures(http, lambda shown: ended(shown) and shown["campaign"]["unknown"] == 0)["campaign"]["accepted"] == 20
+    assert account.simulator.ledger.totals.charged_recipients - before in {20, 40}
+
+
 def test_too_expensive(http: httpx.Client) -> None:
     """A plan that the balance does not cover is shown, and cannot be confirmed."""
     question = ask(http, "\n".join(people(2_000))).json()

@@ -209,6 +209,22 @@ GUARDS = (
         "return text",
         "tests/cli/test_output.py",
     ),
+    Guard(
+        "A notification carries a number or a text to a chat or a log",
+        "It holds the campaign's name, counts, and the class of an error",
+        "cli/notify.py",
+        '"error": None if error is None else type(error).__name__',
+        '"error": None if error is None else str(error)',
+        "tests/cli/test_notify.py::test_a_notification_holds_no_number_and_no_text",
+    ),
+    Guard(
+        "An error shows the URL of a notification, which lets its reader post there",
+        "Messages name its host only; redirects are not followed",
+        "cli/notify.py",
+        'return cls(url.hostname or "", partial(_post, url))',
+        "return cls(target, partial(_post, url))",
+        "tests/cli/test_notify.py::test_the_end_of_a_send_is_reported_with_counts",
+    ),
 )
 
 

@@ -8,9 +8,9 @@ Theory:
    committed, in any process.
 3. Acknowledgement. A chunk that went in flight before the pause may have sent nothing yet. So a run acknowledges a pause
    only while it has no chunk in flight, and one statement checks and records that. It acknowledges a stop by its end.
-4. Confirmation. A pause is confirmed once each run has acknowledged it, has ended, or has outlived its lease. A run whose
-   lease has ended sends nothing; see `journal_sink.py`. Only a process that is suspended between that look at its lease and
-   the first byte, for longer than the lease, can still send: the API knows no fence.
+4. Confirmation. A pause is confirmed once each run has acknowledged it, has ended, or has outlived its lease or its process;
+   see `processes.py`. A run whose lease has ended sends nothing; see `journal_sink.py`. Only a process that is suspended
+   between that look at its lease and the first byte, for longer than the lease, can still send: the API knows no fence.
 
 PostgreSQL keeps the commands among the journal's tables. SQLite keeps them in a file beside it; see `sqlite_control.py`.
 """
@@ -47,7 +47,7 @@ _INSERT = "INSERT INTO command (campaign, number, at, author, action, phase, lim
 _ALL = "SELECT number, at, author, action, phase, limits FROM command WHERE campaign = ? ORDER BY number"
 _ALIVE = "campaign = ? AND ended IS NULL AND (lease IS NULL OR heartbeat + lease >= clock())"
 _COUNT_ALIVE = f"SELECT count(*) FROM run WHERE {_ALIVE}"  # noqa: S608 - a constant
-_UNACKNOWLEDGED = f"""SELECT worker, heartbeat + lease, (SELECT count(*) FROM chunk
+_UNACKNOWLEDGED = f"""SELECT process, worker, heartbeat + lease, (SELECT count(*) FROM chunk
         WHERE chunk.campaign = run.campaign AND chunk.run = run.id AND state = ?)
     FROM run WHERE {_ALIVE} AND acknowledged < ? ORDER BY id"""  # noqa: S608 - a constant
 _ACKNOWLEDGE = "UPDATE run SET acknowledged = ? WHERE id = ?"
@@ -263,10 +263,10 @@ def acknowledge(cursor: Cursor, campaign: int, run_id: int, orders: Orders) -> b
     return cursor.rowcount == 1
 
 
-def unacknowledged(cursor: Cursor, campaign: int, number: int) -> tuple[WaitingWorker, ...]:
-    """Return the live runs that have not acknowledged a command."""
+def unacknowledged(cursor: Cursor, campaign: int, number: int) -> list[tuple[str, WaitingWorker]]:
+    """Return the live runs that have not acknowledged a command, each with its process; see `processes.py`."""
     rows = cursor.execute(_UNACKNOWLEDGED, (State.IN_FLIGHT, campaign, number)).fetchall()
-    return tuple(WaitingWorker(name, in_flight, until) for name, until, in_flight in rows)
+    return [(process, WaitingWorker(name, in_flight, until)) for process, name, until, in_flight in rows]
 
 
 def depart(cursor: Cursor, campaign: int, number: int, run_id: int, request_id: str) -> Departure:

@@ -43,6 +43,12 @@ _REACHED = f"""SELECT wanted FROM (SELECT CAST(? AS BIGINT) AS wanted, CAST(? AS
         OR coalesce(state, '') IN ('{State.ACCEPTED}', '{State.UNKNOWN}') AND at > clock() - seconds
         OR perhaps > clock() - seconds"""  # noqa: S608 - constants
 """For ``coalesce(state, '')`` see `sql.py`."""
+_PAGE_OF_REACHED = f"""SELECT chunk.number, body FROM chunk
+    JOIN payload ON payload.campaign = chunk.campaign AND payload.number = chunk.number
+    WHERE chunk.campaign = ? AND chunk.number > ?
+        AND (state = '{State.IN_FLIGHT}' OR state IN ('{State.ACCEPTED}', '{State.UNKNOWN}') AND at > clock() - ?
+            OR perhaps > clock() - ?)
+    ORDER BY chunk.number LIMIT ?"""  # noqa: S608 - constants
 
 
 @attrs.frozen
@@ -74,6 +80,21 @@ class Reach:
             self.database.take_turns(cursor)
         rows = [(number, self.channel, self.campaign, chunk) for number in numbers]
         self.database.for_each(cursor, _RECORD, rows)
+
+
+def page_of_reached(
+    cursor: Cursor, *, campaign: int, after: int, seconds: float, limit: int
+) -> list[tuple[int, bytes]]:
+    """Return the next chunks that a campaign sent within some seconds, or may have, with their packed recipients.
+
+    Args:
+        cursor: cursor of the journal.
+        campaign: id of the campaign.
+        after: number of the last chunk of the page before.
+        seconds: length of the period before now.
+        limit: number of chunks.
+    """
+    return cursor.execute(_PAGE_OF_REACHED, (campaign, after, seconds, seconds, limit)).fetchall()
 
 
 def channel_of(channel: str, *, simulated: bool) -> str:

@@ -15,7 +15,8 @@ from typing import TypeAlias
 import attrs
 
 from callsavvy_async.bulk.chunks import Chunk
-from callsavvy_async.bulk.recipients import Skipped, SkipReason
+from callsavvy_async.bulk.number_set import NumberSet
+from callsavvy_async.bulk.recipients import Recipient, Skipped, SkipReason
 from callsavvy_async.campaigns.journal import runs, sql, suppression
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.journal.frequency import Reach
@@ -46,16 +47,29 @@ def leave_out(
     numbers = [int(recipient.number) for chunk in chunks for recipient in chunk.recipients]
     reasons: dict[int, _Why] = {}
     if reach is not None and seconds is not None:
-        recent = (SkipReason.RECENT, _detail(seconds))
+        recent = (SkipReason.RECENT, detail_of_recent(seconds))
         reasons.update(dict.fromkeys(reach.by_others(cursor, numbers), recent))
     reasons.update(dict.fromkeys(suppression.among(cursor, numbers), (SkipReason.SUPPRESSED, SUPPRESSED)))
     kept = (_without(cursor, campaign, run_id, chunk, reasons) for chunk in chunks)
     return [chunk for chunk in kept if chunk is not None]
 
 
-def _detail(seconds: float) -> str:
+def detail_of_recent(seconds: float) -> str:
     """Return the `detail` of the recipients whom another campaign reached."""
     return f"another campaign sent to the number within the last {period(timedelta(seconds=seconds))}, or may have."
+
+
+def skipped_as_recent(reached: NumberSet, period: timedelta, recipient: Recipient) -> Skipped | None:
+    """Return the skipped row of a recipient whom another campaign reached; None for any other. For plans.
+
+    Args:
+        reached: whom other campaigns reached.
+        period: the campaign's frequency cap.
+        recipient: the recipient.
+    """
+    if recipient.number not in reached:
+        return None
+    return Skipped(recipient.row, recipient.number, SkipReason.RECENT, detail_of_recent(period.total_seconds()))
 
 
 def _without(cursor: Cursor, campaign: int, run_id: int, chunk: Chunk, reasons: Mapping[int, _Why]) -> Chunk | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from callsavvy_async.campaigns.journal import sql
 from callsavvy_async.campaigns.journal.database import Cursor, Database
 from callsavvy_async.campaigns.journal.postgres import SCHEMES, PostgreSQL
 from callsavvy_async.campaigns.journal.sqlite import SCHEME, SQLite
@@ -27,6 +28,15 @@ def find_campaign(cursor: Cursor, name: str) -> tuple[int, str, int] | None:
     query = "SELECT id, spec, purged FROM campaign WHERE name = ?"
     found: tuple[int, str, int] | None = cursor.execute(query, (name,)).fetchone()
     return found
+
+
+def create_campaign(cursor: Cursor, name: str, spec: str) -> tuple[int, str, int]:
+    """Create a campaign, unless another process has just done it. Return what `find_campaign` returns."""
+    number = sql.next_id(cursor, "campaign")
+    found = find_campaign(cursor, name)  # another process may have created it before the lock
+    if found is None:
+        cursor.execute("INSERT INTO campaign (id, name, spec, created) VALUES (?, ?, ?, clock())", (number, name, spec))
+    return found or (number, spec, 0)
 
 
 def no_campaign(cursor: Cursor, name: str, journal: str) -> str:

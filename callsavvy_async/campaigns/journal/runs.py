@@ -21,7 +21,7 @@ from typing import Any
 
 import attrs
 
-from callsavvy_async.campaigns.journal import sql
+from callsavvy_async.campaigns.journal import processes, sql
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.states import Actor, State, sources
 from callsavvy_async.errors import InvalidRequestError
@@ -69,7 +69,7 @@ class Worker(Jsonable):
 def begin(cursor: Cursor, campaign: int, lease: float | None) -> int:
     """Begin a run, and return its number."""
     run_id = sql.next_id(cursor, "run")
-    cursor.execute(sql.BEGIN_RUN, (run_id, campaign, process_name(), lease))
+    cursor.execute(sql.BEGIN_RUN, (run_id, campaign, process_name(), lease, processes.identity()))
     return run_id
 
 

@@ -13,7 +13,7 @@ from callsavvy_async.campaigns.journal import commands, suppression
 from callsavvy_async.campaigns.journal.database import Cursor
 
 FORMAT = "callsavvy campaign journal"
-VERSION = "3"
+VERSION = "4"
 
 TABLES = (
     "CREATE TABLE journal (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -27,7 +27,7 @@ TABLES = (
         id BIGINT PRIMARY KEY, campaign BIGINT NOT NULL, began DOUBLE PRECISION NOT NULL,
         heartbeat DOUBLE PRECISION NOT NULL, ended DOUBLE PRECISION, worker TEXT NOT NULL DEFAULT '',
         lease DOUBLE PRECISION, reserved BIGINT NOT NULL DEFAULT 0, status TEXT NOT NULL DEFAULT '{}',
-        acknowledged BIGINT NOT NULL DEFAULT 0)""",
+        acknowledged BIGINT NOT NULL DEFAULT 0, process TEXT NOT NULL DEFAULT '')""",
     "CREATE INDEX run_by_campaign ON run (campaign)",
     """CREATE TABLE chunk (
         campaign BIGINT NOT NULL, number BIGINT NOT NULL, load BIGINT NOT NULL, state TEXT NOT NULL, run BIGINT,
@@ -63,8 +63,8 @@ chunk last went in flight, in seconds since 1970, and ``perhaps`` when it did so
 
 In `keyed`, ``token`` is the identifier of the request as a number, and ``outcome`` is NULL while it is in flight.
 
-In `run`, ``lease`` is in seconds (NULL in SQLite), ``reserved`` in millionths of a unit, and ``acknowledged`` the number
-of the last command that it obeys."""
+In `run`, ``lease`` is in seconds (NULL in SQLite), ``reserved`` in millionths of a unit, ``acknowledged`` the number of
+the last command that it obeys, and ``process`` its process; see `processes.py`."""
 
 
 CONTROL_TABLES = (*commands.TABLES, *suppression.TABLES)

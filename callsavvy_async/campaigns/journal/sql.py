@@ -35,8 +35,8 @@ SUMS = """SELECT state, estimate, cost, count(*), CAST(sum(recipients) AS BIGINT
     UNION ALL SELECT 'skipped', reason, CAST(NULL AS TEXT), 0, count(*) FROM skipped WHERE campaign = ? GROUP BY reason"""
 """One statement, because a claim of another process moves people from chunks to the skipped rows."""
 
-BEGIN_RUN = """INSERT INTO run (id, campaign, began, heartbeat, worker, lease)
-    VALUES (?, ?, clock(), clock(), ?, ?)"""
+BEGIN_RUN = """INSERT INTO run (id, campaign, began, heartbeat, worker, lease, process)
+    VALUES (?, ?, clock(), clock(), ?, ?, ?)"""
 BEAT = "UPDATE run SET heartbeat = clock(), status = ? WHERE id = ? AND ended IS NULL"
 RESERVE = """UPDATE run SET reserved = CASE WHEN reserved < 4000000000000000000 THEN reserved + ? ELSE reserved END
     WHERE id = ?"""

@@ -11,7 +11,6 @@ import attrs
 from callsavvy_async.cli.access import Access
 from callsavvy_async.cli.client import client_of
 from callsavvy_async.cli.doctor.finding import Finding, not_checked, ok, warning, wrong, wrong_as_error
-from callsavvy_async.config import Credentials
 from callsavvy_async.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -63,7 +62,7 @@ async def examine_account(access: Access | None, why_not: str | None) -> list[Fi
         made = await _request(access)
     except ConfigurationError as error:  # of the proxy, e.g. a missing package
         return [wrong_as_error("api", error), *(not_checked(check, "see api") for check in CHECKS[1:])]
-    return [_api(made), _clock(made), *await _permission(made, access), _balance(made.summary)]
+    return [_api(made), _clock(made), *_permission(made, access), _balance(made.summary)]
 
 
 async def _request(access: Access) -> _Exchange:
@@ -129,7 +128,7 @@ def _duration(seconds: float) -> str:
     return quantity(round(seconds), "second")
 
 
-async def _permission(made: _Exchange, access: Access) -> list[Finding]:
+def _permission(made: _Exchange, access: Access) -> list[Finding]:
     """Return the findings about the keys and the white list."""
     error = made.error
     if made.summary is not None:
@@ -145,19 +144,21 @@ async def _permission(made: _Exchange, access: Access) -> list[Finding]:
             f"add its public IP address to Whitelisted Domains {_DASHBOARD}, and check the account's permissions.",
         )
         return [not_checked("keys", "see white list"), rejected]
-    return [await _wrong_keys(access), not_checked("white list", "see keys")]
+    return [_wrong_keys(access), not_checked("white list", "see keys")]
 
 
-async def _wrong_keys(access: Access) -> Finding:
+def _wrong_keys(access: Access) -> Finding:
+    """Return the finding about rejected keys.
+
+    The only proof that they are swapped would be a request with the private key in the place of the public one.
+    """
     keys = access.credentials
-    swapped = attrs.evolve(access, credentials=Credentials(keys.private_key, keys.public_key))
-    if (await _request(swapped)).summary is not None:
+    again = f"copy both keys again {_DASHBOARD}; they come from {access.source}."
+    if len(keys.public_key) > len(keys.private_key):  # the document's own private key is the longer one
         return wrong(
-            "keys", "the public and the private key are swapped", f"exchange the two; they come from {access.source}."
+            "keys", "the API rejects the keys (401); perhaps the two are swapped", f"exchange them, or {again}"
         )
-    return wrong(
-        "keys", "the API rejects the keys (401)", f"copy both keys again {_DASHBOARD}; they come from {access.source}."
-    )
+    return wrong("keys", "the API rejects the keys (401)", again)
 
 
 def _balance(summary: Summary | None) -> Finding:

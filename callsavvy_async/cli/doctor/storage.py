@@ -20,6 +20,7 @@ from callsavvy_async.campaigns.journal.lock import FileLock
 from callsavvy_async.campaigns.journal.lookup import database_of
 from callsavvy_async.campaigns.journal.witness import state_folder
 from callsavvy_async.cli.doctor.finding import Finding, ok, warning, wrong, wrong_as_error
+from callsavvy_async.cli.hints import hint
 from callsavvy_async.cli.journals import is_missing, is_url, place_of, shown
 from callsavvy_async.errors import ConfigurationError
 
@@ -27,7 +28,7 @@ _LEAST_FREE = 20 * 2**20
 """Bytes. A campaign of 100,000 people takes some ten million."""
 _FOR_OTHERS = 0o077
 _RESTORE = (
-    "keep the file, and restore a copy of callsavvy campaigns backup; what may have been sent since becomes unknown."
+    "keep the file, and restore a copy that campaigns backup made; what may have been sent since becomes unknown."
 )
 
 
@@ -65,7 +66,7 @@ def _journal(journal: str) -> Finding:
             return ok("journal", f"none yet; the first campaign creates {place}")
         if damages := _damages(journal):
             return wrong("journal", f"{place} is damaged ({damages[0]})", _RESTORE)
-        return ok("journal", f"{place} is sound") if is_url(journal) else _file(Path(place_of(journal)), place)
+        return ok("journal", f"{place} is sound") if is_url(journal) else _file(journal)
     except JournalMissingError:
         return ok("journal", f"none yet; the first campaign creates its tables in {place}")
     except JournalDamagedError as error:
@@ -99,8 +100,9 @@ def _is_empty(journal: str) -> bool:
     return not is_url(journal) and Path(place_of(journal)).is_file() and not Path(place_of(journal)).stat().st_size
 
 
-def _file(path: Path, place: str) -> Finding:
+def _file(journal: str) -> Finding:
     """Check the permissions of a sound journal file, and whether another process has it open."""
+    path, place = Path(place_of(journal)), shown(journal)
     mode = path.stat().st_mode & 0o777
     if mode & _FOR_OTHERS and sys.platform != "win32":
         return wrong(
@@ -113,7 +115,7 @@ def _file(path: Path, place: str) -> Finding:
         return warning(
             "journal",
             f"another process sends from {place}",
-            "wait until it ends, stop it with callsavvy campaigns stop, or name another --journal.",
+            f"wait until it ends, or name another --journal. Its campaigns: {hint('campaigns list', journal=journal)}",
         )
     return ok("journal", f"{place} is sound")
 

@@ -15,7 +15,8 @@ const BUTTONS = {
   running: ["pause", "stop"],
   pausing: ["continue", "stop"],
   paused: ["continue", "stop"],
-  unfinished: ["resume"],
+  unfinished: ["resume", "resend"],
+  ended: ["resend"],
 };
 const UNDER_WAY = ["running", "pausing", "paused", "stopping"];
 const COUNTS = ["accepted", "failed", "rejected", "unknown", "skipped", "pending"];
@@ -53,7 +54,7 @@ function showState(current) {
   element("state").dataset.state = state;
   element("state").textContent = STATES[state];
   const focused = document.activeElement;
-  for (const id of ["pause", "continue", "stop", "resume"]) element(id).hidden = !(BUTTONS[state] ?? []).includes(id);
+  for (const id of ["pause", "continue", "stop", "resume", "resend"]) element(id).hidden = !(BUTTONS[state] ?? []).includes(id);
   showSections();
   if (focused.hidden) keepFocus(focused);
 }
@@ -66,7 +67,7 @@ function showSections() {
   }
   element("question").hidden = busy || asked === null;
   element("new").hidden = busy || asked !== null;
-  element("resume").disabled = asked !== null;
+  for (const id of ["resume", "resend"]) element(id).disabled = asked !== null;
   element("unfinished").hidden = element("new").hidden || !element("unfinished").querySelector("li");
 }
 
@@ -85,9 +86,9 @@ function showCampaign() {
   element("cost").textContent = whole.format(campaign.cost);
   element("name").textContent = campaign.name;
   element("unknown").hidden = campaign.unknown === 0;
-  element("unknown").textContent =
+  element("unknown").querySelector("span").textContent =
     `${many(campaign.unknown, "recipient")} may have received the message, at a cost: no response says what became of ` +
-    "their requests. They do not get it again, and the report lists them.";
+    "their requests. They do not get it again unless you send it again. The report lists them.";
   element("stopped").hidden = !(campaign.stopped && campaign.state === "unfinished");
   element("stopped").textContent = `Ended early: ${campaign.stopped}.`;
 }
@@ -210,6 +211,9 @@ element("back").addEventListener("click", () => {
   element("message").focus();
 });
 element("resume").addEventListener("click", () => ask("/operator/question/rest", { campaign: campaign.name }));
+element("resend").addEventListener("click", () =>
+  ask("/operator/question/rest", { campaign: campaign.name, resend: "unknown" }),
+);
 element("confirm").addEventListener("click", (event) =>
   act(event.target, async () => {
     await post("/operator/campaign", { campaign: asked.campaign });
