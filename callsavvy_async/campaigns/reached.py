@@ -40,7 +40,7 @@ async def reached_within(writer: Writer, period: timedelta, channel: str, *, but
         ):
             after = page[-1][0]
             for _, body in page:
-                numbers.add_all([f"+{number}" for number in unpack_numbers(body)])
+                numbers.add_all(unpack_numbers(body))
     return numbers
 
 
