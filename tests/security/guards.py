@@ -199,6 +199,14 @@ GUARDS = (
         "tests/campaigns/test_sqlite.py::test_its_files_are_its_owners_alone",
     ),
     Guard(
+        "A cassette in a repository shows customers' data",
+        "`cassette_settings()` records only what the models declare without a mask",
+        "testing/cassettes.py",
+        'value if value in {None, ""} or name in _public_names() else MASK',
+        "value",
+        "tests/testing/test_cassettes.py::test_a_list",
+    ),
+    Guard(
         "A page shows the private key to every visitor",
         "Widgets refuse it",
         "embed_values.py",
