@@ -162,13 +162,10 @@ def is_killed(mutant: Mutant, tree: Path) -> bool:
 
 
 def _tests(mutant: Mutant, tree: Path) -> list[str]:
+    """List files, since pytest sorts the files of a folder itself."""
     folders = TESTS[mutant.module.parts[0]]
-    near = [
-        path
-        for folder in folders
-        for path in sorted((tree / "tests" / folder).rglob(f"test_*{mutant.module.stem}*.py"))
-    ]
-    return [*map(str, near), *(f"tests/{folder}" for folder in folders)]
+    files = [path for folder in folders for path in sorted((tree / "tests" / folder).rglob("test_*.py"))]
+    return [str(path) for path in sorted(files, key=lambda path: mutant.module.stem not in path.stem)]
 
 
 def main() -> int:
