@@ -19,6 +19,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,7 +65,7 @@ class Mutant(NamedTuple):
 
 
 def mutants_of(source: str, module: Path) -> Iterator[Mutant]:
-    """Yield every change of a module that compiles."""
+    """Yield every change of a module; few of them do not compile."""
     tree = ast.parse(source)
     skipped = {id(node) for root in ast.walk(tree) for part in _not_run(root) for node in ast.walk(part)}
     conditions = {id(node.test) for node in ast.walk(tree) if isinstance(node, ast.If | ast.While | ast.IfExp)}
@@ -78,10 +79,6 @@ def mutants_of(source: str, module: Path) -> Iterator[Mutant]:
         first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
         head, tail = lines[first][: node.col_offset], lines[last][node.end_col_offset :]
         mutated = b"".join([*lines[:first], head, written.encode(), tail, *lines[last + 1 :]]).decode()
-        try:
-            ast.parse(mutated)
-        except SyntaxError:  # a name in a pattern, a keyword in a call
-            continue
         yield Mutant(module, node.lineno, ast.unparse(node), after, mutated)
 
 
@@ -104,7 +101,7 @@ def _changed(node: ast.AST, *, decides: bool) -> ast.AST | None:
         node: the node.
         decides: whether it is the whole condition of a branch.
     """
-    new = copy.deepcopy(node)
+    new = copy.copy(node)
     match node, new:
         case ast.Compare(ops=[op]), ast.Compare() if type(op) in _SWAPS:
             new.ops = [_SWAPS[type(op)]()]  # type: ignore[list-item]
@@ -123,6 +120,15 @@ def _changed(node: ast.AST, *, decides: bool) -> ast.AST | None:
         case _:
             return None
     return new
+
+
+def compiles(mutant: Mutant) -> bool:
+    """Return False for a change that no interpreter reads, such as of a number in a pattern."""
+    try:
+        ast.parse(mutant.source)
+    except SyntaxError:
+        return False
+    return True
 
 
 def is_killed(mutant: Mutant, tree: Path) -> bool:
@@ -183,7 +189,8 @@ def main() -> int:
         for path in sorted((PACKAGE / package).rglob("*.py"))
         for mutant in mutants_of(path.read_text("utf-8"), path.relative_to(PACKAGE))
     ]
-    drawn = random.Random(chosen.seed).sample(every, min(chosen.sample or len(every), len(every)))
+    random.Random(chosen.seed).shuffle(every)
+    drawn = [*islice(filter(compiles, every), chosen.sample)]
     survivors: list[Mutant] = []
     with copied_tree() as tree:
         for mutant in drawn:
