@@ -185,6 +185,13 @@ def fuzz(session: nox.Session) -> None:
     session.run("python", "-m", "tests.fuzz", *session.posargs)
 
 
+@nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Change policy, wire, bulk and campaigns at random places; the tests should notice. Options go to tests.mutants."""
+    session.install("-e", f".{EXTRAS}", *_group("test"))
+    session.run("python", "-m", "tests.mutants", *(session.posargs or ("--sample", "60")))
+
+
 @nox.session(requires=["wheel"], default=False)
 def bench(session: nox.Session) -> None:
     """Race the client against others, in short form; needs nginx, wrk and strace. Options go to benchmarks.speed."""

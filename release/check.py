@@ -1,8 +1,9 @@
 """Check what a release would publish: `nox -s release_check`, which installs the tools.
 
-Builds the wheel and the sdist twice, from copies with other dates, and compares their SHA-256. Then checks their metadata
-(twine), installs the wheel with each extra alone and imports what it is for, compares the public names with the last tag
-(griffe), and lists components (CycloneDX), licences and known vulnerabilities of everything that an installation brings.
+Checks that CHANGELOG.md and README.md name the version. Builds the wheel and the sdist twice, from copies with other dates, and
+compares their SHA-256. Then checks their metadata (twine), installs the wheel with each extra alone and imports what it is for,
+compares the public names with the last tag (griffe), and lists components (CycloneDX), licences and known vulnerabilities of
+everything that an installation brings.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import runpy
 import subprocess
 import sys
 import tempfile
@@ -40,6 +43,7 @@ COPYLEFT_KNOWN = {"psycopg", "psycopg-binary"}
 def main() -> None:
     """Run every check; the first that fails ends the command."""
     with tempfile.TemporaryDirectory() as folder:
+        announced()
         built = reproducible(Path(folder))
         say("metadata")
         run("twine", "check", "--strict", *map(str, built))
@@ -71,6 +75,20 @@ def run(*command: str, cwd: Path = ROOT) -> str:
     if done.returncode:
         sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+def announced() -> None:
+    """Check that CHANGELOG.md dates the version, and that README.md names it."""
+    say("the version")
+    version = runpy.run_path(str(ROOT / "callsavvy_async" / "_version.py"))["__version__"]
+    wanted = {
+        "CHANGELOG.md": rf"^## \[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d$",
+        "README.md": rf"\bVersion {re.escape(version)} ",
+    }
+    for name, pattern in wanted.items():
+        if not re.search(pattern, (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE):
+            sys.exit(f"{name} does not announce version {version}: see CONTRIBUTING.md, Release")
+    print(version)
 
 
 def reproducible(folder: Path) -> list[Path]:
@@ -115,9 +133,9 @@ def environment(place: Path, *needs: str) -> Path:
 
 
 def compare_names() -> None:
-    """Compare with the last tag; without one there is nothing to break."""
+    """Compare with the last tag before this commit, which may be tagged itself; without one there is nothing to break."""
     tag = subprocess.run(
-        ("git", "describe", "--tags", "--abbrev=0"),  # noqa: S607
+        ("git", "describe", "--tags", "--abbrev=0", "HEAD^"),  # noqa: S607
         cwd=ROOT,
         check=False,
         capture_output=True,

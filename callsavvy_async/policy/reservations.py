@@ -66,8 +66,12 @@ class Reservations:
             self.expired += self._counted
         return max(0.0, slots[0] - now) if slots else math.inf
 
-    def take(self, *, probe: bool = False) -> None:
-        """Use the next slot."""
+    def take(self, *, probe: bool) -> None:
+        """Use the next slot.
+
+        Args:
+            probe: Whether it is a probe, which the row does not count.
+        """
         slot = self._slots.popleft()
         if not probe:
             self._used.append(slot)

@@ -28,7 +28,7 @@ class FaultPlan:
     def __init__(self, *, seed: int = 0) -> None:
         self._random = Random(seed)
         self._lock = threading.Lock()
-        self._queues: defaultdict[str | None, deque[Fault]] = defaultdict(deque)
+        self._queues: defaultdict[str | None, deque[Fault | None]] = defaultdict(deque)
         self._rules: list[_Rule] = []
 
     def __repr__(self) -> str:
@@ -36,7 +36,7 @@ class FaultPlan:
 
     @property
     def waiting(self) -> int:
-        """Number of queued faults that are still to be used."""
+        """Number of queued requests, with and without a fault, that are still to come."""
         return sum(map(len, self._queues.values()))
 
     def next(self, resource: str | None, fault: Fault, *, times: int = 1) -> None:
@@ -47,8 +47,23 @@ class FaultPlan:
             fault: The fault.
             times: Number of requests.
         """
+        self.script(resource, *[fault] * times)
+
+    def script(self, resource: str | None, *steps: Fault | str | None) -> None:
+        """Queue what happens to the next requests of a resource, or of any resource with None, one after the other.
+
+            sim.faults.script("sendSMS", "status-429", None, Fault.DROP_AFTER_READ)
+
+        Args:
+            resource: Resource of the API; None for any.
+            *steps: A fault, its name in the form of `Fault.named`, or None for a request without a fault.
+
+        Raises:
+            ValueError: A name is unknown.
+        """
+        faults = [Fault.named(step) if isinstance(step, str) else step for step in steps]
         with self._lock:
-            self._queues[resource].extend([fault] * times)
+            self._queues[resource].extend(faults)
 
     def rule(
         self,
@@ -86,14 +101,14 @@ class FaultPlan:
         faults with ``reads=True`` match.
         """
         with self._lock:
-            return self._queued(request) or self._named(request) or self._ruled(request)
-
-    def _queued(self, request: Request) -> Fault | None:
-        for key in (request.resource, None):
-            queue = self._queues.get(key)
-            if queue and queue[0].reads is request.read:
-                return queue.popleft()
-        return None
+            for key in (request.resource, None):
+                if queue := self._queues.get(key):
+                    reads = queue[0] is None or queue[0].reads
+                    if reads is request.read:
+                        return queue.popleft()
+                    if reads:  # its turn comes with the body, and nothing else comes before it
+                        return None
+            return self._named(request) or self._ruled(request)
 
     def _named(self, request: Request) -> Fault | None:
         name = request.headers.get(FAULT_HEADER)

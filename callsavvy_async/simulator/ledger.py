@@ -30,6 +30,8 @@ class LedgerEntry:
     message_id: str
     fault: str
     """Name of the applied fault, or empty."""
+    message: str = ""
+    """Text of the message, or URL of its recording. Empty if the request was invalid."""
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -37,7 +39,7 @@ class LedgerEntry:
         return tuple(self.recipient.split(",")) if self.recipient else ()
 
     def __repr__(self) -> str:
-        """Return the entry without its recipients' numbers."""
+        """Return the entry without its recipients' numbers and its message."""
         return (
             f"LedgerEntry({self.resource}, {len(self.recipients)} recipients, status={self.status}, "
             f"reason={self.reason.partition(':')[0]!r}, cost={self.cost}, fault={self.fault!r})"
@@ -109,6 +111,10 @@ class Ledger:
         """Return the number of charges for one recipient."""
         with self._lock:
             return self._charged[number]
+
+    def messages(self, number: str) -> tuple[str, ...]:
+        """Return the messages for which one recipient was charged, in the order of their processing."""
+        return tuple(entry.message for entry in self.requests if entry.charged and number in entry.recipients)
 
     def posts(self, resource: str) -> int:
         """Return the number of requests to a resource that were read to their end."""

@@ -29,6 +29,7 @@ class _Case:
 
     endpoint: Endpoint | None = None
     recipient: str = ""
+    message: str = ""
     charge: Charge | None = None
     rejected: RequestRejected | None = None
 
@@ -71,7 +72,7 @@ class Service:
         if (request.headers.get("public-key"), request.headers.get("private-key")) != self._keys:
             raise RequestRejected(401, "Invalid API credentials")
         params = endpoint.validate(_parse(request.body) if request.body or endpoint.parameters else {})
-        case.recipient = params.get("recipient", "")
+        case.recipient, case.message = params.get("recipient", ""), params.get("message", "")
         result = endpoint.handler(world, params)
         if isinstance(result, Charge):
             case.charge = result
@@ -91,6 +92,7 @@ class Service:
             cost=charge.cost if charge else Decimal(0),
             message_id=charge.message_id if charge else "",
             fault=str(fault) if fault else "",
+            message=case.message,
         )
 
 

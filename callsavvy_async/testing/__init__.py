@@ -1,1 +1,1 @@
-"""Testing helpers: a pytest plugin and virtual time."""
+"""Testing helpers: a pytest plugin, assertions, strategies of hypothesis, settings of cassettes and virtual time."""

@@ -35,7 +35,10 @@ PUBLIC_MODULES = (
     "models",
     "pacing",
     "simulator",
+    "testing.assertions",
+    "testing.cassettes",
     "testing.plugin",
+    "testing.strategies",
     "testing.virtual_time",
     "webhooks",
 )

@@ -298,6 +298,19 @@ def test_queues_go_in_order_and_by_resource(wire: httpx.Client, sim: Simulator) 
     assert [wire.post("sendSMS", json=SEND).status_code for _ in range(4)] == [500, 500, 501, 200]
 
 
+def test_a_script_says_what_happens_to_each_request(wire: httpx.Client, sim: Simulator) -> None:
+    """A script mixes faults, their names and requests without a fault, which no rule and no header disturbs."""
+    sim.faults.rule(Fault.DROP_BEFORE_READ)
+    sim.faults.script("sendSMS", "status-429", None, Fault.with_status(503))
+    spoilt = {FAULT_HEADER: "status-500"}
+    assert [wire.post("/sendSMS", json=SEND, headers=spoilt).status_code for _ in range(2)] == [429, 200]
+    assert sim.faults.waiting == 1
+    sim.faults.clear()
+    with pytest.raises(ValueError, match="'nonsense' is not the name of a fault"):
+        sim.faults.script("sendSMS", None, "nonsense")
+    assert sim.faults.waiting == 0
+
+
 def test_rules_strike_where_they_fit(wire: httpx.Client, sim: Simulator) -> None:
     """A rule sees the request's body and meets only what it is true for, until it is cleared."""
     sim.faults.rule(Fault.with_status(500), resource="sendSMS", when=lambda request: b"+999" in request.body)

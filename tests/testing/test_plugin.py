@@ -15,9 +15,17 @@ from tests.profiles import mostly_long
 
 INSTALLED = entry_points(group="pytest11", name="callsavvy")
 LOADED = () if INSTALLED else ("-p", "callsavvy_async.testing.plugin")  # from the source tree there is no entry point
-OPTIONS = ("-p", "no:cacheprovider", "-p", "no:asyncio", "-p", "no:hypothesispytest", *LOADED, "-W", "error")
+OPTIONS = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", *LOADED, "-W", "error")
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "how-to" / "testing.md"
+DOCUMENTED = DOCUMENT.read_text("utf-8").split("```python\n", 1)[1].partition("```")[0]
+"""The first test that the documents show."""
 
 USER_TESTS = {
+    "documented": DOCUMENTED,
+    "documented_asyncio": DOCUMENTED.replace("mark.anyio", "mark.asyncio").replace(
+        "async def test_", "async def test_asyncio_"
+    ),
     "client": """
         import pytest
 
@@ -67,7 +75,9 @@ USER_TESTS = {
 def failures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Run a user's tests, and return of each what it failed with: nothing when it passed."""
     project = tmp_path_factory.mktemp("project")
-    (project / "pytest.ini").write_text("[pytest]\n")  # a project of its own, wherever the temporary folder lies
+    (project / "pytest.ini").write_text(
+        "[pytest]\nasyncio_default_fixture_loop_scope = function\n"
+    )  # a project of its own, wherever the temporary folder lies
     for name, code in USER_TESTS.items():
         (project / f"test_{name}.py").write_text(dedent(code))
     results = project / "results.xml"
@@ -88,6 +98,14 @@ def _read(results: Path) -> dict[str, str]:
 def test_client_and_simulator(failures: dict[str, str], backend: str) -> None:
     """Callsavvy sends to callsavvy_sim, whose ledger says whom it reached; on asyncio and trio."""
     assert not failures[f"test_client[{backend}]"]
+
+
+@pytest.mark.parametrize("name", ["", "asyncio_"])
+def test_the_documented_test(failures: dict[str, str], name: str) -> None:
+    """The test of docs/how-to/testing.md runs as it stands with anyio, and with pytest-asyncio under that plugin's mark."""
+    found = {test: failed for test, failed in failures.items() if test.startswith(f"test_{name}a_customer")}
+    assert found
+    assert not any(found.values())
 
 
 def test_server(failures: dict[str, str]) -> None:
