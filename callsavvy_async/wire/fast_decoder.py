@@ -42,7 +42,8 @@ def read(row, raw):
 _TEXT = "value = whole[{wire!r}]; made.{name} = value if value and not value.isspace() else blank(value, {blank!r})"
 _OTHER = "value = whole[{wire!r}]; made.{name} = read_{name}(value) if value else blank(value, {blank!r})"
 
-_UNUSUAL = (KeyError, ValueError, ArithmeticError, AttributeError, TypeError)
+UNUSUAL = (KeyError, ValueError, ArithmeticError, AttributeError, TypeError)
+"""What a rule raises for a value that only the lenient reader accepts."""
 
 
 def quick_reader(
@@ -58,20 +59,25 @@ def quick_reader(
     defaults = {field.name: field.default for field in attrs.fields(model)}
     names: dict[str, object] = {
         "absent": {field.wire: _Absent(defaults[field.name]) for field in fields},
-        "Draft": type(model.__name__, (model,), {"__slots__": (), **_UNGUARDED}),
+        "Draft": draft_of(model),
         "blank": _blank,
         "model": model,
         "new": object.__new__,
         "otherwise": otherwise,
-        "unusual": _UNUSUAL,
+        "unusual": UNUSUAL,
     }
     lines: list[str] = []
     for name, wire, rule, blank in fields:
         lines.append((_TEXT if rule is read_text else _OTHER).format(name=name, wire=wire, blank=blank))
-        names[f"read_{name}"] = _from_text(rule)
+        names[f"read_{name}"] = from_text(rule)
     code = _READER.format(count=len(lines), fields="\n        ".join([*lines, *_own_fields(model)]))
     exec(code, names)  # noqa: S102 - contains only the names of the SDK's fields
     return cast("Callable[[Json, bytes], M]", names["read"])
+
+
+def draft_of(model: type[M]) -> type[M]:
+    """Return a subclass whose objects take values, and may then become objects of the model."""
+    return cast("type[M]", type(model.__name__, (model,), {"__slots__": (), **_UNGUARDED}))
 
 
 _UNGUARDED = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}  # CPython needs both
@@ -99,8 +105,8 @@ def _blank(value: Json | _Absent, blank: object) -> object:
     raise ValueError
 
 
-def _from_text(rule: Rule) -> Callable[[str], object]:
-    """Return a function that reads texts as the rule does, and raises one of `_UNUSUAL` for any other value."""
+def from_text(rule: Rule) -> Callable[[str], object]:
+    """Return a function that reads texts as the rule does, and raises one of `UNUSUAL` for any other value."""
     if rule is read_naive_time:
         return datetime.fromisoformat
     if rule is read_decimal:
