@@ -73,8 +73,8 @@ def loaded_row(units: int) -> None:
 
 
 WORKS: dict[str, tuple[Callable[[int], None], Budget]] = {
-    "webhook": (webhook, Budget(calls=192, few=100, many=400)),
-    "row": (row, Budget(calls=13.2, few=500, many=2_000)),
+    "webhook": (webhook, Budget(calls=170, few=100, many=400)),
+    "row": (row, Budget(calls=11.8, few=500, many=2_000)),
     "loaded_row": (loaded_row, Budget(calls=15.8, few=1_000, many=4_000)),
 }
 MODULES = 185

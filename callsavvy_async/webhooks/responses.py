@@ -56,9 +56,11 @@ class Reply:
     content_type: str | None = None
     extra_headers: tuple[tuple[str, str], ...] = ()
 
-    @property
-    def headers(self) -> tuple[tuple[str, str], ...]:
-        """Header fields, names in lower case. The server adds its own, such as Date."""
+    headers: tuple[tuple[str, str], ...] = attrs.field(init=False, repr=False, eq=False)
+    """Header fields, names in lower case. The server adds its own, such as Date."""
+
+    @headers.default
+    def _all_headers(self) -> tuple[tuple[str, str], ...]:
         kind = (("content-type", self.content_type),) if self.content_type else ()
         return (*kind, ("content-length", str(len(self.body))), ("cache-control", "no-store"), *self.extra_headers)
 

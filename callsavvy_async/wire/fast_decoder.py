@@ -13,8 +13,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar, cast
 
-import attrs
-
 from callsavvy_async.values import OpenEnum
 from callsavvy_async.wire.field_parsers import RowField, Rule, as_enum, read_decimal, read_naive_time, read_text
 from callsavvy_async.wire.json_bytes import Json
@@ -39,8 +37,10 @@ def read(row, raw):
     except unusual:
         return otherwise(row, raw)
 """
-_TEXT = "value = whole[{wire!r}]; made.{name} = value if value and not value.isspace() else blank(value, {blank!r})"
-_OTHER = "value = whole[{wire!r}]; made.{name} = read_{name}(value) if value else blank(value, {blank!r})"
+_VALUE = "value = whole[{wire!r}]; made.{name} = "
+_BLANK = " else {blank!r} if value is None or value == '' else blank(value, {blank!r})"  # no call for the usual blanks
+_TEXT = _VALUE + "value if value and not value.isspace()" + _BLANK
+_OTHER = _VALUE + "read_{name}(value) if value" + _BLANK
 
 UNUSUAL = (KeyError, ValueError, ArithmeticError, AttributeError, TypeError)
 """What a rule raises for a value that only the lenient reader accepts."""
@@ -56,9 +56,8 @@ def quick_reader(
         fields: All fields that the API sends.
         otherwise: Reader of unusual rows.
     """
-    defaults = {field.name: field.default for field in attrs.fields(model)}
     names: dict[str, object] = {
-        "absent": {field.wire: _Absent(defaults[field.name]) for field in fields},
+        "absent": dict.fromkeys(field.wire for field in fields),  # the defaults of models are the values of null
         "Draft": draft_of(model),
         "blank": _blank,
         "model": model,
@@ -87,21 +86,9 @@ def _own_fields(model: type[Model]) -> list[str]:
     return ["made.extra = {}", "made.raw = raw"] if hasattr(model, "raw") else ["made.extra = {}"]
 
 
-class _Absent:
-    """Stands for a field that a row lacks. Filling it in takes 0.4 µs a row; cattrs took 9."""
-
-    def __init__(self, default: object) -> None:
-        self.default = default
-
-    def __bool__(self) -> bool:
-        return False
-
-
-def _blank(value: Json | _Absent, blank: object) -> object:
-    if value is None or isinstance(value, str):
+def _blank(value: Json, blank: object) -> object:
+    if isinstance(value, str):  # blanks only
         return blank
-    if isinstance(value, _Absent):
-        return value.default
     raise ValueError
 
 
