@@ -13,6 +13,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar, cast
 
+import attrs
+
 from callsavvy_async.values import OpenEnum
 from callsavvy_async.wire.field_parsers import RowField, Rule, as_enum, read_decimal, read_naive_time, read_text
 from callsavvy_async.wire.json_bytes import Json
@@ -26,7 +28,7 @@ def read(row, raw):
         return otherwise(row, raw)
     whole = row
     if len(row) != {count}:
-        if not row.keys() <= absent.keys():
+        if not row.keys() <= known:
             return otherwise(row, raw)
         whole = absent | row
     try:
@@ -56,8 +58,11 @@ def quick_reader(
         fields: All fields that the API sends.
         otherwise: Reader of unusual rows.
     """
+    defaults = {field.name: field.default for field in attrs.fields(model)}
     names: dict[str, object] = {
-        "absent": dict.fromkeys(field.wire for field in fields),  # the defaults of models are the values of null
+        # without a field whose default is not the value of null, a row is unusual: KeyError
+        "absent": {field.wire: None for field in fields if defaults[field.name] == field.blank},
+        "known": frozenset(field.wire for field in fields),
         "Draft": draft_of(model),
         "blank": _blank,
         "model": model,
