@@ -73,11 +73,11 @@ def loaded_row(units: int) -> None:
 
 
 WORKS: dict[str, tuple[Callable[[int], None], Budget]] = {
-    "webhook": (webhook, Budget(calls=192, few=100, many=400)),
-    "row": (row, Budget(calls=13.2, few=500, many=2_000)),
+    "webhook": (webhook, Budget(calls=170, few=100, many=400)),
+    "row": (row, Budget(calls=11.8, few=500, many=2_000)),
     "loaded_row": (loaded_row, Budget(calls=0.8, few=2_000, many=10_000)),
 }
-MODULES = 185
+MODULES = 180
 """Budget of modules that a first send imports in addition to those of ``import asyncio, ssl, json``."""
 
 

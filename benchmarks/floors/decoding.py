@@ -14,7 +14,6 @@ from benchmarks.floors.figures import Figures, median
 from benchmarks.speed.answers import TICKETS, tickets
 from callsavvy_async.resources.tickets import LIST_TICKETS
 from callsavvy_async.wire.codec import Codec
-from callsavvy_async.wire.response import read_envelope
 
 ROUNDS = 9
 
@@ -50,7 +49,7 @@ def measure() -> Figures:
 def readers() -> tuple[Callable[[bytes], object], Callable[[bytes], object]]:
     """Return the SDK's function and msgspec's."""
     codec, floor = Codec(), msgspec.json.Decoder(Response)
-    return lambda body: codec.decode(LIST_TICKETS, read_envelope(body), body), floor.decode
+    return lambda body: codec.decode(LIST_TICKETS, codec.read_envelope(LIST_TICKETS, body), body), floor.decode
 
 
 def _cpu(work: Callable[[], object]) -> float:

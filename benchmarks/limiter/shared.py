@@ -18,7 +18,8 @@ from callsavvy_async.policy.fixed import FixedRate
 from callsavvy_async.transport.clock import current_time
 from callsavvy_async.transport.hooks import Hooks
 from callsavvy_async.transport.rate_limiter import RateLimiter
-from callsavvy_async.transport.shared.settings import SharedPacing, share_limit
+from callsavvy_async.transport.shared.settings import SharedPacing
+from callsavvy_async.transport.shared.shared_limiter import share_limit
 from testbed.limiter.shared_run import RATE, Backend, Case, Outcome, run
 from testbed.servers.postgres import PostgresServer
 from testbed.servers.redis import RedisServer

@@ -38,7 +38,7 @@ from callsavvy_async.transport.request_templates import RequestTemplates
 from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.endpoint import Endpoint
 from callsavvy_async.wire.request import build_request
-from callsavvy_async.wire.response import HttpResponse, read_envelope
+from callsavvy_async.wire.response import HttpResponse
 from callsavvy_async.wire.response_headers import Headers
 
 R = TypeVar("R")
@@ -292,4 +292,4 @@ def _replay(transport: _Transport, endpoint: Endpoint[R], status_code: int, body
     context = current_context.get()
     if context is not None:
         context.exchanges.append(Exchange(HttpResponse(status_code, Headers([]), body), ()))
-    return transport.codec.decode(endpoint, read_envelope(body), body)
+    return transport.codec.decode(endpoint, transport.codec.read_envelope(endpoint, body), body)

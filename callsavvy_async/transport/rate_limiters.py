@@ -22,11 +22,11 @@ from callsavvy_async.policy.ratelimit_headers import parse_policies
 from callsavvy_async.settings import check_settings
 from callsavvy_async.transport.hooks import Hooks
 from callsavvy_async.transport.rate_limiter import RateLimiter
-from callsavvy_async.transport.shared.reservation_client import ReservationClient
-from callsavvy_async.transport.shared.settings import SharedPacing, share_limit
+from callsavvy_async.transport.shared.settings import SharedPacing
 
 if TYPE_CHECKING:
     from callsavvy_async.transport.remembered_limit import RememberedLimit
+    from callsavvy_async.transport.shared.reservation_client import ReservationClient
 
 OnePacing: TypeAlias = Pacer | SharedPacing | str
 """The pacing of one limit: a pacer, or a limit shared by all processes with the same URL."""
@@ -152,6 +152,8 @@ class RateLimiters:
     def _make(self, one: Pacer | SharedPacing, account: str, resource: str, hooks: Hooks) -> RateLimiter:
         if not isinstance(one, SharedPacing):
             return RateLimiter(one)
+        from callsavvy_async.transport.shared.shared_limiter import share_limit  # noqa: PLC0415 - a tenth of a start's cost
+
         limiter, client = share_limit(one, account, resource, hooks)
         self._clients.append(client)
         return limiter

@@ -41,7 +41,7 @@ from callsavvy_async.wire.endpoint import Endpoint
 from callsavvy_async.wire.failure import ExchangeFailedError
 from callsavvy_async.wire.field_parsers import UnreadableDataError
 from callsavvy_async.wire.request import build_request
-from callsavvy_async.wire.response import HttpResponse, read_envelope
+from callsavvy_async.wire.response import HttpResponse
 
 R = TypeVar("R")
 
@@ -113,7 +113,8 @@ class Transport:
                 pending.response = response = await exchange(pending.request, timeout=timeout, max_bytes=most)
             else:
                 pending.response = response = await self._exchange_tracked(pending, pending.context, timeout=timeout)
-            verdict = classify_response(response, read_envelope(response.body), now=_utc_now)
+            envelope = self.codec.read_envelope(pending.endpoint, response.body)
+            verdict = classify_response(response, envelope, now=_utc_now)
         except ExchangeFailedError as failure:
             verdict, pending.cause = classify_failure(failure), failure
         except BaseException as error:

@@ -41,8 +41,10 @@ async def answer_http(respond: Respond, scope: Message, receive: Receive, send: 
         token=token,
         method=str(scope["method"]),
         headers=tuple(
-            (name.decode("latin-1"), value.decode("latin-1"))
-            for name, value in cast("Iterable[tuple[bytes, bytes]]", scope["headers"])
+            [  # a generator would cost a function call for each field
+                (name.decode("latin-1"), value.decode("latin-1"))
+                for name, value in cast("Iterable[tuple[bytes, bytes]]", scope["headers"])
+            ]
         ),
         peer=client[0] if client else None,
         next_chunk=_chunk_reader(receive),

@@ -49,4 +49,7 @@ class WebhookRequest:
         return bytes(body)
 
     def _header(self, wanted: str) -> str | None:
-        return next((value for name, value in self.headers if name == wanted), None)
+        for name, value in self.headers:
+            if name == wanted:
+                return value
+        return None

@@ -40,6 +40,11 @@ class SupportsHtml(Protocol):
         ...
 
 
+def _headers_of(reply: Reply) -> tuple[tuple[str, str], ...]:
+    kind = (("content-type", reply.content_type),) if reply.content_type else ()
+    return (*kind, ("content-length", str(len(reply.body))), ("cache-control", "no-store"), *reply.extra_headers)
+
+
 @attrs.frozen(kw_only=True)
 class Reply:
     """An HTTP response, independent of the server.
@@ -56,11 +61,10 @@ class Reply:
     content_type: str | None = None
     extra_headers: tuple[tuple[str, str], ...] = ()
 
-    @property
-    def headers(self) -> tuple[tuple[str, str], ...]:
-        """Header fields, names in lower case. The server adds its own, such as Date."""
-        kind = (("content-type", self.content_type),) if self.content_type else ()
-        return (*kind, ("content-length", str(len(self.body))), ("cache-control", "no-store"), *self.extra_headers)
+    headers: tuple[tuple[str, str], ...] = attrs.field(
+        init=False, repr=False, eq=False, default=attrs.Factory(_headers_of, takes_self=True)
+    )
+    """Header fields, names in lower case. The server adds its own, such as Date."""
 
 
 ACKNOWLEDGED = Reply(status=200)

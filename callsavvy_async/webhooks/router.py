@@ -229,9 +229,10 @@ class Webhooks:
             return MALFORMED
         if isinstance(event, AnsweredEvent):
             return await self._handlers.answer(event)
+        notification = cast("Notification", event)
         if self._inbox is not None:
-            return await self._store(cast("Notification", event), request.content_type)
-        return await self._take(cast("Notification", event))
+            return await self._store(notification, request.content_type)
+        return await self._take(notification)
 
     async def _store(self, event: Notification, content_type: str | None) -> Reply:
         assert self._inbox is not None  # noqa: S101 - see `respond`

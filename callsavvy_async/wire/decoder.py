@@ -28,5 +28,14 @@ def row_reader(model: type[M], timezone: tzinfo | None) -> RowReader[M]:
     Raises:
         TypeError: A field's type has no rule.
     """
-    fields = [RowField(field.name, field.wire, *rule_for(field.annotation, timezone)) for field in wire_fields(model)]
+    fields = row_fields(model, timezone)
     return quick_reader(model, fields, lenient_reader(model, fields))
+
+
+def row_fields(model: type[Model], timezone: tzinfo | None) -> list[RowField]:
+    """List a model's fields with their rules.
+
+    Raises:
+        TypeError: A field's type has no rule.
+    """
+    return [RowField(field.name, field.wire, *rule_for(field.annotation, timezone)) for field in wire_fields(model)]

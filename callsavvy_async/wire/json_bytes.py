@@ -20,7 +20,7 @@ Json: TypeAlias = "dict[str, Json] | list[Json] | str | float | bool | None"
 JsonObject: TypeAlias = "dict[str, Json]"
 
 _TEXTS = {str}
-_NUL = b"\\u0000"
+NUL = b"\\u0000"
 _SUSPICIOUS = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]|\0")
 """NUL, surrogates as escapes or as bytes, and UTF-16, which RFC 4627 allowed."""
 
@@ -58,7 +58,7 @@ def loads(body: bytes) -> Json:
         except errors:  # a byte order mark, a lone surrogate, 1e400: the standard library reads them
             pass
         else:
-            return encodable_json(document) if _NUL in body else document
+            return encodable_json(document) if NUL in body else document
     document = cast("Json", json.loads(body, parse_constant=_refuse))
     return encodable_json(document) if _SUSPICIOUS.search(body) else document
 

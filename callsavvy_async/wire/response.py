@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import NamedTuple
 
 import attrs
 
@@ -26,13 +27,19 @@ class EnvelopeStatus(enum.Enum):
     ERROR = "error"
 
 
+class DecodedRows(NamedTuple):
+    """The data of a long list whose rows were read together with its envelope."""
+
+    models: tuple[object, ...]
+
+
 @attrs.frozen
 class Envelope:
     """The outer object of a response. `status` is None if it is neither success nor error."""
 
     status: EnvelopeStatus | None
     message: str | None = None
-    data: Json = attrs.field(default=None, repr=False)
+    data: Json | DecodedRows = attrs.field(default=None, repr=False)
 
 
 def read_envelope(body: bytes) -> Envelope | None:

@@ -20,7 +20,7 @@ from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.field_parsers import UnreadableDataError
 from callsavvy_async.wire.json_bytes import dumps, loads
 from callsavvy_async.wire.model import Model, Receipt, wire_fields
-from callsavvy_async.wire.response import Envelope, read_envelope
+from callsavvy_async.wire.response import DecodedRows, Envelope, read_envelope
 from tests.profiles import mostly_long
 from tests.wire.cattrs_codec import CattrsCodec
 from tests.wire.conftest import speed
@@ -257,3 +257,109 @@ def test_answers_are_read_the_same(data: st.DataObject) -> None:
     endpoint: Endpoint[Any] = Endpoint("x", model, Effect.READ)
     fast, plain = both_ways(lambda: Codec().decode(endpoint, read_envelope(body), body))
     assert fast == plain
+
+
+LISTED = [
+    models.Ticket,
+    *(kind for kind in ANSWERS if wire_fields(kind) and not issubclass(kind, Receipt | models.Ticket)),
+]
+ROW_CHANGES = [
+    *[
+        '"{name}":null',
+        '"{name}":""',
+        '"{name}":" \\t\\u00a0"',
+        '"{name}":"\\u0000"',
+        '"{name}":"\\ud800"',
+        '"{name}":"\ud83d"',
+    ],
+    *[
+        '"{name}":7',
+        '"{name}":true',
+        '"{name}":[]',
+        '"{name}":{{}}',
+        '"{name}":["https://a"]',
+        '"more":"1"',
+        '"extra":{{}}',
+    ],
+    *[
+        '"{name}":"4.5"',
+        '"{name}":" 4 "',
+        '"{name}":"false"',
+        '"{name}":"2026-11-22 08:15:00"',
+        '"{name}":" 2026-11-22 "',
+    ],
+    *['"{name}":"2026-11-22T08:15:00Z"', '"{name}":"new"', '"{name}":" Ended "', '"{name}":"moon"', '"{name}":"NaN"'],
+]
+"""A member in place of another one, or written after it: the last one counts."""
+WHOLE_LISTS = [
+    *[
+        '"data":[{{}},{row}]',
+        '"data":[null,{row},""]',
+        '"data":[[]]',
+        '"data":[]',
+        '"data":{{"0":{row},"2":{row}}}',
+        '"data":null',
+    ],
+    *[
+        '"data":[{row}],"message":""',
+        '"data":[{row}],"message":"m"',
+        '"data":[{row}],"message":7',
+        '"data":[{row}],"status":"error"',
+    ],
+    *[
+        '"data":[{row}],"data":[]',
+        '"data":"","data":[{row}]',
+        '"data":[{row}],"more":{{"a":[1e400]}}',
+        '"data":[{row}],"resource":null',
+    ],
+    *['"data":[{row}]}}x', '"data":[{row}', '"data":[{row},{{"\xff":1}}]', '"message":"m"'],
+]
+"""The members behind the status."""
+
+
+def list_bodies(names: list[str]) -> Iterator[bytes]:
+    """Yield success envelopes with plain rows, and each oddity of a row in each of its fields."""
+    plain = dict.fromkeys(names, '"{name}":"" ') | {names[0]: '"{name}":"1"'}
+
+    def written(members: list[tuple[str, str]]) -> str:
+        return "{" + ",".join(member.format(name=name) for name, member in members) + "}"
+
+    row = written(list(plain.items()))
+    for members in WHOLE_LISTS:
+        yield f'{{"status":"success",{members.format(row=row)}}}'.encode("latin-1")
+    for name in names:
+        others = [pair for pair in plain.items() if pair[0] != name]
+        changed = [
+            others,
+            *([*kept, (name, change)] for change in ROW_CHANGES for kept in (others, list(plain.items()))),
+        ]
+        for members in changed:
+            yield f'{{"status":"success","data":[{row},{written(members)}]}}'.encode("utf-8", "surrogatepass")
+
+
+@pytest.mark.parametrize("model", mostly_long(LISTED))
+@pytest.mark.parametrize("zone", mostly_long(ZONES))
+def test_a_list_is_read_with_its_envelope_as_it_is_read_after_it(model: type[Any], zone: ZoneInfo | None) -> None:
+    """Rows without a dict each: the same envelope and rows, whatever is missing, null, twice, unknown or of another type."""
+    endpoint: Endpoint[Any] = Endpoint("x", tuple[model, ...], Effect.READ)
+    codec = Codec(zone)
+    for body in list_bodies([field.wire for field in wire_fields(model)]):
+        results: list[object] = []
+        for envelope in (codec.read_envelope(endpoint, body), read_envelope(body)):
+            results.append(envelope and (envelope.status, envelope.message))
+            try:
+                results.append(exactly(codec.decode(endpoint, envelope, body)))
+            except UnreadableDataError as error:
+                results.append(str(error))
+        assert results[:2] == results[2:], body
+
+
+def test_a_usual_list_is_read_without_dicts() -> None:
+    """The rows of a plain response come with its envelope, if msgspec is there."""
+    body = b'{"resource":"x","status":"success","data":[{"department_id":"d1","department_name":""}]}'
+    endpoint: Endpoint[Any] = Endpoint("x", tuple[models.Department, ...], Effect.READ)
+    for installed in (True, False):
+        with speed(installed=installed):
+            envelope = Codec().read_envelope(endpoint, body)
+        assert envelope is not None
+        assert isinstance(envelope.data, DecodedRows) is installed

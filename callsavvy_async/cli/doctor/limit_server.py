@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 from callsavvy_async.cli.doctor.finding import Finding, not_checked, ok, wrong, wrong_as_error
 from callsavvy_async.errors import ConfigurationError
 from callsavvy_async.transport.shared.reservation_store import UnreachableError
-from callsavvy_async.transport.shared.settings import SharedPacing, reach
+from callsavvy_async.transport.shared.settings import SharedPacing
+from callsavvy_async.transport.shared.shared_limiter import reach
 
 
 async def examine_limit_server(url: str | None) -> Finding:
