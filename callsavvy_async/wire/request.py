@@ -7,12 +7,13 @@ from collections.abc import Mapping
 import attrs
 
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.slim import slim
 from callsavvy_async.wire.endpoint import Endpoint
 from callsavvy_async.wire.json_bytes import dumps
 from callsavvy_async.wire.request_template import RequestTemplate
 
 
-@attrs.frozen
+@slim
 class HttpRequest:
     """A request ready to be sent: a POST with a JSON body, also for reads, as the API demands."""
 

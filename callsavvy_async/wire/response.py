@@ -6,11 +6,12 @@ import enum
 
 import attrs
 
+from callsavvy_async.slim import slim
 from callsavvy_async.wire.json_bytes import Json, loads
 from callsavvy_async.wire.response_headers import Headers
 
 
-@attrs.frozen
+@slim
 class HttpResponse:
     """A complete response: status, headers under lower-case names, decoded body."""
 
@@ -26,7 +27,7 @@ class EnvelopeStatus(enum.Enum):
     ERROR = "error"
 
 
-@attrs.frozen
+@slim
 class Envelope:
     """The outer object of a response. `status` is None if it is neither success nor error."""
 

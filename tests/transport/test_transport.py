@@ -35,7 +35,7 @@ from callsavvy_async.hooks import AttemptFailed, HookEvent, RateLimited, Request
 from callsavvy_async.policy.feedback import Feedback, Permit
 from callsavvy_async.transport.request_context import RequestContext, current_context
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio]
 
 NUMBER = "+2348012345678"
 Response = Callable[..., httpx.Response]
