@@ -57,7 +57,8 @@ def loads(body: bytes) -> Json:
         except errors:  # a byte order mark, a lone surrogate, 1e400: the standard library reads them
             pass
         else:
-            return encodable_json(document) if _NUL in body else document
+            has_nul = b"\\" in body and _NUL in body  # a search for one byte first: 100 instructions, not 2,400
+            return encodable_json(document) if has_nul else document
     document = cast("Json", json.loads(body, parse_constant=_refuse))
     return encodable_json(document) if _SUSPICIOUS.search(body) else document
 

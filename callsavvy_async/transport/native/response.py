@@ -11,6 +11,7 @@ from __future__ import annotations
 import attrs
 import httptools
 
+from callsavvy_async.transport.native.plain_response import read_plain
 from callsavvy_async.wire.failure import FailureKind, describe
 from callsavvy_async.wire.inflate import BoundedBody, decoder_for
 from callsavvy_async.wire.response import HttpResponse
@@ -47,6 +48,7 @@ class ResponseReader:
     """
 
     __slots__ = (
+        "_began",
         "_body",
         "_fields",
         "_has_head",
@@ -74,6 +76,7 @@ class ResponseReader:
         """
         self.response = None
         self._max_bytes = max_bytes
+        self._began = False
         self._unread = 0
         self._fields: list[tuple[bytes, bytes]] = []
         self._has_head = False
@@ -82,6 +85,11 @@ class ResponseReader:
 
     def feed(self, data: bytes | memoryview) -> bool:
         """Parse more bytes; return True once `response` or `broken` is set."""
+        if not self._began:
+            self._began = True
+            self.response = read_plain(bytes(data), self._max_bytes)
+            if self.response is not None:
+                return True
         self._unread += len(data)
         try:
             self._parser.feed_data(data)
