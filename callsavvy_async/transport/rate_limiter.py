@@ -153,9 +153,9 @@ class RateLimiter:
             feedback: Outcome of the request for the pacer.
             moment: Current time on the shared clock.
         """
+        signal = feedback.signal
         try:
             with self.lock:
-                signal = feedback.signal
                 self.admitted += signal is _ADMITTED
                 self._failed = 0 if signal is _ADMITTED or signal is _RATE_LIMITED else self._failed + 1
                 try:

@@ -66,6 +66,7 @@ class ResponseReader:
         self.response: HttpResponse | None = None
         self.broken: Broken | None = None
         self.reusable: bool = True
+        self._begin()
         self.expect(0)
 
     def expect(self, max_bytes: int) -> None:
@@ -78,6 +79,10 @@ class ResponseReader:
         self._max_bytes = max_bytes
         self._began = False
         self._unread = 0
+
+    def _begin(self) -> None:
+        """Prepare for a response that is not plain."""
+        self._began = True
         self._fields: list[tuple[bytes, bytes]] = []
         self._has_head = False
         self._to_eof = False
@@ -86,10 +91,10 @@ class ResponseReader:
     def feed(self, data: bytes | memoryview) -> bool:
         """Parse more bytes; return True once `response` or `broken` is set."""
         if not self._began:
-            self._began = True
             self.response = read_plain(bytes(data), self._max_bytes)
             if self.response is not None:
                 return True
+            self._begin()
         self._unread += len(data)
         try:
             self._parser.feed_data(data)
@@ -107,6 +112,8 @@ class ResponseReader:
         Args:
             clean: True if the peer ended the stream regularly.
         """
+        if not self._began:
+            self._begin()
         if self.response is None and clean and self._to_eof:
             self._finish(self._parser.get_status_code())
         self.reusable = False
