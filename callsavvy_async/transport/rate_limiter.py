@@ -156,8 +156,11 @@ class RateLimiter:
         signal = feedback.signal
         try:
             with self.lock:
-                self.admitted += signal is _ADMITTED
-                self._failed = 0 if signal is _ADMITTED or signal is _RATE_LIMITED else self._failed + 1
+                if signal is _ADMITTED:
+                    self.admitted += 1
+                    self._failed = 0
+                else:
+                    self._failed = 0 if signal is _RATE_LIMITED else self._failed + 1
                 try:
                     self.pacer.done(moment, permit, feedback)
                 finally:
@@ -165,7 +168,7 @@ class RateLimiter:
                         self._ends.note(moment, signal)
                         self._admit(moment)
                     else:
-                        self._ends.idle()
+                        self._ends.last = None  # no request waits
         except Exception:  # noqa: BLE001 - see above
             _log.exception("the pacer %s failed on the end of a request", type(self.pacer).__name__)
 

@@ -63,10 +63,10 @@ class Codec:
         """
         try:
             document = loads(body)
-            if type(document) is dict and document.get("status") == _SUCCESS:
+            if type(document) is dict and document["status"] == _SUCCESS:
                 decoded: R = self._reader(endpoint)(document.get("data"), body)
                 return decoded
-        except (ValueError, RecursionError):  # UnreadableDataError is a ValueError
+        except (KeyError, ValueError, RecursionError):  # UnreadableDataError is a ValueError
             pass
         return None
 

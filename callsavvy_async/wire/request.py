@@ -46,7 +46,7 @@ def build_request(
         if type(value) is str:
             fields[name] = value
         elif value is not None:
-            if not isinstance(value, str):  # from untyped code, a database
+            if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance] # from untyped code, a database
                 raise InvalidRequestError(
                     f"{endpoint.resource}: {name} is of the type {type(value).__name__}; the API takes text. Pass str(...)."
                 )
