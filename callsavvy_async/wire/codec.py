@@ -52,7 +52,7 @@ class Codec:
     def decode_usual(self, endpoint: Endpoint[R], body: bytes) -> R | None:
         """Decode the usual success response, whose status is the very word "success".
 
-        It skips the `Envelope` of any other response, which saves 7,000 instructions.
+        It skips the `Envelope` of any other response, which saves 4,000 instructions.
 
         Args:
             endpoint: Endpoint of the request.

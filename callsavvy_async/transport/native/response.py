@@ -11,7 +11,7 @@ from __future__ import annotations
 import attrs
 import httptools
 
-from callsavvy_async.transport.native.plain_response import read_plain
+from callsavvy_async.transport.native.plain_response import read_repeated
 from callsavvy_async.wire.failure import FailureKind, describe
 from callsavvy_async.wire.inflate import BoundedBody, decoder_for
 from callsavvy_async.wire.response import HttpResponse
@@ -91,7 +91,7 @@ class ResponseReader:
     def feed(self, data: bytes | memoryview) -> bool:
         """Parse more bytes; return True once `response` or `broken` is set."""
         if not self._began:
-            self.response = read_plain(bytes(data), self._max_bytes)
+            self.response = read_repeated(bytes(data), self._max_bytes)
             if self.response is not None:
                 return True
             self._begin()

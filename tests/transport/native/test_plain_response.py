@@ -51,7 +51,7 @@ def heads(draw: st.DrawFn) -> bytes:
 def by_llhttp(data: bytes) -> ResponseReader:
     """Read with llhttp alone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(response, "read_plain", lambda *_: None)
+        patch.setattr(response, "read_repeated", lambda *_: None)
         reader = ResponseReader()
         reader.expect(MOST)
         assert reader.feed(data)
