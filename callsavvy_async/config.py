@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -78,6 +79,7 @@ class RequestSettings:
         deadline: seconds for a request, with its waits and retries; None for no limit.
         retry: number and back-off of retries.
         extra: undocumented parameters, sent with every request.
+        first_timeout: seconds for a first attempt that does not wait for its turn.
     """
 
     timeout: float = attrs.field(default=30.0, validator=_by_rule)
@@ -85,8 +87,12 @@ class RequestSettings:
     retry: RetryPolicy = attrs.field(factory=RetryPolicy)
     extra: Mapping[str, object] = attrs.field(factory=dict[str, object], validator=_by_rule, repr=_show_names)
 
+    first_timeout: float = attrs.field(default=math.inf, init=False, repr=False, eq=False)
+
     def __attrs_post_init__(self) -> None:
         check_setting("max_retries", self.retry.max_retries)
+        first = self.timeout if self.deadline is None else min(self.timeout, self.deadline)
+        object.__setattr__(self, "first_timeout", first)  # worked out once, after the validators
 
 
 @attrs.frozen

@@ -19,11 +19,11 @@ from benchmarks.speed.contestants import ALL, DEFAULT, Contestant
 from benchmarks.speed.runner import Task
 from benchmarks.speed.servers import slow_server
 
-MOST_FUNCTIONS = 160
+MOST_FUNCTIONS = 118
 """Budget with several requests in flight, as in a bulk send: they share the turns of the event loop.
 
 Nine are guards: no private argument in a traceback, no text that cannot be encoded, one limiter for several event loops."""
-MOST_FUNCTIONS_ALONE = 185
+MOST_FUNCTIONS_ALONE = 141
 """Budget one at a time: each send pays for two turns of the event loop, a third of the total."""
 MOST_SYSCALLS = 7
 """Budget one at a time: a check of the idle connection, a write, a read, two polls of the event loop, and two getpid of

@@ -7,6 +7,7 @@ from enum import Enum
 import attrs
 
 from callsavvy_async.policy.ratelimit_headers import RateLimitHints
+from callsavvy_async.slim import slim
 
 
 class Signal(Enum):
@@ -42,7 +43,7 @@ class Feedback:
     hints: RateLimitHints | None = None
 
 
-@attrs.frozen
+@slim
 class Permit:
     """One request in flight.
 

@@ -49,20 +49,17 @@ class Ends:
     between: float = 0.0
     """Mean seconds between two ends; 0 until known."""
     _count: int = 0
-    _last: float | None = None
+    last: float | None = None
+    """Time of the last end; None if no request waited for it."""
 
     def note(self, moment: float, signal: Signal) -> None:
         """Note the end of a request. A 429 is no end, because its request waits again."""
         if signal is Signal.RATE_LIMITED:
             return
-        if self._last is not None:
+        if self.last is not None:
             self._count = min(self._count + 1, _LONGEST_MEMORY)
-            self.between += (moment - self._last - self.between) / self._count
-        self._last = moment
-
-    def idle(self) -> None:
-        """Note that no request waits."""
-        self._last = None
+            self.between += (moment - self.last - self.between) / self._count
+        self.last = moment
 
     def expect(self, known: PacerSnapshot, delay: float, ahead: int) -> ExpectedWait:
         """Return the expected wait of a request.

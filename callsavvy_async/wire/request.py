@@ -7,12 +7,13 @@ from collections.abc import Mapping
 import attrs
 
 from callsavvy_async.errors import InvalidRequestError
+from callsavvy_async.slim import slim
 from callsavvy_async.wire.endpoint import Endpoint
-from callsavvy_async.wire.json_bytes import dumps
+from callsavvy_async.wire.json_bytes import dumps, dumps_texts
 from callsavvy_async.wire.request_template import RequestTemplate
 
 
-@attrs.frozen
+@slim
 class HttpRequest:
     """A request ready to be sent: a POST with a JSON body, also for reads, as the API demands."""
 
@@ -40,13 +41,16 @@ def build_request(
             not valid Unicode.
     """
     fields: dict[str, object] = {}
+    texts = not extra
     for name, value in params.items():
-        if value is not None:
+        if type(value) is str:
+            fields[name] = value
+        elif value is not None:
             if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance] # from untyped code, a database
                 raise InvalidRequestError(
                     f"{endpoint.resource}: {name} is of the type {type(value).__name__}; the API takes text. Pass str(...)."
                 )
-            fields[name] = value
+            fields[name], texts = value, False  # a subclass, such as an enumeration
     for name in extra:
         if name in params:
             raise InvalidRequestError(
@@ -54,7 +58,7 @@ def build_request(
             )
         fields[name] = extra[name]
     try:
-        body = dumps(fields)
+        body = dumps_texts(fields) if texts else dumps(fields)
     except (TypeError, ValueError) as error:  # UnicodeEncodeError (a lone surrogate) is a ValueError
         why = "a lone surrogate is not valid Unicode" if isinstance(error, UnicodeEncodeError) else str(error)
         raise InvalidRequestError(f"{endpoint.resource}: a parameter cannot be written as JSON: {why}.") from None

@@ -38,6 +38,7 @@ class RequestTemplate:
         host: Host to connect to. An IPv6 address has no brackets.
         port: Port to connect to.
         path: Path and query, as in the request line (RFC 9112, 3.2.1).
+        origin: `secure`, `host` and `port`.
     """
 
     url: str
@@ -46,6 +47,10 @@ class RequestTemplate:
     host: str = attrs.field(repr=False)
     port: int = attrs.field(repr=False)
     path: str = attrs.field(repr=False)
+    origin: tuple[bool, str, int] = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "origin", (self.secure, self.host, self.port))
 
     @classmethod
     def of(cls, url: str, headers: tuple[tuple[str, str], ...]) -> RequestTemplate:

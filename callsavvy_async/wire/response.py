@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import attrs
 
+from callsavvy_async.slim import slim
 from callsavvy_async.wire.json_bytes import Json, loads
 from callsavvy_async.wire.response_headers import Headers
 
 
-@attrs.frozen
+@slim
 class HttpResponse:
     """A complete response: status, headers under lower-case names, decoded body."""
 
@@ -33,7 +34,7 @@ class DecodedRows(NamedTuple):
     models: tuple[object, ...]
 
 
-@attrs.frozen
+@slim
 class Envelope:
     """The outer object of a response. `status` is None if it is neither success nor error."""
 

@@ -13,11 +13,12 @@ class Headers(Mapping[str, str]):
         raw: Pairs of a lower-case name and a value, in the order of the response.
     """
 
-    __slots__ = ("_text", "raw")
+    __slots__ = ("_names", "_text", "raw")
 
     def __init__(self, raw: Sequence[tuple[bytes, bytes]]) -> None:
         self.raw: Sequence[tuple[bytes, bytes]] = raw
         self._text: dict[str, str] | None = None
+        self._names: frozenset[bytes] | None = None
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[bytes, bytes]]) -> Self:
@@ -26,10 +27,10 @@ class Headers(Mapping[str, str]):
 
     def has_any(self, names: AbstractSet[bytes]) -> bool:
         """Return True if a field has one of these names, without decoding any text."""
-        for name, _ in self.raw:  # noqa: SIM110 - a generator would cost a function call for each field
-            if name in names:
-                return True
-        return False
+        own = self._names
+        if own is None:
+            own = self._names = frozenset([name for name, _ in self.raw])
+        return not own.isdisjoint(names)
 
     def __getitem__(self, name: str) -> str:
         return self._read()[name]

@@ -128,7 +128,7 @@ def test_a_429_is_no_end_and_idle_time_counts_for_nothing() -> None:
     full.sent(0.0)
     for moment, signal in ((1.0, Signal.ADMITTED), (1.5, Signal.RATE_LIMITED), (2.0, Signal.FAILED)):
         ends.note(moment, signal)
-    ends.idle()
+    ends.last = None  # as the rate limiter does when no request waits
     ends.note(100.0, Signal.ADMITTED)
     assert ends.expect(full.snapshot(100.0), math.inf, 3).seconds == pytest.approx(4.0)
 

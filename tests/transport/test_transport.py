@@ -35,7 +35,7 @@ from callsavvy_async.hooks import AttemptFailed, HookEvent, RateLimited, Request
 from callsavvy_async.policy.feedback import Feedback, Permit
 from callsavvy_async.transport.request_context import RequestContext, current_context
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio]
 
 NUMBER = "+2348012345678"
 Response = Callable[..., httpx.Response]
@@ -731,3 +731,30 @@ async def test_a_call_that_is_given_up_tells_the_wait(scripted: Any, ok: Respons
     assert refused.value.expected_wait == pytest.approx(30, abs=0.1)
     again = pickle.loads(pickle.dumps(refused.value))  # noqa: S301 - our own
     assert again.expected_wait == refused.value.expected_wait
+
+
+# ------------------------------------------------------------------------------------------------ the straight path
+
+
+async def test_a_success_pays_back_into_the_budget_of_retries() -> None:
+    """A first attempt that succeeds returns its token, whichever way it went."""
+    client = over(Network(succeed))
+    budget = client._transport.shared.budget
+    assert budget.take()
+    left = budget.tokens
+    await client.messaging.send_sms(NUMBER, "Hi")
+    assert budget.tokens == left + 1.0
+
+
+@pytest.mark.parametrize("status", [500, 502, 302])
+async def test_the_word_success_under_another_status_proves_nothing(status: int) -> None:
+    """Only a 2xx is the API's success: a paid request is UNKNOWN then, and is not repeated."""
+
+    async def odd(request: httpx.Request) -> httpx.Response:
+        await take(request)
+        return httpx.Response(status, json={"status": "success"})
+
+    network = Network(odd)
+    with pytest.raises(OutcomeUnknownError):
+        await over(network).messaging.send_sms(NUMBER, "Hi")
+    assert network.posts == 1

@@ -33,7 +33,7 @@ from callsavvy_async.wire.codec import Codec
 from callsavvy_async.wire.endpoint import Effect, Endpoint
 from callsavvy_async.wire.field_parsers import UnreadableDataError
 from callsavvy_async.wire.model import Model, Receipt
-from callsavvy_async.wire.response import Envelope
+from callsavvy_async.wire.response import Envelope, read_envelope
 
 RECEIPTS = [SendReceipt, CreatedTicket, CreatedReply, CreatedMeeting, CreatedContact, DeletedContact]
 ROWS = [Summary, Department, Agent, Ticket, ConversationItem, Call, Contact, MeetingDetails]
@@ -272,3 +272,41 @@ def test_private_fields_are_masked(model: type[Receipt]) -> None:
     assert "secret" not in shown
     assert "<unknown>" in shown
     assert secrets
+
+
+USUAL = [
+    b'{"status":"success","data":{"message_id":"7","cost":"1"}}',
+    b'{"status":"success"}',
+    b'{"status":"success","data":null}',
+]
+UNUSUAL = [
+    b"",
+    b"[]",
+    b"{}",
+    b"null",
+    b'"success"',
+    b'{"status":"error"}',
+    b'{"status":"Success"}',
+    b'{"status":["success"]}',
+    b"[" * 9999,
+]
+
+
+@pytest.mark.parametrize("body", USUAL)
+def test_the_usual_success_reads_the_same_without_an_envelope(body: bytes) -> None:
+    """The straight path of a send returns what the full one returns."""
+    endpoint = Endpoint("x", SendReceipt, Effect.SPEND)
+    assert Codec().decode_usual(endpoint, body) == Codec().decode(endpoint, read_envelope(body), body)
+
+
+@pytest.mark.parametrize("body", UNUSUAL)
+def test_anything_but_the_very_word_success_is_left_to_the_full_path(body: bytes) -> None:
+    """The straight path judges nothing: neither other words, nor a body that it cannot read."""
+    assert Codec().decode_usual(Endpoint("x", SendReceipt, Effect.SPEND), body) is None
+
+
+def test_unreadable_data_is_left_to_the_full_path() -> None:
+    """Its error needs the attempts and the identifier of the request."""
+    assert (
+        Codec().decode_usual(Endpoint("x", tuple[Ticket, ...], Effect.READ), b'{"status":"success","data":7}') is None
+    )

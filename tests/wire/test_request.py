@@ -10,6 +10,7 @@ from hypothesis import given, strategies as st
 
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.resources.account import GET_SUMMARY
+from callsavvy_async.values import TicketStatus
 from callsavvy_async.wire.request import HttpRequest, build_request
 from callsavvy_async.wire.request_template import RequestTemplate
 
@@ -75,3 +76,8 @@ def test_a_request_hides_what_it_carries() -> None:
 def test_every_text_survives(params: dict[str, str]) -> None:
     """Any Unicode text arrives as it was, in UTF-8."""
     assert json.loads(build(dict(params)).body.decode()) == params
+
+
+def test_a_text_of_another_class_is_sent_as_the_text() -> None:
+    """An enumeration of texts is one, for every JSON library."""
+    assert build({"status": TicketStatus.NEW}).body == b'{"status":"New"}'

@@ -34,7 +34,7 @@ class AutoBackend:
     ) -> Coroutine[object, object, HttpResponse]:
         """See `Backend.exchange`."""
         backend = self._usual
-        if thread_local.name not in _ASYNCIO or any(map(sys.modules.__contains__, LIBRARIES)):
+        if thread_local.name not in _ASYNCIO or not sys.modules.keys().isdisjoint(LIBRARIES):
             backend, _ = self._choose()
         return backend.exchange(request, timeout=timeout, max_bytes=max_bytes)
 

@@ -84,8 +84,7 @@ class NativeBackend:
         if here is None or here.loop is not loop:
             here = await self._enter(loop)
         template = request.template
-        origin = (template.secure, template.host, template.port)
-        pool = here.pools.get(origin) or self._make_pool(here, origin)
+        pool = here.pools.get(template.origin) or self._make_pool(here, template.origin)
         deadline = loop.time() + timeout
         if timeout <= 0:
             raise ExchangeFailedError(FailureKind.TIMEOUT, sent=False, bytes_sent=0, detail="no time left")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import attrs
 import httptools
 
+from callsavvy_async.transport.native.plain_response import read_repeated
 from callsavvy_async.wire.failure import FailureKind, describe
 from callsavvy_async.wire.inflate import BoundedBody, decoder_for
 from callsavvy_async.wire.response import HttpResponse
@@ -47,6 +48,7 @@ class ResponseReader:
     """
 
     __slots__ = (
+        "_began",
         "_body",
         "_fields",
         "_has_head",
@@ -64,6 +66,7 @@ class ResponseReader:
         self.response: HttpResponse | None = None
         self.broken: Broken | None = None
         self.reusable: bool = True
+        self._begin()
         self.expect(0)
 
     def expect(self, max_bytes: int) -> None:
@@ -74,7 +77,12 @@ class ResponseReader:
         """
         self.response = None
         self._max_bytes = max_bytes
+        self._began = False
         self._unread = 0
+
+    def _begin(self) -> None:
+        """Prepare for a response that is not plain."""
+        self._began = True
         self._fields: list[tuple[bytes, bytes]] = []
         self._has_head = False
         self._to_eof = False
@@ -82,6 +90,11 @@ class ResponseReader:
 
     def feed(self, data: bytes | memoryview) -> bool:
         """Parse more bytes; return True once `response` or `broken` is set."""
+        if not self._began:
+            self.response = read_repeated(bytes(data), self._max_bytes)
+            if self.response is not None:
+                return True
+            self._begin()
         self._unread += len(data)
         try:
             self._parser.feed_data(data)
@@ -99,6 +112,8 @@ class ResponseReader:
         Args:
             clean: True if the peer ended the stream regularly.
         """
+        if not self._began:
+            self._begin()
         if self.response is None and clean and self._to_eof:
             self._finish(self._parser.get_status_code())
         self.reusable = False

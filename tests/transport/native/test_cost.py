@@ -80,7 +80,7 @@ def count_calls(run: Callable[[], None]) -> Counter[str]:
 
 @pytest.mark.long
 def test_function_calls() -> None:
-    """At most 56 function calls of our own, C's among them, and 122 with the event loop's."""
+    """At most 28 function calls of our own, C's among them, and 92 with the event loop's."""
     backend = NativeBackend()
     with answering() as server, asyncio.Runner() as runner:
         request = server.request()
@@ -95,5 +95,5 @@ def test_function_calls() -> None:
         assert repr(backend) == "native (1 open, 1 idle)"
         runner.run(backend.aclose())
     ours = sum(calls for file, calls in counted.items() if file.startswith(OURS) or file.startswith("<attrs"))
-    assert ours / ROUNDS <= 56
-    assert sum(counted.values()) / ROUNDS <= 122
+    assert ours / ROUNDS <= 28
+    assert sum(counted.values()) / ROUNDS <= 92
