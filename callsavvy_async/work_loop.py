@@ -87,7 +87,8 @@ class WorkLoop(Generic[T]):
             async with anyio.create_task_group() as self._tasks:
                 while not self._stopping:
                     self._woken = anyio.Event()
-                    busy = bool(self._taken)  # an item may end during the take, and what waited for it is not in that take
+                    # An item at hand may end during the take, which has not seen the items that waited for it.
+                    busy = bool(self._taken)
                     for item in await self._take_more():
                         self._tasks.start_soon(self._finish, item)
                     if not (busy or self._taken or forever):

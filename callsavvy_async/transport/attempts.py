@@ -104,7 +104,9 @@ class Attempts:
             else:
                 pending.on_wire = True
             pending.response = response = await exchange
-            verdict = classify_response(response, self.codec.read_envelope(pending.endpoint, response.body), now=_utc_now)
+            verdict = classify_response(
+                response, self.codec.read_envelope(pending.endpoint, response.body), now=_utc_now
+            )
         except ExchangeFailedError as failure:
             verdict, pending.cause = classify_failure(failure), failure
         except BaseException as error:

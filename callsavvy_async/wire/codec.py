@@ -88,8 +88,9 @@ class Codec:
 
         def read(body: bytes) -> object:
             document = loads(body)
-            usual = type(document) is dict and document["status"] == _SUCCESS
-            return decode(document.get("data"), body) if usual else None
+            if type(document) is not dict or document["status"] != _SUCCESS:
+                return None
+            return decode(document.get("data"), body)
 
         def read_list(body: bytes) -> object:
             envelope = self.read_envelope(endpoint, body)
@@ -115,7 +116,10 @@ class Codec:
     def _envelope_reader(self, returns: type[object]) -> Callable[[bytes], Envelope | None]:
         if get_origin(returns) is not tuple:
             return read_envelope
-        from callsavvy_async.wire.list_decoder import list_reader  # noqa: PLC0415 - imported with the first list
+        try:
+            from callsavvy_async.wire.list_decoder import list_reader  # noqa: PLC0415 - imported with the first list
+        except (ImportError, OSError):  # for example too many open files; the slower way gives the same
+            return read_envelope
 
         model = get_args(returns)[0]
         read_list = list_reader(model, row_fields(model, self._timezone))
