@@ -92,8 +92,8 @@ def number_columns(row: Collection[str], asked: str | Sequence[str] | None) -> N
         return _asked_columns(row, (asked,) if isinstance(asked, str) else tuple(asked))
     if frozenset(row) == REPORT_COLUMNS:
         raise InvalidRequestError(
-            "this file is the report of a send, so all its recipients would get a second message. Pick those who got nothing,"
-            " with only=('pending', 'rejected') of read_rows (--only pending,rejected)."
+            "this file is the report of a send, so all its recipients would get a second message. Read it with"
+            " only=('pending', 'rejected') to pick those who got nothing."
         )
     return _google(row) or _outlook(row) or _only_column(row)
 

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 
 _OPTION_OF = {"max_recipients": "limit", "duration": "duration_minutes", "as_sent": "sent", "channel": "channel_uid"}
 """Options that are not named after the argument that they give."""
-_WITH_VALUE = re.compile(r"\b([a-z][a-z_]*)=('[^']*'|\"[^\"]*\"|[^\s'\",;()]+)")
+_WITH_VALUE = re.compile(r"\b([a-z][a-z_]*)=('[^']*'|\"[^\"]*\"|\('[^)]*'\)|[^\s'\",;()]+)")
 _BARE = re.compile(r"(?<![-\w'\"{=.])([a-z]+(?:_[a-z]+)+)\b(?![='\"(}])")
 
 
@@ -37,4 +37,6 @@ def _option(whole: str, name: str, value: str | None, options: AbstractSet[str])
             return f"--{option} NAME"
         case _:
             plain = value.removesuffix(".").strip("'\"")
+            if value.startswith("("):  # a tuple of names
+                plain = ",".join(part.strip("'") for part in value.strip("(.)").split(", "))
             return f"--{option} {shlex.quote(plain)}{'.' if value.endswith('.') else ''}"

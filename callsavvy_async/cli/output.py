@@ -75,7 +75,8 @@ class Result:
         names = self._names(())
         for name in chosen:
             if name not in names:
-                raise InvalidRequestError(f'--columns names "{name}"; the columns are {", ".join(names)}.')
+                known = ", ".join(map(repr, names))  # without quotes some would be taken for options
+                raise InvalidRequestError(f'--columns names "{name}"; the columns are {known}.')
 
     def _rows(self) -> Iterator[Row]:
         for row in (self.data,) if isinstance(self.data, Mapping) else self.data:

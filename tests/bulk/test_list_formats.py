@@ -99,7 +99,7 @@ def test_recipients_are_picked_from_a_report(write: Write) -> None:
     plan = Bulk.plan(rows, SMS("x"))
     assert plan.source == f"{path} (CSV, only pending and rejected)"
     assert (plan.recipients, rows.count) == (2, 2)
-    with pytest.raises(InvalidRequestError, match=r"the report of a send, .* \(--only pending,rejected\)"):
+    with pytest.raises(InvalidRequestError, match=r"the report of a send, .* only=\('pending', 'rejected'\)"):
         planned(path)
 
 

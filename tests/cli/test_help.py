@@ -97,7 +97,7 @@ def test_every_group_lists_its_commands(group: str, run: Run, monkeypatch: pytes
         (("balance", "-o", "xml"), '--output is "xml"; use one of table, json, csv.'),
         (("balance", "--columns"), "--columns has no value; write --columns a,b,c."),
         (("balance", "--columns", "x"), "--columns is for lists"),
-        (("agents", "--columns", "x"), "the columns are agent_id, agent_name, agent_email"),
+        (("agents", "--columns", "x"), "the columns are 'agent_id', 'agent_name', 'agent_email'"),
     ],
     ids=str,
 )

@@ -11,7 +11,7 @@ from callsavvy_async.simulator import Simulator
 
 from .harness import Run
 
-OPTIONS = {"column", "region", "exclusive", "max-cost", "sent", "limit", "period", "proxy", "validate", "start"}
+OPTIONS = {"column", "only", "region", "exclusive", "max-cost", "sent", "limit", "period", "proxy", "validate", "start"}
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,7 @@ OPTIONS = {"column", "region", "exclusive", "max-cost", "sent", "limit", "period
         ("max_cost cannot be kept", "--max-cost cannot be kept"),
         ("before start=2026-11-01; give", "before --start 2026-11-01; give"),
         ("max_recipients=3", "--limit 3"),
+        ("read it with only=('pending', 'rejected').", "read it with --only pending,rejected."),
         ("the field 'max_cost' and {max_cost}", "the field 'max_cost' and {max_cost}"),
         ("backend='httpx' is the SDK's own", "backend='httpx' is the SDK's own"),
     ],
@@ -44,6 +45,12 @@ def test_a_column_is_asked_for_by_its_option(run: Run, tmp_path: Path) -> None:
     assert ended.code == 2
     assert "--column" in ended.err
     assert "column=" not in ended.err
+
+
+def test_columns_to_show_are_named_as_they_are(run: Run, account: Simulator) -> None:
+    """A column of a list may have the name of an option."""
+    ended = run("tickets", "list", "--columns", "x")
+    assert (ended.code, "'sender_email'" in ended.err) == (2, True)
 
 
 def test_a_missing_file_says_what_there_is(run: Run, people: Path) -> None:
