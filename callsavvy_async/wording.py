@@ -24,6 +24,17 @@ def quantity(count: int | Decimal, noun: str, plural: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
+def first(count: int, noun: str, plural: str) -> str:
+    """Return the first ones of a list: "the first person", "the first 3 people".
+
+    Args:
+        count: their number.
+        noun: the noun in the singular.
+        plural: its plural.
+    """
+    return f"the first {noun}" if count == 1 else f"the first {quantity(count, noun, plural)}"
+
+
 def period(length: timedelta) -> str:
     """Return a period in its largest whole unit: "7 days", "90 minutes"."""
     for noun, unit in _UNITS.items():

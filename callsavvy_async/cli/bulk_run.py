@@ -29,7 +29,7 @@ from callsavvy_async.client_options import ClientOptions
 from callsavvy_async.config import Credentials
 from callsavvy_async.errors import InvalidRequestError
 from callsavvy_async.simulator import PRIVATE_KEY, PUBLIC_KEY, Ledger, Simulator, serve
-from callsavvy_async.wording import period
+from callsavvy_async.wording import first, period, quantity
 
 _INEXHAUSTIBLE = 10**12
 
@@ -78,18 +78,18 @@ class Order:
         if not self.mode.dry_run:
             yield from self.record.lines()
         if self.job.limit is not None:
-            yield f"Limit: the first {self.job.limit:,} people of the list; the others are left for later"
+            yield f"Limit: {first(self.job.limit, 'person', 'people')} of the list; the others are left for later"
         if how.not_within is not None:
             recent = plan.skipped.get(SkipReason.RECENT, 0)
             yield (
-                f"Not sent: {recent:,} {'person' if recent == 1 else 'people'} to whom another campaign of the journal sent"
+                f"Not sent: {quantity(recent, 'person', 'people')} to whom another campaign of the journal sent"
                 f" on this channel in the last {period(how.not_within)}, or may have; each request checks it again"
             )
         if how.canary is not None:
             command = "campaigns continue" if self.mode.dry_run else f"this command: {self.record.continuing()}"
             then = f"waits for {command}" if how.hold else "goes on"
             yield (
-                f"Canary: the first {how.canary:,} people. It stops if more than {how.failures:.0%} of them fail;"
+                f"Canary: {first(how.canary, 'person', 'people')}. It stops if more than {how.failures:.0%} of them fail;"
                 f" otherwise it {then}"
             )
 

@@ -20,6 +20,7 @@ from callsavvy_async.campaigns import CampaignReport
 from callsavvy_async.cli.question import format_duration
 from callsavvy_async.cli.stderr import tell
 from callsavvy_async.policy.pacer import BY_429S, BY_LATENCY, FULL, OUTAGE, PacerSnapshot
+from callsavvy_async.wording import quantity
 
 _SECONDS_BETWEEN_LINES = 10.0
 _SHOWN_PAUSE = 1.0
@@ -100,7 +101,7 @@ class _RowCount:
     rows: FileRows
 
     def __rich__(self) -> str:
-        return f"reading {escape(self.rows.name)}: {self.rows.count:,} rows"
+        return f"reading {escape(self.rows.name)}: {quantity(self.rows.count, 'row')}"
 
 
 class _Bar:

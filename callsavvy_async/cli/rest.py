@@ -13,6 +13,7 @@ from callsavvy_async.cli.client import account_of, read_balance
 from callsavvy_async.cli.question import Question
 from callsavvy_async.client import Callsavvy
 from callsavvy_async.messages import Message
+from callsavvy_async.wording import quantity
 
 
 @attrs.frozen
@@ -57,6 +58,6 @@ class Rest:
                 " requests left before, and no response says what became of them."
             )
         elif uncertain:
-            yield f"Not sent again: {uncertain:,} recipients, whose requests may have left before"
+            yield f"Not sent again: {quantity(uncertain, 'recipient')} whose request may have left before"
         if sums.running:
             yield "Warning: a run of this campaign is active now, perhaps in another process."

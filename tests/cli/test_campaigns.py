@@ -121,7 +121,7 @@ def test_resuming_shows_what_is_left(run: Run, account: Simulator, people: Path)
     assert "Time: about 2 s at 30/min" in rest
     assert "Text for everybody (1 segment, 1 unit each):\n    Hello\n" in rest
     assert "Before: 1 of 5 accepted, 2 left out of the list" in rest
-    assert "Not sent again: 1 recipients, whose requests" in rest
+    assert "Not sent again: 1 recipient whose request" in rest
     again = run("campaigns", "resume", "r", "--yes", "--resend", "unknown").err
     assert "List: what is left of campaign 'r', 2 rows" in again
     assert "Warning: 1 of these people may get the message a second time, and you may pay twice" in again

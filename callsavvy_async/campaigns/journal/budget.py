@@ -27,6 +27,7 @@ from callsavvy_async.campaigns.journal import sql
 from callsavvy_async.campaigns.journal.database import Cursor
 from callsavvy_async.campaigns.report import SPENT
 from callsavvy_async.campaigns.states import State
+from callsavvy_async.wording import quantity
 
 
 class OutOfBudgetError(JournalError):
@@ -76,7 +77,7 @@ def affordable(estimates: Sequence[Decimal], left: Decimal | None) -> tuple[int,
     for count, estimate in enumerate(estimates):
         if left is not None and units + estimate > left:
             if not count:
-                raise OutOfBudgetError(f"the next request costs {estimate} units; max_cost leaves {left}.")
+                raise OutOfBudgetError(f"the next request costs {quantity(estimate, 'unit')}; max_cost leaves {left}.")
             return count, units
         units += estimate
     return len(estimates), units
