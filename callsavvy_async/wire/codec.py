@@ -34,7 +34,7 @@ class Codec:
         self._by_return: dict[object, _DataReader] = {}
         self._by_model: dict[type[Model], RowReader[Model]] = {}
         self._envelopes: dict[object, Callable[[bytes], Envelope | None]] = {}
-        self._usual: dict[object, Callable[[bytes], object]] = {}
+        self._usual: dict[object, Callable[[bytes], Any]] = {}
 
     def read_envelope(self, endpoint: Endpoint[Any], body: bytes) -> Envelope | None:
         """Parse a response as `callsavvy_async.wire.response.read_envelope` does, with the rows of a list in one pass."""
@@ -79,9 +79,10 @@ class Codec:
         except KeyError:
             read = self._usual[endpoint.returns] = self._usual_reader(endpoint)
         try:
-            return cast("R | None", read(body))
+            decoded: R | None = read(body)
         except (KeyError, ValueError, RecursionError):  # UnreadableDataError is a ValueError
             return None
+        return decoded
 
     def _usual_reader(self, endpoint: Endpoint[object]) -> Callable[[bytes], object]:
         decode = self._reader(endpoint)
