@@ -120,7 +120,7 @@ def test_spool_is_read_while_it_grows():
     assert seen == list(range(count + 1))
 
 
-@pytest.mark.parametrize("room", mostly_long([IN_MEMORY + 5_000, IN_MEMORY // 2, 0]))
+@pytest.mark.parametrize("room", mostly_long([IN_MEMORY // 2, IN_MEMORY + 5_000, 0], quick=2))
 def test_what_a_full_disk_does_not_take_stays_in_memory(room, monkeypatch, tmp_path):
     """Before, while or after the spool moves to the disk: every line is read back, also one that was taken by half."""
 

@@ -150,7 +150,6 @@ async def test_a_server_makes_its_own_backups(url, tmp_path: Path):
             await journal.backup(tmp_path / "kept.db")
 
 
-@pytest.mark.long
 @pytest.mark.anyio
 @only_sqlite
 async def test_whom_a_copy_lacks_is_not_loaded_again(url, tmp_path: Path):

@@ -15,7 +15,8 @@ from callsavvy_async import SMS, WhatsApp
 from callsavvy_async.bulk.recipients import SkipReason
 from callsavvy_async.campaigns import Campaign, CampaignReport, Journal, journal_source, reach_index
 from callsavvy_async.campaigns.journal import copies
-from callsavvy_async.errors import ConfigurationError
+from callsavvy_async.campaigns.spec import plan_campaign
+from callsavvy_async.errors import ConfigurationError, InvalidRequestError
 from callsavvy_async.resources.sends import SendReceipt
 from callsavvy_async.transport.request_context import current_context
 from callsavvy_async.values import SendStatus
@@ -91,6 +92,16 @@ async def test_chunks_whose_people_are_all_left_out_are_not_waited_for(
     with anyio.fail_after(60):
         report = await sent(journal, "b", people, FakeClient(), not_within=WEEK)
     assert report.skipped == {SkipReason.RECENT: 12}
+
+
+async def test_a_list_is_planned_without_those_whom_another_campaign_reached(journal: Journal) -> None:
+    """Before it is loaded. Whom others reached means nothing without a period."""
+    await sent(journal, "a", numbers(3), FakeClient())
+    reached = await journal.reached_within(WEEK, SMS.channel, but="b")
+    plan = plan_campaign(numbers(5), HELLO, {"not_within": WEEK}, {}, reached=reached)
+    assert (plan.recipients, plan.skipped) == (2, {SkipReason.RECENT: 3})
+    with pytest.raises(InvalidRequestError, match="no not_within"):
+        plan_campaign(numbers(5), HELLO, {}, {}, reached=reached)
 
 
 async def test_the_period_ends(journal: Journal, raw: Raw) -> None:

@@ -192,7 +192,6 @@ async def test_the_runs_of_a_worker_share_their_options(journal, url):
     assert (await runner._send(campaign, FakeClient(), first)).accepted == 12
 
 
-@pytest.mark.long
 async def test_a_worker_changes_its_number_in_flight(journal):
     """More requests leave at a time as soon as the command is obeyed, and fewer after the surplus ones ended."""
     client, several, most = slow(0.05), anyio.Event(), 0

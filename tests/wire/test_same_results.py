@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from itertools import cycle, product
 from typing import Any
@@ -363,3 +364,24 @@ def test_a_usual_list_is_read_without_dicts() -> None:
             envelope = Codec().read_envelope(endpoint, body)
         assert envelope is not None
         assert isinstance(envelope.data, DecodedRows) is installed
+
+
+def test_a_list_is_read_without_the_module_of_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module that cannot be imported once the response has come, with too many files open, costs no outcome."""
+    body = b'{"status":"success","data":[{"department_id":"d1"}]}'
+    endpoint: Endpoint[Any] = Endpoint("x", tuple[models.Department, ...], Effect.READ)
+    monkeypatch.setitem(sys.modules, "callsavvy_async.wire.list_decoder", None)
+    assert Codec().decode_usual(endpoint, body) == (models.Department(department_id="d1"),)
+
+
+def test_a_list_whose_absent_fields_are_not_null_is_read_row_by_row() -> None:
+    """A struct would give such a field the value of null."""
+    body = b'{"status":"success","data":[{"id":"1"}]}'
+
+    @attrs.define
+    class Odd(Model):
+        id: str | None = None
+        name: str | None = "none"
+
+    endpoint: Endpoint[Any] = Endpoint("x", tuple[Odd, ...], Effect.READ)
+    assert Codec().decode_usual(endpoint, body) == (Odd(id="1", name="none"),)
