@@ -274,7 +274,9 @@ async def test_a_cap_that_begins_while_another_process_sends(url: str, raw: Raw)
             group.start_soon(run._run)
             await enough.wait()
             before = set(client.reached)
-            await sent(second, "capped", people, capped := FakeClient(), not_within=WEEK, chunk_size=1)
+            campaign = await loaded(second, "capped", people, not_within=WEEK, chunk_size=1)
+            await campaign.run(capped := FakeClient())
+            assert (await campaign.verify()).sound
     assert not before & set(capped.reached)
     assert {*client.reached, *capped.reached} == {*people}
     assert raw("SELECT count(*) FROM reached WHERE campaign = 1") == [(60,)]
