@@ -84,7 +84,7 @@ class Codec:
             return None
         return decoded
 
-    def _usual_reader(self, endpoint: Endpoint[object]) -> Callable[[bytes], object]:
+    def _usual_reader(self, endpoint: Endpoint[object]) -> Callable[[bytes], Any]:
         decode = self._reader(endpoint)
 
         def read(body: bytes) -> object:
