@@ -58,9 +58,9 @@ for version in nox.project.python_versions(PROJECT):
 @nox.session(requires=["wheel"])
 def tests_long(session: nox.Session) -> None:
     """Run the long tests but those of documents, and properties with many more examples: storms, crashes, fleets."""
-    long = "-m=(long or hypothesis) and not browser and not network"
+    chosen = ("-m=(long or hypothesis) and not browser and not network", f"--ignore={ROOT / 'tests' / 'samples'}")
     patient = "--timeout=600"  # a fleet takes four times as long on a machine that is four times as slow
-    _tests(session, long, "--hypothesis-profile=thorough", patient, leave_out=["samples"], spread="worksteal")
+    _tests(session, *chosen, "--hypothesis-profile=thorough", patient, "--dist=worksteal")
 
 
 @nox.session(requires=["wheel"], default=False)
@@ -280,26 +280,19 @@ def _tests_of_loop(session: nox.Session, loop: str) -> None:
     _tests(session, f"--loop={loop}", parts=["tests/transport"])
 
 
-def _tests(
-    session: nox.Session,
-    *options: str,
-    parts: Sequence[str] = ("tests",),
-    leave_out: Sequence[str] = (),
-    spread: str = "loadfile",
-) -> None:
+def _tests(session: nox.Session, *options: str, parts: Sequence[str] = ("tests",)) -> None:
     """Run tests on the wheel and on all cores; one that was skipped or expected to fail did not hold its rule: it fails.
 
-    A file's tests stay together unless `spread` says otherwise: they share servers and browsers.
+    A file's tests stay together unless an option says otherwise: they share servers and browsers.
     """
     _install_wheel(session)
     session.install(*_group("test"))
     results = Path(session.create_tmp()).resolve() / "results.xml"
     session.chdir(results.parent)  # the source tree cannot be imported there
     chosen = [*session.posargs] or [str(ROOT / part) for part in parts]
-    ignored = [f"--ignore={ROOT / 'tests' / folder}" for folder in leave_out]
     settings = (f"--config-file={SETTINGS}", f"--rootdir={ROOT}", f"--junitxml={results}")
     compiled = {"PYTHONDONTWRITEBYTECODE": ""}  # programs that tests start find compiled what those before compiled
-    session.run("pytest", *settings, f"--dist={spread}", *options, *ignored, *chosen, env=compiled)
+    session.run("pytest", *settings, "--dist=loadfile", *options, *chosen, env=compiled)
     skipped = sum(int(suite.get("skipped", 0)) for suite in ET.parse(results).iter("testsuite"))  # noqa: S314 - our own
     if skipped:
         session.error(f"{skipped} tests were skipped: they prove nothing here; make them run or remove them")

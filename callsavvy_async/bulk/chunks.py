@@ -155,7 +155,7 @@ class Chunker:
         if self._alike is None:
             return self._add_to_group(recipient)
         self._alike.append(recipient)
-        return (self._leave_alike(tuple(self._alike)),) if len(self._alike) >= self._size(self._chunks) else ()
+        return tuple(self._leave_waiting()) if len(self._alike) >= self._size(self._chunks) else ()
 
     @property
     def ignores_fields(self) -> bool:
@@ -163,7 +163,7 @@ class Chunker:
         return self._alike is not None
 
     def add_alike(self, recipients: PlainRecipients) -> list[Chunk]:
-        """Add recipients whose fields are ignored, and return the chunks that are ready. Use it in place of `add`."""
+        """Add recipients whose fields are ignored, and return the chunks that are ready."""
         before_cut = 0 if self._cut_after is None else max(0, self._cut_after - self._read)
         if 0 < before_cut <= len(recipients):
             return [
@@ -190,9 +190,7 @@ class Chunker:
         Args:
             unfed_since: number of recipients read at that moment.
         """
-        if self._alike:
-            return (self._leave_alike(tuple(self._alike)),)
-        chunks: list[Chunk] = []
+        chunks = list(self._leave_waiting())
         while self._groups:
             key, group = next(iter(self._groups.items()))
             if chunks and group.fed > unfed_since:
@@ -202,8 +200,7 @@ class Chunker:
 
     def close(self) -> Iterator[Chunk]:
         """Yield the remaining recipients, from the group that grew least recently."""
-        if waiting := self._block or tuple(self._alike or ()):
-            yield self._leave_alike(waiting)
+        yield from self._leave_waiting()
         while self._groups:
             yield self._leave(next(iter(self._groups)))
 
@@ -239,9 +236,17 @@ class Chunker:
         recipients = tuple([_unpack(one) if isinstance(one, bytes) else one for one in group.recipients])
         return self._chunk(text, recipients, zone)
 
+    def _leave_waiting(self) -> Iterator[Chunk]:
+        """Yield the recipients without fields that wait: those that were added one by one, and those of blocks."""
+        if self._alike:
+            alike, self._alike = self._alike, []
+            yield self._leave_alike(tuple(alike))
+        if self._block:
+            block, self._block = self._block, _NOBODY
+            yield self._leave_alike(block)
+
     def _leave_alike(self, recipients: Sequence[Recipient]) -> Chunk:
         self._chunks += 1
-        self._alike, self._block = [], _NOBODY
         return self._chunk(self._message.common or "", recipients, "")
 
     def _chunk(self, text: str, recipients: Sequence[Recipient], zone: str) -> Chunk:

@@ -15,6 +15,7 @@ from callsavvy_async.bulk.header_rows import DELIMITERS
 from callsavvy_async.bulk.json_rows import json_rows
 from callsavvy_async.bulk.line_rows import line_rows
 from callsavvy_async.bulk.parquet_rows import parquet_rows
+from callsavvy_async.bulk.row_block import singly
 from callsavvy_async.bulk.vcard_rows import vcard_rows
 
 FileFormat: TypeAlias = Literal["auto", "csv", "jsonl", "lines", "vcard", "excel", "parquet"]
@@ -47,9 +48,11 @@ class ListFormat:
 
 FORMATS: Mapping[str, ListFormat] = {
     "csv": ListFormat("CSV", (".csv", ".tsv"), read=csv_rows),
-    "jsonl": ListFormat("JSON", (".jsonl", ".ndjson"), read=lambda lines: zip(json_rows(lines))),
+    "jsonl": ListFormat("JSON", (".jsonl", ".ndjson"), read=lambda lines: singly(json_rows(lines))),
     "lines": ListFormat("one number a line", read=line_rows),
-    "vcard": ListFormat("vCard", (".vcf", ".vcard"), magic=b"begin:vcard", read=lambda lines: zip(vcard_rows(lines))),
+    "vcard": ListFormat(
+        "vCard", (".vcf", ".vcard"), magic=b"begin:vcard", read=lambda lines: singly(vcard_rows(lines))
+    ),
     "excel": ListFormat("Excel", (".xlsx", ".xlsm"), magic=b"pk\x03\x04", read_binary=excel_rows, has_sheets=True),
     "parquet": ListFormat(
         "Parquet", (".parquet",), magic=b"par1", read_binary=lambda stream, name, _, __: parquet_rows(stream, name)

@@ -17,7 +17,7 @@ from callsavvy_async.bulk.foreign_files import refuse_foreign
 from callsavvy_async.bulk.list_formats import FileFormat, ListFormat, Row, format_by_content, format_of
 from callsavvy_async.bulk.number_set import NumberSet
 from callsavvy_async.bulk.report_rows import check_only, pick
-from callsavvy_async.bulk.row_block import BlockIterator
+from callsavvy_async.bulk.row_block import BlockIterator, singly
 from callsavvy_async.bulk.row_fields import read_fields
 from callsavvy_async.bulk.suppression import suppression
 from callsavvy_async.errors import InvalidRequestError
@@ -42,7 +42,7 @@ class FileRows(BlockIterator[Row]):
         self.notes: list[str] = []
         self._only = only
         self._read = read(self)
-        super().__init__(self._read if only is None else zip(pick(chain.from_iterable(self._read), only, name)))
+        super().__init__(self._read if only is None else singly(pick(chain.from_iterable(self._read), only, name)))
 
     @property
     def description(self) -> str:
@@ -179,7 +179,7 @@ def _rows_of(
     if known is not None and known.read_binary is not None:
         _refuse(rows, known, encoding=encoding, sheet=None if known.has_sheets else sheet)
         rows.format = known
-        yield from zip(known.read_binary(content, rows.name, sheet, rows.notes))
+        yield from singly(known.read_binary(content, rows.name, sheet, rows.notes))
         return
     with open_lines(content, rows.name, encoding) as lines:
         known = known or format_by_content(lines)

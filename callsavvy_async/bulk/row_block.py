@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain, repeat
 from operator import itemgetter
@@ -69,6 +69,11 @@ class RowBlock(Sequence[dict[str, str]]):
 
     def __iter__(self) -> Iterator[dict[str, str]]:
         return map(dict, map(zip, repeat(self.names), self._cells))
+
+
+def singly(rows: Iterable[T]) -> Iterator[Sequence[T]]:
+    """Yield each row as a block of its own, for what is read row by row."""
+    return zip(rows)
 
 
 class BlockIterator(Iterator[T], Generic[T]):

@@ -67,9 +67,7 @@ class Attempts:
         if observed:
             announce(hooks, pending)
         try:
-            verdict = await self._attempt(
-                pending, permit, exchange
-            )  # without tenacity, which costs more than all of it
+            verdict = await self._attempt(pending, permit, exchange)  # without tenacity, which costs more than the rest
             if verdict.outcome is not _ACCEPTED:
                 verdict = await self._retry(pending, verdict)
             value = self._decode(endpoint, pending, verdict)

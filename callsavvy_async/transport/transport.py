@@ -57,11 +57,8 @@ class Transport:
             raise ClientClosedError(f"{endpoint.resource}: the client is closed. Enter it again with 'async with'.")
         clock = running_clock()
         began = clock()
-        limiter, observed, context = (
-            shared.pacing.limiter(endpoint.resource),
-            shared.hooks.listening,
-            current_context.get(),
-        )
+        limiter = shared.pacing.limiter(endpoint.resource)
+        observed, context = shared.hooks.listening, current_context.get()
         permit = limiter.try_acquire(began) if context is None and not observed else None
         exchange = None
         if permit is not None:

@@ -186,5 +186,21 @@ def test_blocks_are_cut_as_single_recipients_are(blocks, sizes):
     assert _whole(whole.close()) == list(single.close())
 
 
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 7)), max_size=8), st.integers(1, 5))
+def test_nobody_is_lost_between_blocks_and_single_recipients(steps: list[tuple[bool, int]], size: int) -> None:
+    """Recipients may be added in both ways in turn, and each leaves once."""
+    chunker, left, given_to = Chunker(size=size, message=SMS("Hello")), list[Chunk](), 0
+    for in_block, count in steps:
+        rows = range(given_to + 1, given_to + count + 1)
+        given_to += count
+        if in_block:
+            left += chunker.add_alike(PlainRecipients(array("Q", [10**9 + row for row in rows]), array("Q", rows)))
+        else:
+            left += chain.from_iterable(chunker.add(Recipient(f"+{10**9 + row}", row=row)) for row in rows)
+    left += chunker.spare(unfed_since=0)
+    assert sorted(one.row for chunk in left for one in chunk.recipients) == [*range(1, given_to + 1)]
+    assert not [*chunker.close()]
+
+
 def _whole(chunks: Iterable[Chunk]) -> list[Chunk]:
     return [attrs.evolve(chunk, recipients=tuple(chunk.recipients)) for chunk in chunks]

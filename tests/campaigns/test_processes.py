@@ -67,7 +67,7 @@ def test_a_process_of_the_same_number_is_another_one(monkeypatch: pytest.MonkeyP
 
 
 def test_a_system_that_does_not_tell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Without /proc there is no identity, and nobody is called dead."""
+    """Without /proc there is no identity, and no process counts as ended."""
     known = identity()
     monkeypatch.setattr(processes, "_PROC", tmp_path)
     assert identity() == ""

@@ -1,4 +1,4 @@
-"""Tells whether a process of this machine has ended, so that nobody has to wait for the end of its lease.
+"""Tells whether a process of this machine has ended, so that no command waits for the end of its lease.
 
 Theory:
 

@@ -18,7 +18,7 @@ from callsavvy_async.wire.response import HttpResponse
 from callsavvy_async.wire.response_headers import Headers
 
 LONGEST_HEAD = 1_536
-"""Maximum bytes, so that the remembered heads stay small; such a head has less than the maximum of 256 fields."""
+"""Maximum bytes, so that the remembered heads stay small; such a head has fewer than the maximum of 256 fields."""
 _HEADS = 64
 """Number of remembered heads."""
 _STATUS_LINE = b"HTTP/1.1 200 OK\r\n"
