@@ -40,8 +40,9 @@ class LedgerEntry:
 
     def __repr__(self) -> str:
         """Return the entry without its recipients' numbers and its message."""
+        count = len(self.recipients)
         return (
-            f"LedgerEntry({self.resource}, {len(self.recipients)} recipients, status={self.status}, "
+            f"LedgerEntry({self.resource}, {count} recipient{'' if count == 1 else 's'}, status={self.status}, "
             f"reason={self.reason.partition(':')[0]!r}, cost={self.cost}, fault={self.fault!r})"
         )
 

@@ -44,7 +44,7 @@ async def test_what_was_not_charged() -> None:
     assert_nobody_charged(sim)
     assert sim.ledger.messages(ADA) == ()
     expected = (
-        r"expected one charge for \+234\*{8}78: found 0\n  LedgerEntry\(sendSMS, 1 recipients.*'drop, unprocessed'"
+        r"expected one charge for \+234\*{8}78: found 0\n  LedgerEntry\(sendSMS, 1 recipient,.*'drop, unprocessed'"
     )
     with pytest.raises(AssertionError, match=expected):
         assert_charged_once(sim, ADA)
